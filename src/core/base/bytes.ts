@@ -1,0 +1,126 @@
+/**
+ * Runs of bytes: compare, copy, and to and from text.
+ *
+ * A run is `(buf, off, len)` rather than a subarray, because making a subarray
+ * allocates. Loops move both offsets on instead of adding an index to them,
+ * which V8 compiles to half the instructions. Any buffer may lie in shared memory, which `TextDecoder` refuses;
+ * what becomes text goes through this file.
+ *
+ * @module
+ */
+
+/**
+ * Up to here a loop is faster than `set`, which needs a subarray for its
+ * argument: 40 ns whatever the length, against 0.85 ns per byte.
+ */
+const COPY_LOOP_MAX = 48;
+
+/** Characters that one call of `String.fromCharCode` may be given. */
+const CHARS_AT_ONCE = 4096;
+
+const ENCODER = new TextEncoder();
+
+/**
+ * Order of two runs as `memcmp` has it, a prefix before what it begins:
+ * negative, zero or positive.
+ */
+export function compareBytes(
+  a: Uint8Array,
+  aOff: number,
+  aLen: number,
+  b: Uint8Array,
+  bOff: number,
+  bLen: number,
+): number {
+  const end = aOff + (aLen < bLen ? aLen : bLen);
+  while (aOff < end) {
+    const difference = a[aOff++]! - b[bOff++]!;
+    if (difference !== 0) return difference;
+  }
+  return aLen - bLen;
+}
+
+/** Whether two runs have the same bytes. */
+export function equalBytes(
+  a: Uint8Array,
+  aOff: number,
+  aLen: number,
+  b: Uint8Array,
+  bOff: number,
+  bLen: number,
+): boolean {
+  if (aLen !== bLen) return false;
+  const end = aOff + aLen;
+  while (aOff < end) if (a[aOff++] !== b[bOff++]) return false;
+  return true;
+}
+
+/** Copies `len` bytes; the runs may overlap, if both are of the same view. */
+export function copyBytes(
+  from: Uint8Array,
+  fromOff: number,
+  to: Uint8Array,
+  toOff: number,
+  len: number,
+): void {
+  if (len > COPY_LOOP_MAX) {
+    to.set(from.subarray(fromOff, fromOff + len), toOff);
+  } else if (toOff <= fromOff) {
+    const end = fromOff + len;
+    while (fromOff < end) to[toOff++] = from[fromOff++]!;
+  } else {
+    let at = fromOff + len;
+    toOff += len;
+    while (at > fromOff) to[--toOff] = from[--at]!;
+  }
+}
+
+/** The bytes of a text in UTF-8. */
+export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
+  return ENCODER.encode(text);
+}
+
+/** One byte per character, as {@linkcode asciiOf} makes them. */
+export function latin1BytesOf(text: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
+/**
+ * A run as text, one character per byte, whatever the bytes are: for numbers,
+ * names and messages.
+ */
+export function asciiOf(buf: Uint8Array, off: number, len: number): string {
+  let text = "";
+  const end = off + len;
+  for (let at = off; at < end; at += CHARS_AT_ONCE) {
+    const piece = buf.subarray(at, Math.min(end, at + CHARS_AT_ONCE));
+    text += String.fromCharCode.apply(null, piece as unknown as number[]);
+  }
+  return text;
+}
+
+/** A run as text in UTF-8; what is not UTF-8 becomes U+FFFD. */
+export function utf8Of(buf: Uint8Array, off: number, len: number): string {
+  return new TextDecoder().decode(buf.slice(off, off + len));
+}
+
+/**
+ * Whether a run is `lowerAscii` but for the case of letters. The expected bytes
+ * must be lower case ASCII.
+ */
+export function equalsIgnoreCase(
+  buf: Uint8Array,
+  off: number,
+  len: number,
+  lowerAscii: Uint8Array,
+): boolean {
+  if (len !== lowerAscii.length) return false;
+  for (let i = 0; i < len; i++) {
+    const byte = buf[off + i]!;
+    const lower = byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte;
+    if (lower !== lowerAscii[i]) return false;
+  }
+  return true;
+}

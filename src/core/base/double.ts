@@ -1,0 +1,127 @@
+/**
+ * Doubles as text: scores, coordinates and other numbers of 64 bits.
+ *
+ * Reading follows `strtod` with Redis's checks. Writing follows Redis 7.2, the
+ * same in RESP2 and RESP3: an integer up to 2^62 with all its digits; any other
+ * number with the fewest digits that give it back when read, laid out as one of
+ *
+ *     123000         an integer, up to six zeros after the last digit
+ *     0.00012        up to six digits after the point, or below 10000
+ *     1.23e+30       all others
+ *
+ * Redis finds the digits by Grisu2, which for about one number in a thousand
+ * can not prove that few digits are enough and writes up to 17. Here they are
+ * always the fewest. Both texts say the same number.
+ *
+ * @module
+ */
+import { asciiOf } from "./bytes.ts";
+import {
+  type FloatFormat,
+  parseFloatText,
+  roundFloatText,
+} from "./float_text.ts";
+
+const MINUS = 0x2d;
+const POINT = 0x2e;
+const ZERO = 0x30;
+
+/** Integers up to here are written with all their digits. */
+const INTEGER_MAX = 2 ** 62;
+
+/** Digits that are surely exact in a double. */
+const EXACT_DIGITS = 15;
+
+/** The powers of ten for so many digits after the point, all of them exact. */
+const POWERS = Array.from({ length: EXACT_DIGITS + 1 }, (_, i) => 10 ** i);
+
+const DOUBLE: FloatFormat = {
+  precision: 53,
+  exponentMin: -1074,
+  exponentEnd: 1024,
+};
+
+/** The text of a double in a reply. */
+export function formatDouble(x: number): string {
+  if (Number.isSafeInteger(x)) return Object.is(x, -0) ? "-0" : String(x);
+  if (Number.isNaN(x)) return "nan";
+  if (!Number.isFinite(x)) return x < 0 ? "-inf" : "inf";
+  const amount = Math.abs(x);
+  if (amount <= INTEGER_MAX && Number.isInteger(x)) return String(BigInt(x));
+  return x < 0 ? `-${layOut(amount)}` : layOut(amount);
+}
+
+/**
+ * The double that an argument says, or NaN where Redis says "value is not a
+ * valid float": it is no number at all, NaN itself, or out of range. A text for
+ * infinity is a number.
+ */
+export function parseDouble(
+  buf: Uint8Array,
+  off: number,
+  len: number,
+): number {
+  const short = parseShortDecimal(buf, off, len);
+  return short === short ? short : parseAnyDouble(asciiOf(buf, off, len));
+}
+
+/**
+ * A plain decimal of few digits, or NaN for all other texts. The quotient of
+ * two exact numbers is rounded once, so it is the nearest double.
+ */
+function parseShortDecimal(buf: Uint8Array, off: number, len: number): number {
+  const end = off + len;
+  const negative = len > 1 && buf[off] === MINUS;
+  let at = negative ? off + 1 : off;
+  if (at === end || end - at > EXACT_DIGITS) return NaN;
+  let digits = 0;
+  let fraction = -1;
+  for (; at < end; at++) {
+    const byte = buf[at]!;
+    if (byte === POINT && fraction < 0) {
+      fraction = 0;
+      continue;
+    }
+    const digit = byte - ZERO;
+    if (digit < 0 || digit > 9) return NaN;
+    digits = digits * 10 + digit;
+    if (fraction >= 0) fraction++;
+  }
+  if (fraction >= 0) {
+    // A point needs a digit beside it.
+    if (end - off === (negative ? 2 : 1)) return NaN;
+    digits /= POWERS[fraction]!;
+  }
+  return negative ? -digits : digits;
+}
+
+function parseAnyDouble(source: string): number {
+  const text = parseFloatText(source);
+  if (text === null) return NaN;
+  const sign = text.negative ? -1 : 1;
+  if (text.base === 0) return sign * Infinity;
+  if (text.digits === 0n) return sign * 0;
+  const rounded = roundFloatText(text, DOUBLE);
+  if (rounded === null || rounded.digits === 0n) return NaN;
+  return sign * Number(rounded.digits) * 2 ** rounded.exponent;
+}
+
+/** The text of a positive number that is no small integer. */
+function layOut(x: number): string {
+  // d.ddde+n: the fewest digits that tell it from other doubles.
+  const scientific = x.toExponential();
+  const mark = scientific.indexOf("e");
+  const digits = scientific[0] + scientific.slice(2, mark);
+  const exponent = Number(scientific.slice(mark + 1));
+  /** The power of ten of the last digit. */
+  const last = exponent - (digits.length - 1);
+
+  if (last >= 0 && exponent < digits.length + 7) {
+    return digits + "0".repeat(last);
+  }
+  if (last < 0 && (last > -7 || Math.abs(exponent) < 4)) {
+    if (exponent < 0) return `0.${"0".repeat(-exponent - 1)}${digits}`;
+    return `${digits.slice(0, exponent + 1)}.${digits.slice(exponent + 1)}`;
+  }
+  return scientific;
+}

@@ -1,0 +1,137 @@
+/**
+ * The call: all that a command sees of the world while it runs.
+ *
+ * One object per worker, filled anew for each command; a command keeps nothing
+ * of it. Commands are synchronous. They run with the latches of their keys'
+ * shards held, write exactly one reply, and either complete or answer with an
+ * error having changed nothing.
+ *
+ * @module
+ */
+
+import type { Prng } from "../base/prng.ts";
+import type { AccessClock } from "../keyspace/access_clock.ts";
+import { Key } from "../keyspace/key.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import { Arguments } from "../resp/arguments.ts";
+import { ReplyWriter } from "../resp/reply_writer.ts";
+import type { Settings } from "../settings/settings.ts";
+
+/** The part of a connection's state that commands act on. */
+export interface Session {
+  /** Selected database. */
+  db: number;
+}
+
+/**
+ * Shard latches, for commands without keys that look at several shards. The
+ * latches of a command's own keys are held before it runs.
+ */
+export interface ShardLatches {
+  /** Takes one shard's latch; none other may be held. */
+  acquire(shard: number): void;
+  /** Gives it back. */
+  release(shard: number): void;
+  /** Takes the latches of all shards, in ascending order. */
+  acquireAll(): void;
+  /** Gives them all back. */
+  releaseAll(): void;
+}
+
+/** What a worker's calls have in common. */
+export interface CallContext {
+  /** One keyspace per shard. */
+  readonly keyspaces: readonly Keyspace[];
+  /** The shard of each hash slot. */
+  readonly slotShards: Uint16Array;
+  /** Seed of the keys' hash, two words. */
+  readonly hashSeed: readonly [number, number];
+  /** The configuration. */
+  readonly settings: Settings;
+  /** The worker's statistics. */
+  readonly counters: Float64Array;
+  /** The worker's access clock. */
+  readonly clock: AccessClock;
+  /** The worker's source of randomness. */
+  readonly random: Prng;
+  /** The shards' latches. */
+  readonly latches: ShardLatches;
+}
+
+/** The running command's arguments, keys, time, session and reply. */
+export class Call {
+  /** One keyspace per shard. */
+  readonly keyspaces: readonly Keyspace[];
+  /** The shard of each hash slot. */
+  readonly slotShards: Uint16Array;
+  /** Seed of the keys' hash, two words. */
+  readonly hashSeed: readonly [number, number];
+  /** The configuration. */
+  readonly settings: Settings;
+  /** The worker's statistics. */
+  readonly counters: Float64Array;
+  /** The worker's access clock. */
+  readonly clock: AccessClock;
+  /** The worker's source of randomness. */
+  readonly random: Prng;
+  /** The shards' latches. */
+  readonly latches: ShardLatches;
+  /** The arguments, the command's name first. */
+  args: Arguments = new Arguments();
+  /** Where the reply goes. */
+  reply: ReplyWriter = new ReplyWriter(0);
+  /** The session that asks. */
+  session: Session = { db: 0 };
+  /** Milliseconds of the epoch; one value for a batch of commands. */
+  nowMs = 0;
+  /** Keys of this command. */
+  keyCount = 0;
+  readonly #keys: Key[] = [new Key()];
+
+  /** One call per worker. */
+  constructor(context: CallContext) {
+    this.keyspaces = context.keyspaces;
+    this.slotShards = context.slotShards;
+    this.hashSeed = context.hashSeed;
+    this.settings = context.settings;
+    this.counters = context.counters;
+    this.clock = context.clock;
+    this.random = context.random;
+    this.latches = context.latches;
+  }
+
+  /** Arguments, the name included. */
+  get argc(): number {
+    return this.args.count;
+  }
+
+  /** The selected database. */
+  get db(): number {
+    return this.session.db;
+  }
+
+  /** Key `i` of the command, in the order of its arguments. */
+  key(i: number): Key {
+    return this.#keys[i]!;
+  }
+
+  /** The keyspace of a key's shard. */
+  keyspace(key: Key): Keyspace {
+    return this.keyspaces[key.shard]!;
+  }
+
+  /** Key `i`, made if it has not been needed before; for the dispatcher. */
+  ensureKey(i: number): Key {
+    let key = this.#keys[i];
+    if (key === undefined) {
+      key = new Key();
+      this.#keys[i] = key;
+    }
+    return key;
+  }
+
+  /** Lets go of the keys of a very wide command. */
+  trimKeys(most: number): void {
+    if (this.#keys.length > most) this.#keys.length = most;
+  }
+}

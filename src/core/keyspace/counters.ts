@@ -1,0 +1,80 @@
+/**
+ * Statistics of one worker, as doubles in shared memory: each worker writes its
+ * own block, INFO adds them up.
+ *
+ * @module
+ */
+
+/** Commands processed. */
+export const COMMANDS_PROCESSED = 0;
+/** Lookups that found a key. */
+export const KEYSPACE_HITS = 1;
+/** Lookups that did not. */
+export const KEYSPACE_MISSES = 2;
+/** Keys deleted because their time had come. */
+export const EXPIRED_KEYS = 3;
+/** Keys deleted to make room. */
+export const EVICTED_KEYS = 4;
+/** Connections accepted. */
+export const CONNECTIONS_RECEIVED = 5;
+/** Connections refused. */
+export const CONNECTIONS_REJECTED = 6;
+/** Connections open now. */
+export const CONNECTIONS_OPEN = 7;
+/** Bytes read from sockets. */
+export const NET_INPUT_BYTES = 8;
+/** Bytes written to sockets. */
+export const NET_OUTPUT_BYTES = 9;
+/** Error replies sent. */
+export const ERROR_REPLIES = 10;
+/** Changes of the data set. */
+export const CHANGES = 11;
+/** Times a worker slept for a latch. */
+export const LATCH_SLEEPS = 12;
+/** Commands forwarded to the owner of their shard. */
+export const COMMANDS_FORWARDED = 13;
+/** Keys met and found expired by the active cycle, of those it looked at. */
+export const EXPIRE_CYCLE_STALE = 14;
+/** Times that the active cycle stopped because its time was up. */
+export const EXPIRE_CYCLE_CAPPED = 15;
+/** Milliseconds spent in the active cycle. */
+export const EXPIRE_CYCLE_MS = 16;
+/** Objects moved by defragmentation. */
+export const DEFRAG_HITS = 17;
+/** Objects that defragmentation left where they were. */
+export const DEFRAG_MISSES = 18;
+/** Reads from sockets. */
+export const READS_PROCESSED = 19;
+/** Writes to sockets. */
+export const WRITES_PROCESSED = 20;
+/** Connections closed because a query buffer grew too large. */
+export const QUERY_BUFFER_DISCONNECTS = 21;
+/** Connections closed because an output buffer grew too large. */
+export const OUTPUT_BUFFER_DISCONNECTS = 22;
+/** Milliseconds spent making room. */
+export const EVICTION_MS = 23;
+/** Bytes of queries held in input buffers. */
+export const INPUT_BUFFER_BYTES = 24;
+/** Bytes of replies held in output buffers. */
+export const OUTPUT_BUFFER_BYTES = 25;
+/** Connections parked until something happens. */
+export const CONNECTIONS_BLOCKED = 26;
+/** V8 heap in use, sampled. */
+export const HEAP_USED_BYTES = 27;
+/** V8 heap reserved, sampled. */
+export const HEAP_TOTAL_BYTES = 28;
+/** Failed AUTH attempts. */
+export const AUTH_FAILURES = 29;
+
+/** Doubles before the blocks of the commands. */
+export const COUNTER_COUNT = 64;
+/** Doubles of a command's block: calls, microseconds, rejected, failed. */
+export const COMMAND_COUNTERS = 4;
+/** Index in a command's block: calls. */
+export const CALLS = 0;
+/** Index in a command's block: microseconds. */
+export const MICROSECONDS = 1;
+/** Index in a command's block: calls refused before they ran. */
+export const REJECTED = 2;
+/** Index in a command's block: calls that answered with an error. */
+export const FAILED = 3;

@@ -1,0 +1,89 @@
+/**
+ * Entries: a key with its value, as one node of the arena.
+ *
+ * ```text
+ * word 0   type (bits 0-3) | encoding (4-7) | access clock (8-31)
+ * word 1   key length | has expire (bit 31)          (see memory/node.ts)
+ * word 2   length of an inline string, or reference of the value's root
+ * word 3   hash of the key
+ * [ expireAtMs, a double ]
+ * key bytes, then the bytes of an inline string
+ * ```
+ *
+ * Only the dictionaries of its database point at an entry, so it may be moved
+ * whenever they are told.
+ *
+ * @module
+ */
+
+/** Value types, numbered as in Redis's RDB. */
+export const TYPE_STRING = 0;
+/** A list. */
+export const TYPE_LIST = 1;
+/** A set. */
+export const TYPE_SET = 2;
+/** A sorted set. */
+export const TYPE_ZSET = 3;
+/** A hash. */
+export const TYPE_HASH = 4;
+/** A stream. */
+export const TYPE_STREAM = 6;
+
+/** Names as TYPE prints them, by type number. */
+export const TYPE_NAMES: readonly string[] = [
+  "string",
+  "list",
+  "set",
+  "zset",
+  "hash",
+  "module",
+  "stream",
+];
+
+/** A string whose bytes follow the key, made by a change of an older value. */
+export const STRING_RAW = 0;
+/** A string of the canonical text of a 64-bit integer, after the key. */
+export const STRING_INT = 1;
+/** A short string, written as a whole, after the key. */
+export const STRING_EMBEDDED = 2;
+/** A string in a run of its own; word 2 is its reference. */
+export const STRING_EXTERNAL = 3;
+
+/** Names as OBJECT ENCODING prints them, by a string's encoding. */
+export const STRING_ENCODING_NAMES: readonly string[] = [
+  "raw",
+  "int",
+  "embstr",
+  "raw",
+];
+
+/** Longest string that counts as embedded. */
+export const EMBEDDED_BYTES_MAX = 44;
+/** Strings from this length on live in runs of their own. */
+export const EXTERNAL_BYTES_MIN = 64 * 1024;
+
+/** Mask of type and encoding in word 0. */
+export const KIND_MASK = 0xff;
+/** Shift of the access clock in word 0. */
+export const CLOCK_SHIFT = 8;
+/** Mask of the access clock, once shifted. */
+export const CLOCK_MASK = 0xffffff;
+
+/** Type number in word 0. */
+export function typeOf(meta: number): number {
+  return meta & 15;
+}
+
+/** Encoding number in word 0. */
+export function encodingOf(meta: number): number {
+  return (meta >> 4) & 15;
+}
+
+/** Word 0 of a type, an encoding and a clock. */
+export function entryMeta(
+  type: number,
+  encoding: number,
+  clock: number,
+): number {
+  return type | encoding << 4 | clock << CLOCK_SHIFT;
+}

@@ -1,0 +1,19 @@
+/**
+ * A key of the command being run: where its bytes lie, its hash and its shard.
+ *
+ * @module
+ */
+
+/** Filled anew for each command; valid until the command's end. */
+export class Key {
+  /** The bytes' source. */
+  buf: Uint8Array = new Uint8Array(0);
+  /** Offset of the first byte. */
+  off = 0;
+  /** Length in bytes. */
+  length = 0;
+  /** Seeded hash of the bytes. */
+  hash = 0;
+  /** Number of the shard that the key's slot belongs to. */
+  shard = 0;
+}

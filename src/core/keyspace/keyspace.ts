@@ -1,0 +1,795 @@
+/**
+ * One shard's share of the keyspace: its databases, entries and their expires.
+ *
+ * A keyspace is a handle on shared words; every worker has one per shard, and
+ * none keeps anything between calls. Every method asks that the caller holds the
+ * shard's latch.
+ *
+ * Words of a shard's control block:
+ *
+ * ```text
+ * [0]  latch          [16] flags, see shard_flags.ts
+ * [32] heap
+ * then, per database: dictionary of all keys, dictionary of keys with an expire
+ * ```
+ *
+ * References of entries are good until the next call that may write: a change of
+ * length or expire may move the entry.
+ *
+ * @module
+ */
+
+import { copyBytes } from "../base/bytes.ts";
+import {
+  type Arena,
+  byteOf,
+  SEGMENT_SHIFT,
+  UNIT_MASK,
+  wordOf,
+} from "../memory/arena.ts";
+import { Dict, DICT_COUNT, DICT_HEADER_WORDS } from "../memory/dict.ts";
+import { ExternalStrings } from "../memory/external.ts";
+import { Heap, HEAP_WORDS, OutOfMemory } from "../memory/heap.ts";
+import {
+  EXPIRE_BYTES,
+  HAS_EXPIRE,
+  KEY_LENGTH_MASK,
+  keyOffset,
+  NODE_HASH,
+  NODE_HEADER_BYTES,
+  NODE_KEY,
+  NODE_META,
+  NODE_VALUE,
+} from "../memory/node.ts";
+import type { PagePool } from "../memory/page_pool.ts";
+import { CLASS_OF, CLASS_UNITS_MAX } from "../memory/size_classes.ts";
+import type { AccessClock } from "./access_clock.ts";
+import {
+  CHANGES,
+  EXPIRED_KEYS,
+  KEYSPACE_HITS,
+  KEYSPACE_MISSES,
+} from "./counters.ts";
+import {
+  CLOCK_MASK,
+  CLOCK_SHIFT,
+  encodingOf,
+  entryMeta,
+  EXTERNAL_BYTES_MIN,
+  KIND_MASK,
+  STRING_EXTERNAL,
+  TYPE_STRING,
+  typeOf,
+} from "./entry.ts";
+import type { Key } from "./key.ts";
+
+/** Word of a shard's latch. */
+export const SHARD_LATCH = 0;
+/** Word of a shard's flags. */
+export const SHARD_FLAGS = 16;
+const HEAP_AT = 32;
+const DATABASES_AT = HEAP_AT + HEAP_WORDS;
+/** Words of a database: two dictionary headers. */
+const DATABASE_WORDS = 2 * DICT_HEADER_WORDS;
+const EXPIRES = DICT_HEADER_WORDS;
+
+/** Words of the control block of a shard with `databases` databases. */
+export function shardControlWords(databases: number): number {
+  const words = DATABASES_AT + databases * DATABASE_WORDS;
+  return Math.ceil(words / 16) * 16;
+}
+
+/** What a worker's keyspaces have in common. */
+export interface KeyspaceContext {
+  /** The worker's views. */
+  readonly arena: Arena;
+  /** The page pool. */
+  readonly pool: PagePool;
+  /** The worker's statistics. */
+  readonly counters: Float64Array;
+  /** The worker's access clock. */
+  readonly clock: AccessClock;
+}
+
+/** A worker's handle on one shard. */
+export class Keyspace {
+  /** Number of the shard. */
+  readonly shard: number;
+  /** The control block. */
+  readonly control: Int32Array;
+  /** The shard's heap. */
+  readonly heap: Heap;
+  /** Dictionary operations on the shard's heap. */
+  readonly dict: Dict;
+  /** Strings in runs of their own. */
+  readonly externals: ExternalStrings;
+  /** The worker's views. */
+  readonly arena: Arena;
+  /** Whether reads leave the access clock alone (CLIENT NO-TOUCH). */
+  noTouch = false;
+  readonly #counters: Float64Array;
+  readonly #clock: AccessClock;
+
+  /** `control` is the shard's control block. */
+  constructor(context: KeyspaceContext, control: Int32Array, shard: number) {
+    this.shard = shard;
+    this.control = control;
+    this.arena = context.arena;
+    this.heap = new Heap(
+      context.arena,
+      context.pool,
+      control,
+      HEAP_AT,
+      shard,
+    );
+    this.dict = new Dict(context.arena, this.heap);
+    this.externals = new ExternalStrings(context.arena, context.pool);
+    this.#counters = context.counters;
+    this.#clock = context.clock;
+  }
+
+  /** Keys of a database, expired ones that still lie there included. */
+  count(db: number): number {
+    return this.control[keysAt(db) + DICT_COUNT]!;
+  }
+
+  /** Keys with an expire. */
+  expiresCount(db: number): number {
+    return this.control[expiresAt(db) + DICT_COUNT]!;
+  }
+
+  /** The entry of a key, expired or not, or 0; counts and touches nothing. */
+  peek(db: number, key: Key): number {
+    return this.dict.find(
+      this.control,
+      keysAt(db),
+      key.buf,
+      key.off,
+      key.length,
+      key.hash,
+    );
+  }
+
+  /** The live entry of a key for a command that reads it, or 0. */
+  lookupRead(db: number, key: Key, nowMs: number): number {
+    const ref = this.lookupWrite(db, key, nowMs);
+    const counter = ref === 0 ? KEYSPACE_MISSES : KEYSPACE_HITS;
+    this.#counters[counter] = this.#counters[counter]! + 1;
+    return ref;
+  }
+
+  /** The live entry of a key, or 0: as lookupRead, but not counted. */
+  lookupWrite(db: number, key: Key, nowMs: number): number {
+    const ref = this.peek(db, key);
+    if (ref === 0) return 0;
+    const words = this.arena.i32[ref >>> SEGMENT_SHIFT]!;
+    const at = (ref & UNIT_MASK) << 1;
+    if (words[at + NODE_KEY]! < 0 && this.expireAt(ref) <= nowMs) {
+      this.expire(db, ref);
+      return 0;
+    }
+    if (!this.noTouch) {
+      const meta = words[at + NODE_META]!;
+      const clock = meta >>> CLOCK_SHIFT;
+      const touched = this.#clock.touched(clock);
+      if (touched !== clock) {
+        words[at + NODE_META] = (meta & KIND_MASK) | touched << CLOCK_SHIFT;
+      }
+    }
+    return ref;
+  }
+
+  /** As {@linkcode lookupWrite}, without touching the access clock. */
+  lookupQuiet(db: number, key: Key, nowMs: number): number {
+    const ref = this.peek(db, key);
+    if (ref === 0 || !this.isExpired(ref, nowMs)) return ref;
+    this.expire(db, ref);
+    return 0;
+  }
+
+  /** Word 0 of an entry. */
+  meta(ref: number): number {
+    return this.arena.i32[ref >>> SEGMENT_SHIFT]![(ref & UNIT_MASK) << 1]!;
+  }
+
+  /** Value type of an entry. */
+  type(ref: number): number {
+    return typeOf(this.meta(ref));
+  }
+
+  /** Encoding of an entry's value. */
+  encoding(ref: number): number {
+    return encodingOf(this.meta(ref));
+  }
+
+  /** Access clock of an entry. */
+  clockOf(ref: number): number {
+    return this.meta(ref) >>> CLOCK_SHIFT & CLOCK_MASK;
+  }
+
+  /** Sets the access clock of an entry. */
+  setClock(ref: number, clock: number): void {
+    this.#setWord(
+      ref,
+      NODE_META,
+      (this.meta(ref) & KIND_MASK) | clock << CLOCK_SHIFT,
+    );
+  }
+
+  /** Hash of an entry's key. */
+  hashOf(ref: number): number {
+    return this.#word(ref, NODE_HASH);
+  }
+
+  /** The byte view that holds an entry. */
+  bytes(ref: number): Uint8Array {
+    return this.arena.u8[ref >>> SEGMENT_SHIFT]!;
+  }
+
+  /** Offset of an entry's key in {@linkcode bytes}. */
+  keyOff(ref: number): number {
+    return byteOf(ref) + keyOffset(this.#word(ref, NODE_KEY));
+  }
+
+  /** Length of an entry's key. */
+  keyLength(ref: number): number {
+    return this.#word(ref, NODE_KEY) & KEY_LENGTH_MASK;
+  }
+
+  /** When the entry expires, in milliseconds of the epoch; 0 for never. */
+  expireAt(ref: number): number {
+    if (this.#word(ref, NODE_KEY) >= 0) return 0;
+    return this.arena.f64[ref >>> SEGMENT_SHIFT]![(ref & UNIT_MASK) + 2]!;
+  }
+
+  /** Whether the entry's time has come. */
+  isExpired(ref: number, nowMs: number): boolean {
+    return this.#word(ref, NODE_KEY) < 0 && this.expireAt(ref) <= nowMs;
+  }
+
+  /** Length of a string's value. */
+  stringLength(ref: number): number {
+    const word = this.#word(ref, NODE_VALUE);
+    return this.encoding(ref) === STRING_EXTERNAL
+      ? this.externals.length(word)
+      : word;
+  }
+
+  /** The byte view that holds a string's value. */
+  stringBytes(ref: number): Uint8Array {
+    return this.encoding(ref) === STRING_EXTERNAL
+      ? this.externals.bytes(this.#word(ref, NODE_VALUE))
+      : this.bytes(ref);
+  }
+
+  /** Offset of a string's value in {@linkcode stringBytes}. */
+  stringOff(ref: number): number {
+    return this.encoding(ref) === STRING_EXTERNAL
+      ? this.externals.offset(this.#word(ref, NODE_VALUE))
+      : this.keyOff(ref) + this.keyLength(ref);
+  }
+
+  /** Reference of the run or root that word 2 of an entry names. */
+  valueRef(ref: number): number {
+    return this.#word(ref, NODE_VALUE);
+  }
+
+  /**
+   * Makes the key a string of the given bytes, whatever it was before.
+   * `existing` is its entry, or 0. `expireAtMs` is 0 for none. Returns the
+   * entry. Throws OutOfMemory before anything is changed.
+   */
+  setString(
+    db: number,
+    key: Key,
+    existing: number,
+    source: Uint8Array,
+    off: number,
+    length: number,
+    encoding: number,
+    expireAtMs: number,
+  ): number {
+    if (length >= EXTERNAL_BYTES_MIN) {
+      const run = this.externals.create(length);
+      if (run === 0) throw new OutOfMemory();
+      this.externals.setLength(run, length);
+      copyBytes(
+        source,
+        off,
+        this.externals.bytes(run),
+        this.externals.offset(run),
+        length,
+      );
+      return this.setExternal(db, key, existing, run, expireAtMs);
+    }
+    const ref = this.#reshape(
+      db,
+      key,
+      existing,
+      length,
+      expireAtMs,
+      entryMeta(TYPE_STRING, encoding, this.#clock.initial()),
+    );
+    this.#setWord(ref, NODE_VALUE, length);
+    copyBytes(
+      source,
+      off,
+      this.bytes(ref),
+      this.keyOff(ref) + key.length,
+      length,
+    );
+    return ref;
+  }
+
+  /**
+   * Makes the key a string whose bytes lie in `run`, an external string that
+   * the entry takes over.
+   */
+  setExternal(
+    db: number,
+    key: Key,
+    existing: number,
+    run: number,
+    expireAtMs: number,
+  ): number {
+    return this.setRoot(
+      db,
+      key,
+      existing,
+      TYPE_STRING,
+      STRING_EXTERNAL,
+      run,
+      expireAtMs,
+    );
+  }
+
+  /**
+   * Makes the key a value of any type whose root is `root`, already accounted
+   * for unless it is an external string.
+   */
+  setRoot(
+    db: number,
+    key: Key,
+    existing: number,
+    type: number,
+    encoding: number,
+    root: number,
+    expireAtMs: number,
+  ): number {
+    const ref = this.#reshape(
+      db,
+      key,
+      existing,
+      0,
+      expireAtMs,
+      entryMeta(type, encoding, this.#clock.initial()),
+    );
+    this.#setWord(ref, NODE_VALUE, root);
+    if (type === TYPE_STRING) this.heap.adoptRun(root);
+    return ref;
+  }
+
+  /**
+   * Gives a string's entry room for `length` bytes of value and keeps what is
+   * there; the bytes beyond are the caller's to write. Returns the entry, which
+   * may have moved. The encoding becomes `encoding` unless the value lives in a
+   * run of its own.
+   */
+  resizeString(
+    db: number,
+    ref: number,
+    length: number,
+    encoding: number,
+  ): number {
+    const kept = Math.min(length, this.stringLength(ref));
+    if (this.encoding(ref) === STRING_EXTERNAL) {
+      this.#resizeExternal(ref, kept, length);
+      return ref;
+    }
+    if (length >= EXTERNAL_BYTES_MIN) {
+      return this.#makeExternal(db, ref, kept, length);
+    }
+    const keyWord = this.#word(ref, NODE_KEY);
+    const head = keyOffset(keyWord) + (keyWord & KEY_LENGTH_MASK);
+    const moved = this.#resizeEntry(
+      db,
+      ref,
+      head + kept,
+      head + this.#word(ref, NODE_VALUE),
+      head + length,
+    );
+    this.#setWord(moved, NODE_VALUE, length);
+    this.#setKind(moved, TYPE_STRING | encoding << 4);
+    return moved;
+  }
+
+  /** Sets or removes (0) the expire of an entry; returns it, perhaps moved. */
+  setExpire(db: number, ref: number, expireAtMs: number): number {
+    const keyWord = this.#word(ref, NODE_KEY);
+    const had = keyWord < 0;
+    const has = expireAtMs !== 0;
+    let moved = ref;
+    if (had !== has) {
+      const size = this.#entryBytes(ref);
+      const key = keyWord & KEY_LENGTH_MASK;
+      if (had) {
+        this.dict.remove(
+          this.control,
+          expiresAt(db),
+          ref,
+          this.#word(ref, NODE_HASH),
+        );
+        this.#shiftBody(ref, size, -EXPIRE_BYTES);
+        this.#setWord(ref, NODE_KEY, key);
+        moved = this.#resizeEntry(
+          db,
+          ref,
+          size - EXPIRE_BYTES,
+          size,
+          size - EXPIRE_BYTES,
+        );
+      } else {
+        moved = this.#resizeEntry(db, ref, size, size, size + EXPIRE_BYTES);
+        this.#shiftBody(moved, size, EXPIRE_BYTES);
+        this.#setWord(moved, NODE_KEY, key | HAS_EXPIRE);
+        this.dict.insert(
+          this.control,
+          expiresAt(db),
+          moved,
+          this.#word(moved, NODE_HASH),
+        );
+      }
+    }
+    if (has) this.#setExpireAt(moved, expireAtMs);
+    return moved;
+  }
+
+  /** Deletes an entry and its value. */
+  delete(db: number, ref: number): void {
+    this.detach(db, ref);
+    this.freeEntry(ref);
+  }
+
+  /** Deletes an entry whose time has come, and counts it. */
+  expire(db: number, ref: number): void {
+    this.#counters[EXPIRED_KEYS] = this.#counters[EXPIRED_KEYS]! + 1;
+    this.delete(db, ref);
+    this.noteChange();
+  }
+
+  /** Takes an entry out of its database; it is the caller's to free. */
+  detach(db: number, ref: number): void {
+    const hash = this.#word(ref, NODE_HASH);
+    if (this.#word(ref, NODE_KEY) < 0) {
+      this.dict.remove(this.control, expiresAt(db), ref, hash);
+    }
+    this.dict.remove(this.control, keysAt(db), ref, hash);
+  }
+
+  /** Frees a detached entry and its value. */
+  freeEntry(ref: number): void {
+    this.#freeValue(ref);
+    this.heap.free(ref);
+  }
+
+  /** Counts a change of the data set. */
+  noteChange(): void {
+    this.#counters[CHANGES] = this.#counters[CHANGES]! + 1;
+  }
+
+  /**
+   * Moves an entry to a better place if its slab is sparse; says whether it
+   * did. Dictionaries follow; external values stay.
+   */
+  defragment(db: number, ref: number): boolean {
+    if (!this.heap.isSparse(ref)) return false;
+    const size = this.#entryBytes(ref);
+    const moved = this.heap.allocate((size + 7) >>> 3);
+    this.#copyEntry(ref, moved, size);
+    this.#repoint(db, ref, moved);
+    this.heap.noteMoved((size + 7) >>> 3);
+    this.heap.free(ref);
+    return true;
+  }
+
+  /** Bytes of an entry with its value, as allocated. */
+  entryAllocatedBytes(ref: number): number {
+    let units = this.heap.unitsOf(ref);
+    if (
+      this.type(ref) === TYPE_STRING && this.encoding(ref) === STRING_EXTERNAL
+    ) units += this.heap.unitsOf(this.valueRef(ref));
+    return units * 8;
+  }
+
+  /** Index of the header of a database's dictionary of keys. */
+  keysHeader(db: number): number {
+    return keysAt(db);
+  }
+
+  /** Index of the header of a database's dictionary of keys with an expire. */
+  expiresHeader(db: number): number {
+    return expiresAt(db);
+  }
+
+  /** Exchanges two databases. */
+  swap(a: number, b: number): void {
+    for (let i = 0; i < DATABASE_WORDS; i++) {
+      const x = this.control[keysAt(a) + i]!;
+      this.control[keysAt(a) + i] = this.control[keysAt(b) + i]!;
+      this.control[keysAt(b) + i] = x;
+    }
+  }
+
+  /**
+   * Moves an entry's value to another key of any shard and database, whose
+   * latch is held too; the source entry is gone afterwards. `existing` is the
+   * target's entry, or 0.
+   */
+  moveTo(
+    db: number,
+    ref: number,
+    target: Keyspace,
+    targetDb: number,
+    key: Key,
+    existing: number,
+  ): void {
+    const expireAtMs = this.expireAt(ref);
+    const encoding = this.encoding(ref);
+    if (encoding === STRING_EXTERNAL && this.type(ref) === TYPE_STRING) {
+      const run = this.valueRef(ref);
+      const made = target.setExternal(
+        targetDb,
+        key,
+        existing,
+        run,
+        expireAtMs,
+      );
+      target.setClock(made, this.clockOf(ref));
+      this.heap.disownRun(run);
+      this.detach(db, ref);
+      this.heap.free(ref);
+      return;
+    }
+    this.copyTo(ref, target, targetDb, key, existing);
+    this.delete(db, ref);
+  }
+
+  /** Copies an entry's value and expire to another key. */
+  copyTo(
+    ref: number,
+    target: Keyspace,
+    targetDb: number,
+    key: Key,
+    existing: number,
+  ): void {
+    const made = target.setString(
+      targetDb,
+      key,
+      existing,
+      this.stringBytes(ref),
+      this.stringOff(ref),
+      this.stringLength(ref),
+      this.encoding(ref),
+      this.expireAt(ref),
+    );
+    target.setClock(made, this.clockOf(ref));
+  }
+
+  /**
+   * An entry of the key with `tail` bytes of value behind the key, made from
+   * `existing` in place where the size class stays the same. The old value is
+   * freed; header and key are written.
+   */
+  #reshape(
+    db: number,
+    key: Key,
+    existing: number,
+    tail: number,
+    expireAtMs: number,
+    meta: number,
+  ): number {
+    const has = expireAtMs !== 0;
+    const size = NODE_HEADER_BYTES + (has ? EXPIRE_BYTES : 0) + key.length +
+      tail;
+    const units = (size + 7) >>> 3;
+    if (existing !== 0) {
+      const had = this.#word(existing, NODE_KEY) < 0;
+      if (had === has && this.#fits(this.#entryBytes(existing), size)) {
+        this.#freeValue(existing);
+        this.#setWord(existing, NODE_META, meta);
+        if (has) this.#setExpireAt(existing, expireAtMs);
+        return existing;
+      }
+    }
+    const ref = this.heap.allocate(units);
+    const words = this.arena.i32[ref >>> SEGMENT_SHIFT]!;
+    const at = wordOf(ref);
+    words[at + NODE_META] = meta;
+    words[at + NODE_KEY] = has ? key.length | HAS_EXPIRE : key.length;
+    words[at + NODE_HASH] = key.hash;
+    if (has) this.#setExpireAt(ref, expireAtMs);
+    copyBytes(key.buf, key.off, this.bytes(ref), this.keyOff(ref), key.length);
+    if (existing === 0) {
+      this.dict.insert(this.control, keysAt(db), ref, key.hash);
+      if (has) this.dict.insert(this.control, expiresAt(db), ref, key.hash);
+    } else {
+      this.#exchange(db, existing, ref, has);
+    }
+    return ref;
+  }
+
+  /** Puts `ref` in the place of `existing`, which is freed. */
+  #exchange(db: number, existing: number, ref: number, has: boolean): void {
+    const hash = this.#word(ref, NODE_HASH);
+    const had = this.#word(existing, NODE_KEY) < 0;
+    this.dict.replace(this.control, keysAt(db), existing, ref, hash);
+    const expires = expiresAt(db);
+    if (had && has) {
+      this.dict.replace(this.control, expires, existing, ref, hash);
+    } else if (had) this.dict.remove(this.control, expires, existing, hash);
+    else if (has) this.dict.insert(this.control, expires, ref, hash);
+    this.freeEntry(existing);
+  }
+
+  /**
+   * Moves an entry of `from` bytes to a place for `to` bytes if its class
+   * changes, keeping the first `kept` bytes.
+   */
+  #resizeEntry(
+    db: number,
+    ref: number,
+    kept: number,
+    from: number,
+    to: number,
+  ): number {
+    if (this.#fits(from, to)) return ref;
+    const moved = this.heap.allocate((to + 7) >>> 3);
+    this.#copyEntry(ref, moved, kept);
+    this.#repoint(db, ref, moved);
+    this.heap.free(ref);
+    return moved;
+  }
+
+  /** Whether objects of both sizes lie in the same class. */
+  #fits(from: number, to: number): boolean {
+    const a = (from + 7) >>> 3;
+    const b = (to + 7) >>> 3;
+    if (a <= CLASS_UNITS_MAX && b <= CLASS_UNITS_MAX) {
+      return CLASS_OF[a] === CLASS_OF[b];
+    }
+    return a > CLASS_UNITS_MAX && b > CLASS_UNITS_MAX &&
+      (from + 4095) >>> 12 === (to + 4095) >>> 12;
+  }
+
+  #repoint(db: number, from: number, to: number): void {
+    const hash = this.#word(to, NODE_HASH);
+    this.dict.replace(this.control, keysAt(db), from, to, hash);
+    if (this.#word(to, NODE_KEY) < 0) {
+      this.dict.replace(this.control, expiresAt(db), from, to, hash);
+    }
+  }
+
+  #copyEntry(from: number, to: number, bytes: number): void {
+    copyBytes(
+      this.bytes(from),
+      byteOf(from),
+      this.bytes(to),
+      byteOf(to),
+      bytes,
+    );
+  }
+
+  /** Moves everything behind the header, of an entry of `size` bytes. */
+  #shiftBody(ref: number, size: number, by: number): void {
+    const start = byteOf(ref) + NODE_HEADER_BYTES + (by < 0 ? -by : 0);
+    this.bytes(ref).copyWithin(start + by, start, byteOf(ref) + size);
+  }
+
+  /** Bytes of an entry, its inline value included. */
+  #entryBytes(ref: number): number {
+    const keyWord = this.#word(ref, NODE_KEY);
+    const meta = this.meta(ref);
+    const inline = typeOf(meta) === TYPE_STRING &&
+      encodingOf(meta) !== STRING_EXTERNAL;
+    return keyOffset(keyWord) + (keyWord & KEY_LENGTH_MASK) +
+      (inline ? this.#word(ref, NODE_VALUE) : 0);
+  }
+
+  #makeExternal(db: number, ref: number, kept: number, length: number): number {
+    const run = this.externals.create(length);
+    if (run === 0) throw new OutOfMemory();
+    copyBytes(
+      this.stringBytes(ref),
+      this.stringOff(ref),
+      this.externals.bytes(run),
+      this.externals.offset(run),
+      kept,
+    );
+    this.externals.setLength(run, length);
+    this.heap.adoptRun(run);
+    const keyWord = this.#word(ref, NODE_KEY);
+    const head = keyOffset(keyWord) + (keyWord & KEY_LENGTH_MASK);
+    const moved = this.#resizeEntry(
+      db,
+      ref,
+      head,
+      head + this.#word(ref, NODE_VALUE),
+      head,
+    );
+    this.#setWord(moved, NODE_VALUE, run);
+    this.#setKind(moved, TYPE_STRING | STRING_EXTERNAL << 4);
+    return moved;
+  }
+
+  /** A shared run is left to its readers and replaced by a copy. */
+  #resizeExternal(ref: number, kept: number, length: number): void {
+    const run = this.#word(ref, NODE_VALUE);
+    if (!this.externals.isShared(run)) {
+      if (length <= this.externals.capacity(run)) {
+        this.externals.setLength(run, length);
+        return;
+      }
+      this.heap.disownRun(run);
+      const grown = this.externals.extend(run, length);
+      this.heap.adoptRun(run);
+      if (grown) {
+        this.externals.setLength(run, length);
+        return;
+      }
+    }
+    // A quarter more than asked, so that appending stays linear.
+    const room = length > kept ? length + (length >>> 2) : length;
+    const made = this.externals.create(room) || this.externals.create(length);
+    if (made === 0) throw new OutOfMemory();
+    copyBytes(
+      this.externals.bytes(run),
+      this.externals.offset(run),
+      this.externals.bytes(made),
+      this.externals.offset(made),
+      kept,
+    );
+    this.externals.setLength(made, length);
+    this.heap.adoptRun(made);
+    this.heap.disownRun(run);
+    this.externals.unpin(run);
+    this.#setWord(ref, NODE_VALUE, made);
+  }
+
+  #freeValue(ref: number): void {
+    const meta = this.meta(ref);
+    if (typeOf(meta) !== TYPE_STRING || encodingOf(meta) !== STRING_EXTERNAL) {
+      return;
+    }
+    const run = this.#word(ref, NODE_VALUE);
+    this.heap.disownRun(run);
+    this.externals.unpin(run);
+  }
+
+  #setKind(ref: number, kind: number): void {
+    this.#setWord(ref, NODE_META, (this.meta(ref) & ~KIND_MASK) | kind);
+  }
+
+  #setExpireAt(ref: number, expireAtMs: number): void {
+    this.arena.f64[ref >>> SEGMENT_SHIFT]![(ref & UNIT_MASK) + 2] = expireAtMs;
+  }
+
+  #word(ref: number, index: number): number {
+    return this.arena.i32[ref >>> SEGMENT_SHIFT]![
+      ((ref & UNIT_MASK) << 1) + index
+    ]!;
+  }
+
+  #setWord(ref: number, index: number, value: number): void {
+    this.arena.i32[ref >>> SEGMENT_SHIFT]![
+      ((ref & UNIT_MASK) << 1) + index
+    ] = value;
+  }
+}
+
+function keysAt(db: number): number {
+  return DATABASES_AT + db * DATABASE_WORDS;
+}
+
+function expiresAt(db: number): number {
+  return keysAt(db) + EXPIRES;
+}

@@ -1,0 +1,286 @@
+/**
+ * The page pool: hands out runs of consecutive pages and joins them again.
+ *
+ * One pool serves all shards, under a latch of its own that is always the last
+ * one taken. Shards come here for slabs and for large values only, so the latch
+ * is cold.
+ *
+ * A run is described on the page map at its first and at its last page (boundary
+ * tags, Knuth 2.5), which lets a freed run find and swallow its free neighbours
+ * in constant time. Free runs hang in lists by the power of two below their
+ * length; a fit is searched in its own list for a few steps, then taken from the
+ * next longer one. The never-used rest of a segment is simply its longest free
+ * run, so low addresses are reused first and resident memory stays small.
+ *
+ * Words of a page in the map:
+ *
+ * ```text
+ * [0] state   0 inside a run, else FREE | USED | slab states of heap.ts
+ * [1] length  pages of the run (first and last page of a free run; first page
+ *             of a used run)
+ * [2] owner   free for the user of the run
+ * [3] free head, [4] fresh count, [5] used count (slabs only)
+ * [6] previous, [7] next: links of free runs, or of partial slabs
+ * ```
+ *
+ * Invariants: two free runs never touch; a page belongs to exactly one run; a
+ * run never crosses a segment.
+ *
+ * @module
+ */
+
+import { assert } from "../base/assert.ts";
+import { acquireLatch, releaseLatch } from "../base/latch.ts";
+import {
+  type Arena,
+  PAGE_BYTES,
+  PAGE_MAP_WORDS,
+  PAGE_SHIFT,
+  SEGMENT_BYTES,
+} from "./arena.ts";
+
+/** State of the first and last page of a free run. */
+export const RUN_FREE = 1;
+/** State of the first and last page of a run in use. */
+export const RUN_USED = 2;
+
+const STATE = 0;
+const LENGTH = 1;
+const PREVIOUS = 6;
+const NEXT = 7;
+
+/** Words of the pool: latch, pages in use, list heads (page number + 1). */
+const LATCH_AT = 0;
+const USED_AT = 16;
+const PEAK_AT = 17;
+const HEADS_AT = 32;
+const LIST_COUNT = 20;
+/** Steps in a list of mixed lengths before a longer list is tried. */
+const FIT_STEPS = 16;
+
+const PAGES_PER_SEGMENT = SEGMENT_BYTES / PAGE_BYTES;
+
+/** Allocates runs of pages. One object per worker over the same words. */
+export class PagePool {
+  readonly #map: Int32Array;
+  readonly #words: Int32Array;
+  readonly #latched: boolean;
+  readonly #pageCount: number;
+
+  /** `latched` is false when this worker is the only one. */
+  constructor(arena: Arena, latched: boolean) {
+    this.#map = arena.pageMap;
+    this.#words = arena.pool;
+    this.#latched = latched;
+    this.#pageCount = arena.capacityBytes / PAGE_BYTES;
+  }
+
+  /** Puts all pages into the free lists; called once, before workers start. */
+  format(): void {
+    for (let at = 0; at < this.#pageCount; at += PAGES_PER_SEGMENT) {
+      const end = Math.min(this.#pageCount, at + PAGES_PER_SEGMENT);
+      // Page 0 is never handed out: reference 0 is null.
+      const first = at === 0 ? 1 : at;
+      if (at === 0) this.#mark(0, RUN_USED, 1);
+      if (end > first) this.#link(first, end - first);
+    }
+  }
+
+  /** Pages in use by slabs and runs. */
+  get usedPages(): number {
+    return Atomics.load(this.#words, USED_AT);
+  }
+
+  /** Most pages that were ever in use. */
+  get peakPages(): number {
+    return Atomics.load(this.#words, PEAK_AT);
+  }
+
+  /** Takes `pages` consecutive pages; the first page's number, or 0 when none. */
+  take(pages: number): number {
+    assert(pages > 0, "a run has at least one page");
+    if (this.#latched) acquireLatch(this.#words, LATCH_AT);
+    const first = this.#takeFit(pages);
+    if (first !== 0) {
+      const used = this.#words[USED_AT]! + pages;
+      this.#words[USED_AT] = used;
+      if (used > this.#words[PEAK_AT]!) this.#words[PEAK_AT] = used;
+    }
+    if (this.#latched) releaseLatch(this.#words, LATCH_AT);
+    return first;
+  }
+
+  /** Gives back the run that starts at page `first`. */
+  give(first: number): void {
+    if (this.#latched) acquireLatch(this.#words, LATCH_AT);
+    const pages = this.#map[first * PAGE_MAP_WORDS + LENGTH]!;
+    assert(pages > 0, "a freed run has a length");
+    this.#words[USED_AT] = this.#words[USED_AT]! - pages;
+    this.#join(first, pages);
+    if (this.#latched) releaseLatch(this.#words, LATCH_AT);
+  }
+
+  /**
+   * Makes the run at `first` longer where it stands, if the pages behind it are
+   * free; says whether it did.
+   */
+  extend(first: number, pages: number): boolean {
+    if (this.#latched) acquireLatch(this.#words, LATCH_AT);
+    const have = this.#map[first * PAGE_MAP_WORDS + LENGTH]!;
+    const behind = first + have;
+    let grown = false;
+    if (this.#isFreeStart(behind)) {
+      const spare = this.#map[behind * PAGE_MAP_WORDS + LENGTH]!;
+      const more = pages - have;
+      if (spare >= more) {
+        this.#unlink(behind, spare);
+        if (spare > more) this.#link(behind + more, spare - more);
+        this.#clear(first + have - 1);
+        this.#mark(first, RUN_USED, pages);
+        const used = this.#words[USED_AT]! + more;
+        this.#words[USED_AT] = used;
+        if (used > this.#words[PEAK_AT]!) this.#words[PEAK_AT] = used;
+        grown = true;
+      }
+    }
+    if (this.#latched) releaseLatch(this.#words, LATCH_AT);
+    return grown;
+  }
+
+  /** Cuts the run at `first` down to `pages`, freeing its tail. */
+  shrink(first: number, pages: number): void {
+    if (this.#latched) acquireLatch(this.#words, LATCH_AT);
+    const have = this.#map[first * PAGE_MAP_WORDS + LENGTH]!;
+    assert(pages > 0 && pages <= have, "a run shrinks to a part of itself");
+    if (pages < have) {
+      this.#clear(first + have - 1);
+      this.#mark(first, RUN_USED, pages);
+      this.#words[USED_AT] = this.#words[USED_AT]! - (have - pages);
+      this.#join(first + pages, have - pages);
+    }
+    if (this.#latched) releaseLatch(this.#words, LATCH_AT);
+  }
+
+  /** Pages of the run that starts at page `first`. */
+  lengthOf(first: number): number {
+    return this.#map[first * PAGE_MAP_WORDS + LENGTH]!;
+  }
+
+  /**
+   * Walks all runs and checks the invariants; returns the number of pages in
+   * use. For tests and `DEBUG`; takes time proportional to the runs.
+   */
+  verify(): number {
+    let used = 0;
+    let wasFree = false;
+    for (let page = 1; page < this.#pageCount;) {
+      if (page % PAGES_PER_SEGMENT === 0) wasFree = false;
+      const at = page * PAGE_MAP_WORDS;
+      const pages = this.#map[at + LENGTH]!;
+      assert(pages > 0, "a run has a length");
+      const free = this.#map[at + STATE] === RUN_FREE;
+      assert(!(free && wasFree), "two free runs never touch");
+      if (!free) used += pages;
+      wasFree = free;
+      page += pages;
+    }
+    assert(used === this.usedPages, "pages in use are counted exactly");
+    return used;
+  }
+
+  #takeFit(pages: number): number {
+    for (let list = listOf(pages); list < LIST_COUNT; list++) {
+      let page = this.#words[HEADS_AT + list]! - 1;
+      for (let step = 0; page >= 0 && step < FIT_STEPS; step++) {
+        const at = page * PAGE_MAP_WORDS;
+        const have = this.#map[at + LENGTH]!;
+        if (have >= pages) {
+          this.#unlink(page, have);
+          this.#mark(page, RUN_USED, pages);
+          if (have > pages) this.#link(page + pages, have - pages);
+          return page;
+        }
+        page = this.#map[at + NEXT]! - 1;
+      }
+    }
+    return 0;
+  }
+
+  #join(first: number, pages: number): void {
+    let start = first;
+    let length = pages;
+    const behind = first + pages;
+    if (this.#isFreeStart(behind)) {
+      const more = this.#map[behind * PAGE_MAP_WORDS + LENGTH]!;
+      this.#unlink(behind, more);
+      length += more;
+    }
+    const before = (first - 1) * PAGE_MAP_WORDS;
+    if (
+      first % PAGES_PER_SEGMENT !== 0 &&
+      this.#map[before + STATE] === RUN_FREE
+    ) {
+      const more = this.#map[before + LENGTH]!;
+      start = first - more;
+      this.#unlink(start, more);
+      length += more;
+    }
+    this.#link(start, length);
+  }
+
+  #isFreeStart(page: number): boolean {
+    return page < this.#pageCount && page % PAGES_PER_SEGMENT !== 0 &&
+      this.#map[page * PAGE_MAP_WORDS + STATE] === RUN_FREE;
+  }
+
+  #link(first: number, pages: number): void {
+    this.#mark(first, RUN_FREE, pages);
+    const head = HEADS_AT + listOf(pages);
+    const next = this.#words[head]!;
+    const at = first * PAGE_MAP_WORDS;
+    this.#map[at + PREVIOUS] = 0;
+    this.#map[at + NEXT] = next;
+    if (next !== 0) this.#map[(next - 1) * PAGE_MAP_WORDS + PREVIOUS] = first + 1;
+    this.#words[head] = first + 1;
+  }
+
+  #unlink(first: number, pages: number): void {
+    const at = first * PAGE_MAP_WORDS;
+    const previous = this.#map[at + PREVIOUS]!;
+    const next = this.#map[at + NEXT]!;
+    if (previous === 0) this.#words[HEADS_AT + listOf(pages)] = next;
+    else this.#map[(previous - 1) * PAGE_MAP_WORDS + NEXT] = next;
+    if (next !== 0) this.#map[(next - 1) * PAGE_MAP_WORDS + PREVIOUS] = previous;
+    this.#clear(first);
+    this.#clear(first + pages - 1);
+  }
+
+  #mark(first: number, state: number, pages: number): void {
+    const at = first * PAGE_MAP_WORDS;
+    const last = (first + pages - 1) * PAGE_MAP_WORDS;
+    this.#map[last + STATE] = state;
+    this.#map[last + LENGTH] = pages;
+    this.#map[at + STATE] = state;
+    this.#map[at + LENGTH] = pages;
+  }
+
+  #clear(page: number): void {
+    const at = page * PAGE_MAP_WORDS;
+    this.#map[at + STATE] = 0;
+    this.#map[at + LENGTH] = 0;
+  }
+}
+
+function listOf(pages: number): number {
+  return 31 - Math.clz32(pages);
+}
+
+/** Reference of a page's first unit. */
+export function refOfPage(page: number): number {
+  return page << PAGE_SHIFT;
+}
+
+/** Number of the page that holds the reference. */
+export function pageOf(ref: number): number {
+  return ref >>> PAGE_SHIFT;
+}

@@ -1,0 +1,114 @@
+/**
+ * The argument vector of one request: where each argument lies.
+ *
+ * Arguments are never copied out of the connection's input buffer; a big one
+ * lies in the arena, where it streamed to while it arrived. Both are named by a
+ * source (a byte view), an offset and a length.
+ *
+ * @module
+ */
+
+/** Source number of arguments that lie in the input buffer. */
+const IN_BUFFER = -1;
+
+/** Offsets and lengths of a request's arguments; reused for every request. */
+export class Arguments {
+  /** Arguments so far, the command's name included. */
+  count = 0;
+  /** The input buffer. */
+  buf: Uint8Array = new Uint8Array(0);
+  /** Offset of each argument in its source. */
+  off: Int32Array = new Int32Array(16);
+  /** Length of each argument. */
+  length: Int32Array = new Int32Array(16);
+  /** References of arguments that streamed into the arena, 0 for the others. */
+  #big: Int32Array | null = null;
+  #segments: readonly Uint8Array[] = [];
+  #segment: Int8Array | null = null;
+
+  /** Whether any argument lies in the arena. */
+  get hasBig(): boolean {
+    return this.#big !== null;
+  }
+
+  /** Forgets all arguments. References of big ones must have been taken. */
+  clear(): void {
+    this.count = 0;
+    this.#big = null;
+    this.#segment = null;
+  }
+
+  /** Adds an argument that lies in the input buffer. */
+  add(off: number, length: number): void {
+    const i = this.count;
+    if (i === this.off.length) this.#grow();
+    this.off[i] = off;
+    this.length[i] = length;
+    this.count = i + 1;
+  }
+
+  /** Adds an argument that lies in the arena under the run `ref`. */
+  addBig(
+    ref: number,
+    segments: readonly Uint8Array[],
+    segment: number,
+    off: number,
+    length: number,
+  ): void {
+    const i = this.count;
+    this.add(off, length);
+    this.#segments = segments;
+    this.#big ??= new Int32Array(this.off.length);
+    this.#segment ??= new Int8Array(this.off.length).fill(IN_BUFFER);
+    this.#big[i] = ref;
+    this.#segment[i] = segment;
+  }
+
+  /** The byte view in which argument `i` lies. */
+  source(i: number): Uint8Array {
+    if (this.#segment === null) return this.buf;
+    const segment = this.#segment[i]!;
+    return segment === IN_BUFFER ? this.buf : this.#segments[segment]!;
+  }
+
+  /** The run of a big argument, or 0; the caller becomes its owner. */
+  takeBig(i: number): number {
+    if (this.#big === null) return 0;
+    const ref = this.#big[i]!;
+    this.#big[i] = 0;
+    return ref;
+  }
+
+  /** Shifts the arguments in the input buffer, which was compacted. */
+  shift(by: number): void {
+    for (let i = 0; i < this.count; i++) {
+      if (this.#segment === null || this.#segment[i] === IN_BUFFER) {
+        this.off[i] = this.off[i]! - by;
+      }
+    }
+  }
+
+  /** A copy of argument `i`, for commands that outlive the input buffer. */
+  copy(i: number): Uint8Array {
+    const off = this.off[i]!;
+    return this.source(i).slice(off, off + this.length[i]!);
+  }
+
+  #grow(): void {
+    const size = this.off.length * 2;
+    this.off = grown(this.off, new Int32Array(size));
+    this.length = grown(this.length, new Int32Array(size));
+    if (this.#big !== null) this.#big = grown(this.#big, new Int32Array(size));
+    if (this.#segment !== null) {
+      this.#segment = grown(
+        this.#segment,
+        new Int8Array(size).fill(IN_BUFFER),
+      );
+    }
+  }
+}
+
+function grown<T extends Int32Array | Int8Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
+}

@@ -1,0 +1,491 @@
+/**
+ * The catalogue of error replies: every text that a command, the session or
+ * the protocol can answer with, and nothing else writes one.
+ *
+ * An error is a value. Fixed texts are constants built once, as the very
+ * bytes that go out (`-ERR ...\r\n`), so that sending one is a copy; texts
+ * with a part that varies are made by the functions. The first word is the
+ * error's prefix, which clients act upon and `INFO errorstats` counts.
+ *
+ * - A text is what Redis 7.2 says, byte for byte.
+ * - A text is Latin-1: one character is one byte of the reply, whatever
+ *   encoding the client uses. Bytes of a client pass through unharmed.
+ * - What a client sent is echoed as C's printf would: up to the first NUL,
+ *   at most {@linkcode ECHO_BYTES_MAX} bytes. (Redis leaves some echoes
+ *   unbounded; a reply here never grows with a hostile argument.)
+ * - A CR or LF inside a text becomes a space, so no error can break the
+ *   protocol; those at its end are dropped.
+ *
+ * @module
+ */
+
+/** The most bytes of a client's argument that an error repeats. */
+const ECHO_BYTES_MAX = 128;
+
+const CR = 0x0d;
+const LF = 0x0a;
+const DASH = 0x2d;
+
+/**
+ * One error reply. Equal texts need not be the same object; the constants
+ * below may be compared by identity.
+ */
+export class ErrorReply {
+  /** The text without the leading `-` and the line end, one char a byte. */
+  readonly text: string;
+  /** The whole reply as it is sent. Shared: read it, never write to it. */
+  readonly bytes: Uint8Array;
+
+  /** `text` begins with its prefix and holds neither CR nor LF. */
+  constructor(text: string) {
+    const bytes = new Uint8Array(text.length + 3);
+    bytes[0] = DASH;
+    for (let i = 0; i < text.length; i++) bytes[i + 1] = text.charCodeAt(i);
+    bytes[text.length + 1] = CR;
+    bytes[text.length + 2] = LF;
+    this.text = text;
+    this.bytes = bytes;
+    Object.freeze(this);
+  }
+
+  /** The first word: `ERR`, `WRONGTYPE` ... */
+  get prefix(): string {
+    const end = this.text.indexOf(" ");
+    return end < 0 ? this.text : this.text.slice(0, end);
+  }
+}
+
+/** An error of a text that may hold line ends, as texts from outside do. */
+export function errorReply(text: string): ErrorReply {
+  return new ErrorReply(
+    text.replace(/[\r\n]+$/, "").replace(/[\r\n]/g, " "),
+  );
+}
+
+/** What a client sent, as an error may repeat it. */
+function echo(argument: Uint8Array, bytesMax = ECHO_BYTES_MAX): string {
+  let text = "";
+  for (let i = 0; i < argument.length && i < bytesMax; i++) {
+    if (argument[i] === 0) break;
+    text += String.fromCharCode(argument[i]!);
+  }
+  return text;
+}
+
+// ---- Values and arguments
+
+export const WRONG_TYPE = new ErrorReply(
+  "WRONGTYPE Operation against a key holding the wrong kind of value",
+);
+export const SYNTAX_ERROR = new ErrorReply("ERR syntax error");
+export const NOT_AN_INTEGER = new ErrorReply(
+  "ERR value is not an integer or out of range",
+);
+export const NOT_A_FLOAT = new ErrorReply("ERR value is not a valid float");
+export const VALUE_OUT_OF_RANGE = new ErrorReply("ERR value is out of range");
+export const VALUE_NOT_POSITIVE = new ErrorReply(
+  "ERR value is out of range, must be positive",
+);
+export const NO_SUCH_KEY = new ErrorReply("ERR no such key");
+export const SAME_OBJECT = new ErrorReply(
+  "ERR source and destination objects are the same",
+);
+export const INDEX_OUT_OF_RANGE = new ErrorReply("ERR index out of range");
+export const OFFSET_OUT_OF_RANGE = new ErrorReply("ERR offset is out of range");
+export const STRING_TOO_LONG = new ErrorReply(
+  "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
+);
+export const INCREMENT_OVERFLOW = new ErrorReply(
+  "ERR increment or decrement would overflow",
+);
+export const DECREMENT_OVERFLOW = new ErrorReply(
+  "ERR decrement would overflow",
+);
+export const INCREMENT_NOT_FINITE = new ErrorReply(
+  "ERR increment would produce NaN or Infinity",
+);
+export const INVALID_CURSOR = new ErrorReply("ERR invalid cursor");
+
+/** An integer that an argument must lie between; the grammar is Redis's. */
+export function valueNotBetween(
+  min: number | bigint,
+  max: number | bigint,
+): ErrorReply {
+  return errorReply(
+    `ERR value is out of range, value must between ${min} and ${max}`,
+  );
+}
+
+// ---- Expiry and timeouts
+
+export const EXPIRE_NX_INCOMPATIBLE = new ErrorReply(
+  "ERR NX and XX, GT or LT options at the same time are not compatible",
+);
+export const EXPIRE_GT_LT_INCOMPATIBLE = new ErrorReply(
+  "ERR GT and LT options at the same time are not compatible",
+);
+export const TIMEOUT_NOT_AN_INTEGER = new ErrorReply(
+  "ERR timeout is not an integer or out of range",
+);
+export const TIMEOUT_NOT_A_FLOAT = new ErrorReply(
+  "ERR timeout is not a float or out of range",
+);
+export const TIMEOUT_OUT_OF_RANGE = new ErrorReply(
+  "ERR timeout is out of range",
+);
+export const TIMEOUT_NEGATIVE = new ErrorReply("ERR timeout is negative");
+
+/** `command` is the full name in lower case, as in the command table. */
+export function invalidExpireTime(command: string): ErrorReply {
+  return errorReply(`ERR invalid expire time in '${command}' command`);
+}
+
+/** An option that the EXPIRE family does not know. */
+export function unsupportedOption(option: Uint8Array): ErrorReply {
+  return errorReply(`ERR Unsupported option ${echo(option)}`);
+}
+
+// ---- Databases
+
+export const DB_INDEX_OUT_OF_RANGE = new ErrorReply(
+  "ERR DB index is out of range",
+);
+export const INVALID_FIRST_DB_INDEX = new ErrorReply(
+  "ERR invalid first DB index",
+);
+export const INVALID_SECOND_DB_INDEX = new ErrorReply(
+  "ERR invalid second DB index",
+);
+
+// ---- LCS and OBJECT
+
+export const LCS_NOT_STRINGS = new ErrorReply(
+  "ERR The specified keys must contain string values",
+);
+export const LCS_LEN_AND_IDX = new ErrorReply(
+  "ERR If you want both the length and indexes, please just use IDX.",
+);
+export const LCS_TOO_LARGE = new ErrorReply(
+  "ERR Insufficient memory, transient memory for LCS exceeds " +
+    "proto-max-bulk-len",
+);
+export const LCS_OUT_OF_MEMORY = new ErrorReply(
+  "ERR Insufficient memory, failed allocating transient memory for LCS",
+);
+export const LFU_NOT_SELECTED = new ErrorReply(
+  "ERR An LFU maxmemory policy is not selected, access frequency not " +
+    "tracked. Please note that when switching between policies at runtime " +
+    "LRU and LFU data will take some time to adjust.",
+);
+export const LFU_SELECTED = new ErrorReply(
+  "ERR An LFU maxmemory policy is selected, idle time not tracked. Please " +
+    "note that when switching between policies at runtime LRU and LFU data " +
+    "will take some time to adjust.",
+);
+
+// ---- Dispatch
+
+/** `command` is the full name in lower case: `get`, `client|setname`. */
+export function wrongNumberOfArguments(command: string): ErrorReply {
+  return errorReply(`ERR wrong number of arguments for '${command}' command`);
+}
+
+/**
+ * Repeats the name and then arguments as long as fewer than 128 bytes of
+ * them, quotes and spaces included, have been written; the last one is cut to
+ * what is left, and its own quotes and space may exceed it.
+ */
+export function unknownCommand(argv: readonly Uint8Array[]): ErrorReply {
+  let args = "";
+  for (let i = 1; i < argv.length && args.length < ECHO_BYTES_MAX; i++) {
+    args += `'${echo(argv[i]!, ECHO_BYTES_MAX - args.length)}' `;
+  }
+  const name = argv.length > 0 ? echo(argv[0]!) : "";
+  return errorReply(
+    `ERR unknown command '${name}', with args beginning with: ${args}`,
+  );
+}
+
+/** `container` is the command's name in any case: `client`. */
+export function unknownSubcommand(
+  container: string,
+  subcommand: Uint8Array,
+): ErrorReply {
+  return errorReply(
+    `ERR unknown subcommand '${
+      echo(subcommand)
+    }'. Try ${container.toUpperCase()} HELP.`,
+  );
+}
+
+/** For containers that check the shape of a subcommand by themselves. */
+export function subcommandSyntax(
+  container: string,
+  subcommand: Uint8Array,
+): ErrorReply {
+  return errorReply(
+    `ERR unknown subcommand or wrong number of arguments for '${
+      echo(subcommand)
+    }'. Try ${container.toUpperCase()} HELP.`,
+  );
+}
+
+export const INVALID_COMMAND_SPECIFIED = new ErrorReply(
+  "ERR Invalid command specified",
+);
+export const COMMAND_HAS_NO_KEYS = new ErrorReply(
+  "ERR The command has no key arguments",
+);
+export const INVALID_ARGUMENT_COUNT_SPECIFIED = new ErrorReply(
+  "ERR Invalid number of arguments specified for command",
+);
+export const INVALID_ARGUMENTS_SPECIFIED = new ErrorReply(
+  "ERR Invalid arguments specified for command",
+);
+
+// ---- Transactions and scripts
+
+export const NOT_IN_TRANSACTION = new ErrorReply(
+  "ERR Command not allowed inside a transaction",
+);
+export const MULTI_NESTED = new ErrorReply("ERR MULTI calls can not be nested");
+export const EXEC_WITHOUT_MULTI = new ErrorReply("ERR EXEC without MULTI");
+export const DISCARD_WITHOUT_MULTI = new ErrorReply(
+  "ERR DISCARD without MULTI",
+);
+export const WATCH_INSIDE_MULTI = new ErrorReply(
+  "ERR WATCH inside MULTI is not allowed",
+);
+export const EXEC_ABORT = new ErrorReply(
+  "EXECABORT Transaction discarded because of previous errors.",
+);
+export const NO_SCRIPT = new ErrorReply(
+  "NOSCRIPT No matching script. Please use EVAL.",
+);
+export const BUSY_SCRIPT = new ErrorReply(
+  "BUSY Redis is busy running a script. You can only call SCRIPT KILL or " +
+    "SHUTDOWN NOSAVE.",
+);
+export const BUSY_FUNCTION = new ErrorReply(
+  "BUSY Redis is busy running a script. You can only call FUNCTION KILL or " +
+    "SHUTDOWN NOSAVE.",
+);
+
+// ---- Handshake
+
+export const NO_AUTH = new ErrorReply("NOAUTH Authentication required.");
+export const NO_AUTH_HELLO = new ErrorReply(
+  "NOAUTH HELLO must be called with the client already authenticated, " +
+    "otherwise the HELLO AUTH <user> <pass> option can be used to " +
+    "authenticate the client and select the RESP protocol version at the " +
+    "same time",
+);
+export const WRONG_PASS = new ErrorReply(
+  "WRONGPASS invalid username-password pair or user is disabled.",
+);
+export const AUTH_NOT_CONFIGURED = new ErrorReply(
+  "ERR AUTH <password> called without any password configured for the " +
+    "default user. Are you sure your configuration is correct?",
+);
+export const NO_PROTO = new ErrorReply("NOPROTO unsupported protocol version");
+export const PROTOCOL_VERSION_NOT_AN_INTEGER = new ErrorReply(
+  "ERR Protocol version is not an integer or out of range",
+);
+export const MAX_CLIENTS_REACHED = new ErrorReply(
+  "ERR max number of clients reached",
+);
+export const PROTECTED_MODE = new ErrorReply(
+  "DENIED Redis is running in protected mode because protected mode is " +
+    "enabled and no password is set for the default user. In this mode " +
+    "connections are only accepted from the loopback interface. If you want " +
+    "to connect from external computers to Redis you may adopt one of the " +
+    "following solutions: 1) Just disable protected mode sending the command " +
+    "'CONFIG SET protected-mode no' from the loopback interface by " +
+    "connecting to Redis from the same host the server is running, however " +
+    "MAKE SURE Redis is not publicly accessible from internet if you do so. " +
+    "Use CONFIG REWRITE to make this change permanent. 2) Alternatively you " +
+    "can just disable the protected mode by editing the Redis configuration " +
+    "file, and setting the protected mode option to 'no', and then " +
+    "restarting the server. 3) If you started the server manually just for " +
+    "testing, restart it with the '--protected-mode no' option. 4) Set up an " +
+    "authentication password for the default user. NOTE: You only need to do " +
+    "one of the above things in order for the server to start accepting " +
+    "connections from the outside.",
+);
+
+/** An option of HELLO that is unknown or lacks its value. */
+export function helloOption(option: Uint8Array): ErrorReply {
+  return errorReply(`ERR Syntax error in HELLO option '${echo(option)}'`);
+}
+
+// ---- CLIENT
+
+export const CLIENT_NAME_INVALID = new ErrorReply(
+  "ERR Client names cannot contain spaces, newlines or special characters.",
+);
+export const NO_SUCH_CLIENT = new ErrorReply("ERR No such client");
+/** CLIENT KILL ID. */
+export const CLIENT_ID_NOT_POSITIVE = new ErrorReply(
+  "ERR client-id should be greater than 0",
+);
+/** CLIENT LIST ID. */
+export const CLIENT_ID_INVALID = new ErrorReply("ERR Invalid client ID");
+export const CLIENT_PAUSE_MODE = new ErrorReply(
+  "ERR CLIENT PAUSE mode must be WRITE or ALL",
+);
+export const CLIENT_UNBLOCK_REASON = new ErrorReply(
+  "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR",
+);
+/** What the blocked command answers, not CLIENT UNBLOCK itself. */
+export const UNBLOCKED = new ErrorReply(
+  "UNBLOCKED client unblocked via CLIENT UNBLOCK",
+);
+
+/** CLIENT SETINFO with a value that does not fit; the option is repeated. */
+export function clientInfoInvalid(option: Uint8Array): ErrorReply {
+  return errorReply(
+    `ERR ${
+      echo(option)
+    } cannot contain spaces, newlines or special characters.`,
+  );
+}
+
+/** CLIENT SETINFO with an option other than LIB-NAME and LIB-VER. */
+export function clientInfoUnrecognized(option: Uint8Array): ErrorReply {
+  return errorReply(`ERR Unrecognized option '${echo(option)}'`);
+}
+
+export function unknownClientType(type: Uint8Array): ErrorReply {
+  return errorReply(`ERR Unknown client type '${echo(type)}'`);
+}
+
+/** CLIENT KILL USER. */
+export function noSuchUser(user: Uint8Array): ErrorReply {
+  return errorReply(`ERR No such user '${echo(user)}'`);
+}
+
+// ---- CONFIG
+
+export const NO_CONFIG_FILE = new ErrorReply(
+  "ERR The server is running without a config file",
+);
+
+export function configUnknownOption(name: Uint8Array): ErrorReply {
+  return errorReply(
+    `ERR Unknown option or number of arguments for CONFIG SET - '${
+      echo(name)
+    }'`,
+  );
+}
+
+/** `reason` is the setting's own complaint, without a period. */
+export function configSetFailed(name: string, reason: string): ErrorReply {
+  return errorReply(
+    `ERR CONFIG SET failed (possibly related to argument '${name}') - ${reason}`,
+  );
+}
+
+/** `reason` is what the operating system said. */
+export function configRewriteFailed(reason: string): ErrorReply {
+  return errorReply(`ERR Rewriting config file: ${reason}`);
+}
+
+// ---- Server and its tools
+
+export const DEBUG_NOT_ALLOWED: ErrorReply = protectedCommand(
+  "DEBUG",
+  "enable-debug-command",
+);
+export const MODULE_NOT_ALLOWED: ErrorReply = protectedCommand(
+  "MODULE",
+  "enable-module-command",
+);
+
+function protectedCommand(command: string, option: string): ErrorReply {
+  return new ErrorReply(
+    `ERR ${command} command not allowed. If the ${option} option is set to ` +
+      `"local", you can run it from a local connection, otherwise you need ` +
+      `to set this option in the configuration file, and then restart the ` +
+      `server.`,
+  );
+}
+
+/** DEBUG HTSTATS. */
+export const DATABASE_OUT_OF_RANGE = new ErrorReply(
+  "ERR Out of range database",
+);
+export const SLOWLOG_COUNT_OUT_OF_RANGE = new ErrorReply(
+  "ERR count should be greater than or equal to -1",
+);
+export const NO_SHUTDOWN_IN_PROGRESS = new ErrorReply(
+  "ERR No shutdown in progress.",
+);
+export const SHUTDOWN_FAILED = new ErrorReply(
+  "ERR Errors trying to SHUTDOWN. Check logs.",
+);
+
+/** LATENCY GRAPH. */
+export function noLatencySamples(event: Uint8Array): ErrorReply {
+  return errorReply(`ERR No samples available for event '${echo(event)}'`);
+}
+
+// ---- States of the server in which it refuses commands
+
+export const OUT_OF_MEMORY = new ErrorReply(
+  "OOM command not allowed when used memory > 'maxmemory'.",
+);
+export const LOADING = new ErrorReply(
+  "LOADING Redis is loading the dataset in memory",
+);
+export const READ_ONLY = new ErrorReply(
+  "READONLY You can't write against a read only replica.",
+);
+export const BUSY_KEY = new ErrorReply(
+  "BUSYKEY Target key name already exists.",
+);
+export const SNAPSHOT_MISCONFIGURED = new ErrorReply(
+  "MISCONF Redis is configured to save RDB snapshots, but it's currently " +
+    "unable to persist to disk. Commands that may modify the data set are " +
+    "disabled, because this instance is configured to report errors during " +
+    "writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). " +
+    "Please check the Redis logs for details about the RDB error.",
+);
+
+/** `reason` is what the operating system said. */
+export function aofMisconfigured(reason: string): ErrorReply {
+  return errorReply(`MISCONF Errors writing to the AOF file: ${reason}`);
+}
+
+// ---- Protocol errors: answered once, then the connection is closed
+
+export const TOO_BIG_INLINE_REQUEST = new ErrorReply(
+  "ERR Protocol error: too big inline request",
+);
+export const UNBALANCED_QUOTES = new ErrorReply(
+  "ERR Protocol error: unbalanced quotes in request",
+);
+export const TOO_BIG_MULTIBULK_COUNT = new ErrorReply(
+  "ERR Protocol error: too big mbulk count string",
+);
+export const INVALID_MULTIBULK_LENGTH = new ErrorReply(
+  "ERR Protocol error: invalid multibulk length",
+);
+export const UNAUTHENTICATED_MULTIBULK_LENGTH = new ErrorReply(
+  "ERR Protocol error: unauthenticated multibulk length",
+);
+export const TOO_BIG_BULK_COUNT = new ErrorReply(
+  "ERR Protocol error: too big bulk count string",
+);
+export const INVALID_BULK_LENGTH = new ErrorReply(
+  "ERR Protocol error: invalid bulk length",
+);
+export const UNAUTHENTICATED_BULK_LENGTH = new ErrorReply(
+  "ERR Protocol error: unauthenticated bulk length",
+);
+
+/** `byte` is what stood where a bulk string's `$` belongs. */
+export function expectedDollar(byte: number): ErrorReply {
+  return errorReply(
+    `ERR Protocol error: expected '$', got '${String.fromCharCode(byte)}'`,
+  );
+}

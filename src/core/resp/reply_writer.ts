@@ -1,0 +1,311 @@
+/**
+ * Writes replies straight into an output buffer, as RESP2 or RESP3.
+ *
+ * This is the only place that knows the protocol version of a reply: a command
+ * says `map(n)` or `null()` and gets the right bytes. Nothing is allocated per
+ * reply; the buffer doubles when a reply does not fit.
+ *
+ * Large strings of the arena are not copied: {@linkcode ReplyWriter.external}
+ * leaves a mark, and the connection sends the bytes in pieces while the socket
+ * takes them (see {@linkcode ReplySpan}).
+ *
+ * Source: Redis serialization protocol specification (RESP2, RESP3).
+ *
+ * @module
+ */
+
+import { formatDouble } from "../base/double.ts";
+import { writeInteger } from "../base/integer.ts";
+import { copyBytes } from "../base/bytes.ts";
+import type { ErrorReply } from "./error_reply.ts";
+
+/** Bytes that belong between two bytes of the buffer, but lie in the arena. */
+export interface ReplySpan {
+  /** Position in the buffer before which the bytes go. */
+  readonly at: number;
+  /** The pinned run that holds them. */
+  readonly ref: number;
+  /** Offset of the first byte from the start of the string. */
+  readonly from: number;
+  /** How many bytes. */
+  readonly length: number;
+}
+
+/** Bytes that a fresh buffer has. */
+export const REPLY_BUFFER_BYTES = 16 * 1024;
+
+const CR = 13;
+const LF = 10;
+const encoder = new TextEncoder();
+
+const NULL_BULK = encoder.encode("$-1\r\n");
+const NULL_ARRAY = encoder.encode("*-1\r\n");
+const NULL = encoder.encode("_\r\n");
+const ZERO = encoder.encode(":0\r\n");
+const ONE = encoder.encode(":1\r\n");
+const TRUE = encoder.encode("#t\r\n");
+const FALSE = encoder.encode("#f\r\n");
+
+const BULK = 36;
+const ARRAY = 42;
+const MAP = 37;
+const SET = 126;
+const PUSH = 62;
+const INTEGER = 58;
+const DOUBLE = 44;
+const BIG_NUMBER = 40;
+const VERBATIM = 61;
+const SIMPLE = 43;
+const LOOP_COPY_MAX = 32;
+
+/** An output buffer with a position. */
+export class ReplyWriter {
+  /** The buffer; replaced when it grows or is handed over. */
+  buf: Uint8Array<ArrayBuffer>;
+  /** Where the next byte goes. */
+  at = 0;
+  /** Protocol version of the session being answered, 2 or 3. */
+  resp: 2 | 3 = 2;
+  /** Marks for bytes that lie in the arena, in order. */
+  spans: ReplySpan[] | null = null;
+  /** Bytes that the marks stand for. */
+  spanBytes = 0;
+  /** Error replies written so far. */
+  errorCount = 0;
+  /** The last error reply, for statistics. */
+  lastError: ErrorReply | null = null;
+
+  /** A writer with a buffer of its own. */
+  constructor(bytes: number = REPLY_BUFFER_BYTES) {
+    this.buf = new Uint8Array(bytes);
+  }
+
+  /** Bytes written, marked ones included. */
+  get pendingBytes(): number {
+    return this.at + this.spanBytes;
+  }
+
+  /** `+OK`. */
+  ok(): void {
+    const at = this.#room(5);
+    const buf = this.buf;
+    buf[at] = SIMPLE;
+    buf[at + 1] = 79;
+    buf[at + 2] = 75;
+    buf[at + 3] = CR;
+    buf[at + 4] = LF;
+    this.at = at + 5;
+  }
+
+  /** A simple string of ASCII. */
+  simple(text: string): void {
+    const at = this.#room(text.length + 3);
+    this.buf[at] = SIMPLE;
+    this.#ascii(at + 1, text);
+    this.#lineEnd();
+  }
+
+  /** An error reply. */
+  error(reply: ErrorReply): void {
+    this.errorCount++;
+    this.lastError = reply;
+    this.raw(reply.bytes);
+  }
+
+  /** An integer; must be a safe one. */
+  integer(n: number): void {
+    if (n === 0) return this.raw(ZERO);
+    if (n === 1) return this.raw(ONE);
+    const at = this.#room(24);
+    this.buf[at] = INTEGER;
+    this.at = writeInteger(n, this.buf, at + 1);
+    this.#lineEnd();
+  }
+
+  /** An integer of any 64-bit value. */
+  bigInteger(n: bigint): void {
+    this.#line(INTEGER, n.toString());
+  }
+
+  /** A bulk string. */
+  bulk(source: Uint8Array, off: number, length: number): void {
+    let at = this.#room(length + 16);
+    const buf = this.buf;
+    buf[at++] = BULK;
+    if (length < 10) buf[at++] = 48 + length;
+    else at = writeInteger(length, buf, at);
+    buf[at] = CR;
+    buf[at + 1] = LF;
+    at += 2;
+    copyBytes(source, off, buf, at, length);
+    at += length;
+    buf[at] = CR;
+    buf[at + 1] = LF;
+    this.at = at + 2;
+  }
+
+  /** A bulk string from text, as UTF-8. */
+  bulkText(text: string): void {
+    const bytes = encoder.encode(text);
+    this.bulk(bytes, 0, bytes.length);
+  }
+
+  /** A bulk string that shows an integer. */
+  bulkInteger(n: number): void {
+    const text = String(n);
+    const at = this.#room(text.length + 8);
+    this.buf[at] = BULK;
+    this.at = writeInteger(text.length, this.buf, at + 1);
+    this.#lineEnd();
+    this.#ascii(this.at, text);
+    this.#lineEnd();
+  }
+
+  /**
+   * A bulk string whose bytes lie in the run `ref` of the arena. The caller has
+   * pinned the run once for this reply; the connection unpins it when sent.
+   */
+  external(ref: number, from: number, length: number): void {
+    this.#header(BULK, length);
+    this.spans ??= [];
+    this.spans.push({ at: this.at, ref, from, length });
+    this.spanBytes += length;
+    this.#room(2);
+    this.#lineEnd();
+  }
+
+  /** The null of a missing string: `$-1`, or `_` in RESP3. */
+  nullBulk(): void {
+    this.raw(this.resp === 3 ? NULL : NULL_BULK);
+  }
+
+  /** The null of a missing array: `*-1`, or `_` in RESP3. */
+  nullArray(): void {
+    this.raw(this.resp === 3 ? NULL : NULL_ARRAY);
+  }
+
+  /** Head of an array of `n` replies. */
+  array(n: number): void {
+    this.#header(ARRAY, n);
+  }
+
+  /** Head of a map of `n` pairs; a flat array in RESP2. */
+  map(n: number): void {
+    if (this.resp === 3) this.#header(MAP, n);
+    else this.#header(ARRAY, n * 2);
+  }
+
+  /** Head of a set of `n` replies; an array in RESP2. */
+  set(n: number): void {
+    this.#header(this.resp === 3 ? SET : ARRAY, n);
+  }
+
+  /** Head of a push of `n` replies; an array in RESP2. */
+  push(n: number): void {
+    this.#header(this.resp === 3 ? PUSH : ARRAY, n);
+  }
+
+  /** A double; its text as a bulk string in RESP2. */
+  double(x: number): void {
+    const text = formatDouble(x);
+    if (this.resp === 3) this.#line(DOUBLE, text);
+    else this.bulkText(text);
+  }
+
+  /** A boolean; 1 or 0 in RESP2. */
+  boolean(value: boolean): void {
+    if (this.resp === 3) this.raw(value ? TRUE : FALSE);
+    else this.integer(value ? 1 : 0);
+  }
+
+  /** A big number; a bulk string in RESP2. */
+  bigNumber(text: string): void {
+    if (this.resp === 3) this.#line(BIG_NUMBER, text);
+    else this.bulkText(text);
+  }
+
+  /** A verbatim string (`txt`, `mkd`); a bulk string in RESP2. */
+  verbatim(format: "txt" | "mkd", text: string): void {
+    if (this.resp === 2) return this.bulkText(text);
+    const bytes = encoder.encode(text);
+    this.#header(VERBATIM, bytes.length + 4);
+    const at = this.#room(bytes.length + 6);
+    this.#ascii(at, format);
+    this.buf[this.at++] = INTEGER;
+    this.raw(bytes);
+    this.#room(2);
+    this.#lineEnd();
+  }
+
+  /** Bytes that already are RESP. */
+  raw(bytes: Uint8Array): void {
+    const length = bytes.length;
+    const at = this.#room(length);
+    const buf = this.buf;
+    if (length <= LOOP_COPY_MAX) {
+      for (let i = 0; i < length; i++) buf[at + i] = bytes[i]!;
+    } else buf.set(bytes, at);
+    this.at = at + length;
+  }
+
+  /** Adds what another writer wrote, with its marks. */
+  append(bytes: Uint8Array, spans: readonly ReplySpan[]): void {
+    const start = this.at;
+    this.raw(bytes);
+    for (const span of spans) {
+      this.spans ??= [];
+      this.spans.push({ ...span, at: start + span.at });
+      this.spanBytes += span.length;
+    }
+  }
+
+  /** Forgets everything; marked runs must have changed hands. */
+  reset(): void {
+    this.at = 0;
+    this.spans = null;
+    this.spanBytes = 0;
+  }
+
+  /** Takes back everything after `at`, as if it had not been written. */
+  rewind(at: number): void {
+    this.at = at;
+  }
+
+  #header(kind: number, n: number): void {
+    const at = this.#room(24);
+    this.buf[at] = kind;
+    this.at = writeInteger(n, this.buf, at + 1);
+    this.#lineEnd();
+  }
+
+  #line(kind: number, text: string): void {
+    const at = this.#room(text.length + 3);
+    this.buf[at] = kind;
+    this.#ascii(at + 1, text);
+    this.#lineEnd();
+  }
+
+  #ascii(at: number, text: string): void {
+    for (let i = 0; i < text.length; i++) this.buf[at + i] = text.charCodeAt(i);
+    this.at = at + text.length;
+  }
+
+  #lineEnd(): void {
+    this.buf[this.at] = CR;
+    this.buf[this.at + 1] = LF;
+    this.at += 2;
+  }
+
+  /** Makes room for `n` bytes and a line end; returns where they go. */
+  #room(n: number): number {
+    const at = this.at;
+    if (at + n + 2 > this.buf.length) this.#grow(at + n + 2);
+    return at;
+  }
+
+  #grow(needed: number): void {
+    const bytes = new Uint8Array(Math.max(this.buf.length * 2, needed));
+    bytes.set(this.buf.subarray(0, this.at));
+    this.buf = bytes;
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * The latches of all shards, as one worker takes them.
+ *
+ * Rules, which debug mode asserts: latches are taken in ascending order of the
+ * shards; a set is taken once and given back whole; nothing is held when the
+ * worker returns to its event loop.
+ *
+ * @module
+ */
+
+import { assert } from "../../core/base/assert.ts";
+import { acquireLatch, releaseLatch } from "../../core/base/latch.ts";
+import { LATCH_SLEEPS } from "../../core/keyspace/counters.ts";
+import { SHARD_LATCH } from "../../core/keyspace/keyspace.ts";
+import type { ShardLatches } from "../../core/commands/call.ts";
+
+/** How a worker excludes the others from shards. */
+export class Latches implements ShardLatches {
+  readonly #controls: readonly Int32Array[];
+  readonly #counters: Float64Array;
+  readonly #shared: boolean;
+  readonly #checks: boolean;
+  /** Shards marked by {@linkcode mark}. */
+  readonly #marks: Uint8Array;
+  #markedMin: number;
+  #markedMax = -1;
+  /** Highest latch held, for the checks. */
+  #highest = -1;
+  #held = 0;
+
+  /**
+   * `shared` is false for a single worker: nothing is taken then. `checks`
+   * turns on debug mode.
+   */
+  constructor(
+    controls: readonly Int32Array[],
+    counters: Float64Array,
+    shared: boolean,
+    checks: boolean,
+  ) {
+    this.#controls = controls;
+    this.#counters = counters;
+    this.#shared = shared;
+    this.#checks = checks;
+    this.#marks = new Uint8Array(controls.length);
+    this.#markedMin = controls.length;
+  }
+
+  /** Takes the latch of one shard. */
+  acquire(shard: number): void {
+    if (!this.#shared) return;
+    if (this.#checks) this.#checkOrder(shard);
+    const sleeps = acquireLatch(this.#controls[shard]!, SHARD_LATCH);
+    if (sleeps > 0) {
+      this.#counters[LATCH_SLEEPS] = this.#counters[LATCH_SLEEPS]! + sleeps;
+    }
+  }
+
+  /** Gives the latch of one shard back. */
+  release(shard: number): void {
+    if (!this.#shared) return;
+    if (this.#checks) this.#checkRelease();
+    releaseLatch(this.#controls[shard]!, SHARD_LATCH);
+  }
+
+  /** Notes a shard for {@linkcode acquireMarked}. */
+  mark(shard: number): void {
+    this.#marks[shard] = 1;
+    if (shard < this.#markedMin) this.#markedMin = shard;
+    if (shard > this.#markedMax) this.#markedMax = shard;
+  }
+
+  /** Takes the latches of all marked shards, in ascending order. */
+  acquireMarked(): void {
+    for (let shard = this.#markedMin; shard <= this.#markedMax; shard++) {
+      if (this.#marks[shard] === 1) this.acquire(shard);
+    }
+  }
+
+  /** Gives the latches of the marked shards back and forgets the marks. */
+  releaseMarked(): void {
+    for (let shard = this.#markedMin; shard <= this.#markedMax; shard++) {
+      if (this.#marks[shard] === 0) continue;
+      this.#marks[shard] = 0;
+      this.release(shard);
+    }
+    this.#markedMin = this.#controls.length;
+    this.#markedMax = -1;
+  }
+
+  /** First marked shard whose word `word` is not zero, or -1. */
+  firstMarkedWith(word: number): number {
+    for (let shard = this.#markedMin; shard <= this.#markedMax; shard++) {
+      if (this.#marks[shard] === 1 && this.#controls[shard]![word] !== 0) {
+        return shard;
+      }
+    }
+    return -1;
+  }
+
+  /** Takes all latches. */
+  acquireAll(): void {
+    for (let shard = 0; shard < this.#controls.length; shard++) {
+      this.acquire(shard);
+    }
+  }
+
+  /** Gives all latches back. */
+  releaseAll(): void {
+    for (let shard = 0; shard < this.#controls.length; shard++) {
+      this.release(shard);
+    }
+  }
+
+  /** Asserts that the worker holds none, at the end of a turn. */
+  checkNoneHeld(): void {
+    assert(this.#held === 0, "no latch is held across a turn");
+  }
+
+  #checkOrder(shard: number): void {
+    assert(shard > this.#highest, "latches are taken in ascending order");
+    this.#highest = shard;
+    this.#held++;
+  }
+
+  #checkRelease(): void {
+    assert(this.#held > 0, "a released latch is held");
+    this.#held--;
+    if (this.#held === 0) this.#highest = -1;
+  }
+}

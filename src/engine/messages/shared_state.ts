@@ -1,0 +1,98 @@
+/**
+ * What the main thread makes before any worker starts, and hands to each: the
+ * memory of the data set and of the statistics, and how keys find their shard.
+ *
+ * @module
+ */
+
+import { reserveArena } from "../../core/memory/arena.ts";
+import type { ArenaBuffers } from "../../core/memory/arena.ts";
+import { shardControlWords } from "../../core/keyspace/keyspace.ts";
+
+/** Hash slots of the keyspace, as in Redis Cluster. */
+export const SLOT_COUNT = 16384;
+/** Shards per worker, so that two workers seldom want the same latch. */
+const SHARDS_PER_WORKER = 8;
+const SHARDS_MAX = 512;
+/** Doubles of a worker's statistics: counters, then a block per command. */
+const WORKER_DOUBLES = 64 + 4 * 512;
+
+/** Word of {@linkcode SharedState.process}: last session id given out. */
+export const PROCESS_LAST_ID = 0;
+/** Word: connections open, over all workers. */
+export const PROCESS_CONNECTIONS = 1;
+/** Words of {@linkcode SharedState.process}. */
+const PROCESS_WORDS = 64;
+
+/** Shared memory and constants; structured-cloneable. */
+export interface SharedState {
+  /** The arena's buffers. */
+  readonly arena: ArenaBuffers;
+  /** Control blocks of the shards. */
+  readonly controls: readonly SharedArrayBuffer[];
+  /** Statistics, one buffer per worker. */
+  readonly counters: readonly SharedArrayBuffer[];
+  /** The shard of each hash slot. */
+  readonly slotShards: SharedArrayBuffer;
+  /** Words about the process as a whole. */
+  readonly process: SharedArrayBuffer;
+  /** Seed of the keys' hash. */
+  readonly hashSeed: readonly [number, number];
+  /** How many workers there are. */
+  readonly workers: number;
+  /** How many databases there are. */
+  readonly databases: number;
+  /** Identifies this run of the server: 40 hex digits. */
+  readonly runId: string;
+  /** When the server started, milliseconds of the epoch. */
+  readonly startedMs: number;
+}
+
+/** Makes the shared state of a server. */
+export function makeSharedState(
+  options: {
+    workers: number;
+    databases: number;
+    arenaBytes: number;
+    random: Uint32Array;
+    runId: string;
+    startedMs: number;
+  },
+): SharedState {
+  const { workers, databases } = options;
+  const shards = shardCount(workers);
+  const slots = new SharedArrayBuffer(SLOT_COUNT * 2);
+  const table = new Uint16Array(slots);
+  for (let slot = 0; slot < SLOT_COUNT; slot++) table[slot] = slot % shards;
+  const arena = reserveArena(options.arenaBytes);
+  return {
+    arena,
+    controls: Array.from(
+      { length: shards },
+      () => new SharedArrayBuffer(shardControlWords(databases) * 4),
+    ),
+    counters: Array.from(
+      { length: workers },
+      () => new SharedArrayBuffer(WORKER_DOUBLES * 8),
+    ),
+    slotShards: slots,
+    process: new SharedArrayBuffer(PROCESS_WORDS * 4),
+    hashSeed: [options.random[0]! | 0, options.random[1]! | 0],
+    workers,
+    databases,
+    runId: options.runId,
+    startedMs: options.startedMs,
+  };
+}
+
+/** Shards for so many workers: a power of two. */
+export function shardCount(workers: number): number {
+  let shards = 1;
+  while (shards < workers * SHARDS_PER_WORKER) shards *= 2;
+  return Math.min(SHARDS_MAX, shards);
+}
+
+/** The worker that owns a shard. */
+export function ownerOf(shard: number, workers: number): number {
+  return shard % workers;
+}

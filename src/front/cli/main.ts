@@ -1,0 +1,170 @@
+/**
+ * The program: reads flags and configuration, starts a server, and ends with
+ * it.
+ *
+ * Exit codes: 0 after an orderly stop, 1 when the configuration or an address
+ * cannot be used, 70 when an invariant of the server does not hold.
+ *
+ * @module
+ */
+
+import {
+  describeDirectiveError,
+  type Directive,
+  parseConfig,
+} from "../../core/settings/config_file.ts";
+import { Settings } from "../../core/settings/settings.ts";
+import { type Server, startServer } from "../server/server.ts";
+import { REDIS_VERSION, SHERD_VERSION } from "../server/version.ts";
+import { parseFlags, type RunCommandLine } from "./flags.ts";
+import { helpText, versionText } from "./help.ts";
+import { Log } from "./log.ts";
+
+const EXIT_CONFIGURATION = 1;
+const EXIT_BUG = 70;
+
+async function main(argv: readonly string[]): Promise<void> {
+  const line = parseFlags(argv);
+  switch (line.action) {
+    case "help":
+      return print(helpText());
+    case "version":
+      return print(
+        versionText({
+          sherd: SHERD_VERSION,
+          redis: REDIS_VERSION,
+          deno: Deno.version.deno,
+          v8: Deno.version.v8,
+        }),
+      );
+    case "error":
+      return refuse(line.message);
+    case "run":
+      return await run(line);
+  }
+}
+
+async function run(line: RunCommandLine): Promise<void> {
+  const host = { cores: navigator.hardwareConcurrency, dir: Deno.cwd() };
+  const settings = new Settings(host);
+  const directives = readDirectives(line);
+  const { error, ignored } = settings.load(directives);
+  if (error !== undefined) {
+    return refuse(describeDirectiveError(error, `sherd ${SHERD_VERSION}`));
+  }
+  const log = new Log(settings);
+  for (const { name } of ignored) {
+    log.write("warning", `The directive '${name}' has no effect here`);
+  }
+  let server: Server;
+  try {
+    server = await startServer({
+      settings,
+      host,
+      configFile: line.configFile ?? "",
+      checks: Deno.env.get("SHERD_CHECKS") === "1",
+      log: (level, text) => log.write(level, text),
+      onBug: (cause) => {
+        log.write("warning", `BUG: ${describe(cause)}`);
+        Deno.exit(EXIT_BUG);
+      },
+    });
+  } catch (cause) {
+    return refuse(`Could not start: ${describe(cause)}`);
+  }
+  writePidFile(settings.pidfile);
+  announce(log, settings, server);
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    Deno.addSignalListener(signal, () => {
+      log.write("warning", `Received ${signal} scheduling shutdown...`);
+      server.stop();
+    });
+  }
+  await server.finished;
+  log.write("warning", "sherd is now ready to exit, bye bye...");
+  if (settings.pidfile !== "") Deno.removeSync(settings.pidfile);
+  Deno.exit(0);
+}
+
+/** The directives of file, standard input and flags; ends on an error. */
+function readDirectives(line: RunCommandLine): Directive[] {
+  const directives: Directive[] = [];
+  const sources: [string, string][] = [];
+  if (line.configFile !== undefined) {
+    sources.push([line.configFile, readFile(line.configFile)]);
+  }
+  if (line.stdin) sources.push(["stdin", readStdin()]);
+  for (const [file, content] of sources) {
+    const parsed = parseConfig(content, file, (path) => readFile(path));
+    if (parsed.error !== undefined) {
+      refuse(describeDirectiveError(parsed.error, `sherd ${SHERD_VERSION}`));
+      Deno.exit(EXIT_CONFIGURATION);
+    }
+    directives.push(...parsed.directives);
+  }
+  directives.push(...line.directives);
+  return directives;
+}
+
+/** Byte text of a file; ends with the reason when it cannot be read. */
+function readFile(path: string): string {
+  try {
+    return byteText(Deno.readFileSync(path));
+  } catch (cause) {
+    refuse(`Can't open config file '${path}': ${describe(cause)}`);
+    Deno.exit(EXIT_CONFIGURATION);
+  }
+}
+
+function readStdin(): string {
+  const chunk = new Uint8Array(64 * 1024);
+  let text = "";
+  while (true) {
+    const count = Deno.stdin.readSync(chunk);
+    if (count === null) return text;
+    text += byteText(chunk.subarray(0, count));
+  }
+}
+
+function byteText(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+}
+
+function writePidFile(path: string): void {
+  if (path !== "") Deno.writeTextFileSync(path, `${Deno.pid}\n`);
+}
+
+function announce(log: Log, settings: Settings, server: Server): void {
+  log.write(
+    "notice",
+    `sherd ${SHERD_VERSION} started: pid=${Deno.pid} ` +
+      `workers=${settings.workers}`,
+  );
+  if (settings.unixsocket !== "") {
+    log.write(
+      "notice",
+      `The server is now ready to accept connections at ${settings.unixsocket}`,
+    );
+  }
+  if (server.port >= 0) {
+    log.write(
+      "notice",
+      `Ready to accept connections tcp port=${server.port}`,
+    );
+  }
+}
+
+function print(text: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(text));
+}
+
+function refuse(text: string): void {
+  Deno.stderr.writeSync(new TextEncoder().encode(`${text.trimEnd()}\n`));
+  Deno.exitCode = EXIT_CONFIGURATION;
+}
+
+function describe(cause: unknown): string {
+  return cause instanceof Error ? cause.stack ?? cause.message : String(cause);
+}
+
+if (import.meta.main) await main(Deno.args);

@@ -1,0 +1,265 @@
+/**
+ * A running server: reserves the memory, spawns the workers, lets them listen,
+ * and stops them in order. It lives on the thread that started it and touches
+ * no data.
+ *
+ * This is one of the two places (worker.ts is the other) where the real world is
+ * put into the engine.
+ *
+ * @module
+ */
+
+import { deadline } from "@std/async";
+import { Arena } from "../../core/memory/arena.ts";
+import { PagePool } from "../../core/memory/page_pool.ts";
+import type { Settings } from "../../core/settings/settings.ts";
+import { makeSharedState } from "../../engine/messages/shared_state.ts";
+import type {
+  FromWorker,
+  LogLevel,
+  ToWorker,
+  WorkerStart,
+} from "./thread_protocol.ts";
+
+/** How a server is started. */
+export interface ServerOptions {
+  /** The configuration. */
+  readonly settings: Settings;
+  /** What defaults depend on. */
+  readonly host: { readonly cores: number; readonly dir: string };
+  /** The configuration file, or "". */
+  readonly configFile: string;
+  /** Whether latches assert their rules; slower. */
+  readonly checks: boolean;
+  /** Takes lines of the log. */
+  readonly log: (level: LogLevel, text: string) => void;
+  /** Told of a bug: the server cannot go on. */
+  readonly onBug: (cause: unknown) => void;
+}
+
+/** Address space that is reserved where the machine's memory is unknown. */
+const FALLBACK_BYTES = 4 * 2 ** 30;
+/** Time that workers get to stop by themselves. */
+const STOP_MS = 3000;
+
+/** Starts a server; resolves when it accepts connections. */
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const server = new Server(options);
+  try {
+    await server.begin();
+  } catch (cause) {
+    await server.stop();
+    throw cause;
+  }
+  return server;
+}
+
+/** A server and its workers. */
+export class Server {
+  /** Settles when the server has stopped. */
+  readonly finished: Promise<void>;
+  readonly #options: ServerOptions;
+  readonly #workers: WorkerThread[] = [];
+  #finish: () => void = () => {};
+  #stopping: Promise<void> | null = null;
+  #port = -1;
+
+  /** Use {@linkcode startServer}. */
+  constructor(options: ServerOptions) {
+    this.#options = options;
+    this.finished = new Promise((resolve) => this.#finish = resolve);
+  }
+
+  /** The TCP port, or -1. */
+  get port(): number {
+    return this.#port;
+  }
+
+  /** Spawns the workers and lets them listen. */
+  async begin(): Promise<void> {
+    const { settings } = this.#options;
+    const count = settings.workers;
+    const shared = makeSharedState({
+      workers: count,
+      databases: settings.databases,
+      arenaBytes: arenaBytes(settings.maxmemory),
+      random: crypto.getRandomValues(new Uint32Array(2)),
+      runId: runId(),
+      startedMs: Date.now(),
+    });
+    new PagePool(new Arena(shared.arena), false).format();
+    const ports = makeChannels(count);
+    for (let id = 0; id < count; id++) {
+      this.#spawn({
+        kind: "start",
+        id,
+        shared,
+        settings: settings.snapshot(),
+        host: this.#options.host,
+        ports: ports[id]!,
+        configFile: this.#options.configFile,
+        checks: this.#options.checks,
+      });
+    }
+    await Promise.all(this.#workers.map((worker) => worker.next("ready")));
+    await this.#listen();
+  }
+
+  /** Accepts nothing more, answers what is under way, ends the workers. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    const asked = this.#workers.map((worker) => {
+      const stopped = worker.next("stopped");
+      worker.send({ kind: "stop" });
+      return stopped;
+    });
+    try {
+      await deadline(Promise.allSettled(asked), STOP_MS);
+    } catch {
+      // A worker that does not stop by itself is ended.
+    }
+    for (const worker of this.#workers) worker.terminate();
+    const path = this.#options.settings.unixsocket;
+    if (path !== "") {
+      try {
+        Deno.removeSync(path);
+      } catch {
+        // Never made, or gone already.
+      }
+    }
+    this.#finish();
+  }
+
+  /** The first worker finds the port, the others share it. */
+  async #listen(): Promise<void> {
+    const { settings } = this.#options;
+    const unix = settings.unixsocket !== "";
+    const [first, ...others] = this.#workers;
+    const port = settings.bind.length > 0 ? settings.port : -1;
+    // Port 0 in a configuration file means no TCP at all, as in Redis, unless
+    // nothing else is listened on.
+    const wanted = port === 0 && unix ? -1 : port;
+    first!.send({ kind: "listen", port: wanted, unix });
+    const { port: bound } = await first!.next("listening");
+    this.#port = bound;
+    if (bound < 0 || Deno.build.os !== "linux") return;
+    for (const worker of others) {
+      worker.send({ kind: "listen", port: bound, unix: false });
+    }
+    await Promise.all(others.map((worker) => worker.next("listening")));
+  }
+
+  #spawn(start: WorkerStart): void {
+    const worker = new WorkerThread(start.id, {
+      onMessage: (message) => this.#onMessage(message),
+      onBug: (cause) => this.#options.onBug(cause),
+    });
+    this.#workers.push(worker);
+    const transfer = start.ports.filter((port) => port !== null);
+    worker.send(start, transfer);
+  }
+
+  #onMessage(message: FromWorker): void {
+    if (message.kind === "log") this.#options.log(message.level, message.text);
+    else if (message.kind === "shutdown") this.stop();
+  }
+}
+
+type Awaited<K> = Extract<FromWorker, { kind: K }>;
+
+/** A worker as its spawner sees it. */
+class WorkerThread {
+  readonly #thread: Worker;
+  readonly #waiting = new Map<
+    FromWorker["kind"],
+    { resolve: (message: FromWorker) => void; reject: (cause: Error) => void }
+  >();
+
+  constructor(
+    id: number,
+    events: {
+      onMessage: (message: FromWorker) => void;
+      onBug: (cause: unknown) => void;
+    },
+  ) {
+    this.#thread = new Worker(new URL("./worker.ts", import.meta.url), {
+      type: "module",
+      name: `worker-${id}`,
+    });
+    this.#thread.onmessage = (event: MessageEvent<FromWorker>) => {
+      const message = event.data;
+      const waiting = this.#waiting.get(message.kind);
+      this.#waiting.delete(message.kind);
+      waiting?.resolve(message);
+      if (message.kind === "failed") this.#rejectAll(new Error(message.text));
+      events.onMessage(message);
+    };
+    this.#thread.onerror = (event) => {
+      event.preventDefault();
+      const cause = event.error ?? new Error(event.message);
+      this.#rejectAll(cause);
+      events.onBug(cause);
+    };
+  }
+
+  /** The next message of a kind; rejects if the worker fails instead. */
+  next<K extends FromWorker["kind"]>(kind: K): Promise<Awaited<K>> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(kind, {
+        resolve: resolve as (message: FromWorker) => void,
+        reject,
+      });
+    });
+  }
+
+  send(message: ToWorker, transfer: Transferable[] = []): void {
+    this.#thread.postMessage(message, transfer);
+  }
+
+  terminate(): void {
+    this.#thread.terminate();
+  }
+
+  #rejectAll(cause: Error): void {
+    for (const { reject } of this.#waiting.values()) reject(cause);
+    this.#waiting.clear();
+  }
+}
+
+/** A channel between every two workers: `ports[i][j]` leads from i to j. */
+function makeChannels(count: number): (MessagePort | null)[][] {
+  const ports = Array.from(
+    { length: count },
+    () => new Array<MessagePort | null>(count).fill(null),
+  );
+  for (let i = 0; i < count; i++) {
+    for (let j = i + 1; j < count; j++) {
+      const { port1, port2 } = new MessageChannel();
+      ports[i]![j] = port1;
+      ports[j]![i] = port2;
+    }
+  }
+  return ports;
+}
+
+/** Address space for the data: what the machine has, or what was asked for. */
+function arenaBytes(maxmemory: number): number {
+  let total = FALLBACK_BYTES;
+  try {
+    total = Deno.systemMemoryInfo().total || FALLBACK_BYTES;
+  } catch {
+    // No permission to ask.
+  }
+  return Math.max(total, maxmemory);
+}
+
+function runId(): string {
+  return Array.from(
+    crypto.getRandomValues(new Uint8Array(20)),
+    (byte) => byte.toString(16).padStart(2, "0"),
+  ).join("");
+}

@@ -1,0 +1,131 @@
+/**
+ * A socket: bytes in, bytes out, as calls.
+ *
+ * This is the whole of what a connection knows of the network. Promises end
+ * here: whoever handles the socket is told synchronously that bytes have come,
+ * that what was written is gone, that it is over. Deno's `Conn` stands behind
+ * it; something else could.
+ *
+ * Contract with the handler:
+ * - reads go into the view that `inputRoom()` returns; it is the socket's until
+ *   `onInput(n)` or `onClose()`;
+ * - at most one `write()` is under way; the buffer is the socket's until
+ *   `onWritten()`;
+ * - after `pauseInput()` at most one more `onInput()` comes;
+ * - `onClose()` comes once, and nothing after it.
+ *
+ * @module
+ */
+
+/** Who is told what happens on a socket. */
+export interface SocketHandler {
+  /** Where the next bytes shall go; at least one byte long. */
+  inputRoom(): Uint8Array<ArrayBuffer>;
+  /** `count` bytes have come. */
+  onInput(count: number): void;
+  /** The peer sends no more. */
+  onEnd(): void;
+  /** The buffer given to `write()` has left. */
+  onWritten(): void;
+  /** The socket is closed, by either side. */
+  onClose(): void;
+}
+
+/** One accepted connection of the operating system. */
+export class Socket {
+  readonly #conn: Deno.Conn;
+  readonly #handler: SocketHandler;
+  #closed = false;
+  #paused = false;
+  #resume: (() => void) | null = null;
+  #buffer: Uint8Array<ArrayBuffer> | null = null;
+  #from = 0;
+  #to = 0;
+
+  /** Nothing is read before {@linkcode start}. */
+  constructor(conn: Deno.Conn, handler: SocketHandler) {
+    this.#conn = conn;
+    this.#handler = handler;
+  }
+
+  /** Begins to read. */
+  start(): void {
+    this.#readLoop();
+  }
+
+  /** Whether a write is under way. */
+  get isWriting(): boolean {
+    return this.#buffer !== null;
+  }
+
+  /** Sends the first `length` bytes of `buffer`. */
+  write(buffer: Uint8Array<ArrayBuffer>, length: number): void {
+    if (this.#closed) return;
+    this.#buffer = buffer;
+    this.#from = 0;
+    this.#to = length;
+    this.#send();
+  }
+
+  /** Stops reading until {@linkcode resumeInput}. */
+  pauseInput(): void {
+    this.#paused = true;
+  }
+
+  /** Goes on reading. */
+  resumeInput(): void {
+    this.#paused = false;
+    const resume = this.#resume;
+    this.#resume = null;
+    resume?.();
+  }
+
+  /** Closes both directions at once; what was not written is lost. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    try {
+      this.#conn.close();
+    } catch {
+      // The peer was faster.
+    }
+    this.#resume?.();
+    this.#handler.onClose();
+  }
+
+  #send(): void {
+    const buffer = this.#buffer!;
+    const piece = this.#from === 0 && this.#to === buffer.length
+      ? buffer
+      : buffer.subarray(this.#from, this.#to);
+    this.#conn.write(piece).then(this.#wrote, this.#failed);
+  }
+
+  readonly #wrote = (count: number): void => {
+    this.#from += count;
+    if (this.#closed) return;
+    if (this.#from < this.#to) return this.#send();
+    this.#buffer = null;
+    this.#handler.onWritten();
+  };
+
+  readonly #failed = (): void => this.close();
+
+  async #readLoop(): Promise<void> {
+    while (!this.#closed) {
+      if (this.#paused) {
+        await new Promise<void>((resolve) => this.#resume = resolve);
+        continue;
+      }
+      let count: number | null;
+      try {
+        count = await this.#conn.read(this.#handler.inputRoom());
+      } catch {
+        return this.close();
+      }
+      if (this.#closed) return;
+      if (count === null) return this.#handler.onEnd();
+      this.#handler.onInput(count);
+    }
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * A worker: one thread with its listeners, connections and executor, and a
+ * handle on every shard.
+ *
+ * This file is the entry of the thread and one of the two places (server.ts is
+ * the other) where real clocks, sockets and channels are put into the engine.
+ *
+ * @module
+ */
+/// <reference lib="deno.worker" />
+
+import { Prng } from "../../core/base/prng.ts";
+import { AccessClock } from "../../core/keyspace/access_clock.ts";
+import { Keyspace } from "../../core/keyspace/keyspace.ts";
+import { Arena } from "../../core/memory/arena.ts";
+import { ExternalStrings } from "../../core/memory/external.ts";
+import { PagePool } from "../../core/memory/page_pool.ts";
+import { Settings } from "../../core/settings/settings.ts";
+import { Executor } from "../../engine/executor/executor.ts";
+import { Forwarder } from "../../engine/executor/forwarder.ts";
+import { Session } from "../../engine/executor/session.ts";
+import { Latches } from "../../engine/latch/shard_latches.ts";
+import { Mesh } from "../../engine/messages/mesh.ts";
+import { ownerOf } from "../../engine/messages/shared_state.ts";
+import { serveForwarded } from "../../engine/owner/forwarded_commands.ts";
+import { makeCommandTable } from "./command_groups.ts";
+import { Listeners } from "./listener.ts";
+import { ServerCall } from "./server_call.ts";
+import type { FromWorker, ToWorker, WorkerStart } from "./thread_protocol.ts";
+import { WorkerContext } from "./worker_context.ts";
+
+/** Time between two rounds of the periodic work. */
+const CRON_MS = 100;
+/** Time that connections get to take their last replies. */
+const DRAIN_MS = 1000;
+
+let worker: WorkerContext | null = null;
+let listeners: Listeners | null = null;
+
+function tell(message: FromWorker): void {
+  self.postMessage(message);
+}
+
+self.onmessage = (event: MessageEvent<ToWorker>) => {
+  const message = event.data;
+  switch (message.kind) {
+    case "start":
+      worker = begin(message);
+      listeners = new Listeners(worker);
+      return tell({ kind: "ready" });
+    case "listen":
+      return listen(message.port, message.unix);
+    case "stop":
+      return stop();
+  }
+};
+
+function listen(port: number, unix: boolean): void {
+  const { settings, shared } = worker!;
+  try {
+    const bound = port < 0
+      ? port
+      : listeners!.listenTcp(port, shared.workers > 1);
+    if (unix) {
+      listeners!.listenUnix(settings.unixsocket, settings.unixsocketperm);
+    }
+    tell({ kind: "listening", port: bound });
+  } catch (cause) {
+    tell({
+      kind: "failed",
+      text: cause instanceof Error ? cause.message : String(cause),
+    });
+  }
+}
+
+function stop(): void {
+  listeners!.close();
+  const connections = worker!.connections;
+  for (const connection of [...connections.values()]) {
+    connection.closeAfterReplies();
+  }
+  const deadlineMs = Date.now() + DRAIN_MS;
+  const timer = setInterval(() => {
+    if (connections.size > 0 && Date.now() < deadlineMs) return;
+    clearInterval(timer);
+    for (const connection of [...connections.values()]) connection.close();
+    tell({ kind: "stopped" });
+  }, 5);
+}
+
+/** Builds everything that belongs to one worker. */
+function begin(start: WorkerStart): WorkerContext {
+  const { id, shared } = start;
+  const settings = new Settings(start.host);
+  settings.applySnapshot(start.settings);
+  const counters = new Float64Array(shared.counters[id]!);
+  const random = new Prng(shared.hashSeed[0] ^ (id + 1));
+  const clock = new AccessClock(random);
+  const arena = new Arena(shared.arena);
+  const latched = shared.workers > 1;
+  const pool = new PagePool(arena, latched);
+  const controls = shared.controls.map((buffer) => new Int32Array(buffer));
+  const context = { arena, pool, counters, clock };
+  const keyspaces = controls.map((control, shard) =>
+    new Keyspace(context, control, shard)
+  );
+  const latches = new Latches(controls, counters, latched, start.checks);
+  const call = new ServerCall({
+    keyspaces,
+    slotShards: new Uint16Array(shared.slotShards),
+    hashSeed: shared.hashSeed,
+    settings,
+    counters,
+    clock,
+    random,
+    latches,
+  });
+  const mesh = new Mesh(id, start.ports);
+  const forwarder = new Forwarder(mesh, counters);
+  const table = makeCommandTable();
+  const executor = new Executor(table, call, latches, {
+    monotonicMs: () => performance.now(),
+    forward: (session, args, shard) => {
+      const owner = ownerOf(shard, shared.workers);
+      return owner === id ? null : forwarder.forward(session, args, owner);
+    },
+    slow: () => {},
+    makeRoom: () => true,
+  });
+  const made = new WorkerContext({
+    call,
+    executor,
+    table,
+    peers: mesh,
+    shared,
+    externals: new ExternalStrings(arena, pool),
+    segments: arena.u8,
+    configFile: start.configFile,
+    nowMs: Date.now,
+    log: (text, level = "notice") => tell({ kind: "log", level, text }),
+    fail,
+    shutdown: () => tell({ kind: "shutdown" }),
+  });
+  serveForwarded(mesh, {
+    run: (command, args, reply) => {
+      const session = guest(command.request);
+      session.db = command.db;
+      session.resp = command.resp;
+      session.noTouch = command.noTouch;
+      executor.runForwarded(session, args, reply, Date.now());
+    },
+    addBig: (args, run, length) => made.addBig(args, run, length),
+    freeBig: (args) => made.freeBig(args),
+  });
+  setInterval(() => made.cron(), CRON_MS);
+  return made;
+}
+
+/** The session of a command that another worker forwarded. */
+function guest(id: number): Session {
+  return new Session({
+    id,
+    nowMs: 0,
+    address: "",
+    localAddress: "",
+    isUnix: false,
+  });
+}
+
+/** A bug: the process must not go on, and must say why. */
+function fail(cause: unknown): void {
+  // Thrown outside of any promise, so that the main thread's onerror sees it.
+  setTimeout(() => {
+    throw cause;
+  }, 0);
+}
+
+self.addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  fail((event as PromiseRejectionEvent).reason);
+});

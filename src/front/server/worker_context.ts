@@ -1,0 +1,210 @@
+/**
+ * What the connections of one worker share.
+ *
+ * @module
+ */
+
+import type { LateReply } from "../../core/commands/command_spec.ts";
+import {
+  CONNECTIONS_BLOCKED,
+  CONNECTIONS_OPEN,
+} from "../../core/keyspace/counters.ts";
+import { SEGMENT_SHIFT } from "../../core/memory/arena.ts";
+import type { ExternalStrings } from "../../core/memory/external.ts";
+import { Arguments } from "../../core/resp/arguments.ts";
+import { ReplyWriter } from "../../core/resp/reply_writer.ts";
+import type { Settings } from "../../core/settings/settings.ts";
+import type { CommandTable } from "../../core/commands/command_table.ts";
+import type { Executor } from "../../engine/executor/executor.ts";
+import type { Peers } from "../../engine/messages/peers.ts";
+import {
+  PROCESS_CONNECTIONS,
+  type SharedState,
+} from "../../engine/messages/shared_state.ts";
+import { BufferPool } from "./buffer_pool.ts";
+import type { Connection } from "./connection.ts";
+import type { ServerCall } from "./server_call.ts";
+import type { LogLevel } from "./thread_protocol.ts";
+
+/** Argument vectors kept for reuse. */
+const ARGUMENTS_KEPT = 16;
+/** Argument vectors that grew beyond this are not kept. */
+const ARGUMENTS_KEPT_MAX = 4096;
+
+/** Shared state of a worker's connections. */
+export class WorkerContext {
+  /** The worker's executor. */
+  readonly executor: Executor<ServerCall>;
+  /** All commands. */
+  readonly table: CommandTable<ServerCall>;
+  /** The other workers. */
+  readonly peers: Peers;
+  /** What the workers share. */
+  readonly shared: SharedState;
+  /** Words about the process as a whole. */
+  readonly process: Int32Array;
+  /** Strings in runs of their own. */
+  readonly externals: ExternalStrings;
+  /** The configuration. */
+  readonly settings: Settings;
+  /** The worker's statistics. */
+  readonly counters: Float64Array;
+  /** The writer of the batch that is being processed. */
+  readonly writer: ReplyWriter = new ReplyWriter();
+  /** Reply buffers. */
+  readonly buffers: BufferPool = new BufferPool();
+  /** Connections by session id. */
+  readonly connections: Map<number, Connection> = new Map();
+  /** The connection whose batch is being processed, or was last. */
+  current: Connection | null = null;
+  /** Wall clock, milliseconds. */
+  readonly nowMs: () => number;
+  /** Writes a line to the log. */
+  readonly log: (text: string, level?: LogLevel) => void;
+  /** Asks the main thread to shut the server down. */
+  readonly shutdown: () => void;
+  /** The configuration file, or "". */
+  readonly configFile: string;
+  /** Ends the process: an invariant does not hold. */
+  readonly fail: (cause: unknown) => void;
+  readonly #segments: readonly Uint8Array[];
+  readonly #free: Arguments[] = [];
+  readonly #waiting = new Set<Connection>();
+
+  /** One context per worker. */
+  constructor(
+    parts: {
+      call: ServerCall;
+      executor: Executor<ServerCall>;
+      table: CommandTable<ServerCall>;
+      peers: Peers;
+      shared: SharedState;
+      externals: ExternalStrings;
+      nowMs: () => number;
+      log: (text: string, level?: LogLevel) => void;
+      shutdown: () => void;
+      configFile: string;
+      fail: (cause: unknown) => void;
+      segments: readonly Uint8Array[];
+    },
+  ) {
+    this.executor = parts.executor;
+    this.table = parts.table;
+    this.peers = parts.peers;
+    this.shared = parts.shared;
+    this.process = new Int32Array(parts.shared.process);
+    this.externals = parts.externals;
+    this.settings = parts.call.settings;
+    this.counters = parts.call.counters;
+    this.nowMs = parts.nowMs;
+    this.log = parts.log;
+    this.shutdown = parts.shutdown;
+    this.configFile = parts.configFile;
+    this.fail = parts.fail;
+    this.#segments = parts.segments;
+    parts.call.reply = this.writer;
+    parts.call.attach(this);
+  }
+
+  /** An empty argument vector. */
+  takeArguments(): Arguments {
+    return this.#free.pop() ?? new Arguments();
+  }
+
+  /** Takes an argument vector back. */
+  giveArguments(args: Arguments): void {
+    if (
+      this.#free.length < ARGUMENTS_KEPT &&
+      args.off.length <= ARGUMENTS_KEPT_MAX
+    ) this.#free.push(args);
+  }
+
+  /** Takes back the arguments of a request that will not be run. */
+  dropArguments(args: Arguments): void {
+    if (args.hasBig) this.freeBig(args);
+    this.giveArguments(args);
+  }
+
+  /** Adds an argument that streamed into the run `ref`. */
+  addBig(args: Arguments, ref: number, length: number): void {
+    args.addBig(
+      ref,
+      this.#segments,
+      ref >>> SEGMENT_SHIFT,
+      this.externals.offset(ref),
+      length,
+    );
+  }
+
+  /** Frees the big arguments that their command did not keep. */
+  freeBig(args: Arguments): void {
+    for (let i = 0; i < args.count; i++) {
+      const ref = args.takeBig(i);
+      if (ref !== 0) this.externals.unpin(ref);
+    }
+    args.clear();
+  }
+
+  /** Forgets replies to a connection that was closed while it was served. */
+  discardReplies(): void {
+    for (const span of this.writer.spans ?? []) this.externals.unpin(span.ref);
+    this.writer.spans = null;
+    this.writer.spanBytes = 0;
+    this.writer.at = 0;
+  }
+
+  /** Notes that a connection waits for something, or no longer does. */
+  noteWaiting(connection: Connection, waits: boolean): void {
+    if (waits) this.#waiting.add(connection);
+    else this.#waiting.delete(connection);
+    this.counters[CONNECTIONS_BLOCKED] = this.#waiting.size;
+  }
+
+  /** Lets the connections go on that the gate held up. */
+  releaseHeld(): void {
+    for (const connection of [...this.#waiting]) connection.release();
+  }
+
+  /** Adds an accepted connection. */
+  connectionOpened(connection: Connection): void {
+    this.connections.set(connection.session.id, connection);
+    this.counters[CONNECTIONS_OPEN] = this.connections.size;
+  }
+
+  /** Forgets a connection. */
+  connectionClosed(connection: Connection): void {
+    if (!this.connections.delete(connection.session.id)) return;
+    Atomics.sub(this.process, PROCESS_CONNECTIONS, 1);
+    this.counters[CONNECTIONS_OPEN] = this.connections.size;
+    this.noteWaiting(connection, false);
+  }
+
+  /** The periodic work, ten times a second. */
+  cron(): void {
+    const nowMs = this.nowMs();
+    if (nowMs - this.#timeoutsCheckedMs >= 1000) {
+      this.#timeoutsCheckedMs = nowMs;
+      this.#closeIdle(nowMs);
+    }
+  }
+
+  #timeoutsCheckedMs = 0;
+
+  /** Closes connections that were silent for longer than `timeout`. */
+  #closeIdle(nowMs: number): void {
+    const seconds = this.settings.timeout;
+    if (seconds === 0) return;
+    for (const connection of this.connections.values()) {
+      const silentMs = nowMs - connection.session.lastActiveMs;
+      if (connection.isIdle && silentMs > seconds * 1000) {
+        this.log("Closing idle client", "verbose");
+        connection.close();
+      }
+    }
+  }
+
+  /** Sends bytes to the current connection ahead of time; see CLIENT REPLY. */
+  answerCurrent(write: LateReply): void {
+    this.current?.deliver(write);
+  }
+}

@@ -1,0 +1,19 @@
+/**
+ * `assertLessOrEqual()`: a value is less than or equal to another.
+ *
+ * @module
+ */
+import { format, suffix } from "./_format.ts";
+import { AssertionError } from "./assertion_error.ts";
+
+/** Throws an {@linkcode AssertionError} unless `actual` <= `expected`. */
+export function assertLessOrEqual<T>(
+  actual: T,
+  expected: T,
+  msg?: string,
+): void {
+  if (actual <= expected) return;
+  throw new AssertionError(
+    `Expect ${format(actual)} <= ${format(expected)}${suffix(msg)}`,
+  );
+}

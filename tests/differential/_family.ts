@@ -1,0 +1,121 @@
+/**
+ * Differential tests: the same random scripts go to redis-server and to sherd,
+ * on one worker and on four, in RESP2 and RESP3, and the replies are compared
+ * byte by byte. All differences of a family are reported together, one of each
+ * kind, each with its seed and the shortest script found.
+ *
+ * SHERD_FUZZ_ROUNDS: scripts per test. SHERD_SEED: only the script of that
+ * seed. The reference is Redis 7.0; where 7.2 differs, tables avoid the case:
+ * CLIENT SETINFO, CLIENT NO-TOUCH and the fields lib-name, lib-ver of CLIENT
+ * LIST are new there, and the texts of HELP have more lines.
+ *
+ * @module
+ */
+import {
+  Random,
+  seedsToRun,
+  sharedServers,
+  startServer,
+  type TestServer,
+} from "../_harness.ts";
+import {
+  hasRedisServer,
+  type RedisServer,
+  startRedisServer,
+} from "../_redis_server.ts";
+import { generateScript, type Row, type Step } from "./_generate.ts";
+import { type Mismatch, runScript, showStep } from "./_run_script.ts";
+import { shrink } from "./_shrink.ts";
+
+const ROUNDS = Number(Deno.env.get("SHERD_FUZZ_ROUNDS") ?? "100");
+const SCRIPT_LENGTH = 60;
+const REPORTS_MAX = 12;
+const WORKERS = [1, 4];
+
+/** Registers the tests of one family of commands. */
+export function differentialFamily(family: string, rows: readonly Row[]): void {
+  const ignore = !hasRedisServer(`differential tests, ${family}`);
+  let reference: RedisServer;
+  const subjects = new Map<number, TestServer>();
+  if (!ignore) {
+    sharedServers(async (stack) => {
+      reference = stack.use(await startRedisServer());
+      for (const workers of WORKERS) {
+        subjects.set(workers, stack.use(await startServer({ workers })));
+      }
+    });
+  }
+  for (const workers of WORKERS) {
+    for (const resp of [2, 3] as const) {
+      Deno.test({
+        name: `${family}: replies as redis-server's ` +
+          `(workers ${workers}, RESP${resp})`,
+        ignore,
+        fn: () => {
+          const subject = subjects.get(workers)!;
+          return runRounds(
+            rows,
+            (script) => runScript(script, resp, reference, subject),
+          );
+        },
+      });
+    }
+  }
+}
+
+type Run = (script: readonly Step[]) => Promise<Mismatch | null>;
+
+async function runRounds(rows: readonly Row[], run: Run): Promise<void> {
+  const reports = new Map<string, string>();
+  const seeds = seedsToRun(ROUNDS);
+  let differing = 0;
+  for (const seed of seeds) {
+    const script = generateScript(rows, new Random(seed), SCRIPT_LENGTH);
+    const mismatch = await run(script);
+    if (mismatch === null) continue;
+    differing++;
+    const kind = kindOf(script, mismatch);
+    if (reports.has(kind) || reports.size >= REPORTS_MAX) continue;
+    reports.set(kind, await report(seed, script, mismatch, run));
+  }
+  if (differing === 0) return;
+  throw new Error(
+    `${differing} of ${seeds.length} scripts got other replies; ` +
+      `${reports.size} kinds:\n\n${[...reports.values()].join("\n\n")}`,
+  );
+}
+
+/** Mismatches of one kind are reported once. */
+function kindOf(script: readonly Step[], mismatch: Mismatch): string {
+  const name = script[mismatch.index]?.argv[0]?.toUpperCase() ?? "end";
+  const start = (text: string) => text.slice(0, 14).replace(/\d+/g, "0");
+  return [name, start(mismatch.expected), start(mismatch.actual)].join("\n");
+}
+
+async function report(
+  seed: number,
+  script: readonly Step[],
+  found: Mismatch,
+  run: Run,
+): Promise<string> {
+  const kind = kindOf(script, found);
+  const shortest = await shrink(
+    script.slice(0, found.index + 1),
+    async (part) => {
+      const mismatch = await run(part);
+      return mismatch !== null && kindOf(part, mismatch) === kind;
+    },
+  );
+  const again = await run(shortest);
+  const last = again ?? found;
+  const lines = shortest.map((step, i) =>
+    `  ${again?.index === i ? ">" : " "} ${showStep(step)}`
+  );
+  return [
+    `SEED=${seed}, ${shortest.length} of ${script.length} commands` +
+    (again === null ? ", not the same when run again" : ""),
+    ...lines,
+    `  redis: ${last.expected}`,
+    `  sherd: ${last.actual}`,
+  ].join("\n");
+}

@@ -1,0 +1,194 @@
+/**
+ * Sends one script to two servers and finds the first reply that differs.
+ *
+ * Each run begins with new connections and FLUSHALL, so nothing of an earlier
+ * script shows, and a script can be run again with commands left out. Commands
+ * travel as one pipeline with a marker at its end: what comes before the
+ * marker's reply is what the script brought, however many replies that is
+ * (CLIENT REPLY suppresses some). A SCAN is followed to its end in between, and
+ * the sets of keys are compared, as cursors and order are the server's own.
+ *
+ * @module
+ */
+import {
+  ConnectionClosedError,
+  type Frame,
+  plain,
+  ReplyTimeoutError,
+  show,
+  type TestClient,
+} from "../_resp_client.ts";
+import { isSame } from "./_compare.ts";
+import type { Step } from "./_generate.ts";
+
+/** Anything that hands out connections. */
+export interface Target {
+  client(options: { resp: 2 | 3; timeoutMs?: number }): Promise<TestClient>;
+}
+
+/** The first difference of a script's replies. */
+export interface Mismatch {
+  /** Place of the command in the script; its length if it came after all. */
+  index: number;
+  expected: string;
+  actual: string;
+}
+
+/** What one server made of a part of a script. */
+interface Outcome {
+  frames: Frame[];
+  /** Why no more frames came, empty if the marker's reply did. */
+  end: string;
+}
+
+const MARKER = "marker \x01 end of script";
+const SCAN_CALLS_MAX = 10_000;
+
+/** Runs the script on both; null if all replies are the same. */
+export async function runScript(
+  script: readonly Step[],
+  resp: 2 | 3,
+  reference: Target,
+  subject: Target,
+): Promise<Mismatch | null> {
+  using expected = await reference.client({ resp });
+  using actual = await subject.client({ resp, timeoutMs: 3000 });
+  await Promise.all([expected.run("FLUSHALL"), actual.run("FLUSHALL")]);
+  for (let from = 0; from < script.length;) {
+    const isScan = script[from]!.scan === true;
+    let to = from + 1;
+    while (!isScan && to < script.length && !script[to]!.scan) to++;
+    const part = script.slice(from, to);
+    const run = isScan ? runScan : runPipeline;
+    const mismatch = compare(
+      part,
+      ...await Promise.all([run(expected, part), run(actual, part)]),
+    );
+    if (mismatch !== null) {
+      return { ...mismatch, index: from + mismatch.index };
+    }
+    from = to;
+  }
+  return null;
+}
+
+/** A command as one would type it. */
+export function showStep(step: Step): string {
+  const [name, ...args] = step.argv;
+  return [name, ...args.map((argument) => show(argument, 80))].join(" ") +
+    (step.scan ? "   (followed to cursor 0)" : "");
+}
+
+function compare(
+  part: readonly Step[],
+  expected: Outcome,
+  actual: Outcome,
+): Mismatch | null {
+  const owners = repliesExpected(part);
+  const count = Math.max(expected.frames.length, actual.frames.length);
+  for (let i = 0; i < count; i++) {
+    const [want, got] = [expected.frames[i], actual.frames[i]];
+    const index = owners[i] ?? part.length;
+    if (want && got && isSame(want, got, part[index]?.check)) continue;
+    return {
+      index,
+      expected: want ? show(want.raw) : expected.end,
+      actual: got ? show(got.raw) : actual.end,
+    };
+  }
+  if (expected.end === actual.end) return null;
+  return {
+    index: owners[count] ?? part.length,
+    expected: expected.end || "(end of script)",
+    actual: actual.end || "(end of script)",
+  };
+}
+
+async function runPipeline(
+  client: TestClient,
+  part: readonly Step[],
+): Promise<Outcome> {
+  const frames: Frame[] = [];
+  const commands = part.map((step) => step.argv);
+  if (part.some(isClientReply)) commands.push(["CLIENT", "REPLY", "ON"]);
+  const sending = client.sendCommands([...commands, ["ECHO", MARKER]]);
+  sending.catch(() => {});
+  try {
+    for (;;) {
+      const frame = await client.readFrame();
+      if (plain(frame.reply) === MARKER) break;
+      frames.push(frame);
+    }
+    await sending;
+    return { frames, end: "" };
+  } catch (error) {
+    return { frames, end: whyNoMore(error) };
+  }
+}
+
+async function runScan(
+  client: TestClient,
+  part: readonly Step[],
+): Promise<Outcome> {
+  const [name, , ...options] = part[0]!.argv;
+  const found = new Set<string>();
+  let cursor = "0";
+  try {
+    for (let calls = 0; calls < SCAN_CALLS_MAX; calls++) {
+      const [frame] = await client.pipelineFrames([[
+        name!,
+        cursor,
+        ...options,
+      ]]);
+      const reply = plain(frame!.reply);
+      if (!Array.isArray(reply) || !Array.isArray(reply[1])) {
+        return { frames: [frame!], end: "" };
+      }
+      for (const item of reply[1]) found.add(String(item));
+      cursor = String(reply[0]);
+      if (cursor === "0") {
+        return {
+          frames: [],
+          end: [...found].map((k) => show(k)).sort().join(),
+        };
+      }
+    }
+    return { frames: [], end: `no cursor 0 in ${SCAN_CALLS_MAX} calls` };
+  } catch (error) {
+    return { frames: [], end: whyNoMore(error) };
+  }
+}
+
+function whyNoMore(error: unknown): string {
+  if (error instanceof ConnectionClosedError) return "(connection closed)";
+  if (error instanceof ReplyTimeoutError) return "(no reply)";
+  if (error instanceof Deno.errors.BrokenPipe) return "(connection closed)";
+  throw error;
+}
+
+function isClientReply(step: Step): boolean {
+  const [name, sub] = step.argv;
+  return step.argv.length === 3 && name?.toUpperCase() === "CLIENT" &&
+    sub?.toUpperCase() === "REPLY";
+}
+
+/** For each reply in order, the place of the command that it answers. */
+function repliesExpected(part: readonly Step[]): number[] {
+  const places: number[] = [];
+  let isOff = false;
+  let isSkipped = false; // the command at hand, because of the one before
+  part.forEach((step, place) => {
+    const mode = isClientReply(step) ? step.argv[2]!.toUpperCase() : "";
+    const wasSkipped = isSkipped;
+    isSkipped = false;
+    if (mode === "ON") isOff = false;
+    else if (mode === "OFF") isOff = true;
+    else if (mode === "SKIP") isSkipped = !isOff;
+    else if (step.argv.length === 1 && /^reset$/i.test(step.argv[0]!)) {
+      isOff = false;
+    }
+    const isSilent = mode === "OFF" || mode === "SKIP" || isOff;
+    if (mode === "ON" || (!isSilent && !wasSkipped)) places.push(place);
+  });
+  return places;
+}
