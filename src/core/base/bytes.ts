@@ -2,8 +2,8 @@
  * Runs of bytes: compare, copy, and to and from text.
  *
  * A run is `(buf, off, len)` rather than a subarray, because making a subarray
- * allocates. Loops move both offsets on instead of adding an index to them,
- * which V8 compiles to half the instructions. Any buffer may lie in shared memory, which `TextDecoder` refuses;
+ * allocates. Loops move both offsets on; adding an index to them takes V8 twice
+ * the time. Any buffer may lie in shared memory, which `TextDecoder` refuses;
  * what becomes text goes through this file.
  *
  * @module

@@ -18,8 +18,8 @@ const FREE = 0;
 const HELD = 1;
 const CONTENDED = 2;
 
-/** Attempts before the worker sleeps; about two microseconds. */
-const SPIN_COUNT = 200;
+/** Looks at the word before the worker sleeps; about two microseconds. */
+const SPIN_COUNT = 64;
 /** Longest sleep between two looks at the word. */
 const SLEEP_MS = 1;
 
@@ -35,6 +35,7 @@ function acquireContended(words: Int32Array, at: number): number {
       Atomics.load(words, at) === FREE &&
       Atomics.compareExchange(words, at, FREE, HELD) === FREE
     ) return 0;
+    Atomics.pause();
   }
   let sleeps = 0;
   while (Atomics.exchange(words, at, CONTENDED) !== FREE) {

@@ -65,6 +65,12 @@ export const HEAP_USED_BYTES = 27;
 export const HEAP_TOTAL_BYTES = 28;
 /** Failed AUTH attempts. */
 export const AUTH_FAILURES = 29;
+/** Largest input buffer of a connection, sampled. */
+export const INPUT_BUFFER_MAX = 30;
+/** Most bytes of replies that a connection has waiting, sampled. */
+export const OUTPUT_BUFFER_MAX = 31;
+/** Most memory that the worker has seen in use. */
+export const MEMORY_PEAK_BYTES = 32;
 
 /** Doubles before the blocks of the commands. */
 export const COUNTER_COUNT = 64;
@@ -78,3 +84,27 @@ export const MICROSECONDS = 1;
 export const REJECTED = 2;
 /** Index in a command's block: calls that answered with an error. */
 export const FAILED = 3;
+
+/** Most commands and subcommands that there are blocks for. */
+export const COMMANDS_MAX = 512;
+/** Where the durations of the commands begin. */
+export const DURATIONS_AT = COUNTER_COUNT + COMMANDS_MAX * COMMAND_COUNTERS;
+/** Doubles of a command's durations: calls by the power of two. */
+export const DURATION_BUCKETS = 24;
+/** Doubles of a worker's statistics. */
+export const WORKER_DOUBLES = DURATIONS_AT + COMMANDS_MAX * DURATION_BUCKETS;
+
+/** Microseconds up to which the first bucket reaches; the next ones double. */
+const FIRST_BUCKET_MICROSECONDS = 1.032;
+
+/** The bucket that counts calls of this duration. */
+export function durationBucket(microseconds: number): number {
+  const steps = Math.ceil(microseconds / FIRST_BUCKET_MICROSECONDS);
+  if (steps <= 1) return 0;
+  return Math.min(DURATION_BUCKETS - 1, 32 - Math.clz32(steps - 1));
+}
+
+/** The longest duration that a bucket counts. */
+export function bucketMicroseconds(bucket: number): number {
+  return FIRST_BUCKET_MICROSECONDS * 2 ** bucket;
+}

@@ -11,6 +11,7 @@
  * [0]  latch          [16] flags, see shard_flags.ts
  * [32] heap
  * then, per database: dictionary of all keys, dictionary of keys with an expire
+ * then as many databases that no client can select, see reclaim.ts
  * ```
  *
  * References of entries are good until the next call that may write: a change of
@@ -19,6 +20,7 @@
  * @module
  */
 
+import { assert } from "../base/assert.ts";
 import { copyBytes } from "../base/bytes.ts";
 import {
   type Arena,
@@ -75,7 +77,7 @@ const EXPIRES = DICT_HEADER_WORDS;
 
 /** Words of the control block of a shard with `databases` databases. */
 export function shardControlWords(databases: number): number {
-  const words = DATABASES_AT + databases * DATABASE_WORDS;
+  const words = DATABASES_AT + 2 * databases * DATABASE_WORDS;
   return Math.ceil(words / 16) * 16;
 }
 
@@ -97,6 +99,8 @@ export class Keyspace {
   readonly shard: number;
   /** The control block. */
   readonly control: Int32Array;
+  /** Databases that clients can select; as many again are behind them. */
+  readonly databases: number;
   /** The shard's heap. */
   readonly heap: Heap;
   /** Dictionary operations on the shard's heap. */
@@ -114,6 +118,9 @@ export class Keyspace {
   constructor(context: KeyspaceContext, control: Int32Array, shard: number) {
     this.shard = shard;
     this.control = control;
+    this.databases = Math.floor(
+      (control.length - DATABASES_AT) / (2 * DATABASE_WORDS),
+    );
     this.arena = context.arena;
     this.heap = new Heap(
       context.arena,
@@ -148,6 +155,16 @@ export class Keyspace {
       key.length,
       key.hash,
     );
+  }
+
+  /** Brings the bucket of a hash near; see {@linkcode Dict.warmBucket}. */
+  warmBucket(db: number, hash: number): number {
+    return this.dict.warmBucket(this.control, keysAt(db), hash);
+  }
+
+  /** Brings the entry of a hash near; see {@linkcode Dict.warmNode}. */
+  warmEntry(db: number, hash: number): number {
+    return this.dict.warmNode(this.control, keysAt(db), hash);
   }
 
   /** The live entry of a key for a command that reads it, or 0. */
@@ -185,6 +202,14 @@ export class Keyspace {
     if (ref === 0 || !this.isExpired(ref, nowMs)) return ref;
     this.expire(db, ref);
     return 0;
+  }
+
+  /** As {@linkcode lookupRead}, without touching the access clock. */
+  lookupReadQuiet(db: number, key: Key, nowMs: number): number {
+    const ref = this.lookupQuiet(db, key, nowMs);
+    const counter = ref === 0 ? KEYSPACE_MISSES : KEYSPACE_HITS;
+    this.#counters[counter] = this.#counters[counter]! + 1;
+    return ref;
   }
 
   /** Word 0 of an entry. */
@@ -308,7 +333,7 @@ export class Keyspace {
       existing,
       length,
       expireAtMs,
-      entryMeta(TYPE_STRING, encoding, this.#clock.initial()),
+      entryMeta(TYPE_STRING, encoding, this.#clockFor(existing)),
     );
     this.#setWord(ref, NODE_VALUE, length);
     copyBytes(
@@ -322,8 +347,38 @@ export class Keyspace {
   }
 
   /**
-   * Makes the key a string whose bytes lie in `run`, an external string that
-   * the entry takes over.
+   * As {@linkcode setString}, but the bytes are the caller's to write: until
+   * then they are arbitrary.
+   */
+  makeString(
+    db: number,
+    key: Key,
+    existing: number,
+    length: number,
+    encoding: number,
+    expireAtMs: number,
+  ): number {
+    if (length >= EXTERNAL_BYTES_MIN) {
+      const run = this.externals.create(length);
+      if (run === 0) throw new OutOfMemory();
+      this.externals.setLength(run, length);
+      return this.setExternal(db, key, existing, run, expireAtMs);
+    }
+    const ref = this.#reshape(
+      db,
+      key,
+      existing,
+      length,
+      expireAtMs,
+      entryMeta(TYPE_STRING, encoding, this.#clockFor(existing)),
+    );
+    this.#setWord(ref, NODE_VALUE, length);
+    return ref;
+  }
+
+  /**
+   * Makes the key a string whose bytes lie in `run`, an external string: the
+   * entry takes over one reference to it, which is dropped if this throws.
    */
   setExternal(
     db: number,
@@ -332,15 +387,20 @@ export class Keyspace {
     run: number,
     expireAtMs: number,
   ): number {
-    return this.setRoot(
-      db,
-      key,
-      existing,
-      TYPE_STRING,
-      STRING_EXTERNAL,
-      run,
-      expireAtMs,
-    );
+    try {
+      return this.setRoot(
+        db,
+        key,
+        existing,
+        TYPE_STRING,
+        STRING_EXTERNAL,
+        run,
+        expireAtMs,
+      );
+    } catch (cause) {
+      this.externals.unpin(run);
+      throw cause;
+    }
   }
 
   /**
@@ -362,7 +422,7 @@ export class Keyspace {
       existing,
       0,
       expireAtMs,
-      entryMeta(type, encoding, this.#clock.initial()),
+      entryMeta(type, encoding, this.#clockFor(existing)),
     );
     this.#setWord(ref, NODE_VALUE, root);
     if (type === TYPE_STRING) this.heap.adoptRun(root);
@@ -472,9 +532,9 @@ export class Keyspace {
     this.heap.free(ref);
   }
 
-  /** Counts a change of the data set. */
-  noteChange(): void {
-    this.#counters[CHANGES] = this.#counters[CHANGES]! + 1;
+  /** Counts changes of the data set. */
+  noteChange(count = 1): void {
+    this.#counters[CHANGES] = this.#counters[CHANGES]! + count;
   }
 
   /**
@@ -533,46 +593,48 @@ export class Keyspace {
     key: Key,
     existing: number,
   ): void {
-    const expireAtMs = this.expireAt(ref);
-    const encoding = this.encoding(ref);
-    if (encoding === STRING_EXTERNAL && this.type(ref) === TYPE_STRING) {
-      const run = this.valueRef(ref);
-      const made = target.setExternal(
-        targetDb,
-        key,
-        existing,
-        run,
-        expireAtMs,
-      );
-      target.setClock(made, this.clockOf(ref));
-      this.heap.disownRun(run);
-      this.detach(db, ref);
-      this.heap.free(ref);
-      return;
-    }
-    this.copyTo(ref, target, targetDb, key, existing);
+    const clock = this.clockOf(ref);
+    const made = this.copyTo(ref, target, targetDb, key, existing);
+    target.setClock(made, clock);
     this.delete(db, ref);
   }
 
-  /** Copies an entry's value and expire to another key. */
+  /**
+   * Copies an entry's value and expire to another key; returns its entry. A
+   * string in a run of its own is shared until one of the two is changed, so
+   * no copy takes long.
+   */
   copyTo(
     ref: number,
     target: Keyspace,
     targetDb: number,
     key: Key,
     existing: number,
-  ): void {
-    const made = target.setString(
+  ): number {
+    const expireAtMs = this.expireAt(ref);
+    assert(this.type(ref) === TYPE_STRING, "only strings can be copied");
+    if (this.encoding(ref) === STRING_EXTERNAL) {
+      const run = this.valueRef(ref);
+      this.externals.pin(run);
+      return target.setExternal(targetDb, key, existing, run, expireAtMs);
+    }
+    return target.setString(
       targetDb,
       key,
       existing,
-      this.stringBytes(ref),
+      this.bytes(ref),
       this.stringOff(ref),
       this.stringLength(ref),
       this.encoding(ref),
-      this.expireAt(ref),
+      expireAtMs,
     );
-    target.setClock(made, this.clockOf(ref));
+  }
+
+  /** Clock of a value that takes the place of `existing`, or of none. */
+  #clockFor(existing: number): number {
+    return existing !== 0 && this.#clock.isLfu
+      ? this.clockOf(existing)
+      : this.#clock.initial();
   }
 
   /**

@@ -21,10 +21,16 @@
  * be returned twice.
  *
  * Invariants: a node stands in exactly one slot, in the chain of
- * `bucketOf(hash)`; a free slot's reference is 0; only the last bucket of a
- * chain has free slots after a removal; the dictionary never frees nodes.
+ * `bucketOf(hash)`; chains are packed: a free slot's reference is 0 and behind
+ * it there are only free slots, and an overflow bucket is never empty; the
+ * dictionary never frees nodes.
  *
- * Cost: find, insert and remove are constant time; eight to ten bytes per node.
+ * When memory is short: only {@linkcode Dict.insert} may throw, before it has
+ * changed anything. Splits, merges and smaller tables are put off, which costs
+ * speed or room but no correctness.
+ *
+ * Cost: find, insert and remove are constant time; eight to eleven bytes per
+ * node.
  *
  * @module
  */
@@ -32,12 +38,7 @@
 import { assert } from "../base/assert.ts";
 import { type Arena, SEGMENT_SHIFT, UNIT_MASK } from "./arena.ts";
 import type { Heap } from "./heap.ts";
-import {
-  KEY_LENGTH_MASK,
-  keyOffset,
-  NODE_HASH,
-  NODE_KEY,
-} from "./node.ts";
+import { KEY_LENGTH_MASK, keyOffset, NODE_HASH, NODE_KEY } from "./node.ts";
 
 /** Words of a dictionary's header. */
 export const DICT_HEADER_WORDS = 8;
@@ -63,6 +64,10 @@ const BLOCK_BUCKETS = 256;
 const BLOCK_SHIFT = 8;
 const BLOCK_MASK = BLOCK_BUCKETS - 1;
 const BLOCK_UNITS = BLOCK_BUCKETS * BUCKET_UNITS;
+/** Slots of the smallest directory. */
+const DIRECTORY_MIN = 16;
+/** Beyond, chains grow longer instead: bits 0 to 22 of a hash choose. */
+const BUCKETS_MAX = 1 << 23;
 
 /** Nodes per bucket above which a bucket is split. */
 const LOAD_MAX = 8;
@@ -82,13 +87,14 @@ export type NodeVisitor = (ref: number) => void;
  */
 export class Dict {
   readonly #i32: Int32Array[];
-  readonly #u8: Uint8Array[];
   readonly #heap: Heap;
+  /** Nodes of the chains that a split or a merge takes apart, and their hashes. */
+  #nodes = new Int32Array(4 * SLOTS);
+  #hashes = new Int32Array(4 * SLOTS);
 
   /** One object serves all dictionaries of a heap. */
   constructor(arena: Arena, heap: Heap) {
     this.#i32 = arena.i32;
-    this.#u8 = arena.u8;
     this.#heap = heap;
   }
 
@@ -108,13 +114,13 @@ export class Dict {
     do {
       const words = this.#i32[bucket >>> SEGMENT_SHIFT]!;
       const base = (bucket & UNIT_MASK) << 1;
-      for (let group = 0; group < 3; group++) {
-        const x = words[base + group]! ^ tags;
+      for (let group = 0; group < SLOTS; group += 4) {
+        const x = words[base + (group >> 2)]! ^ tags;
         // Zero bytes of x show as high bits; a bit above the lowest may lie.
         let match = (x - ONES) & ~x & HIGHS;
         while (match !== 0) {
           const slot = (31 - Math.clz32(match & -match)) >> 3;
-          const ref = words[base + REFS + group * 4 + slot]!;
+          const ref = words[base + REFS + group + slot]!;
           if (ref !== 0 && this.#hasKey(ref, buf, off, length, hash)) {
             return ref;
           }
@@ -126,39 +132,104 @@ export class Dict {
     return 0;
   }
 
-  /** Adds a node whose key is not in the dictionary. */
+  /**
+   * Reads the bucket of a hash, so that it is near when {@linkcode find} comes;
+   * returns what was read. A hint that may be given without the latch: it may
+   * read stale words, changes nothing and never fails.
+   */
+  warmBucket(header: Int32Array, at: number, hash: number): number {
+    const buckets = header[at + DICT_BUCKETS]!;
+    if (buckets <= 0) return 0;
+    const index = bucketOf(hash, buckets);
+    const table = header[at + TABLE]!;
+    if (header[at + DIRECTORY] === 0) {
+      return this.#peekWord(table + index * BUCKET_UNITS, REFS);
+    }
+    const block = this.#peekWord(table, index >> BLOCK_SHIFT);
+    return this.#peekWord(block + (index & BLOCK_MASK) * BUCKET_UNITS, REFS);
+  }
+
+  /** As {@linkcode warmBucket}, for the node that the hash probably has. */
+  warmNode(header: Int32Array, at: number, hash: number): number {
+    const buckets = header[at + DICT_BUCKETS]!;
+    if (buckets <= 0) return 0;
+    const index = bucketOf(hash, buckets);
+    const table = header[at + TABLE]!;
+    const bucket = header[at + DIRECTORY] === 0
+      ? table + index * BUCKET_UNITS
+      : this.#peekWord(table, index >> BLOCK_SHIFT) +
+        (index & BLOCK_MASK) * BUCKET_UNITS;
+    const words = this.#i32[bucket >>> SEGMENT_SHIFT];
+    if (words === undefined) return 0;
+    const base = (bucket & UNIT_MASK) << 1;
+    const tags = Math.imul(hash >>> 24, ONES);
+    for (let group = 0; group < SLOTS; group += 4) {
+      const x = words[base + (group >> 2)]! ^ tags;
+      const match = (x - ONES) & ~x & HIGHS;
+      if (match !== 0) {
+        const slot = (31 - Math.clz32(match & -match)) >> 3;
+        const ref = words[base + REFS + group + slot]!;
+        return this.#peekWord(ref, NODE_HASH);
+      }
+    }
+    return 0;
+  }
+
+  /** A word that may not be there. */
+  #peekWord(ref: number, index: number): number {
+    const words = this.#i32[ref >>> SEGMENT_SHIFT];
+    return words === undefined
+      ? 0
+      : words[((ref & UNIT_MASK) << 1) + index]! | 0;
+  }
+
+  /** Whether a node is in the dictionary; `ref` may be of a freed one. */
+  has(header: Int32Array, at: number, ref: number, hash: number): boolean {
+    const buckets = header[at + DICT_BUCKETS]!;
+    if (buckets === 0) return false;
+    let bucket = this.#bucketRef(header, at, bucketOf(hash, buckets));
+    while (bucket !== 0) {
+      const words = this.#i32[bucket >>> SEGMENT_SHIFT]!;
+      const base = (bucket & UNIT_MASK) << 1;
+      if (slotOf(words, base, ref) >= 0) return true;
+      bucket = words[base + OVERFLOW]!;
+    }
+    return false;
+  }
+
+  /**
+   * Adds a node whose key is not in the dictionary; throws OutOfMemory before
+   * anything is changed.
+   */
   insert(header: Int32Array, at: number, ref: number, hash: number): void {
     if (header[at + DICT_BUCKETS] === 0) this.#addFirstBucket(header, at);
-    const bucket = this.#bucketRef(
-      header,
-      at,
-      bucketOf(hash, header[at + DICT_BUCKETS]!),
-    );
-    this.#place(header, at, bucket, ref, hash >>> 24);
+    const buckets = header[at + DICT_BUCKETS]!;
+    const first = this.#bucketRef(header, at, bucketOf(hash, buckets));
+    this.#place(header, at, first, ref, hash >>> 24);
     const count = header[at + DICT_COUNT]! + 1;
     header[at + DICT_COUNT] = count;
-    if (count > header[at + DICT_BUCKETS]! * LOAD_MAX) this.#split(header, at);
+    if (count > buckets * LOAD_MAX) this.#split(header, at);
   }
 
   /** Takes a node out; it must be in the dictionary. */
   remove(header: Int32Array, at: number, ref: number, hash: number): void {
-    const index = bucketOf(hash, header[at + DICT_BUCKETS]!);
-    const first = this.#bucketRef(header, at, index);
-    let bucket = first;
-    while (true) {
-      const words = this.#i32[bucket >>> SEGMENT_SHIFT]!;
-      const base = (bucket & UNIT_MASK) << 1;
-      const slot = slotOf(words, base, ref);
-      if (slot >= 0) {
-        this.#clearSlot(header, at, first, bucket, slot);
-        break;
-      }
+    const buckets = header[at + DICT_BUCKETS]!;
+    let before = 0;
+    let bucket = this.#bucketRef(header, at, bucketOf(hash, buckets));
+    let words = this.#i32[bucket >>> SEGMENT_SHIFT]!;
+    let base = (bucket & UNIT_MASK) << 1;
+    let slot = slotOf(words, base, ref);
+    while (slot < 0) {
+      before = bucket;
       bucket = words[base + OVERFLOW]!;
       assert(bucket !== 0, "a removed node is in its bucket");
+      words = this.#i32[bucket >>> SEGMENT_SHIFT]!;
+      base = (bucket & UNIT_MASK) << 1;
+      slot = slotOf(words, base, ref);
     }
+    this.#fillHole(header, at, before, bucket, slot);
     const count = header[at + DICT_COUNT]! - 1;
     header[at + DICT_COUNT] = count;
-    const buckets = header[at + DICT_BUCKETS]!;
     if (count === 0) this.clear(header, at);
     else if (count < buckets * LOAD_MIN && buckets > 1) this.#merge(header, at);
   }
@@ -186,15 +257,20 @@ export class Dict {
     }
   }
 
-  /** Frees the table; the nodes are the caller's. Empties the header. */
+  /**
+   * Frees the table; the nodes are the caller's. Empties the header. Takes time
+   * proportional to the table: see {@linkcode popBucket} for slices.
+   */
   clear(header: Int32Array, at: number): void {
     const buckets = header[at + DICT_BUCKETS]!;
-    for (let index = 0; index < buckets; index++) {
-      this.#freeChain(header, at, this.#bucketRef(header, at, index));
+    if (header[at + DICT_OVERFLOW] !== 0) {
+      for (let index = 0; index < buckets; index++) {
+        const first = this.#bucketRef(header, at, index);
+        this.#freeOverflow(header, at, this.#word(first, OVERFLOW));
+      }
     }
     const table = header[at + TABLE]!;
-    const slots = header[at + DIRECTORY]!;
-    if (slots > 0) {
+    if (header[at + DIRECTORY]! > 0) {
       for (let i = 0; i << BLOCK_SHIFT < buckets; i++) {
         this.#heap.free(this.#word(table, i));
       }
@@ -209,28 +285,25 @@ export class Dict {
    * what is left stays a valid dictionary. False when there was no bucket left.
    */
   popBucket(header: Int32Array, at: number, visit: NodeVisitor): boolean {
-    const buckets = header[at + DICT_BUCKETS]!;
-    if (buckets === 0) return false;
-    const last = this.#bucketRef(header, at, buckets - 1);
-    let visited = 0;
-    this.#visitChain(last, (ref) => {
-      visited++;
-      visit(ref);
-    });
+    const index = header[at + DICT_BUCKETS]! - 1;
+    if (index < 0) return false;
+    const last = this.#bucketRef(header, at, index);
+    const visited = this.#visitChain(last, visit);
     header[at + DICT_COUNT] = header[at + DICT_COUNT]! - visited;
-    if (buckets === 1) {
+    if (index === 0) {
       this.clear(header, at);
       return true;
     }
-    this.#freeChain(header, at, last);
-    header[at + DICT_BUCKETS] = buckets - 1;
-    this.#releaseRoom(header, at, buckets - 1);
+    this.#freeOverflow(header, at, this.#word(last, OVERFLOW));
+    header[at + DICT_BUCKETS] = index;
+    this.#releaseRoom(header, at, index);
     return true;
   }
 
   /**
    * Visits the nodes of one cursor position and returns the next cursor; start
-   * with 0, the end is 0 again. A position is one or two buckets.
+   * with 0, the end is 0 again. A position is one or two buckets. The visitor
+   * must not change the dictionary, but may `replace` the node it is given.
    */
   scan(
     header: Int32Array,
@@ -249,35 +322,40 @@ export class Dict {
     return nextCursor(cursor, half - 1);
   }
 
-  /** The first cursor position of the dictionary's second half, and so on. */
+  /** Cursor positions of a whole scan: a power of two, or 0 when empty. */
   cursorCount(header: Int32Array, at: number): number {
     const buckets = header[at + DICT_BUCKETS]!;
     return buckets === 0 ? 0 : 1 << (31 - Math.clz32(buckets));
   }
 
   /**
-   * A node of a bucket chosen by `random` (32 random bits), or 0 when that
-   * draw met an empty slot: draw again. Every node is equally likely as long as
-   * chains are short, since empty slots count as misses.
+   * A node chosen by `random` (32 random bits), or 0 when that draw met a free
+   * slot: draw again. Nodes are equally likely, but for those of the rare
+   * chains of more than two buckets, which share the chances of two.
    */
   draw(header: Int32Array, at: number, random: number): number {
     const buckets = header[at + DICT_BUCKETS]!;
     if (buckets === 0) return 0;
-    // Fixed-point multiplication: the top bits choose the bucket, the rest the
-    // slot among two buckets' worth of slots.
-    const scaled = (random >>> 0) * buckets / 4294967296;
+    // Fixed-point: the whole part chooses the bucket, the fraction the slot
+    // among two buckets' worth, and what is left the part of a longer chain.
+    const scaled = (random >>> 0) / 4294967296 * buckets;
     const index = Math.floor(scaled);
-    const slot = Math.floor((scaled - index) * SLOTS * 2);
-    let bucket = this.#bucketRef(header, at, index);
-    let skip = slot;
-    while (skip >= SLOTS) {
-      const words = this.#i32[bucket >>> SEGMENT_SHIFT]!;
-      bucket = words[((bucket & UNIT_MASK) << 1) + OVERFLOW]!;
-      if (bucket === 0) return 0;
-      skip -= SLOTS;
+    const fraction = (scaled - index) * (SLOTS * 2);
+    let slot = Math.floor(fraction);
+    const first = this.#bucketRef(header, at, index);
+    if (header[at + DICT_OVERFLOW] !== 0) {
+      const length = this.#chainLength(first);
+      if (length > 2) {
+        const parts = (length + 1) >> 1;
+        slot += Math.floor((fraction - slot) * parts) * (SLOTS * 2);
+      }
     }
-    const words = this.#i32[bucket >>> SEGMENT_SHIFT]!;
-    return words[((bucket & UNIT_MASK) << 1) + REFS + skip]!;
+    let bucket = first;
+    for (; slot >= SLOTS; slot -= SLOTS) {
+      bucket = this.#word(bucket, OVERFLOW);
+      if (bucket === 0) return 0;
+    }
+    return this.#word(bucket, REFS + slot);
   }
 
   /** Bytes of buckets and directory. */
@@ -285,10 +363,10 @@ export class Dict {
     const buckets = header[at + DICT_BUCKETS]!;
     if (buckets === 0) return 0;
     let units = header[at + DICT_OVERFLOW]! * BUCKET_UNITS;
-    const slots = header[at + DIRECTORY]!;
-    const table = header[at + TABLE]!;
-    units += this.#heap.unitsOf(table);
-    if (slots > 0) units += ((buckets + BLOCK_MASK) >> BLOCK_SHIFT) * BLOCK_UNITS;
+    units += this.#heap.unitsOf(header[at + TABLE]!);
+    if (header[at + DIRECTORY]! > 0) {
+      units += ((buckets + BLOCK_MASK) >> BLOCK_SHIFT) * BLOCK_UNITS;
+    }
     return units * 8;
   }
 
@@ -300,21 +378,13 @@ export class Dict {
     for (let index = 0; index < buckets; index++) {
       let bucket = this.#bucketRef(header, at, index);
       for (let first = true; bucket !== 0; first = false) {
+        const next = this.#word(bucket, OVERFLOW);
+        const found = this.#verifyBucket(bucket, index, buckets);
+        assert(found === SLOTS || next === 0, "chains are packed");
+        assert(found > 0 || first, "an overflow bucket is not empty");
         if (!first) overflow++;
-        const words = this.#i32[bucket >>> SEGMENT_SHIFT]!;
-        const base = (bucket & UNIT_MASK) << 1;
-        for (let slot = 0; slot < SLOTS; slot++) {
-          const ref = words[base + REFS + slot]!;
-          if (ref === 0) continue;
-          const hash = this.#word(ref, NODE_HASH);
-          assert(bucketOf(hash, buckets) === index, "a node is in its bucket");
-          assert(
-            tagAt(words, base, slot) === hash >>> 24,
-            "a tag is the hash's top byte",
-          );
-          count++;
-        }
-        bucket = words[base + OVERFLOW]!;
+        count += found;
+        bucket = next;
       }
     }
     assert(count === header[at + DICT_COUNT], "nodes are counted exactly");
@@ -322,6 +392,25 @@ export class Dict {
     return count;
   }
 
+  #verifyBucket(bucket: number, index: number, buckets: number): number {
+    const words = this.#i32[bucket >>> SEGMENT_SHIFT]!;
+    const base = (bucket & UNIT_MASK) << 1;
+    const count = nodesOf(words, base);
+    for (let slot = 0; slot < SLOTS; slot++) {
+      const ref = words[base + REFS + slot]!;
+      assert((ref !== 0) === (slot < count), "buckets are packed");
+      if (ref === 0) continue;
+      const hash = this.#word(ref, NODE_HASH);
+      assert(bucketOf(hash, buckets) === index, "a node is in its bucket");
+      assert(
+        tagAt(words, base, slot) === hash >>> 24,
+        "a tag is the hash's top byte",
+      );
+    }
+    return count;
+  }
+
+  /** Keys begin at a unit, so they are compared word by word. */
   #hasKey(
     ref: number,
     buf: Uint8Array,
@@ -334,12 +423,19 @@ export class Dict {
     if (words[base + NODE_HASH] !== hash) return false;
     const keyWord = words[base + NODE_KEY]!;
     if ((keyWord & KEY_LENGTH_MASK) !== length) return false;
-    const bytes = this.#u8[ref >>> SEGMENT_SHIFT]!;
-    const key = (base << 2) + keyOffset(keyWord);
-    for (let i = 0; i < length; i++) {
-      if (bytes[key + i] !== buf[off + i]) return false;
+    let word = base + (keyOffset(keyWord) >> 2);
+    let i = off;
+    for (const end = off + (length & ~3); i < end; i += 4) {
+      const expected = buf[i]! | buf[i + 1]! << 8 | buf[i + 2]! << 16 |
+        buf[i + 3]! << 24;
+      if (words[word++] !== expected) return false;
     }
-    return true;
+    const left = length & 3;
+    if (left === 0) return true;
+    let last = buf[i]!;
+    if (left > 1) last |= buf[i + 1]! << 8;
+    if (left > 2) last |= buf[i + 2]! << 16;
+    return (words[word]! ^ last) << (32 - (left << 3)) === 0;
   }
 
   #word(ref: number, index: number): number {
@@ -353,6 +449,7 @@ export class Dict {
       (index & BLOCK_MASK) * BUCKET_UNITS;
   }
 
+  /** Puts a node into the first free slot of a chain, made longer if need be. */
   #place(
     header: Int32Array,
     at: number,
@@ -364,74 +461,60 @@ export class Dict {
     while (true) {
       const words = this.#i32[bucket >>> SEGMENT_SHIFT]!;
       const base = (bucket & UNIT_MASK) << 1;
-      for (let slot = 0; slot < SLOTS; slot++) {
-        if (words[base + REFS + slot] !== 0) continue;
-        words[base + REFS + slot] = ref;
-        setTag(words, base, slot, tag);
-        return;
-      }
       const next = words[base + OVERFLOW]!;
-      bucket = next !== 0 ? next : this.#addOverflow(header, at, bucket);
+      if (next !== 0) {
+        bucket = next;
+        continue;
+      }
+      const slot = nodesOf(words, base);
+      if (slot < SLOTS) return setSlot(words, base, slot, ref, tag);
+      const added = this.#heap.allocate(BUCKET_UNITS);
+      header[at + DICT_OVERFLOW] = header[at + DICT_OVERFLOW]! + 1;
+      words[base + OVERFLOW] = added;
+      const addedWords = this.#i32[added >>> SEGMENT_SHIFT]!;
+      const addedBase = (added & UNIT_MASK) << 1;
+      addedWords.fill(0, addedBase, addedBase + BUCKET_WORDS);
+      return setSlot(addedWords, addedBase, 0, ref, tag);
     }
   }
 
-  #addOverflow(header: Int32Array, at: number, bucket: number): number {
-    const added = this.#heap.allocate(BUCKET_UNITS);
-    this.#zero(added, BUCKET_UNITS);
-    this.#i32[bucket >>> SEGMENT_SHIFT]![
-      ((bucket & UNIT_MASK) << 1) + OVERFLOW
-    ] = added;
-    header[at + DICT_OVERFLOW] = header[at + DICT_OVERFLOW]! + 1;
-    return added;
-  }
-
-  /** Fills the hole with the chain's last node, so that chains stay short. */
-  #clearSlot(
+  /**
+   * Frees a slot and moves the last node of its chain there; `before` is the
+   * bucket before `bucket` in the chain, or 0.
+   */
+  #fillHole(
     header: Int32Array,
     at: number,
-    first: number,
+    before: number,
     bucket: number,
     slot: number,
   ): void {
-    const words = this.#i32[bucket >>> SEGMENT_SHIFT]!;
-    const base = (bucket & UNIT_MASK) << 1;
-    words[base + REFS + slot] = 0;
-    setTag(words, base, slot, 0);
-    let last = first;
-    let before = 0;
-    while (true) {
-      const next = this.#word(last, OVERFLOW);
-      if (next === 0) break;
-      before = last;
+    let beforeLast = before;
+    let last = bucket;
+    for (let next = this.#word(last, OVERFLOW); next !== 0;) {
+      beforeLast = last;
       last = next;
+      next = this.#word(last, OVERFLOW);
     }
-    if (before === 0) return;
     const lastWords = this.#i32[last >>> SEGMENT_SHIFT]!;
     const lastBase = (last & UNIT_MASK) << 1;
-    let left = 0;
-    let donor = -1;
-    for (let i = 0; i < SLOTS; i++) {
-      if (lastWords[lastBase + REFS + i] === 0) continue;
-      donor = i;
-      left++;
-    }
-    if (last !== bucket && donor >= 0) {
-      words[base + REFS + slot] = lastWords[lastBase + REFS + donor]!;
-      setTag(words, base, slot, tagAt(lastWords, lastBase, donor));
-      lastWords[lastBase + REFS + donor] = 0;
-      setTag(lastWords, lastBase, donor, 0);
-      left--;
-    }
-    if (left > 0) return;
-    this.#i32[before >>> SEGMENT_SHIFT]![
-      ((before & UNIT_MASK) << 1) + OVERFLOW
-    ] = 0;
-    this.#heap.free(last);
-    header[at + DICT_OVERFLOW] = header[at + DICT_OVERFLOW]! - 1;
+    const lastSlot = nodesOf(lastWords, lastBase) - 1;
+    setSlot(
+      this.#i32[bucket >>> SEGMENT_SHIFT]!,
+      (bucket & UNIT_MASK) << 1,
+      slot,
+      lastWords[lastBase + REFS + lastSlot]!,
+      tagAt(lastWords, lastBase, lastSlot),
+    );
+    setSlot(lastWords, lastBase, lastSlot, 0, 0);
+    if (lastSlot > 0 || beforeLast === 0) return;
+    this.#setWord(beforeLast, OVERFLOW, 0);
+    this.#freeOverflow(header, at, last);
   }
 
-  #freeChain(header: Int32Array, at: number, first: number): void {
-    let bucket = this.#word(first, OVERFLOW);
+  /** Frees overflow buckets from `first` to the end of its chain. */
+  #freeOverflow(header: Int32Array, at: number, first: number): void {
+    let bucket = first;
     while (bucket !== 0) {
       const next = this.#word(bucket, OVERFLOW);
       this.#heap.free(bucket);
@@ -442,190 +525,245 @@ export class Dict {
 
   #addFirstBucket(header: Int32Array, at: number): void {
     const table = this.#heap.allocate(BUCKET_UNITS);
-    this.#zero(table, BUCKET_UNITS);
+    const base = (table & UNIT_MASK) << 1;
+    this.#i32[table >>> SEGMENT_SHIFT]!.fill(0, base, base + BUCKET_WORDS);
     header[at + TABLE] = table;
     header[at + DIRECTORY] = 0;
     header[at + DICT_BUCKETS] = 1;
   }
 
-  /** Adds one bucket and moves to it what belongs there from its buddy. */
+  /**
+   * Adds one bucket and moves to it what belongs there from its buddy. Two
+   * chains of the nodes of one need at most one bucket more than that one, so
+   * nothing but the new bucket is allocated.
+   */
   #split(header: Int32Array, at: number): void {
     const index = header[at + DICT_BUCKETS]!;
-    if (index >= 1 << 23) return;
-    this.#makeRoom(header, at, index);
+    if (index >= BUCKETS_MAX || !this.#makeRoom(header, at, index)) return;
     header[at + DICT_BUCKETS] = index + 1;
     const added = this.#bucketRef(header, at, index);
-    this.#zero(added, BUCKET_UNITS);
-    const buddy = index - (1 << (31 - Math.clz32(index)));
-    this.#redistribute(
-      header,
-      at,
-      this.#bucketRef(header, at, buddy),
-      added,
-      index,
-    );
-  }
-
-  /** Moves the nodes of `source`'s chain that hash to `index` to `target`. */
-  #redistribute(
-    header: Int32Array,
-    at: number,
-    source: number,
-    target: number,
-    index: number,
-  ): void {
-    const buckets = header[at + DICT_BUCKETS]!;
-    // The chain is taken apart and both buckets are filled anew: nodes are read
-    // out of the old buckets while the new chain grows behind them.
-    let chain = this.#word(source, OVERFLOW);
-    this.#setWord(source, OVERFLOW, 0);
-    this.#spread(header, at, source, source, target, index, buckets);
-    while (chain !== 0) {
-      const next = this.#word(chain, OVERFLOW);
-      this.#spread(header, at, chain, source, target, index, buckets);
-      this.#heap.free(chain);
-      header[at + DICT_OVERFLOW] = header[at + DICT_OVERFLOW]! - 1;
-      chain = next;
+    const buddy = this.#bucketRef(header, at, buddyOf(index));
+    const count = this.#gather(buddy, 0);
+    const nodes = this.#nodes;
+    const hashes = this.#hashes;
+    // Apart from the loop below, so that the cache misses overlap.
+    for (let i = 0; i < count; i++) {
+      hashes[i] = this.#word(nodes[i]!, NODE_HASH);
     }
-  }
-
-  #spread(
-    header: Int32Array,
-    at: number,
-    from: number,
-    source: number,
-    target: number,
-    index: number,
-    buckets: number,
-  ): void {
-    const words = this.#i32[from >>> SEGMENT_SHIFT]!;
-    const base = (from & UNIT_MASK) << 1;
-    for (let slot = 0; slot < SLOTS; slot++) {
-      const ref = words[base + REFS + slot]!;
-      if (ref === 0) continue;
-      const hash = this.#word(ref, NODE_HASH);
-      const moves = bucketOf(hash, buckets) === index;
-      if (!moves && from === source) continue;
-      words[base + REFS + slot] = 0;
-      setTag(words, base, slot, 0);
-      this.#place(header, at, moves ? target : source, ref, hash >>> 24);
+    let staying = 0;
+    for (let i = 0; i < count; i++) {
+      const ref = nodes[i]!;
+      const hash = hashes[i]!;
+      if (bucketOf(hash, index + 1) === index) continue;
+      nodes[i] = nodes[staying]!;
+      hashes[i] = hashes[staying]!;
+      nodes[staying] = ref;
+      hashes[staying] = hash;
+      staying++;
     }
+    let spare = this.#word(buddy, OVERFLOW);
+    spare = this.#fillChain(buddy, 0, staying, spare);
+    spare = this.#fillChain(added, staying, count, spare);
+    this.#freeOverflow(header, at, spare);
   }
 
   /** Moves the last bucket's nodes to its buddy and drops it. */
   #merge(header: Int32Array, at: number): void {
     const index = header[at + DICT_BUCKETS]! - 1;
     const last = this.#bucketRef(header, at, index);
-    const buddy = this.#bucketRef(
-      header,
-      at,
-      index - (1 << (31 - Math.clz32(index))),
-    );
-    let bucket = last;
-    while (bucket !== 0) {
-      const words = this.#i32[bucket >>> SEGMENT_SHIFT]!;
-      const base = (bucket & UNIT_MASK) << 1;
-      for (let slot = 0; slot < SLOTS; slot++) {
-        const ref = words[base + REFS + slot]!;
-        if (ref !== 0) {
-          this.#place(header, at, buddy, ref, tagAt(words, base, slot));
-        }
-      }
-      const next = words[base + OVERFLOW]!;
-      if (bucket !== last) {
-        this.#heap.free(bucket);
-        header[at + DICT_OVERFLOW] = header[at + DICT_OVERFLOW]! - 1;
-      }
-      bucket = next;
+    const buddy = this.#bucketRef(header, at, buddyOf(index));
+    const count = this.#gather(last, this.#gather(buddy, 0));
+    const room = this.#chainLength(buddy) + this.#chainLength(last) - 1;
+    let spare = 0;
+    if (count > room * SLOTS) {
+      // Both chains are full to the last slot: the dropped bucket is missed.
+      spare = this.#heap.tryAllocate(BUCKET_UNITS);
+      if (spare === 0) return;
+      this.#setWord(spare, OVERFLOW, 0);
+      header[at + DICT_OVERFLOW] = header[at + DICT_OVERFLOW]! + 1;
     }
+    spare = this.#concatenate(this.#word(last, OVERFLOW), spare);
+    spare = this.#concatenate(this.#word(buddy, OVERFLOW), spare);
+    spare = this.#fillChain(buddy, 0, count, spare);
+    this.#freeOverflow(header, at, spare);
     header[at + DICT_BUCKETS] = index;
     this.#releaseRoom(header, at, index);
   }
 
-  /** Makes sure that bucket `index`, the first beyond the table, has a place. */
-  #makeRoom(header: Int32Array, at: number, index: number): void {
-    const table = header[at + TABLE]!;
-    if (index < BLOCK_BUCKETS) {
-      const room = index * 2 * BUCKET_UNITS;
-      if ((index & (index - 1)) !== 0 || this.#heap.unitsOf(table) >= room) {
-        return;
+  /** Notes the nodes of a chain and their tags, from place `from` on. */
+  #gather(first: number, from: number): number {
+    let count = from;
+    let bucket = first;
+    do {
+      if (count + SLOTS > this.#nodes.length) this.#enlargeNotes();
+      const words = this.#i32[bucket >>> SEGMENT_SHIFT]!;
+      const base = (bucket & UNIT_MASK) << 1;
+      const found = nodesOf(words, base);
+      for (let slot = 0; slot < found; slot++) {
+        this.#nodes[count] = words[base + REFS + slot]!;
+        this.#hashes[count] = tagAt(words, base, slot) << 24;
+        count++;
       }
-      const grown = this.#heap.allocate(room);
-      this.#copy(table, grown, index * BUCKET_WORDS);
-      this.#heap.free(table);
-      header[at + TABLE] = grown;
-      return;
+      bucket = words[base + OVERFLOW]!;
+    } while (bucket !== 0);
+    return count;
+  }
+
+  #enlargeNotes(): void {
+    const nodes = new Int32Array(this.#nodes.length * 2);
+    const hashes = new Int32Array(this.#nodes.length * 2);
+    nodes.set(this.#nodes);
+    hashes.set(this.#hashes);
+    this.#nodes = nodes;
+    this.#hashes = hashes;
+  }
+
+  /**
+   * Fills a chain anew with the noted nodes from `from` to `to`, taking overflow
+   * buckets from the chain `spare`; returns what is left of that.
+   */
+  #fillChain(first: number, from: number, to: number, spare: number): number {
+    let left = spare;
+    let words = this.#i32[first >>> SEGMENT_SHIFT]!;
+    let base = (first & UNIT_MASK) << 1;
+    words.fill(0, base, base + BUCKET_WORDS);
+    for (let i = from, slot = 0; i < to; i++, slot++) {
+      if (slot === SLOTS) {
+        words[base + OVERFLOW] = left;
+        words = this.#i32[left >>> SEGMENT_SHIFT]!;
+        base = (left & UNIT_MASK) << 1;
+        left = words[base + OVERFLOW]!;
+        words.fill(0, base, base + BUCKET_WORDS);
+        slot = 0;
+      }
+      setSlot(words, base, slot, this.#nodes[i]!, this.#hashes[i]! >>> 24);
     }
-    if ((index & BLOCK_MASK) !== 0) return;
-    const block = index >> BLOCK_SHIFT;
+    return left;
+  }
+
+  /** Appends one chain of overflow buckets to another; both may be empty. */
+  #concatenate(front: number, back: number): number {
+    if (front === 0) return back;
+    let bucket = front;
+    for (let next = front; next !== 0; next = this.#word(bucket, OVERFLOW)) {
+      bucket = next;
+    }
+    this.#setWord(bucket, OVERFLOW, back);
+    return front;
+  }
+
+  /**
+   * Makes sure that bucket `index`, the first beyond the table, has a place;
+   * says whether there was memory for it.
+   */
+  #makeRoom(header: Int32Array, at: number, index: number): boolean {
+    if (index >= BLOCK_BUCKETS) {
+      return (index & BLOCK_MASK) !== 0 || this.#addBlock(header, at, index);
+    }
+    if ((index & (index - 1)) !== 0) return true;
+    const units = index * 2 * BUCKET_UNITS;
+    return this.#heap.unitsOf(header[at + TABLE]!) >= units ||
+      this.#moveTable(header, at, units, index * BUCKET_WORDS);
+  }
+
+  /** Adds the block of the buckets from `index` on. */
+  #addBlock(header: Int32Array, at: number, index: number): boolean {
+    const number = index >> BLOCK_SHIFT;
+    if (
+      number >= header[at + DIRECTORY]! && !this.#growDirectory(header, at)
+    ) return false;
+    const added = this.#heap.tryAllocate(BLOCK_UNITS);
+    if (added === 0) return false;
+    this.#setWord(header[at + TABLE]!, number, added);
+    return true;
+  }
+
+  #growDirectory(header: Int32Array, at: number): boolean {
     const slots = header[at + DIRECTORY]!;
-    if (block >= slots) {
-      const grown = this.#heap.allocate(Math.max(slots, 8));
-      if (slots === 0) this.#setWord(grown, 0, table);
-      else {
-        this.#copy(table, grown, slots);
-        this.#heap.free(table);
-      }
-      header[at + TABLE] = grown;
-      header[at + DIRECTORY] = Math.max(slots * 2, 16);
+    if (slots > 0) {
+      if (!this.#moveTable(header, at, slots, slots)) return false;
+      header[at + DIRECTORY] = slots * 2;
+      return true;
     }
-    this.#setWord(
-      header[at + TABLE]!,
-      block,
-      this.#heap.allocate(BLOCK_UNITS),
-    );
+    const directory = this.#heap.tryAllocate(DIRECTORY_MIN >> 1);
+    if (directory === 0) return false;
+    this.#setWord(directory, 0, header[at + TABLE]!);
+    header[at + TABLE] = directory;
+    header[at + DIRECTORY] = DIRECTORY_MIN;
+    return true;
   }
 
   /** Gives back what the table no longer needs now that it has `buckets`. */
   #releaseRoom(header: Int32Array, at: number, buckets: number): void {
     const table = header[at + TABLE]!;
-    if (header[at + DIRECTORY] === 0) {
+    const slots = header[at + DIRECTORY]!;
+    if (slots === 0) {
       // Halved when only a quarter is used, so that growth does not follow.
-      if ((buckets & (buckets - 1)) !== 0 || buckets * 4 > BLOCK_BUCKETS) return;
+      if ((buckets & (buckets - 1)) !== 0) return;
       const units = buckets * 2 * BUCKET_UNITS;
       if (this.#heap.unitsOf(table) < units * 2) return;
-      const smaller = this.#heap.allocate(units);
-      this.#copy(table, smaller, buckets * BUCKET_WORDS);
-      this.#heap.free(table);
-      header[at + TABLE] = smaller;
+      this.#moveTable(header, at, units, buckets * BUCKET_WORDS);
       return;
     }
-    if ((buckets & BLOCK_MASK) !== 0) return;
-    this.#heap.free(this.#word(table, buckets >> BLOCK_SHIFT));
-    if (buckets > BLOCK_BUCKETS) return;
-    header[at + TABLE] = this.#word(table, 0);
-    header[at + DIRECTORY] = 0;
-    this.#heap.free(table);
+    const block = buckets >> BLOCK_SHIFT;
+    if ((buckets & BLOCK_MASK) === 0) this.#heap.free(this.#word(table, block));
+    if (buckets <= BLOCK_BUCKETS) {
+      header[at + TABLE] = this.#word(table, 0);
+      header[at + DIRECTORY] = 0;
+      this.#heap.free(table);
+    } else if (slots > DIRECTORY_MIN && block * 4 <= slots) {
+      const half = slots >> 1;
+      if (!this.#moveTable(header, at, half >> 1, half)) return;
+      header[at + DIRECTORY] = half;
+    }
   }
 
-  #visitChain(first: number, visit: NodeVisitor): void {
+  /** Moves the table's first `words` words to a place of `units`, if there is. */
+  #moveTable(
+    header: Int32Array,
+    at: number,
+    units: number,
+    words: number,
+  ): boolean {
+    const moved = this.#heap.tryAllocate(units);
+    if (moved === 0) return false;
+    const table = header[at + TABLE]!;
+    const source = this.#i32[table >>> SEGMENT_SHIFT]!;
+    const target = this.#i32[moved >>> SEGMENT_SHIFT]!;
+    const from = (table & UNIT_MASK) << 1;
+    const to = (moved & UNIT_MASK) << 1;
+    for (let i = 0; i < words; i++) target[to + i] = source[from + i]!;
+    this.#heap.free(table);
+    header[at + TABLE] = moved;
+    return true;
+  }
+
+  /** Visits the nodes of a chain; returns how many there are. */
+  #visitChain(first: number, visit: NodeVisitor): number {
+    let count = 0;
     let bucket = first;
-    while (bucket !== 0) {
+    do {
       const words = this.#i32[bucket >>> SEGMENT_SHIFT]!;
       const base = (bucket & UNIT_MASK) << 1;
       for (let slot = 0; slot < SLOTS; slot++) {
         const ref = words[base + REFS + slot]!;
-        if (ref !== 0) visit(ref);
+        if (ref === 0) return count;
+        visit(ref);
+        count++;
       }
       bucket = words[base + OVERFLOW]!;
-    }
+    } while (bucket !== 0);
+    return count;
+  }
+
+  #chainLength(first: number): number {
+    let length = 0;
+    for (let b = first; b !== 0; b = this.#word(b, OVERFLOW)) length++;
+    return length;
   }
 
   #setWord(ref: number, index: number, value: number): void {
     this.#i32[ref >>> SEGMENT_SHIFT]![((ref & UNIT_MASK) << 1) + index] = value;
-  }
-
-  #zero(ref: number, units: number): void {
-    const base = (ref & UNIT_MASK) << 1;
-    this.#i32[ref >>> SEGMENT_SHIFT]!.fill(0, base, base + units * 2);
-  }
-
-  #copy(from: number, to: number, words: number): void {
-    const source = this.#i32[from >>> SEGMENT_SHIFT]!;
-    const target = this.#i32[to >>> SEGMENT_SHIFT]!;
-    const a = (from & UNIT_MASK) << 1;
-    const b = (to & UNIT_MASK) << 1;
-    for (let i = 0; i < words; i++) target[b + i] = source[a + i]!;
   }
 }
 
@@ -634,6 +772,11 @@ function bucketOf(hash: number, buckets: number): number {
   const mask = -1 >>> Math.clz32(buckets);
   const bucket = hash & mask;
   return bucket < buckets ? bucket : bucket & (mask >>> 1);
+}
+
+/** The bucket that bucket `index` is split from and merged into. */
+function buddyOf(index: number): number {
+  return index - (1 << (31 - Math.clz32(index)));
 }
 
 /** Adds one to the cursor read with its bits reversed, within `mask`. */
@@ -657,17 +800,27 @@ function slotOf(words: Int32Array, base: number, ref: number): number {
   return -1;
 }
 
+/** How many nodes a bucket has; they stand in its first slots. */
+function nodesOf(words: Int32Array, base: number): number {
+  const refs = base + REFS;
+  let count = words[refs + 7] !== 0 ? 8 : words[refs + 3] !== 0 ? 4 : 0;
+  while (count < SLOTS && words[refs + count] !== 0) count++;
+  return count;
+}
+
 function tagAt(words: Int32Array, base: number, slot: number): number {
   return (words[base + (slot >> 2)]! >>> ((slot & 3) << 3)) & 0xff;
 }
 
-function setTag(
+function setSlot(
   words: Int32Array,
   base: number,
   slot: number,
+  ref: number,
   tag: number,
 ): void {
   const shift = (slot & 3) << 3;
   const word = base + (slot >> 2);
   words[word] = (words[word]! & ~(0xff << shift)) | (tag << shift);
+  words[base + REFS + slot] = ref;
 }

@@ -63,8 +63,8 @@ const USED = 5;
 const PREVIOUS = 6;
 const NEXT = 7;
 
-/** Words of the control block that a heap needs; the block is 8-byte aligned. */
-export const HEAP_WORDS = 8 + CLASS_COUNT + (CLASS_COUNT & 1);
+/** Words of the control block that a heap needs, in whole cache lines. */
+export const HEAP_WORDS: number = Math.ceil((8 + CLASS_COUNT) / 16) * 16;
 /** Double index of the bytes in use, from the heap's first word / 2. */
 const USED_BYTES = 0;
 /** Double index of the bytes of all pages held. */
@@ -134,16 +134,24 @@ export class Heap {
    * arbitrary.
    */
   allocate(units: number): number {
+    const ref = this.tryAllocate(units);
+    if (ref === 0) throw new OutOfMemory();
+    return ref;
+  }
+
+  /** As {@linkcode allocate}, but returns 0 when there is no room. */
+  tryAllocate(units: number): number {
     if (units > CLASS_UNITS_MAX) return this.#allocateRun(units);
     const index = CLASS_OF[units]!;
     const head = this.#control[this.#base + index]!;
     const page = head !== 0 ? head - 1 : this.#newSlab(index);
+    if (page === 0) return 0;
     const at = page * PAGE_MAP_WORDS;
     const map = this.#map;
     let ref = map[at + FREE_HEAD]!;
     if (ref !== 0) {
-      map[at + FREE_HEAD] =
-        this.#arena.i32[ref >>> SEGMENT_SHIFT]![(ref & UNIT_MASK) << 1]!;
+      map[at + FREE_HEAD] = this.#arena
+        .i32[ref >>> SEGMENT_SHIFT]![(ref & UNIT_MASK) << 1]!;
     } else {
       const fresh = map[at + FRESH]!;
       ref = (page << PAGE_SHIFT) + fresh * CLASS_UNITS[index]!;
@@ -163,7 +171,7 @@ export class Heap {
     const map = this.#map;
     let at = page * PAGE_MAP_WORDS;
     let state = map[at + STATE]!;
-    if (state === RUN_USED) return this.#freeRun(page);
+    if (state === RUN_USED) return this.#freeRun(ref);
     if (state === SLAB_INNER) {
       page = map[at + OWNER]!;
       at = page * PAGE_MAP_WORDS;
@@ -181,7 +189,7 @@ export class Heap {
     this.#counters[USED_BYTES] = this.#counters[USED_BYTES]! -
       CLASS_UNITS[index]! * UNIT_BYTES;
     if (used === SLAB_OBJECTS[index]! - 1) this.#link(page, index);
-    if (used === 0) this.#dropSlab(page, index);
+    if (used === 0 && !this.#isOnlySlab(at)) this.#dropSlab(page, index);
   }
 
   /** Units that the object at `ref` may use. */
@@ -252,16 +260,70 @@ export class Heap {
       units * UNIT_BYTES;
   }
 
+  /** Gives back the empty slabs that were kept in reserve. */
+  releaseReserve(): void {
+    for (let index = 0; index < CLASS_COUNT; index++) {
+      let page = this.#control[this.#base + index]! - 1;
+      while (page >= 0) {
+        const at = page * PAGE_MAP_WORDS;
+        const next = this.#map[at + NEXT]! - 1;
+        if (this.#map[at + USED] === 0) this.#dropSlab(page, index);
+        page = next;
+      }
+    }
+  }
+
+  /** Checks the slabs that have room and their free objects; for tests. */
+  verify(): void {
+    for (let index = 0; index < CLASS_COUNT; index++) {
+      let previous = 0;
+      for (let link = this.#control[this.#base + index]!; link !== 0;) {
+        const at = (link - 1) * PAGE_MAP_WORDS;
+        assert(
+          this.#map[at + STATE] === (SLAB | index << CLASS_SHIFT),
+          "lists hold slabs of their class",
+        );
+        assert(this.#map[at + OWNER] === this.#shard, "slabs know their shard");
+        assert(this.#map[at + PREVIOUS] === previous, "lists go both ways");
+        this.#verifySlab(link - 1, index);
+        previous = link;
+        link = this.#map[at + NEXT]!;
+      }
+    }
+  }
+
+  #verifySlab(page: number, index: number): void {
+    const at = page * PAGE_MAP_WORDS;
+    const units = CLASS_UNITS[index]!;
+    const fresh = this.#map[at + FRESH]!;
+    const seen = new Set<number>();
+    for (let ref = this.#map[at + FREE_HEAD]!; ref !== 0;) {
+      const object = (ref - (page << PAGE_SHIFT)) / units;
+      assert(
+        Number.isInteger(object) && object >= 0 && object < fresh,
+        "a free object is one of its slab",
+      );
+      assert(!seen.has(object), "a free object is chained once");
+      seen.add(object);
+      ref = this.#arena.i32[ref >>> SEGMENT_SHIFT]![(ref & UNIT_MASK) << 1]!;
+    }
+    const used = this.#map[at + USED]!;
+    assert(used + seen.size === fresh, "objects are counted exactly");
+    assert(used < SLAB_OBJECTS[index]!, "a slab in a list has room");
+  }
+
   #allocateRun(units: number): number {
     const pages = Math.ceil(units / PAGE_UNITS);
     const first = this.#pool.take(pages);
-    if (first === 0) throw new OutOfMemory();
+    if (first === 0) return 0;
     this.#map[first * PAGE_MAP_WORDS + OWNER] = this.#shard;
     this.#countRun(pages);
     return first << PAGE_SHIFT;
   }
 
-  #freeRun(page: number): void {
+  #freeRun(ref: number): void {
+    const page = ref >>> PAGE_SHIFT;
+    assert(page << PAGE_SHIFT === ref, "a run is freed as a whole");
     this.#countRun(-this.#pool.lengthOf(page));
     this.#pool.give(page);
   }
@@ -272,10 +334,11 @@ export class Heap {
     this.#counters[HELD_BYTES] = this.#counters[HELD_BYTES]! + bytes;
   }
 
+  /** A slab's first page, or 0 when there is no room. */
   #newSlab(index: number): number {
     const pages = SLAB_PAGES[index]!;
     const first = this.#pool.take(pages);
-    if (first === 0) throw new OutOfMemory();
+    if (first === 0) return 0;
     const map = this.#map;
     for (let page = first + 1; page < first + pages; page++) {
       map[page * PAGE_MAP_WORDS + STATE] = SLAB_INNER;
@@ -293,34 +356,20 @@ export class Heap {
     return first;
   }
 
-  /** Keeps the last slab of a class, so that one object does not thrash. */
+  /**
+   * Whether the class has no other slab with room: such a slab stays although it
+   * is empty, so that one object that comes and goes does not thrash.
+   */
+  #isOnlySlab(at: number): boolean {
+    return this.#map[at + PREVIOUS] === 0 && this.#map[at + NEXT] === 0;
+  }
+
   #dropSlab(page: number, index: number): void {
-    const at = page * PAGE_MAP_WORDS;
-    const alone = this.#map[at + PREVIOUS] === 0 && this.#map[at + NEXT] === 0;
-    if (alone && !this.#draining) return;
     this.#unlink(page, index);
-    this.#map[at + STATE] = RUN_USED;
+    this.#map[page * PAGE_MAP_WORDS + STATE] = RUN_USED;
     this.#counters[HELD_BYTES] = this.#counters[HELD_BYTES]! -
       SLAB_PAGES[index]! * PAGE_BYTES;
     this.#pool.give(page);
-  }
-
-  #draining = false;
-
-  /** Gives back the empty slabs that were kept in reserve. */
-  releaseReserve(): void {
-    this.#draining = true;
-    for (let index = 0; index < CLASS_COUNT; index++) {
-      let page = this.#control[this.#base + index]! - 1;
-      while (page >= 0) {
-        const next = this.#map[page * PAGE_MAP_WORDS + NEXT]! - 1;
-        if (this.#map[page * PAGE_MAP_WORDS + USED] === 0) {
-          this.#dropSlab(page, index);
-        }
-        page = next;
-      }
-    }
-    this.#draining = false;
   }
 
   #link(page: number, index: number): void {
@@ -328,7 +377,9 @@ export class Heap {
     const at = page * PAGE_MAP_WORDS;
     this.#map[at + PREVIOUS] = 0;
     this.#map[at + NEXT] = head;
-    if (head !== 0) this.#map[(head - 1) * PAGE_MAP_WORDS + PREVIOUS] = page + 1;
+    if (head !== 0) {
+      this.#map[(head - 1) * PAGE_MAP_WORDS + PREVIOUS] = page + 1;
+    }
     this.#control[this.#base + index] = page + 1;
   }
 
@@ -338,7 +389,9 @@ export class Heap {
     const next = this.#map[at + NEXT]!;
     if (previous === 0) this.#control[this.#base + index] = next;
     else this.#map[(previous - 1) * PAGE_MAP_WORDS + NEXT] = next;
-    if (next !== 0) this.#map[(next - 1) * PAGE_MAP_WORDS + PREVIOUS] = previous;
+    if (next !== 0) {
+      this.#map[(next - 1) * PAGE_MAP_WORDS + PREVIOUS] = previous;
+    }
     this.#map[at + PREVIOUS] = 0;
     this.#map[at + NEXT] = 0;
   }

@@ -9,13 +9,16 @@
  * tags, Knuth 2.5), which lets a freed run find and swallow its free neighbours
  * in constant time. Free runs hang in lists by the power of two below their
  * length; a fit is searched in its own list for a few steps, then taken from the
- * next longer one. The never-used rest of a segment is simply its longest free
+ * next longer one, and only when there is none searched in all of its own list.
+ * The never-used rest of a segment is simply its longest free
  * run, so low addresses are reused first and resident memory stays small.
  *
  * Words of a page in the map:
  *
  * ```text
- * [0] state   0 inside a run, else FREE | USED | slab states of heap.ts
+ * [0] state   FREE on the first and last page of a free run, and nowhere else;
+ *             USED on the first page of a run in use, unless the user of the run
+ *             puts a state of his own there; anything else on other pages
  * [1] length  pages of the run (first and last page of a free run; first page
  *             of a used run)
  * [2] owner   free for the user of the run
@@ -41,7 +44,7 @@ import {
 
 /** State of the first and last page of a free run. */
 export const RUN_FREE = 1;
-/** State of the first and last page of a run in use. */
+/** State of the first page of a run in use. */
 export const RUN_USED = 2;
 
 const STATE = 0;
@@ -81,7 +84,7 @@ export class PagePool {
       const end = Math.min(this.#pageCount, at + PAGES_PER_SEGMENT);
       // Page 0 is never handed out: reference 0 is null.
       const first = at === 0 ? 1 : at;
-      if (at === 0) this.#mark(0, RUN_USED, 1);
+      if (at === 0) this.#map[STATE] = RUN_USED;
       if (end > first) this.#link(first, end - first);
     }
   }
@@ -101,50 +104,47 @@ export class PagePool {
     assert(pages > 0, "a run has at least one page");
     if (this.#latched) acquireLatch(this.#words, LATCH_AT);
     const first = this.#takeFit(pages);
-    if (first !== 0) {
-      const used = this.#words[USED_AT]! + pages;
-      this.#words[USED_AT] = used;
-      if (used > this.#words[PEAK_AT]!) this.#words[PEAK_AT] = used;
-    }
+    if (first !== 0) this.#countTaken(pages);
     if (this.#latched) releaseLatch(this.#words, LATCH_AT);
     return first;
   }
 
-  /** Gives back the run that starts at page `first`. */
+  /** Gives back the run that starts at page `first`; its state is USED. */
   give(first: number): void {
+    const at = first * PAGE_MAP_WORDS;
+    assert(
+      first > 0 && this.#map[at + STATE] === RUN_USED,
+      "a freed run is in use",
+    );
     if (this.#latched) acquireLatch(this.#words, LATCH_AT);
-    const pages = this.#map[first * PAGE_MAP_WORDS + LENGTH]!;
-    assert(pages > 0, "a freed run has a length");
+    const pages = this.#map[at + LENGTH]!;
     this.#words[USED_AT] = this.#words[USED_AT]! - pages;
+    this.#clear(first);
     this.#join(first, pages);
     if (this.#latched) releaseLatch(this.#words, LATCH_AT);
   }
 
   /**
-   * Makes the run at `first` longer where it stands, if the pages behind it are
-   * free; says whether it did.
+   * Makes the run at `first` at least `pages` long where it stands, if the pages
+   * behind it are free; says whether it is.
    */
   extend(first: number, pages: number): boolean {
     if (this.#latched) acquireLatch(this.#words, LATCH_AT);
     const have = this.#map[first * PAGE_MAP_WORDS + LENGTH]!;
     const behind = first + have;
-    let grown = false;
-    if (this.#isFreeStart(behind)) {
-      const spare = this.#map[behind * PAGE_MAP_WORDS + LENGTH]!;
-      const more = pages - have;
-      if (spare >= more) {
-        this.#unlink(behind, spare);
-        if (spare > more) this.#link(behind + more, spare - more);
-        this.#clear(first + have - 1);
-        this.#mark(first, RUN_USED, pages);
-        const used = this.#words[USED_AT]! + more;
-        this.#words[USED_AT] = used;
-        if (used > this.#words[PEAK_AT]!) this.#words[PEAK_AT] = used;
-        grown = true;
-      }
+    const more = pages - have;
+    const spare = more > 0 && this.#isFreeStart(behind)
+      ? this.#map[behind * PAGE_MAP_WORDS + LENGTH]!
+      : 0;
+    const fits = more <= spare;
+    if (fits && more > 0) {
+      this.#unlink(behind, spare);
+      if (spare > more) this.#link(behind + more, spare - more);
+      this.#map[first * PAGE_MAP_WORDS + LENGTH] = pages;
+      this.#countTaken(more);
     }
     if (this.#latched) releaseLatch(this.#words, LATCH_AT);
-    return grown;
+    return fits;
   }
 
   /** Cuts the run at `first` down to `pages`, freeing its tail. */
@@ -153,8 +153,7 @@ export class PagePool {
     const have = this.#map[first * PAGE_MAP_WORDS + LENGTH]!;
     assert(pages > 0 && pages <= have, "a run shrinks to a part of itself");
     if (pages < have) {
-      this.#clear(first + have - 1);
-      this.#mark(first, RUN_USED, pages);
+      this.#map[first * PAGE_MAP_WORDS + LENGTH] = pages;
       this.#words[USED_AT] = this.#words[USED_AT]! - (have - pages);
       this.#join(first + pages, have - pages);
     }
@@ -168,10 +167,11 @@ export class PagePool {
 
   /**
    * Walks all runs and checks the invariants; returns the number of pages in
-   * use. For tests and `DEBUG`; takes time proportional to the runs.
+   * use. For tests; nobody else may use the pool meanwhile.
    */
   verify(): number {
     let used = 0;
+    let freeRuns = 0;
     let wasFree = false;
     for (let page = 1; page < this.#pageCount;) {
       if (page % PAGES_PER_SEGMENT === 0) wasFree = false;
@@ -180,30 +180,70 @@ export class PagePool {
       assert(pages > 0, "a run has a length");
       const free = this.#map[at + STATE] === RUN_FREE;
       assert(!(free && wasFree), "two free runs never touch");
-      if (!free) used += pages;
+      if (free) {
+        const last = (page + pages - 1) * PAGE_MAP_WORDS;
+        assert(this.#map[last + STATE] === RUN_FREE, "a free run has two ends");
+        assert(this.#map[last + LENGTH] === pages, "both ends know the length");
+        freeRuns++;
+      } else used += pages;
       wasFree = free;
       page += pages;
     }
     assert(used === this.usedPages, "pages in use are counted exactly");
+    assert(freeRuns === this.#listedRuns(), "free runs are listed, no others");
     return used;
   }
 
-  #takeFit(pages: number): number {
-    for (let list = listOf(pages); list < LIST_COUNT; list++) {
-      let page = this.#words[HEADS_AT + list]! - 1;
-      for (let step = 0; page >= 0 && step < FIT_STEPS; step++) {
-        const at = page * PAGE_MAP_WORDS;
-        const have = this.#map[at + LENGTH]!;
-        if (have >= pages) {
-          this.#unlink(page, have);
-          this.#mark(page, RUN_USED, pages);
-          if (have > pages) this.#link(page + pages, have - pages);
-          return page;
-        }
-        page = this.#map[at + NEXT]! - 1;
+  #listedRuns(): number {
+    let count = 0;
+    for (let list = 0; list < LIST_COUNT; list++) {
+      let previous = 0;
+      for (let link = this.#words[HEADS_AT + list]!; link !== 0;) {
+        const at = (link - 1) * PAGE_MAP_WORDS;
+        assert(this.#map[at + STATE] === RUN_FREE, "listed runs are free");
+        assert(listOf(this.#map[at + LENGTH]!) === list, "lists are by length");
+        assert(this.#map[at + PREVIOUS] === previous, "lists go both ways");
+        previous = link;
+        link = this.#map[at + NEXT]!;
+        count++;
       }
     }
+    return count;
+  }
+
+  #takeFit(pages: number): number {
+    const own = listOf(pages);
+    const near = this.#takeFromList(own, pages, FIT_STEPS);
+    if (near !== 0) return near;
+    for (let list = own + 1; list < LIST_COUNT; list++) {
+      // Any run of a longer list fits.
+      const page = this.#takeFromList(list, pages, 1);
+      if (page !== 0) return page;
+    }
+    return this.#takeFromList(own, pages, Infinity);
+  }
+
+  #takeFromList(list: number, pages: number, steps: number): number {
+    let page = this.#words[HEADS_AT + list]! - 1;
+    for (let step = 0; page >= 0 && step < steps; step++) {
+      const at = page * PAGE_MAP_WORDS;
+      const have = this.#map[at + LENGTH]!;
+      if (have >= pages) {
+        this.#unlink(page, have);
+        this.#map[at + STATE] = RUN_USED;
+        this.#map[at + LENGTH] = pages;
+        if (have > pages) this.#link(page + pages, have - pages);
+        return page;
+      }
+      page = this.#map[at + NEXT]! - 1;
+    }
     return 0;
+  }
+
+  #countTaken(pages: number): void {
+    const used = this.#words[USED_AT]! + pages;
+    this.#words[USED_AT] = used;
+    if (used > this.#words[PEAK_AT]!) this.#words[PEAK_AT] = used;
   }
 
   #join(first: number, pages: number): void {
@@ -234,13 +274,19 @@ export class PagePool {
   }
 
   #link(first: number, pages: number): void {
-    this.#mark(first, RUN_FREE, pages);
+    const at = first * PAGE_MAP_WORDS;
+    const last = (first + pages - 1) * PAGE_MAP_WORDS;
+    this.#map[at + STATE] = RUN_FREE;
+    this.#map[at + LENGTH] = pages;
+    this.#map[last + STATE] = RUN_FREE;
+    this.#map[last + LENGTH] = pages;
     const head = HEADS_AT + listOf(pages);
     const next = this.#words[head]!;
-    const at = first * PAGE_MAP_WORDS;
     this.#map[at + PREVIOUS] = 0;
     this.#map[at + NEXT] = next;
-    if (next !== 0) this.#map[(next - 1) * PAGE_MAP_WORDS + PREVIOUS] = first + 1;
+    if (next !== 0) {
+      this.#map[(next - 1) * PAGE_MAP_WORDS + PREVIOUS] = first + 1;
+    }
     this.#words[head] = first + 1;
   }
 
@@ -250,18 +296,11 @@ export class PagePool {
     const next = this.#map[at + NEXT]!;
     if (previous === 0) this.#words[HEADS_AT + listOf(pages)] = next;
     else this.#map[(previous - 1) * PAGE_MAP_WORDS + NEXT] = next;
-    if (next !== 0) this.#map[(next - 1) * PAGE_MAP_WORDS + PREVIOUS] = previous;
+    if (next !== 0) {
+      this.#map[(next - 1) * PAGE_MAP_WORDS + PREVIOUS] = previous;
+    }
     this.#clear(first);
     this.#clear(first + pages - 1);
-  }
-
-  #mark(first: number, state: number, pages: number): void {
-    const at = first * PAGE_MAP_WORDS;
-    const last = (first + pages - 1) * PAGE_MAP_WORDS;
-    this.#map[last + STATE] = state;
-    this.#map[last + LENGTH] = pages;
-    this.#map[at + STATE] = state;
-    this.#map[at + LENGTH] = pages;
   }
 
   #clear(page: number): void {

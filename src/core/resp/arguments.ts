@@ -21,6 +21,12 @@ export class Arguments {
   off: Int32Array = new Int32Array(16);
   /** Length of each argument. */
   length: Int32Array = new Int32Array(16);
+  /** Number of the command, if it was looked up ahead of time; else -1. */
+  command = -1;
+  /** Hash of its one key. */
+  hash = 0;
+  /** Shard of its one key. */
+  shard = 0;
   /** References of arguments that streamed into the arena, 0 for the others. */
   #big: Int32Array | null = null;
   #segments: readonly Uint8Array[] = [];
@@ -34,6 +40,7 @@ export class Arguments {
   /** Forgets all arguments. References of big ones must have been taken. */
   clear(): void {
     this.count = 0;
+    this.command = -1;
     this.#big = null;
     this.#segment = null;
   }

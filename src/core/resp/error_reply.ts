@@ -328,6 +328,13 @@ export const NO_SUCH_CLIENT = new ErrorReply("ERR No such client");
 export const CLIENT_ID_NOT_POSITIVE = new ErrorReply(
   "ERR client-id should be greater than 0",
 );
+/** CLIENT KILL MAXAGE. */
+export const MAXAGE_NOT_AN_INTEGER = new ErrorReply(
+  "ERR maxage is not an integer or out of range",
+);
+export const MAXAGE_NOT_POSITIVE = new ErrorReply(
+  "ERR maxage should be greater than 0",
+);
 /** CLIENT LIST ID. */
 export const CLIENT_ID_INVALID = new ErrorReply("ERR Invalid client ID");
 export const CLIENT_PAUSE_MODE = new ErrorReply(

@@ -57,6 +57,7 @@ const BIG_NUMBER = 40;
 const VERBATIM = 61;
 const SIMPLE = 43;
 const LOOP_COPY_MAX = 32;
+const NO_SPANS: readonly ReplySpan[] = [];
 
 /** An output buffer with a position. */
 export class ReplyWriter {
@@ -266,9 +267,18 @@ export class ReplyWriter {
     this.spanBytes = 0;
   }
 
-  /** Takes back everything after `at`, as if it had not been written. */
-  rewind(at: number): void {
+  /**
+   * Takes back everything after `at`, as if it had not been written. The runs
+   * of the marks that it returns are the caller's to unpin.
+   */
+  rewind(at: number): readonly ReplySpan[] {
     this.at = at;
+    if (this.spans === null) return NO_SPANS;
+    const dropped = this.spans.filter((span) => span.at > at);
+    if (dropped.length === this.spans.length) this.spans = null;
+    else this.spans.length -= dropped.length;
+    for (const span of dropped) this.spanBytes -= span.length;
+    return dropped;
   }
 
   #header(kind: number, n: number): void {

@@ -20,6 +20,7 @@
  * @module
  */
 
+import { parseBigInteger, parseSafeInteger } from "../base/integer.ts";
 import type { Arguments } from "./arguments.ts";
 import {
   type ErrorReply,
@@ -144,11 +145,22 @@ export class RequestParser {
     return REQUEST;
   }
 
-  /** The announced big argument was consumed up to `position`. */
+  /**
+   * The announced big argument was consumed up to `position`. If it was the
+   * last one, {@linkcode isMidRequest} is false now and the request complete.
+   */
   bigDone(position: number): void {
     this.position = position;
     this.#bulkLength = -1;
     this.#missing--;
+    this.#searched = 0;
+  }
+
+  /** Reads again from `position`, where a request begins. */
+  rewind(position: number): void {
+    this.position = position;
+    this.#missing = 0;
+    this.#bulkLength = -1;
     this.#searched = 0;
   }
 
@@ -266,17 +278,10 @@ export class RequestParser {
   }
 }
 
-/** A signed decimal as `string2ll` reads it; NaN when it is none. */
+/** An integer of 64 bits, near enough to be compared; NaN if it is none. */
 function parseLength(buf: Uint8Array, from: number, to: number): number {
-  const negative = buf[from] === 45;
-  let at = negative ? from + 1 : from;
-  if (at >= to || to - at > 19) return NaN;
-  if (buf[at] === 48) return to - at === 1 && !negative ? 0 : NaN;
-  let n = 0;
-  for (; at < to; at++) {
-    const c = buf[at]! - 48;
-    if (c < 0 || c > 9) return NaN;
-    n = n * 10 + c;
-  }
-  return negative ? -n : n;
+  const n = parseSafeInteger(buf, from, to - from);
+  if (!Number.isNaN(n)) return n;
+  const big = parseBigInteger(buf, from, to - from);
+  return big === null ? NaN : Number(big);
 }

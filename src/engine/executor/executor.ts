@@ -36,6 +36,9 @@ import {
   COMMAND_COUNTERS,
   COMMANDS_PROCESSED,
   COUNTER_COUNT,
+  DURATION_BUCKETS,
+  durationBucket,
+  DURATIONS_AT,
   ERROR_REPLIES,
   FAILED,
   MICROSECONDS,
@@ -59,6 +62,7 @@ import {
   GATE_REPLY_OFF,
   GATE_REPLY_SKIP,
   GATE_REPLY_SKIP_NEXT,
+  GATE_SILENT,
   type Session,
 } from "./session.ts";
 
@@ -69,6 +73,8 @@ export const PARKED = 1;
 /** The request was not run and is to be tried again when the gate opens. */
 export const HELD = 2;
 
+/** Commands that CLIENT PAUSE WRITE holds up. */
+const HELD_WRITES = FLAG.WRITE | FLAG.MAY_REPLICATE;
 /** Keys kept ready between commands. */
 const KEYS_KEPT = 1024;
 /** Words that the error of an unknown command echoes. */
@@ -107,6 +113,8 @@ export class Executor<C extends Call> {
   slowMicroseconds = 10_000;
   /** Whether even the fastest commands are timed one by one. */
   timesAll = false;
+  /** Whether durations are counted by their size. */
+  tracksDurations = true;
   /** Whether shards' flag words are ignored: this is the owner at work. */
   ignoresFlags = false;
   readonly #table: CommandTable<C>;
@@ -121,6 +129,8 @@ export class Executor<C extends Call> {
   #batch = 0;
   #batchStartMs = 0;
   #timed: Command<C> | null = null;
+  /** Calls of the timed command before the run of it that is being timed. */
+  #timedCalls = 0;
 
   /** `call` is this worker's call. */
   constructor(
@@ -153,17 +163,77 @@ export class Executor<C extends Call> {
     this.#timed = null;
   }
 
+  /**
+   * Brings near what the first `count` of `requests` will need: their buckets
+   * first, then their entries, so that the processor waits for many of them at
+   * a time and not for one after the other. A hint; nothing is decided here.
+   */
+  lookAhead(
+    session: Session,
+    requests: readonly Arguments[],
+    count: number,
+  ): void {
+    const keyspaces = this.#call.keyspaces;
+    const db = session.db;
+    for (let i = 0; i < count; i++) this.#prepare(requests[i]!);
+    let read = 0;
+    for (let i = 0; i < count; i++) {
+      const args = requests[i]!;
+      if (args.command < 0) continue;
+      read ^= keyspaces[args.shard]!.warmBucket(db, args.hash);
+    }
+    for (let i = 0; i < count; i++) {
+      const args = requests[i]!;
+      if (args.command < 0) continue;
+      read ^= keyspaces[args.shard]!.warmEntry(db, args.hash);
+    }
+    this.lastWarmed = read;
+  }
+
+  /** Kept only so that the reads of {@linkcode lookAhead} are not dropped. */
+  lastWarmed = 0;
+
+  /** Looks up a request with one key, and hashes the key. */
+  #prepare(args: Arguments): void {
+    const command = this.#table.lookup(
+      args.source(0),
+      args.off[0]!,
+      args.length[0]!,
+    );
+    if (
+      command === undefined || command.keyKind !== KEY_KIND.SINGLE ||
+      command.subcommands.length !== 0 || !command.allowsCount(args.count)
+    ) return;
+    const off = args.off[1]!;
+    const length = args.length[1]!;
+    const buf = args.source(1);
+    args.command = command.index;
+    args.hash = halfSipHash(buf, off, length, this.#seed0, this.#seed1);
+    args.shard = this.#call.slotShards[hashSlot(buf, off, length)]!;
+  }
+
   /** Runs one request and writes its reply to the call's writer. */
   run(session: Session, args: Arguments): number {
     const call = this.#call;
     call.args = args;
     call.session = session;
+    if (args.command >= 0) {
+      const prepared = this.#table.all[args.command]!;
+      session.command = prepared;
+      if ((session.gate | this.gate) !== 0) {
+        return this.#gated(session, prepared);
+      }
+      return this.#dispatch(prepared);
+    }
     let command = this.#table.lookup(
       args.source(0),
       args.off[0]!,
       args.length[0]!,
     );
-    if (command === undefined) return this.#reject(null, unknown(args));
+    if (command === undefined) {
+      session.command = null;
+      return this.#reject(null, unknown(args));
+    }
     if (command.subcommands.length !== 0 && args.count > 1) {
       const sub = command.lookupSubcommand(
         args.source(1),
@@ -171,6 +241,7 @@ export class Executor<C extends Call> {
         args.length[1]!,
       );
       if (sub === undefined) {
+        session.command = null;
         return this.#reject(
           command,
           unknownSubcommand(command.fullName, args.copy(1)),
@@ -178,6 +249,7 @@ export class Executor<C extends Call> {
       }
       command = sub;
     }
+    session.command = command;
     const arity = command.arity;
     if (arity >= 0 ? args.count !== arity : args.count < -arity) {
       return this.#reject(command, wrongNumberOfArguments(command.fullName));
@@ -203,7 +275,15 @@ export class Executor<C extends Call> {
     if (command.keyKind === KEY_KIND.SINGLE) {
       const args = call.args;
       const key = call.key(0);
-      this.fillKey(key, args.source(1), args.off[1]!, args.length[1]!);
+      if (args.command >= 0) {
+        key.buf = args.source(1);
+        key.off = args.off[1]!;
+        key.length = args.length[1]!;
+        key.hash = args.hash;
+        key.shard = args.shard;
+      } else {
+        this.fillKey(key, args.source(1), args.off[1]!, args.length[1]!);
+      }
       call.keyCount = 1;
       const shard = key.shard;
       this.#latches.acquire(shard);
@@ -239,6 +319,7 @@ export class Executor<C extends Call> {
       this.#latches.mark(key.shard);
     }
     call.keyCount = count;
+    if (count > 1) this.#warmKeys(count);
     this.#latches.acquireMarked();
     const flagged = this.ignoresFlags
       ? -1
@@ -251,6 +332,23 @@ export class Executor<C extends Call> {
     this.#latches.releaseMarked();
     if (count > KEYS_KEPT) call.trimKeys(KEYS_KEPT);
     return outcome;
+  }
+
+  /** As {@linkcode lookAhead}, for the keys of one command. */
+  #warmKeys(count: number): void {
+    const call = this.#call;
+    const keyspaces = call.keyspaces;
+    const db = call.session.db;
+    let read = 0;
+    for (let i = 0; i < count; i++) {
+      const key = call.key(i);
+      read ^= keyspaces[key.shard]!.warmBucket(db, key.hash);
+    }
+    for (let i = 0; i < count; i++) {
+      const key = call.key(i);
+      read ^= keyspaces[key.shard]!.warmEntry(db, key.hash);
+    }
+    this.lastWarmed = read;
   }
 
   #run(command: Command<C>): number {
@@ -304,34 +402,61 @@ export class Executor<C extends Call> {
 
   #gated(session: Session, command: Command<C>): number {
     if (
-      (session.gate & GATE_AUTH) !== 0 && (command.flags & FLAG.NO_AUTH) === 0
+      (session.gate & GATE_AUTH) !== 0 &&
+      (command.flags & FLAG.NO_AUTH) === 0 &&
+      this.#call.settings.requirepass.length > 0
     ) return this.#reject(command, NO_AUTH);
     if (
-      this.gate !== 0 &&
-      (!this.gateWritesOnly || (command.flags & FLAG.WRITE) !== 0) &&
-      command.container?.fullName !== "client"
+      this.gate !== 0 && !this.ignoresFlags &&
+      (!this.gateWritesOnly || (command.flags & HELD_WRITES) !== 0)
     ) return HELD;
     if ((session.gate & GATE_REPLY_SKIP_NEXT) !== 0) {
       session.gate = session.gate & ~GATE_REPLY_SKIP_NEXT | GATE_REPLY_SKIP;
     }
-    const reply = this.#call.reply;
-    const start = reply.at;
+    const start = this.#call.reply.at;
     const outcome = this.#dispatch(command);
     if ((session.gate & (GATE_REPLY_OFF | GATE_REPLY_SKIP)) !== 0) {
-      reply.rewind(start);
       session.gate &= ~GATE_REPLY_SKIP;
+      this.#takeBack(this.#call.reply, start);
+      if (outcome === PARKED) this.#silencePending();
     }
     return outcome;
   }
 
+  /** Answers a request that no command gets to see with an error. */
+  refuse(session: Session, error: ErrorReply): void {
+    this.#call.session = session;
+    this.#reject(null, error);
+  }
+
   #reject(command: Command<C> | null, error: ErrorReply): number {
-    this.#call.reply.error(error);
+    const { reply, session } = this.#call;
+    const { gate } = session as Session;
+    if ((gate & GATE_SILENT) === 0) reply.error(error);
+    else {
+      (session as Session).gate &= ~(GATE_REPLY_SKIP_NEXT | GATE_REPLY_SKIP);
+    }
     this.#noteError(error);
     if (command !== null) {
       const at = COUNTER_COUNT + command.index * COMMAND_COUNTERS + REJECTED;
       this.#counters[at] = this.#counters[at]! + 1;
     }
     return DONE;
+  }
+
+  /** Makes what was written from `start` on unwritten. */
+  #takeBack(reply: ReplyWriter, start: number): void {
+    const { externals } = this.#call.keyspaces[0]!;
+    for (const span of reply.rewind(start)) externals.unpin(span.ref);
+  }
+
+  #silencePending(): void {
+    if (this.pending === null) return;
+    this.pending = this.pending.then((late) => (reply) => {
+      const start = reply.at;
+      late(reply);
+      this.#takeBack(reply, start);
+    });
   }
 
   /** Error replies by prefix, for INFO errorstats. */
@@ -347,6 +472,7 @@ export class Executor<C extends Call> {
     const microseconds = (this.#ports.monotonicMs() - startMs) * 1000;
     const at = COUNTER_COUNT + command.index * COMMAND_COUNTERS + MICROSECONDS;
     this.#counters[at] = this.#counters[at]! + microseconds;
+    if (this.tracksDurations) this.#countDuration(command, microseconds, 1);
     if (
       this.slowMicroseconds >= 0 && microseconds >= this.slowMicroseconds &&
       (command.flags & FLAG.SKIP_SLOWLOG) === 0
@@ -355,9 +481,11 @@ export class Executor<C extends Call> {
 
   /** In a timed batch, charges the run of commands that ends here. */
   #switchTimed(command: Command<C>): void {
-    if (
-      this.#timed !== null && (this.#batch & (TIMED_BATCHES - 1)) === 0
-    ) this.#chargeBatch();
+    if ((this.#batch & (TIMED_BATCHES - 1)) === 0) {
+      this.#chargeBatch();
+      const at = COUNTER_COUNT + command.index * COMMAND_COUNTERS + CALLS;
+      this.#timedCalls = this.#counters[at]! - 1;
+    }
     this.#timed = command;
   }
 
@@ -365,10 +493,26 @@ export class Executor<C extends Call> {
     const command = this.#timed;
     if (command === null) return;
     const nowMs = this.#ports.monotonicMs();
-    const at = COUNTER_COUNT + command.index * COMMAND_COUNTERS + MICROSECONDS;
-    this.#counters[at] = this.#counters[at]! +
-      (nowMs - this.#batchStartMs) * 1000 * TIMED_BATCHES;
+    const counters = this.#counters;
+    const microseconds = (nowMs - this.#batchStartMs) * 1000;
+    const at = COUNTER_COUNT + command.index * COMMAND_COUNTERS;
+    counters[at + MICROSECONDS] = counters[at + MICROSECONDS]! +
+      microseconds * TIMED_BATCHES;
     this.#batchStartMs = nowMs;
+    const calls = counters[at + CALLS]! - this.#timedCalls;
+    if (this.tracksDurations && calls > 0) {
+      this.#countDuration(command, microseconds / calls, calls * TIMED_BATCHES);
+    }
+  }
+
+  #countDuration(
+    command: Command<C>,
+    microseconds: number,
+    calls: number,
+  ): void {
+    const at = DURATIONS_AT + command.index * DURATION_BUCKETS +
+      durationBucket(microseconds);
+    this.#counters[at] = this.#counters[at]! + calls;
   }
 }
 

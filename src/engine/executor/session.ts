@@ -14,8 +14,18 @@ export const GATE_REPLY_OFF = 2;
 export const GATE_REPLY_SKIP_NEXT = 4;
 /** CLIENT REPLY SKIP: this command is not answered. */
 export const GATE_REPLY_SKIP = 8;
-/** The session was told to close; nothing runs any more. */
-export const GATE_CLOSING = 16;
+/** Any of the bits that keep a reply back. */
+export const GATE_SILENT = GATE_REPLY_OFF | GATE_REPLY_SKIP_NEXT |
+  GATE_REPLY_SKIP;
+
+/** What is remembered of a command that was called. */
+export interface CalledCommand {
+  /** As COMMAND prints it: `get`, `client|id`. */
+  readonly fullName: string;
+}
+
+/** The user of connections that have not said who they are. */
+export const DEFAULT_USER = "default";
 
 /** State of a session; plain data, read by CLIENT LIST and INFO. */
 export class Session implements CoreSession {
@@ -34,7 +44,7 @@ export class Session implements CoreSession {
   /** CLIENT SETINFO lib-ver. */
   libVersion = "";
   /** User it authenticated as. */
-  user = "default";
+  user: string = DEFAULT_USER;
   /** CLIENT NO-EVICT. */
   noEvict = false;
   /** CLIENT NO-TOUCH. */
@@ -43,10 +53,8 @@ export class Session implements CoreSession {
   readonly createdMs: number;
   /** When its last command began. */
   lastActiveMs: number;
-  /** Name of the last command, as CLIENT LIST shows it. */
-  lastCommand = "NULL";
-  /** Commands processed. */
-  commandCount = 0;
+  /** The last command; null if there was none, or none of its name. */
+  command: CalledCommand | null = null;
   /** Peer and own address. */
   readonly address: string;
   /** Own address. */
@@ -70,5 +78,21 @@ export class Session implements CoreSession {
     this.address = options.address;
     this.localAddress = options.localAddress;
     this.isUnix = options.isUnix;
+  }
+
+  /**
+   * Back to what a fresh connection has; the library's name and version stay,
+   * as the library is still the same. CLIENT REPLY SKIP stays in force for the
+   * command at hand.
+   */
+  reset(mustAuthenticate: boolean): void {
+    this.db = 0;
+    this.resp = 2;
+    this.gate &= GATE_REPLY_SKIP;
+    if (mustAuthenticate) this.gate |= GATE_AUTH;
+    this.name = "";
+    this.user = DEFAULT_USER;
+    this.noEvict = false;
+    this.noTouch = false;
   }
 }

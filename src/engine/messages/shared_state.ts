@@ -7,6 +7,7 @@
 
 import { reserveArena } from "../../core/memory/arena.ts";
 import type { ArenaBuffers } from "../../core/memory/arena.ts";
+import { WORKER_DOUBLES } from "../../core/keyspace/counters.ts";
 import { shardControlWords } from "../../core/keyspace/keyspace.ts";
 
 /** Hash slots of the keyspace, as in Redis Cluster. */
@@ -14,13 +15,17 @@ export const SLOT_COUNT = 16384;
 /** Shards per worker, so that two workers seldom want the same latch. */
 const SHARDS_PER_WORKER = 8;
 const SHARDS_MAX = 512;
-/** Doubles of a worker's statistics: counters, then a block per command. */
-const WORKER_DOUBLES = 64 + 4 * 512;
 
 /** Word of {@linkcode SharedState.process}: last session id given out. */
 export const PROCESS_LAST_ID = 0;
 /** Word: connections open, over all workers. */
 export const PROCESS_CONNECTIONS = 1;
+/** Word: slow commands noted, over all workers; the next one's id. */
+export const PROCESS_SLOW_COUNT = 2;
+/** Word: changes of settings, over all workers. */
+export const PROCESS_SETTINGS_VERSION = 3;
+/** Word: the TCP port that the server listens on, 0 if none. */
+export const PROCESS_TCP_PORT = 4;
 /** Words of {@linkcode SharedState.process}. */
 const PROCESS_WORDS = 64;
 

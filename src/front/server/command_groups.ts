@@ -5,10 +5,48 @@
  */
 
 import { CommandTable } from "../../core/commands/command_table.ts";
+import { DATABASE_COMMANDS } from "../../core/commands/databases.ts";
+import { EXPIRE_COMMANDS } from "../../core/commands/expire.ts";
+import { KEY_COMMANDS } from "../../core/commands/keys.ts";
+import { LCS_COMMANDS } from "../../core/commands/lcs.ts";
+import { OBJECT_COMMANDS } from "../../core/commands/object.ts";
+import { SCAN_COMMANDS } from "../../core/commands/scan.ts";
 import { STRING_COMMANDS } from "../../core/commands/string.ts";
+import { STRING_NUMBER_COMMANDS } from "../../core/commands/string_numbers.ts";
+import { STRING_RANGE_COMMANDS } from "../../core/commands/string_ranges.ts";
+import { CLIENT_COMMANDS } from "./commands/client.ts";
+import { COMMAND_COMMANDS } from "./commands/command.ts";
+import { CONFIG_COMMANDS } from "./commands/config.ts";
+import { CONNECTION_COMMANDS } from "./commands/connection.ts";
+import { DEBUG_COMMANDS } from "./commands/debug.ts";
+import { INFO_COMMANDS } from "./commands/info.ts";
+import { LATENCY_COMMANDS } from "./commands/latency.ts";
+import { MEMORY_COMMANDS } from "./commands/memory.ts";
+import { SERVER_COMMANDS } from "./commands/server.ts";
+import { SLOWLOG_COMMANDS } from "./commands/slowlog.ts";
 import type { ServerCall } from "./server_call.ts";
 
 /** Builds the table; one per worker. */
 export function makeCommandTable(): CommandTable<ServerCall> {
-  return new CommandTable<ServerCall>(STRING_COMMANDS);
+  return new CommandTable<ServerCall>(
+    STRING_COMMANDS,
+    STRING_NUMBER_COMMANDS,
+    STRING_RANGE_COMMANDS,
+    LCS_COMMANDS,
+    KEY_COMMANDS,
+    EXPIRE_COMMANDS,
+    SCAN_COMMANDS,
+    OBJECT_COMMANDS,
+    DATABASE_COMMANDS,
+    CONNECTION_COMMANDS,
+    CLIENT_COMMANDS,
+    COMMAND_COMMANDS,
+    CONFIG_COMMANDS,
+    INFO_COMMANDS,
+    MEMORY_COMMANDS,
+    SLOWLOG_COMMANDS,
+    LATENCY_COMMANDS,
+    DEBUG_COMMANDS,
+    SERVER_COMMANDS,
+  );
 }

@@ -20,7 +20,7 @@
  * @module
  */
 
-import type { Session } from "../../engine/executor/session.ts";
+import { GATE_AUTH, type Session } from "../../engine/executor/session.ts";
 import { DONE, HELD } from "../../engine/executor/executor.ts";
 import {
   NET_INPUT_BYTES,
@@ -39,21 +39,25 @@ import {
   RequestParser,
 } from "../../core/resp/request_parser.ts";
 import { BigArgument } from "./big_argument.ts";
+import { INPUT_BYTES_MAX, InputBuffer } from "./input_buffer.ts";
 import type { LateReply } from "../../core/commands/command_spec.ts";
+import {
+  REPLY_BUFFER_BYTES,
+  ReplyWriter,
+} from "../../core/resp/reply_writer.ts";
 import { OutputQueue } from "./output_queue.ts";
 import { Socket, type SocketHandler } from "./socket.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
-/** Input buffer of an idle connection. */
-const INPUT_BYTES_MIN = 2 * 1024;
-/** Input buffer of one that keeps filling it. */
-const INPUT_BYTES_BUSY = 16 * 1024;
-/** Largest input buffer for whole requests, and for streaming arguments. */
-const INPUT_BYTES_STREAM = 256 * 1024;
 /** Replies that may wait before no further request is run. */
 const OUTPUT_BYTES_HIGH = 1024 * 1024;
-/** Free room below which the input buffer is compacted or grown. */
-const INPUT_ROOM_MIN = 512;
+/** How a request begins that is not inline. */
+const STAR = 42;
+/** What is never counted against the limits of output: one reply buffer. */
+const OUTPUT_BYTES_FREE = REPLY_BUFFER_BYTES;
+
+/** Writes what no request asked for, while the worker's writer is in use. */
+const PUSH_WRITER = new ReplyWriter();
 
 /** One client's connection, living in one worker. */
 export class Connection implements SocketHandler {
@@ -62,11 +66,8 @@ export class Connection implements SocketHandler {
   readonly #worker: WorkerContext;
   readonly #socket: Socket;
   readonly #parser = new RequestParser();
-  #input: Uint8Array<ArrayBuffer> = new Uint8Array(INPUT_BYTES_MIN);
-  #end = 0;
-  /** The last read filled the buffer: more is waiting. */
-  #wasFilled = false;
-  /** Arguments of a request that is not complete, or that waits. */
+  readonly #input = new InputBuffer();
+  /** Arguments of a request that is not complete, that runs, or that waits. */
   #args: Arguments | null = null;
   #big: BigArgument | null = null;
   /** The request is refused because an argument found no memory. */
@@ -81,6 +82,7 @@ export class Connection implements SocketHandler {
   #isClosed = false;
   #isProcessing = false;
   #sending: Uint8Array<ArrayBuffer> | null = null;
+  #sendingBytes = 0;
   #queue: OutputQueue | null = null;
   /** When the soft output limit was first exceeded, 0 if it is not. */
   #softLimitSinceMs = 0;
@@ -90,8 +92,12 @@ export class Connection implements SocketHandler {
     this.#worker = worker;
     this.session = session;
     this.#socket = new Socket(conn, this);
-    this.#parser.bulkBytesMax = worker.settings.protoMaxBulkLen;
-    this.#parser.unauthenticated = session.gate !== 0;
+    this.mustAuthenticate = (session.gate & GATE_AUTH) !== 0;
+  }
+
+  /** Whether requests are held to the limits of those who may be anybody. */
+  set mustAuthenticate(value: boolean) {
+    this.#parser.unauthenticated = value;
   }
 
   /** Begins to serve. */
@@ -99,19 +105,54 @@ export class Connection implements SocketHandler {
     this.#socket.start();
   }
 
-  /** Bytes of input not yet processed. */
+  /** Bytes of input that are kept, the request that runs included. */
   get inputBytes(): number {
-    return this.#end - this.#parser.position + (this.#big?.received ?? 0);
+    return this.#input.end + (this.#big?.received ?? 0);
   }
 
   /** Size of the input buffer. */
   get inputBufferBytes(): number {
-    return this.#input.length;
+    return this.#input.bytes.length;
+  }
+
+  /** Bytes of the arguments of the request that comes in, runs or waits. */
+  get argumentBytes(): number {
+    const args = this.#args;
+    let bytes = 0;
+    if (args !== null) {
+      for (let i = 0; i < args.count; i++) bytes += args.length[i]!;
+    }
+    return bytes;
+  }
+
+  /** Bytes of replies that the socket has been given. */
+  get sendingBytes(): number {
+    return this.#sendingBytes;
+  }
+
+  /** Size of the buffer that the socket has been given. */
+  get sendingBufferBytes(): number {
+    return this.#sending?.length ?? 0;
+  }
+
+  /** Bytes of replies that wait behind those. */
+  get queuedBytes(): number {
+    return this.#queue?.bytes ?? 0;
+  }
+
+  /** Reply buffers that wait behind those. */
+  get queuedCount(): number {
+    return this.#queue?.count ?? 0;
   }
 
   /** Bytes of replies not yet sent. */
   get outputBytes(): number {
-    return (this.#queue?.bytes ?? 0) + (this.#sending?.length ?? 0);
+    return this.#sendingBytes + this.queuedBytes;
+  }
+
+  /** Whether nothing more will be run. */
+  get isClosing(): boolean {
+    return this.#isClosing;
   }
 
   /** Whether it waits for something other than its peer. */
@@ -139,11 +180,10 @@ export class Connection implements SocketHandler {
   /** Sends bytes that no request asked for, such as a push. */
   deliver(write: LateReply): void {
     if (this.#isClosed) return;
-    const writer = this.#worker.writer;
-    const foreign = this.#isProcessing;
-    if (!foreign) writer.resp = this.session.resp;
-    write(writer);
-    if (!foreign) this.#flush();
+    if (this.#isProcessing) return write(this.#worker.writer);
+    PUSH_WRITER.resp = this.session.resp;
+    write(PUSH_WRITER);
+    this.#flush(PUSH_WRITER);
   }
 
   /** Goes on after a parked command: writes its reply, then the next ones. */
@@ -163,29 +203,17 @@ export class Connection implements SocketHandler {
   }
 
   inputRoom(): Uint8Array<ArrayBuffer> {
-    if (this.#parser.position === this.#end && !this.#parser.isMidRequest) {
-      this.#parser.shift(this.#end);
-      this.#end = 0;
-    }
-    const room = this.#input.length - this.#end;
-    if (
-      room < INPUT_ROOM_MIN || room < this.#parser.wants(this.#end) ||
-      this.#wasFilled
-    ) this.#makeInputRoom();
-    this.#wasFilled = false;
-    return this.#end === 0 ? this.#input : this.#input.subarray(this.#end);
+    return this.#input.room(this.#parser, this.#args, this.#big !== null);
   }
 
   onInput(count: number): void {
     const counters = this.#worker.counters;
     counters[NET_INPUT_BYTES] = counters[NET_INPUT_BYTES]! + count;
     counters[READS_PROCESSED] = counters[READS_PROCESSED]! + 1;
-    this.#end += count;
-    this.#wasFilled = this.#end === this.#input.length;
-    if (
-      this.#end > this.#worker.settings.clientQueryBufferLimit ||
-      this.inputBytes > this.#worker.settings.clientQueryBufferLimit
-    ) {
+    // Nobody will look at it, but it must not keep the peer from reading.
+    if (this.#isClosing) return;
+    this.#input.add(count);
+    if (this.#isOverInputLimit()) {
       counters[QUERY_BUFFER_DISCONNECTS] = counters[QUERY_BUFFER_DISCONNECTS]! +
         1;
       this.#worker.log("Closing client that reached max query buffer length");
@@ -207,22 +235,33 @@ export class Connection implements SocketHandler {
   onWritten(): void {
     const sent = this.#sending!;
     this.#sending = null;
+    this.#sendingBytes = 0;
     this.#worker.buffers.give(sent);
     if (this.#queue !== null && this.#sendNext()) return;
     if (this.#isClosing) return this.close();
     if (this.#isStalled) {
       this.#isStalled = false;
-      this.#process(null);
+      if (!this.isWaiting) this.#process(null);
     }
   }
 
   onClose(): void {
-    this.#isClosed = true;
+    this.#isClosed = this.#isClosing = true;
     this.#big?.drop();
-    if (this.#args !== null) this.#worker.dropArguments(this.#args);
-    this.#args = null;
+    if (!this.#isProcessing) this.#dropArguments();
     this.#queue?.clear();
+    this.#input.release();
     this.#worker.connectionClosed(this);
+  }
+
+  /** Closes a connection whose peer leaves too much unread for too long. */
+  checkOutputLimit(): void {
+    if (this.#isClosed || !this.#isOverLimit(this.outputBytes)) return;
+    const { counters, log } = this.#worker;
+    counters[OUTPUT_BUFFER_DISCONNECTS] = counters[OUTPUT_BUFFER_DISCONNECTS]! +
+      1;
+    log("Closing client that reached max output buffer length");
+    this.close();
   }
 
   /** Runs what can be run; begins with the reply of a parked command. */
@@ -233,6 +272,7 @@ export class Connection implements SocketHandler {
     const session = this.session;
     const nowMs = worker.nowMs();
     writer.resp = session.resp;
+    this.#parser.bulkBytesMax = worker.settings.protoMaxBulkLen;
     session.lastActiveMs = nowMs;
     worker.current = this;
     this.#isProcessing = true;
@@ -240,10 +280,16 @@ export class Connection implements SocketHandler {
     if (late !== null) late(writer);
     const args = this.#args ?? worker.takeArguments();
     let keep = this.#args !== null && !this.#parser.isMidRequest;
-    this.#args = null;
-    args.buf = this.#input;
-    while (!this.#isClosing) {
+    this.#args = args;
+    args.buf = this.#input.bytes;
+    while (!this.#isClosing && !this.#isStalled) {
       if (!keep) {
+        const outcome = this.#runAhead();
+        if (outcome !== DONE) {
+          keep = this.#wait(outcome);
+          break;
+        }
+        if (this.#isClosing || this.#isStalled) break;
         const found = this.#nextRequest(args);
         if (found !== REQUEST) {
           keep = this.#parser.isMidRequest;
@@ -264,41 +310,103 @@ export class Connection implements SocketHandler {
       }
     }
     executor.endBatch();
-    if (keep) this.#args = args;
-    else worker.giveArguments(args);
     this.#isProcessing = false;
+    if (!keep || this.#isClosed) this.#dropArguments();
     if (this.#isClosed) return worker.discardReplies();
-    this.#flush();
+    this.#flush(writer);
     if (!this.isWaiting && !this.#isStalled) this.#socket.resumeInput();
+  }
+
+  /**
+   * Runs the whole requests that have come, a number of them at a time: they
+   * are read first, so that the memory that they need can be brought near
+   * together. What is special (a request that is not complete, a big argument,
+   * an error, a session that must authenticate) is left to be read again one by
+   * one. Returns the outcome of the last request that was run.
+   */
+  #runAhead(): number {
+    const { executor, ahead, aheadEnds, writer } = this.#worker;
+    const parser = this.#parser;
+    const session = this.session;
+    let count = ahead.length;
+    while (
+      count === ahead.length && session.gate === 0 && this.#big === null &&
+      !parser.isMidRequest
+    ) {
+      count = this.#readAhead();
+      if (count > 1) executor.lookAhead(session, ahead, count);
+      for (let i = 0; i < count; i++) {
+        const args = ahead[i]!;
+        if (args.count === 0) continue;
+        const outcome = executor.run(session, args);
+        this.#isStalled ||= writer.pendingBytes > OUTPUT_BYTES_HIGH;
+        if (
+          outcome === DONE && !this.#isStalled && !this.#isClosing &&
+          session.gate === 0
+        ) continue;
+        if (outcome === HELD) {
+          ahead[i] = this.#args!;
+          this.#args = args;
+        }
+        if (i + 1 < count) parser.rewind(aheadEnds[i]!);
+        return outcome;
+      }
+    }
+    return DONE;
+  }
+
+  /** Reads whole requests into the worker's vectors; returns how many. */
+  #readAhead(): number {
+    const { ahead, aheadEnds } = this.#worker;
+    const parser = this.#parser;
+    let count = 0;
+    const { bytes, end } = this.#input;
+    while (count < ahead.length) {
+      const start = parser.position;
+      // Reading an inline request changes it, so it cannot be read twice.
+      if (bytes[start] !== STAR) break;
+      const args = ahead[count]!;
+      args.buf = bytes;
+      if (parser.next(args, end) !== REQUEST) {
+        if (parser.position !== start || parser.isMidRequest) {
+          parser.rewind(start);
+        }
+        break;
+      }
+      aheadEnds[count++] = parser.position;
+    }
+    return count;
   }
 
   #nextRequest(args: Arguments): number {
     const parser = this.#parser;
-    if (this.#big !== null && !this.#feedBig(args)) return INCOMPLETE;
-    while (true) {
-      const found = parser.next(args, this.#end);
-      if (found === REQUEST || found === INCOMPLETE) return found;
-      if (found === BIG) {
-        this.#big = new BigArgument(
-          this.#worker.externals,
-          parser.bigLength,
-        );
-        if (!this.#feedBig(args)) return INCOMPLETE;
-        continue;
-      }
-      this.#worker.writer.error(parser.error!);
-      this.#isClosing = true;
-      return found;
+    if (this.#big !== null) {
+      if (!this.#feedBig(args)) return INCOMPLETE;
+      if (!parser.isMidRequest) return REQUEST;
     }
+    const found = parser.next(args, this.#input.end);
+    if (found === REQUEST || found === INCOMPLETE) return found;
+    if (found === BIG) {
+      const { externals } = this.#worker;
+      this.#big = new BigArgument(externals, parser.bigLength);
+      this.#feedBig(args);
+      return INCOMPLETE;
+    }
+    this.#worker.executor.refuse(this.session, parser.error!);
+    this.#isClosing = true;
+    return found;
   }
 
   /** Moves input into the big argument; says whether it is complete. */
   #feedBig(args: Arguments): boolean {
     const big = this.#big!;
     const from = this.#parser.position;
-    const taken = big.take(this.#input, from, this.#end);
-    this.#parser.position = from + taken;
-    if (!big.isComplete) return false;
+    const taken = big.take(this.#input.bytes, from, this.#input.end);
+    if (!big.isComplete) {
+      // All input was taken, so what comes next may use the same room.
+      this.#input.end = from;
+      return false;
+    }
     if (big.ref === 0) {
       this.#starved = true;
       args.add(from, 0);
@@ -310,7 +418,7 @@ export class Connection implements SocketHandler {
 
   #refuse(): number {
     this.#starved = false;
-    this.#worker.writer.error(OUT_OF_MEMORY);
+    this.#worker.executor.refuse(this.session, OUT_OF_MEMORY);
     return DONE;
   }
 
@@ -332,10 +440,14 @@ export class Connection implements SocketHandler {
     return false;
   }
 
-  /** Hands the batch's replies to the socket, or queues them. */
-  #flush(): void {
+  #isOverInputLimit(): boolean {
+    const limit = this.#worker.settings.clientQueryBufferLimit;
+    return this.inputBytes > limit || this.#input.end >= INPUT_BYTES_MAX;
+  }
+
+  /** Hands what was written to the socket, or queues it. */
+  #flush(writer: ReplyWriter): void {
     const worker = this.#worker;
-    const writer = worker.writer;
     const bytes = writer.pendingBytes;
     if (bytes === 0) {
       if (this.#isClosing && this.#sending === null) this.close();
@@ -347,16 +459,13 @@ export class Connection implements SocketHandler {
       this.#send(writer.buf, writer.at);
       writer.buf = worker.buffers.take();
       writer.at = 0;
+      if (bytes > OUTPUT_BYTES_FREE) this.checkOutputLimit();
       return;
     }
     this.#queue ??= new OutputQueue(worker.externals, worker.buffers);
     this.#queue.push(writer);
-    if (this.#isOverLimit()) {
-      counters[OUTPUT_BUFFER_DISCONNECTS] =
-        counters[OUTPUT_BUFFER_DISCONNECTS]! + 1;
-      worker.log("Closing client that reached max output buffer length");
-      return this.close();
-    }
+    if (this.outputBytes > OUTPUT_BYTES_FREE) this.checkOutputLimit();
+    if (this.#isClosed) return;
     if (this.#queue.bytes > OUTPUT_BYTES_HIGH) this.#isStalled = true;
     if (this.#sending === null) this.#sendNext();
   }
@@ -375,12 +484,13 @@ export class Connection implements SocketHandler {
     const counters = this.#worker.counters;
     counters[WRITES_PROCESSED] = counters[WRITES_PROCESSED]! + 1;
     this.#sending = buffer;
+    this.#sendingBytes = length;
     this.#socket.write(buffer, length);
   }
 
-  #isOverLimit(): boolean {
+  #isOverLimit(unsentBytes: number): boolean {
     const limit = this.#worker.settings.clientOutputBufferLimit.normal;
-    const bytes = this.#queue!.bytes;
+    const bytes = unsentBytes - OUTPUT_BYTES_FREE;
     if (limit.hardBytes !== 0 && bytes > limit.hardBytes) return true;
     if (limit.softBytes === 0 || bytes <= limit.softBytes) {
       this.#softLimitSinceMs = 0;
@@ -391,55 +501,8 @@ export class Connection implements SocketHandler {
     return nowMs - this.#softLimitSinceMs > limit.softSeconds * 1000;
   }
 
-  #makeInputRoom(): void {
-    const unread = this.#args === null
-      ? this.#parser.position
-      : this.#firstUse();
-    const used = this.#end - unread;
-    const size = this.#input.length;
-    let wanted = size;
-    if (this.#big !== null) wanted = INPUT_BYTES_STREAM;
-    else if (used > size >> 1 || size - used < this.#parser.wants(this.#end)) {
-      wanted = Math.max(
-        size * 2,
-        used + this.#parser.wants(this.#end) + INPUT_ROOM_MIN,
-      );
-    } else if (size < INPUT_BYTES_BUSY && this.#wasFilled) {
-      wanted = INPUT_BYTES_BUSY;
-    }
-    if (wanted > size) this.#replaceInput(unread, wanted);
-    else this.#moveInput(unread);
-  }
-
-  /** Where the arguments of the request being read begin. */
-  #firstUse(): number {
-    let first = this.#parser.position;
-    const args = this.#args!;
-    for (let i = 0; i < args.count; i++) {
-      if (args.source(i) === args.buf) {
-        first = Math.min(first, args.off[i]!);
-      }
-    }
-    return first;
-  }
-
-  #moveInput(from: number): void {
-    if (from === 0) return;
-    this.#input.copyWithin(0, from, this.#end);
-    this.#shift(from);
-  }
-
-  #replaceInput(from: number, size: number): void {
-    const grown = new Uint8Array(size);
-    grown.set(this.#input.subarray(from, this.#end));
-    this.#input = grown;
-    this.#shift(from);
-    if (this.#args !== null) this.#args.buf = grown;
-  }
-
-  #shift(by: number): void {
-    this.#end -= by;
-    this.#parser.shift(by);
-    this.#args?.shift(by);
+  #dropArguments(): void {
+    if (this.#args !== null) this.#worker.dropArguments(this.#args);
+    this.#args = null;
   }
 }

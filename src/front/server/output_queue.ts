@@ -24,7 +24,7 @@ interface Item {
 
 /** A piece to be written: the first `length` bytes of `buffer`. */
 export interface Piece {
-  /** The bytes; given back with {@linkcode OutputQueue.release}. */
+  /** The bytes; to be given back to the pool when they are sent. */
   buffer: Uint8Array<ArrayBuffer>;
   /** How many. */
   length: number;
@@ -45,6 +45,11 @@ export class OutputQueue {
   constructor(externals: ExternalStrings, pool: BufferPool) {
     this.#externals = externals;
     this.#pool = pool;
+  }
+
+  /** How many writers' buffers wait. */
+  get count(): number {
+    return this.#items.length;
   }
 
   /** Bytes not yet handed out. */
@@ -101,21 +106,21 @@ export class OutputQueue {
     spans: ReplySpan[],
   ): number {
     let length = 0;
-    while (length < piece.length) {
+    while (true) {
       const span = spans[this.#span];
       const stop = span === undefined ? item.end : span.at;
+      if (this.#at === stop && span === undefined) break;
+      if (length === piece.length) return length;
       if (this.#at < stop) {
         const count = Math.min(stop - this.#at, piece.length - length);
         piece.set(item.buffer.subarray(this.#at, this.#at + count), length);
         this.#at += count;
         length += count;
-      } else if (span === undefined) {
-        this.#items.shift();
-        this.#pool.give(item.buffer);
-        this.#at = this.#span = this.#spanFrom = 0;
-        break;
-      } else length += this.#copySpan(piece, length, span);
+      } else length += this.#copySpan(piece, length, span!);
     }
+    this.#items.shift();
+    this.#pool.give(item.buffer);
+    this.#at = this.#span = this.#spanFrom = 0;
     return length;
   }
 

@@ -12,7 +12,8 @@
 import { Prng } from "../../core/base/prng.ts";
 import { AccessClock } from "../../core/keyspace/access_clock.ts";
 import { Keyspace } from "../../core/keyspace/keyspace.ts";
-import { Arena } from "../../core/memory/arena.ts";
+import { Evictor } from "../../core/keyspace/evict.ts";
+import { Arena, PAGE_BYTES } from "../../core/memory/arena.ts";
 import { ExternalStrings } from "../../core/memory/external.ts";
 import { PagePool } from "../../core/memory/page_pool.ts";
 import { Settings } from "../../core/settings/settings.ts";
@@ -23,9 +24,14 @@ import { Latches } from "../../engine/latch/shard_latches.ts";
 import { Mesh } from "../../engine/messages/mesh.ts";
 import { ownerOf } from "../../engine/messages/shared_state.ts";
 import { serveForwarded } from "../../engine/owner/forwarded_commands.ts";
+import { Owner } from "../../engine/owner/owner.ts";
+import { followSettings } from "./apply_settings.ts";
 import { makeCommandTable } from "./command_groups.ts";
+import { answerClientQuestions } from "./commands/client.ts";
 import { Listeners } from "./listener.ts";
 import { ServerCall } from "./server_call.ts";
+import { answerServerQuestions } from "./server_questions.ts";
+import { noteSlowCommand } from "./slow_log.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./thread_protocol.ts";
 import { WorkerContext } from "./worker_context.ts";
 
@@ -115,6 +121,17 @@ function begin(start: WorkerStart): WorkerContext {
     random,
     latches,
   });
+  const evictor = new Evictor({
+    keyspaces,
+    latches,
+    settings,
+    counters,
+    clock,
+    random,
+    pages: pool,
+    pageCount: arena.capacityBytes / PAGE_BYTES,
+    monotonicMs: () => performance.now(),
+  });
   const mesh = new Mesh(id, start.ports);
   const forwarder = new Forwarder(mesh, counters);
   const table = makeCommandTable();
@@ -124,8 +141,9 @@ function begin(start: WorkerStart): WorkerContext {
       const owner = ownerOf(shard, shared.workers);
       return owner === id ? null : forwarder.forward(session, args, owner);
     },
-    slow: () => {},
-    makeRoom: () => true,
+    slow: (command, microseconds) =>
+      noteSlowCommand(made, command, microseconds),
+    makeRoom: () => evictor.makeRoom(),
   });
   const made = new WorkerContext({
     call,
@@ -152,6 +170,21 @@ function begin(start: WorkerStart): WorkerContext {
     addBig: (args, run, length) => made.addBig(args, run, length),
     freeBig: (args) => made.freeBig(args),
   });
+  made.owner = new Owner({
+    keyspaces: keyspaces.filter((space) =>
+      ownerOf(space.shard, shared.workers) === id
+    ),
+    latches,
+    settings,
+    counters,
+    nowMs: Date.now,
+    monotonicMs: () => performance.now(),
+    later: (run, delayMs) => setTimeout(run, delayMs),
+  });
+  followSettings(made);
+  answerServerQuestions(made);
+  answerClientQuestions(made);
+  made.owner.start();
   setInterval(() => made.cron(), CRON_MS);
   return made;
 }

@@ -21,11 +21,18 @@ import {
   PROCESS_CONNECTIONS,
   type SharedState,
 } from "../../engine/messages/shared_state.ts";
+import type { Owner } from "../../engine/owner/owner.ts";
+import { SettingsExchange } from "./apply_settings.ts";
 import { BufferPool } from "./buffer_pool.ts";
 import type { Connection } from "./connection.ts";
+import { LatencyMonitor } from "./latency_monitor.ts";
 import type { ServerCall } from "./server_call.ts";
+import { SlowLog } from "./slow_log.ts";
+import { Statistics } from "./statistics.ts";
 import type { LogLevel } from "./thread_protocol.ts";
 
+/** Requests read ahead at a time. */
+const AHEAD_MAX = 16;
 /** Argument vectors kept for reuse. */
 const ARGUMENTS_KEPT = 16;
 /** Argument vectors that grew beyond this are not kept. */
@@ -33,6 +40,8 @@ const ARGUMENTS_KEPT_MAX = 4096;
 
 /** Shared state of a worker's connections. */
 export class WorkerContext {
+  /** The call that all of the worker's commands run with. */
+  readonly call: ServerCall;
   /** The worker's executor. */
   readonly executor: Executor<ServerCall>;
   /** All commands. */
@@ -47,14 +56,31 @@ export class WorkerContext {
   readonly externals: ExternalStrings;
   /** The configuration. */
   readonly settings: Settings;
+  /** How changes of the configuration reach the other workers. */
+  readonly settingsExchange: SettingsExchange;
   /** The worker's statistics. */
   readonly counters: Float64Array;
+  /** The statistics of all workers. */
+  readonly statistics: Statistics;
+  /** What the worker does for its own shards; set before it listens. */
+  owner: Owner | null = null;
+  /** Commands of this worker that took long. */
+  readonly slowLog: SlowLog = new SlowLog();
+  /** What made this worker slow. */
+  readonly latency: LatencyMonitor = new LatencyMonitor();
   /** The writer of the batch that is being processed. */
   readonly writer: ReplyWriter = new ReplyWriter();
   /** Reply buffers. */
   readonly buffers: BufferPool = new BufferPool();
   /** Connections by session id. */
   readonly connections: Map<number, Connection> = new Map();
+  /** Requests that are read ahead of the one that is run. */
+  readonly ahead: Arguments[] = Array.from(
+    { length: AHEAD_MAX },
+    () => new Arguments(),
+  );
+  /** Where in the input each of them ends. */
+  readonly aheadEnds: Int32Array = new Int32Array(AHEAD_MAX);
   /** The connection whose batch is being processed, or was last. */
   current: Connection | null = null;
   /** Wall clock, milliseconds. */
@@ -88,6 +114,7 @@ export class WorkerContext {
       segments: readonly Uint8Array[];
     },
   ) {
+    this.call = parts.call;
     this.executor = parts.executor;
     this.table = parts.table;
     this.peers = parts.peers;
@@ -95,7 +122,9 @@ export class WorkerContext {
     this.process = new Int32Array(parts.shared.process);
     this.externals = parts.externals;
     this.settings = parts.call.settings;
+    this.settingsExchange = new SettingsExchange(this.settings, this.process);
     this.counters = parts.call.counters;
+    this.statistics = new Statistics(parts.shared.counters);
     this.nowMs = parts.nowMs;
     this.log = parts.log;
     this.shutdown = parts.shutdown;
@@ -182,6 +211,7 @@ export class WorkerContext {
   /** The periodic work, ten times a second. */
   cron(): void {
     const nowMs = this.nowMs();
+    this.statistics.sample(this, nowMs);
     if (nowMs - this.#timeoutsCheckedMs >= 1000) {
       this.#timeoutsCheckedMs = nowMs;
       this.#closeIdle(nowMs);

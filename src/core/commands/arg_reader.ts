@@ -1,0 +1,37 @@
+/**
+ * Reads arguments that are numbers or words.
+ *
+ * A reader of numbers replies the error itself and returns NaN, so that a
+ * command reads its arguments one by one, in the order in which Redis complains
+ * about them, and returns at the first that is none.
+ *
+ * @module
+ */
+
+import { equalsIgnoreCase } from "../base/bytes.ts";
+import { parseBigInteger, parseSafeInteger } from "../base/integer.ts";
+import { NOT_AN_INTEGER } from "../resp/error_reply.ts";
+import type { Call } from "./call.ts";
+
+/**
+ * Argument `i`, an integer of 64 bits; exact up to 2^53, the nearest double
+ * beyond: for offsets, counts and limits. NaN after an error reply.
+ */
+export function readInteger(call: Call, i: number): number {
+  const args = call.args;
+  const buf = args.source(i);
+  const off = args.off[i]!;
+  const length = args.length[i]!;
+  const n = parseSafeInteger(buf, off, length);
+  if (!Number.isNaN(n)) return n;
+  const big = parseBigInteger(buf, off, length);
+  if (big !== null) return Number(big);
+  call.reply.error(NOT_AN_INTEGER);
+  return NaN;
+}
+
+/** Whether argument `i` is a word, in any case; the word is in lower case. */
+export function argumentIs(call: Call, i: number, word: Uint8Array): boolean {
+  const args = call.args;
+  return equalsIgnoreCase(args.source(i), args.off[i]!, args.length[i]!, word);
+}

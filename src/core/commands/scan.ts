@@ -1,0 +1,290 @@
+/**
+ * Commands that look at all keys: SCAN, KEYS and RANDOMKEY.
+ *
+ * They have no keys of their own and take the latches of the shards one at a
+ * time, for a few dozen entries each. With several workers, KEYS is therefore no
+ * picture of one instant: a key that is there all the time is listed once, one
+ * that comes or goes meanwhile may be.
+ *
+ * @module
+ */
+
+import { bytesOf, equalsIgnoreCase } from "../base/bytes.ts";
+import { globMatch } from "../base/glob.ts";
+import { TYPE_NAMES } from "../keyspace/entry.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import { type EntryVisitor, ScanWalk } from "../keyspace/scan_walk.ts";
+import { INVALID_CURSOR, SYNTAX_ERROR } from "../resp/error_reply.ts";
+import type { ReplyWriter } from "../resp/reply_writer.ts";
+import { argumentIs, readInteger } from "./arg_reader.ts";
+import type { Call } from "./call.ts";
+import type { CommandSpec } from "./command_spec.ts";
+import { parseCursor } from "./scan_cursor.ts";
+
+const MATCH = bytesOf("match");
+const COUNT = bytesOf("count");
+const TYPE = bytesOf("type");
+const TYPES = TYPE_NAMES.map(bytesOf);
+const STAR = 0x2a;
+
+const COUNT_DEFAULT = 10;
+/** Positions visited per entry asked for, before SCAN returns what it has. */
+const POSITIONS_PER_ENTRY = 10;
+/** Attempts to hit an entry at random before one is looked for. */
+const DRAWS_MAX = 200;
+
+/** Which entries SCAN returns: options as places in the argument vector. */
+class ScanFilter {
+  count = COUNT_DEFAULT;
+  /** Place of the pattern, or 0 if every key matches. */
+  #patternAt = 0;
+  /** Number of the type, or -1 for any; -2 for one that is none. */
+  #type = -1;
+
+  /** Reads the arguments from `from` on; false after an error reply. */
+  read(call: Call, from: number): boolean {
+    const { args, argc, reply } = call;
+    for (let i = from; i < argc; i += 2) {
+      const value = i + 1;
+      if (value === argc) {
+        reply.error(SYNTAX_ERROR);
+        return false;
+      }
+      if (argumentIs(call, i, COUNT)) {
+        this.count = readInteger(call, value);
+        if (Number.isNaN(this.count)) return false;
+        if (this.count >= 1) continue;
+      } else if (argumentIs(call, i, MATCH)) {
+        this.#patternAt = matchesAll(call, value) ? 0 : value;
+        continue;
+      } else if (argumentIs(call, i, TYPE)) {
+        const type = TYPES.findIndex((name) =>
+          equalsIgnoreCase(
+            args.source(value),
+            args.off[value]!,
+            args.length[value]!,
+            name,
+          )
+        );
+        this.#type = type < 0 ? -2 : type;
+        continue;
+      }
+      reply.error(SYNTAX_ERROR);
+      return false;
+    }
+    return true;
+  }
+
+  /** Whether an entry is to be returned, if it has not expired. */
+  accepts(call: Call, space: Keyspace, ref: number): boolean {
+    return (this.#patternAt === 0 ||
+      matches(call, this.#patternAt, space, ref)) &&
+      (this.#type === -1 || space.type(ref) === this.#type);
+  }
+}
+
+/** `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]` */
+function scanCommand(call: Call): void {
+  const { args, db, nowMs, reply } = call;
+  const cursor = parseCursor(args.source(1), args.off[1]!, args.length[1]!);
+  if (Number.isNaN(cursor)) return reply.error(INVALID_CURSOR);
+  const filter = new ScanFilter();
+  if (!filter.read(call, 2)) return;
+  const start = reply.at;
+  let found = 0;
+  const visit = (space: Keyspace, ref: number): void => {
+    if (!filter.accepts(call, space, ref)) return;
+    if (space.isExpired(ref, nowMs)) return space.expire(db, ref);
+    replyKey(reply, space, ref);
+    found++;
+  };
+  const walk = new ScanWalk(call.keyspaces, call.latches, db, cursor);
+  const positionsMax = filter.count * POSITIONS_PER_ENTRY;
+  do walk.step(visit, positionsMax, filter.count); while (
+    !walk.isDone && walk.positions < positionsMax && walk.entries < filter.count
+  );
+  const middle = reply.at;
+  reply.array(2);
+  reply.bulkInteger(walk.cursor);
+  reply.array(found);
+  exchange(reply, start, middle);
+}
+
+/** `KEYS pattern` */
+function keysCommand(call: Call): void {
+  const { nowMs, reply, keyspaces } = call;
+  const patternAt = matchesAll(call, 1) ? 0 : 1;
+  const start = reply.at;
+  let found = 0;
+  const visit = (space: Keyspace, ref: number): void => {
+    if (patternAt !== 0 && !matches(call, patternAt, space, ref)) return;
+    if (space.isExpired(ref, nowMs)) return;
+    replyKey(reply, space, ref);
+    found++;
+  };
+  for (let shard = 0; shard < keyspaces.length; shard++) {
+    const shardStart = reply.at;
+    const foundBefore = found;
+    // A dictionary that shrinks on the way might show a key twice: its shard
+    // is walked anew. Each time it is half as large, so that ends soon.
+    while (!walkShard(call, shard, visit)) {
+      reply.rewind(shardStart);
+      found = foundBefore;
+    }
+  }
+  const middle = reply.at;
+  reply.array(found);
+  exchange(reply, start, middle);
+}
+
+/** Walks one shard; false when its dictionary has shrunk on the way. */
+function walkShard(call: Call, shard: number, visit: EntryVisitor): boolean {
+  const walk = new ScanWalk(call.keyspaces, call.latches, call.db, shard);
+  while (walk.shard === shard && !walk.hasShrunk) {
+    walk.step(visit, Infinity, Infinity);
+  }
+  return !walk.hasShrunk;
+}
+
+/** `RANDOMKEY` */
+function randomkeyCommand(call: Call): void {
+  const { db, nowMs, latches, keyspaces, reply } = call;
+  // Each round finds a key, deletes an expired one, or meets a shard that was
+  // emptied since its keys were counted.
+  for (;;) {
+    const shard = drawShard(call);
+    if (shard < 0) return reply.nullBulk();
+    const space = keyspaces[shard]!;
+    latches.acquire(shard);
+    const ref = drawEntry(call, space);
+    const isLive = ref !== 0 && !space.isExpired(ref, nowMs);
+    if (isLive) replyKey(reply, space, ref);
+    else if (ref !== 0) space.expire(db, ref);
+    latches.release(shard);
+    if (isLive) return;
+  }
+}
+
+/** A shard by the share of its keys, or -1 if there are none at all. */
+function drawShard(call: Call): number {
+  const { keyspaces, db } = call;
+  let total = 0;
+  for (const space of keyspaces) total += space.count(db);
+  if (total === 0) return -1;
+  let rest = call.random.below(total);
+  const last = keyspaces.length - 1;
+  for (let shard = 0; shard < last; shard++) {
+    rest -= keyspaces[shard]!.count(db);
+    if (rest < 0) return shard;
+  }
+  return last;
+}
+
+/** An entry of the shard, 0 if it has none. */
+function drawEntry(call: Call, space: Keyspace): number {
+  const { control, dict } = space;
+  const header = space.keysHeader(call.db);
+  const { random } = call;
+  for (let i = 0; i < DRAWS_MAX; i++) {
+    const ref = dict.draw(control, header, random.nextUint32());
+    if (ref !== 0) return ref;
+  }
+  let found = 0;
+  let position = random.nextUint32();
+  const positions = dict.cursorCount(control, header);
+  for (let i = 0; found === 0 && i <= positions; i++) {
+    position = dict.scan(control, header, position, (ref) => found = ref);
+  }
+  return found;
+}
+
+/** Whether the pattern in argument `at` is a lone star, the usual one. */
+function matchesAll(call: Call, at: number): boolean {
+  const { args } = call;
+  return args.length[at] === 1 && args.source(at)[args.off[at]!] === STAR;
+}
+
+function matches(
+  call: Call,
+  at: number,
+  space: Keyspace,
+  ref: number,
+): boolean {
+  const { args } = call;
+  return globMatch(
+    args.source(at),
+    args.off[at]!,
+    args.length[at]!,
+    space.bytes(ref),
+    space.keyOff(ref),
+    space.keyLength(ref),
+    false,
+  );
+}
+
+function replyKey(reply: ReplyWriter, space: Keyspace, ref: number): void {
+  reply.bulk(space.bytes(ref), space.keyOff(ref), space.keyLength(ref));
+}
+
+/**
+ * Puts what was written from `middle` on before what was written from `start`
+ * on: the head of an array whose length shows only at its end.
+ */
+function exchange(reply: ReplyWriter, start: number, middle: number): void {
+  const { buf, at } = reply;
+  const head = buf.slice(middle, at);
+  buf.copyWithin(start + head.length, start, middle);
+  buf.set(head, start);
+}
+
+/** Rows of the commands that look at all keys. */
+export const SCAN_COMMANDS: readonly CommandSpec<Call>[] = [
+  {
+    name: "keys",
+    group: "generic",
+    since: "1.0.0",
+    summary: "Names all keys that match a pattern.",
+    complexity: "O(N)",
+    arity: 2,
+    flags: ["readonly"],
+    categories: ["keyspace", "dangerous"],
+    tips: ["request_policy:all_shards", "nondeterministic_output_order"],
+    syntax: "pattern",
+    replies: ["array"],
+    run: keysCommand,
+  },
+  {
+    name: "randomkey",
+    group: "generic",
+    since: "1.0.0",
+    summary: "Names a key picked at random.",
+    complexity: "O(1)",
+    arity: 1,
+    flags: ["readonly", "touches_arbitrary_keys"],
+    tips: [
+      "request_policy:all_shards",
+      "response_policy:special",
+      "nondeterministic_output",
+    ],
+    replies: ["null", "string"],
+    run: randomkeyCommand,
+  },
+  {
+    name: "scan",
+    group: "generic",
+    since: "2.8.0",
+    summary: "Walks through the keys in steps.",
+    complexity: "O(1)",
+    arity: -2,
+    flags: ["readonly", "touches_arbitrary_keys"],
+    tips: [
+      "nondeterministic_output",
+      "request_policy:special",
+      "response_policy:special",
+    ],
+    syntax:
+      "cursor:integer [MATCH pattern] [COUNT count:integer] [TYPE type@6.0.0]",
+    replies: ["array"],
+    run: scanCommand,
+  },
+];

@@ -1,0 +1,171 @@
+/**
+ * The active expire cycle: deletes keys whose time has come although nobody
+ * asks for them.
+ *
+ * The owner of a shard goes through its dictionaries of keys with an expire, a
+ * slice at a time; the position is kept in the dictionary's header. A
+ * dictionary is left for the next one when at most a tenth of what a slice
+ * looked at was stale, as in Redis: so the cycle is cheap when little expires,
+ * and a dictionary full of stale keys gets all the time there is. What the
+ * cycle leaves behind wastes some memory and is never seen by a client.
+ *
+ * A latch is held for one slice only, and the caller's budget is looked at
+ * after each: a million keys that expire in the same second are deleted over
+ * many short runs.
+ *
+ * @module
+ */
+
+import { DICT_COUNT, DICT_USER } from "../memory/dict.ts";
+import {
+  EXPIRE_CYCLE_CAPPED,
+  EXPIRE_CYCLE_MS,
+  EXPIRE_CYCLE_STALE,
+} from "./counters.ts";
+import type { Keyspace } from "./keyspace.ts";
+import type { ShardHolds } from "./scan_walk.ts";
+
+/** Entries looked at, or deleted, after which a slice ends. */
+const SLICE_ENTRIES = 64;
+/** Positions after which a slice ends: a dictionary may be nearly empty. */
+const SLICE_POSITIONS = 64;
+/** Weight of a run in the running share of stale keys. */
+const STALE_WEIGHT = 0.05;
+
+/** What one slice saw. */
+export class ExpireSlice {
+  /** Entries looked at. */
+  examined = 0;
+  /** Entries deleted. */
+  expired = 0;
+  readonly #refs: number[] = [];
+  readonly #collect = (ref: number): void => {
+    this.#refs.push(ref);
+  };
+
+  /**
+   * Looks at the next entries with an expire of a database and deletes those
+   * whose time has come. The caller holds the shard's latch.
+   */
+  run(space: Keyspace, db: number, nowMs: number): void {
+    const { control, dict } = space;
+    const header = space.expiresHeader(db);
+    const refs = this.#refs;
+    this.examined = 0;
+    this.expired = 0;
+    let position = control[header + DICT_USER]!;
+    for (
+      let visited = 0;
+      visited < SLICE_POSITIONS && this.examined < SLICE_ENTRIES;
+      visited++
+    ) {
+      refs.length = 0;
+      const next = dict.scan(control, header, position, this.#collect);
+      this.examined += refs.length;
+      // While a dictionary is emptied in the order of the cursor, what is left
+      // gathers in few buckets: one position may be too much for one hold, and
+      // is then visited again.
+      if (!this.#expire(space, db, nowMs)) break;
+      position = next;
+      if (position === 0) break;
+    }
+    control[header + DICT_USER] = position;
+  }
+
+  /** Deletes what is due of the collected; false if that is too much. */
+  #expire(space: Keyspace, db: number, nowMs: number): boolean {
+    for (const ref of this.#refs) {
+      if (!space.isExpired(ref, nowMs)) continue;
+      if (this.expired === SLICE_ENTRIES) return false;
+      space.expire(db, ref);
+      this.expired++;
+    }
+    return true;
+  }
+}
+
+/** Share of a processor that the cycle may take at an effort of 1 to 10. */
+export function expireCycleShare(effort: number): number {
+  return (25 + 2 * (effort - 1)) / 100;
+}
+
+/** Runs the cycle over the shards that a worker owns. */
+export class ExpireCycle {
+  /** `active-expire-effort`, 1 to 10: the higher, the less stale is left. */
+  effort = 1;
+  readonly #counters: Float64Array;
+  readonly #slice = new ExpireSlice();
+  /** Where the next run begins: a shard among the owned, and a database. */
+  #shardIndex = 0;
+  #db = 0;
+
+  /** `counters` are the worker's. */
+  constructor(counters: Float64Array) {
+    this.#counters = counters;
+  }
+
+  /**
+   * Goes on with the cycle until all databases had their turn or `budgetMs` are
+   * used up, which it then says: there is more to do, and soon. No latch is
+   * held before or after.
+   */
+  run(
+    keyspaces: readonly Keyspace[],
+    nowMs: number,
+    budgetMs: number,
+    monotonicMs: () => number,
+    latches: ShardHolds,
+  ): boolean {
+    if (keyspaces.length === 0) return false;
+    const startMs = monotonicMs();
+    const rounds = keyspaces.length * keyspaces[0]!.databases;
+    const slice = this.#slice;
+    let examined = 0;
+    let expired = 0;
+    let isCapped = false;
+    for (let round = 0; round < rounds && !isCapped; round++) {
+      const space = keyspaces[this.#shardIndex % keyspaces.length]!;
+      const first = space.expiresHeader(this.#db);
+      // Read without the latch: a count that is just changing is seen later.
+      while (space.control[first + DICT_COUNT] !== 0) {
+        latches.acquire(space.shard);
+        slice.run(space, this.#db, nowMs);
+        latches.release(space.shard);
+        examined += slice.examined;
+        expired += slice.expired;
+        isCapped = monotonicMs() - startMs >= budgetMs;
+        if (isCapped || !this.#isStale(slice)) break;
+      }
+      if (!isCapped) this.#advance(space, keyspaces.length);
+    }
+    this.#count(examined, expired, isCapped, monotonicMs() - startMs);
+    return isCapped;
+  }
+
+  /** Whether a slice was stale enough to go on at once. */
+  #isStale(slice: ExpireSlice): boolean {
+    const acceptedPercent = 10 - (this.effort - 1);
+    return slice.expired * 100 > acceptedPercent * slice.examined;
+  }
+
+  #advance(space: Keyspace, shards: number): void {
+    this.#shardIndex = (this.#shardIndex + 1) % shards;
+    if (this.#shardIndex === 0) this.#db = (this.#db + 1) % space.databases;
+  }
+
+  #count(
+    examined: number,
+    expired: number,
+    isCapped: boolean,
+    elapsedMs: number,
+  ): void {
+    const counters = this.#counters;
+    const share = examined === 0 ? 0 : expired * 100 / examined;
+    counters[EXPIRE_CYCLE_STALE] = share * STALE_WEIGHT +
+      counters[EXPIRE_CYCLE_STALE]! * (1 - STALE_WEIGHT);
+    counters[EXPIRE_CYCLE_MS] = counters[EXPIRE_CYCLE_MS]! + elapsedMs;
+    if (isCapped) {
+      counters[EXPIRE_CYCLE_CAPPED] = counters[EXPIRE_CYCLE_CAPPED]! + 1;
+    }
+  }
+}

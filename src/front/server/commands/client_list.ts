@@ -1,0 +1,116 @@
+/**
+ * CLIENT LIST and CLIENT INFO: connections as lines of text, those of all
+ * workers in the order in which they connected.
+ *
+ * A field that means nothing here has the value that says so in Redis: no file
+ * descriptor (-1), no transaction (-1), no subscriptions.
+ *
+ * @module
+ */
+
+import type { LateReply } from "../../../core/commands/command_spec.ts";
+import { RequestView } from "../../../core/commands/command_keys.ts";
+import {
+  CLIENT_ID_INVALID,
+  SYNTAX_ERROR,
+  unknownClientType,
+} from "../../../core/resp/error_reply.ts";
+import type { Connection } from "../connection.ts";
+import type { ServerCall } from "../server_call.ts";
+import type { WorkerContext } from "../worker_context.ts";
+import { integerAt } from "./_arguments.ts";
+import { clientTypeAt, clientTypeOf } from "./_client_type.ts";
+
+/** Your connections as lines, by id; the question is their type, or null. */
+const ASK_CLIENTS = "clients.list";
+
+type Line = readonly [id: number, line: string];
+
+/** Registers the answer. */
+export function answerClientList(worker: WorkerContext): void {
+  worker.peers.answer(ASK_CLIENTS, (type) => {
+    const nowMs = worker.nowMs();
+    const lines: Line[] = [];
+    for (const [id, connection] of worker.connections) {
+      if (type === null || type === clientTypeOf(connection)) {
+        lines.push([id, lineOf(connection, nowMs)]);
+      }
+    }
+    return lines;
+  });
+}
+
+/** `CLIENT INFO` */
+export function clientInfoCommand(call: ServerCall): void {
+  call.reply.verbatim("txt", lineOf(call.connection, call.nowMs));
+}
+
+/** `CLIENT LIST [TYPE type | ID client-id [client-id ...]]` */
+export function clientListCommand(call: ServerCall): void | Promise<LateReply> {
+  const { args, argc, reply } = call;
+  const view = new RequestView(args);
+  let type: string | null = null;
+  let ids: number[] | null = null;
+  if (argc === 4 && view.equalsIgnoreCase(2, "TYPE")) {
+    type = clientTypeAt(call, 3);
+    if (type === null) return reply.error(unknownClientType(args.copy(3)));
+  } else if (argc > 3 && view.equalsIgnoreCase(2, "ID")) {
+    ids = [];
+    for (let i = 3; i < argc; i++) {
+      const id = integerAt(call, i);
+      if (Number.isNaN(id)) return reply.error(CLIENT_ID_INVALID);
+      ids.push(id);
+    }
+  } else if (argc !== 2) return reply.error(SYNTAX_ERROR);
+  return call.worker.peers.ask(ASK_CLIENTS, type).then((answers) => {
+    const lines = new Map(
+      (answers as Line[][]).flat().sort((a, b) => a[0] - b[0]),
+    );
+    const chosen = ids === null
+      ? [...lines.values()]
+      : ids.map((id) => lines.get(id) ?? "");
+    return (late) => late.verbatim("txt", chosen.join(""));
+  });
+}
+
+/** One connection, its line end included. */
+function lineOf(connection: Connection, nowMs: number): string {
+  const { session } = connection;
+  const { inputBytes, inputBufferBytes, argumentBytes } = connection;
+  const { sendingBufferBytes, queuedBytes } = connection;
+  const memory = inputBufferBytes + argumentBytes + sendingBufferBytes +
+    queuedBytes;
+  return `id=${session.id} addr=${session.address}` +
+    ` laddr=${session.localAddress} fd=-1 name=${session.name}` +
+    ` age=${secondsBetween(session.createdMs, nowMs)}` +
+    ` idle=${secondsBetween(session.lastActiveMs, nowMs)}` +
+    ` flags=${flagsOf(connection)} db=${session.db}` +
+    ` sub=0 psub=0 ssub=0 multi=-1` +
+    ` qbuf=${inputBytes} qbuf-free=${
+      Math.max(0, inputBufferBytes - inputBytes)
+    }` +
+    ` argv-mem=${argumentBytes} multi-mem=0` +
+    ` rbs=${sendingBufferBytes} rbp=${sendingBufferBytes}` +
+    ` obl=${connection.sendingBytes} oll=${connection.queuedCount}` +
+    ` omem=${queuedBytes} tot-mem=${memory}` +
+    ` events=${connection.outputBytes > 0 ? "rw" : "r"}` +
+    ` cmd=${session.command?.fullName ?? "NULL"} user=${session.user}` +
+    ` redir=-1 resp=${session.resp}` +
+    ` lib-name=${session.libName} lib-ver=${session.libVersion}\n`;
+}
+
+function flagsOf(connection: Connection): string {
+  const { session } = connection;
+  let flags = "";
+  if (connection.isWaiting) flags += "b";
+  if (connection.isClosing) flags += "c";
+  if (session.isUnix) flags += "U";
+  if (session.noEvict) flags += "e";
+  if (session.noTouch) flags += "T";
+  return flags || "N";
+}
+
+/** Redis counts in whole seconds of the epoch. */
+function secondsBetween(fromMs: number, toMs: number): number {
+  return Math.max(0, Math.floor(toMs / 1000) - Math.floor(fromMs / 1000));
+}

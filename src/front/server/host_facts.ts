@@ -1,0 +1,71 @@
+/**
+ * What the operating system says about this process and machine. Where a
+ * permission is missing (the server may run inside somebody's program) a fact is
+ * unknown rather than an error.
+ *
+ * @module
+ */
+
+import process from "node:process";
+
+/** Processor time, in seconds. */
+export interface CpuTimes {
+  readonly user: number;
+  readonly system: number;
+}
+
+/** Clock ticks of /proc in a second: USER_HZ, the same on all of Linux. */
+const TICKS_PER_SECOND = 100;
+
+/** `Linux 6.1.0 x86_64` */
+export function osName(): string {
+  const { os, arch } = Deno.build;
+  const name = os === "linux" ? "Linux" : os === "darwin" ? "Darwin" : os;
+  return `${name} ${known(Deno.osRelease, "unknown")} ${arch}`;
+}
+
+/** Bytes of main memory, 0 if unknown. */
+export function machineBytes(): number {
+  return known(() => Deno.systemMemoryInfo().total, 0);
+}
+
+/** Path of the running program. */
+export function executablePath(): string {
+  return known(Deno.execPath, "");
+}
+
+/** Resident bytes of the process. */
+export function residentBytes(): number {
+  return known(() => Deno.memoryUsage().rss, 0);
+}
+
+/** Processor time of all threads. */
+export function processTimes(): CpuTimes {
+  return known(() => {
+    const { user, system } = process.cpuUsage();
+    return { user: user / 1e6, system: system / 1e6 };
+  }, { user: 0, system: 0 });
+}
+
+/** Processor time of the main thread; null where there is no /proc. */
+export function mainThreadTimes(): CpuTimes | null {
+  return known(() => {
+    const stat = Deno.readTextFileSync(
+      `/proc/${Deno.pid}/task/${Deno.pid}/stat`,
+    );
+    // The second field is the program's name, which may hold anything.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return {
+      user: Number(fields[11]) / TICKS_PER_SECOND,
+      system: Number(fields[12]) / TICKS_PER_SECOND,
+    };
+  }, null);
+}
+
+function known<T>(ask: () => T, otherwise: T): T {
+  try {
+    return ask();
+  } catch {
+    return otherwise;
+  }
+}

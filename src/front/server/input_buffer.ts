@@ -1,0 +1,133 @@
+/**
+ * A connection's input buffer: where reads go, and where the parser and the
+ * arguments of the request at hand point into.
+ *
+ * ```text
+ *   0        used from            parser.position      end          length
+ *   |  done  |  arguments so far  |  not yet parsed    |  room      |
+ * ```
+ *
+ * Bytes in front of the first use are dropped when room runs short. An idle
+ * connection keeps a small buffer, a busy one a larger; beyond that, buffers are
+ * borrowed for the requests that need them. A buffer grows with the bytes that
+ * have come, never with a length that was only announced, except to the end of
+ * an argument too short to be streamed.
+ *
+ * @module
+ */
+
+import type { Arguments } from "../../core/resp/arguments.ts";
+import type { RequestParser } from "../../core/resp/request_parser.ts";
+
+/** Input buffer of an idle connection. */
+const IDLE_BYTES = 2 * 1024;
+/** Input buffer of one that keeps filling it. */
+const BUSY_BYTES = 16 * 1024;
+/** Input buffer for long requests, and for arguments that are streamed. */
+const LONG_BYTES = 256 * 1024;
+/** Most that a request may take in the buffer: offsets are 32-bit integers. */
+export const INPUT_BYTES_MAX = 2 ** 31 - 1;
+/** Free room below which the buffer is compacted or grown. */
+const ROOM_MIN = 512;
+/** Long buffers kept by a worker for reuse. */
+const LONG_KEPT = 8;
+
+/** Long buffers that no connection needs; each worker has its own list. */
+const longBuffers: Uint8Array<ArrayBuffer>[] = [];
+
+/** Input of one connection. */
+export class InputBuffer {
+  /** The bytes. */
+  bytes: Uint8Array<ArrayBuffer> = new Uint8Array(IDLE_BYTES);
+  /** Where the room begins. */
+  end = 0;
+  /** The last read filled the buffer: more is waiting. */
+  #wasFilled = false;
+
+  /** `count` bytes have come. */
+  add(count: number): void {
+    this.end += count;
+    this.#wasFilled = this.end === this.bytes.length;
+  }
+
+  /**
+   * Room for the next read, at least one byte. `args` are those of the request
+   * that is not complete or not answered, if there is one; `isStreaming` tells
+   * whether an argument of it bypasses this buffer.
+   */
+  room(
+    parser: RequestParser,
+    args: Arguments | null,
+    isStreaming: boolean,
+  ): Uint8Array<ArrayBuffer> {
+    if (args === null && parser.position === this.end) this.#empty(parser);
+    const free = this.bytes.length - this.end;
+    if (
+      free < ROOM_MIN || free < parser.wants(this.end) || this.#wasFilled
+    ) this.#makeRoom(parser, args, isStreaming);
+    this.#wasFilled = false;
+    return this.end === 0 ? this.bytes : this.bytes.subarray(this.end);
+  }
+
+  /** Lets go of a borrowed buffer. */
+  release(): void {
+    if (this.bytes.length <= BUSY_BYTES) return;
+    if (this.bytes.length === LONG_BYTES && longBuffers.length < LONG_KEPT) {
+      longBuffers.push(this.bytes);
+    }
+    this.bytes = new Uint8Array(BUSY_BYTES);
+  }
+
+  #empty(parser: RequestParser): void {
+    parser.shift(this.end);
+    this.end = 0;
+    if (!this.#wasFilled) this.release();
+  }
+
+  #makeRoom(
+    parser: RequestParser,
+    args: Arguments | null,
+    isStreaming: boolean,
+  ): void {
+    const from = firstUse(parser, args);
+    const size = this.bytes.length;
+    const used = this.end - from;
+    const missing = isStreaming ? LONG_BYTES >> 1 : parser.wants(this.end);
+    let wanted = size;
+    if (used + missing + ROOM_MIN > size) wanted = used + missing + ROOM_MIN;
+    if (used > size >> 1) wanted = Math.max(wanted, size * 2);
+    if (this.#wasFilled) wanted = Math.max(wanted, BUSY_BYTES);
+    if (wanted > size) this.#replace(from, sizeFor(wanted));
+    else if (from > 0) this.bytes.copyWithin(0, from, this.end);
+    this.end -= from;
+    parser.shift(from);
+    args?.shift(from);
+    if (args !== null) args.buf = this.bytes;
+  }
+
+  #replace(from: number, size: number): void {
+    const old = this.bytes;
+    const made = size === LONG_BYTES ? longBuffers.pop() : undefined;
+    this.bytes = made ?? new Uint8Array(size);
+    this.bytes.set(old.subarray(from, this.end));
+    if (old.length === LONG_BYTES && longBuffers.length < LONG_KEPT) {
+      longBuffers.push(old);
+    }
+  }
+}
+
+function sizeFor(bytes: number): number {
+  if (bytes <= BUSY_BYTES) return BUSY_BYTES;
+  if (bytes <= LONG_BYTES) return LONG_BYTES;
+  return Math.min(INPUT_BYTES_MAX, bytes);
+}
+
+/** Where the bytes begin that are still needed. */
+function firstUse(parser: RequestParser, args: Arguments | null): number {
+  let first = parser.position;
+  if (args === null) return first;
+  for (let i = 0; i < args.count; i++) {
+    if (args.source(i) === args.buf) first = Math.min(first, args.off[i]!);
+  }
+  return first;
+}

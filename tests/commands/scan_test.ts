@@ -1,0 +1,117 @@
+import { assert, assertEquals } from "@std/assert";
+import { plain, type TestClient } from "../_resp_client.ts";
+import { ask, expectReplies } from "./_replies.ts";
+import { commandSuite } from "./_suite.ts";
+
+const BAD_CURSOR = "-ERR invalid cursor";
+const SYNTAX = "-ERR syntax error";
+
+function namesOf(count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `key:${i}`);
+}
+
+async function fill(client: TestClient, names: readonly string[]) {
+  await client.pipeline(names.map((name) => ["SET", name, "v"]));
+}
+
+/** All calls of a scan from its start to its end. */
+async function scan(client: TestClient, ...options: string[]) {
+  const calls: string[][] = [];
+  let cursor = "0";
+  do {
+    const reply = await ask(client, ["SCAN", cursor, ...options]);
+    const [next, keys] = reply as [string, string[]];
+    calls.push(keys);
+    cursor = next;
+  } while (cursor !== "0");
+  return calls;
+}
+
+commandSuite(
+  "SCAN finds every key once when nothing changes",
+  async ({ client }) => {
+    const names = namesOf(2000);
+    await fill(client, names);
+    const calls = await scan(client);
+    assertEquals(calls.flat().sort(), names.toSorted());
+    const most = Math.max(...calls.map((keys) => keys.length));
+    assert(calls.length > 60 && most < 120, `${calls.length} calls, ${most}`);
+    const wide = await scan(client, "COUNT", "500");
+    assertEquals(wide.flat().length, 2000);
+    assert(wide.length < 10);
+  },
+);
+
+commandSuite("SCAN filters by pattern and type", async ({ client }) => {
+  await fill(client, namesOf(300));
+  const matching = (await scan(client, "MATCH", "key:1?")).flat().sort();
+  assertEquals(matching, namesOf(20).slice(10));
+  assertEquals((await scan(client, "TYPE", "STRING")).flat().length, 300);
+  assertEquals((await scan(client, "TYPE", "list")).flat(), []);
+  assertEquals((await scan(client, "type", "bogus")).flat(), []);
+  const all = await scan(client, "match", "*", "count", "1000");
+  assertEquals(all.flat().length, 300);
+});
+
+commandSuite("SCAN takes a small database in one call", async ({ client }) => {
+  await fill(client, namesOf(5));
+  assertEquals((await scan(client)).length, 1);
+});
+
+commandSuite("SCAN refuses bad cursors and options", async ({ client }) => {
+  await expectReplies(client, [
+    ["SCAN abc", BAD_CURSOR],
+    [["SCAN", " 0"], BAD_CURSOR],
+    ["SCAN 18446744073709551616", BAD_CURSOR],
+    ["SCAN x COUNT x", BAD_CURSOR],
+    ["SCAN 0 COUNT x", "-ERR value is not an integer or out of range"],
+    ["SCAN 0 COUNT 0", SYNTAX],
+    ["SCAN 0 COUNT -1", SYNTAX],
+    ["SCAN 0 MATCH", SYNTAX],
+    ["SCAN 0 BOGUS x", SYNTAX],
+    [["SCAN", ""], ["0", []]],
+    ["SCAN -1", ["0", []]],
+    ["SCAN +0", ["0", []]],
+  ]);
+});
+
+commandSuite(
+  "SCAN deletes expired keys that match",
+  async ({ client, workers }) => {
+    await client.run("DEBUG", "SET-ACTIVE-EXPIRE", "0");
+    await client.pipeline(
+      namesOf(100).map((name) => ["SET", name, "v", "PX", "1"]),
+    );
+    while (await ask(client, "GET key:0") !== null);
+    assertEquals((await scan(client, "MATCH", "*:1*")).flat(), []);
+    const left = await ask(client, "DBSIZE") as number;
+    assert(workers > 0 && left <= 89, `${left} left`);
+    await client.run("DEBUG", "SET-ACTIVE-EXPIRE", "1");
+  },
+);
+
+commandSuite("KEYS names what matches", async ({ client }) => {
+  const names = namesOf(3000);
+  await fill(client, names);
+  const sorted = async (pattern: string) =>
+    (await ask(client, ["KEYS", pattern]) as string[]).sort();
+  assertEquals(await sorted("*"), names.toSorted());
+  assertEquals(await sorted("key:12?"), namesOf(130).slice(120));
+  assertEquals(await sorted("nothing*"), []);
+  assertEquals(await sorted("key:7"), ["key:7"]);
+  await expectReplies(client, [["SELECT 1", "OK"], ["KEYS *", []]]);
+});
+
+commandSuite("RANDOMKEY names any key", async ({ client }) => {
+  await expectReplies(client, [
+    ["RANDOMKEY", null],
+    ["SET one 1", "OK"],
+    ["RANDOMKEY", "one"],
+  ]);
+  await fill(client, namesOf(20));
+  const replies = await client.pipeline(
+    Array.from({ length: 600 }, () => ["RANDOMKEY"]),
+  );
+  const seen = new Set(replies.map((reply) => String(plain(reply))));
+  assertEquals(seen.size, 21);
+});

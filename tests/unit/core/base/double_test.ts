@@ -1,0 +1,117 @@
+import { assertEquals } from "@std/assert";
+import { latin1BytesOf } from "../../../../src/core/base/bytes.ts";
+import { formatDouble, parseDouble } from "../../../../src/core/base/double.ts";
+import { Random } from "../../../_random.ts";
+
+/** Reads a text that lies between other digits. */
+function parse(text: string): number {
+  return parseDouble(latin1BytesOf(`12${text}34`), 2, text.length);
+}
+
+Deno.test("formatDouble() lays numbers out as Redis", () => {
+  const rows: [number, string][] = [
+    [0, "0"],
+    [-0, "-0"],
+    [1, "1"],
+    [-1, "-1"],
+    [Infinity, "inf"],
+    [-Infinity, "-inf"],
+    [NaN, "nan"],
+    [1.5, "1.5"],
+    [-0.1, "-0.1"],
+    [0.3, "0.3"],
+    [0.1 + 0.2, "0.30000000000000004"],
+    [3.14159, "3.14159"],
+    [1234.5678, "1234.5678"],
+    // Integers have all their digits up to 2^62.
+    [1e15, "1000000000000000"],
+    [2 ** 53, "9007199254740992"],
+    [1e18, "1000000000000000000"],
+    [2 ** 62, "4611686018427387904"],
+    [-(2 ** 62), "-4611686018427387904"],
+    [2 ** 63, "9223372036854776000"],
+    [1e19, "1e+19"],
+    [1e20, "1e+20"],
+    [-1e20, "-1e+20"],
+    [1.23e25, "1.23e+25"],
+    [1.7976931348623157e308, "1.7976931348623157e+308"],
+    // Small numbers.
+    [0.00001, "0.00001"],
+    [0.000001, "0.000001"],
+    [0.0000001, "1e-7"],
+    [0.0012345678, "0.0012345678"],
+    [0.00012345678, "1.2345678e-4"],
+    [1e-10, "1e-10"],
+    [1.5e-300, "1.5e-300"],
+    // Many digits behind many others.
+    [12345.123456, "12345.123456"],
+    [12345.1234567, "1.23451234567e+4"],
+  ];
+  for (const [x, text] of rows) assertEquals(formatDouble(x), text);
+});
+
+Deno.test("formatDouble() writes what parseDouble() reads back", () => {
+  const random = new Random(1);
+  const view = new DataView(new ArrayBuffer(8));
+  for (let round = 0; round < 3_000; round++) {
+    view.setUint32(0, random.uint32());
+    view.setUint32(4, random.uint32());
+    const x = view.getFloat64(0);
+    if (!Number.isNaN(x)) assertEquals(parse(formatDouble(x)), x);
+    const score = random.below(1e6) / random.pick([1, 10, 100, 1000]);
+    assertEquals(parse(formatDouble(score)), score);
+  }
+});
+
+Deno.test("parseDouble() reads what strtod reads", () => {
+  const rows: [string, number][] = [
+    ["0", 0],
+    ["-0", -0],
+    ["007", 7],
+    ["+5", 5],
+    ["5.", 5],
+    [".5", 0.5],
+    ["-.5", -0.5],
+    ["0.1", 0.1],
+    ["123456789012345", 123456789012345],
+    ["1234567890123456789", 1234567890123456789],
+    ["0.30000000000000004", 0.1 + 0.2],
+    ["1e3", 1000],
+    ["1E+3", 1000],
+    ["1.5e-3", 0.0015],
+    ["0e99999", 0],
+    ["1e00000000000000000001", 10],
+    // The halfway case that must go to the even neighbour.
+    ["9007199254740993", 9007199254740992],
+    ["9007199254740993." + "0".repeat(900) + "1", 9007199254740994],
+    ["1.7976931348623158e308", Number.MAX_VALUE],
+    ["4.9e-324", Number.MIN_VALUE],
+    ["2.5e-324", Number.MIN_VALUE],
+    ["2.2250738585072011e-308", 2.225073858507201e-308],
+    ["0x10", 16],
+    ["-0X1.8p1", -3],
+    ["0x.8", 0.5],
+    ["0x1p-1074", Number.MIN_VALUE],
+    ["0x1.fffffffffffff7p1023", Number.MAX_VALUE],
+    ["0x0p99999999999", 0],
+    ["inf", Infinity],
+    ["+Inf", Infinity],
+    ["-INFINITY", -Infinity],
+  ];
+  for (const [text, x] of rows) {
+    const got = parse(text);
+    assertEquals(Object.is(got, x), true, `${text} gives ${got}`);
+  }
+});
+
+Deno.test("parseDouble() refuses what Redis refuses", () => {
+  const texts = [
+    ...["", " ", " 1", "1 ", "1\n", "\t1", "1\0", "a", "1a", "1,5", "1_0"],
+    ...["+", "-", ".", "-.", "+-1", "--1", "1.2.3", "e5", ".e5", "1e", "1e+"],
+    ...["0x", "0x.", "0xg", "0x1p", "0b1", "0o7", "1f", "1n"],
+    ...["nan", "NaN", "-nan", "nan(1)", "infinit", "in", "infinity1"],
+    ...["1e309", "-1e309", "0x1p1024", "1e99999999999999999999"],
+    ...["1e-400", "2.4e-324", "0x1p-1075", "1e-99999999999999999999"],
+  ];
+  for (const text of texts) assertEquals(parse(text), NaN, text);
+});
