@@ -24,6 +24,8 @@ export interface ServerOptions {
   resp?: 2 | 3;
   /** More flags, after the usual ones. */
   args?: readonly string[];
+  /** A configuration file, which the flags override. */
+  configFile?: string;
 }
 
 /** A running server that ends with the scope that holds it. */
@@ -106,6 +108,10 @@ export async function startServer(options: ServerOptions): Promise<TestServer> {
     for (const [name, value] of values) word = word.replaceAll(name, value);
     return word;
   });
+  if (options.configFile !== undefined) {
+    const first = command.findIndex((word) => word.startsWith("--port"));
+    command.splice(first, 0, options.configFile);
+  }
   const process = await ServerProcess.start({
     command: [...command, ...options.args ?? []],
     cwd: ROOT,

@@ -8,6 +8,7 @@
 import { bytesOf, equalBytes } from "../base/bytes.ts";
 import { TYPE_NAMES } from "../keyspace/entry.ts";
 import type { Key } from "../keyspace/key.ts";
+import { copyEntry, moveEntry } from "../keyspace/transfer.ts";
 import { NO_SUCH_KEY, SAME_OBJECT, SYNTAX_ERROR } from "../resp/error_reply.ts";
 import { argumentIs } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
@@ -96,7 +97,7 @@ function rename(call: Call, onlyIfFree: boolean): void {
   const existing = isSame ? ref : target.lookupWrite(db, to, nowMs);
   if (onlyIfFree && existing !== 0) return reply.integer(0);
   if (!isSame) {
-    source.moveTo(db, ref, target, db, to, existing);
+    moveEntry(source, db, ref, target, db, to, existing);
     target.noteChange();
   }
   if (onlyIfFree) reply.integer(1);
@@ -124,7 +125,7 @@ function copyCommand(call: Call): void {
   if (ref === 0) return reply.integer(0);
   const existing = target.lookupWrite(targetDb, to, nowMs);
   if (existing !== 0 && !replaces) return reply.integer(0);
-  source.copyTo(ref, target, targetDb, to, existing);
+  copyEntry(source, ref, target, targetDb, to, existing);
   target.noteChange();
   reply.integer(1);
 }
@@ -140,7 +141,7 @@ function moveCommand(call: Call): void {
   const ref = space.lookupWrite(db, key, nowMs);
   if (ref === 0) return reply.integer(0);
   if (space.lookupWrite(targetDb, key, nowMs) !== 0) return reply.integer(0);
-  space.moveTo(db, ref, space, targetDb, key, 0);
+  moveEntry(space, db, ref, space, targetDb, key, 0);
   space.noteChange();
   reply.integer(1);
 }

@@ -20,7 +20,6 @@
  * @module
  */
 
-import { assert } from "../base/assert.ts";
 import { copyBytes } from "../base/bytes.ts";
 import {
   type Arena,
@@ -169,10 +168,7 @@ export class Keyspace {
 
   /** The live entry of a key for a command that reads it, or 0. */
   lookupRead(db: number, key: Key, nowMs: number): number {
-    const ref = this.lookupWrite(db, key, nowMs);
-    const counter = ref === 0 ? KEYSPACE_MISSES : KEYSPACE_HITS;
-    this.#counters[counter] = this.#counters[counter]! + 1;
-    return ref;
+    return this.#countLookup(this.lookupWrite(db, key, nowMs));
   }
 
   /** The live entry of a key, or 0: as lookupRead, but not counted. */
@@ -206,10 +202,7 @@ export class Keyspace {
 
   /** As {@linkcode lookupRead}, without touching the access clock. */
   lookupReadQuiet(db: number, key: Key, nowMs: number): number {
-    const ref = this.lookupQuiet(db, key, nowMs);
-    const counter = ref === 0 ? KEYSPACE_MISSES : KEYSPACE_HITS;
-    this.#counters[counter] = this.#counters[counter]! + 1;
-    return ref;
+    return this.#countLookup(this.lookupQuiet(db, key, nowMs));
   }
 
   /** Word 0 of an entry. */
@@ -580,54 +573,10 @@ export class Keyspace {
     }
   }
 
-  /**
-   * Moves an entry's value to another key of any shard and database, whose
-   * latch is held too; the source entry is gone afterwards. `existing` is the
-   * target's entry, or 0.
-   */
-  moveTo(
-    db: number,
-    ref: number,
-    target: Keyspace,
-    targetDb: number,
-    key: Key,
-    existing: number,
-  ): void {
-    const clock = this.clockOf(ref);
-    const made = this.copyTo(ref, target, targetDb, key, existing);
-    target.setClock(made, clock);
-    this.delete(db, ref);
-  }
-
-  /**
-   * Copies an entry's value and expire to another key; returns its entry. A
-   * string in a run of its own is shared until one of the two is changed, so
-   * no copy takes long.
-   */
-  copyTo(
-    ref: number,
-    target: Keyspace,
-    targetDb: number,
-    key: Key,
-    existing: number,
-  ): number {
-    const expireAtMs = this.expireAt(ref);
-    assert(this.type(ref) === TYPE_STRING, "only strings can be copied");
-    if (this.encoding(ref) === STRING_EXTERNAL) {
-      const run = this.valueRef(ref);
-      this.externals.pin(run);
-      return target.setExternal(targetDb, key, existing, run, expireAtMs);
-    }
-    return target.setString(
-      targetDb,
-      key,
-      existing,
-      this.bytes(ref),
-      this.stringOff(ref),
-      this.stringLength(ref),
-      this.encoding(ref),
-      expireAtMs,
-    );
+  #countLookup(ref: number): number {
+    const counter = ref === 0 ? KEYSPACE_MISSES : KEYSPACE_HITS;
+    this.#counters[counter] = this.#counters[counter]! + 1;
+    return ref;
   }
 
   /** Clock of a value that takes the place of `existing`, or of none. */

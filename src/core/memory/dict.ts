@@ -3,6 +3,7 @@
  *
  * ```text
  * bucket (16 words)   [ 12 tag bytes ][ overflow bucket ][ 12 node references ]
+ *                     (see dict_bucket.ts)
  * header (8 words)    [ count ][ buckets ][ table ][ directory slots ]
  *                     [ overflow buckets ][ 3 words for the user ]
  * table               up to 256 buckets: one block; beyond: a directory of
@@ -37,6 +38,18 @@
 
 import { assert } from "../base/assert.ts";
 import { type Arena, SEGMENT_SHIFT, UNIT_MASK } from "./arena.ts";
+import {
+  BUCKET_UNITS,
+  BUCKET_WORDS,
+  clearBucket,
+  nodesOf,
+  OVERFLOW,
+  REFS,
+  setSlot,
+  slotOf,
+  SLOTS,
+  tagAt,
+} from "./dict_bucket.ts";
 import type { Heap } from "./heap.ts";
 import { KEY_LENGTH_MASK, keyOffset, NODE_HASH, NODE_KEY } from "./node.ts";
 
@@ -52,12 +65,6 @@ const DIRECTORY = 3;
 export const DICT_OVERFLOW = 4;
 /** Header word that the user may keep a number in. */
 export const DICT_USER = 5;
-
-const SLOTS = 12;
-const OVERFLOW = 3;
-const REFS = 4;
-const BUCKET_WORDS = 16;
-const BUCKET_UNITS = 8;
 
 /** Buckets of one block. */
 const BLOCK_BUCKETS = 256;
@@ -473,7 +480,7 @@ export class Dict {
       words[base + OVERFLOW] = added;
       const addedWords = this.#i32[added >>> SEGMENT_SHIFT]!;
       const addedBase = (added & UNIT_MASK) << 1;
-      addedWords.fill(0, addedBase, addedBase + BUCKET_WORDS);
+      clearBucket(addedWords, addedBase);
       return setSlot(addedWords, addedBase, 0, ref, tag);
     }
   }
@@ -525,8 +532,10 @@ export class Dict {
 
   #addFirstBucket(header: Int32Array, at: number): void {
     const table = this.#heap.allocate(BUCKET_UNITS);
-    const base = (table & UNIT_MASK) << 1;
-    this.#i32[table >>> SEGMENT_SHIFT]!.fill(0, base, base + BUCKET_WORDS);
+    clearBucket(
+      this.#i32[table >>> SEGMENT_SHIFT]!,
+      (table & UNIT_MASK) << 1,
+    );
     header[at + TABLE] = table;
     header[at + DIRECTORY] = 0;
     header[at + DICT_BUCKETS] = 1;
@@ -626,14 +635,14 @@ export class Dict {
     let left = spare;
     let words = this.#i32[first >>> SEGMENT_SHIFT]!;
     let base = (first & UNIT_MASK) << 1;
-    words.fill(0, base, base + BUCKET_WORDS);
+    clearBucket(words, base);
     for (let i = from, slot = 0; i < to; i++, slot++) {
       if (slot === SLOTS) {
         words[base + OVERFLOW] = left;
         words = this.#i32[left >>> SEGMENT_SHIFT]!;
         base = (left & UNIT_MASK) << 1;
         left = words[base + OVERFLOW]!;
-        words.fill(0, base, base + BUCKET_WORDS);
+        clearBucket(words, base);
         slot = 0;
       }
       setSlot(words, base, slot, this.#nodes[i]!, this.#hashes[i]! >>> 24);
@@ -791,36 +800,4 @@ function reverseBits(n: number): number {
   x = ((x >>> 4) & 0x0f0f0f0f) | ((x & 0x0f0f0f0f) << 4);
   x = ((x >>> 8) & 0x00ff00ff) | ((x & 0x00ff00ff) << 8);
   return (x >>> 16) | (x << 16);
-}
-
-function slotOf(words: Int32Array, base: number, ref: number): number {
-  for (let slot = 0; slot < SLOTS; slot++) {
-    if (words[base + REFS + slot] === ref) return slot;
-  }
-  return -1;
-}
-
-/** How many nodes a bucket has; they stand in its first slots. */
-function nodesOf(words: Int32Array, base: number): number {
-  const refs = base + REFS;
-  let count = words[refs + 7] !== 0 ? 8 : words[refs + 3] !== 0 ? 4 : 0;
-  while (count < SLOTS && words[refs + count] !== 0) count++;
-  return count;
-}
-
-function tagAt(words: Int32Array, base: number, slot: number): number {
-  return (words[base + (slot >> 2)]! >>> ((slot & 3) << 3)) & 0xff;
-}
-
-function setSlot(
-  words: Int32Array,
-  base: number,
-  slot: number,
-  ref: number,
-  tag: number,
-): void {
-  const shift = (slot & 3) << 3;
-  const word = base + (slot >> 2);
-  words[word] = (words[word]! & ~(0xff << shift)) | (tag << shift);
-  words[base + REFS + slot] = ref;
 }

@@ -36,12 +36,8 @@ import {
   COMMAND_COUNTERS,
   COMMANDS_PROCESSED,
   COUNTER_COUNT,
-  DURATION_BUCKETS,
-  durationBucket,
-  DURATIONS_AT,
   ERROR_REPLIES,
   FAILED,
-  MICROSECONDS,
   REJECTED,
 } from "../../core/keyspace/counters.ts";
 import type { Key } from "../../core/keyspace/key.ts";
@@ -56,6 +52,7 @@ import {
   wrongNumberOfArguments,
 } from "../../core/resp/error_reply.ts";
 import type { ReplyWriter } from "../../core/resp/reply_writer.ts";
+import { CommandTimer } from "./command_timer.ts";
 import type { Latches } from "../latch/shard_latches.ts";
 import {
   GATE_AUTH,
@@ -79,8 +76,6 @@ const HELD_WRITES = FLAG.WRITE | FLAG.MAY_REPLICATE;
 const KEYS_KEPT = 1024;
 /** Words that the error of an unknown command echoes. */
 const ECHOED_ARGUMENTS_MAX = 32;
-/** One batch in so many is timed, and counts for all of them. */
-const TIMED_BATCHES = 16;
 
 /** What the executor needs from the worker around it. */
 export interface ExecutorPorts<C extends Call> {
@@ -111,10 +106,8 @@ export class Executor<C extends Call> {
   pending: Promise<LateReply> | null = null;
   /** Commands from this duration on go to the slow log; -1 for none. */
   slowMicroseconds = 10_000;
-  /** Whether even the fastest commands are timed one by one. */
-  timesAll = false;
-  /** Whether durations are counted by their size. */
-  tracksDurations = true;
+  /** Notes how long commands take. */
+  readonly timer: CommandTimer<C>;
   /** Whether shards' flag words are ignored: this is the owner at work. */
   ignoresFlags = false;
   readonly #table: CommandTable<C>;
@@ -126,11 +119,6 @@ export class Executor<C extends Call> {
   readonly #view: RequestView;
   readonly #seed0: number;
   readonly #seed1: number;
-  #batch = 0;
-  #batchStartMs = 0;
-  #timed: Command<C> | null = null;
-  /** Calls of the timed command before the run of it that is being timed. */
-  #timedCalls = 0;
 
   /** `call` is this worker's call. */
   constructor(
@@ -144,6 +132,7 @@ export class Executor<C extends Call> {
     this.#latches = latches;
     this.#ports = ports;
     this.#counters = call.counters;
+    this.timer = new CommandTimer(call.counters, ports.monotonicMs);
     this.#view = new RequestView(call.args);
     [this.#seed0, this.#seed1] = call.hashSeed;
   }
@@ -152,15 +141,12 @@ export class Executor<C extends Call> {
   beginBatch(nowMs: number): void {
     this.#call.nowMs = nowMs;
     this.#call.clock.tell(nowMs);
-    if ((++this.#batch & (TIMED_BATCHES - 1)) === 0) {
-      this.#batchStartMs = this.#ports.monotonicMs();
-    }
+    this.timer.beginBatch();
   }
 
   /** Ends the batch. */
   endBatch(): void {
-    if ((this.#batch & (TIMED_BATCHES - 1)) === 0) this.#chargeBatch();
-    this.#timed = null;
+    this.timer.endBatch();
   }
 
   /**
@@ -358,11 +344,14 @@ export class Executor<C extends Call> {
     const at = COUNTER_COUNT + command.index * COMMAND_COUNTERS;
     counters[COMMANDS_PROCESSED] = counters[COMMANDS_PROCESSED]! + 1;
     counters[at + CALLS] = counters[at + CALLS]! + 1;
-    const isTimed = !command.isBrief || this.timesAll;
-    const startMs = isTimed ? this.#ports.monotonicMs() : 0;
-    if (!isTimed && command !== this.#timed) this.#switchTimed(command);
+    const isTimed = this.timer.begin(command);
     const promise = command.run(this.#call);
-    if (isTimed) this.#chargeOne(command, startMs);
+    if (isTimed) {
+      const microseconds = this.timer.end(command);
+      if (this.#isSlow(command, microseconds)) {
+        this.#ports.slow(command, microseconds);
+      }
+    }
     if (reply.errorCount !== errors) {
       counters[at + FAILED] = counters[at + FAILED]! + 1;
       this.#noteError(reply.lastError!);
@@ -370,6 +359,12 @@ export class Executor<C extends Call> {
     if (promise === undefined) return DONE;
     this.pending = promise;
     return PARKED;
+  }
+
+  #isSlow(command: Command<C>, microseconds: number): boolean {
+    return this.slowMicroseconds >= 0 &&
+      microseconds >= this.slowMicroseconds &&
+      (command.flags & FLAG.SKIP_SLOWLOG) === 0;
   }
 
   #forward(command: Command<C>, shard: number): number {
@@ -466,53 +461,6 @@ export class Executor<C extends Call> {
     this.#counters[ERROR_REPLIES] = this.#counters[ERROR_REPLIES]! + 1;
     const prefix = error.prefix;
     this.errorCounts.set(prefix, (this.errorCounts.get(prefix) ?? 0) + 1);
-  }
-
-  #chargeOne(command: Command<C>, startMs: number): void {
-    const microseconds = (this.#ports.monotonicMs() - startMs) * 1000;
-    const at = COUNTER_COUNT + command.index * COMMAND_COUNTERS + MICROSECONDS;
-    this.#counters[at] = this.#counters[at]! + microseconds;
-    if (this.tracksDurations) this.#countDuration(command, microseconds, 1);
-    if (
-      this.slowMicroseconds >= 0 && microseconds >= this.slowMicroseconds &&
-      (command.flags & FLAG.SKIP_SLOWLOG) === 0
-    ) this.#ports.slow(command, microseconds);
-  }
-
-  /** In a timed batch, charges the run of commands that ends here. */
-  #switchTimed(command: Command<C>): void {
-    if ((this.#batch & (TIMED_BATCHES - 1)) === 0) {
-      this.#chargeBatch();
-      const at = COUNTER_COUNT + command.index * COMMAND_COUNTERS + CALLS;
-      this.#timedCalls = this.#counters[at]! - 1;
-    }
-    this.#timed = command;
-  }
-
-  #chargeBatch(): void {
-    const command = this.#timed;
-    if (command === null) return;
-    const nowMs = this.#ports.monotonicMs();
-    const counters = this.#counters;
-    const microseconds = (nowMs - this.#batchStartMs) * 1000;
-    const at = COUNTER_COUNT + command.index * COMMAND_COUNTERS;
-    counters[at + MICROSECONDS] = counters[at + MICROSECONDS]! +
-      microseconds * TIMED_BATCHES;
-    this.#batchStartMs = nowMs;
-    const calls = counters[at + CALLS]! - this.#timedCalls;
-    if (this.tracksDurations && calls > 0) {
-      this.#countDuration(command, microseconds / calls, calls * TIMED_BATCHES);
-    }
-  }
-
-  #countDuration(
-    command: Command<C>,
-    microseconds: number,
-    calls: number,
-  ): void {
-    const at = DURATIONS_AT + command.index * DURATION_BUCKETS +
-      durationBucket(microseconds);
-    this.#counters[at] = this.#counters[at]! + calls;
   }
 }
 

@@ -89,8 +89,8 @@ function copySettings(
   call.clock.lfuDecayMinutes = settings.lfuDecayTime;
   const slow = settings.slowlogLogSlowerThan;
   const latencyMs = settings.latencyMonitorThreshold;
-  executor.timesAll = slow >= 0 && slow < TIMES_ALL_MICROSECONDS;
-  executor.tracksDurations = settings.latencyTracking;
+  executor.timer.timesAll = slow >= 0 && slow < TIMES_ALL_MICROSECONDS;
+  executor.timer.tracksDurations = settings.latencyTracking;
   executor.slowMicroseconds = Math.min(
     slow < 0 ? Infinity : slow,
     latencyMs === 0 ? Infinity : latencyMs * 1000,

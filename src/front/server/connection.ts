@@ -117,7 +117,7 @@ export class Connection implements SocketHandler {
 
   /** Bytes of the arguments of the request that comes in, runs or waits. */
   get argumentBytes(): number {
-    const args = this.#args;
+    const args = this.#isProcessing ? this.#worker.call.args : this.#args;
     let bytes = 0;
     if (args !== null) {
       for (let i = 0; i < args.count; i++) bytes += args.length[i]!;

@@ -22,7 +22,10 @@ import { Forwarder } from "../../engine/executor/forwarder.ts";
 import { Session } from "../../engine/executor/session.ts";
 import { Latches } from "../../engine/latch/shard_latches.ts";
 import { Mesh } from "../../engine/messages/mesh.ts";
-import { ownerOf } from "../../engine/messages/shared_state.ts";
+import {
+  ownerOf,
+  PROCESS_TCP_PORT,
+} from "../../engine/messages/shared_state.ts";
 import { serveForwarded } from "../../engine/owner/forwarded_commands.ts";
 import { Owner } from "../../engine/owner/owner.ts";
 import { followSettings } from "./apply_settings.ts";
@@ -70,6 +73,7 @@ function listen(port: number, unix: boolean): void {
     if (unix) {
       listeners!.listenUnix(settings.unixsocket, settings.unixsocketperm);
     }
+    if (bound >= 0) worker!.process[PROCESS_TCP_PORT] = bound;
     tell({ kind: "listening", port: bound });
   } catch (cause) {
     tell({

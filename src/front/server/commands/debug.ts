@@ -11,6 +11,7 @@
  */
 
 import { createHash } from "node:crypto";
+import { InvariantError } from "../../../core/base/assert.ts";
 import { parseSafeInteger } from "../../../core/base/integer.ts";
 import { globMatch } from "../../../core/base/glob.ts";
 import { readInteger } from "../../../core/commands/arg_reader.ts";
@@ -22,7 +23,7 @@ import {
   STRING_ENCODING_NAMES,
   STRING_INT,
 } from "../../../core/keyspace/entry.ts";
-import type { Keyspace } from "../../../core/keyspace/keyspace.ts";
+import { type Keyspace, SHARD_FLAGS } from "../../../core/keyspace/keyspace.ts";
 import {
   DICT_BUCKETS,
   DICT_COUNT,
@@ -33,7 +34,9 @@ import {
   DEBUG_NOT_ALLOWED,
   NO_SUCH_KEY,
   subcommandSyntax,
+  SYNTAX_ERROR,
 } from "../../../core/resp/error_reply.ts";
+import { ROUTE_TO_OWNER } from "../../../engine/owner/shard_flags.ts";
 import { PERMISSION } from "../../../core/settings/settings_table.ts";
 import type { ServerCall } from "../server_call.ts";
 import { ASK_ACTIVE_EXPIRE } from "../server_questions.ts";
@@ -57,6 +60,8 @@ const HELP: HelpLines = [
   ["DIGEST-VALUE <key> [<key> ...]", "A signature of each key's value."],
   ["HTSTATS <dbid>", "How the dictionaries of a database are filled."],
   ["OBJECT <key>", "Where a value lies and how it is encoded."],
+  ["PANIC", "Fails as if an invariant did not hold."],
+  ["ROUTE <OWNER|IN-PLACE>", "Whether the owners of shards run all commands."],
   ["SET-ACTIVE-EXPIRE <0|1>", "Whether expired keys go before they are met."],
   ["SLEEP <seconds>", "Stops the worker of this connection for so long."],
   ["STRINGMATCH-LEN <pattern> <string>", "Whether a glob pattern matches."],
@@ -68,6 +73,8 @@ const TOOLS: ReadonlyMap<string, Tool> = new Map<string, Tool>([
   ["help", { argc: 2, run: (call) => writeHelp(call, "DEBUG", HELP) }],
   ["htstats", { argc: 3, run: hashTableStatistics }],
   ["object", { argc: 3, run: describeObject }],
+  ["panic", { argc: 2, run: panic }],
+  ["route", { argc: 3, run: route }],
   ["set-active-expire", { argc: 3, run: setActiveExpire }],
   ["sleep", { argc: 3, run: sleep }],
   ["stringmatch-len", { argc: 4, run: matchString }],
@@ -95,6 +102,31 @@ function sleep(call: ServerCall): void {
     const word = new Int32Array(new SharedArrayBuffer(4));
     Atomics.wait(word, 0, 0, seconds * 1000);
   }
+  call.reply.ok();
+}
+
+/** `DEBUG PANIC` */
+function panic(): never {
+  throw new InvariantError("DEBUG PANIC was called");
+}
+
+/**
+ * `DEBUG ROUTE OWNER|IN-PLACE`
+ *
+ * With OWNER every command with keys takes the way of those that must wait: it
+ * travels to the owner of its shard, and its reply back.
+ */
+function route(call: ServerCall): void {
+  const where = textAt(call, 2).toLowerCase();
+  if (where !== "owner" && where !== "in-place") {
+    return call.reply.error(SYNTAX_ERROR);
+  }
+  call.latches.acquireAll();
+  for (const { control } of call.keyspaces) {
+    if (where === "owner") control[SHARD_FLAGS]! |= ROUTE_TO_OWNER;
+    else control[SHARD_FLAGS]! &= ~ROUTE_TO_OWNER;
+  }
+  call.latches.releaseAll();
   call.reply.ok();
 }
 

@@ -9,8 +9,6 @@
  * Everything is read from shared memory, without looking at keys. Only the
  * counts of error replies are asked from the other workers.
  *
- * Size: a list of fields.
- *
  * @module
  */
 

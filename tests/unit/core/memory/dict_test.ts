@@ -120,6 +120,44 @@ Deno.test("Dict finds what was inserted until it is removed", () => {
   table.assertEmpty();
 });
 
+Deno.test("Dict tells whether a node is in it, living or not", () => {
+  const table = new Table(1 << 20, HASHES["of few bits"]!);
+  const { dict } = table.memory;
+  const has = (node: number, hash: number) =>
+    dict.has(table.control, DICTS_AT, node, hash);
+  assertEquals(has(512, 1), false);
+  const nodes = Array.from({ length: 300 }, (_, id) => table.insert(keyOf(id)));
+  const hashes = nodes.map((node) => table.memory.word(node, NODE_HASH));
+  nodes.forEach((node, i) => assert(has(node, hashes[i]!)));
+  assertEquals(has(nodes[0]!, hashes[0]! ^ 1), false);
+  table.remove(nodes[0]!);
+  assertEquals(has(nodes[0]!, hashes[0]!), false);
+});
+
+Deno.test("Dict's hints read whatever is there and change nothing", () => {
+  const table = new Table(4 << 20, HASHES.good!);
+  const { dict } = table.memory;
+  const random = new Random(1);
+  const warm = (header: Int32Array, at: number) => {
+    for (let i = 0; i < 1000; i++) {
+      const hash = random.uint32() | 0;
+      const before = header.slice();
+      dict.warmBucket(header, at, hash);
+      dict.warmNode(header, at, hash);
+      assertEquals(header, before);
+    }
+  };
+  warm(table.control, DICTS_AT);
+  for (let id = 0; id < 5000; id++) table.insert(keyOf(id));
+  const key = keyOf(4711);
+  const hash = table.hash(key);
+  assertEquals(dict.warmNode(table.control, DICTS_AT, hash), hash);
+  warm(table.control, DICTS_AT);
+  // A header that is being changed by somebody else.
+  const torn = Int32Array.from({ length: 64 }, () => random.uint32());
+  for (let at = 0; at < 56; at++) warm(torn, at);
+});
+
 Deno.test("Dict compares keys of every length to the last byte", () => {
   const table = new Table(1 << 20, HASHES.constant!);
   const keys: Uint8Array[] = [];

@@ -6,6 +6,7 @@ import { assert, assertEquals } from "@std/assert";
 import { halfSipHash } from "../../../../src/core/base/half_siphash.ts";
 import { PAGE_BYTES } from "../../../../src/core/memory/arena.ts";
 import {
+  DICT_BUCKETS,
   DICT_COUNT,
   DICT_HEADER_WORDS,
 } from "../../../../src/core/memory/dict.ts";
@@ -16,6 +17,101 @@ import { DICTS_AT, Memory, randomMix, ROUNDS } from "./_memory.ts";
 
 const OPERATIONS = 100_000;
 const DICTS = 2;
+
+/** Nodes with plain numbers as hashes, at a full or a roomy heap at will. */
+class Numbered {
+  readonly memory: Memory;
+  readonly nodes: number[] = [];
+  #fillers: number[] = [];
+
+  constructor(bytes: number, hashes: readonly number[]) {
+    this.memory = new Memory(bytes);
+    for (const hash of hashes) {
+      this.nodes.push(this.memory.makeNode(new Uint8Array(4), hash));
+    }
+  }
+
+  get buckets(): number {
+    return this.memory.control[DICTS_AT + DICT_BUCKETS]!;
+  }
+
+  insert(node: number): void {
+    const hash = this.memory.word(node, NODE_HASH);
+    this.memory.dict.insert(this.memory.control, DICTS_AT, node, hash);
+  }
+
+  remove(node: number): void {
+    const hash = this.memory.word(node, NODE_HASH);
+    this.memory.dict.remove(this.memory.control, DICTS_AT, node, hash);
+  }
+
+  verify(): number {
+    return this.memory.dict.verify(this.memory.control, DICTS_AT);
+  }
+
+  takeAll(): void {
+    for (let units = 1 << 14; units > 0; units >>= 1) {
+      for (let ref; (ref = this.memory.heap.tryAllocate(units)) !== 0;) {
+        this.#fillers.push(ref);
+      }
+    }
+  }
+
+  giveBack(): void {
+    for (const ref of this.#fillers) this.memory.heap.free(ref);
+    this.#fillers = [];
+  }
+}
+
+Deno.test("Dict puts growth and shrinking off while memory is short", () => {
+  // Enough for a second directory: 16 blocks of 256 buckets of 8 nodes.
+  const count = 16 * 256 * 8 + 100;
+  const hashes = Array.from({ length: count }, (_, i) => i);
+  const table = new Numbered(4 << 20, hashes);
+  const atBorder = () => (table.buckets & (table.buckets - 1)) === 0;
+  let delays = 0;
+  table.nodes.forEach((node, nodes) => {
+    const buckets = table.buckets;
+    const splits = nodes > 0 && nodes === buckets * 8;
+    if (!splits || !atBorder()) return table.insert(node);
+    table.takeAll();
+    table.insert(node);
+    assertEquals([table.verify(), table.buckets], [nodes + 1, buckets]);
+    table.giveBack();
+    delays++;
+  });
+  assert(delays > 10, `${delays} splits were put off`);
+  assertEquals(table.verify(), count);
+  for (const node of table.nodes.toReversed()) {
+    const isFull = atBorder();
+    if (isFull) table.takeAll();
+    table.remove(node);
+    if (isFull) {
+      table.verify();
+      table.giveBack();
+    }
+  }
+  assertEquals(table.verify(), 0);
+});
+
+Deno.test("Dict puts a merge off that needs a bucket more", () => {
+  // Buckets 7 and 15 are full, and the table has sixteen buckets.
+  const full = Array.from({ length: 24 }, (_, i) => i * 16 + (i < 12 ? 7 : 15));
+  const others = Array.from({ length: 97 }, (_, i) => i * 16 + i % 7);
+  const table = new Numbered(1 << 20, [...full, ...others]);
+  for (const node of table.nodes) table.insert(node);
+  assertEquals(table.buckets, 16);
+  const extra = table.nodes.slice(24);
+  for (const node of extra.splice(0, 73)) table.remove(node);
+  assertEquals([table.verify(), table.buckets], [48, 16]);
+
+  table.takeAll();
+  table.remove(extra.pop()!);
+  assertEquals([table.verify(), table.buckets], [47, 16]);
+  table.giveBack();
+  table.remove(extra.pop()!);
+  assertEquals([table.verify(), table.buckets], [46, 15]);
+});
 
 seeded("dictionaries in a full arena lose nothing", (random) => {
   new FullRun(random).run();

@@ -1,0 +1,78 @@
+/**
+ * Values that go to another key: what RENAME, MOVE and COPY have in common.
+ *
+ * Source and target may lie in any two shards and databases; the latches of
+ * both shards are held. `existing` is the target's entry, or 0: what it held is
+ * freed.
+ *
+ * @module
+ */
+
+import { assert } from "../base/assert.ts";
+import { STRING_EXTERNAL, TYPE_STRING } from "./entry.ts";
+import type { Key } from "./key.ts";
+import type { Keyspace } from "./keyspace.ts";
+
+/**
+ * Moves an entry's value, expire and access clock to another key; the source
+ * entry is gone afterwards.
+ */
+export function moveEntry(
+  source: Keyspace,
+  db: number,
+  ref: number,
+  target: Keyspace,
+  targetDb: number,
+  key: Key,
+  existing: number,
+): void {
+  const clock = source.clockOf(ref);
+  const made = copyEntry(source, ref, target, targetDb, key, existing);
+  target.setClock(made, clock);
+  source.delete(db, ref);
+}
+
+/** Copies an entry's value and expire to another key; returns its entry. */
+export function copyEntry(
+  source: Keyspace,
+  ref: number,
+  target: Keyspace,
+  targetDb: number,
+  key: Key,
+  existing: number,
+): number {
+  const type = source.type(ref);
+  assert(type === TYPE_STRING, "a value's type has a way to be copied");
+  return copyString(source, ref, target, targetDb, key, existing);
+}
+
+/**
+ * A string in a run of its own is shared until one of the two is changed, so
+ * no copy takes long.
+ */
+function copyString(
+  source: Keyspace,
+  ref: number,
+  target: Keyspace,
+  targetDb: number,
+  key: Key,
+  existing: number,
+): number {
+  const expireAtMs = source.expireAt(ref);
+  const encoding = source.encoding(ref);
+  if (encoding === STRING_EXTERNAL) {
+    const run = source.valueRef(ref);
+    source.externals.pin(run);
+    return target.setExternal(targetDb, key, existing, run, expireAtMs);
+  }
+  return target.setString(
+    targetDb,
+    key,
+    existing,
+    source.bytes(ref),
+    source.stringOff(ref),
+    source.stringLength(ref),
+    encoding,
+    expireAtMs,
+  );
+}

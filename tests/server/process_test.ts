@@ -1,0 +1,126 @@
+/**
+ * The server as a process: how it starts, stops, refuses and crashes.
+ *
+ * @module
+ */
+
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { startServer } from "../_harness.ts";
+import { plain, TestClient } from "../_resp_client.ts";
+import { findFreePort } from "../_server_process.ts";
+
+const ROOT = new URL("../../", import.meta.url);
+
+/** Runs the program to its end. */
+function runToEnd(...args: string[]): { code: number; stderr: string } {
+  const { code, stderr } = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "-A", "--unstable-net", "src/front/cli/main.ts"]
+      .concat(args),
+    cwd: ROOT,
+    stdout: "null",
+  }).outputSync();
+  return { code, stderr: new TextDecoder().decode(stderr) };
+}
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  Deno.test(`${signal} lets what is under way finish, then ends with code 0`, async () => {
+    await using server = await startServer({ workers: 3 });
+    const clients = await Promise.all(
+      Array.from({ length: 12 }, () => server.client()),
+    );
+    const value = "x".repeat(1_000_000);
+    assertEquals(plain(await clients[0]!.run("SET", "big", value)), "OK");
+    const replies = clients.map((client) => client.run("GET", "big"));
+    for (const reply of replies) {
+      assertEquals((plain(await reply) as string).length, value.length);
+    }
+    server.kill(signal);
+    assertEquals((await server.exited).code, 0);
+    for (const client of clients) client.close();
+    assertStringIncludes(server.stdout, `Received ${signal}`);
+  });
+}
+
+Deno.test("a worker that fails takes the process down and says why", async () => {
+  const server = await startServer({ workers: 2 });
+  using client = await server.client();
+  await client.sendCommands([["DEBUG", "PANIC"]]);
+  const status = await server.exited;
+  assertEquals(status.code, 70);
+  assertStringIncludes(server.stdout, "BUG: ");
+  assertStringIncludes(server.stdout, "DEBUG PANIC was called");
+  await server.stop().catch(() => {});
+});
+
+Deno.test("SHUTDOWN ends the server with code 0", async () => {
+  await using server = await startServer({ workers: 2 });
+  using client = await server.client();
+  await client.sendCommands([["SHUTDOWN", "NOSAVE"]]);
+  assertEquals((await server.exited).code, 0);
+});
+
+Deno.test("a unix socket serves beside TCP and is removed at the end", async () => {
+  const directory = await Deno.makeTempDir();
+  const path = `${directory}/sherd.sock`;
+  {
+    await using server = await startServer({
+      workers: 2,
+      args: ["--port", `${findFreePort()}`]
+        .concat(["--unixsocket", path, "--unixsocketperm", "700"]),
+    });
+    assertEquals((Deno.statSync(path).mode ?? 0) & 0o777, 0o700);
+    using local = await TestClient.connect(path);
+    using remote = await server.client();
+    assertEquals(plain(await local.run("SET", "k", "v")), "OK");
+    assertEquals(plain(await remote.run("GET", "k")), "v");
+    const info = plain(await local.run("CLIENT", "INFO")) as string;
+    assertStringIncludes(info, `addr=${path}:0`);
+    assertStringIncludes(info, "flags=U");
+  }
+  assertEquals([...Deno.readDirSync(directory)], []);
+  await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test("an unknown or invalid setting stops the start and names the line", async () => {
+  const file = await Deno.makeTempFile({ suffix: ".conf" });
+  const rows: [string, RegExp][] = [
+    ["port 0\n\nno-such-thing 1\n", /line 3\n>>> 'no-such-thing 1'/],
+    ["maxmemory lots\n", /line 1\n>>> 'maxmemory lots'/],
+    ["appendonly yes\n", /appendonly yes/],
+    ["save 60 1\n", /save 60 1/],
+  ];
+  for (const [content, expected] of rows) {
+    await Deno.writeTextFile(file, content);
+    const { code, stderr } = runToEnd(file);
+    assertEquals(code, 1, content);
+    assertEquals(expected.test(stderr), true, stderr);
+  }
+  await Deno.remove(file);
+});
+
+Deno.test("a port that is taken stops the start with the reason", () => {
+  using taken = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  const { code, stderr } = runToEnd("--port", `${taken.addr.port}`);
+  assertEquals(code, 1);
+  assertStringIncludes(stderr, "Could not start");
+});
+
+Deno.test("a configuration file and flags work together, flags last", async () => {
+  const file = await Deno.makeTempFile({ suffix: ".conf" });
+  await Deno.writeTextFile(
+    file,
+    'maxmemory 10mb\nrequirepass "a b"\n# a comment\ndatabases 4\n',
+  );
+  await using server = await startServer({
+    workers: 1,
+    args: ["--maxmemory", "20mb"],
+    configFile: file,
+  });
+  using client = await server.client();
+  assertEquals(plain(await client.run("AUTH", "a b")), "OK");
+  assertEquals(
+    plain(await client.run("CONFIG", "GET", "maxmemory", "databases")),
+    ["databases", "4", "maxmemory", `${20 * 1024 * 1024}`],
+  );
+  await Deno.remove(file);
+});
