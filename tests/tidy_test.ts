@@ -18,6 +18,7 @@ import {
   checkSizes,
   checkUnused,
 } from "./tidy/checks.ts";
+import { withCommandList } from "./tidy/command_list.ts";
 import { parseSource, type Source } from "./tidy/source.ts";
 
 const ROOT = new URL("../", import.meta.url);
@@ -277,4 +278,13 @@ Deno.test("checkErrors() finds a text with an unknown prefix", () => {
 
 Deno.test("every error begins with a known prefix", () => {
   assertClean(checkErrors(errors));
+});
+
+Deno.test("README lists the commands that the table has", () => {
+  const readme = Deno.readTextFileSync(new URL("README.md", ROOT));
+  assertEquals(
+    readme,
+    withCommandList(readme),
+    "run: deno run -RW tests/tidy/command_list.ts",
+  );
 });

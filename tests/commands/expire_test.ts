@@ -68,10 +68,12 @@ commandSuite("a time that has come deletes the key", async ({ client }) => {
 });
 
 commandSuite("an expired key is gone for every command", async ({ client }) => {
+  const expireAtMs = Date.now() + 20;
   await expectReplies(client, [
-    ["SET a 1 PX 1", "OK"],
-    ["SET b 1 PX 1", "OK"],
-    ["SET c 1 PX 1", "OK"],
+    ["MSET a 1 b 1 c 1", "OK"],
+    [`PEXPIREAT a ${expireAtMs}`, 1],
+    [`PEXPIREAT b ${expireAtMs}`, 1],
+    [`PEXPIREAT c ${expireAtMs}`, 1],
   ]);
   while (await ask(client, "EXISTS a") !== 0);
   await expectReplies(client, [

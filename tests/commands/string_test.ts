@@ -412,6 +412,8 @@ commandSuite("GETRANGE takes offsets from both ends", async ({ client }) => {
     ["0", "-100", "a"],
     [INT64_MIN, INT64_MAX, "abcdef"],
     [INT64_MAX, INT64_MAX, ""],
+    [INT64_MIN, INT64_MIN, "a"],
+    ["-9223372036854775807", INT64_MIN, ""],
   ];
   await ask(client, "SET a abcdef");
   for (const [from, to, expected] of rows) {

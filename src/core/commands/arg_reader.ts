@@ -18,16 +18,24 @@ import type { Call } from "./call.ts";
  * beyond: for offsets, counts and limits. NaN after an error reply.
  */
 export function readInteger(call: Call, i: number): number {
-  const args = call.args;
-  const buf = args.source(i);
-  const off = args.off[i]!;
-  const length = args.length[i]!;
-  const n = parseSafeInteger(buf, off, length);
+  const n = safeIntegerAt(call, i);
   if (!Number.isNaN(n)) return n;
-  const big = parseBigInteger(buf, off, length);
+  const big = bigIntegerAt(call, i);
   if (big !== null) return Number(big);
   call.reply.error(NOT_AN_INTEGER);
   return NaN;
+}
+
+/** Argument `i`, or NaN if it is no safe integer; replies nothing. */
+export function safeIntegerAt(call: Call, i: number): number {
+  const args = call.args;
+  return parseSafeInteger(args.source(i), args.off[i]!, args.length[i]!);
+}
+
+/** Argument `i`, or null if it is no integer of 64 bits; replies nothing. */
+export function bigIntegerAt(call: Call, i: number): bigint | null {
+  const args = call.args;
+  return parseBigInteger(args.source(i), args.off[i]!, args.length[i]!);
 }
 
 /** Whether argument `i` is a word, in any case; the word is in lower case. */

@@ -166,6 +166,7 @@ function zeroBits(words: Int32Array, from: number, count: number): number {
  */
 function lcsCommand(call: Call): void {
   const reply = call.reply;
+  // If the second key turns out to have expired, the first value stays put.
   const a = stringOf(call, 0);
   const b = stringOf(call, 1);
   if (a === null || b === null) return reply.error(LCS_NOT_STRINGS);

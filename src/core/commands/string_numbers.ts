@@ -41,6 +41,7 @@ import {
   NOT_AN_INTEGER,
   WRONG_TYPE,
 } from "../resp/error_reply.ts";
+import { bigIntegerAt, safeIntegerAt } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
 import { type CommandSpec, KEY_RW_ACCESS_UPDATE } from "./command_spec.ts";
 
@@ -62,18 +63,18 @@ function decrCommand(call: Call): void {
 
 /** `INCRBY key increment` */
 function incrbyCommand(call: Call): void {
-  const by = readSafeInteger(call, 2);
+  const by = safeIntegerAt(call, 2);
   if (!Number.isNaN(by)) return increase(call, by);
-  const far = readBigInteger(call, 2);
+  const far = bigIntegerAt(call, 2);
   if (far === null) return call.reply.error(NOT_AN_INTEGER);
   increaseFar(call, far);
 }
 
 /** `DECRBY key decrement`: refuses the one integer without an opposite. */
 function decrbyCommand(call: Call): void {
-  const by = readSafeInteger(call, 2);
+  const by = safeIntegerAt(call, 2);
   if (!Number.isNaN(by)) return increase(call, 0 - by);
-  const far = readBigInteger(call, 2);
+  const far = bigIntegerAt(call, 2);
   if (far === null) return call.reply.error(NOT_AN_INTEGER);
   if (far === INT64_MIN) return call.reply.error(DECREMENT_OVERFLOW);
   increaseFar(call, -far);
@@ -176,16 +177,6 @@ function incrbyfloatCommand(call: Call): void {
   space.setString(db, key, ref, text, 0, text.length, encoding, expireAtMs);
   space.noteChange();
   reply.bulk(text, 0, text.length);
-}
-
-function readSafeInteger(call: Call, i: number): number {
-  const args = call.args;
-  return parseSafeInteger(args.source(i), args.off[i]!, args.length[i]!);
-}
-
-function readBigInteger(call: Call, i: number): bigint | null {
-  const args = call.args;
-  return parseBigInteger(args.source(i), args.off[i]!, args.length[i]!);
 }
 
 /** Rows of the commands on numbers. */

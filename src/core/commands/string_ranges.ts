@@ -11,7 +11,7 @@ import {
   STRING_TOO_LONG,
   WRONG_TYPE,
 } from "../resp/error_reply.ts";
-import { readInteger } from "./arg_reader.ts";
+import { bigIntegerAt, readInteger } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
 import {
   type CommandSpec,
@@ -51,7 +51,7 @@ function getrangeCommand(call: Call): void {
   if (space.type(ref) !== TYPE_STRING) return call.reply.error(WRONG_TYPE);
 
   const length = space.stringLength(ref);
-  if (from < 0 && last < 0 && from > last) {
+  if (from < 0 && last < 0 && isReversed(call, from, last)) {
     return call.reply.bulk(NOTHING, 0, 0);
   }
   if (from < 0) from = Math.max(0, length + from);
@@ -59,6 +59,12 @@ function getrangeCommand(call: Call): void {
   if (last >= length) last = length - 1;
   if (from > last) return call.reply.bulk(NOTHING, 0, 0);
   replyRange(call.reply, space, ref, from, last - from + 1);
+}
+
+/** Whether argument 2 is more than argument 3; both are given as doubles too. */
+function isReversed(call: Call, from: number, last: number): boolean {
+  if (from !== last || Number.isSafeInteger(from)) return from > last;
+  return bigIntegerAt(call, 2)! > bigIntegerAt(call, 3)!;
 }
 
 /** `APPEND key value` */

@@ -2,13 +2,11 @@
  * A dictionary in the arena: linear hashing over 64-byte buckets.
  *
  * ```text
- * bucket (16 words)   [ 12 tag bytes ][ overflow bucket ][ 12 node references ]
- *                     (see dict_bucket.ts)
  * header (8 words)    [ count ][ buckets ][ table ][ directory slots ]
  *                     [ overflow buckets ][ 3 words for the user ]
- * table               up to 256 buckets: one block; beyond: a directory of
- *                     blocks of 256 buckets
+ * bucket (16 words)   [ 12 tag bytes ][ overflow bucket ][ 12 node references ]
  * ```
+ * See dict_table.ts for the table and dict_bucket.ts for buckets.
  *
  * A lookup reads one cache line: the three tag words are compared with the
  * hash's top byte four at a time, and a node is touched only when its tag
@@ -40,7 +38,6 @@ import { assert } from "../base/assert.ts";
 import { type Arena, SEGMENT_SHIFT, UNIT_MASK } from "./arena.ts";
 import {
   BUCKET_UNITS,
-  BUCKET_WORDS,
   clearBucket,
   nodesOf,
   OVERFLOW,
@@ -50,29 +47,26 @@ import {
   SLOTS,
   tagAt,
 } from "./dict_bucket.ts";
+import {
+  bucketOf,
+  bucketRef,
+  buddyOf,
+  DICT_BUCKETS,
+  DICT_COUNT,
+  DICT_OVERFLOW,
+  DictTable,
+} from "./dict_table.ts";
 import type { Heap } from "./heap.ts";
 import { KEY_LENGTH_MASK, keyOffset, NODE_HASH, NODE_KEY } from "./node.ts";
 
-/** Words of a dictionary's header. */
-export const DICT_HEADER_WORDS = 8;
-/** Header word: nodes. */
-export const DICT_COUNT = 0;
-/** Header word: buckets, overflow buckets not counted. */
-export const DICT_BUCKETS = 1;
-const TABLE = 2;
-const DIRECTORY = 3;
-/** Header word: overflow buckets. */
-export const DICT_OVERFLOW = 4;
-/** Header word that the user may keep a number in. */
-export const DICT_USER = 5;
+export {
+  DICT_BUCKETS,
+  DICT_COUNT,
+  DICT_HEADER_WORDS,
+  DICT_OVERFLOW,
+  DICT_USER,
+} from "./dict_table.ts";
 
-/** Buckets of one block. */
-const BLOCK_BUCKETS = 256;
-const BLOCK_SHIFT = 8;
-const BLOCK_MASK = BLOCK_BUCKETS - 1;
-const BLOCK_UNITS = BLOCK_BUCKETS * BUCKET_UNITS;
-/** Slots of the smallest directory. */
-const DIRECTORY_MIN = 16;
 /** Beyond, chains grow longer instead: bits 0 to 22 of a hash choose. */
 const BUCKETS_MAX = 1 << 23;
 
@@ -95,6 +89,7 @@ export type NodeVisitor = (ref: number) => void;
 export class Dict {
   readonly #i32: Int32Array[];
   readonly #heap: Heap;
+  readonly #table: DictTable;
   /** Nodes of the chains that a split or a merge takes apart, and their hashes. */
   #nodes = new Int32Array(4 * SLOTS);
   #hashes = new Int32Array(4 * SLOTS);
@@ -103,6 +98,7 @@ export class Dict {
   constructor(arena: Arena, heap: Heap) {
     this.#i32 = arena.i32;
     this.#heap = heap;
+    this.#table = new DictTable(arena, heap);
   }
 
   /** The node with this key, or 0. */
@@ -117,7 +113,7 @@ export class Dict {
     const buckets = header[at + DICT_BUCKETS]!;
     if (buckets === 0) return 0;
     const tags = Math.imul(hash >>> 24, ONES);
-    let bucket = this.#bucketRef(header, at, bucketOf(hash, buckets));
+    let bucket = bucketRef(this.#i32, header, at, bucketOf(hash, buckets));
     do {
       const words = this.#i32[bucket >>> SEGMENT_SHIFT]!;
       const base = (bucket & UNIT_MASK) << 1;
@@ -148,12 +144,7 @@ export class Dict {
     const buckets = header[at + DICT_BUCKETS]!;
     if (buckets <= 0) return 0;
     const index = bucketOf(hash, buckets);
-    const table = header[at + TABLE]!;
-    if (header[at + DIRECTORY] === 0) {
-      return this.#peekWord(table + index * BUCKET_UNITS, REFS);
-    }
-    const block = this.#peekWord(table, index >> BLOCK_SHIFT);
-    return this.#peekWord(block + (index & BLOCK_MASK) * BUCKET_UNITS, REFS);
+    return this.#peekWord(this.#table.guessBucket(header, at, index), REFS);
   }
 
   /** As {@linkcode warmBucket}, for the node that the hash probably has. */
@@ -161,11 +152,7 @@ export class Dict {
     const buckets = header[at + DICT_BUCKETS]!;
     if (buckets <= 0) return 0;
     const index = bucketOf(hash, buckets);
-    const table = header[at + TABLE]!;
-    const bucket = header[at + DIRECTORY] === 0
-      ? table + index * BUCKET_UNITS
-      : this.#peekWord(table, index >> BLOCK_SHIFT) +
-        (index & BLOCK_MASK) * BUCKET_UNITS;
+    const bucket = this.#table.guessBucket(header, at, index);
     const words = this.#i32[bucket >>> SEGMENT_SHIFT];
     if (words === undefined) return 0;
     const base = (bucket & UNIT_MASK) << 1;
@@ -194,7 +181,7 @@ export class Dict {
   has(header: Int32Array, at: number, ref: number, hash: number): boolean {
     const buckets = header[at + DICT_BUCKETS]!;
     if (buckets === 0) return false;
-    let bucket = this.#bucketRef(header, at, bucketOf(hash, buckets));
+    let bucket = bucketRef(this.#i32, header, at, bucketOf(hash, buckets));
     while (bucket !== 0) {
       const words = this.#i32[bucket >>> SEGMENT_SHIFT]!;
       const base = (bucket & UNIT_MASK) << 1;
@@ -209,9 +196,9 @@ export class Dict {
    * anything is changed.
    */
   insert(header: Int32Array, at: number, ref: number, hash: number): void {
-    if (header[at + DICT_BUCKETS] === 0) this.#addFirstBucket(header, at);
+    if (header[at + DICT_BUCKETS] === 0) this.#table.addFirst(header, at);
     const buckets = header[at + DICT_BUCKETS]!;
-    const first = this.#bucketRef(header, at, bucketOf(hash, buckets));
+    const first = bucketRef(this.#i32, header, at, bucketOf(hash, buckets));
     this.#place(header, at, first, ref, hash >>> 24);
     const count = header[at + DICT_COUNT]! + 1;
     header[at + DICT_COUNT] = count;
@@ -222,7 +209,7 @@ export class Dict {
   remove(header: Int32Array, at: number, ref: number, hash: number): void {
     const buckets = header[at + DICT_BUCKETS]!;
     let before = 0;
-    let bucket = this.#bucketRef(header, at, bucketOf(hash, buckets));
+    let bucket = bucketRef(this.#i32, header, at, bucketOf(hash, buckets));
     let words = this.#i32[bucket >>> SEGMENT_SHIFT]!;
     let base = (bucket & UNIT_MASK) << 1;
     let slot = slotOf(words, base, ref);
@@ -250,7 +237,7 @@ export class Dict {
     hash: number,
   ): void {
     const buckets = header[at + DICT_BUCKETS]!;
-    let bucket = this.#bucketRef(header, at, bucketOf(hash, buckets));
+    let bucket = bucketRef(this.#i32, header, at, bucketOf(hash, buckets));
     while (true) {
       const words = this.#i32[bucket >>> SEGMENT_SHIFT]!;
       const base = (bucket & UNIT_MASK) << 1;
@@ -272,18 +259,11 @@ export class Dict {
     const buckets = header[at + DICT_BUCKETS]!;
     if (header[at + DICT_OVERFLOW] !== 0) {
       for (let index = 0; index < buckets; index++) {
-        const first = this.#bucketRef(header, at, index);
+        const first = bucketRef(this.#i32, header, at, index);
         this.#freeOverflow(header, at, this.#word(first, OVERFLOW));
       }
     }
-    const table = header[at + TABLE]!;
-    if (header[at + DIRECTORY]! > 0) {
-      for (let i = 0; i << BLOCK_SHIFT < buckets; i++) {
-        this.#heap.free(this.#word(table, i));
-      }
-    }
-    if (table !== 0) this.#heap.free(table);
-    header.fill(0, at, at + DICT_USER);
+    this.#table.free(header, at);
   }
 
   /**
@@ -294,7 +274,7 @@ export class Dict {
   popBucket(header: Int32Array, at: number, visit: NodeVisitor): boolean {
     const index = header[at + DICT_BUCKETS]! - 1;
     if (index < 0) return false;
-    const last = this.#bucketRef(header, at, index);
+    const last = bucketRef(this.#i32, header, at, index);
     const visited = this.#visitChain(last, visit);
     header[at + DICT_COUNT] = header[at + DICT_COUNT]! - visited;
     if (index === 0) {
@@ -302,8 +282,7 @@ export class Dict {
       return true;
     }
     this.#freeOverflow(header, at, this.#word(last, OVERFLOW));
-    header[at + DICT_BUCKETS] = index;
-    this.#releaseRoom(header, at, index);
+    this.#table.dropLast(header, at);
     return true;
   }
 
@@ -322,9 +301,9 @@ export class Dict {
     if (buckets === 0) return 0;
     const half = 1 << (31 - Math.clz32(buckets));
     const low = cursor & (half - 1);
-    this.#visitChain(this.#bucketRef(header, at, low), visit);
+    this.#visitChain(bucketRef(this.#i32, header, at, low), visit);
     if (low + half < buckets) {
-      this.#visitChain(this.#bucketRef(header, at, low + half), visit);
+      this.#visitChain(bucketRef(this.#i32, header, at, low + half), visit);
     }
     return nextCursor(cursor, half - 1);
   }
@@ -349,7 +328,7 @@ export class Dict {
     const index = Math.floor(scaled);
     const fraction = (scaled - index) * (SLOTS * 2);
     let slot = Math.floor(fraction);
-    const first = this.#bucketRef(header, at, index);
+    const first = bucketRef(this.#i32, header, at, index);
     if (header[at + DICT_OVERFLOW] !== 0) {
       const length = this.#chainLength(first);
       if (length > 2) {
@@ -367,14 +346,8 @@ export class Dict {
 
   /** Bytes of buckets and directory. */
   tableBytes(header: Int32Array, at: number): number {
-    const buckets = header[at + DICT_BUCKETS]!;
-    if (buckets === 0) return 0;
-    let units = header[at + DICT_OVERFLOW]! * BUCKET_UNITS;
-    units += this.#heap.unitsOf(header[at + TABLE]!);
-    if (header[at + DIRECTORY]! > 0) {
-      units += ((buckets + BLOCK_MASK) >> BLOCK_SHIFT) * BLOCK_UNITS;
-    }
-    return units * 8;
+    const overflow = header[at + DICT_OVERFLOW]! * BUCKET_UNITS;
+    return (this.#table.units(header, at) + overflow) * 8;
   }
 
   /** Checks the invariants; for tests. Returns the number of nodes found. */
@@ -383,7 +356,7 @@ export class Dict {
     let overflow = 0;
     const buckets = header[at + DICT_BUCKETS]!;
     for (let index = 0; index < buckets; index++) {
-      let bucket = this.#bucketRef(header, at, index);
+      let bucket = bucketRef(this.#i32, header, at, index);
       for (let first = true; bucket !== 0; first = false) {
         const next = this.#word(bucket, OVERFLOW);
         const found = this.#verifyBucket(bucket, index, buckets);
@@ -447,13 +420,6 @@ export class Dict {
 
   #word(ref: number, index: number): number {
     return this.#i32[ref >>> SEGMENT_SHIFT]![((ref & UNIT_MASK) << 1) + index]!;
-  }
-
-  #bucketRef(header: Int32Array, at: number, index: number): number {
-    const table = header[at + TABLE]!;
-    if (header[at + DIRECTORY] === 0) return table + index * BUCKET_UNITS;
-    return this.#word(table, index >> BLOCK_SHIFT) +
-      (index & BLOCK_MASK) * BUCKET_UNITS;
   }
 
   /** Puts a node into the first free slot of a chain, made longer if need be. */
@@ -530,17 +496,6 @@ export class Dict {
     }
   }
 
-  #addFirstBucket(header: Int32Array, at: number): void {
-    const table = this.#heap.allocate(BUCKET_UNITS);
-    clearBucket(
-      this.#i32[table >>> SEGMENT_SHIFT]!,
-      (table & UNIT_MASK) << 1,
-    );
-    header[at + TABLE] = table;
-    header[at + DIRECTORY] = 0;
-    header[at + DICT_BUCKETS] = 1;
-  }
-
   /**
    * Adds one bucket and moves to it what belongs there from its buddy. Two
    * chains of the nodes of one need at most one bucket more than that one, so
@@ -548,10 +503,9 @@ export class Dict {
    */
   #split(header: Int32Array, at: number): void {
     const index = header[at + DICT_BUCKETS]!;
-    if (index >= BUCKETS_MAX || !this.#makeRoom(header, at, index)) return;
-    header[at + DICT_BUCKETS] = index + 1;
-    const added = this.#bucketRef(header, at, index);
-    const buddy = this.#bucketRef(header, at, buddyOf(index));
+    if (index >= BUCKETS_MAX || !this.#table.addLast(header, at)) return;
+    const added = bucketRef(this.#i32, header, at, index);
+    const buddy = bucketRef(this.#i32, header, at, buddyOf(index));
     const count = this.#gather(buddy, 0);
     const nodes = this.#nodes;
     const hashes = this.#hashes;
@@ -579,8 +533,8 @@ export class Dict {
   /** Moves the last bucket's nodes to its buddy and drops it. */
   #merge(header: Int32Array, at: number): void {
     const index = header[at + DICT_BUCKETS]! - 1;
-    const last = this.#bucketRef(header, at, index);
-    const buddy = this.#bucketRef(header, at, buddyOf(index));
+    const last = bucketRef(this.#i32, header, at, index);
+    const buddy = bucketRef(this.#i32, header, at, buddyOf(index));
     const count = this.#gather(last, this.#gather(buddy, 0));
     const room = this.#chainLength(buddy) + this.#chainLength(last) - 1;
     let spare = 0;
@@ -595,8 +549,7 @@ export class Dict {
     spare = this.#concatenate(this.#word(buddy, OVERFLOW), spare);
     spare = this.#fillChain(buddy, 0, count, spare);
     this.#freeOverflow(header, at, spare);
-    header[at + DICT_BUCKETS] = index;
-    this.#releaseRoom(header, at, index);
+    this.#table.dropLast(header, at);
   }
 
   /** Notes the nodes of a chain and their tags, from place `from` on. */
@@ -661,92 +614,6 @@ export class Dict {
     return front;
   }
 
-  /**
-   * Makes sure that bucket `index`, the first beyond the table, has a place;
-   * says whether there was memory for it.
-   */
-  #makeRoom(header: Int32Array, at: number, index: number): boolean {
-    if (index >= BLOCK_BUCKETS) {
-      return (index & BLOCK_MASK) !== 0 || this.#addBlock(header, at, index);
-    }
-    if ((index & (index - 1)) !== 0) return true;
-    const units = index * 2 * BUCKET_UNITS;
-    return this.#heap.unitsOf(header[at + TABLE]!) >= units ||
-      this.#moveTable(header, at, units, index * BUCKET_WORDS);
-  }
-
-  /** Adds the block of the buckets from `index` on. */
-  #addBlock(header: Int32Array, at: number, index: number): boolean {
-    const number = index >> BLOCK_SHIFT;
-    if (
-      number >= header[at + DIRECTORY]! && !this.#growDirectory(header, at)
-    ) return false;
-    const added = this.#heap.tryAllocate(BLOCK_UNITS);
-    if (added === 0) return false;
-    this.#setWord(header[at + TABLE]!, number, added);
-    return true;
-  }
-
-  #growDirectory(header: Int32Array, at: number): boolean {
-    const slots = header[at + DIRECTORY]!;
-    if (slots > 0) {
-      if (!this.#moveTable(header, at, slots, slots)) return false;
-      header[at + DIRECTORY] = slots * 2;
-      return true;
-    }
-    const directory = this.#heap.tryAllocate(DIRECTORY_MIN >> 1);
-    if (directory === 0) return false;
-    this.#setWord(directory, 0, header[at + TABLE]!);
-    header[at + TABLE] = directory;
-    header[at + DIRECTORY] = DIRECTORY_MIN;
-    return true;
-  }
-
-  /** Gives back what the table no longer needs now that it has `buckets`. */
-  #releaseRoom(header: Int32Array, at: number, buckets: number): void {
-    const table = header[at + TABLE]!;
-    const slots = header[at + DIRECTORY]!;
-    if (slots === 0) {
-      // Halved when only a quarter is used, so that growth does not follow.
-      if ((buckets & (buckets - 1)) !== 0) return;
-      const units = buckets * 2 * BUCKET_UNITS;
-      if (this.#heap.unitsOf(table) < units * 2) return;
-      this.#moveTable(header, at, units, buckets * BUCKET_WORDS);
-      return;
-    }
-    const block = buckets >> BLOCK_SHIFT;
-    if ((buckets & BLOCK_MASK) === 0) this.#heap.free(this.#word(table, block));
-    if (buckets <= BLOCK_BUCKETS) {
-      header[at + TABLE] = this.#word(table, 0);
-      header[at + DIRECTORY] = 0;
-      this.#heap.free(table);
-    } else if (slots > DIRECTORY_MIN && block * 4 <= slots) {
-      const half = slots >> 1;
-      if (!this.#moveTable(header, at, half >> 1, half)) return;
-      header[at + DIRECTORY] = half;
-    }
-  }
-
-  /** Moves the table's first `words` words to a place of `units`, if there is. */
-  #moveTable(
-    header: Int32Array,
-    at: number,
-    units: number,
-    words: number,
-  ): boolean {
-    const moved = this.#heap.tryAllocate(units);
-    if (moved === 0) return false;
-    const table = header[at + TABLE]!;
-    const source = this.#i32[table >>> SEGMENT_SHIFT]!;
-    const target = this.#i32[moved >>> SEGMENT_SHIFT]!;
-    const from = (table & UNIT_MASK) << 1;
-    const to = (moved & UNIT_MASK) << 1;
-    for (let i = 0; i < words; i++) target[to + i] = source[from + i]!;
-    this.#heap.free(table);
-    header[at + TABLE] = moved;
-    return true;
-  }
-
   /** Visits the nodes of a chain; returns how many there are. */
   #visitChain(first: number, visit: NodeVisitor): number {
     let count = 0;
@@ -774,18 +641,6 @@ export class Dict {
   #setWord(ref: number, index: number, value: number): void {
     this.#i32[ref >>> SEGMENT_SHIFT]![((ref & UNIT_MASK) << 1) + index] = value;
   }
-}
-
-/** Bucket of a hash in a table of `buckets` buckets. */
-function bucketOf(hash: number, buckets: number): number {
-  const mask = -1 >>> Math.clz32(buckets);
-  const bucket = hash & mask;
-  return bucket < buckets ? bucket : bucket & (mask >>> 1);
-}
-
-/** The bucket that bucket `index` is split from and merged into. */
-function buddyOf(index: number): number {
-  return index - (1 << (31 - Math.clz32(index)));
 }
 
 /** Adds one to the cursor read with its bits reversed, within `mask`. */

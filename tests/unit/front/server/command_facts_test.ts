@@ -21,7 +21,10 @@ import {
   categoryBit,
   type Command,
 } from "../../../../src/core/commands/command_table.ts";
-import { type NoCall, TABLE } from "./_table.ts";
+import { makeCommandTable } from "../../../../src/front/server/command_groups.ts";
+import type { ServerCall } from "../../../../src/front/server/server_call.ts";
+
+const TABLE = makeCommandTable();
 
 interface ArgumentFacts {
   name: string;
@@ -85,7 +88,7 @@ function readFacts(): Record<string, CommandFacts> | undefined {
 const FACTS = readFacts();
 
 /** Each known command of the table with its facts. */
-function* rows(): Generator<[Command<NoCall>, CommandFacts]> {
+function* rows(): Generator<[Command<ServerCall>, CommandFacts]> {
   for (const command of TABLE.all) {
     const name = command.fullName.replace("|", " ").toUpperCase();
     const facts = FACTS![name];
@@ -95,7 +98,10 @@ function* rows(): Generator<[Command<NoCall>, CommandFacts]> {
 
 function compare(
   what: string,
-  ofRow: (spec: CommandSpec<NoCall>, command: Command<NoCall>) => unknown,
+  ofRow: (
+    spec: CommandSpec<ServerCall>,
+    command: Command<ServerCall>,
+  ) => unknown,
   ofFacts: (facts: CommandFacts) => unknown,
 ): void {
   Deno.test({

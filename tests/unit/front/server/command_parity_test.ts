@@ -12,8 +12,10 @@ import {
 import { Random } from "../../../_random.ts";
 import { hasRedisServer, startRedisServer } from "../../../_redis_server.ts";
 import { toBinary } from "../../../_resp_reply.ts";
-import { replyOf, request } from "./_request.ts";
-import { TABLE } from "./_table.ts";
+import { makeCommandTable } from "../../../../src/front/server/command_groups.ts";
+import { replyOf, request } from "../../core/commands/_request.ts";
+
+const TABLE = makeCommandTable();
 
 const ignore = !hasRedisServer("COMMAND compared with redis-server's");
 
