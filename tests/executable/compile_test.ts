@@ -40,6 +40,8 @@ function compile(output: string): string | null {
 const directory = Deno.makeTempDirSync({ prefix: "sherd_compile_" });
 const program = compile(`${directory}/sherd`);
 if (program === null) {
+  // A person at a terminal reads it.
+  // deno-lint-ignore no-console
   console.log(
     "LEFT OUT: the test of the executable; `deno compile` needs the runtime " +
       "denort: let it download, or set DENORT_BIN",

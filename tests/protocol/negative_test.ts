@@ -43,9 +43,6 @@ const FATAL: readonly string[] = [
   `*1\r\n$${LONG_LINE}`,
   `*1\r\n${LONG_LINE}`,
   LONG_LINE,
-  "CLIENT REPLY OFF\r\n*x\r\n",
-  "CLIENT REPLY SKIP\r\n*x\r\n",
-  "CLIENT REPLY SKIP\r\nPING\r\n*x\r\n",
   "QUIT\r\n*x\r\n",
 ];
 
@@ -117,6 +114,8 @@ Deno.test({
     for (const requests of FATAL) {
       await compare(reference, subject, requests);
       await compare(reference, subject, `PING\r\n${GET}${requests}`);
+      // A line that is too long for one who has read it so far may end here.
+      if (requests.includes(LONG_LINE)) continue;
       await compare(reference, subject, `${requests}PING\r\n${GET}`);
     }
   },
@@ -131,8 +130,22 @@ Deno.test({
     }
     for (const requests of FATAL) {
       await compare(locked, lockedSubject, `AUTH secret\r\n${requests}`);
-      if (requests.startsWith("CLIENT")) continue;
       await compare(locked, lockedSubject, requests);
+    }
+  },
+});
+
+// redis-server keeps such a connection open for ever, and runs nothing on it.
+Deno.test({
+  name: "a protocol error that CLIENT REPLY silences ends the connection too",
+  ignore,
+  fn: async () => {
+    for (const mode of ["OFF", "SKIP"]) {
+      const requests = `PING\r\nCLIENT REPLY ${mode}\r\n*x\r\nPING\r\n`;
+      for (const options of CUTS) {
+        const bytes = await bytesUntilEnd(subject, requests, options);
+        assertEquals(bytes, show("+PONG\r\n"));
+      }
     }
   },
 });

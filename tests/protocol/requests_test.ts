@@ -28,7 +28,10 @@ const ROWS: readonly Row[] = [
   ["PING\n\n\r\nPING\n", "+PONG\r\n+PONG\r\n"],
   ["*1\r\n$4\r\nPING\r\n", "+PONG\r\n"],
   ["*1\r\n$4\r\npInG\r\n*0\r\n*-7\r\nPING\r\n", "+PONG\r\n+PONG\r\n"],
-  [`DEL proto\r\n${GET}${SET}${GET}`, ":0\r\n$-1\r\n+OK\r\n$2\r\n\r\n\r\n"],
+  [
+    `SET proto x\r\nDEL proto\r\n${GET}${SET}${GET}`,
+    "+OK\r\n:1\r\n$-1\r\n+OK\r\n$2\r\n\r\n\r\n",
+  ],
   [
     `SET proto "\\x00\\xff \\n" EX 100\r\n${GET}DEL proto\r\n`,
     "+OK\r\n$4\r\n\x00\xff \n\r\n:1\r\n",
@@ -57,8 +60,12 @@ Deno.test("requests are answered whatever pieces they come in", async () => {
   for (const [requests, replies] of ROWS) {
     for (const [name, options] of CUTS) {
       using client = await server.client();
-      await client.sendRaw(requests, options);
-      await client.sendRaw("QUIT\r\n").catch(() => {});
+      // What follows a QUIT may find the connection closed.
+      await client.sendRaw(requests, options)
+        .then(() => client.sendRaw("QUIT\r\n"))
+        .catch((error) => {
+          if (!requests.startsWith("QUIT")) throw error;
+        });
       const expected = requests.startsWith("QUIT")
         ? replies
         : `${replies}+OK\r\n`;
@@ -135,7 +142,7 @@ Deno.test("an argument of many megabytes comes back as it was", async () => {
 
 Deno.test("a request of very many arguments is read whole", async () => {
   using client = await server.client({ timeoutMs: 30_000 });
-  const words = Array.from({ length: 100_000 }, (_, i) => `{w}${i}`);
+  const words = Array.from({ length: 20_000 }, (_, i) => `{w}${i}`);
   const [set, got, del] = await client.pipeline([
     ["MSET", ...words.flatMap((word) => [word, word])],
     ["MGET", ...words],
@@ -150,7 +157,7 @@ Deno.test("a peer that sends and does not read is not read from", async () => {
   using client = await server.client({ timeoutMs: 30_000 });
   const value = "v".repeat(100_000);
   await client.run("SET", "slow", value);
-  const rounds = 2_000;
+  const rounds = 300;
   let sent = 0;
   const sending = (async () => {
     const request = encodeCommands([["GET", "slow"]]);
@@ -185,11 +192,14 @@ async function expectBytes(client: TestClient, text: string): Promise<void> {
       Math.min(65_536, expected.length - at),
     );
     if (bytes === null) throw new Error(`The connection ended at byte ${at}`);
-    const wanted = toBinary(expected.subarray(at, at + bytes.length));
-    const got = toBinary(bytes);
-    if (got !== wanted) {
-      assertEquals(got.slice(0, 200), wanted.slice(0, 200), `at byte ${at}`);
-      throw new Error(`The reply differs behind byte ${at + 200}`);
+    const wrong = bytes.findIndex((byte, i) => byte !== expected[at + i]);
+    if (wrong >= 0) {
+      const wanted = expected.subarray(at + wrong, at + wrong + 100);
+      assertEquals(
+        toBinary(bytes.subarray(wrong, wrong + 100)),
+        toBinary(wanted),
+        `at byte ${at + wrong}`,
+      );
     }
     at += bytes.length;
   }

@@ -5,15 +5,6 @@
  * none keeps anything between calls. Every method asks that the caller holds the
  * shard's latch.
  *
- * Words of a shard's control block:
- *
- * ```text
- * [0]  latch          [16] flags, see shard_flags.ts
- * [32] heap
- * then, per database: dictionary of all keys, dictionary of keys with an expire
- * then as many databases that no client can select, see reclaim.ts
- * ```
- *
  * References of entries are good until the next call that may write: a change of
  * length or expire may move the entry.
  *
@@ -28,9 +19,9 @@ import {
   UNIT_MASK,
   wordOf,
 } from "../memory/arena.ts";
-import { Dict, DICT_COUNT, DICT_HEADER_WORDS } from "../memory/dict.ts";
+import { Dict, DICT_COUNT } from "../memory/dict.ts";
 import { ExternalStrings } from "../memory/external.ts";
-import { Heap, HEAP_WORDS, OutOfMemory } from "../memory/heap.ts";
+import { Heap, OutOfMemory } from "../memory/heap.ts";
 import {
   EXPIRE_BYTES,
   HAS_EXPIRE,
@@ -63,22 +54,13 @@ import {
   typeOf,
 } from "./entry.ts";
 import type { Key } from "./key.ts";
-
-/** Word of a shard's latch. */
-export const SHARD_LATCH = 0;
-/** Word of a shard's flags. */
-export const SHARD_FLAGS = 16;
-const HEAP_AT = 32;
-const DATABASES_AT = HEAP_AT + HEAP_WORDS;
-/** Words of a database: two dictionary headers. */
-const DATABASE_WORDS = 2 * DICT_HEADER_WORDS;
-const EXPIRES = DICT_HEADER_WORDS;
-
-/** Words of the control block of a shard with `databases` databases. */
-export function shardControlWords(databases: number): number {
-  const words = DATABASES_AT + 2 * databases * DATABASE_WORDS;
-  return Math.ceil(words / 16) * 16;
-}
+import {
+  DATABASE_WORDS,
+  databasesOf,
+  expiresAt,
+  keysAt,
+  SHARD_HEAP,
+} from "./shard_control.ts";
 
 /** What a worker's keyspaces have in common. */
 export interface KeyspaceContext {
@@ -117,15 +99,13 @@ export class Keyspace {
   constructor(context: KeyspaceContext, control: Int32Array, shard: number) {
     this.shard = shard;
     this.control = control;
-    this.databases = Math.floor(
-      (control.length - DATABASES_AT) / (2 * DATABASE_WORDS),
-    );
+    this.databases = databasesOf(control);
     this.arena = context.arena;
     this.heap = new Heap(
       context.arena,
       context.pool,
       control,
-      HEAP_AT,
+      SHARD_HEAP,
       shard,
     );
     this.dict = new Dict(context.arena, this.heap);
@@ -795,12 +775,4 @@ export class Keyspace {
       ((ref & UNIT_MASK) << 1) + index
     ] = value;
   }
-}
-
-function keysAt(db: number): number {
-  return DATABASES_AT + db * DATABASE_WORDS;
-}
-
-function expiresAt(db: number): number {
-  return keysAt(db) + EXPIRES;
 }

@@ -40,6 +40,14 @@ export const ARENA_BYTES_MAX = 32 * SEGMENT_BYTES;
 /** Words of the page map for one page. */
 export const PAGE_MAP_WORDS = 8;
 
+/**
+ * Bytes left out at the start of a segment. Large buffers begin 16 bytes behind
+ * a page boundary (malloc's header); with these, unit 0 begins a cache line, so
+ * that neither a bucket nor a small entry lies in two: a random lookup waits for
+ * half as much memory.
+ */
+const SKEW_BYTES = 48;
+
 /** What must travel to a worker so that it can build its {@linkcode Arena}. */
 export interface ArenaBuffers {
   /** The segments, in order. */
@@ -57,7 +65,9 @@ export function reserveArena(bytes: number): ArenaBuffers {
   const segments: SharedArrayBuffer[] = [];
   for (let at = 0; at < wanted; at += SEGMENT_BYTES) {
     segments.push(
-      new SharedArrayBuffer(Math.min(SEGMENT_BYTES, wanted - at)),
+      new SharedArrayBuffer(
+        Math.min(SEGMENT_BYTES, wanted - at) + SKEW_BYTES,
+      ),
     );
   }
   const pages = wanted / PAGE_BYTES;
@@ -89,13 +99,14 @@ export class Arena {
 
   /** Makes the views; cheap, touches no memory. */
   constructor(buffers: ArenaBuffers) {
-    this.u8 = buffers.segments.map((s) => new Uint8Array(s));
-    this.i32 = buffers.segments.map((s) => new Int32Array(s));
-    this.f64 = buffers.segments.map((s) => new Float64Array(s));
+    const { segments } = buffers;
+    this.u8 = segments.map((s) => new Uint8Array(s, SKEW_BYTES));
+    this.i32 = segments.map((s) => new Int32Array(s, SKEW_BYTES));
+    this.f64 = segments.map((s) => new Float64Array(s, SKEW_BYTES));
     this.pageMap = new Int32Array(buffers.pageMap);
     this.pool = new Int32Array(buffers.pool);
-    this.capacityBytes = buffers.segments.reduce(
-      (sum, s) => sum + s.byteLength,
+    this.capacityBytes = segments.reduce(
+      (sum, s) => sum + s.byteLength - SKEW_BYTES,
       0,
     );
   }

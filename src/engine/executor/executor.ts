@@ -41,7 +41,8 @@ import {
   REJECTED,
 } from "../../core/keyspace/counters.ts";
 import type { Key } from "../../core/keyspace/key.ts";
-import { SHARD_FLAGS } from "../../core/keyspace/keyspace.ts";
+import { SHARD_FLAGS } from "../../core/keyspace/shard_control.ts";
+import { OutOfMemory } from "../../core/memory/heap.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
 import {
   type ErrorReply,
@@ -56,6 +57,7 @@ import { CommandTimer } from "./command_timer.ts";
 import type { Latches } from "../latch/shard_latches.ts";
 import {
   GATE_AUTH,
+  GATE_NO_TOUCH,
   GATE_REPLY_OFF,
   GATE_REPLY_SKIP,
   GATE_REPLY_SKIP_NEXT,
@@ -345,7 +347,15 @@ export class Executor<C extends Call> {
     counters[COMMANDS_PROCESSED] = counters[COMMANDS_PROCESSED]! + 1;
     counters[at + CALLS] = counters[at + CALLS]! + 1;
     const isTimed = this.timer.begin(command);
-    const promise = command.run(this.#call);
+    const start = reply.at;
+    let promise: void | Promise<LateReply> = undefined;
+    try {
+      promise = command.run(this.#call);
+    } catch (cause) {
+      if (!(cause instanceof OutOfMemory)) throw cause;
+      this.#takeBack(reply, start);
+      reply.error(OUT_OF_MEMORY);
+    }
     if (isTimed) {
       const microseconds = this.timer.end(command);
       if (this.#isSlow(command, microseconds)) {
@@ -409,7 +419,10 @@ export class Executor<C extends Call> {
       session.gate = session.gate & ~GATE_REPLY_SKIP_NEXT | GATE_REPLY_SKIP;
     }
     const start = this.#call.reply.at;
+    const touches = (session.gate & GATE_NO_TOUCH) === 0;
+    if (!touches) this.#setNoTouch(true);
     const outcome = this.#dispatch(command);
+    if (!touches) this.#setNoTouch(false);
     if ((session.gate & (GATE_REPLY_OFF | GATE_REPLY_SKIP)) !== 0) {
       session.gate &= ~GATE_REPLY_SKIP;
       this.#takeBack(this.#call.reply, start);
@@ -437,6 +450,10 @@ export class Executor<C extends Call> {
       this.#counters[at] = this.#counters[at]! + 1;
     }
     return DONE;
+  }
+
+  #setNoTouch(value: boolean): void {
+    for (const space of this.#call.keyspaces) space.noTouch = value;
   }
 
   /** Makes what was written from `start` on unwritten. */

@@ -18,6 +18,9 @@ export const GATE_REPLY_SKIP = 8;
 export const GATE_SILENT = GATE_REPLY_OFF | GATE_REPLY_SKIP_NEXT |
   GATE_REPLY_SKIP;
 
+/** CLIENT NO-TOUCH: commands do not change when keys were used. */
+export const GATE_NO_TOUCH = 16;
+
 /** What is remembered of a command that was called. */
 export interface CalledCommand {
   /** As COMMAND prints it: `get`, `client|id`. */
@@ -47,8 +50,6 @@ export class Session implements CoreSession {
   user: string = DEFAULT_USER;
   /** CLIENT NO-EVICT. */
   noEvict = false;
-  /** CLIENT NO-TOUCH. */
-  noTouch = false;
   /** When it connected. */
   readonly createdMs: number;
   /** When its last command began. */
@@ -80,6 +81,15 @@ export class Session implements CoreSession {
     this.isUnix = options.isUnix;
   }
 
+  /** CLIENT NO-TOUCH. */
+  get noTouch(): boolean {
+    return (this.gate & GATE_NO_TOUCH) !== 0;
+  }
+
+  set noTouch(value: boolean) {
+    this.gate = value ? this.gate | GATE_NO_TOUCH : this.gate & ~GATE_NO_TOUCH;
+  }
+
   /**
    * Back to what a fresh connection has; the library's name and version stay,
    * as the library is still the same. CLIENT REPLY SKIP stays in force for the
@@ -93,6 +103,5 @@ export class Session implements CoreSession {
     this.name = "";
     this.user = DEFAULT_USER;
     this.noEvict = false;
-    this.noTouch = false;
   }
 }

@@ -11,7 +11,7 @@
 import { assert } from "../../core/base/assert.ts";
 import { acquireLatch, releaseLatch } from "../../core/base/latch.ts";
 import { LATCH_SLEEPS } from "../../core/keyspace/counters.ts";
-import { SHARD_LATCH } from "../../core/keyspace/keyspace.ts";
+import { SHARD_LATCH } from "../../core/keyspace/shard_control.ts";
 import type { ShardLatches } from "../../core/commands/call.ts";
 
 /** How a worker excludes the others from shards. */
@@ -24,9 +24,8 @@ export class Latches implements ShardLatches {
   readonly #marks: Uint8Array;
   #markedMin: number;
   #markedMax = -1;
-  /** Highest latch held, for the checks. */
-  #highest = -1;
-  #held = 0;
+  /** Latches held, in ascending order, for the checks. */
+  readonly #held: number[] = [];
 
   /**
    * `shared` is false for a single worker: nothing is taken then. `checks`
@@ -59,7 +58,7 @@ export class Latches implements ShardLatches {
   /** Gives the latch of one shard back. */
   release(shard: number): void {
     if (!this.#shared) return;
-    if (this.#checks) this.#checkRelease();
+    if (this.#checks) this.#checkRelease(shard);
     releaseLatch(this.#controls[shard]!, SHARD_LATCH);
   }
 
@@ -114,18 +113,20 @@ export class Latches implements ShardLatches {
 
   /** Asserts that the worker holds none, at the end of a turn. */
   checkNoneHeld(): void {
-    assert(this.#held === 0, "no latch is held across a turn");
+    assert(this.#held.length === 0, "no latch is held across a turn");
   }
 
   #checkOrder(shard: number): void {
-    assert(shard > this.#highest, "latches are taken in ascending order");
-    this.#highest = shard;
-    this.#held++;
+    assert(
+      (this.#held.at(-1) ?? -1) < shard,
+      "latches are taken in ascending order",
+    );
+    this.#held.push(shard);
   }
 
-  #checkRelease(): void {
-    assert(this.#held > 0, "a released latch is held");
-    this.#held--;
-    if (this.#held === 0) this.#highest = -1;
+  #checkRelease(shard: number): void {
+    const at = this.#held.indexOf(shard);
+    assert(at >= 0, "a released latch is held");
+    this.#held.splice(at, 1);
   }
 }

@@ -8,7 +8,7 @@
 import { reserveArena } from "../../core/memory/arena.ts";
 import type { ArenaBuffers } from "../../core/memory/arena.ts";
 import { WORKER_DOUBLES } from "../../core/keyspace/counters.ts";
-import { shardControlWords } from "../../core/keyspace/keyspace.ts";
+import { shardControlWords } from "../../core/keyspace/shard_control.ts";
 
 /** Hash slots of the keyspace, as in Redis Cluster. */
 export const SLOT_COUNT = 16384;

@@ -1,7 +1,8 @@
 /**
  * The owner: what a worker does for its shards when nobody asks.
  *
- * Expired keys are deleted, detached databases freed, fragmented slabs emptied.
+ * Expired keys are deleted, others evicted when memory is short, detached
+ * databases freed, fragmented slabs emptied.
  * Everything is done in turns of a few milliseconds at most, with the event loop
  * in between, so that no client waits for it; while there is much to do, turns
  * follow each other as fast as the share of the processor allows that the
@@ -14,6 +15,7 @@ import {
   ExpireCycle,
   expireCycleShare,
 } from "../../core/keyspace/expire_cycle.ts";
+import type { Evictor } from "../../core/keyspace/evict.ts";
 import { Defragmenter } from "../../core/keyspace/defragment.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import { hasDetached, reclaimSlice } from "../../core/keyspace/reclaim.ts";
@@ -26,17 +28,23 @@ const TURN_MS = 2;
 const RECLAIM_ENTRIES = 128;
 /** Share of the processor that freeing may take. */
 const RECLAIM_SHARE = 0.5;
+/** Share of the processor that evictions may take between writes. */
+const EVICTION_SHARE = 0.25;
 
 /** What the owner needs from the worker around it. */
 export interface OwnerParts {
   /** The shards it owns. */
   readonly keyspaces: readonly Keyspace[];
+  /** Makes room when the data is above `maxmemory`. */
+  readonly evictor: Evictor;
   /** The worker's latches. */
   readonly latches: Latches;
   /** The configuration. */
   readonly settings: Settings;
   /** The worker's statistics. */
   readonly counters: Float64Array;
+  /** Whether the data must not change by itself now (CLIENT PAUSE). */
+  isPaused(): boolean;
   /** Milliseconds of the epoch. */
   nowMs(): number;
   /** Monotonic milliseconds, with fractions. */
@@ -74,6 +82,7 @@ export class Owner {
     const idleMs = 1000 / Math.max(1, this.#parts.settings.hz);
     return Math.min(
       idleMs,
+      this.#evict(idleMs),
       this.#expire(idleMs),
       this.#reclaim(idleMs),
       this.#defragment(idleMs),
@@ -82,7 +91,7 @@ export class Owner {
 
   #expire(idleMs: number): number {
     const { keyspaces, settings, latches } = this.#parts;
-    if (!this.isExpireActive) return idleMs;
+    if (!this.isExpireActive || this.#parts.isPaused()) return idleMs;
     const effort = settings.activeExpireEffort;
     this.#expireCycle.effort = effort;
     const isCapped = this.#expireCycle.run(
@@ -93,6 +102,14 @@ export class Owner {
       latches,
     );
     return isCapped ? restFor(TURN_MS, expireCycleShare(effort)) : idleMs;
+  }
+
+  /** Goes on where a write ran out of time to make room. */
+  #evict(idleMs: number): number {
+    const { evictor } = this.#parts;
+    if (this.#parts.isPaused()) return idleMs;
+    if (!evictor.isOverLimit() || !evictor.makeRoom()) return idleMs;
+    return evictor.isOverLimit() ? restFor(TURN_MS, EVICTION_SHARE) : idleMs;
   }
 
   #reclaim(idleMs: number): number {

@@ -175,12 +175,14 @@ function begin(start: WorkerStart): WorkerContext {
     freeBig: (args) => made.freeBig(args),
   });
   made.owner = new Owner({
+    evictor,
     keyspaces: keyspaces.filter((space) =>
       ownerOf(space.shard, shared.workers) === id
     ),
     latches,
     settings,
     counters,
+    isPaused: () => executor.gate !== 0,
     nowMs: Date.now,
     monotonicMs: () => performance.now(),
     later: (run, delayMs) => setTimeout(run, delayMs),

@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { LateReply } from "../../core/commands/command_spec.ts";
 import {
   CONNECTIONS_BLOCKED,
   CONNECTIONS_OPEN,
@@ -32,7 +31,7 @@ import { Statistics } from "./statistics.ts";
 import type { LogLevel } from "./thread_protocol.ts";
 
 /** Requests read ahead at a time. */
-const AHEAD_MAX = 16;
+const AHEAD_MAX = 32;
 /** Argument vectors kept for reuse. */
 const ARGUMENTS_KEPT = 16;
 /** Argument vectors that grew beyond this are not kept. */
@@ -215,6 +214,9 @@ export class WorkerContext {
     if (nowMs - this.#timeoutsCheckedMs >= 1000) {
       this.#timeoutsCheckedMs = nowMs;
       this.#closeIdle(nowMs);
+      for (const connection of this.connections.values()) {
+        connection.checkOutputLimit();
+      }
     }
   }
 
@@ -231,10 +233,5 @@ export class WorkerContext {
         connection.close();
       }
     }
-  }
-
-  /** Sends bytes to the current connection ahead of time; see CLIENT REPLY. */
-  answerCurrent(write: LateReply): void {
-    this.current?.deliver(write);
   }
 }

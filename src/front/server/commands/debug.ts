@@ -23,7 +23,8 @@ import {
   STRING_ENCODING_NAMES,
   STRING_INT,
 } from "../../../core/keyspace/entry.ts";
-import { type Keyspace, SHARD_FLAGS } from "../../../core/keyspace/keyspace.ts";
+import type { Keyspace } from "../../../core/keyspace/keyspace.ts";
+import { SHARD_FLAGS } from "../../../core/keyspace/shard_control.ts";
 import {
   DICT_BUCKETS,
   DICT_COUNT,

@@ -12,10 +12,8 @@ import { Prng } from "../../../../src/core/base/prng.ts";
 import { AccessClock } from "../../../../src/core/keyspace/access_clock.ts";
 import { STRING_RAW } from "../../../../src/core/keyspace/entry.ts";
 import { Key } from "../../../../src/core/keyspace/key.ts";
-import {
-  Keyspace,
-  shardControlWords,
-} from "../../../../src/core/keyspace/keyspace.ts";
+import { Keyspace } from "../../../../src/core/keyspace/keyspace.ts";
+import { shardControlWords } from "../../../../src/core/keyspace/shard_control.ts";
 import {
   Arena,
   PAGE_BYTES,

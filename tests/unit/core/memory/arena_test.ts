@@ -15,7 +15,7 @@ import { DICTS_AT, Memory } from "./_memory.ts";
 
 Deno.test("an arena is rounded up to pages and cut into segments", () => {
   const sizes = (bytes: number) =>
-    reserveArena(bytes).segments.map((segment) => segment.byteLength);
+    new Arena(reserveArena(bytes)).u8.map((segment) => segment.length);
   assertEquals(sizes(1), [PAGE_BYTES]);
   assertEquals(sizes(PAGE_BYTES + 1), [2 * PAGE_BYTES]);
   assertEquals(sizes(SEGMENT_BYTES + 1), [SEGMENT_BYTES, PAGE_BYTES]);
