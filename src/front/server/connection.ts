@@ -485,7 +485,12 @@ export class Connection implements SocketHandler {
     counters[WRITES_PROCESSED] = counters[WRITES_PROCESSED]! + 1;
     this.#sending = buffer;
     this.#sendingBytes = length;
-    this.#socket.write(buffer, length);
+    this.#worker.planSend(this);
+  }
+
+  /** Writes what is to be sent; called at the end of the turn. */
+  sendPlanned(): void {
+    if (!this.#isClosed) this.#socket.write(this.#sending!, this.#sendingBytes);
   }
 
   #isOverLimit(unsentBytes: number): boolean {

@@ -14,6 +14,7 @@ import { Arena } from "../../core/memory/arena.ts";
 import { PagePool } from "../../core/memory/page_pool.ts";
 import type { Settings } from "../../core/settings/settings.ts";
 import { makeSharedState } from "../../engine/messages/shared_state.ts";
+import { adviseHugePages } from "./huge_pages.ts";
 import type {
   FromWorker,
   LogLevel,
@@ -87,6 +88,7 @@ export class Server {
       runId: runId(),
       startedMs: Date.now(),
     });
+    adviseHugePages(shared.arena.segments);
     new PagePool(new Arena(shared.arena), false).format();
     const ports = makeChannels(count);
     for (let id = 0; id < count; id++) {

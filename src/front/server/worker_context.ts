@@ -95,6 +95,7 @@ export class WorkerContext {
   readonly #segments: readonly Uint8Array[];
   readonly #free: Arguments[] = [];
   readonly #waiting = new Set<Connection>();
+  readonly #planned: Connection[] = [];
 
   /** One context per worker. */
   constructor(
@@ -172,6 +173,22 @@ export class WorkerContext {
     }
     args.clear();
   }
+
+  /**
+   * Lets a connection write at the end of the turn. All connections that have
+   * something to send do so one after the other then: a peer on another core is
+   * woken once, and not again after each batch that it outruns.
+   */
+  planSend(connection: Connection): void {
+    this.#planned.push(connection);
+    if (this.#planned.length === 1) queueMicrotask(this.#sendPlanned);
+  }
+
+  readonly #sendPlanned = (): void => {
+    const planned = this.#planned;
+    for (let i = 0; i < planned.length; i++) planned[i]!.sendPlanned();
+    planned.length = 0;
+  };
 
   /** Forgets replies to a connection that was closed while it was served. */
   discardReplies(): void {
