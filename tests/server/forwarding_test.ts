@@ -16,47 +16,51 @@ async function info(client: TestClient, field: string): Promise<number> {
 }
 
 for (const resp of [2, 3] as const) {
-  seeded(`forwarded commands answer as those in place (RESP${resp})`, async (random) => {
-    await using server = await startServer({ workers: 4, resp });
-    using admin = await server.client();
-    using client = await server.client();
-    using twin = await server.client();
-    const tags = tagsOnDistinctSlots(8);
-    const scripts: (string | number)[][] = [];
-    for (let i = 0; i < 400; i++) {
-      const key = `{${random.pick(tags)}}${random.below(5)}`;
-      const other = `{${random.pick(tags)}}${random.below(5)}`;
-      scripts.push(random.pick<(string | number)[]>([
-        ["SET", key, `value ${i}`],
-        ["SET", key, i],
-        ["INCR", key],
-        ["APPEND", key, "x".repeat(random.below(200_000))],
-        ["GET", key],
-        ["GETRANGE", key, -100, -1],
-        ["MSET", key, `a${i}`, other, `b${i}`],
-        ["MGET", key, other],
-        ["RENAME", key, other],
-        ["DEL", key, other],
-        ["STRLEN", key],
-        ["LCS", key, key, "LEN"],
-        ["NOSUCH", key],
-        ["GET"],
-      ]));
-    }
-    const half = scripts.length / 2;
-    const inPlace = await twin.pipeline(scripts);
-    await admin.run("FLUSHALL");
-    const before = await info(admin, "sherd_commands_forwarded");
-    assertEquals(plain(await admin.run("DEBUG", "ROUTE", "OWNER")), "OK");
-    // One pipeline after the other, to be cut anywhere.
-    const first = await client.pipeline(scripts.slice(0, half));
-    const second = await client.pipeline(scripts.slice(half));
-    assertEquals([...first, ...second].map(plain), inPlace.map(plain));
-    const after = await info(admin, "sherd_commands_forwarded");
-    assertGreater(after - before, 100);
-    assertEquals(plain(await admin.run("DEBUG", "ROUTE", "IN-PLACE")), "OK");
-    assertEquals(await info(admin, "blocked_clients"), 0);
-  }, { count: 2 });
+  seeded(
+    `forwarded commands answer as those in place (RESP${resp})`,
+    async (random) => {
+      await using server = await startServer({ workers: 4, resp });
+      using admin = await server.client();
+      using client = await server.client();
+      using twin = await server.client();
+      const tags = tagsOnDistinctSlots(8);
+      const scripts: (string | number)[][] = [];
+      for (let i = 0; i < 400; i++) {
+        const key = `{${random.pick(tags)}}${random.below(5)}`;
+        const other = `{${random.pick(tags)}}${random.below(5)}`;
+        scripts.push(random.pick<(string | number)[]>([
+          ["SET", key, `value ${i}`],
+          ["SET", key, i],
+          ["INCR", key],
+          ["APPEND", key, "x".repeat(random.below(200_000))],
+          ["GET", key],
+          ["GETRANGE", key, -100, -1],
+          ["MSET", key, `a${i}`, other, `b${i}`],
+          ["MGET", key, other],
+          ["RENAME", key, other],
+          ["DEL", key, other],
+          ["STRLEN", key],
+          ["LCS", key, key, "LEN"],
+          ["NOSUCH", key],
+          ["GET"],
+        ]));
+      }
+      const half = scripts.length / 2;
+      const inPlace = await twin.pipeline(scripts);
+      await admin.run("FLUSHALL");
+      const before = await info(admin, "sherd_commands_forwarded");
+      assertEquals(plain(await admin.run("DEBUG", "ROUTE", "OWNER")), "OK");
+      // One pipeline after the other, to be cut anywhere.
+      const first = await client.pipeline(scripts.slice(0, half));
+      const second = await client.pipeline(scripts.slice(half));
+      assertEquals([...first, ...second].map(plain), inPlace.map(plain));
+      const after = await info(admin, "sherd_commands_forwarded");
+      assertGreater(after - before, 100);
+      assertEquals(plain(await admin.run("DEBUG", "ROUTE", "IN-PLACE")), "OK");
+      assertEquals(await info(admin, "blocked_clients"), 0);
+    },
+    { count: 2 },
+  );
 }
 
 Deno.test("values of megabytes travel to the owner and back without harm", async () => {

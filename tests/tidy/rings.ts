@@ -21,6 +21,7 @@ export const STRANGERS: readonly (readonly [string, string])[] = [
 export const ENTRIES: readonly string[] = [
   "mod.ts",
   "src/front/cli/main.ts",
+  "src/front/cli/compile.ts",
   "src/front/server/worker.ts",
 ];
 

@@ -463,14 +463,15 @@ export class Keyspace {
         );
       } else {
         moved = this.#resizeEntry(db, ref, size, size, size + EXPIRE_BYTES);
-        this.#shiftBody(moved, size, EXPIRE_BYTES);
-        this.#setWord(moved, NODE_KEY, key | HAS_EXPIRE);
+        // If this throws, the entry has got room that it does not need.
         this.dict.insert(
           this.control,
           expiresAt(db),
           moved,
           this.#word(moved, NODE_HASH),
         );
+        this.#shiftBody(moved, size, EXPIRE_BYTES);
+        this.#setWord(moved, NODE_KEY, key | HAS_EXPIRE);
       }
     }
     if (has) this.#setExpireAt(moved, expireAtMs);
@@ -517,7 +518,8 @@ export class Keyspace {
   defragment(db: number, ref: number): boolean {
     if (!this.heap.isSparse(ref)) return false;
     const size = this.#entryBytes(ref);
-    const moved = this.heap.allocate((size + 7) >>> 3);
+    const moved = this.heap.tryAllocate((size + 7) >>> 3);
+    if (moved === 0) return false;
     this.#copyEntry(ref, moved, size);
     this.#repoint(db, ref, moved);
     this.heap.noteMoved((size + 7) >>> 3);
@@ -600,31 +602,48 @@ export class Keyspace {
     words[at + NODE_HASH] = key.hash;
     if (has) this.#setExpireAt(ref, expireAtMs);
     copyBytes(key.buf, key.off, this.bytes(ref), this.keyOff(ref), key.length);
-    if (existing === 0) {
-      this.dict.insert(this.control, keysAt(db), ref, key.hash);
-      if (has) this.dict.insert(this.control, expiresAt(db), ref, key.hash);
-    } else {
-      this.#exchange(db, existing, ref, has);
+    try {
+      if (existing === 0) this.#enter(db, ref, key.hash, has);
+      else this.#exchange(db, existing, ref, has);
+    } catch (cause) {
+      this.heap.free(ref);
+      throw cause;
     }
     return ref;
   }
 
-  /** Puts `ref` in the place of `existing`, which is freed. */
+  /** Adds a new entry to both dictionaries, or to none if it throws. */
+  #enter(db: number, ref: number, hash: number, has: boolean): void {
+    const { control, dict } = this;
+    dict.insert(control, keysAt(db), ref, hash);
+    if (!has) return;
+    try {
+      dict.insert(control, expiresAt(db), ref, hash);
+    } catch (cause) {
+      dict.remove(control, keysAt(db), ref, hash);
+      throw cause;
+    }
+  }
+
+  /** Puts `ref` in the place of `existing`, which is freed unless this throws. */
   #exchange(db: number, existing: number, ref: number, has: boolean): void {
+    const { control, dict } = this;
     const hash = this.#word(ref, NODE_HASH);
     const had = this.#word(existing, NODE_KEY) < 0;
-    this.dict.replace(this.control, keysAt(db), existing, ref, hash);
     const expires = expiresAt(db);
-    if (had && has) {
-      this.dict.replace(this.control, expires, existing, ref, hash);
-    } else if (had) this.dict.remove(this.control, expires, existing, hash);
-    else if (has) this.dict.insert(this.control, expires, ref, hash);
+    // What may throw comes first.
+    if (has && !had) dict.insert(control, expires, ref, hash);
+    else if (has) dict.replace(control, expires, existing, ref, hash);
+    else if (had) dict.remove(control, expires, existing, hash);
+    dict.replace(control, keysAt(db), existing, ref, hash);
     this.freeEntry(existing);
   }
 
   /**
    * Moves an entry of `from` bytes to a place for `to` bytes if its class
-   * changes, keeping the first `kept` bytes.
+   * changes, keeping the first `kept` bytes. Throws before anything is changed,
+   * but never when the entry gets smaller: it stays where it is if memory is
+   * short.
    */
   #resizeEntry(
     db: number,
@@ -634,7 +653,11 @@ export class Keyspace {
     to: number,
   ): number {
     if (this.#fits(from, to)) return ref;
-    const moved = this.heap.allocate((to + 7) >>> 3);
+    const units = (to + 7) >>> 3;
+    const moved = to < from
+      ? this.heap.tryAllocate(units)
+      : this.heap.allocate(units);
+    if (moved === 0) return ref;
     this.#copyEntry(ref, moved, kept);
     this.#repoint(db, ref, moved);
     this.heap.free(ref);

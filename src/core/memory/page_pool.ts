@@ -318,8 +318,3 @@ function listOf(pages: number): number {
 export function refOfPage(page: number): number {
   return page << PAGE_SHIFT;
 }
-
-/** Number of the page that holds the reference. */
-export function pageOf(ref: number): number {
-  return ref >>> PAGE_SHIFT;
-}

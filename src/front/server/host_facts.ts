@@ -6,8 +6,6 @@
  * @module
  */
 
-import process from "node:process";
-
 /** Processor time, in seconds. */
 export interface CpuTimes {
   readonly user: number;
@@ -39,20 +37,19 @@ export function residentBytes(): number {
   return known(() => Deno.memoryUsage().rss, 0);
 }
 
-/** Processor time of all threads. */
+/** Processor time of all threads; zeros where there is no /proc. */
 export function processTimes(): CpuTimes {
-  return known(() => {
-    const { user, system } = process.cpuUsage();
-    return { user: user / 1e6, system: system / 1e6 };
-  }, { user: 0, system: 0 });
+  return timesOf(`/proc/${Deno.pid}/stat`) ?? { user: 0, system: 0 };
 }
 
 /** Processor time of the main thread; null where there is no /proc. */
 export function mainThreadTimes(): CpuTimes | null {
+  return timesOf(`/proc/${Deno.pid}/task/${Deno.pid}/stat`);
+}
+
+function timesOf(path: string): CpuTimes | null {
   return known(() => {
-    const stat = Deno.readTextFileSync(
-      `/proc/${Deno.pid}/task/${Deno.pid}/stat`,
-    );
+    const stat = Deno.readTextFileSync(path);
     // The second field is the program's name, which may hold anything.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     return {

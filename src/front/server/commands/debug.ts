@@ -10,10 +10,10 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
 import { InvariantError } from "../../../core/base/assert.ts";
 import { parseSafeInteger } from "../../../core/base/integer.ts";
 import { globMatch } from "../../../core/base/glob.ts";
+import { sha1 } from "../../../core/base/sha1.ts";
 import { readInteger } from "../../../core/commands/arg_reader.ts";
 import type {
   CommandSpec,
@@ -296,10 +296,6 @@ function mix(sum: Uint8Array, bytes: Uint8Array): void {
 function combine(sum: Uint8Array, bytes: Uint8Array): void {
   const hash = sha1(bytes);
   for (let i = 0; i < DIGEST_BYTES; i++) sum[i] = sum[i]! ^ hash[i]!;
-}
-
-function sha1(bytes: Uint8Array): Uint8Array {
-  return createHash("sha1").update(bytes).digest();
 }
 
 function bigEndian(n: number): Uint8Array {

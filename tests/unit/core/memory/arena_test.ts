@@ -47,10 +47,10 @@ Deno.test("references beyond 2^31, negative as int32, are as good", () => {
   const memory = new Memory(18 * SEGMENT_BYTES);
   const { heap, dict, control, pool } = memory;
   // The low segments are taken, so that what follows lies in the last two.
-  const low: number[] = [];
-  for (let page; (page = pool.take(262143)) !== 0;) low.push(page);
-  for (const page of low.filter((page) => page >= 16 * 262144)) pool.give(page);
-  low.splice(0, low.length, ...low.filter((page) => page < 16 * 262144));
+  const runs: number[] = [];
+  for (let page; (page = pool.take(262143)) !== 0;) runs.push(page);
+  const low = runs.filter((page) => page < 16 * 262144);
+  for (const page of runs) if (!low.includes(page)) pool.give(page);
   const nodes: number[] = [];
   const key = new Uint8Array(8);
   for (let i = 0; i < 20_000; i++) {

@@ -1,8 +1,5 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import {
-  FIRST_FREE_KIND,
-  Mesh,
-} from "../../../../src/engine/messages/mesh.ts";
+import { FIRST_FREE_KIND, Mesh } from "../../../../src/engine/messages/mesh.ts";
 import { FakePort, settle } from "./_port_pair.ts";
 
 /** Three workers, every two connected. */
