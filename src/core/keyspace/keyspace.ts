@@ -8,6 +8,9 @@
  * References of entries are good until the next call that may write: a change of
  * length or expire may move the entry.
  *
+ * Size: all that writes an entry's header words stands here, so that what must
+ * change together (dictionary, expires, accounting) can be read together.
+ *
  * @module
  */
 
