@@ -17,6 +17,9 @@ import { Random } from "./_random.ts";
 
 export { Random } from "./_random.ts";
 
+// Latches of the servers under test assert their rules.
+Deno.env.set("SHERD_CHECKS", "1");
+
 /** What kind of server a test wants. */
 export interface ServerOptions {
   workers: number;

@@ -149,6 +149,7 @@ export class Executor<C extends Call> {
   /** Ends the batch. */
   endBatch(): void {
     this.timer.endBatch();
+    this.#latches.checkNoneHeld();
   }
 
   /**
