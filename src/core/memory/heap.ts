@@ -217,8 +217,8 @@ export class Heap {
   }
 
   /**
-   * Whether an object would be better off elsewhere: its slab is at most half
-   * full while another slab with room is the one new objects go to.
+   * Whether an object would be better off elsewhere: its slab is at most seven
+   * eighths full while another slab with room is the one new objects go to.
    */
   isSparse(ref: number): boolean {
     let page = ref >>> PAGE_SHIFT;
@@ -233,7 +233,7 @@ export class Heap {
     const index = state >>> CLASS_SHIFT;
     const head = this.#control[this.#base + index]!;
     return head !== 0 && head - 1 !== page &&
-      this.#map[at + USED]! * 2 <= SLAB_OBJECTS[index]!;
+      this.#map[at + USED]! * 8 <= SLAB_OBJECTS[index]! * 7;
   }
 
   /** Puts the fullest slab of each class first, for defragmentation to fill. */
