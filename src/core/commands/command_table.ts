@@ -145,16 +145,6 @@ export class CommandTable<C> {
     return this.#names.lookup(bytes, off, length);
   }
 
-  /** The subcommand of that name, in any case. */
-  lookupSubcommand(
-    container: Command<C>,
-    bytes: Uint8Array,
-    off: number,
-    length: number,
-  ): Command<C> | undefined {
-    return container.lookupSubcommand(bytes, off, length);
-  }
-
   /** The command or subcommand of a full name (`client|id`), in any case. */
   byName(fullName: string): Command<C> | undefined {
     return this.#byFullName.get(fullName.toLowerCase());

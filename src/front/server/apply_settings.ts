@@ -14,9 +14,9 @@
  * @module
  */
 
+import { isLfuPolicy } from "../../core/keyspace/evict.ts";
 import type { ErrorReply } from "../../core/resp/error_reply.ts";
 import type { Settings } from "../../core/settings/settings.ts";
-import { MAXMEMORY_POLICY } from "../../core/settings/settings_table.ts";
 import { PROCESS_SETTINGS_VERSION } from "../../engine/messages/shared_state.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
@@ -82,9 +82,7 @@ export function followSettings(worker: WorkerContext): void {
 function copySettings(
   { settings, call, executor, latency }: WorkerContext,
 ): void {
-  const policy = settings.maxmemoryPolicy;
-  call.clock.isLfu = policy === MAXMEMORY_POLICY.ALLKEYS_LFU ||
-    policy === MAXMEMORY_POLICY.VOLATILE_LFU;
+  call.clock.isLfu = isLfuPolicy(settings.maxmemoryPolicy);
   call.clock.lfuLogFactor = settings.lfuLogFactor;
   call.clock.lfuDecayMinutes = settings.lfuDecayTime;
   const slow = settings.slowlogLogSlowerThan;

@@ -14,6 +14,7 @@ import { Arena } from "../../core/memory/arena.ts";
 import { PagePool } from "../../core/memory/page_pool.ts";
 import type { Settings } from "../../core/settings/settings.ts";
 import { makeSharedState } from "../../engine/messages/shared_state.ts";
+import { machineBytes } from "./host_facts.ts";
 import { adviseHugePages } from "./huge_pages.ts";
 import type {
   FromWorker,
@@ -250,13 +251,7 @@ function makeChannels(count: number): (MessagePort | null)[][] {
 
 /** Address space for the data: what the machine has, or what was asked for. */
 function arenaBytes(maxmemory: number): number {
-  let total = FALLBACK_BYTES;
-  try {
-    total = Deno.systemMemoryInfo().total || FALLBACK_BYTES;
-  } catch {
-    // No permission to ask.
-  }
-  return Math.max(total, maxmemory);
+  return Math.max(machineBytes() || FALLBACK_BYTES, maxmemory);
 }
 
 function runId(): string {

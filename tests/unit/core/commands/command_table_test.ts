@@ -21,7 +21,7 @@ function lookup(name: string): string | undefined {
 function lookupSubcommand(container: string, name: string): string | undefined {
   const bytes = encoder.encode(`?${name}`);
   const command = TABLE.byName(container)!;
-  return TABLE.lookupSubcommand(command, bytes, 1, bytes.length - 1)?.fullName;
+  return command.lookupSubcommand(bytes, 1, bytes.length - 1)?.fullName;
 }
 
 Deno.test("CommandTable.lookup() finds every command in any case", () => {
@@ -48,7 +48,7 @@ Deno.test("CommandTable.lookup() finds nothing else", () => {
   for (const name of names) assertEquals(lookup(name), undefined, name);
 });
 
-Deno.test("CommandTable.lookupSubcommand() finds a container's own", () => {
+Deno.test("Command.lookupSubcommand() finds a container's own", () => {
   assertEquals(lookupSubcommand("object", "Encoding"), "object|encoding");
   assertEquals(lookupSubcommand("object", "docs"), undefined);
   assertEquals(lookupSubcommand("object", ""), undefined);
