@@ -73,13 +73,17 @@ class World {
     const clock = new AccessClock(random);
     const controls = shared.controls.map((words) => new Int32Array(words));
     const latches = new Latches(controls, counters, isLatched, false);
+    const settings = new Settings({ cores: 1, dir: "/" });
+    const { hashSeed } = shared;
+    const parts = { arena, pool, counters, clock, random, hashSeed };
+    const context = { ...parts, limits: settings };
     const call = new Call({
       keyspaces: controls.map((control, shard) =>
-        new Keyspace({ arena, pool, counters, clock }, control, shard)
+        new Keyspace(context, control, shard)
       ),
       slotShards: new Uint16Array(shared.slotShards),
-      hashSeed: shared.hashSeed,
-      settings: new Settings({ cores: 1, dir: "/" }),
+      hashSeed,
+      settings,
       counters,
       clock,
       random,

@@ -16,6 +16,7 @@ import { Key } from "../../src/core/keyspace/key.ts";
 import { Keyspace } from "../../src/core/keyspace/keyspace.ts";
 import { Arena } from "../../src/core/memory/arena.ts";
 import { PagePool } from "../../src/core/memory/page_pool.ts";
+import { Settings } from "../../src/core/settings/settings.ts";
 import { Latches } from "../../src/engine/latch/shard_latches.ts";
 import type { SharedState } from "../../src/engine/messages/shared_state.ts";
 
@@ -144,10 +145,19 @@ export class Handles {
     const pool = new PagePool(this.arena, true);
     this.pool = pool;
     const counters = new Float64Array(COUNTER_COUNT);
-    const clock = new AccessClock(new Prng(seed));
+    const random = new Prng(seed);
+    const context = {
+      arena: this.arena,
+      pool,
+      counters,
+      clock: new AccessClock(random),
+      random,
+      hashSeed: shared.hashSeed,
+      limits: new Settings({ cores: 1, dir: "/" }),
+    };
     const controls = shared.controls.map((words) => new Int32Array(words));
     this.keyspaces = controls.map((control, shard) =>
-      new Keyspace({ arena: this.arena, pool, counters, clock }, control, shard)
+      new Keyspace(context, control, shard)
     );
     this.latches = new Latches(controls, counters, true, true);
     this.#slotShards = new Uint16Array(shared.slotShards);

@@ -10,7 +10,7 @@ import {
   EXTERNAL_BYTES_MIN,
   STRING_EXTERNAL,
   STRING_RAW,
-} from "../../src/core/keyspace/entry.ts";
+} from "../../src/core/types/entry.ts";
 import { DefragmentSlice } from "../../src/core/keyspace/defragment.ts";
 import type { Keyspace } from "../../src/core/keyspace/keyspace.ts";
 import { copyEntry, moveEntry } from "../../src/core/keyspace/transfer.ts";

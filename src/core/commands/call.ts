@@ -130,6 +130,16 @@ export class Call {
     return key;
   }
 
+  /** Frees what the command had begun to make when memory ran out. */
+  dropUnfilled(): void {
+    for (let i = 0; i < this.keyCount; i++) {
+      const key = this.key(i);
+      const space = this.keyspace(key);
+      space.dropValue();
+      space.deleteIfUnfilled(this.db, key);
+    }
+  }
+
   /** Lets go of the keys of a very wide command. */
   trimKeys(most: number): void {
     if (this.#keys.length > most) this.#keys.length = most;

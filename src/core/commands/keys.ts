@@ -6,7 +6,7 @@
  */
 
 import { bytesOf, equalBytes } from "../base/bytes.ts";
-import { TYPE_NAMES } from "../keyspace/entry.ts";
+import { TYPE_NAMES } from "../types/entry.ts";
 import type { Key } from "../keyspace/key.ts";
 import { copyEntry, moveEntry } from "../keyspace/transfer.ts";
 import { NO_SUCH_KEY, SAME_OBJECT, SYNTAX_ERROR } from "../resp/error_reply.ts";

@@ -30,7 +30,7 @@
  */
 
 import { bytesOf } from "../base/bytes.ts";
-import { TYPE_STRING } from "../keyspace/entry.ts";
+import { TYPE_STRING } from "../types/entry.ts";
 import {
   LCS_LEN_AND_IDX,
   LCS_NOT_STRINGS,

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { STRING_ENCODING_NAMES } from "../keyspace/entry.ts";
+import { STRING_ENCODING_NAMES } from "../types/entry.ts";
 import { isLfuPolicy } from "../keyspace/evict.ts";
 import { LFU_NOT_SELECTED, LFU_SELECTED } from "../resp/error_reply.ts";
 import type { Call } from "./call.ts";

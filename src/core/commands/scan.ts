@@ -11,7 +11,7 @@
 
 import { bytesOf, equalsIgnoreCase } from "../base/bytes.ts";
 import { globMatch } from "../base/glob.ts";
-import { TYPE_NAMES } from "../keyspace/entry.ts";
+import { TYPE_NAMES } from "../types/entry.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { type EntryVisitor, ScanWalk } from "../keyspace/scan_walk.ts";
 import { INVALID_CURSOR, SYNTAX_ERROR } from "../resp/error_reply.ts";

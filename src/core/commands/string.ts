@@ -4,7 +4,7 @@
  * @module
  */
 
-import { TYPE_STRING } from "../keyspace/entry.ts";
+import { TYPE_STRING } from "../types/entry.ts";
 import {
   SYNTAX_ERROR,
   WRONG_TYPE,

@@ -30,7 +30,7 @@ import {
   STRING_INT,
   STRING_RAW,
   TYPE_STRING,
-} from "../keyspace/entry.ts";
+} from "../types/entry.ts";
 import type { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import {

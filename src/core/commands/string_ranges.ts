@@ -5,7 +5,7 @@
  */
 
 import { copyBytes } from "../base/bytes.ts";
-import { STRING_RAW, TYPE_STRING } from "../keyspace/entry.ts";
+import { STRING_RAW, TYPE_STRING } from "../types/entry.ts";
 import {
   OFFSET_OUT_OF_RANGE,
   STRING_TOO_LONG,

@@ -16,7 +16,7 @@ import {
   STRING_EXTERNAL,
   STRING_INT,
   STRING_RAW,
-} from "../keyspace/entry.ts";
+} from "../types/entry.ts";
 import type { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";

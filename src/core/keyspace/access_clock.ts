@@ -10,7 +10,7 @@
  */
 
 import type { Prng } from "../base/prng.ts";
-import { CLOCK_MASK } from "./entry.ts";
+import { CLOCK_MASK } from "../types/entry.ts";
 
 /** Counter of a key that was just made, so that it survives its first minute. */
 const LFU_INITIAL = 5;

@@ -15,6 +15,7 @@
  */
 
 import { copyBytes } from "../base/bytes.ts";
+import type { Prng } from "../base/prng.ts";
 import {
   type Arena,
   byteOf,
@@ -25,9 +26,11 @@ import {
 import { Dict, DICT_COUNT } from "../memory/dict.ts";
 import { ExternalStrings } from "../memory/external.ts";
 import { Heap, OutOfMemory } from "../memory/heap.ts";
+import { Listpacks } from "../memory/listpack.ts";
 import {
   EXPIRE_BYTES,
   HAS_EXPIRE,
+  KEY_FLAGS_MASK,
   KEY_LENGTH_MASK,
   keyOffset,
   NODE_HASH,
@@ -51,19 +54,28 @@ import {
   encodingOf,
   entryMeta,
   EXTERNAL_BYTES_MIN,
+  HAS_FIELD_EXPIRES,
+  HAS_READERS,
   KIND_MASK,
   STRING_EXTERNAL,
+  TYPE_STREAM,
   TYPE_STRING,
   typeOf,
-} from "./entry.ts";
+} from "../types/entry.ts";
+import type { EncodingLimits } from "../types/value_type.ts";
+import { ValueTypes } from "../types/value_types.ts";
 import type { Key } from "./key.ts";
 import {
   DATABASE_WORDS,
   databasesOf,
   expiresAt,
+  fieldExpiresAt,
   keysAt,
+  SHARD_DETACHED,
+  SHARD_DETACHED_COUNT,
   SHARD_HEAP,
 } from "./shard_control.ts";
+import { leaveValue } from "./shared_value.ts";
 
 /** What a worker's keyspaces have in common. */
 export interface KeyspaceContext {
@@ -75,7 +87,16 @@ export interface KeyspaceContext {
   readonly counters: Float64Array;
   /** The worker's access clock. */
   readonly clock: AccessClock;
+  /** The worker's source of randomness. */
+  readonly random: Prng;
+  /** Seed of the hash of keys, fields and members. */
+  readonly hashSeed: readonly [number, number];
+  /** The thresholds between encodings, as they are now. */
+  readonly limits: EncodingLimits;
 }
+
+/** Values of more allocations are not freed at once, see reclaim.ts. */
+const WEIGHT_MAX = 64;
 
 /** A worker's handle on one shard. */
 export class Keyspace {
@@ -91,12 +112,16 @@ export class Keyspace {
   readonly dict: Dict;
   /** Strings in runs of their own. */
   readonly externals: ExternalStrings;
+  /** The types of values other than strings. */
+  readonly values: ValueTypes;
   /** The worker's views. */
   readonly arena: Arena;
   /** Whether reads leave the access clock alone (CLIENT NO-TOUCH). */
   noTouch = false;
   readonly #counters: Float64Array;
   readonly #clock: AccessClock;
+  /** The entry of a value that is being built, or 0. */
+  #begun = 0;
 
   /** `control` is the shard's control block. */
   constructor(context: KeyspaceContext, control: Int32Array, shard: number) {
@@ -113,6 +138,16 @@ export class Keyspace {
     );
     this.dict = new Dict(context.arena, this.heap);
     this.externals = new ExternalStrings(context.arena, context.pool);
+    this.values = new ValueTypes({
+      arena: context.arena,
+      heap: this.heap,
+      dict: this.dict,
+      listpacks: new Listpacks(context.arena, this.heap),
+      hashSeed0: context.hashSeed[0],
+      hashSeed1: context.hashSeed[1],
+      limits: context.limits,
+      random: context.random,
+    });
     this.#counters = context.counters;
     this.#clock = context.clock;
   }
@@ -144,9 +179,20 @@ export class Keyspace {
     return this.dict.warmBucket(this.control, keysAt(db), hash);
   }
 
-  /** Brings the entry of a hash near; see {@linkcode Dict.warmNode}. */
+  /**
+   * Reads the entry of a hash, as far as {@linkcode Dict.guessNode} knows it;
+   * returns what stands for the root of its value, 0 for a string.
+   */
   warmEntry(db: number, hash: number): number {
-    return this.dict.warmNode(this.control, keysAt(db), hash);
+    const ref = this.dict.guessNode(this.control, keysAt(db), hash);
+    return typeOf(this.dict.peekWord(ref, NODE_META)) === TYPE_STRING
+      ? 0
+      : this.dict.peekWord(ref, NODE_VALUE);
+  }
+
+  /** Reads the beginning of a value whose root {@linkcode warmEntry} found. */
+  warmRoot(root: number): number {
+    return this.dict.peekWord(root, 0);
   }
 
   /** The live entry of a key for a command that reads it, or 0. */
@@ -364,15 +410,12 @@ export class Keyspace {
     expireAtMs: number,
   ): number {
     try {
-      return this.setRoot(
-        db,
-        key,
-        existing,
-        TYPE_STRING,
-        STRING_EXTERNAL,
-        run,
-        expireAtMs,
-      );
+      const clock = this.#clockFor(existing);
+      const meta = entryMeta(TYPE_STRING, STRING_EXTERNAL, clock);
+      const ref = this.#reshape(db, key, existing, 0, expireAtMs, meta);
+      this.#setWord(ref, NODE_VALUE, run);
+      this.heap.adoptRun(run);
+      return ref;
     } catch (cause) {
       this.externals.unpin(run);
       throw cause;
@@ -380,29 +423,122 @@ export class Keyspace {
   }
 
   /**
-   * Makes the key a value of any type whose root is `root`, already accounted
-   * for unless it is an external string.
+   * Makes the key an empty value of any type but string; `existing` is its
+   * entry, or 0. Who makes it fills it: a key is not seen empty.
    */
-  setRoot(
+  create(
     db: number,
     key: Key,
-    existing: number,
     type: number,
-    encoding: number,
-    root: number,
-    expireAtMs: number,
+    existing = 0,
+    expireAtMs = 0,
   ): number {
-    const ref = this.#reshape(
-      db,
-      key,
-      existing,
-      0,
-      expireAtMs,
-      entryMeta(type, encoding, this.#clockFor(existing)),
-    );
-    this.#setWord(ref, NODE_VALUE, root);
-    if (type === TYPE_STRING) this.heap.adoptRun(root);
+    const meta = entryMeta(type, 0, this.#clockFor(existing));
+    const ref = this.#reshape(db, key, existing, 0, expireAtMs, meta);
+    this.#setWord(ref, NODE_VALUE, 0);
     return ref;
+  }
+
+  /**
+   * Begins a value of any type but string that no key has yet: returns an entry
+   * outside of all dictionaries, to be filled. There is one at a time; it ends
+   * with {@linkcode storeValue} or {@linkcode dropValue}.
+   */
+  beginValue(type: number): number {
+    this.dropValue();
+    const ref = this.heap.allocate(NODE_HEADER_BYTES >> 3);
+    this.#setWord(ref, NODE_META, type);
+    this.#setWord(ref, NODE_KEY, 0);
+    this.#setWord(ref, NODE_VALUE, 0);
+    this.#begun = ref;
+    return ref;
+  }
+
+  /**
+   * Gives the value that was begun to a key and returns its entry; `existing`
+   * is the key's entry, whose value is freed, or 0. After OutOfMemory nothing
+   * has changed but that the value is gone.
+   */
+  storeValue(db: number, key: Key, existing: number, expireAtMs = 0): number {
+    const begun = this.#begun;
+    const type = this.type(begun);
+    const ref = this.create(db, key, type, existing, expireAtMs);
+    const kind = this.kind(begun);
+    this.giveValue(ref, kind, this.takeValue(begun));
+    this.#begun = 0;
+    this.heap.free(begun);
+    return ref;
+  }
+
+  /** Frees the value that was begun, if there is one. */
+  dropValue(): void {
+    const begun = this.#begun;
+    if (begun === 0) return;
+    this.#begun = 0;
+    this.freeEntry(begun);
+  }
+
+  /** Makes an empty key the owner of a value: see {@linkcode takeValue}. */
+  giveValue(ref: number, kind: number, root: number): void {
+    this.#setKind(ref, kind);
+    this.#setWord(ref, NODE_VALUE, root);
+  }
+
+  /**
+   * Takes the value from an entry, which is empty then; returns the root. The
+   * kind of a value is type and encoding together.
+   */
+  takeValue(ref: number): number {
+    const root = this.#word(ref, NODE_VALUE);
+    this.#setKind(ref, this.type(ref));
+    this.#setWord(ref, NODE_VALUE, 0);
+    return root;
+  }
+
+  /** Type and encoding of an entry's value, as one number. */
+  kind(ref: number): number {
+    return this.meta(ref) & KIND_MASK;
+  }
+
+  /** Elements of a value that is no string. */
+  length(ref: number): number {
+    return this.values.of(this.type(ref)).length(ref);
+  }
+
+  /**
+   * Deletes a key that has no elements left; says whether it did. A stream
+   * stays.
+   */
+  deleteIfEmpty(db: number, ref: number): boolean {
+    if (this.type(ref) === TYPE_STREAM || this.length(ref) > 0) return false;
+    this.delete(db, ref);
+    return true;
+  }
+
+  /** Deletes a key that was made but never filled: memory was short. */
+  deleteIfUnfilled(db: number, key: Key): void {
+    const ref = this.peek(db, key);
+    if (ref === 0 || this.type(ref) === TYPE_STRING) return;
+    if (this.#word(ref, NODE_VALUE) === 0) this.delete(db, ref);
+  }
+
+  /**
+   * Says whether fields of the hash have an expire; such hashes are found
+   * through a dictionary of their own.
+   */
+  setFieldExpires(db: number, ref: number, has: boolean): void {
+    const keyWord = this.#word(ref, NODE_KEY);
+    if (((keyWord & HAS_FIELD_EXPIRES) !== 0) === has) return;
+    const header = fieldExpiresAt(db);
+    const hash = this.#word(ref, NODE_HASH);
+    if (has) this.dict.insert(this.control, header, ref, hash);
+    else this.dict.remove(this.control, header, ref, hash);
+    this.#setWord(ref, NODE_KEY, keyWord ^ HAS_FIELD_EXPIRES);
+  }
+
+  /** Whether fields of the hash have an expire. */
+  hasFieldExpires(ref: number): boolean {
+    return (this.#word(ref, NODE_KEY) & HAS_FIELD_EXPIRES) !== 0;
   }
 
   /**
@@ -447,7 +583,7 @@ export class Keyspace {
     let moved = ref;
     if (had !== has) {
       const size = this.#entryBytes(ref);
-      const key = keyWord & KEY_LENGTH_MASK;
+      const key = keyWord & ~HAS_EXPIRE;
       if (had) {
         this.dict.remove(
           this.control,
@@ -501,12 +637,54 @@ export class Keyspace {
       this.dict.remove(this.control, expiresAt(db), ref, hash);
     }
     this.dict.remove(this.control, keysAt(db), ref, hash);
+    this.setFieldExpires(db, ref, false);
   }
 
-  /** Frees a detached entry and its value. */
+  /** Whether replies may still read an entry's value, see shared_value.ts. */
+  hasReaders(ref: number): boolean {
+    return (this.#word(ref, NODE_KEY) & HAS_READERS) !== 0;
+  }
+
+  /** Frees a detached entry and its value; a large value, in slices. */
   freeEntry(ref: number): void {
+    if (this.hasReaders(ref)) leaveValue(this, ref);
+    if (this.#isHeavy(ref)) return this.#putAside(ref);
     this.#freeValue(ref);
     this.heap.free(ref);
+  }
+
+  /** Entries that were put aside because their values are large. */
+  detachedValues(): number {
+    return this.control[SHARD_DETACHED_COUNT]!;
+  }
+
+  /**
+   * Frees about `budget` allocations of what was put aside; says whether
+   * nothing is left.
+   */
+  freeDetached(budget: number): boolean {
+    const ref = this.control[SHARD_DETACHED]!;
+    if (ref === 0) return true;
+    if (this.values.of(this.type(ref)).freeSlice(ref, budget)) {
+      this.control[SHARD_DETACHED] = this.#word(ref, NODE_HASH);
+      this.control[SHARD_DETACHED_COUNT]!--;
+      this.heap.free(ref);
+    }
+    return this.control[SHARD_DETACHED] === 0;
+  }
+
+  /** The chain of such entries goes through the word of the hash. */
+  #putAside(ref: number): void {
+    this.#setWord(ref, NODE_HASH, this.control[SHARD_DETACHED]!);
+    this.control[SHARD_DETACHED] = ref;
+    this.control[SHARD_DETACHED_COUNT]!++;
+  }
+
+  #isHeavy(ref: number): boolean {
+    const type = this.type(ref);
+    if (type === TYPE_STRING) return false;
+    return this.hasReaders(ref) ||
+      this.values.of(type).weight(ref) > WEIGHT_MAX;
   }
 
   /** Counts changes of the data set. */
@@ -530,13 +708,19 @@ export class Keyspace {
     return true;
   }
 
-  /** Bytes of an entry with its value, as allocated. */
-  entryAllocatedBytes(ref: number): number {
-    let units = this.heap.unitsOf(ref);
-    if (
-      this.type(ref) === TYPE_STRING && this.encoding(ref) === STRING_EXTERNAL
-    ) units += this.heap.unitsOf(this.valueRef(ref));
-    return units * 8;
+  /**
+   * Bytes of an entry with its value, as allocated; `samples` elements of a
+   * large value are looked at, or all (0).
+   */
+  entryAllocatedBytes(ref: number, samples: number): number {
+    const bytes = this.heap.unitsOf(ref) * 8;
+    const type = this.type(ref);
+    if (type !== TYPE_STRING) {
+      return bytes + this.values.of(type).memoryBytes(ref, samples);
+    }
+    return this.encoding(ref) === STRING_EXTERNAL
+      ? bytes + this.heap.unitsOf(this.valueRef(ref)) * 8
+      : bytes;
   }
 
   /** Index of the header of a database's dictionary of keys. */
@@ -547,6 +731,11 @@ export class Keyspace {
   /** Index of the header of a database's dictionary of keys with an expire. */
   expiresHeader(db: number): number {
     return expiresAt(db);
+  }
+
+  /** Index of the header of a database's dictionary of hashes with field expires. */
+  fieldExpiresHeader(db: number): number {
+    return fieldExpiresAt(db);
   }
 
   /** Exchanges two databases. */
@@ -590,7 +779,11 @@ export class Keyspace {
     const units = (size + 7) >>> 3;
     if (existing !== 0) {
       const had = this.#word(existing, NODE_KEY) < 0;
-      if (had === has && this.#fits(this.#entryBytes(existing), size)) {
+      if (
+        had === has && this.#fits(this.#entryBytes(existing), size) &&
+        !this.#isHeavy(existing)
+      ) {
+        this.setFieldExpires(db, existing, false);
         this.#freeValue(existing);
         this.#setWord(existing, NODE_META, meta);
         if (has) this.#setExpireAt(existing, expireAtMs);
@@ -639,6 +832,7 @@ export class Keyspace {
     else if (has) dict.replace(control, expires, existing, ref, hash);
     else if (had) dict.remove(control, expires, existing, hash);
     dict.replace(control, keysAt(db), existing, ref, hash);
+    this.setFieldExpires(db, existing, false);
     this.freeEntry(existing);
   }
 
@@ -681,8 +875,13 @@ export class Keyspace {
   #repoint(db: number, from: number, to: number): void {
     const hash = this.#word(to, NODE_HASH);
     this.dict.replace(this.control, keysAt(db), from, to, hash);
-    if (this.#word(to, NODE_KEY) < 0) {
+    const keyWord = this.#word(to, NODE_KEY);
+    if ((keyWord & KEY_FLAGS_MASK) === 0) return;
+    if (keyWord < 0) {
       this.dict.replace(this.control, expiresAt(db), from, to, hash);
+    }
+    if ((keyWord & HAS_FIELD_EXPIRES) !== 0) {
+      this.dict.replace(this.control, fieldExpiresAt(db), from, to, hash);
     }
   }
 
@@ -774,9 +973,10 @@ export class Keyspace {
 
   #freeValue(ref: number): void {
     const meta = this.meta(ref);
-    if (typeOf(meta) !== TYPE_STRING || encodingOf(meta) !== STRING_EXTERNAL) {
-      return;
+    if (typeOf(meta) !== TYPE_STRING) {
+      return this.values.of(typeOf(meta)).free(ref);
     }
+    if (encodingOf(meta) !== STRING_EXTERNAL) return;
     const run = this.#word(ref, NODE_VALUE);
     this.heap.disownRun(run);
     this.externals.unpin(run);

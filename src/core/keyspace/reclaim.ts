@@ -12,6 +12,9 @@
  *             selectable    | detached, empty but for what waits to be freed
  * ```
  *
+ * A single value of many allocations is put aside in the same spirit: its entry
+ * leaves the database at once and waits in a chain of the shard.
+ *
  * As there are as many places as databases, a shard whose detached ones are
  * all freed can always empty all of its databases at one instant.
  *
@@ -56,7 +59,7 @@ export function usedDatabases(space: Keyspace): number {
 
 /** Entries that wait to be freed. */
 export function detachedCount(space: Keyspace): number {
-  let count = 0;
+  let count = space.detachedValues();
   for (let i = 0; i < space.databases; i++) {
     count += space.count(space.databases + i);
   }
@@ -65,6 +68,7 @@ export function detachedCount(space: Keyspace): number {
 
 /** Whether anything waits to be freed. */
 export function hasDetached(space: Keyspace): boolean {
+  if (space.detachedValues() > 0) return true;
   for (let i = 0; i < space.databases; i++) {
     if (!isEmpty(space, space.databases + i)) return true;
   }
@@ -72,11 +76,12 @@ export function hasDetached(space: Keyspace): boolean {
 }
 
 /**
- * Frees about `budgetEntries` entries of detached databases; says whether some
+ * Frees about `budgetEntries` entries, or allocations of large values; says whether some
  * are left. The caller holds the shard's latch.
  */
 export function reclaimSlice(space: Keyspace, budgetEntries: number): boolean {
   const { control, dict } = space;
+  if (!space.freeDetached(budgetEntries)) return true;
   let budget = budgetEntries;
   const free = (ref: number): void => {
     space.freeEntry(ref);
@@ -85,6 +90,8 @@ export function reclaimSlice(space: Keyspace, budgetEntries: number): boolean {
   for (let db = space.databases; db < 2 * space.databases; db++) {
     const expires = space.expiresHeader(db);
     while (budget > 0 && dict.popBucket(control, expires, keep)) budget--;
+    const fieldExpires = space.fieldExpiresHeader(db);
+    while (budget > 0 && dict.popBucket(control, fieldExpires, keep)) budget--;
     const keys = space.keysHeader(db);
     while (budget > 0 && dict.popBucket(control, keys, free)) budget--;
     if (budget <= 0) return hasDetached(space);
@@ -92,7 +99,7 @@ export function reclaimSlice(space: Keyspace, budgetEntries: number): boolean {
   return false;
 }
 
-/** The dictionary of expires names entries that the one of keys frees. */
+/** Dictionaries of expires name entries that the one of keys frees. */
 function keep(): void {}
 
 /** A dictionary without entries has no buckets either. */

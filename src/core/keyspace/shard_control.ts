@@ -3,8 +3,10 @@
  *
  * ```text
  * [0]  latch          [16] flags, see shard_flags.ts
- * [32] heap
- * then, per database: dictionary of all keys, dictionary of keys with an expire
+ * [32] heap, then the chain of values that wait to be freed and its length,
+ * and the chain of values that replies still read
+ * then, per database: dictionary of all keys, dictionary of keys with an expire,
+ * dictionary of hashes with fields that have one
  * then as many databases that no client can select, see reclaim.ts
  * ```
  *
@@ -22,9 +24,15 @@ export const SHARD_LATCH = 0;
 export const SHARD_FLAGS = 16;
 /** First word of a shard's heap. */
 export const SHARD_HEAP = 32;
-/** Words of a database: two dictionary headers. */
-export const DATABASE_WORDS: number = 2 * DICT_HEADER_WORDS;
-const DATABASES = SHARD_HEAP + HEAP_WORDS;
+/** Word of the first entry whose value waits to be freed, see reclaim.ts. */
+export const SHARD_DETACHED: number = SHARD_HEAP + HEAP_WORDS;
+/** Word that counts such entries. */
+export const SHARD_DETACHED_COUNT: number = SHARD_DETACHED + 1;
+/** Word of the first value that replies still read, see shared_value.ts. */
+export const SHARD_READINGS: number = SHARD_DETACHED_COUNT + 1;
+/** Words of a database: three dictionary headers. */
+export const DATABASE_WORDS: number = 3 * DICT_HEADER_WORDS;
+const DATABASES = SHARD_READINGS + 1;
 /** Control blocks are whole cache lines. */
 const LINE_WORDS = 16;
 
@@ -47,4 +55,9 @@ export function keysAt(db: number): number {
 /** Header of the dictionary of a database's keys with an expire. */
 export function expiresAt(db: number): number {
   return keysAt(db) + DICT_HEADER_WORDS;
+}
+
+/** Header of the dictionary of a database's hashes with fields that expire. */
+export function fieldExpiresAt(db: number): number {
+  return expiresAt(db) + DICT_HEADER_WORDS;
 }

@@ -8,14 +8,15 @@
  * @module
  */
 
-import { assert } from "../base/assert.ts";
-import { STRING_EXTERNAL, TYPE_STRING } from "./entry.ts";
+import { STRING_EXTERNAL, TYPE_STRING } from "../types/entry.ts";
 import type { Key } from "./key.ts";
 import type { Keyspace } from "./keyspace.ts";
+import { unshareValue } from "./shared_value.ts";
 
 /**
  * Moves an entry's value, expire and access clock to another key; the source
- * entry is gone afterwards.
+ * entry is gone afterwards. Inside a shard a value only changes hands; into
+ * another shard, whose heap it must lie in, it is copied.
  */
 export function moveEntry(
   source: Keyspace,
@@ -27,7 +28,18 @@ export function moveEntry(
   existing: number,
 ): void {
   const clock = source.clockOf(ref);
-  const made = copyEntry(source, ref, target, targetDb, key, existing);
+  const type = source.type(ref);
+  let made = 0;
+  if (source === target && type !== TYPE_STRING) {
+    const expireAtMs = source.expireAt(ref);
+    made = target.create(targetDb, key, type, existing, expireAtMs);
+    if (source.hasFieldExpires(ref)) {
+      target.setFieldExpires(targetDb, made, true);
+    }
+    if (source.hasReaders(ref)) unshareValue(source, ref);
+    const kind = source.kind(ref);
+    target.giveValue(made, kind, source.takeValue(ref));
+  } else made = copyEntry(source, ref, target, targetDb, key, existing);
   target.setClock(made, clock);
   source.delete(db, ref);
 }
@@ -42,8 +54,15 @@ export function copyEntry(
   existing: number,
 ): number {
   const type = source.type(ref);
-  assert(type === TYPE_STRING, "a value's type has a way to be copied");
-  return copyString(source, ref, target, targetDb, key, existing);
+  if (type === TYPE_STRING) {
+    return copyString(source, ref, target, targetDb, key, existing);
+  }
+  const begun = target.beginValue(type);
+  target.values.of(type).copyFrom(source.values.of(type), ref, begun);
+  const expireAtMs = source.expireAt(ref);
+  const made = target.storeValue(targetDb, key, existing, expireAtMs);
+  if (source.hasFieldExpires(ref)) target.setFieldExpires(targetDb, made, true);
+  return made;
 }
 
 /**

@@ -144,11 +144,14 @@ export class Dict {
     const buckets = header[at + DICT_BUCKETS]!;
     if (buckets <= 0) return 0;
     const index = bucketOf(hash, buckets);
-    return this.#peekWord(this.#table.guessBucket(header, at, index), REFS);
+    return this.peekWord(this.#table.guessBucket(header, at, index), REFS);
   }
 
-  /** As {@linkcode warmBucket}, for the node that the hash probably has. */
-  warmNode(header: Int32Array, at: number, hash: number): number {
+  /**
+   * The node that the hash probably has, or any number: a hint like
+   * {@linkcode warmBucket}.
+   */
+  guessNode(header: Int32Array, at: number, hash: number): number {
     const buckets = header[at + DICT_BUCKETS]!;
     if (buckets <= 0) return 0;
     const index = bucketOf(hash, buckets);
@@ -162,15 +165,14 @@ export class Dict {
       const match = (x - ONES) & ~x & HIGHS;
       if (match !== 0) {
         const slot = (31 - Math.clz32(match & -match)) >> 3;
-        const ref = words[base + REFS + group + slot]!;
-        return this.#peekWord(ref, NODE_HASH);
+        return words[base + REFS + group + slot]! | 0;
       }
     }
     return 0;
   }
 
-  /** A word that may not be there. */
-  #peekWord(ref: number, index: number): number {
+  /** A word that may not be there; 0 then. */
+  peekWord(ref: number, index: number): number {
     const words = this.#i32[ref >>> SEGMENT_SHIFT];
     return words === undefined
       ? 0

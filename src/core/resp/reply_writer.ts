@@ -18,11 +18,14 @@ import { formatDouble } from "../base/double.ts";
 import { writeInteger } from "../base/integer.ts";
 import { copyBytes } from "../base/bytes.ts";
 import type { ErrorReply } from "./error_reply.ts";
+import type { ReplySource } from "./reply_source.ts";
 
 /** Bytes that belong between two bytes of the buffer, but lie in the arena. */
 export interface ReplySpan {
   /** Position in the buffer before which the bytes go. */
   readonly at: number;
+  /** What writes them when their time comes, or null if they lie in a run. */
+  readonly source: ReplySource | null;
   /** The pinned run that holds them. */
   readonly ref: number;
   /** Offset of the first byte from the start of the string. */
@@ -69,8 +72,12 @@ export class ReplyWriter {
   resp: 2 | 3 = 2;
   /** Marks for bytes that lie in the arena, in order. */
   spans: ReplySpan[] | null = null;
-  /** Bytes that the marks stand for. */
+  /** Bytes that the marks stand for; those of sources are not known. */
   spanBytes = 0;
+  /** Whether what is written goes to a socket, so that sources can be asked. */
+  canStream = false;
+  /** Whether a mark is that of a source. */
+  hasSource = false;
   /** Error replies written so far. */
   errorCount = 0;
   /** The last error reply, for statistics. */
@@ -169,10 +176,17 @@ export class ReplyWriter {
   external(ref: number, from: number, length: number): void {
     this.#header(BULK, length);
     this.spans ??= [];
-    this.spans.push({ at: this.at, ref, from, length });
+    this.spans.push({ at: this.at, source: null, ref, from, length });
     this.spanBytes += length;
     this.#room(2);
     this.#lineEnd();
+  }
+
+  /** The rest of a reply comes from a source; asks for `canStream`. */
+  stream(source: ReplySource): void {
+    this.spans ??= [];
+    this.spans.push({ at: this.at, source, ref: 0, from: 0, length: 0 });
+    this.hasSource = true;
   }
 
   /** The null of a missing string: `$-1`, or `_` in RESP3. */
@@ -265,6 +279,7 @@ export class ReplyWriter {
     this.at = 0;
     this.spans = null;
     this.spanBytes = 0;
+    this.hasSource = false;
   }
 
   /**
@@ -277,6 +292,7 @@ export class ReplyWriter {
     const dropped = this.spans.filter((span) => span.at > at);
     if (dropped.length === this.spans.length) this.spans = null;
     else this.spans.length -= dropped.length;
+    this.hasSource = this.spans?.some((span) => span.source !== null) ?? false;
     for (const span of dropped) this.spanBytes -= span.length;
     return dropped;
   }

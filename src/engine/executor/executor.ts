@@ -52,6 +52,7 @@ import {
   unknownSubcommand,
   wrongNumberOfArguments,
 } from "../../core/resp/error_reply.ts";
+import { dropSpan } from "../../core/resp/reply_source.ts";
 import type { ReplyWriter } from "../../core/resp/reply_writer.ts";
 import { CommandTimer } from "./command_timer.ts";
 import type { Latches } from "../latch/shard_latches.ts";
@@ -76,6 +77,8 @@ export const HELD = 2;
 const HELD_WRITES = FLAG.WRITE | FLAG.MAY_REPLICATE;
 /** Keys kept ready between commands. */
 const KEYS_KEPT = 1024;
+/** Roots of the values that a look ahead found; as many as are read ahead. */
+const ROOTS = new Int32Array(1024);
 /** Words that the error of an unknown command echoes. */
 const ECHOED_ARGUMENTS_MAX = 32;
 
@@ -154,7 +157,7 @@ export class Executor<C extends Call> {
 
   /**
    * Brings near what the first `count` of `requests` will need: their buckets
-   * first, then their entries, so that the processor waits for many of them at
+   * first, then their entries, then the roots of values other than strings, so that the processor waits for many of them at
    * a time and not for one after the other. A hint; nothing is decided here.
    */
   lookAhead(
@@ -171,11 +174,15 @@ export class Executor<C extends Call> {
       if (args.command < 0) continue;
       read ^= keyspaces[args.shard]!.warmBucket(db, args.hash);
     }
+    let roots = 0;
     for (let i = 0; i < count; i++) {
       const args = requests[i]!;
       if (args.command < 0) continue;
-      read ^= keyspaces[args.shard]!.warmEntry(db, args.hash);
+      const root = keyspaces[args.shard]!.warmEntry(db, args.hash);
+      if (root !== 0) ROOTS[roots++] = root;
     }
+    const first = keyspaces[0]!;
+    for (let i = 0; i < roots; i++) read ^= first.warmRoot(ROOTS[i]!);
     this.lastWarmed = read;
   }
 
@@ -355,6 +362,7 @@ export class Executor<C extends Call> {
     } catch (cause) {
       if (!(cause instanceof OutOfMemory)) throw cause;
       this.#takeBack(reply, start);
+      this.#call.dropUnfilled();
       reply.error(OUT_OF_MEMORY);
     }
     if (isTimed) {
@@ -460,7 +468,7 @@ export class Executor<C extends Call> {
   /** Makes what was written from `start` on unwritten. */
   #takeBack(reply: ReplyWriter, start: number): void {
     const { externals } = this.#call.keyspaces[0]!;
-    for (const span of reply.rewind(start)) externals.unpin(span.ref);
+    for (const span of reply.rewind(start)) dropSpan(span, externals);
   }
 
   #silencePending(): void {

@@ -105,6 +105,7 @@ export function readForwardedReply(
   const bytes = reader.bytes();
   const spans = Array.from({ length: reader.u32() }, () => ({
     at: reader.u32(),
+    source: null,
     ref: reader.i32(),
     from: reader.u32(),
     length: reader.u32(),

@@ -169,7 +169,7 @@ export class Connection implements SocketHandler {
   closeAfterReplies(): void {
     this.#isClosing = true;
     if (this.#isProcessing || this.#sending !== null) return;
-    if (this.#queue === null || this.#queue.bytes === 0) this.close();
+    if (this.#queue === null || this.#queue.count === 0) this.close();
   }
 
   /** Closes at once. */
@@ -304,7 +304,7 @@ export class Connection implements SocketHandler {
       if (outcome !== DONE) keep = this.#wait(outcome);
       if (!keep && args.hasBig) worker.freeBig(args);
       if (outcome !== DONE) break;
-      if (writer.pendingBytes > OUTPUT_BYTES_HIGH) {
+      if (isFull(writer)) {
         this.#isStalled = true;
         break;
       }
@@ -339,7 +339,7 @@ export class Connection implements SocketHandler {
         const args = ahead[i]!;
         if (args.count === 0) continue;
         const outcome = executor.run(session, args);
-        this.#isStalled ||= writer.pendingBytes > OUTPUT_BYTES_HIGH;
+        this.#isStalled ||= isFull(writer);
         if (
           outcome === DONE && !this.#isStalled && !this.#isClosing &&
           session.gate === 0
@@ -453,8 +453,6 @@ export class Connection implements SocketHandler {
       if (this.#isClosing && this.#sending === null) this.close();
       return;
     }
-    const counters = worker.counters;
-    counters[NET_OUTPUT_BYTES] = counters[NET_OUTPUT_BYTES]! + bytes;
     if (this.#sending === null && writer.spans === null) {
       this.#send(writer.buf, writer.at);
       writer.buf = worker.buffers.take();
@@ -483,6 +481,7 @@ export class Connection implements SocketHandler {
   #send(buffer: Uint8Array<ArrayBuffer>, length: number): void {
     const counters = this.#worker.counters;
     counters[WRITES_PROCESSED] = counters[WRITES_PROCESSED]! + 1;
+    counters[NET_OUTPUT_BYTES] = counters[NET_OUTPUT_BYTES]! + length;
     this.#sending = buffer;
     this.#sendingBytes = length;
     this.#worker.planSend(this);
@@ -510,4 +509,9 @@ export class Connection implements SocketHandler {
     if (this.#args !== null) this.#worker.dropArguments(this.#args);
     this.#args = null;
   }
+}
+
+/** Whether no further command is run before some of the replies are sent. */
+function isFull(writer: ReplyWriter): boolean {
+  return writer.hasSource || writer.pendingBytes > OUTPUT_BYTES_HIGH;
 }

@@ -4,22 +4,29 @@
  *
  * Buffers are sent as they are. A string of the arena is copied out a piece at
  * a time, so a reply of half a gigabyte never takes more than one piece of
- * memory; its run stays pinned until the last piece is copied.
+ * memory; its run stays pinned until the last piece is copied. A source is
+ * asked for a piece when its turn comes.
  *
  * @module
  */
 
 import type { ExternalStrings } from "../../core/memory/external.ts";
-import type { ReplySpan, ReplyWriter } from "../../core/resp/reply_writer.ts";
+import { dropSpan, type ReplySource } from "../../core/resp/reply_source.ts";
+import { type ReplySpan, ReplyWriter } from "../../core/resp/reply_writer.ts";
 import type { BufferPool } from "./buffer_pool.ts";
 
 /** Bytes of an arena string that are sent at a time. */
 const PIECE_BYTES = 128 * 1024;
+/** Bytes that a source is asked for; an element more has room. */
+const SOURCE_BYTES = 120 * 1024;
+/** Lends its methods to the sources' pieces. */
+const SOURCE_WRITER = new ReplyWriter(0);
 
 interface Item {
   readonly buffer: Uint8Array<ArrayBuffer>;
   readonly end: number;
   readonly spans: ReplySpan[] | null;
+  readonly resp: 2 | 3;
 }
 
 /** A piece to be written: the first `length` bytes of `buffer`. */
@@ -64,11 +71,10 @@ export class OutputQueue {
       buffer: writer.buf,
       end: writer.at,
       spans: writer.spans,
+      resp: writer.resp,
     });
     writer.buf = this.#pool.take();
-    writer.at = 0;
-    writer.spans = null;
-    writer.spanBytes = 0;
+    writer.reset();
   }
 
   /** The next piece, or null when all is handed out. */
@@ -80,10 +86,41 @@ export class OutputQueue {
       this.#bytes -= item.end;
       return { buffer: item.buffer, length: item.end };
     }
+    const source = this.#sourceAt(item.spans);
     const buffer = this.#pool.takeLarge(PIECE_BYTES);
+    if (source !== null) return this.#askSource(buffer, source, item);
     const length = this.#fill(buffer, item, item.spans);
     this.#bytes -= length;
     return { buffer, length };
+  }
+
+  /** The source whose turn it is, or null. */
+  #sourceAt(spans: ReplySpan[]): ReplySource | null {
+    const span = spans[this.#span];
+    return span === undefined || this.#at < span.at ? null : span.source;
+  }
+
+  #askSource(
+    buffer: Uint8Array<ArrayBuffer>,
+    source: ReplySource,
+    item: Item,
+  ): Piece {
+    const writer = SOURCE_WRITER;
+    writer.buf = buffer;
+    writer.at = 0;
+    writer.resp = item.resp;
+    if (source.write(writer, SOURCE_BYTES)) this.#endSpan(item);
+    return { buffer: writer.buf, length: writer.at };
+  }
+
+  /** Goes on behind a mark; drops the item when it was its last byte. */
+  #endSpan(item: Item): void {
+    this.#span++;
+    this.#spanFrom = 0;
+    if (this.#span < item.spans!.length || this.#at < item.end) return;
+    this.#items.shift();
+    this.#pool.give(item.buffer);
+    this.#at = this.#span = 0;
   }
 
   /** Forgets everything and lets the pinned runs go. */
@@ -91,7 +128,7 @@ export class OutputQueue {
     for (const item of this.#items) {
       const from = item === this.#items[0] ? this.#span : 0;
       for (const span of item.spans?.slice(from) ?? []) {
-        this.#externals.unpin(span.ref);
+        dropSpan(span, this.#externals);
       }
     }
     this.#items.length = 0;
@@ -111,6 +148,7 @@ export class OutputQueue {
       const stop = span === undefined ? item.end : span.at;
       if (this.#at === stop && span === undefined) break;
       if (length === piece.length) return length;
+      if (this.#at === stop && span!.source !== null) return length;
       if (this.#at < stop) {
         const count = Math.min(stop - this.#at, piece.length - length);
         piece.set(item.buffer.subarray(this.#at, this.#at + count), length);

@@ -110,7 +110,15 @@ function begin(start: WorkerStart): WorkerContext {
   const latched = shared.workers > 1;
   const pool = new PagePool(arena, latched);
   const controls = shared.controls.map((buffer) => new Int32Array(buffer));
-  const context = { arena, pool, counters, clock };
+  const context = {
+    arena,
+    pool,
+    counters,
+    clock,
+    random,
+    hashSeed: shared.hashSeed,
+    limits: settings,
+  };
   const keyspaces = controls.map((control, shard) =>
     new Keyspace(context, control, shard)
   );

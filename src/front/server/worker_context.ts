@@ -11,6 +11,7 @@ import {
 import { SEGMENT_SHIFT } from "../../core/memory/arena.ts";
 import type { ExternalStrings } from "../../core/memory/external.ts";
 import { Arguments } from "../../core/resp/arguments.ts";
+import { dropSpan } from "../../core/resp/reply_source.ts";
 import { ReplyWriter } from "../../core/resp/reply_writer.ts";
 import type { Settings } from "../../core/settings/settings.ts";
 import type { CommandTable } from "../../core/commands/command_table.ts";
@@ -131,6 +132,7 @@ export class WorkerContext {
     this.configFile = parts.configFile;
     this.fail = parts.fail;
     this.#segments = parts.segments;
+    this.writer.canStream = true;
     parts.call.reply = this.writer;
     parts.call.attach(this);
   }
@@ -192,10 +194,8 @@ export class WorkerContext {
 
   /** Forgets replies to a connection that was closed while it was served. */
   discardReplies(): void {
-    for (const span of this.writer.spans ?? []) this.externals.unpin(span.ref);
-    this.writer.spans = null;
-    this.writer.spanBytes = 0;
-    this.writer.at = 0;
+    for (const span of this.writer.spans ?? []) dropSpan(span, this.externals);
+    this.writer.reset();
   }
 
   /** Notes that a connection waits for something, or no longer does. */

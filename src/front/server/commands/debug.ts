@@ -22,7 +22,7 @@ import type {
 import {
   STRING_ENCODING_NAMES,
   STRING_INT,
-} from "../../../core/keyspace/entry.ts";
+} from "../../../core/types/entry.ts";
 import type { Keyspace } from "../../../core/keyspace/keyspace.ts";
 import { SHARD_FLAGS } from "../../../core/keyspace/shard_control.ts";
 import {

@@ -19,6 +19,8 @@ import { type HelpLines, writeHelp } from "./_help.ts";
 import { humanBytes } from "./_human_bytes.ts";
 
 const SAMPLES = bytesOf("samples");
+/** Elements of a large value that are looked at. */
+const SAMPLES_DEFAULT = 5;
 
 /** With less than this in use there is nothing to find fault with. */
 const DOCTOR_BYTES_MIN = 5 << 20;
@@ -33,18 +35,19 @@ const HELP: HelpLines = [
   ["STATS", "What the memory is used for, in bytes."],
   [
     "USAGE <key> [SAMPLES <count>]",
-    "Bytes that a key and its value take; exact, whatever <count> says.",
+    "Bytes that a key and its value take; <count> of many elements are looked at.",
   ],
 ];
 
 /** `MEMORY USAGE key [SAMPLES count]` */
 export function memoryUsageCommand(call: ServerCall): void {
   const { reply } = call;
+  let samples = SAMPLES_DEFAULT;
   for (let i = 3; i < call.argc; i += 2) {
     if (!argumentIs(call, i, SAMPLES) || i + 1 === call.argc) {
       return reply.error(SYNTAX_ERROR);
     }
-    const samples = readInteger(call, i + 1);
+    samples = readInteger(call, i + 1);
     if (Number.isNaN(samples)) return;
     if (samples < 0) return reply.error(SYNTAX_ERROR);
   }
@@ -52,7 +55,7 @@ export function memoryUsageCommand(call: ServerCall): void {
   const space = call.keyspace(key);
   const ref = space.lookupQuiet(call.db, key, call.nowMs);
   if (ref === 0) return reply.nullBulk();
-  reply.integer(space.entryAllocatedBytes(ref));
+  reply.integer(space.entryAllocatedBytes(ref, samples));
 }
 
 /** `MEMORY STATS` */

@@ -10,7 +10,7 @@ import { hashSlot } from "../../../../src/core/base/crc16.ts";
 import { halfSipHash } from "../../../../src/core/base/half_siphash.ts";
 import { Prng } from "../../../../src/core/base/prng.ts";
 import { AccessClock } from "../../../../src/core/keyspace/access_clock.ts";
-import { STRING_RAW } from "../../../../src/core/keyspace/entry.ts";
+import { STRING_RAW } from "../../../../src/core/types/entry.ts";
 import { Key } from "../../../../src/core/keyspace/key.ts";
 import { Keyspace } from "../../../../src/core/keyspace/keyspace.ts";
 import { shardControlWords } from "../../../../src/core/keyspace/shard_control.ts";
@@ -20,6 +20,7 @@ import {
   reserveArena,
 } from "../../../../src/core/memory/arena.ts";
 import { PagePool } from "../../../../src/core/memory/page_pool.ts";
+import { Settings } from "../../../../src/core/settings/settings.ts";
 
 /** Latches that allow one hold at a time and count the holds. */
 export class CheckedLatches {
@@ -46,6 +47,7 @@ export class Shards {
   readonly random = new Prng(1);
   readonly clock: AccessClock = new AccessClock(this.random);
   readonly latches = new CheckedLatches();
+  readonly settings: Settings = new Settings({ cores: 1, dir: "/" });
   readonly keyspaces: readonly Keyspace[];
   /** What `monotonicMs` says; each look at it takes a hundredth. */
   elapsedMs = 0;
@@ -58,12 +60,20 @@ export class Shards {
     this.pages = new PagePool(this.arena, false);
     this.pages.format();
     this.clock.tell(1_000_000);
+    const context = {
+      arena: this.arena,
+      pool: this.pages,
+      counters: this.counters,
+      clock: this.clock,
+      random: this.random,
+      hashSeed: [1, 2] as const,
+      limits: this.settings,
+    };
     this.keyspaces = Array.from({ length: shards }, (_, shard) => {
       const control = new Int32Array(
         new SharedArrayBuffer(shardControlWords(databases) * 4),
       );
-      const { arena, pages: pool, counters, clock } = this;
-      return new Keyspace({ arena, pool, counters, clock }, control, shard);
+      return new Keyspace(context, control, shard);
     });
   }
 
@@ -138,6 +148,7 @@ export class Shards {
       for (let db = 0; db < 2 * space.databases; db++) {
         space.dict.verify(space.control, space.keysHeader(db));
         space.dict.verify(space.control, space.expiresHeader(db));
+        space.dict.verify(space.control, space.fieldExpiresHeader(db));
       }
       space.heap.verify();
     }

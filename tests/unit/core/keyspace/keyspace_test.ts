@@ -8,7 +8,7 @@ import {
   STRING_EMBEDDED,
   STRING_EXTERNAL,
   STRING_RAW,
-} from "../../../../src/core/keyspace/entry.ts";
+} from "../../../../src/core/types/entry.ts";
 import { Key } from "../../../../src/core/keyspace/key.ts";
 import type { Keyspace } from "../../../../src/core/keyspace/keyspace.ts";
 import {
@@ -412,7 +412,7 @@ class KeyspaceRun {
         let cursor = 0;
         do {
           cursor = dict.scan(control, keys, cursor, (ref) => {
-            bytes += space.entryAllocatedBytes(ref);
+            bytes += space.entryAllocatedBytes(ref, 0);
           });
         } while (cursor !== 0);
       }

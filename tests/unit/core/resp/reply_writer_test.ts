@@ -106,7 +106,13 @@ Deno.test("ReplyWriter external leaves a mark between head and line end", () => 
   writer.ok();
   const text = toBinary(writer.buf.subarray(0, writer.at));
   assertEquals(text, "+OK\r\n$100\r\n\r\n+OK\r\n");
-  assertEquals(writer.spans, [{ at: 11, ref: 7, from: 10, length: 100 }]);
+  assertEquals(writer.spans, [{
+    at: 11,
+    source: null,
+    ref: 7,
+    from: 10,
+    length: 100,
+  }]);
   assertEquals(writer.pendingBytes, text.length + 100);
 });
 
@@ -114,9 +120,15 @@ Deno.test("ReplyWriter append moves the marks of what it adds", () => {
   const writer = new ReplyWriter();
   writer.ok();
   writer.append(fromBinary("$3\r\n\r\n"), [
-    { at: 4, ref: 9, from: 0, length: 3 },
+    { at: 4, source: null, ref: 9, from: 0, length: 3 },
   ]);
-  assertEquals(writer.spans, [{ at: 9, ref: 9, from: 0, length: 3 }]);
+  assertEquals(writer.spans, [{
+    at: 9,
+    source: null,
+    ref: 9,
+    from: 0,
+    length: 3,
+  }]);
   assertEquals(writer.pendingBytes, 5 + 6 + 3);
 });
 

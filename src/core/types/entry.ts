@@ -3,7 +3,9 @@
  *
  * ```text
  * word 0   type (bits 0-3) | encoding (4-7) | access clock (8-31)
- * word 1   key length | has expire (bit 31)          (see memory/node.ts)
+ * word 1   key length | has readers (bit 29) | fields expire (30)
+ *          | has expire (31)
+ *                                                    (see memory/node.ts)
  * word 2   length of an inline string, or reference of the value's root
  * word 3   hash of the key
  * [ expireAtMs, a double ]
@@ -15,6 +17,9 @@
  *
  * @module
  */
+
+import { type Arena, SEGMENT_SHIFT, UNIT_MASK } from "../memory/arena.ts";
+import { NODE_META, NODE_VALUE } from "../memory/node.ts";
 
 /** Value types, numbered as in Redis's RDB. */
 export const TYPE_STRING = 0;
@@ -64,10 +69,17 @@ export const EXTERNAL_BYTES_MIN = 64 * 1024;
 
 /** Mask of type and encoding in word 0. */
 export const KIND_MASK = 0xff;
+const ENCODING_MASK = 0xf0;
+const ENCODING_SHIFT = 4;
 /** Shift of the access clock in word 0. */
 export const CLOCK_SHIFT = 8;
 /** Mask of the access clock, once shifted. */
 export const CLOCK_MASK = 0xffffff;
+
+/** Bit of word 1 that says that replies may still read the value. */
+export const HAS_READERS = 1 << 29;
+/** Bit of word 1 that says that fields of the hash have an expire. */
+export const HAS_FIELD_EXPIRES = 1 << 30;
 
 /** Type number in word 0. */
 export function typeOf(meta: number): number {
@@ -86,4 +98,39 @@ export function entryMeta(
   clock: number,
 ): number {
   return type | encoding << 4 | clock << CLOCK_SHIFT;
+}
+
+/** Reference of the root of an entry's value; 0 while it is empty. */
+export function valueRoot(arena: Arena, ref: number): number {
+  return arena.i32[ref >>> SEGMENT_SHIFT]![
+    ((ref & UNIT_MASK) << 1) + NODE_VALUE
+  ]!;
+}
+
+/** Encoding of an entry's value. */
+export function valueEncoding(arena: Arena, ref: number): number {
+  return encodingOf(
+    arena.i32[ref >>> SEGMENT_SHIFT]![((ref & UNIT_MASK) << 1) + NODE_META]!,
+  );
+}
+
+/** Gives an entry's value another encoding and root. */
+export function setValue(
+  arena: Arena,
+  ref: number,
+  encoding: number,
+  root: number,
+): void {
+  const words = arena.i32[ref >>> SEGMENT_SHIFT]!;
+  const at = (ref & UNIT_MASK) << 1;
+  words[at + NODE_META] = (words[at + NODE_META]! & ~ENCODING_MASK) |
+    encoding << ENCODING_SHIFT;
+  words[at + NODE_VALUE] = root;
+}
+
+/** Gives an entry's value another root: what it had has moved. */
+export function setValueRoot(arena: Arena, ref: number, root: number): void {
+  arena.i32[ref >>> SEGMENT_SHIFT]![
+    ((ref & UNIT_MASK) << 1) + NODE_VALUE
+  ] = root;
 }

@@ -1,0 +1,106 @@
+/**
+ * The elements of a collection as a reply: at once if they are few, in pieces
+ * while the peer takes them if they are many.
+ *
+ * @module
+ */
+
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import { releaseValue, shareValue } from "../keyspace/shared_value.ts";
+import type { ReplySource } from "../resp/reply_source.ts";
+import type { ReplyWriter } from "../resp/reply_writer.ts";
+import type { Call, ShardLatches } from "./call.ts";
+
+/** Elements from which on a reply is written in pieces. */
+export const STREAMED_ELEMENTS_MIN = 2048;
+
+/**
+ * Writes the elements of one kind of reply. Places are numbers that the writer
+ * chooses, from 0 on: indices of a list, ranks, buckets of a dictionary.
+ */
+export interface ElementWriter {
+  /**
+   * Writes the elements from place `from` on, until those before place `to` are
+   * written or the writer's position has passed `limit`; returns the next
+   * place. `ref` is an entry with the value, and stays valid.
+   */
+  write(
+    space: Keyspace,
+    ref: number,
+    from: number,
+    to: number,
+    reply: ReplyWriter,
+    limit: number,
+  ): number;
+}
+
+/**
+ * Replies the elements of places `from` to `to`, exclusive, of which there are
+ * `count`; the head of the reply is written already, and nothing may follow.
+ * May throw OutOfMemory.
+ */
+export function replyElements(
+  call: Call,
+  space: Keyspace,
+  ref: number,
+  elements: ElementWriter,
+  from: number,
+  to: number,
+  count: number,
+): void {
+  const { reply } = call;
+  if (count < STREAMED_ELEMENTS_MIN || !reply.canStream) {
+    elements.write(space, ref, from, to, reply, Infinity);
+    return;
+  }
+  const reading = shareValue(space, ref);
+  reply.stream(
+    new ElementStream(space, call.latches, reading, elements, from, to),
+  );
+}
+
+/** The value does not change while it is shared, so no latch is needed to read. */
+class ElementStream implements ReplySource {
+  readonly #space: Keyspace;
+  readonly #latches: ShardLatches;
+  readonly #reading: number;
+  readonly #elements: ElementWriter;
+  readonly #to: number;
+  #at: number;
+
+  constructor(
+    space: Keyspace,
+    latches: ShardLatches,
+    reading: number,
+    elements: ElementWriter,
+    from: number,
+    to: number,
+  ) {
+    this.#space = space;
+    this.#latches = latches;
+    this.#reading = reading;
+    this.#elements = elements;
+    this.#at = from;
+    this.#to = to;
+  }
+
+  write(writer: ReplyWriter, bytes: number): boolean {
+    this.#at = this.#elements.write(
+      this.#space,
+      this.#reading,
+      this.#at,
+      this.#to,
+      writer,
+      writer.at + bytes,
+    );
+    if (this.#at < this.#to) return false;
+    this.drop();
+    return true;
+  }
+
+  drop(): void {
+    this.#latches.acquire(this.#space.shard);
+    releaseValue(this.#space, this.#reading);
+    this.#latches.release(this.#space.shard);
+  }
+}

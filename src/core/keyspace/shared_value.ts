@@ -1,0 +1,140 @@
+/**
+ * Values that replies are still read from.
+ *
+ * The reply of a large collection is written while the peer takes it, long
+ * after its command has run; until then the value must stay as it was. So the
+ * command shares it: a *reading* is an entry outside of all dictionaries with
+ * the same root.
+ *
+ * ```text
+ * word 0  type and encoding     word 1  1 if the value is left to the readers
+ * word 2  root                  word 3  next reading of the shard
+ * word 4  readers
+ * ```
+ *
+ * While a key and a reading have the same root, nobody changes the value: who
+ * wants to write gives the key a copy first ({@linkcode unshareValue}), and who
+ * deletes the key leaves the value to the readers. The last reader frees it
+ * then. A bit of the entry says that there may be a reading; it may be stale.
+ *
+ * So a reader pays nothing but its piece at a time, and a writer that comes in
+ * between pays for a copy, which is about what a reply in one piece costs.
+ *
+ * @module
+ */
+
+import { assert } from "../base/assert.ts";
+import { SEGMENT_SHIFT, wordOf } from "../memory/arena.ts";
+import { NODE_HASH, NODE_KEY, NODE_META, NODE_VALUE } from "../memory/node.ts";
+import { HAS_READERS, KIND_MASK } from "../types/entry.ts";
+import type { Keyspace } from "./keyspace.ts";
+import { SHARD_READINGS } from "./shard_control.ts";
+
+const IS_LEFT = NODE_KEY;
+const NEXT = NODE_HASH;
+const READERS = 4;
+const READING_UNITS = 3;
+
+/**
+ * Adds a reader of an entry's value, which is no string; returns the reading,
+ * which type objects take as an entry. May throw OutOfMemory.
+ */
+export function shareValue(space: Keyspace, ref: number): number {
+  const known = findReading(space, ref);
+  if (known !== 0) {
+    setWord(space, known, READERS, word(space, known, READERS) + 1);
+    return known;
+  }
+  const reading = space.heap.allocate(READING_UNITS);
+  setWord(space, reading, NODE_META, space.meta(ref) & KIND_MASK);
+  setWord(space, reading, IS_LEFT, 0);
+  setWord(space, reading, NODE_VALUE, space.valueRef(ref));
+  setWord(space, reading, NEXT, space.control[SHARD_READINGS]!);
+  setWord(space, reading, READERS, 1);
+  space.control[SHARD_READINGS] = reading;
+  setWord(space, ref, NODE_KEY, word(space, ref, NODE_KEY) | HAS_READERS);
+  return reading;
+}
+
+/** Drops a reader; the last one frees a value that no key has any more. */
+export function releaseValue(space: Keyspace, reading: number): void {
+  const readers = word(space, reading, READERS) - 1;
+  setWord(space, reading, READERS, readers);
+  if (readers > 0) return;
+  unlink(space, reading);
+  if (word(space, reading, IS_LEFT) !== 0) {
+    setWord(space, reading, NODE_KEY, 0);
+    space.freeEntry(reading);
+  } else space.heap.free(reading);
+}
+
+/**
+ * Makes the value of an entry its own, so that it can be changed: the readers,
+ * if there still are some, keep the old one. May throw OutOfMemory.
+ */
+export function unshareValue(space: Keyspace, ref: number): void {
+  const reading = findReading(space, ref);
+  if (reading === 0) return clearFlag(space, ref);
+  const type = space.type(ref);
+  const values = space.values.of(type);
+  const begun = space.beginValue(type);
+  values.copyFrom(values, ref, begun);
+  leaveToReaders(space, ref, reading);
+  space.giveValue(ref, space.kind(begun), space.takeValue(begun));
+  space.dropValue();
+}
+
+/** Takes the value from an entry that is to be freed, if it has readers. */
+export function leaveValue(space: Keyspace, ref: number): void {
+  const reading = findReading(space, ref);
+  if (reading !== 0) leaveToReaders(space, ref, reading);
+  else clearFlag(space, ref);
+}
+
+function leaveToReaders(space: Keyspace, ref: number, reading: number): void {
+  setWord(space, reading, IS_LEFT, 1);
+  space.takeValue(ref);
+  clearFlag(space, ref);
+}
+
+/** The reading of the value that an entry has, or 0. */
+function findReading(space: Keyspace, ref: number): number {
+  if (!space.hasReaders(ref)) return 0;
+  const root = space.valueRef(ref);
+  let reading = space.control[SHARD_READINGS]!;
+  while (reading !== 0 && word(space, reading, NODE_VALUE) !== root) {
+    reading = word(space, reading, NEXT);
+  }
+  return reading;
+}
+
+function unlink(space: Keyspace, reading: number): void {
+  const next = word(space, reading, NEXT);
+  let before = space.control[SHARD_READINGS]!;
+  if (before === reading) {
+    space.control[SHARD_READINGS] = next;
+    return;
+  }
+  while (word(space, before, NEXT) !== reading) {
+    before = word(space, before, NEXT);
+    assert(before !== 0, "a reading is in its shard's chain");
+  }
+  setWord(space, before, NEXT, next);
+}
+
+function clearFlag(space: Keyspace, ref: number): void {
+  setWord(space, ref, NODE_KEY, word(space, ref, NODE_KEY) & ~HAS_READERS);
+}
+
+function word(space: Keyspace, ref: number, index: number): number {
+  return space.arena.i32[ref >>> SEGMENT_SHIFT]![wordOf(ref) + index]!;
+}
+
+function setWord(
+  space: Keyspace,
+  ref: number,
+  index: number,
+  value: number,
+): void {
+  space.arena.i32[ref >>> SEGMENT_SHIFT]![wordOf(ref) + index] = value;
+}
