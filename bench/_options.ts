@@ -35,7 +35,8 @@ export interface Options {
 
 const KEY_CHOICES: KeyChoice[] = ["uniform", "hot"];
 
-const DEFAULT_SHERD = [
+/** How the server of this repository is started. */
+export const DEFAULT_SHERD: string[] = [
   ...[Deno.execPath(), "run", "--quiet", "-A", "--unstable-net"],
   ...["src/front/cli/main.ts", "--port", "{port}", "--workers", "{workers}"],
   ...["--save", "", "--appendonly", "no"],
@@ -109,7 +110,7 @@ export function usage(): string {
 }
 
 /** Splits a command at blanks, except within single or double quotes. */
-function splitCommand(text: string): string[] {
+export function splitCommand(text: string): string[] {
   const argv: string[] = [];
   for (const [word] of text.matchAll(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g)) {
     argv.push(word.replace(/"([^"]*)"|'([^']*)'/g, "$1$2"));
@@ -118,7 +119,7 @@ function splitCommand(text: string): string[] {
   return argv;
 }
 
-function parseCount(name: string, text: string): number {
+export function parseCount(name: string, text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) {
     throw new TypeError(
       `--${name} takes a positive number: received "${text}"`,

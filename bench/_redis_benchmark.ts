@@ -73,18 +73,41 @@ export const COMMAND_NAMES: CommandName[] = Object.keys(
 ) as CommandName[];
 
 /** Loads the server on `port` with `requests` operations. */
-export async function runLoad(
+export function runLoad(
   port: number,
   load: Load,
   requests: number,
 ): Promise<LoadResult> {
-  const random = load.keys === "uniform";
+  const isRandom = load.keys === "uniform";
+  const argv = ARGUMENTS[load.command](
+    isRandom ? "__rand_int__" : "0".repeat(12),
+  );
+  return runCommand(
+    port,
+    argv,
+    load.pipeline,
+    isRandom ? load.keyCount : 0,
+    requests,
+  );
+}
+
+/**
+ * Sends one command `requests` times; every `__rand_int__` in it becomes 12
+ * digits below `range`, unless that is 0.
+ */
+export async function runCommand(
+  port: number,
+  argv: readonly string[],
+  pipeline: number,
+  range: number,
+  requests: number,
+): Promise<LoadResult> {
   const { code, stdout, stderr } = await new Deno.Command("redis-benchmark", {
     args: [
       ...["-h", "127.0.0.1", "-p", `${port}`, "-c", `${CONNECTIONS}`],
-      ...["-P", `${load.pipeline}`, "-n", `${requests}`],
-      ...(random ? ["-r", `${load.keyCount}`] : []),
-      ...ARGUMENTS[load.command](random ? "__rand_int__" : "0".repeat(12)),
+      ...["-P", `${pipeline}`, "-n", `${requests}`],
+      ...(range > 0 ? ["-r", `${range}`] : []),
+      ...argv,
     ],
     stdin: "null",
   }).output();

@@ -263,7 +263,21 @@ function megabytes(bytes: number): string {
   return (bytes / 1e6).toFixed(0);
 }
 
-function markdown(head: string[], rows: string[][]): string {
+export function markdown(head: string[], rows: string[][]): string {
   const lines = [head, head.map(() => "---"), ...rows];
   return lines.map((cells) => `| ${cells.join(" | ")} |\n`).join("");
+}
+
+/** Writes to the standard output, all of it. */
+export function print(text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  // A pipe may take less than all.
+  for (let sent = 0; sent < bytes.length;) {
+    sent += Deno.stdout.writeSync(bytes.subarray(sent));
+  }
+}
+
+/** Tells who waits what is going on. */
+export function progress(text: string): void {
+  Deno.stderr.writeSync(new TextEncoder().encode(text + "\n"));
 }

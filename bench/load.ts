@@ -65,16 +65,8 @@ import {
   type StartupFigures,
 } from "./_footprint.ts";
 import { type Options, parseOptions, usage } from "./_options.ts";
-import {
-  cpuBetween,
-  killAll,
-  othersCpuMs,
-  type Server,
-  type ServerSpec,
-  settle,
-  sleep,
-  startServer,
-} from "./_proc.ts";
+import { measureRun, REPOSITORY, serverSpecs } from "./_measure.ts";
+import { killAll, type Server, type ServerSpec, startServer } from "./_proc.ts";
 import {
   checkReply,
   COUNTER_PREFIX,
@@ -87,7 +79,8 @@ import {
   type Configuration,
   loadTable,
   memoryTable,
-  type Run,
+  print,
+  progress,
   startupTable,
 } from "./_report.ts";
 
@@ -99,9 +92,7 @@ interface Results {
   startup: StartupFigures[];
 }
 
-const REPOSITORY = new URL("..", import.meta.url).pathname;
 const RUN_SECONDS = 1.5;
-const AFTER_RUN_MS = 50;
 
 async function main(args: string[]): Promise<void> {
   const options = readOptions(args);
@@ -141,7 +132,7 @@ async function main(args: string[]): Promise<void> {
 async function measure(results: Results, redisDir: string): Promise<void> {
   const { options } = results;
   for (const workers of options.workers) {
-    const specs = serverSpecs(options, workers, redisDir);
+    const specs = serverSpecs(options.sherd, workers, redisDir);
     if (options.memory) {
       for (const spec of specs) {
         progress(`memory: ${spec.name}, ${workers} workers`);
@@ -201,8 +192,16 @@ async function measureLoads(
         const configuration: Configuration = { ...load, workers, rounds: [] };
         for (let round = 0; round < options.rounds; round++) {
           configuration.rounds.push({
-            sherd: await measureRun(load, requests, sherd, redis),
-            redis: await measureRun(load, requests, redis, sherd),
+            sherd: await measureRun(
+              () => runLoad(sherd.port, load, requests),
+              sherd,
+              redis,
+            ),
+            redis: await measureRun(
+              () => runLoad(redis.port, load, requests),
+              redis,
+              sherd,
+            ),
           });
         }
         results.load.push(configuration);
@@ -243,56 +242,6 @@ async function warmUp(
 /** redis-benchmark sends whole pipelines: rounds up, so that none is uncounted. */
 function wholePipelines(requests: number, { pipeline }: Load): number {
   return Math.ceil(requests / pipeline) * pipeline;
-}
-
-async function measureRun(
-  load: Load,
-  requests: number,
-  loaded: Server,
-  idle: Server,
-): Promise<Run> {
-  await settle([loaded, idle]);
-  const before = loaded.cpuTimes();
-  const idleBefore = idle.cpuTimes();
-  const othersBeforeMs = othersCpuMs();
-  const startMs = performance.now();
-  const result = await runLoad(loaded.port, load, requests);
-  await sleep(AFTER_RUN_MS);
-  const { cpuMs, exact } = cpuBetween(before, loaded.cpuTimes());
-  const idleCpu = cpuBetween(idleBefore, idle.cpuTimes());
-  const elapsedMs = performance.now() - startMs;
-  const othersMs = othersCpuMs() - othersBeforeMs - cpuMs - idleCpu.cpuMs;
-  return {
-    ...result,
-    cpuMs,
-    cpuExact: exact,
-    cpuMicrosPerOp: cpuMs * 1e3 / result.requests,
-    idleCpuShare: idleCpu.cpuMs / elapsedMs,
-    // Rounding to ticks can make nothing less than nothing.
-    othersCpuShare: Math.max(0, othersMs) / elapsedMs,
-  };
-}
-
-function serverSpecs(
-  { sherd }: Options,
-  workers: number,
-  redisDir: string,
-): [ServerSpec, ServerSpec] {
-  return [
-    {
-      name: "sherd",
-      command: sherd.map((arg) => arg.replaceAll("{workers}", `${workers}`)),
-      cwd: REPOSITORY,
-    },
-    {
-      name: "redis-server",
-      command: [
-        ...["redis-server", "--port", "{port}", "--bind", "127.0.0.1"],
-        ...["--save", "", "--appendonly", "no", "--dir", redisDir],
-      ],
-      cwd: redisDir,
-    },
-  ];
 }
 
 async function missingPrograms(): Promise<string[]> {
@@ -358,18 +307,6 @@ function save(results: Results): void {
   const { json } = results.options;
   if (json === undefined) return;
   Deno.writeTextFileSync(json, JSON.stringify(results, null, 1) + "\n");
-}
-
-function print(text: string): void {
-  const bytes = new TextEncoder().encode(text);
-  // A pipe may take less than all.
-  for (let sent = 0; sent < bytes.length;) {
-    sent += Deno.stdout.writeSync(bytes.subarray(sent));
-  }
-}
-
-function progress(text: string): void {
-  Deno.stderr.writeSync(new TextEncoder().encode(text + "\n"));
 }
 
 if (import.meta.main) await main(Deno.args);

@@ -1,0 +1,76 @@
+/**
+ * The two servers that benches compare, and one measured run against one of
+ * them.
+ *
+ * @module
+ */
+
+import {
+  cpuBetween,
+  othersCpuMs,
+  type Server,
+  type ServerSpec,
+  settle,
+  sleep,
+} from "./_proc.ts";
+import type { LoadResult } from "./_redis_benchmark.ts";
+import type { Run } from "./_report.ts";
+
+/** Where the server's program is started. */
+export const REPOSITORY: string = new URL("..", import.meta.url).pathname;
+
+const AFTER_RUN_MS = 50;
+
+/** Runs a load against one server while the other has nothing to do. */
+export async function measureRun(
+  run: () => Promise<LoadResult>,
+  loaded: Server,
+  idle: Server,
+): Promise<Run> {
+  await settle([loaded, idle]);
+  const before = loaded.cpuTimes();
+  const idleBefore = idle.cpuTimes();
+  const othersBeforeMs = othersCpuMs();
+  const startMs = performance.now();
+  const result = await run();
+  await sleep(AFTER_RUN_MS);
+  const { cpuMs, exact } = cpuBetween(before, loaded.cpuTimes());
+  const idleCpu = cpuBetween(idleBefore, idle.cpuTimes());
+  const elapsedMs = performance.now() - startMs;
+  const othersMs = othersCpuMs() - othersBeforeMs - cpuMs - idleCpu.cpuMs;
+  return {
+    ...result,
+    cpuMs,
+    cpuExact: exact,
+    cpuMicrosPerOp: cpuMs * 1e3 / result.requests,
+    idleCpuShare: idleCpu.cpuMs / elapsedMs,
+    // Rounding to ticks can make nothing less than nothing.
+    othersCpuShare: Math.max(0, othersMs) / elapsedMs,
+  };
+}
+
+/**
+ * How both servers are started: `sherd` is an argument vector with
+ * `{workers}` in it, `redisDir` an empty directory.
+ */
+export function serverSpecs(
+  sherd: readonly string[],
+  workers: number,
+  redisDir: string,
+): [ServerSpec, ServerSpec] {
+  return [
+    {
+      name: "sherd",
+      command: sherd.map((arg) => arg.replaceAll("{workers}", `${workers}`)),
+      cwd: REPOSITORY,
+    },
+    {
+      name: "redis-server",
+      command: [
+        ...["redis-server", "--port", "{port}", "--bind", "127.0.0.1"],
+        ...["--save", "", "--appendonly", "no", "--dir", redisDir],
+      ],
+      cwd: redisDir,
+    },
+  ];
+}
