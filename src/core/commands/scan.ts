@@ -107,7 +107,7 @@ function scanCommand(call: Call): void {
   reply.array(2);
   reply.bulkInteger(walk.cursor);
   reply.array(found);
-  exchange(reply, start, middle);
+  reply.exchange(start, middle);
 }
 
 /** `KEYS pattern` */
@@ -134,7 +134,7 @@ function keysCommand(call: Call): void {
   }
   const middle = reply.at;
   reply.array(found);
-  exchange(reply, start, middle);
+  reply.exchange(start, middle);
 }
 
 /** Walks one shard; false when its dictionary has shrunk on the way. */
@@ -224,17 +224,6 @@ function matches(
 
 function replyKey(reply: ReplyWriter, space: Keyspace, ref: number): void {
   reply.bulk(space.bytes(ref), space.keyOff(ref), space.keyLength(ref));
-}
-
-/**
- * Puts what was written from `middle` on before what was written from `start`
- * on: the head of an array whose length shows only at its end.
- */
-function exchange(reply: ReplyWriter, start: number, middle: number): void {
-  const { buf, at } = reply;
-  const head = buf.slice(middle, at);
-  buf.copyWithin(start + head.length, start, middle);
-  buf.set(head, start);
 }
 
 /** Rows of the commands that look at all keys. */

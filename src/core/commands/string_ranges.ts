@@ -62,7 +62,7 @@ function getrangeCommand(call: Call): void {
 }
 
 /** Whether argument 2 is more than argument 3; both are given as doubles too. */
-function isReversed(call: Call, from: number, last: number): boolean {
+export function isReversed(call: Call, from: number, last: number): boolean {
   if (from !== last || Number.isSafeInteger(from)) return from > last;
   return bigIntegerAt(call, 2)! > bigIntegerAt(call, 3)!;
 }

@@ -71,6 +71,8 @@ export const INPUT_BUFFER_MAX = 30;
 export const OUTPUT_BUFFER_MAX = 31;
 /** Most memory that the worker has seen in use. */
 export const MEMORY_PEAK_BYTES = 32;
+/** Fields of hashes deleted because their time had come. */
+export const EXPIRED_SUBKEYS = 33;
 
 /** Doubles before the blocks of the commands. */
 export const COUNTER_COUNT = 64;

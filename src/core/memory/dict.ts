@@ -346,6 +346,20 @@ export class Dict {
     return this.#word(bucket, REFS + slot);
   }
 
+  /**
+   * Notes the nodes of one bucket, to be read by {@linkcode Dict.gathered};
+   * returns how many. They are good until the dictionary changes. For loops
+   * that go through a whole dictionary, bucket by bucket.
+   */
+  gather(header: Int32Array, at: number, bucket: number): number {
+    return this.#gather(bucketRef(this.#i32, header, at, bucket), 0);
+  }
+
+  /** Node `i` of those that the last {@linkcode Dict.gather} noted. */
+  gathered(i: number): number {
+    return this.#nodes[i]!;
+  }
+
   /** Bytes of buckets and directory. */
   tableBytes(header: Int32Array, at: number): number {
     const overflow = header[at + DICT_OVERFLOW]! * BUCKET_UNITS;

@@ -252,6 +252,17 @@ export class Listpacks {
     return 0;
   }
 
+  /** Makes room for so many more bytes, so that a write needs no memory. */
+  reserve(ref: number, bytes: number): number {
+    const end = this.bytes(ref) - 1;
+    const opened = this.#open(ref, end, 0, bytes);
+    const buf = this.#arena.u8[opened >>> SEGMENT_SHIFT]!;
+    const at = byteOf(opened);
+    buf[at + end] = END;
+    writeBytes(buf, at, end + 1);
+    return opened;
+  }
+
   /** Inserts a text before `pos`; 0 appends. It has that position then. */
   insert(
     ref: number,

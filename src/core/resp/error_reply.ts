@@ -105,6 +105,7 @@ export const INCREMENT_NOT_FINITE = new ErrorReply(
   "ERR increment would produce NaN or Infinity",
 );
 export const INVALID_CURSOR = new ErrorReply("ERR invalid cursor");
+export const NAN_OR_INFINITY = new ErrorReply("ERR value is NaN or Infinity");
 
 /** An integer that an argument must lie between; the grammar is Redis's. */
 export function valueNotBetween(
@@ -182,6 +183,61 @@ export const LFU_SELECTED = new ErrorReply(
     "note that when switching between policies at runtime LRU and LFU data " +
     "will take some time to adjust.",
 );
+
+// ---- Hashes
+
+export const HASH_VALUE_NOT_AN_INTEGER = new ErrorReply(
+  "ERR hash value is not an integer",
+);
+export const HASH_VALUE_NOT_A_FLOAT = new ErrorReply(
+  "ERR hash value is not a float",
+);
+
+// ---- Bits, HyperLogLog and geo
+
+export const BIT_OFFSET_INVALID = new ErrorReply(
+  "ERR bit offset is not an integer or out of range",
+);
+export const BIT_INVALID = new ErrorReply(
+  "ERR bit is not an integer or out of range",
+);
+export const BIT_NOT_0_OR_1 = new ErrorReply(
+  "ERR The bit argument must be 1 or 0.",
+);
+export const BITOP_NOT_ONE_SOURCE = new ErrorReply(
+  "ERR BITOP NOT must be called with a single source key.",
+);
+export const BITFIELD_TYPE_INVALID = new ErrorReply(
+  "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is " +
+    "not supported but i64 is.",
+);
+export const BITFIELD_OVERFLOW_INVALID = new ErrorReply(
+  "ERR Invalid OVERFLOW type specified",
+);
+export const BITFIELD_RO_WRITES = new ErrorReply(
+  "ERR BITFIELD_RO only supports the GET subcommand",
+);
+
+export const NOT_A_HYPERLOGLOG = new ErrorReply(
+  "WRONGTYPE Key is not a valid HyperLogLog string value.",
+);
+export const HYPERLOGLOG_CORRUPT = new ErrorReply(
+  "INVALIDOBJ Corrupted HLL object detected",
+);
+export const HYPERLOGLOG_NOT_SPARSE = new ErrorReply(
+  "ERR HLL encoding is not sparse",
+);
+/** PFDEBUG. */
+export const SPECIFIED_KEY_MISSING = new ErrorReply(
+  "ERR The specified key does not exist",
+);
+export const HYPERLOGLOG_TEST_FAILED = new ErrorReply(
+  "ERR TESTFAILED registers or estimates are not what they should be",
+);
+
+export function unknownPfdebugSubcommand(subcommand: Uint8Array): ErrorReply {
+  return errorReply(`ERR Unknown PFDEBUG subcommand '${echo(subcommand)}'`);
+}
 
 // ---- Dispatch
 

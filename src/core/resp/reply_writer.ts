@@ -15,7 +15,7 @@
  */
 
 import { formatDouble } from "../base/double.ts";
-import { writeInteger } from "../base/integer.ts";
+import { decimalLength, writeInteger } from "../base/integer.ts";
 import { copyBytes } from "../base/bytes.ts";
 import type { ErrorReply } from "./error_reply.ts";
 import type { ReplySource } from "./reply_source.ts";
@@ -158,15 +158,19 @@ export class ReplyWriter {
     this.bulk(bytes, 0, bytes.length);
   }
 
-  /** A bulk string that shows an integer. */
+  /** A bulk string that shows a safe integer. */
   bulkInteger(n: number): void {
-    const text = String(n);
-    const at = this.#room(text.length + 8);
-    this.buf[at] = BULK;
-    this.at = writeInteger(text.length, this.buf, at + 1);
-    this.#lineEnd();
-    this.#ascii(this.at, text);
-    this.#lineEnd();
+    const length = decimalLength(n);
+    const at = this.#room(length + 8);
+    const { buf } = this;
+    buf[at] = BULK;
+    let end = writeInteger(length, buf, at + 1);
+    buf[end] = CR;
+    buf[end + 1] = LF;
+    end = writeInteger(n, buf, end + 2);
+    buf[end] = CR;
+    buf[end + 1] = LF;
+    this.at = end + 2;
   }
 
   /**
@@ -295,6 +299,18 @@ export class ReplyWriter {
     this.hasSource = this.spans?.some((span) => span.source !== null) ?? false;
     for (const span of dropped) this.spanBytes -= span.length;
     return dropped;
+  }
+
+  /**
+   * Puts what was written from `middle` on before what was written from `start`
+   * on: the head of an array whose length shows only at its end. Neither part
+   * may hold external strings.
+   */
+  exchange(start: number, middle: number): void {
+    const { buf, at } = this;
+    const head = buf.slice(middle, at);
+    buf.copyWithin(start + head.length, start, middle);
+    buf.set(head, start);
   }
 
   #header(kind: number, n: number): void {

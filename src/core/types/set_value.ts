@@ -1,4 +1,8 @@
-/** Placeholder until the type is written. @module */
+/**
+ * Sets: no command makes one yet.
+ *
+ * @module
+ */
 import type { ValueMemory, ValueType } from "./value_type.ts";
 
 export class SetValue implements ValueType {

@@ -4,9 +4,13 @@
  * @module
  */
 
+import { BITFIELD_COMMANDS } from "../../core/commands/bitfield.ts";
+import { BIT_COMMANDS } from "../../core/commands/bits.ts";
 import { CommandTable } from "../../core/commands/command_table.ts";
 import { DATABASE_COMMANDS } from "../../core/commands/databases.ts";
 import { EXPIRE_COMMANDS } from "../../core/commands/expire.ts";
+import { HASH_COMMANDS } from "../../core/commands/hash.ts";
+import { HYPERLOGLOG_COMMANDS } from "../../core/commands/hyperloglog.ts";
 import { KEY_COMMANDS } from "../../core/commands/keys.ts";
 import { LCS_COMMANDS } from "../../core/commands/lcs.ts";
 import { OBJECT_COMMANDS } from "../../core/commands/object.ts";
@@ -33,6 +37,10 @@ export function makeCommandTable(): CommandTable<ServerCall> {
     STRING_NUMBER_COMMANDS,
     STRING_RANGE_COMMANDS,
     LCS_COMMANDS,
+    BIT_COMMANDS,
+    BITFIELD_COMMANDS,
+    HYPERLOGLOG_COMMANDS,
+    HASH_COMMANDS,
     KEY_COMMANDS,
     EXPIRE_COMMANDS,
     SCAN_COMMANDS,

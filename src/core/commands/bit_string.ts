@@ -1,0 +1,69 @@
+/**
+ * What the commands on bits share: offsets as arguments, and the string that is
+ * long enough for the bits that shall be written.
+ *
+ * @module
+ */
+
+import { parseSafeInteger } from "../base/integer.ts";
+import type { Key } from "../keyspace/key.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import { SEGMENT_SHIFT } from "../memory/arena.ts";
+import { BIT_OFFSET_INVALID } from "../resp/error_reply.ts";
+import { STRING_EXTERNAL, STRING_RAW } from "../types/entry.ts";
+import type { Call } from "./call.ts";
+
+const HASH = 0x23;
+
+/**
+ * Argument `i`, the number of a bit; with `fieldBits`, `#n` is the first bit of
+ * the n-th field of so many bits. NaN after an error reply.
+ */
+export function readBitOffset(call: Call, i: number, fieldBits = 0): number {
+  const args = call.args;
+  const source = args.source(i);
+  const counts = fieldBits > 0 && source[args.off[i]!] === HASH ? 1 : 0;
+  const n = parseSafeInteger(
+    source,
+    args.off[i]! + counts,
+    args.length[i]! - counts,
+  );
+  const offset = counts === 1 ? n * fieldBits : n;
+  // A comparison with NaN is false.
+  if (offset >= 0 && offset < call.settings.protoMaxBulkLen * 8) return offset;
+  call.reply.error(BIT_OFFSET_INVALID);
+  return NaN;
+}
+
+/**
+ * Makes the string of a key long enough for bit `lastBit`, with zeros where it
+ * grows, and its bytes the caller's own to change. `ref` is the key's entry, a
+ * string, or 0; returns the entry.
+ */
+export function ensureBit(
+  call: Call,
+  space: Keyspace,
+  key: Key,
+  ref: number,
+  lastBit: number,
+): number {
+  const needed = Math.floor(lastBit / 8) + 1;
+  const had = ref === 0 ? 0 : space.stringLength(ref);
+  const length = Math.max(had, needed);
+  const entry = ref === 0
+    ? space.makeString(call.db, key, 0, length, STRING_RAW, 0)
+    : space.resizeString(call.db, ref, length, STRING_RAW);
+  if (length > had) {
+    const off = space.stringOff(entry);
+    space.stringBytes(entry).fill(0, off + had, off + length);
+  }
+  return entry;
+}
+
+/** The words over the same memory as `stringBytes` of an entry. */
+export function stringWords(space: Keyspace, ref: number): Int32Array {
+  const place = space.encoding(ref) === STRING_EXTERNAL
+    ? space.valueRef(ref)
+    : ref;
+  return space.arena.i32[place >>> SEGMENT_SHIFT]!;
+}

@@ -1,0 +1,420 @@
+/**
+ * Commands on HyperLogLogs, which are strings of a format of their own: see
+ * types/hyperloglog.ts.
+ *
+ * A dense value is changed where it lies. A sparse one is changed in a buffer
+ * and written back, so what it grows to is known before the key is touched.
+ *
+ * @module
+ */
+
+import { bytesOf, copyBytes } from "../base/bytes.ts";
+import type { Prng } from "../base/prng.ts";
+import type { Key } from "../keyspace/key.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import {
+  HYPERLOGLOG_CORRUPT,
+  HYPERLOGLOG_NOT_SPARSE,
+  HYPERLOGLOG_TEST_FAILED,
+  NOT_A_HYPERLOGLOG,
+  SPECIFIED_KEY_MISSING,
+  unknownPfdebugSubcommand,
+} from "../resp/error_reply.ts";
+import type { ReplyWriter } from "../resp/reply_writer.ts";
+import { STRING_RAW, TYPE_STRING } from "../types/entry.ts";
+import {
+  addDense,
+  cardinalityOf,
+  countHll,
+  countRegisters,
+  denseRegister,
+  describeSparse,
+  encodingOfHll,
+  forgetCardinality,
+  HLL_DENSE,
+  HLL_REGISTERS,
+  HLL_SPARSE,
+  HyperLogLogEditor,
+  isCardinalityKnown,
+  isHyperLogLog,
+  mergeInto,
+  placeOf,
+  setCardinality,
+} from "../types/hyperloglog.ts";
+import { argumentIs } from "./arg_reader.ts";
+import type { Call } from "./call.ts";
+import { type CommandSpec, keyAt, keysFrom } from "./command_spec.ts";
+import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
+
+const GETREG = bytesOf("getreg");
+const DECODE = bytesOf("decode");
+const ENCODING = bytesOf("encoding");
+const TODENSE = bytesOf("todense");
+
+const SELF_TEST_ELEMENTS = 100_000;
+/** How far off the estimates of the self-test may be: six standard errors. */
+const SELF_TEST_ERROR = 6 * 1.04 / 128;
+
+/** Loaded anew by each command. */
+const EDITOR = new HyperLogLogEditor();
+/** Registers of a union, filled anew by each command. */
+const REGISTERS = new Uint8Array(HLL_REGISTERS);
+
+/** `PFADD key [element ...]` */
+function pfaddCommand(call: Call): void {
+  const ref = writeEntry(call, 0, TYPE_STRING);
+  if (ref === WRONG) return;
+  const key = call.key(0);
+  const space = call.keyspace(key);
+  if (ref === 0) EDITOR.clear();
+  else if (!isHll(space, ref)) return call.reply.error(NOT_A_HYPERLOGLOG);
+  else if (encodingAt(space, ref) === HLL_DENSE) {
+    return addToDense(call, space, ref);
+  } else if (!load(space, ref)) return call.reply.error(HYPERLOGLOG_CORRUPT);
+
+  const { args, argc } = call;
+  const sparseBytesMax = call.settings.hllSparseMaxBytes;
+  let raised = ref === 0 ? 1 : 0;
+  for (let i = 2; i < argc; i++) {
+    const place = placeOf(args.source(i), args.off[i]!, args.length[i]!);
+    const added = EDITOR.add(place, sparseBytesMax);
+    if (added === "corrupt") return call.reply.error(HYPERLOGLOG_CORRUPT);
+    if (added === "raised") raised++;
+  }
+  if (raised > 0) {
+    storeEditor(call, space, key, ref);
+    space.noteChange(raised);
+  }
+  call.reply.integer(raised > 0 ? 1 : 0);
+}
+
+function addToDense(call: Call, space: Keyspace, ref: number): void {
+  const { args, argc } = call;
+  const entry = own(call, space, ref);
+  const bytes = space.stringBytes(entry);
+  const off = space.stringOff(entry);
+  let raised = 0;
+  for (let i = 2; i < argc; i++) {
+    const place = placeOf(args.source(i), args.off[i]!, args.length[i]!);
+    if (addDense(bytes, off, place)) raised++;
+  }
+  if (raised > 0) {
+    forgetCardinality(bytes, off);
+    space.noteChange(raised);
+  }
+  call.reply.integer(raised > 0 ? 1 : 0);
+}
+
+/**
+ * `PFCOUNT key [key ...]`: of one key, the estimate is kept in the value, so
+ * that it is not computed again until it has changed.
+ */
+function pfcountCommand(call: Call): void {
+  if (call.keyCount > 1) return countUnion(call);
+  const ref = readEntry(call, 0, TYPE_STRING);
+  if (ref === WRONG) return;
+  if (ref === 0) return call.reply.integer(0);
+  const space = call.keyspace(call.key(0));
+  if (!isHll(space, ref)) return call.reply.error(NOT_A_HYPERLOGLOG);
+  const entry = own(call, space, ref);
+  const bytes = space.stringBytes(entry);
+  const off = space.stringOff(entry);
+  if (isCardinalityKnown(bytes, off)) {
+    return replyCount(call.reply, cardinalityOf(bytes, off));
+  }
+  const count = countHll(bytes, off, space.stringLength(entry));
+  if (count === -1) return call.reply.error(HYPERLOGLOG_CORRUPT);
+  setCardinality(bytes, off, count);
+  space.noteChange();
+  replyCount(call.reply, count);
+}
+
+function countUnion(call: Call): void {
+  REGISTERS.fill(0);
+  for (let i = 0; i < call.keyCount; i++) {
+    if (mergeKey(call, i) === WRONG) return;
+  }
+  replyCount(call.reply, countRegisters(REGISTERS));
+}
+
+function replyCount(reply: ReplyWriter, count: number): void {
+  if (Number.isSafeInteger(count)) reply.integer(count);
+  else reply.bigInteger(BigInt(count));
+}
+
+/** `PFMERGE destkey [sourcekey ...]`: the target is one of the sources. */
+function pfmergeCommand(call: Call): void {
+  REGISTERS.fill(0);
+  let dense = false;
+  for (let i = 0; i < call.keyCount; i++) {
+    const encoding = mergeKey(call, i);
+    if (encoding === WRONG) return;
+    if (encoding === HLL_DENSE) dense = true;
+  }
+  const key = call.key(0);
+  const space = call.keyspace(key);
+  const ref = space.lookupWrite(call.db, key, call.nowMs);
+  if (ref === 0) EDITOR.clear();
+  else if (!load(space, ref)) return call.reply.error(HYPERLOGLOG_CORRUPT);
+  if (dense && !EDITOR.makeDense()) {
+    return call.reply.error(HYPERLOGLOG_CORRUPT);
+  }
+  const sparseBytesMax = call.settings.hllSparseMaxBytes;
+  for (let i = 0; i < HLL_REGISTERS; i++) {
+    const value = REGISTERS[i]!;
+    if (value > 0) EDITOR.raise(i, value, sparseBytesMax);
+  }
+  storeEditor(call, space, key, ref);
+  space.noteChange();
+  call.reply.ok();
+}
+
+/**
+ * Raises {@linkcode REGISTERS} to those of key `i`. Returns its encoding, that
+ * of nothing being sparse, or WRONG after an error reply.
+ */
+function mergeKey(call: Call, i: number): number {
+  const ref = readEntry(call, i, TYPE_STRING);
+  if (ref === WRONG) return WRONG;
+  if (ref === 0) return HLL_SPARSE;
+  const space = call.keyspace(call.key(i));
+  if (!isHll(space, ref)) {
+    call.reply.error(NOT_A_HYPERLOGLOG);
+    return WRONG;
+  }
+  const bytes = space.stringBytes(ref);
+  const off = space.stringOff(ref);
+  if (!mergeInto(REGISTERS, bytes, off, space.stringLength(ref))) {
+    call.reply.error(HYPERLOGLOG_CORRUPT);
+    return WRONG;
+  }
+  return encodingOfHll(bytes, off);
+}
+
+/** `PFDEBUG GETREG | DECODE | ENCODING | TODENSE key` */
+function pfdebugCommand(call: Call): void {
+  const { args, reply } = call;
+  const ref = readEntry(call, 0, TYPE_STRING);
+  if (ref === WRONG) return;
+  if (ref === 0) return reply.error(SPECIFIED_KEY_MISSING);
+  const key = call.key(0);
+  const space = call.keyspace(key);
+  if (!isHll(space, ref)) return reply.error(NOT_A_HYPERLOGLOG);
+  if (argumentIs(call, 1, GETREG)) return replyRegisters(call, space, key, ref);
+  if (argumentIs(call, 1, DECODE)) return replyOpcodes(reply, space, ref);
+  if (argumentIs(call, 1, ENCODING)) {
+    const isDense = encodingAt(space, ref) === HLL_DENSE;
+    return reply.simple(isDense ? "dense" : "sparse");
+  }
+  if (!argumentIs(call, 1, TODENSE)) {
+    return reply.error(unknownPfdebugSubcommand(args.copy(1)));
+  }
+  const converted = makeDense(call, space, key, ref);
+  if (converted !== WRONG) reply.integer(converted);
+}
+
+/** All registers, of a value that is made dense for it. */
+function replyRegisters(
+  call: Call,
+  space: Keyspace,
+  key: Key,
+  ref: number,
+): void {
+  if (makeDense(call, space, key, ref) === WRONG) return;
+  const entry = space.peek(call.db, key);
+  const bytes = space.stringBytes(entry);
+  const off = space.stringOff(entry);
+  call.reply.array(HLL_REGISTERS);
+  for (let i = 0; i < HLL_REGISTERS; i++) {
+    call.reply.integer(denseRegister(bytes, off, i));
+  }
+}
+
+/** 1 if the value was sparse, 0 if not, or WRONG after an error reply. */
+function makeDense(
+  call: Call,
+  space: Keyspace,
+  key: Key,
+  ref: number,
+): number {
+  if (encodingAt(space, ref) === HLL_DENSE) return 0;
+  if (!load(space, ref) || !EDITOR.makeDense()) {
+    call.reply.error(HYPERLOGLOG_CORRUPT);
+    return WRONG;
+  }
+  writeBack(call, space, key, ref);
+  space.noteChange();
+  return 1;
+}
+
+function replyOpcodes(reply: ReplyWriter, space: Keyspace, ref: number): void {
+  if (encodingAt(space, ref) === HLL_DENSE) {
+    return reply.error(HYPERLOGLOG_NOT_SPARSE);
+  }
+  reply.bulkText(
+    describeSparse(
+      space.stringBytes(ref),
+      space.stringOff(ref),
+      space.stringLength(ref),
+    ),
+  );
+}
+
+/**
+ * `PFSELFTEST`: a sparse and a dense one that get the same elements must say
+ * about the same as was added, and so must their registers.
+ */
+function pfselftestCommand(call: Call): void {
+  if (testEstimates(call.random)) call.reply.ok();
+  else call.reply.error(HYPERLOGLOG_TEST_FAILED);
+}
+
+function testEstimates(random: Prng): boolean {
+  const dense = new HyperLogLogEditor();
+  const element = new Int32Array(2);
+  const elementBytes = new Uint8Array(element.buffer);
+  element[1] = random.below(2 ** 31);
+  dense.clear();
+  if (!dense.makeDense()) return false;
+  EDITOR.clear();
+  let checked = 1;
+  for (let n = 1; n <= SELF_TEST_ELEMENTS; n++) {
+    element[0] = n;
+    const place = placeOf(elementBytes, 0, elementBytes.length);
+    dense.add(place, 0);
+    if (EDITOR.add(place, Infinity) === "corrupt") return false;
+    if (n !== checked) continue;
+    checked *= 10;
+    const count = countHll(EDITOR.bytes, 0, EDITOR.length);
+    if (count !== countHll(dense.bytes, 0, dense.length)) return false;
+    const allowed = Math.max(1, Math.ceil(n * SELF_TEST_ERROR));
+    if (Math.abs(count - n) > allowed) return false;
+  }
+  return EDITOR.makeDense() &&
+    EDITOR.bytes.subarray(0, EDITOR.length).every((byte, i) =>
+      i < 16 || byte === dense.bytes[i]
+    );
+}
+
+function isHll(space: Keyspace, ref: number): boolean {
+  return isHyperLogLog(
+    space.stringBytes(ref),
+    space.stringOff(ref),
+    space.stringLength(ref),
+  );
+}
+
+function encodingAt(space: Keyspace, ref: number): number {
+  return encodingOfHll(space.stringBytes(ref), space.stringOff(ref));
+}
+
+/** Makes the bytes of a string the key's own to change; returns the entry. */
+function own(call: Call, space: Keyspace, ref: number): number {
+  return space.resizeString(
+    call.db,
+    ref,
+    space.stringLength(ref),
+    STRING_RAW,
+  );
+}
+
+/** Copies a value into the editor; false if it is too long to be right. */
+function load(space: Keyspace, ref: number): boolean {
+  return EDITOR.load(
+    space.stringBytes(ref),
+    space.stringOff(ref),
+    space.stringLength(ref),
+  );
+}
+
+/** Makes what was edited the key's value; `ref` is its entry, or 0. */
+function storeEditor(
+  call: Call,
+  space: Keyspace,
+  key: Key,
+  ref: number,
+): void {
+  forgetCardinality(EDITOR.bytes, 0);
+  writeBack(call, space, key, ref);
+}
+
+function writeBack(call: Call, space: Keyspace, key: Key, ref: number): void {
+  const { bytes, length } = EDITOR;
+  const entry = ref === 0
+    ? space.makeString(call.db, key, 0, length, STRING_RAW, 0)
+    : space.resizeString(call.db, ref, length, STRING_RAW);
+  copyBytes(
+    bytes,
+    0,
+    space.stringBytes(entry),
+    space.stringOff(entry),
+    length,
+  );
+}
+
+/** Rows of the commands on HyperLogLogs. */
+export const HYPERLOGLOG_COMMANDS: readonly CommandSpec<Call>[] = [
+  {
+    name: "pfadd",
+    group: "hyperloglog",
+    since: "2.8.9",
+    summary: "Adds elements to a HyperLogLog, creating it if missing.",
+    complexity: "O(1)",
+    arity: -2,
+    flags: ["write", "denyoom", "fast"],
+    keys: [keyAt(1, "RW insert")],
+    syntax: "key [element...]",
+    replies: ["integer"],
+    run: pfaddCommand,
+  },
+  {
+    name: "pfcount",
+    group: "hyperloglog",
+    since: "2.8.9",
+    summary: "Estimates how many elements HyperLogLogs have seen together.",
+    complexity: "O(1)",
+    arity: -2,
+    flags: ["readonly", "may_replicate"],
+    keys: [keysFrom(1, -1, "RW access")],
+    syntax: "key...",
+    replies: ["integer"],
+    run: pfcountCommand,
+  },
+  {
+    name: "pfdebug",
+    group: "hyperloglog",
+    since: "2.8.9",
+    summary: "Shows a HyperLogLog from inside.",
+    arity: 3,
+    flags: ["write", "denyoom", "admin"],
+    keys: [keyAt(2, "RW access")],
+    syntax: "subcommand key",
+    replies: ["array", "integer", "status", "string"],
+    docFlags: ["syscmd"],
+    run: pfdebugCommand,
+  },
+  {
+    name: "pfmerge",
+    group: "hyperloglog",
+    since: "2.8.9",
+    summary: "Makes a HyperLogLog the union of itself and others.",
+    complexity: "O(N)",
+    arity: -2,
+    flags: ["write", "denyoom"],
+    keys: [keyAt(1, "RW access insert"), keysFrom(2, -1, "RO access")],
+    syntax: "destkey:key [sourcekey:key...]",
+    replies: ["status"],
+    run: pfmergeCommand,
+  },
+  {
+    name: "pfselftest",
+    group: "hyperloglog",
+    since: "2.8.9",
+    summary: "Checks the arithmetic of HyperLogLogs.",
+    arity: 1,
+    flags: ["admin"],
+    docFlags: ["syscmd"],
+    replies: ["status"],
+    run: pfselftestCommand,
+  },
+];

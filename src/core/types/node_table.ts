@@ -1,0 +1,328 @@
+/**
+ * Tables of nodes: what large hashes, sets and sorted sets keep their fields and
+ * members in.
+ *
+ * A table is a dictionary whose header is an allocation of its own (the root, or
+ * the first words of it), with nodes as node.ts has them: the key, with a double
+ * before and bytes behind it if the type wants so.
+ *
+ * @module
+ */
+
+import { assert } from "../base/assert.ts";
+import { copyBytes } from "../base/bytes.ts";
+import { halfSipHash } from "../base/half_siphash.ts";
+import type { Prng } from "../base/prng.ts";
+import {
+  type Arena,
+  byteOf,
+  SEGMENT_SHIFT,
+  UNIT_MASK,
+  wordOf,
+} from "../memory/arena.ts";
+import {
+  type Dict,
+  DICT_BUCKETS,
+  DICT_COUNT,
+  DICT_HEADER_WORDS,
+  type NodeVisitor,
+} from "../memory/dict.ts";
+import type { Heap } from "../memory/heap.ts";
+import {
+  EXPIRE_BYTES,
+  HAS_EXPIRE,
+  KEY_LENGTH_MASK,
+  keyOffset,
+  NODE_HASH,
+  NODE_HEADER_BYTES,
+  NODE_KEY,
+  NODE_META,
+  NODE_VALUE,
+} from "../memory/node.ts";
+import type { ValueMemory } from "./value_type.ts";
+
+/** Units of a root that is nothing but a table. */
+export const TABLE_UNITS: number = DICT_HEADER_WORDS / 2;
+
+/** Attempts to hit a node at random before one is looked for. */
+const DRAWS_MAX = 200;
+
+/** Operations on the tables of one heap; a table is named by its root. */
+export class NodeTable {
+  readonly #arena: Arena;
+  readonly #heap: Heap;
+  readonly #dict: Dict;
+  readonly #seed0: number;
+  readonly #seed1: number;
+  readonly #random: Prng;
+  readonly #freeNode: NodeVisitor;
+
+  /** One object per type and keyspace. */
+  constructor(memory: ValueMemory) {
+    this.#arena = memory.arena;
+    this.#heap = memory.heap;
+    this.#dict = memory.dict;
+    this.#seed0 = memory.hashSeed0;
+    this.#seed1 = memory.hashSeed1;
+    this.#random = memory.random;
+    this.#freeNode = (node) => this.#heap.free(node);
+  }
+
+  /** An empty table in an allocation of so many units, zero all of them. */
+  create(units: number = TABLE_UNITS): number {
+    const root = this.#heap.allocate(units);
+    const at = wordOf(root);
+    this.#arena.i32[root >>> SEGMENT_SHIFT]!.fill(0, at, at + units * 2);
+    return root;
+  }
+
+  /** Nodes of a table. */
+  count(root: number): number {
+    return this.#arena.i32[root >>> SEGMENT_SHIFT]![
+      ((root & UNIT_MASK) << 1) + DICT_COUNT
+    ]!;
+  }
+
+  /** Buckets, for loops over {@linkcode NodeTable.gather}. */
+  buckets(root: number): number {
+    return this.#arena.i32[root >>> SEGMENT_SHIFT]![
+      ((root & UNIT_MASK) << 1) + DICT_BUCKETS
+    ]!;
+  }
+
+  /** As {@linkcode Dict.gather}. */
+  gather(root: number, bucket: number): number {
+    return this.#dict.gather(
+      this.#arena.i32[root >>> SEGMENT_SHIFT]!,
+      wordOf(root),
+      bucket,
+    );
+  }
+
+  /** As {@linkcode Dict.gathered}. */
+  gathered(i: number): number {
+    return this.#dict.gathered(i);
+  }
+
+  /** Hash of a key. */
+  hash(buf: Uint8Array, off: number, length: number): number {
+    return halfSipHash(buf, off, length, this.#seed0, this.#seed1);
+  }
+
+  /** The node of a key, or 0. */
+  find(root: number, buf: Uint8Array, off: number, length: number): number {
+    return this.#dict.find(
+      this.#arena.i32[root >>> SEGMENT_SHIFT]!,
+      (root & UNIT_MASK) << 1,
+      buf,
+      off,
+      length,
+      halfSipHash(buf, off, length, this.#seed0, this.#seed1),
+    );
+  }
+
+  /**
+   * A node that is in no table yet, with room for `more` bytes behind the key;
+   * `hasDouble` leaves room for one.
+   */
+  makeNode(
+    buf: Uint8Array,
+    off: number,
+    length: number,
+    hash: number,
+    hasDouble: boolean,
+    more: number,
+  ): number {
+    const head = hasDouble
+      ? NODE_HEADER_BYTES + EXPIRE_BYTES
+      : NODE_HEADER_BYTES;
+    const node = this.#heap.allocate((head + length + more + 7) >>> 3);
+    const words = this.#arena.i32[node >>> SEGMENT_SHIFT]!;
+    const at = (node & UNIT_MASK) << 1;
+    words[at + NODE_META] = 0;
+    words[at + NODE_KEY] = hasDouble ? length | HAS_EXPIRE : length;
+    words[at + NODE_VALUE] = more;
+    words[at + NODE_HASH] = hash;
+    copyBytes(
+      buf,
+      off,
+      this.#arena.u8[node >>> SEGMENT_SHIFT]!,
+      byteOf(node) + head,
+      length,
+    );
+    return node;
+  }
+
+  /** Puts a node in; may throw OutOfMemory. */
+  insert(root: number, node: number): void {
+    this.#dict.insert(
+      this.#arena.i32[root >>> SEGMENT_SHIFT]!,
+      wordOf(root),
+      node,
+      this.#hashOf(node),
+    );
+  }
+
+  /** Lets the table point at another node instead, of the same key. */
+  replace(root: number, from: number, to: number): void {
+    this.#dict.replace(
+      this.#arena.i32[root >>> SEGMENT_SHIFT]!,
+      wordOf(root),
+      from,
+      to,
+      this.#hashOf(to),
+    );
+  }
+
+  /** Takes a node out, which is the caller's to free. */
+  take(root: number, node: number): void {
+    this.#dict.remove(
+      this.#arena.i32[root >>> SEGMENT_SHIFT]!,
+      wordOf(root),
+      node,
+      this.#hashOf(node),
+    );
+  }
+
+  /** Takes a node out and frees it. */
+  remove(root: number, node: number): void {
+    this.take(root, node);
+    this.#heap.free(node);
+  }
+
+  /** Visits the nodes of one cursor position; see {@linkcode Dict.scan}. */
+  scan(root: number, cursor: number, visit: NodeVisitor): number {
+    return this.#dict.scan(
+      this.#arena.i32[root >>> SEGMENT_SHIFT]!,
+      wordOf(root),
+      cursor,
+      visit,
+    );
+  }
+
+  /** A node at random, all equally likely; the table is not empty. */
+  draw(root: number): number {
+    const header = this.#arena.i32[root >>> SEGMENT_SHIFT]!;
+    const at = wordOf(root);
+    for (let i = 0; i < DRAWS_MAX; i++) {
+      const node = this.#dict.draw(header, at, this.#random.nextUint32());
+      if (node !== 0) return node;
+    }
+    // Only a table that has lost nearly all of its nodes comes here.
+    const buckets = this.buckets(root);
+    let bucket = this.#random.below(buckets);
+    for (let i = 0; i <= buckets; i++) {
+      const found = this.#dict.gather(header, at, bucket);
+      if (found > 0) return this.#dict.gathered(this.#random.below(found));
+      bucket = bucket + 1 === buckets ? 0 : bucket + 1;
+    }
+    assert(false, "a node is drawn from a table that has one");
+  }
+
+  /** Frees the nodes and the table, but not the allocation of the header. */
+  clear(root: number): void {
+    this.clearSlice(root, Infinity);
+  }
+
+  /** Frees about `budget` nodes; says whether none are left. */
+  clearSlice(root: number, budget: number): boolean {
+    return this.clearNodes(root, budget, this.#freeNode);
+  }
+
+  /** As {@linkcode NodeTable.clearSlice}, where `visit` frees the nodes. */
+  clearNodes(root: number, budget: number, visit: NodeVisitor): boolean {
+    const header = this.#arena.i32[root >>> SEGMENT_SHIFT]!;
+    const at = wordOf(root);
+    for (let left = budget; left > 0; left -= 8) {
+      if (!this.#dict.popBucket(header, at, visit)) return true;
+    }
+    return false;
+  }
+
+  /** Forgets the nodes, which another table has. */
+  forget(root: number): void {
+    this.#dict.clear(this.#arena.i32[root >>> SEGMENT_SHIFT]!, wordOf(root));
+  }
+
+  /**
+   * Bytes of the table and its nodes, the header not counted; of the nodes
+   * about `samples` are looked at, or all if that is 0.
+   */
+  bytes(root: number, samples: number): number {
+    const count = this.count(root);
+    const buckets = this.buckets(root);
+    let seen = 0;
+    let bytes = 0;
+    for (let bucket = 0; bucket < buckets; bucket++) {
+      if (samples > 0 && seen >= samples) break;
+      const found = this.gather(root, bucket);
+      for (let i = 0; i < found; i++) {
+        bytes += this.#heap.unitsOf(this.#dict.gathered(i)) << 3;
+      }
+      seen += found;
+    }
+    const nodes = seen === 0 ? 0 : Math.round(bytes / seen * count);
+    return nodes + this.#dict.tableBytes(
+      this.#arena.i32[root >>> SEGMENT_SHIFT]!,
+      wordOf(root),
+    );
+  }
+
+  /** The byte view that holds a node. */
+  bytesOf(node: number): Uint8Array {
+    return this.#arena.u8[node >>> SEGMENT_SHIFT]!;
+  }
+
+  /** Where a node's key begins in that view. */
+  keyOff(node: number): number {
+    return byteOf(node) + keyOffset(
+      this.#arena.i32[node >>> SEGMENT_SHIFT]![
+        ((node & UNIT_MASK) << 1) + NODE_KEY
+      ]!,
+    );
+  }
+
+  /** Bytes of a node's key. */
+  keyLength(node: number): number {
+    return this.#arena.i32[node >>> SEGMENT_SHIFT]![
+      ((node & UNIT_MASK) << 1) + NODE_KEY
+    ]! & KEY_LENGTH_MASK;
+  }
+
+  /** Whether a node has a double. */
+  hasDouble(node: number): boolean {
+    return this.#arena.i32[node >>> SEGMENT_SHIFT]![
+      ((node & UNIT_MASK) << 1) + NODE_KEY
+    ]! < 0;
+  }
+
+  /** The double of a node that has one. */
+  double(node: number): number {
+    return this.#arena.f64[node >>> SEGMENT_SHIFT]![(node & UNIT_MASK) + 2]!;
+  }
+
+  /** Sets the double of a node that has one. */
+  setDouble(node: number, x: number): void {
+    this.#arena.f64[node >>> SEGMENT_SHIFT]![(node & UNIT_MASK) + 2] = x;
+  }
+
+  /** Bytes behind a node's key. */
+  more(node: number): number {
+    return this.#arena.i32[node >>> SEGMENT_SHIFT]![
+      ((node & UNIT_MASK) << 1) + NODE_VALUE
+    ]!;
+  }
+
+  /** Says how many bytes behind the key there are; they must have room. */
+  setMore(node: number, length: number): void {
+    this.#arena.i32[node >>> SEGMENT_SHIFT]![
+      ((node & UNIT_MASK) << 1) + NODE_VALUE
+    ] = length;
+  }
+
+  #hashOf(node: number): number {
+    return this.#arena.i32[node >>> SEGMENT_SHIFT]![
+      ((node & UNIT_MASK) << 1) + NODE_HASH
+    ]!;
+  }
+}
