@@ -112,7 +112,7 @@ export const OBJECT_COMMANDS: readonly CommandSpec<Call>[] = [
         keys: [keyAt(2, "RO")],
         tips: ["nondeterministic_output"],
         syntax: "key",
-        replies: ["integer"],
+        replies: ["null", "integer"],
         run: objectFreqCommand,
       },
       {
@@ -135,7 +135,7 @@ export const OBJECT_COMMANDS: readonly CommandSpec<Call>[] = [
         keys: [keyAt(2, "RO")],
         tips: ["nondeterministic_output"],
         syntax: "key",
-        replies: ["integer"],
+        replies: ["null", "integer"],
         run: objectIdletimeCommand,
       },
       {
@@ -148,7 +148,7 @@ export const OBJECT_COMMANDS: readonly CommandSpec<Call>[] = [
         keys: [keyAt(2, "RO")],
         tips: ["nondeterministic_output"],
         syntax: "key",
-        replies: ["integer"],
+        replies: ["null", "integer"],
         run: objectRefcountCommand,
       },
     ],
