@@ -190,7 +190,7 @@ function rotate(
   // Its text lies where the list is about to change.
   const text = length <= MOVED.length ? MOVED : new Uint8Array(length);
   copyBytes(item.buf, item.off, text, 0, length);
-  lists.prepare(ref, length, 1, toHead);
+  lists.prepare(ref, 0, 0, toHead);
   lists.push(ref, toHead, text, 0, length);
   lists.drop(ref, fromHead);
 }

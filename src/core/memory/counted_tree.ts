@@ -449,38 +449,33 @@ export class CountedTree {
 
   /** Joins the node of a path with a neighbour if both are small. */
   #join(cursor: TreeCursor, level: number): void {
-    const node = cursor.nodes[level]!;
-    const entries = this.#entries(node);
-    if (entries >= SMALL_MAX) return;
+    if (this.#entries(cursor.nodes[level]!) >= SMALL_MAX) return;
     const parent = cursor.nodes[level - 1]!;
     const slot = cursor.slots[level - 1]!;
     const first = this.#first(parent);
-    const hasNext = slot + 1 < first + this.#entries(parent);
-    if (!hasNext && slot === first) return;
-    const leftSlot = hasNext ? slot : slot - 1;
-    const left = this.#reference(parent, leftSlot);
-    const right = this.#reference(parent, leftSlot + 1);
+    const end = first + this.#entries(parent);
+    if (slot + 1 < end && this.#joinEntries(parent, slot)) return;
+    if (slot > first) this.#joinEntries(parent, slot - 1);
+  }
+
+  /** Joins the node of an entry with the next one, unless they are too large. */
+  #joinEntries(parent: number, slot: number): boolean {
+    const left = this.#reference(parent, slot);
+    const right = this.#reference(parent, slot + 1);
     const leftEntries = this.#entries(left);
     const rightEntries = this.#entries(right);
     const total = leftEntries + rightEntries;
-    if (total > JOINED_MAX) return;
+    if (total > JOINED_MAX) return false;
     const to = (ENTRIES_MAX - total) >> 1;
     this.#copyEntries(left, this.#first(left), left, to, leftEntries);
-    this.#copyEntries(
-      right,
-      this.#first(right),
-      left,
-      to + leftEntries,
-      rightEntries,
-    );
+    const rightTo = to + leftEntries;
+    this.#copyEntries(right, this.#first(right), left, rightTo, rightEntries);
     this.#setFirst(left, to, total);
-    this.#setEntryCount(
-      parent,
-      leftSlot,
-      this.#count(parent, leftSlot) + this.#count(parent, leftSlot + 1),
-    );
-    this.#removeEntry(parent, leftSlot + 1);
+    const count = this.#count(parent, slot) + this.#count(parent, slot + 1);
+    this.#setEntryCount(parent, slot, count);
+    this.#removeEntry(parent, slot + 1);
     this.#heap.free(right);
+    return true;
   }
 
   /** Inserts an entry before a slot, moving the shorter side if it can. */

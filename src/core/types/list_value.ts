@@ -102,7 +102,7 @@ export class ListValue implements ValueType {
     if (bytes > limits.bytesMax || count > limits.countMax) {
       return this.#makeLarge(ref);
     }
-    if (added === 1) return;
+    if (added <= 1) return;
     const room = addedBytes + added * ELEMENT_EXTRA_BYTES;
     setValueRoot(
       this.#arena,
