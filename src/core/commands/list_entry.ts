@@ -44,8 +44,8 @@ export function makeList(call: Call, i: number): number {
 }
 
 /**
- * Adds the arguments from `first` on at an end of a list: all, or none if memory
- * is short.
+ * Adds the arguments from `first` on at an end of a list, all, or none if memory
+ * is short; returns how many elements there are.
  */
 export function pushArguments(
   call: Call,
@@ -53,15 +53,22 @@ export function pushArguments(
   ref: number,
   atHead: boolean,
   first: number,
-): void {
+): number {
   const { args, argc } = call;
   let bytes = 0;
   for (let i = first; i < argc; i++) bytes += args.length[i]!;
   let i = first;
+  let length = 0;
   try {
     lists.prepare(ref, bytes, argc - first, atHead);
     for (; i < argc; i++) {
-      lists.push(ref, atHead, args.source(i), args.off[i]!, args.length[i]!);
+      length = lists.push(
+        ref,
+        atHead,
+        args.source(i),
+        args.off[i]!,
+        args.length[i]!,
+      );
     }
   } catch (cause) {
     if (!(cause instanceof OutOfMemory)) throw cause;
@@ -69,6 +76,7 @@ export function pushArguments(
     if (lists.length(ref) === 0) lists.free(ref);
     throw cause;
   }
+  return length;
 }
 
 /**
@@ -80,9 +88,13 @@ export function endListWrite(
   space: Keyspace,
   ref: number,
 ): boolean {
-  if (space.deleteIfEmpty(call.db, ref)) return false;
-  space.values.lists.pack(ref, true);
-  return true;
+  const { lists } = space.values;
+  if (lists.length(ref) > 0) {
+    lists.pack(ref, true);
+    return true;
+  }
+  space.delete(call.db, ref);
+  return false;
 }
 
 /** Writes what lists hand out. */

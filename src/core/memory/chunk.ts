@@ -48,6 +48,7 @@ const COUNT = 2;
 /** Count of a plain chunk: one, and a flag. */
 const PLAIN = 1 | 1 << 31;
 const COUNT_MASK = 0x7fffffff;
+const NO_LIMIT = 0x7fffffff;
 
 /** Smallest capacity, in units, that is worth being made smaller. */
 const FIT_UNITS_MIN = 8;
@@ -227,6 +228,43 @@ export class Chunks {
   }
 
   /**
+   * Adds the encoded element, of `bytes` bytes, at an end if nothing has to move
+   * for it, and if the chunk has no more than `bytesMax` bytes and `countMax`
+   * elements then. Says whether it did.
+   */
+  tryPush(
+    ref: number,
+    atHead: boolean,
+    bytes: number,
+    bytesMax: number,
+    countMax: number,
+  ): boolean {
+    const words = this.#arena.i32[ref >>> SEGMENT_SHIFT]!;
+    const at = (ref & UNIT_MASK) << 1;
+    const count = words[at + COUNT]!;
+    const start = words[at + START]!;
+    const end = words[at + END]!;
+    if (
+      count < 0 || count >= countMax ||
+      CHUNK_HEADER_BYTES + end - start + bytes > bytesMax
+    ) return false;
+    const buf = this.#arena.u8[ref >>> SEGMENT_SHIFT]!;
+    if (atHead) {
+      const to = start - bytes;
+      if (to < CHUNK_HEADER_BYTES) return false;
+      words[at + START] = to;
+      this.#listpacks.writeEncoded(buf, (at << 2) + to);
+    } else {
+      const to = end + bytes;
+      if (to > this.#heap.unitsOf(ref) << 3) return false;
+      words[at + END] = to;
+      this.#listpacks.writeEncoded(buf, (at << 2) + end);
+    }
+    words[at + COUNT] = count + 1;
+    return true;
+  }
+
+  /**
    * Adds the encoded element, of `bytes` bytes, at an end. A chunk that has to
    * grow does not grow beyond `capacityMax` unless it must.
    */
@@ -236,36 +274,13 @@ export class Chunks {
     bytes: number,
     capacityMax: number,
   ): number {
-    let words = this.#arena.i32[ref >>> SEGMENT_SHIFT]!;
-    let at = (ref & UNIT_MASK) << 1;
-    let chunk = ref;
-    if (atHead) {
-      if (words[at + START]! - CHUNK_HEADER_BYTES < bytes) {
-        chunk = this.#widen(ref, true, bytes, capacityMax);
-        words = this.#arena.i32[chunk >>> SEGMENT_SHIFT]!;
-        at = (chunk & UNIT_MASK) << 1;
-      }
-      const start = words[at + START]! - bytes;
-      words[at + START] = start;
-      words[at + COUNT] = words[at + COUNT]! + 1;
-      this.#listpacks.writeEncoded(
-        this.#arena.u8[chunk >>> SEGMENT_SHIFT]!,
-        (at << 2) + start,
-      );
-      return chunk;
-    }
-    if (words[at + END]! + bytes > this.#heap.unitsOf(ref) << 3) {
-      chunk = this.#widen(ref, false, bytes, capacityMax);
-      words = this.#arena.i32[chunk >>> SEGMENT_SHIFT]!;
-      at = (chunk & UNIT_MASK) << 1;
-    }
-    const end = words[at + END]!;
-    words[at + END] = end + bytes;
-    words[at + COUNT] = words[at + COUNT]! + 1;
-    this.#listpacks.writeEncoded(
-      this.#arena.u8[chunk >>> SEGMENT_SHIFT]!,
-      (at << 2) + end,
-    );
+    const room = atHead
+      ? this.first(ref) - CHUNK_HEADER_BYTES
+      : (this.#heap.unitsOf(ref) << 3) - this.end(ref);
+    const chunk = room < bytes
+      ? this.#widen(ref, atHead, bytes, capacityMax)
+      : ref;
+    this.tryPush(chunk, atHead, bytes, NO_LIMIT, NO_LIMIT);
     return chunk;
   }
 

@@ -113,28 +113,28 @@ export class ListValue implements ValueType {
     );
   }
 
-  /** Adds an element at an end. */
+  /** Adds an element at an end; returns how many there are. */
   push(
     ref: number,
     atHead: boolean,
     buf: Uint8Array,
     off: number,
     length: number,
-  ): void {
+  ): number {
     const chunks = this.#chunks;
-    let root = valueRoot(this.#arena, ref);
-    if (!this.#isLarge(ref)) {
-      if (root === 0 || chunks.bytes(root) <= PACKED_BYTES_MAX) {
-        const bytes = this.#listpacks.encode(buf, off, length);
-        const chunk = root === 0 ? chunks.create(bytes, atHead) : root;
-        const pushed = chunks.push(chunk, atHead, bytes, NO_CAPACITY_MAX);
-        if (pushed !== root) setValueRoot(this.#arena, ref, pushed);
-        return;
-      }
-      this.#makeLarge(ref);
-      root = valueRoot(this.#arena, ref);
+    const root = valueRoot(this.#arena, ref);
+    if (this.#isLarge(ref)) {
+      return this.#large.push(root, atHead, buf, off, length);
     }
-    this.#large.push(root, atHead, buf, off, length);
+    if (root !== 0 && chunks.bytes(root) > PACKED_BYTES_MAX) {
+      this.#makeLarge(ref);
+      return this.push(ref, atHead, buf, off, length);
+    }
+    const bytes = this.#listpacks.encode(buf, off, length);
+    const chunk = root === 0 ? chunks.create(bytes, atHead) : root;
+    const pushed = chunks.push(chunk, atHead, bytes, NO_CAPACITY_MAX);
+    if (pushed !== root) setValueRoot(this.#arena, ref, pushed);
+    return chunks.count(pushed);
   }
 
   /** Removes the element at an end, which must be there; see `pack`. */
