@@ -55,28 +55,27 @@ export function pushArguments(
   first: number,
 ): number {
   const { args, argc } = call;
-  let bytes = 0;
-  for (let i = first; i < argc; i++) bytes += args.length[i]!;
   let i = first;
   let length = 0;
   try {
+    if (argc - first === 1) {
+      const off = args.off[i]!;
+      return lists.add(ref, atHead, args.source(i), off, args.length[i]!);
+    }
+    let bytes = 0;
+    for (let j = first; j < argc; j++) bytes += args.length[j]!;
     lists.prepare(ref, bytes, argc - first, atHead);
     for (; i < argc; i++) {
-      length = lists.push(
-        ref,
-        atHead,
-        args.source(i),
-        args.off[i]!,
-        args.length[i]!,
-      );
+      const off = args.off[i]!;
+      length = lists.push(ref, atHead, args.source(i), off, args.length[i]!);
     }
+    return length;
   } catch (cause) {
     if (!(cause instanceof OutOfMemory)) throw cause;
     for (; i > first; i--) lists.drop(ref, atHead);
     if (lists.length(ref) === 0) lists.free(ref);
     throw cause;
   }
-  return length;
 }
 
 /**

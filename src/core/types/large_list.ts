@@ -32,7 +32,7 @@
 
 import { assert } from "../base/assert.ts";
 import { type Arena, SEGMENT_SHIFT, UNIT_MASK } from "../memory/arena.ts";
-import { CHUNK_HEADER_BYTES, Chunks } from "../memory/chunk.ts";
+import { CHUNK_HEADER_BYTES, Chunks, isShortString } from "../memory/chunk.ts";
 import {
   CountedTree,
   TREE_HEADER_UNITS,
@@ -211,11 +211,18 @@ export class LargeList {
       this.#enterNew(root, atHead, made);
       return before + 1;
     }
-    const bytes = this.#listpacks.encode(buf, off, length);
+    const { chunks } = this;
     const chunk = this.#chunkAt(root, atHead);
     if (
-      chunk !== 0 &&
-      this.chunks.tryPush(chunk, atHead, bytes, bytesMax, countMax)
+      chunk !== 0 && isShortString(buf, off, length) &&
+      chunks.tryPushShort(chunk, atHead, buf, off, length, bytesMax, countMax)
+    ) {
+      this.#count(root, atHead, chunk, 1);
+      return before + 1;
+    }
+    const bytes = this.#listpacks.encode(buf, off, length);
+    if (
+      chunk !== 0 && chunks.tryPush(chunk, atHead, bytes, bytesMax, countMax)
     ) this.#count(root, atHead, chunk, 1);
     else this.#pushMoving(root, atHead, chunk, bytes);
     return before + 1;

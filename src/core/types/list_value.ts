@@ -10,8 +10,8 @@
  * `list-max-listpack-size`, and a large one that has lost elements becomes packed
  * when one chunk of half that size is left; the sums are those of Redis 7.2,
  * which counts bytes of text before it adds and bytes of its listpack otherwise.
- * So who adds calls {@linkcode ListValue.prepare} before, and who removes or
- * replaces {@linkcode ListValue.pack} afterwards.
+ * So who adds calls {@linkcode ListValue.prepare} before (`add` does so itself),
+ * and who removes or replaces {@linkcode ListValue.pack} afterwards.
  *
  * To go through a list: {@linkcode ListValue.visitRun} from index 0 to the
  * length, each call giving the next index. To read one element:
@@ -111,6 +111,24 @@ export class ListValue implements ValueType {
         ? this.#chunks.create(room, atHead)
         : this.#chunks.reserve(root, atHead, room),
     );
+  }
+
+  /** Gets ready for one element and adds it; returns how many there are. */
+  add(
+    ref: number,
+    atHead: boolean,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+  ): number {
+    if (this.#isLarge(ref)) {
+      const large = this.#large;
+      large.limits.refresh();
+      const root = valueRoot(this.#arena, ref);
+      return large.push(root, atHead, buf, off, length);
+    }
+    this.prepare(ref, length, 1, atHead);
+    return this.push(ref, atHead, buf, off, length);
   }
 
   /** Adds an element at an end; returns how many there are. */
