@@ -5,6 +5,7 @@
  */
 
 import { bytesOf } from "../base/bytes.ts";
+import { DEL, EXPIRE, PERSIST } from "../keyspace/key_events.ts";
 import {
   EXPIRE_GT_LT_INCOMPATIBLE,
   EXPIRE_NX_INCOMPATIBLE,
@@ -78,9 +79,13 @@ function expire(
   if (!meets(conditions, space.expireAt(ref), expireAtMs)) {
     return reply.integer(0);
   }
-  if (expireAtMs <= nowMs) space.delete(db, ref);
-  else space.setExpire(db, ref, expireAtMs);
-  space.noteChange();
+  if (expireAtMs <= nowMs) {
+    space.delete(db, ref);
+    space.changed(db, key, DEL);
+  } else {
+    space.setExpire(db, ref, expireAtMs);
+    space.changed(db, key, EXPIRE);
+  }
   reply.integer(1);
 }
 
@@ -171,7 +176,7 @@ function persistCommand(call: Call): void {
   const ref = space.lookupWrite(call.db, key, call.nowMs);
   if (ref === 0 || space.expireAt(ref) === 0) return call.reply.integer(0);
   space.setExpire(call.db, ref, 0);
-  space.noteChange();
+  space.changed(call.db, key, PERSIST);
   call.reply.integer(1);
 }
 

@@ -40,6 +40,7 @@ export function canDetach(space: Keyspace, count: number): boolean {
  */
 export function detachDatabase(space: Keyspace, db: number): number {
   if (isEmpty(space, db)) return 0;
+  space.signalDatabase(db);
   let place = space.databases;
   while (!isEmpty(space, place)) place++;
   space.swap(db, place);

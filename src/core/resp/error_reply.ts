@@ -315,6 +315,11 @@ export const WATCH_INSIDE_MULTI = new ErrorReply(
 export const EXEC_ABORT = new ErrorReply(
   "EXECABORT Transaction discarded because of previous errors.",
 );
+/** EXEC was refused; the reason is an error's text without `ERR`. */
+export function execAbort(reason: string): ErrorReply {
+  return errorReply(`EXECABORT Transaction discarded because of: ${reason}`);
+}
+
 export const NO_SCRIPT = new ErrorReply(
   "NOSCRIPT No matching script. Please use EVAL.",
 );

@@ -275,6 +275,7 @@ export class ReplyWriter {
       this.spans ??= [];
       this.spans.push({ ...span, at: start + span.at });
       this.spanBytes += span.length;
+      if (span.source !== null) this.hasSource = true;
     }
   }
 

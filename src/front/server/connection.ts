@@ -105,9 +105,10 @@ export class Connection implements SocketHandler {
     this.#socket.start();
   }
 
-  /** Bytes of input that are kept, the request that runs included. */
+  /** Bytes of input that are kept: of the request that runs, of queued ones. */
   get inputBytes(): number {
-    return this.#input.end + (this.#big?.received ?? 0);
+    return this.#input.end + (this.#big?.received ?? 0) +
+      (this.session.transaction?.bytes ?? 0);
   }
 
   /** Size of the input buffer. */
@@ -188,7 +189,12 @@ export class Connection implements SocketHandler {
 
   /** Goes on after a parked command: writes its reply, then the next ones. */
   unpark(reply: LateReply): void {
-    if (this.#isClosed || !this.#isParked) return;
+    if (this.#isClosed) {
+      // What it brings along must be let go.
+      reply(this.#worker.writer);
+      return this.#worker.discardReplies();
+    }
+    if (!this.#isParked) return;
     this.#isParked = false;
     this.#worker.noteWaiting(this, false);
     this.#process(reply);
@@ -248,7 +254,8 @@ export class Connection implements SocketHandler {
   onClose(): void {
     this.#isClosed = this.#isClosing = true;
     this.#big?.drop();
-    if (!this.#isProcessing) this.#dropArguments();
+    // A command that closes its own connection still has what it works with.
+    if (!this.#isProcessing) this.#dropSession();
     this.#queue?.clear();
     this.#input.release();
     this.#worker.connectionClosed(this);
@@ -311,8 +318,11 @@ export class Connection implements SocketHandler {
     }
     executor.endBatch();
     this.#isProcessing = false;
-    if (!keep || this.#isClosed) this.#dropArguments();
-    if (this.#isClosed) return worker.discardReplies();
+    if (this.#isClosed) {
+      this.#dropSession();
+      return worker.discardReplies();
+    }
+    if (!keep) this.#dropArguments();
     this.#flush(writer);
     if (!this.isWaiting && !this.#isStalled) this.#socket.resumeInput();
   }
@@ -503,6 +513,12 @@ export class Connection implements SocketHandler {
     const nowMs = this.#worker.nowMs();
     if (this.#softLimitSinceMs === 0) this.#softLimitSinceMs = nowMs;
     return nowMs - this.#softLimitSinceMs > limit.softSeconds * 1000;
+  }
+
+  /** Lets go of all that the session holds. */
+  #dropSession(): void {
+    this.#dropArguments();
+    this.#worker.executor.endTransaction(this.session);
   }
 
   #dropArguments(): void {

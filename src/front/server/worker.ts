@@ -156,6 +156,8 @@ function begin(start: WorkerStart): WorkerContext {
     slow: (command, microseconds) =>
       noteSlowCommand(made, command, microseconds),
     makeRoom: () => evictor.makeRoom(),
+    addBig: (args, run, length) => made.addBig(args, run, length),
+    freeBig: (args) => made.freeBig(args),
   });
   const made = new WorkerContext({
     call,

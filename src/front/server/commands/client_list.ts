@@ -3,7 +3,7 @@
  * workers in the order in which they connected.
  *
  * A field that means nothing here has the value that says so in Redis: no file
- * descriptor (-1), no transaction (-1), no subscriptions.
+ * descriptor (-1), no subscriptions.
  *
  * @module
  */
@@ -76,6 +76,8 @@ export function clientListCommand(call: ServerCall): void | Promise<LateReply> {
 /** One connection, its line end included. */
 function lineOf(connection: Connection, nowMs: number): string {
   const { session } = connection;
+  const { transaction } = session;
+  const isOpen = transaction?.isOpen === true;
   const { inputBytes, inputBufferBytes, argumentBytes } = connection;
   const { sendingBufferBytes, queuedBytes } = connection;
   const memory = inputBufferBytes + argumentBytes + sendingBufferBytes +
@@ -85,11 +87,11 @@ function lineOf(connection: Connection, nowMs: number): string {
     ` age=${secondsBetween(session.createdMs, nowMs)}` +
     ` idle=${secondsBetween(session.lastActiveMs, nowMs)}` +
     ` flags=${flagsOf(connection)} db=${session.db}` +
-    ` sub=0 psub=0 ssub=0 multi=-1` +
+    ` sub=0 psub=0 ssub=0 multi=${isOpen ? transaction.count : -1}` +
     ` qbuf=${inputBytes} qbuf-free=${
       Math.max(0, inputBufferBytes - inputBytes)
     }` +
-    ` argv-mem=${argumentBytes} multi-mem=0` +
+    ` argv-mem=${argumentBytes} multi-mem=${isOpen ? transaction.bytes : 0}` +
     ` rbs=${sendingBufferBytes} rbp=${sendingBufferBytes}` +
     ` obl=${connection.sendingBytes} oll=${connection.queuedCount}` +
     ` omem=${queuedBytes} tot-mem=${memory}` +
@@ -103,6 +105,7 @@ function flagsOf(connection: Connection): string {
   const { session } = connection;
   let flags = "";
   if (connection.isWaiting) flags += "b";
+  if (session.transaction?.isOpen === true) flags += "x";
   if (connection.isClosing) flags += "c";
   if (session.isUnix) flags += "U";
   if (session.noEvict) flags += "e";

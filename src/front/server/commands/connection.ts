@@ -109,6 +109,7 @@ export function quitCommand(call: ServerCall): void {
 /** `RESET` */
 export function resetCommand(call: ServerCall): void {
   const mustAuthenticate = call.settings.requirepass.length > 0;
+  call.endTransaction();
   call.session.reset(mustAuthenticate);
   call.connection.mustAuthenticate = mustAuthenticate;
   call.reply.resp = call.session.resp;
