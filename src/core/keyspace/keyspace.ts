@@ -73,6 +73,7 @@ import {
   fieldExpiresAt,
   HOOK_WATCH,
   keysAt,
+  SHARD_CHANNELS,
   SHARD_DETACHED,
   SHARD_DETACHED_COUNT,
   SHARD_HEAP,
@@ -80,6 +81,7 @@ import {
   SHARD_WATCHED,
 } from "./shard_control.ts";
 import { leaveValue } from "./shared_value.ts";
+import { SubscriberCounts } from "./subscriber_counts.ts";
 import { WatchedKeys } from "./watched_keys.ts";
 
 /** What a worker's keyspaces have in common. */
@@ -121,6 +123,8 @@ export class Keyspace {
   readonly values: ValueTypes;
   /** What WATCH knows of the shard's keys. */
   readonly watched: WatchedKeys;
+  /** Who listens to the shard's channels. */
+  readonly channels: SubscriberCounts;
   /** The worker's views. */
   readonly arena: Arena;
   /** Whether reads leave the access clock alone (CLIENT NO-TOUCH). */
@@ -161,6 +165,13 @@ export class Keyspace {
       this.dict,
       control,
       SHARD_WATCHED,
+    );
+    this.channels = new SubscriberCounts(
+      context.arena,
+      this.heap,
+      this.dict,
+      control,
+      SHARD_CHANNELS,
     );
     this.#counters = context.counters;
     this.#clock = context.clock;

@@ -4,7 +4,8 @@
  * ```text
  * [0]  latch          [16] flags, see shard_flags.ts     [17] hooks
  * [32] heap, then the chain of values that wait to be freed and its length,
- * and the chain of values that replies still read, and the watched keys
+ * and the chain of values that replies still read, the watched keys,
+ * the channels
  * then, per database: dictionary of all keys, dictionary of keys with an expire,
  * dictionary of hashes with fields that have one
  * then as many databases that no client can select, see reclaim.ts
@@ -41,7 +42,9 @@ export const SHARD_READINGS: number = SHARD_DETACHED_COUNT + 1;
 export const DATABASE_WORDS: number = 3 * DICT_HEADER_WORDS;
 /** Header of the dictionary of watched keys, see watched_keys.ts. */
 export const SHARD_WATCHED: number = SHARD_READINGS + 1;
-const DATABASES = SHARD_WATCHED + DICT_HEADER_WORDS;
+/** Header of the dictionary of channels, see subscriber_counts.ts. */
+export const SHARD_CHANNELS: number = SHARD_WATCHED + DICT_HEADER_WORDS;
+const DATABASES = SHARD_CHANNELS + DICT_HEADER_WORDS;
 /** Control blocks are whole cache lines. */
 const LINE_WORDS = 16;
 

@@ -315,6 +315,14 @@ export const WATCH_INSIDE_MULTI = new ErrorReply(
 export const EXEC_ABORT = new ErrorReply(
   "EXECABORT Transaction discarded because of previous errors.",
 );
+/** In RESP2, a client that listens to channels hears nothing else. */
+export function onlySubscriberCommands(command: string): ErrorReply {
+  return errorReply(
+    `ERR Can't execute '${command}': only (P|S)SUBSCRIBE / ` +
+      "(P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
+  );
+}
+
 /** EXEC was refused; the reason is an error's text without `ERR`. */
 export function execAbort(reason: string): ErrorReply {
   return errorReply(`EXECABORT Transaction discarded because of: ${reason}`);

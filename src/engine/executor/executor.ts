@@ -55,6 +55,7 @@ import {
   execAbort,
   NO_AUTH,
   NOT_IN_TRANSACTION,
+  onlySubscriberCommands,
   OUT_OF_MEMORY,
   unknownCommand,
   unknownSubcommand,
@@ -74,6 +75,7 @@ import {
   GATE_REPLY_SKIP,
   GATE_REPLY_SKIP_NEXT,
   GATE_SILENT,
+  GATE_SUBSCRIBED,
   type Session,
 } from "./session.ts";
 
@@ -91,10 +93,15 @@ const KEYS_KEPT = 1024;
 /** Words that the error of an unknown command echoes. */
 const ECHOED_ARGUMENTS_MAX = 32;
 
+/** Commands that a client in RESP2 may send while it listens to channels. */
+const SUBSCRIBER_COMMANDS: ReadonlySet<string> = new Set([
+  ...["subscribe", "psubscribe", "ssubscribe", "unsubscribe"],
+  ...["punsubscribe", "sunsubscribe", "ping", "quit", "reset"],
+]);
+
 /** Groups of commands that look at no keys but those they name. */
 const CLIENT_GROUPS: ReadonlySet<string> = new Set([
   "connection",
-  "pubsub",
   "transactions",
 ]);
 
@@ -579,6 +586,10 @@ export class Executor<C extends Call> {
       (command.flags & FLAG.NO_AUTH) === 0 &&
       this.#call.settings.requirepass.length > 0
     ) return this.#reject(command, NO_AUTH);
+    if (
+      (session.gate & GATE_SUBSCRIBED) !== 0 && session.resp === 2 &&
+      !SUBSCRIBER_COMMANDS.has(command.fullName)
+    ) return this.#reject(command, onlySubscriberCommands(command.fullName));
     if (
       this.gate !== 0 && !this.ignoresFlags &&
       (!this.gateWritesOnly || (flagsIn(session, command) & HELD_WRITES) !== 0)

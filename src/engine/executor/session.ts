@@ -24,6 +24,11 @@ export const GATE_NO_TOUCH = 16;
 /** MULTI: commands are queued. */
 export const GATE_MULTI = 32;
 
+/** It listens to channels: in RESP2, few commands are allowed. */
+export const GATE_SUBSCRIBED = 64;
+/** Messages wait behind the reply of the command at hand. */
+export const GATE_PUSHED = 128;
+
 /** What is remembered of a command that was called. */
 export interface CalledCommand {
   /** As COMMAND prints it: `get`, `client|id`. */
@@ -103,7 +108,7 @@ export class Session implements CoreSession {
   reset(mustAuthenticate: boolean): void {
     this.db = 0;
     this.resp = 2;
-    this.gate &= GATE_REPLY_SKIP;
+    this.gate &= GATE_REPLY_SKIP | GATE_PUSHED;
     if (mustAuthenticate) this.gate |= GATE_AUTH;
     this.name = "";
     this.user = DEFAULT_USER;

@@ -27,6 +27,7 @@ import { DEBUG_COMMANDS } from "./commands/debug.ts";
 import { INFO_COMMANDS } from "./commands/info.ts";
 import { LATENCY_COMMANDS } from "./commands/latency.ts";
 import { MEMORY_COMMANDS } from "./commands/memory.ts";
+import { PUBSUB_COMMANDS } from "./commands/pubsub.ts";
 import { SERVER_COMMANDS } from "./commands/server.ts";
 import { SLOWLOG_COMMANDS } from "./commands/slowlog.ts";
 import type { ServerCall } from "./server_call.ts";
@@ -58,5 +59,6 @@ export function makeCommandTable(): CommandTable<ServerCall> {
     DEBUG_COMMANDS,
     SERVER_COMMANDS,
     TRANSACTION_COMMANDS,
+    PUBSUB_COMMANDS,
   );
 }

@@ -13,6 +13,10 @@
  */
 
 import {
+  CHANNEL,
+  SHARD_CHANNEL,
+} from "../../../core/keyspace/subscriber_counts.ts";
+import {
   AUTH_FAILURES,
   bucketMicroseconds,
   CHANGES,
@@ -303,7 +307,8 @@ function persistenceFields({ worker }: Facts): Fields {
   ];
 }
 
-function statsFields({ worker: { statistics } }: Facts): Fields {
+function statsFields({ worker }: Facts): Fields {
+  const { statistics, pubsub } = worker;
   const sum = (counter: number) => statistics.sum(counter);
   const kilobytes = (counter: number) =>
     (statistics.rate(counter) / 1024).toFixed(2);
@@ -335,9 +340,9 @@ function statsFields({ worker: { statistics } }: Facts): Fields {
     ["total_eviction_exceeded_time", Math.floor(sum(EVICTION_MS))],
     ["keyspace_hits", sum(KEYSPACE_HITS)],
     ["keyspace_misses", sum(KEYSPACE_MISSES)],
-    ["pubsub_channels", 0],
-    ["pubsub_patterns", 0],
-    ["pubsubshard_channels", 0],
+    ["pubsub_channels", pubsub.nameCount(CHANNEL)],
+    ["pubsub_patterns", pubsub.patternCount],
+    ["pubsubshard_channels", pubsub.nameCount(SHARD_CHANNEL)],
     ["latest_fork_usec", 0],
     ["total_forks", 0],
     ["migrate_cached_sockets", 0],
