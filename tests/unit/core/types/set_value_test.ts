@@ -20,7 +20,7 @@ import {
   SetValue,
 } from "../../../../src/core/types/set_value.ts";
 import type { EncodingLimits } from "../../../../src/core/types/value_type.ts";
-import { Random, seeded } from "../../../_harness.ts";
+import { type Random, seeded } from "../../../_harness.ts";
 import { Memory, randomMix, ROUNDS } from "../memory/_memory.ts";
 
 const OPERATIONS = 2000;
