@@ -257,7 +257,7 @@ for (const [encoding, members] of Object.entries(ENCODED)) {
     assertEquals(world.members(near).sort(), members.toSorted());
     assertEquals(world.members(far, otherSets).sort(), members.toSorted());
     assertEquals(world.encoding(near), encoding);
-    assertEquals(sets.memoryBytes(near, 0), sets.memoryBytes(ref, 0));
+    assert(sets.memoryBytes(near, 0) <= sets.memoryBytes(ref, 0));
 
     const found = new Set<string>();
     let cursor = 0;
