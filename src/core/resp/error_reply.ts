@@ -209,6 +209,15 @@ export const NUMKEYS_NOT_POSITIVE = new ErrorReply(
 export const COUNT_NOT_POSITIVE = new ErrorReply(
   "ERR count should be greater than 0",
 );
+// ---- Sets
+
+export const NUMKEYS_NOT_POSITIVE = new ErrorReply(
+  "ERR numkeys should be greater than 0",
+);
+export const NUMKEYS_TOO_LARGE = new ErrorReply(
+  "ERR Number of keys can't be greater than number of args",
+);
+export const LIMIT_NEGATIVE = new ErrorReply("ERR LIMIT can't be negative");
 
 // ---- Bits, HyperLogLog and geo
 

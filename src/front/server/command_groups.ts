@@ -17,6 +17,9 @@ import { OBJECT_COMMANDS } from "../../core/commands/object.ts";
 import { LIST_COMMANDS } from "../../core/commands/list.ts";
 import { LIST_POP_COMMANDS } from "../../core/commands/list_pops.ts";
 import { SCAN_COMMANDS } from "../../core/commands/scan.ts";
+import { SET_COMMANDS } from "../../core/commands/set.ts";
+import { SET_ALGEBRA_COMMANDS } from "../../core/commands/set_algebra.ts";
+import { SET_RANDOM_COMMANDS } from "../../core/commands/set_random.ts";
 import { STRING_COMMANDS } from "../../core/commands/string.ts";
 import { STRING_NUMBER_COMMANDS } from "../../core/commands/string_numbers.ts";
 import { STRING_RANGE_COMMANDS } from "../../core/commands/string_ranges.ts";
@@ -47,6 +50,9 @@ export function makeCommandTable(): CommandTable<ServerCall> {
     HASH_COMMANDS,
     LIST_COMMANDS,
     LIST_POP_COMMANDS,
+    SET_COMMANDS,
+    SET_RANDOM_COMMANDS,
+    SET_ALGEBRA_COMMANDS,
     KEY_COMMANDS,
     EXPIRE_COMMANDS,
     SCAN_COMMANDS,
