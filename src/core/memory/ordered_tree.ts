@@ -38,10 +38,8 @@
  */
 
 import { assert } from "../base/assert.ts";
-import { compareBytes } from "../base/bytes.ts";
-import { type Arena, byteOf, SEGMENT_SHIFT, UNIT_MASK } from "./arena.ts";
+import { type Arena, SEGMENT_SHIFT, UNIT_MASK } from "./arena.ts";
 import type { Heap } from "./heap.ts";
-import { KEY_LENGTH_MASK, keyOffset, NODE_KEY } from "./node.ts";
 import {
   BRANCH_UNITS,
   CAPACITY,
@@ -53,10 +51,9 @@ import {
   LEAF_UNITS,
   LEAST,
   LENGTH,
-  PAGE_WORDS,
-  SCORES,
   TreePages,
 } from "./tree_pages.ts";
+import { TreeSearch } from "./tree_search.ts";
 
 /** Units of a tree's header. */
 export const TREE_HEADER_UNITS = 3;
@@ -71,14 +68,6 @@ const ENTRIES = 4;
 /** No tree of 2^31 entries is as high. */
 const HEIGHT_MAX = 16;
 
-/** What a search passes over. */
-const UP_TO_ENTRY = 0;
-const BELOW_SCORE = 1;
-const UP_TO_SCORE = 2;
-const BELOW_KEY = 3;
-const UP_TO_KEY = 4;
-const ALL = 5;
-
 /** Takes the nodes that a removal took out. */
 export type RemovedNode = (node: number) => void;
 
@@ -89,27 +78,23 @@ export class OrderedTree {
   /** The pages of all trees. */
   readonly pages: TreePages;
   readonly #heap: Heap;
-  readonly #u8: Uint8Array[];
+  readonly #search: TreeSearch;
   readonly #i32: Int32Array[];
-  readonly #f64: Float64Array[];
-  /** What is looked for. */
-  #mode = UP_TO_ENTRY;
-  #score = 0.5;
-  #node = 0;
-  #key: Uint8Array = new Uint8Array(0);
-  #keyOff = 0;
-  #keyLength = 0;
   /** The branches from the top down, and which child was taken in each. */
-  readonly #path = new Int32Array(HEIGHT_MAX);
-  readonly #slots = new Int32Array(HEIGHT_MAX);
+  #path = new Int32Array(HEIGHT_MAX);
+  #slots = new Int32Array(HEIGHT_MAX);
+  /** Another path, see {@linkcode OrderedTree.move}. */
+  #otherPath = new Int32Array(HEIGHT_MAX);
+  #otherSlots = new Int32Array(HEIGHT_MAX);
+  /** Whether the last insertion has changed more pages than one leaf. */
+  #hasSplit = false;
 
   /** One object serves all trees of a heap. */
   constructor(arena: Arena, heap: Heap) {
     this.#heap = heap;
     this.pages = new TreePages(arena, heap);
-    this.#u8 = arena.u8;
+    this.#search = new TreeSearch(arena);
     this.#i32 = arena.i32;
-    this.#f64 = arena.f64;
   }
 
   /** Entries of a tree. */
@@ -119,19 +104,19 @@ export class OrderedTree {
 
   /** Puts in a node that is not in the tree; may throw before it has. */
   insert(header: number, score: number, node: number): void {
-    this.#lookFor(score, node);
+    this.#search.upToEntry(score, node);
     this.#insert(header, score, node);
   }
 
   /** As {@linkcode OrderedTree.insert}, for one that belongs at the end. */
   append(header: number, score: number, node: number): void {
-    this.#mode = ALL;
+    this.#search.toTheEnd();
     this.#insert(header, score, node);
   }
 
   /** Takes a node out, which must be in the tree with this score. */
   remove(header: number, score: number, node: number): void {
-    this.#lookFor(score, node);
+    this.#search.upToEntry(score, node);
     const leaf = this.#descend(header);
     this.#cut(header, leaf, this.#entryIn(leaf, node), 1);
   }
@@ -141,7 +126,7 @@ export class OrderedTree {
    * it has. The entry stays where it is if its neighbours' scores allow it.
    */
   move(header: number, score: number, node: number, to: number): void {
-    this.#lookFor(score, node);
+    this.#search.upToEntry(score, node);
     const leaf = this.#descend(header);
     const index = this.#entryIn(leaf, node);
     if (this.#fitsBetween(leaf, index, to)) {
@@ -151,20 +136,25 @@ export class OrderedTree {
       }
       return;
     }
+    this.#exchangePaths();
     this.insert(header, to, node);
-    this.remove(header, score, node);
+    this.#exchangePaths();
+    if (this.#hasSplit) return this.remove(header, score, node);
+    // The old entry is where it was, or one place behind.
+    const isThere = this.pages.node(leaf, index) === node &&
+      this.pages.score(leaf, index) === score;
+    this.#cut(header, leaf, isThere ? index : index + 1, 1);
   }
 
   /** Rank of a node that is in the tree with this score; the least has 0. */
   rank(header: number, score: number, node: number): number {
-    this.#lookFor(score, node);
+    this.#search.upToEntry(score, node);
     return this.#countPassed(header) - 1;
   }
 
   /** Entries whose score is less than one, or, with `orEqual`, that one. */
   countBelowScore(header: number, score: number, orEqual: boolean): number {
-    this.#mode = orEqual ? UP_TO_SCORE : BELOW_SCORE;
-    this.#score = score;
+    this.#search.belowScore(score, orEqual);
     return this.#countPassed(header);
   }
 
@@ -179,11 +169,7 @@ export class OrderedTree {
     length: number,
     orEqual: boolean,
   ): number {
-    this.#mode = orEqual ? UP_TO_KEY : BELOW_KEY;
-    this.#node = 0;
-    this.#key = buf;
-    this.#keyOff = off;
-    this.#keyLength = length;
+    this.#search.belowKey(buf, off, length, orEqual);
     return this.#countPassed(header);
   }
 
@@ -283,103 +269,9 @@ export class OrderedTree {
     }
   }
 
-  /** Lets the search pass over all entries up to this one. */
-  #lookFor(score: number, node: number): void {
-    const keyWord = this.pages.word(node, NODE_KEY);
-    this.#mode = UP_TO_ENTRY;
-    this.#score = score;
-    this.#node = node;
-    this.#key = this.#u8[node >>> SEGMENT_SHIFT]!;
-    this.#keyOff = byteOf(node) + keyOffset(keyWord);
-    this.#keyLength = keyWord & KEY_LENGTH_MASK;
-  }
-
-  /**
-   * The first place from `low` on, before `high`, whose entry is not passed over,
-   * or `high`; the page's nodes begin at word `nodes`.
-   */
-  #search(page: number, nodes: number, low: number, high: number): number {
-    const scores = this.#f64[page >>> SEGMENT_SHIFT]!;
-    const first = (page & UNIT_MASK) + SCORES;
-    const wanted = this.#score;
-    let from = low;
-    let to = high;
-    switch (this.#mode) {
-      case UP_TO_ENTRY: {
-        const words = this.#i32[page >>> SEGMENT_SHIFT]!;
-        while (from < to) {
-          const middle = (from + to) >> 1;
-          const score = scores[first + middle]!;
-          if (
-            score < wanted ||
-            score === wanted && this.#compare(words[nodes + middle]!) <= 0
-          ) from = middle + 1;
-          else to = middle;
-        }
-        return from;
-      }
-      case BELOW_SCORE:
-        while (from < to) {
-          const middle = (from + to) >> 1;
-          if (scores[first + middle]! < wanted) from = middle + 1;
-          else to = middle;
-        }
-        return from;
-      case UP_TO_SCORE:
-        while (from < to) {
-          const middle = (from + to) >> 1;
-          if (scores[first + middle]! <= wanted) from = middle + 1;
-          else to = middle;
-        }
-        return from;
-      case ALL:
-        return to;
-      default: {
-        const words = this.#i32[page >>> SEGMENT_SHIFT]!;
-        const orEqual = this.#mode === UP_TO_KEY;
-        while (from < to) {
-          const middle = (from + to) >> 1;
-          const order = this.#compare(words[nodes + middle]!);
-          if (orEqual ? order <= 0 : order < 0) from = middle + 1;
-          else to = middle;
-        }
-        return from;
-      }
-    }
-  }
-
-  /** Order of a node's key and the one that is looked for. */
-  #compare(node: number): number {
-    if (node === this.#node) return 0;
-    const keyWord = this.pages.word(node, NODE_KEY);
-    return compareBytes(
-      this.#u8[node >>> SEGMENT_SHIFT]!,
-      byteOf(node) + keyOffset(keyWord),
-      keyWord & KEY_LENGTH_MASK,
-      this.#key,
-      this.#keyOff,
-      this.#keyLength,
-    );
-  }
-
-  /** The child of a branch in which the search goes on. */
-  #slotIn(branch: number): number {
-    const base = (branch & UNIT_MASK) << 1;
-    const length = this.#i32[branch >>> SEGMENT_SHIFT]![base + LENGTH]!;
-    return this.#search(branch, base + LEAST, 1, length) - 1;
-  }
-
-  /** The place in a leaf where the search ends. */
-  #indexIn(leaf: number): number {
-    const words = this.#i32[leaf >>> SEGMENT_SHIFT]!;
-    const base = (leaf & UNIT_MASK) << 1;
-    const nodes = base + PAGE_WORDS + 2 * words[base + CAPACITY]!;
-    return this.#search(leaf, nodes, 0, words[base + LENGTH]!);
-  }
-
   /** The place of the node that was looked for. */
   #entryIn(leaf: number, node: number): number {
-    const index = this.#indexIn(leaf) - 1;
+    const index = this.#search.indexIn(leaf) - 1;
     assert(
       index >= 0 && this.pages.node(leaf, index) === node,
       "a node is where its score says",
@@ -394,7 +286,7 @@ export class OrderedTree {
     const height = words[at + HEIGHT]!;
     let page = words[at + TOP]!;
     for (let level = 0; level < height; level++) {
-      const slot = this.#slotIn(page);
+      const slot = this.#search.slotIn(page);
       this.#path[level] = page;
       this.#slots[level] = slot;
       page = this.pages.word(page, CHILD + slot);
@@ -411,13 +303,22 @@ export class OrderedTree {
     if (page === 0) return 0;
     let passed = 0;
     for (let level = 0; level < height; level++) {
-      const slot = this.#slotIn(page);
+      const slot = this.#search.slotIn(page);
       const branch = this.#i32[page >>> SEGMENT_SHIFT]!;
       const base = (page & UNIT_MASK) << 1;
       for (let i = 0; i < slot; i++) passed += branch[base + COUNT + i]!;
       page = branch[base + CHILD + slot]!;
     }
-    return passed + this.#indexIn(page);
+    return passed + this.#search.indexIn(page);
+  }
+
+  #exchangePaths(): void {
+    const path = this.#path;
+    const slots = this.#slots;
+    this.#path = this.#otherPath;
+    this.#slots = this.#otherSlots;
+    this.#otherPath = path;
+    this.#otherSlots = slots;
   }
 
   /** Whether an entry may have another score without leaving its place. */
@@ -443,21 +344,22 @@ export class OrderedTree {
     const words = this.#i32[header >>> SEGMENT_SHIFT]!;
     const at = (header & UNIT_MASK) << 1;
     const { pages } = this;
-    this.#makeRoomAtTop(header);
+    this.#hasSplit = this.#makeRoomAtTop(header);
     const height = words[at + HEIGHT]!;
     let page = words[at + TOP]!;
     let isFirst = true;
     let isLast = true;
     for (let level = 0; level < height; level++) {
-      let slot = this.#slotIn(page);
+      let slot = this.#search.slotIn(page);
       const isLeaf = level === height - 1;
       isFirst = isFirst && slot === 0;
       isLast = isLast && slot === pages.length(page) - 1;
       let child = pages.word(page, CHILD + slot);
       if (pages.length(child) === (isLeaf ? LEAF_ENTRIES : CHILDREN)) {
+        this.#hasSplit = true;
         if (isLeaf) this.#splitLeaf(header, page, slot, isFirst, isLast);
         else this.#splitBranch(header, page, slot, isFirst, isLast);
-        if (this.#goesBehind(page, slot + 1)) {
+        if (this.#search.passesLeast(page, slot + 1)) {
           slot++;
           child = pages.word(page, CHILD + slot);
           isFirst = false;
@@ -467,21 +369,15 @@ export class OrderedTree {
       this.#slots[level] = slot;
       page = child;
     }
-    pages.put(page, this.#indexIn(page), score, node);
+    pages.put(page, this.#search.indexIn(page), score, node);
     for (let level = 0; level < height; level++) {
       pages.addWord(this.#path[level]!, COUNT + this.#slots[level]!, 1);
     }
     words[at + ENTRIES] = words[at + ENTRIES]! + 1;
   }
 
-  /** Whether the search passes over the least entry of a child. */
-  #goesBehind(branch: number, slot: number): boolean {
-    const nodes = ((branch & UNIT_MASK) << 1) + LEAST;
-    return this.#search(branch, nodes, slot, slot + 1) > slot;
-  }
-
-  /** Gives the tree a top that is not full. */
-  #makeRoomAtTop(header: number): void {
+  /** Gives the tree a top that is not full; says whether that is new. */
+  #makeRoomAtTop(header: number): boolean {
     const words = this.#i32[header >>> SEGMENT_SHIFT]!;
     const at = (header & UNIT_MASK) << 1;
     const { pages } = this;
@@ -489,24 +385,26 @@ export class OrderedTree {
     if (top === 0) {
       words[at + TOP] = pages.makeLeaf(LEAF_ENTRIES_MIN);
       words[at + LEAVES] = 1;
-      return;
+      return true;
     }
     const length = pages.length(top);
     if (words[at + HEIGHT] === 0) {
       const capacity = pages.word(top, CAPACITY);
-      if (length < capacity) return;
+      if (length < capacity) return false;
       if (capacity < LEAF_ENTRIES) {
         const made = pages.makeLeaf(Math.min(capacity * 2, LEAF_ENTRIES));
         pages.splitEntries(top, 0, made);
         words[at + TOP] = made;
-        return pages.free(top);
+        pages.free(top);
+        return true;
       }
-    } else if (length < CHILDREN) return;
+    } else if (length < CHILDREN) return false;
     const branch = pages.makeBranch();
     pages.addChild(branch, 0, top, words[at + ENTRIES]!, 0, 0);
     words[at + TOP] = branch;
     words[at + HEIGHT] = words[at + HEIGHT]! + 1;
     words[at + BRANCHES] = words[at + BRANCHES]! + 1;
+    return true;
   }
 
   /** Splits a full leaf, the child of a branch that is not full. */
@@ -519,7 +417,7 @@ export class OrderedTree {
   ): void {
     const { pages } = this;
     const leaf = pages.word(branch, CHILD + slot);
-    const index = this.#indexIn(leaf);
+    const index = this.#search.indexIn(leaf);
     let kept = LEAF_ENTRIES >> 1;
     if (isLast && index === LEAF_ENTRIES) kept = LEAF_ENTRIES - 1;
     else if (isFirst && index === 0) kept = 1;
@@ -549,7 +447,7 @@ export class OrderedTree {
   ): void {
     const { pages } = this;
     const child = pages.word(branch, CHILD + slot);
-    const next = this.#slotIn(child);
+    const next = this.#search.slotIn(child);
     let kept = CHILDREN >> 1;
     if (isLast && next === CHILDREN - 1) kept = CHILDREN - 1;
     else if (isFirst && next === 0) kept = 1;
@@ -778,10 +676,10 @@ export class OrderedTree {
   #verifyOrder(before: number, i: number, behind: number, j: number): void {
     const score = this.pages.score(before, i);
     const next = this.pages.score(behind, j);
-    this.#lookFor(next, this.pages.node(behind, j));
+    this.#search.upToEntry(next, this.pages.node(behind, j));
     assert(
       score < next ||
-        score === next && this.#compare(this.pages.node(before, i)) < 0,
+        score === next && this.#search.compare(this.pages.node(before, i)) < 0,
       "entries are in order",
     );
   }
