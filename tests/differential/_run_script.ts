@@ -21,6 +21,7 @@ import {
   show,
   type TestClient,
 } from "../_resp_client.ts";
+import { ReplyTypeError } from "../_reply_types.ts";
 import { isSame } from "./_compare.ts";
 import type { Step } from "./_generate.ts";
 import type { ScriptLimits } from "./_limits.ts";
@@ -70,6 +71,7 @@ export async function runScript(
     const run = isScan ? runScan : runPipeline;
     const mismatch = compare(
       part,
+      actual,
       ...await Promise.all([run(expected, part), run(actual, part)]),
     );
     if (mismatch !== null) {
@@ -101,6 +103,7 @@ export function showStep(step: Step): string {
 
 function compare(
   part: readonly Step[],
+  subject: TestClient,
   expected: Outcome,
   actual: Outcome,
 ): Mismatch | null {
@@ -109,7 +112,11 @@ function compare(
   for (let i = 0; i < count; i++) {
     const [want, got] = [expected.frames[i], actual.frames[i]];
     const index = owners[i] ?? part.length;
-    if (want && got && isSame(want, got, part[index]?.check)) continue;
+    if (want && got && isSame(want, got, part[index]?.check)) {
+      const problem = subject.notice(part[index]?.argv ?? [], got.reply);
+      if (problem === null) continue;
+      return { index, expected: show(want.raw), actual: problem };
+    }
     return {
       index,
       expected: want ? show(want.raw) : expected.end,
@@ -199,6 +206,7 @@ function whyNoMore(error: unknown): string {
   if (error instanceof ConnectionClosedError) return "(connection closed)";
   if (error instanceof ReplyTimeoutError) return "(no reply)";
   if (error instanceof Deno.errors.BrokenPipe) return "(connection closed)";
+  if (error instanceof ReplyTypeError) return error.message;
   throw error;
 }
 
