@@ -43,8 +43,6 @@ export class ZsetListpack {
   readonly #arena: Arena;
   readonly #listpacks: Listpacks;
   readonly #item = new ListpackItem();
-  /** What is visited, which the visitor may look at while others are read. */
-  readonly #visited = new ListpackItem();
   readonly #text = new Uint8Array(TEXT_ROOM);
 
   /** One object per keyspace. */
@@ -205,18 +203,21 @@ export class ZsetListpack {
     else this.#findForwards(root, listpacks.first(root), range);
   }
 
-  /** Visits `count` members from a rank on, up or down. */
+  /**
+   * Visits `count` members from a rank on, up or down; each is read into `item`,
+   * which nobody else may use meanwhile.
+   */
   visit(
     root: number,
     rank: number,
     count: number,
     isReverse: boolean,
     visitor: ScoredVisitor,
+    item: ListpackItem,
   ): void {
     const listpacks = this.#listpacks;
     const buf = this.#arena.u8[root >>> SEGMENT_SHIFT]!;
     const start = byteOf(root);
-    const item = this.#visited;
     let pos = this.select(root, rank);
     for (let left = count; left > 0; left--) {
       listpacks.read(root, pos, item);

@@ -60,6 +60,10 @@ export class ZsetValue implements ValueType {
   readonly #random: Prng;
   /** Where the found member is: position in the listpack, or node. */
   #found = 0;
+  /** The member that is visited. */
+  readonly #visited = new ListpackItem();
+  /** The member that goes from one encoding to another. */
+  readonly #copied = new ListpackItem();
   /** The set that members are copied to. */
   #target = 0;
   readonly #treeCopier: ScoredVisitor = {
@@ -178,6 +182,25 @@ export class ZsetValue implements ValueType {
     return true;
   }
 
+  /** Adds a member that is not there and comes behind all others. */
+  append(
+    ref: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+    score: number,
+  ): void {
+    if (!this.#isLarge(ref) && !this.#canPack(ref, length)) {
+      this.makeLarge(ref);
+    }
+    const root = valueRoot(this.#arena, ref);
+    if (this.#isLarge(ref)) {
+      return this.#tree.append(root, buf, off, length, score);
+    }
+    const made = this.#packed.append(root, buf, off, length, score);
+    setValueRoot(this.#arena, ref, made);
+  }
+
   /** Removes a member; false if it is not there. */
   remove(ref: number, buf: Uint8Array, off: number, length: number): boolean {
     if (!this.find(ref, buf, off, length)) return false;
@@ -245,11 +268,7 @@ export class ZsetValue implements ValueType {
     isReverse: boolean,
     visitor: ScoredVisitor,
   ): void {
-    if (count <= 0) return;
-    const root = valueRoot(this.#arena, ref);
-    if (this.#isLarge(ref)) {
-      this.#tree.visit(root, rank, count, isReverse, visitor);
-    } else this.#packed.visit(root, rank, count, isReverse, visitor);
+    this.#visit(ref, rank, count, isReverse, visitor, this.#visited);
   }
 
   /** Visits the members with scores from `min` to `max`, which is excluded. */
@@ -363,15 +382,16 @@ export class ZsetValue implements ValueType {
   }
 
   /**
-   * Begins a union, in an empty set: until {@linkcode ZsetValue.endUnion}
-   * members have no ranks, which makes changes of their scores cheap.
+   * Begins to fill an empty set in any order: until {@linkcode
+   * ZsetValue.putInOrder} members have no ranks, which makes changes cheap. Only
+   * finding works meanwhile.
    */
-  beginUnion(ref: number): void {
+  beginUnordered(ref: number): void {
     setValue(this.#arena, ref, ZSET_SKIPLIST, this.#tree.create());
   }
 
-  /** Adds a member that was just not found to a union. */
-  insertIntoUnion(
+  /** Adds a member that was just not found. */
+  insertUnordered(
     ref: number,
     buf: Uint8Array,
     off: number,
@@ -382,13 +402,18 @@ export class ZsetValue implements ValueType {
     this.#tree.insertUnordered(root, buf, off, length, score);
   }
 
-  /** Gives the member of a union that was found another score. */
-  setFoundInUnion(score: number): void {
+  /** Gives the member that was found another score. */
+  setFoundUnordered(score: number): void {
     this.#tree.setUnorderedScore(this.#found, score);
   }
 
-  /** Puts the members of a union in order, in the encoding that is due. */
-  endUnion(ref: number): void {
+  /** Removes the member that was found. */
+  removeFoundUnordered(ref: number): void {
+    this.#tree.nodes.remove(valueRoot(this.#arena, ref), this.#found);
+  }
+
+  /** Puts the members in order, in the encoding that is due. */
+  putInOrder(ref: number): void {
     this.#tree.order(valueRoot(this.#arena, ref));
     this.pack(ref);
   }
@@ -462,13 +487,34 @@ export class ZsetValue implements ValueType {
       : this.#packed.countBelowScore(root, score, orEqual);
   }
 
+  #visit(
+    ref: number,
+    rank: number,
+    count: number,
+    isReverse: boolean,
+    visitor: ScoredVisitor,
+    item: ListpackItem,
+  ): void {
+    if (count <= 0) return;
+    const root = valueRoot(this.#arena, ref);
+    if (this.#isLarge(ref)) {
+      this.#tree.visit(root, rank, count, isReverse, visitor);
+    } else this.#packed.visit(root, rank, count, isReverse, visitor, item);
+  }
+
   /** A tree with the members of a set of any encoding. */
   #treeFrom(source: ZsetValue, sourceRef: number): number {
     const made = this.#tree.create();
     this.#target = made;
     try {
-      const length = source.length(sourceRef);
-      source.visit(sourceRef, 0, length, false, this.#treeCopier);
+      source.#visit(
+        sourceRef,
+        0,
+        source.length(sourceRef),
+        false,
+        this.#treeCopier,
+        source.#copied,
+      );
     } catch (cause) {
       this.#tree.freeSlice(made, Infinity);
       throw cause;
