@@ -10,6 +10,7 @@ import { CommandTable } from "../../core/commands/command_table.ts";
 import { DATABASE_COMMANDS } from "../../core/commands/databases.ts";
 import { EXPIRE_COMMANDS } from "../../core/commands/expire.ts";
 import { HASH_COMMANDS } from "../../core/commands/hash.ts";
+import { HASH_RANDOM_COMMANDS } from "../../core/commands/hash_random.ts";
 import { HYPERLOGLOG_COMMANDS } from "../../core/commands/hyperloglog.ts";
 import { KEY_COMMANDS } from "../../core/commands/keys.ts";
 import { LCS_COMMANDS } from "../../core/commands/lcs.ts";
@@ -41,6 +42,7 @@ export function makeCommandTable(): CommandTable<ServerCall> {
     BITFIELD_COMMANDS,
     HYPERLOGLOG_COMMANDS,
     HASH_COMMANDS,
+    HASH_RANDOM_COMMANDS,
     KEY_COMMANDS,
     EXPIRE_COMMANDS,
     SCAN_COMMANDS,
