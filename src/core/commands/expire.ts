@@ -76,7 +76,7 @@ function expire(
   const space = call.keyspace(key);
   const ref = space.lookupWrite(db, key, nowMs);
   if (ref === 0) return reply.integer(0);
-  if (!meets(conditions, space.expireAt(ref), expireAtMs)) {
+  if (!meetsExpireConditions(conditions, space.expireAt(ref), expireAtMs)) {
     return reply.integer(0);
   }
   if (expireAtMs <= nowMs) {
@@ -94,12 +94,12 @@ function readConditions(call: Call): number {
   const { reply, args } = call;
   let conditions = 0;
   for (let i = 3; i < call.argc; i++) {
-    const bit = CONDITIONS.findIndex((word) => argumentIs(call, i, word));
-    if (bit < 0) {
+    const condition = expireConditionAt(call, i);
+    if (condition === 0) {
       reply.error(unsupportedOption(args.copy(i)));
       return -1;
     }
-    conditions |= 1 << bit;
+    conditions |= condition;
   }
   if ((conditions & NX) !== 0 && conditions !== NX) {
     reply.error(EXPIRE_NX_INCOMPATIBLE);
@@ -112,8 +112,20 @@ function readConditions(call: Call): number {
   return conditions;
 }
 
-/** Whether the conditions allow `next`; a key without an expire has 0. */
-function meets(conditions: number, current: number, next: number): boolean {
+/** The condition that argument `i` names, as a bit, or 0. */
+export function expireConditionAt(call: Call, i: number): number {
+  for (let bit = 0; bit < CONDITIONS.length; bit++) {
+    if (argumentIs(call, i, CONDITIONS[bit]!)) return 1 << bit;
+  }
+  return 0;
+}
+
+/** Whether conditions allow `next`; what has no expire has 0. */
+export function meetsExpireConditions(
+  conditions: number,
+  current: number,
+  next: number,
+): boolean {
   if (conditions === 0) return true;
   const has = current !== 0;
   if ((conditions & NX) !== 0 && has) return false;

@@ -187,6 +187,11 @@ export class Keyspace {
     return this.control[expiresAt(db) + DICT_COUNT]!;
   }
 
+  /** Hashes with fields that have an expire. */
+  fieldExpiresCount(db: number): number {
+    return this.control[fieldExpiresAt(db) + DICT_COUNT]!;
+  }
+
   /** The entry of a key, expired or not, or 0; counts and touches nothing. */
   peek(db: number, key: Key): number {
     return this.dict.find(

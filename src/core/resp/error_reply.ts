@@ -192,6 +192,38 @@ export const HASH_VALUE_NOT_AN_INTEGER = new ErrorReply(
 export const HASH_VALUE_NOT_A_FLOAT = new ErrorReply(
   "ERR hash value is not a float",
 );
+export const FIELDS_MISSING = new ErrorReply(
+  "ERR Mandatory argument FIELDS is missing or not at the right position",
+);
+/** HEXPIRE and its like. */
+export const NUMFIELDS_NOT_POSITIVE = new ErrorReply(
+  "ERR Parameter `numFields` should be greater than 0",
+);
+/** HTTL and its like, HPERSIST, HGETDEL, HGETEX. */
+export const FIELD_COUNT_NOT_POSITIVE = new ErrorReply(
+  "ERR Number of fields must be a positive integer",
+);
+/** HSETEX. */
+export const INVALID_FIELD_COUNT = new ErrorReply(
+  "ERR invalid number of fields",
+);
+export const NUMFIELDS_MISMATCH = new ErrorReply(
+  "ERR The `numfields` parameter must match the number of arguments",
+);
+export const FIELD_EXPIRE_NEGATIVE = new ErrorReply(
+  "ERR invalid expire time, must be >= 0",
+);
+export const HSETEX_NO_EXPIRE = new ErrorReply("ERR missing expire time");
+export const HSETEX_CONDITIONS = new ErrorReply(
+  "ERR Only one of FXX or FNX arguments can be specified",
+);
+export const HSETEX_EXPIRES = new ErrorReply(
+  "ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified",
+);
+
+export function unknownArgument(argument: Uint8Array): ErrorReply {
+  return errorReply(`ERR unknown argument: ${echo(argument)}`);
+}
 
 // ---- Lists
 

@@ -10,6 +10,9 @@ import { CommandTable } from "../../core/commands/command_table.ts";
 import { DATABASE_COMMANDS } from "../../core/commands/databases.ts";
 import { EXPIRE_COMMANDS } from "../../core/commands/expire.ts";
 import { HASH_COMMANDS } from "../../core/commands/hash.ts";
+import { HASH_EXPIRE_COMMANDS } from "../../core/commands/hash_expire.ts";
+import { HASH_GETSET_COMMANDS } from "../../core/commands/hash_getset.ts";
+import { HASH_RANDOM_COMMANDS } from "../../core/commands/hash_random.ts";
 import { HYPERLOGLOG_COMMANDS } from "../../core/commands/hyperloglog.ts";
 import { KEY_COMMANDS } from "../../core/commands/keys.ts";
 import { LCS_COMMANDS } from "../../core/commands/lcs.ts";
@@ -59,6 +62,9 @@ export function makeCommandTable(): CommandTable<ServerCall> {
     SORTED_SET_COMMANDS,
     SORTED_SET_RANGE_COMMANDS,
     SORTED_SET_ALGEBRA_COMMANDS,
+    HASH_RANDOM_COMMANDS,
+    HASH_EXPIRE_COMMANDS,
+    HASH_GETSET_COMMANDS,
     KEY_COMMANDS,
     EXPIRE_COMMANDS,
     SCAN_COMMANDS,

@@ -35,6 +35,7 @@ import {
   EXPIRE_CYCLE_MS,
   EXPIRE_CYCLE_STALE,
   EXPIRED_KEYS,
+  EXPIRED_SUBKEYS,
   HEAP_TOTAL_BYTES,
   HEAP_USED_BYTES,
   INPUT_BUFFER_MAX,
@@ -331,6 +332,7 @@ function statsFields({ worker }: Facts): Fields {
     ["sync_full", 0],
     ["sync_partial_ok", 0],
     ["sync_partial_err", 0],
+    ["expired_subkeys", sum(EXPIRED_SUBKEYS)],
     ["expired_keys", sum(EXPIRED_KEYS)],
     ["expired_stale_perc", statistics.mean(EXPIRE_CYCLE_STALE).toFixed(2)],
     ["expired_time_cap_reached_count", sum(EXPIRE_CYCLE_CAPPED)],
@@ -466,12 +468,15 @@ function keyspaceFields({ worker }: Facts): Fields {
   for (let db = 0; db < worker.shared.databases; db++) {
     let keys = 0;
     let expires = 0;
+    let subexpiry = 0;
     for (const space of keyspaces) {
       keys += space.count(db);
       expires += space.expiresCount(db);
+      subexpiry += space.fieldExpiresCount(db);
     }
     if (keys === 0) continue;
-    fields.push([`db${db}`, `keys=${keys},expires=${expires},avg_ttl=0`]);
+    const counts = [`keys=${keys}`, `expires=${expires}`, "avg_ttl=0"];
+    fields.push([`db${db}`, [...counts, `subexpiry=${subexpiry}`].join()]);
   }
   return fields;
 }
