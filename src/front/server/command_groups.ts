@@ -15,6 +15,11 @@ import { KEY_COMMANDS } from "../../core/commands/keys.ts";
 import { LCS_COMMANDS } from "../../core/commands/lcs.ts";
 import { OBJECT_COMMANDS } from "../../core/commands/object.ts";
 import { SCAN_COMMANDS } from "../../core/commands/scan.ts";
+import { STREAM_COMMANDS } from "../../core/commands/stream.ts";
+import { STREAM_GROUP_COMMANDS } from "../../core/commands/stream_group.ts";
+import { STREAM_INFO_COMMANDS } from "../../core/commands/stream_info.ts";
+import { STREAM_PENDING_COMMANDS } from "../../core/commands/stream_pending.ts";
+import { STREAM_READ_COMMANDS } from "../../core/commands/stream_read.ts";
 import { STRING_COMMANDS } from "../../core/commands/string.ts";
 import { STRING_NUMBER_COMMANDS } from "../../core/commands/string_numbers.ts";
 import { STRING_RANGE_COMMANDS } from "../../core/commands/string_ranges.ts";
@@ -41,6 +46,11 @@ export function makeCommandTable(): CommandTable<ServerCall> {
     BITFIELD_COMMANDS,
     HYPERLOGLOG_COMMANDS,
     HASH_COMMANDS,
+    STREAM_COMMANDS,
+    STREAM_READ_COMMANDS,
+    STREAM_GROUP_COMMANDS,
+    STREAM_PENDING_COMMANDS,
+    STREAM_INFO_COMMANDS,
     KEY_COMMANDS,
     EXPIRE_COMMANDS,
     SCAN_COMMANDS,
