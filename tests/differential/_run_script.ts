@@ -5,21 +5,25 @@
  * script shows, and a script can be run again with commands left out. Commands
  * travel as one pipeline with a marker at its end: what comes before the
  * marker's reply is what the script brought, however many replies that is
- * (CLIENT REPLY suppresses some). A SCAN is followed to its end in between, and
- * the sets of keys are compared, as cursors and order are the server's own.
+ * (CLIENT REPLY suppresses some). A SCAN, HSCAN, SSCAN or ZSCAN is followed to
+ * its end in between, and the sets of what it found are compared, as cursors and
+ * order are the server's own.
  *
  * @module
  */
 import {
   ConnectionClosedError,
   type Frame,
+  type Plain,
   plain,
+  ReplyError,
   ReplyTimeoutError,
   show,
   type TestClient,
 } from "../_resp_client.ts";
 import { isSame } from "./_compare.ts";
 import type { Step } from "./_generate.ts";
+import type { ScriptLimits } from "./_limits.ts";
 
 /** Anything that hands out connections. */
 export interface Target {
@@ -50,10 +54,14 @@ export async function runScript(
   resp: 2 | 3,
   reference: Target,
   subject: Target,
+  limits?: ScriptLimits,
 ): Promise<Mismatch | null> {
   using expected = await reference.client({ resp });
   using actual = await subject.client({ resp, timeoutMs: 3000 });
-  await Promise.all([expected.run("FLUSHALL"), actual.run("FLUSHALL")]);
+  await Promise.all([
+    prepare(expected, limits?.reference),
+    prepare(actual, limits?.subject),
+  ]);
   for (let from = 0; from < script.length;) {
     const isScan = script[from]!.scan === true;
     let to = from + 1;
@@ -70,6 +78,18 @@ export async function runScript(
     from = to;
   }
   return null;
+}
+
+/** Empties a server and sets its limits of packed values. */
+export async function prepare(
+  client: TestClient,
+  limits: readonly string[] = [],
+): Promise<void> {
+  const commands = [["FLUSHALL"]];
+  if (limits.length > 0) commands.push(["CONFIG", "SET", ...limits]);
+  for (const reply of await client.pipeline(commands)) {
+    if (reply.type === "error") throw new ReplyError(reply.value);
+  }
 }
 
 /** A command as one would type it. */
@@ -130,21 +150,21 @@ async function runScan(
   client: TestClient,
   part: readonly Step[],
 ): Promise<Outcome> {
-  const [name, , ...options] = part[0]!.argv;
+  const { argv } = part[0]!;
+  const name = argv[0]!.toUpperCase();
+  const cursorAt = name === "SCAN" ? 1 : 2;
   const found = new Set<string>();
   let cursor = "0";
   try {
     for (let calls = 0; calls < SCAN_CALLS_MAX; calls++) {
-      const [frame] = await client.pipelineFrames([[
-        name!,
-        cursor,
-        ...options,
-      ]]);
+      const [frame] = await client.pipelineFrames([
+        argv.with(cursorAt, cursor),
+      ]);
       const reply = plain(frame!.reply);
       if (!Array.isArray(reply) || !Array.isArray(reply[1])) {
         return { frames: [frame!], end: "" };
       }
-      for (const item of reply[1]) found.add(String(item));
+      for (const item of scanned(name, reply[1])) found.add(item);
       cursor = String(reply[0]);
       if (cursor === "0") {
         return {
@@ -157,6 +177,22 @@ async function runScan(
   } catch (error) {
     return { frames: [], end: whyNoMore(error) };
   }
+}
+
+/** What one call of a scan found: keys, members, or pairs joined. */
+function scanned(name: string, items: readonly Plain[]): string[] {
+  const texts = items.map(String);
+  if (name === "ZSCAN") {
+    // Scores may be written in several ways.
+    for (let i = 1; i < texts.length; i += 2) {
+      texts[i] = String(Number(texts[i]!.replace("inf", "Infinity")));
+    }
+  } else if (name !== "HSCAN") return texts;
+  const pairs: string[] = [];
+  for (let i = 0; i < texts.length; i += 2) {
+    pairs.push(`${texts[i]} \x01 ${texts[i + 1]}`);
+  }
+  return pairs;
 }
 
 function whyNoMore(error: unknown): string {
