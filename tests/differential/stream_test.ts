@@ -147,12 +147,36 @@ const addOptions = oneOf(
 );
 const countOption = maybe(sequence(word("COUNT"), count), 0.4);
 // Far from what a script lasts.
-const minIdle = among("0", "0", "50000", "900000", "-1", "abc", "");
+const minIdle = among(
+  ...["0", "0", "0", "0", "50000", "900000", "-1"],
+  ...["0", "0", "0", "50000", "abc", ""],
+);
+
+/** As `newStreamId`, accepted nearly always. */
+const nextId: Part = ({ random, pools }) => {
+  const last = Number(pools.get("last ID")?.[0] ?? "0");
+  const ms = last + random.below(2);
+  pools.set("last ID", [String(ms)]);
+  return [`${ms}-*`];
+};
+
+/** The ID of an entry that probably was there. */
+const likelyId: Part = ({ random, pools }) => {
+  const last = Number(pools.get("last ID")?.[0] ?? "0");
+  return [`${random.between(0, last)}-${random.pick([0, 0, 1, 2])}`];
+};
+
+/** One group and key nearly always, so that there is something pending. */
+const oneKey: Part = (context) =>
+  context.random.chance(0.95) ? [`{${TAGS[0]}}s`] : key(context);
+const oneGroup: Part = (context) =>
+  context.random.chance(0.9) ? ["g"] : group(context);
+
 const entriesRead = maybe(
   sequence(word("ENTRIESREAD"), oneOf(count, integer)),
   0.2,
 );
-const groupId = oneOf(streamId, among("$", "$", "0", "-", "+"));
+const groupId = oneOf(streamId, among("0", "0", "0", "$", "-", "+"));
 const claimOptions = options(
   sequence(word("IDLE"), among("100000", "1", "-5", "abc", "99999999999999")),
   sequence(word("TIME"), among("0", "1000", "-1", "x", "9999999999999")),
@@ -182,21 +206,24 @@ function streams(id: Part): Part {
 const check = sameButTimes;
 
 differentialFamily("stream", [
-  row("XADD", [key, newStreamId, fields], { weight: 14 }),
+  row("XADD", [key, nextId, fields], { weight: 8 }),
+  row("XADD", [key, newStreamId, fields], { weight: 6 }),
   row("XADD", [key, addOptions, newStreamId, fields], { weight: 6 }),
+  row("XADD", [key, trim, nextId, fields], { weight: 3 }),
   row("XADD", [key, addOptions, streamId, fields], { weight: 2 }),
   row("XLEN", [key]),
   row("XRANGE", [key, streamBound, streamBound, countOption], { weight: 3 }),
   row("XRANGE", [key, among("-"), among("+")], { weight: 3 }),
   row("XREVRANGE", [key, streamBound, streamBound, countOption], { weight: 3 }),
   row("XREVRANGE", [key, among("+"), among("-")], { weight: 2 }),
-  row("XDEL", [key, repeat(streamId, 1, 4)], { weight: 4 }),
+  row("XDEL", [key, repeat(likelyId, 1, 4)], { weight: 3 }),
+  row("XDEL", [key, repeat(streamId, 1, 4)]),
   row("XTRIM", [key, trim], { weight: 3 }),
   row("XTRIM", [key, options(strategy, limit)]),
   // Lesser IDs than one that was deleted are refused since 7.2.
   row("XSETID", [
     key,
-    among("13-1", "14", "14-2", "a", ""),
+    among("23-1", "24", "24-2", "a", ""),
     options(
       sequence(word("ENTRIESADDED"), oneOf(count, integer)),
       sequence(word("MAXDELETEDID"), streamId),
@@ -216,71 +243,103 @@ differentialFamily("stream", [
     word("STREAMS"),
     streams(readId),
   ], { whole: true }),
+  row("XINFO STREAM", [key], { weight: 3 }),
+  row("XINFO STREAM", [
+    key,
+    word("FULL"),
+    maybe(sequence(word("COUNT"), count), 0.5),
+  ], { weight: 3, check }),
+  row("DEL", [key], { weight: 0.3 }),
+  row("COPY", [key, key, maybe(word("REPLACE"))]),
+  row("RENAME", [key, key], { weight: 0.5 }),
+  row("TYPE", [key], { weight: 0.3 }),
+  row("EXISTS", [key], { weight: 0.3 }),
+  row("SET", [key, text], { weight: 0.1 }),
+], { smallLimits: true });
+
+differentialFamily("stream groups", [
+  row("XADD", [oneKey, nextId, fields], { weight: 12 }),
+  row("XDEL", [oneKey, repeat(likelyId, 1, 3)], { weight: 2 }),
+  row("XTRIM", [oneKey, strategy], { weight: 0.5 }),
+  row("XSETID", [
+    oneKey,
+    among("40", "50-1"),
+    maybe(sequence(word("ENTRIESADDED"), count)),
+  ], { weight: 0.1 }),
   row("XREADGROUP", [
     word("GROUP"),
-    group,
+    oneGroup,
     consumer,
     countOption,
     maybe(word("NOACK"), 0.2),
     word("STREAMS"),
+    oneKey,
+    groupReadId,
+  ], { weight: 12, whole: true }),
+  row("XREADGROUP", [
+    word("GROUP"),
+    oneGroup,
+    consumer,
+    options(sequence(word("COUNT"), count), word("NOACK")),
+    word("STREAMS"),
     streams(groupReadId),
-  ], { weight: 8, whole: true }),
+  ], { weight: 2, whole: true }),
   row("XGROUP CREATE", [
-    key,
-    group,
+    oneKey,
+    oneGroup,
     groupId,
-    maybe(word("MKSTREAM"), 0.3),
+    maybe(word("MKSTREAM"), 0.7),
     entriesRead,
-  ], { weight: 4 }),
+  ], { weight: 9 }),
   row("XGROUP CREATE", [
     key,
     group,
     groupId,
     options(word("MKSTREAM"), sequence(word("ENTRIESREAD"), integer)),
   ]),
-  row("XGROUP SETID", [key, group, groupId, entriesRead], { weight: 2 }),
-  row("XGROUP DESTROY", [key, group], { weight: 0.5 }),
-  row("XGROUP CREATECONSUMER", [key, group, consumer], { check: sameType }),
-  row("XGROUP DELCONSUMER", [key, group, consumer], { weight: 0.5 }),
-  row("XACK", [key, group, repeat(streamId, 1, 4)], { weight: 2 }),
-  row("XPENDING", [key, group], { weight: 2 }),
+  row("XGROUP SETID", [oneKey, oneGroup, groupId, entriesRead], { weight: 2 }),
+  row("XGROUP DESTROY", [oneKey, oneGroup], { weight: 0.2 }),
+  row("XGROUP CREATECONSUMER", [oneKey, oneGroup, consumer], {
+    check: sameType,
+  }),
+  row("XGROUP DELCONSUMER", [oneKey, oneGroup, consumer], { weight: 0.3 }),
+  row("XACK", [oneKey, oneGroup, repeat(likelyId, 1, 4)], { weight: 2 }),
+  row("XACK", [oneKey, oneGroup, repeat(streamId, 1, 2)], { weight: 0.5 }),
+  row("XPENDING", [oneKey, oneGroup], { weight: 2 }),
   row("XPENDING", [
-    key,
-    group,
+    oneKey,
+    oneGroup,
     maybe(sequence(word("IDLE"), minIdle), 0.3),
     streamBound,
     streamBound,
     count,
     maybe(consumer, 0.4),
-  ], { weight: 3, check }),
+  ], { weight: 4, check }),
   row("XCLAIM", [
-    key,
-    group,
+    oneKey,
+    oneGroup,
     consumer,
     minIdle,
-    repeat(streamId, 1, 4),
+    repeat(likelyId, 1, 4),
     claimOptions,
-  ], { weight: 4 }),
+  ], { weight: 5, whole: true }),
   row("XAUTOCLAIM", [
-    key,
-    group,
+    oneKey,
+    oneGroup,
     consumer,
     minIdle,
     streamBound,
     options(sequence(word("COUNT"), oneOf(count, integer)), word("JUSTID")),
   ], { weight: 4 }),
-  row("XINFO STREAM", [key], { weight: 3 }),
   row("XINFO STREAM", [
-    key,
+    oneKey,
     word("FULL"),
     maybe(sequence(word("COUNT"), count), 0.5),
   ], { weight: 4, check }),
-  row("XINFO GROUPS", [key], { weight: 4, check }),
-  row("XINFO CONSUMERS", [key, group], { weight: 2, check }),
-  row("DEL", [key], { weight: 0.3 }),
-  row("COPY", [key, key, maybe(word("REPLACE"))]),
-  row("RENAME", [key, key], { weight: 0.5 }),
-  row("TYPE", [key], { weight: 0.3 }),
-  row("EXISTS", [key], { weight: 0.3 }),
-  row("SET", [key, text], { weight: 0.3 }),
+  row("XINFO GROUPS", [oneKey], { weight: 4, check }),
+  row("XINFO CONSUMERS", [oneKey, oneGroup], { weight: 2, check }),
+  row("COPY", [oneKey, key, maybe(word("REPLACE"))], { weight: 0.5 }),
+  row("RENAME", [oneKey, key], { weight: 0.1 }),
+  row("SET", [oneKey, text], { weight: 0.1 }),
+  row("DEL", [oneKey], { weight: 0.1 }),
 ], { smallLimits: true });
