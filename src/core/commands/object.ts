@@ -6,7 +6,7 @@
  * @module
  */
 
-import { STRING_ENCODING_NAMES } from "../types/entry.ts";
+import { STRING_ENCODING_NAMES, TYPE_STRING } from "../types/entry.ts";
 import { isLfuPolicy } from "../keyspace/evict.ts";
 import { LFU_NOT_SELECTED, LFU_SELECTED } from "../resp/error_reply.ts";
 import type { Call } from "./call.ts";
@@ -34,8 +34,12 @@ const HELP = [
 function objectEncodingCommand(call: Call): void {
   const ref = findObject(call);
   if (ref === 0) return;
-  const encoding = call.keyspace(call.key(0)).encoding(ref);
-  call.reply.bulkText(STRING_ENCODING_NAMES[encoding]!);
+  const space = call.keyspace(call.key(0));
+  const type = space.type(ref);
+  const names = type === TYPE_STRING
+    ? STRING_ENCODING_NAMES
+    : space.values.of(type).encodingNames;
+  call.reply.bulkText(names[space.encoding(ref)]!);
 }
 
 /** `OBJECT FREQ key` */
