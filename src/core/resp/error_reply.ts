@@ -193,6 +193,22 @@ export const HASH_VALUE_NOT_A_FLOAT = new ErrorReply(
   "ERR hash value is not a float",
 );
 
+// ---- Dumped values
+
+export const DUMP_CHECKSUM_WRONG = new ErrorReply(
+  "ERR DUMP payload version or checksum are wrong",
+);
+export const DUMP_FORMAT_BAD = new ErrorReply("ERR Bad data format");
+export const RESTORE_TTL_INVALID = new ErrorReply(
+  "ERR Invalid TTL value, must be >= 0",
+);
+export const RESTORE_IDLETIME_INVALID = new ErrorReply(
+  "ERR Invalid IDLETIME value, must be >= 0",
+);
+export const RESTORE_FREQ_INVALID = new ErrorReply(
+  "ERR Invalid FREQ value, must be >= 0 and <= 255",
+);
+
 // ---- Bits, HyperLogLog and geo
 
 export const BIT_OFFSET_INVALID = new ErrorReply(

@@ -8,6 +8,7 @@ import { BITFIELD_COMMANDS } from "../../core/commands/bitfield.ts";
 import { BIT_COMMANDS } from "../../core/commands/bits.ts";
 import { CommandTable } from "../../core/commands/command_table.ts";
 import { DATABASE_COMMANDS } from "../../core/commands/databases.ts";
+import { DUMP_COMMANDS } from "../../core/commands/dump.ts";
 import { EXPIRE_COMMANDS } from "../../core/commands/expire.ts";
 import { HASH_COMMANDS } from "../../core/commands/hash.ts";
 import { HYPERLOGLOG_COMMANDS } from "../../core/commands/hyperloglog.ts";
@@ -45,6 +46,7 @@ export function makeCommandTable(): CommandTable<ServerCall> {
     EXPIRE_COMMANDS,
     SCAN_COMMANDS,
     OBJECT_COMMANDS,
+    DUMP_COMMANDS,
     DATABASE_COMMANDS,
     CONNECTION_COMMANDS,
     CLIENT_COMMANDS,

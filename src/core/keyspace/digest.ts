@@ -1,0 +1,132 @@
+/**
+ * Digests of data: twenty bytes that depend on keys and values and on nothing
+ * else, neither on order nor on encodings nor on when keys expire. The same data
+ * has the same digest in Redis 7.2.
+ *
+ * ```text
+ * of a key        mix(key), then that of its value
+ * of a value      mix(type), then by type, then combine("!!expire!!") if it expires
+ *   string        mix(bytes)
+ *   hash          for each field: combine(digest of mix(field), mix(value))
+ * of a database   mix(number), then combine(digest of each key)
+ *
+ * combine(x)      digest = digest xor SHA1(x)             x in any order
+ * mix(x)          digest = SHA1(digest xor SHA1(x))       the order matters
+ * ```
+ *
+ * @module
+ */
+
+import { sha1 } from "../base/sha1.ts";
+import { TYPE_HASH } from "../types/entry.ts";
+import type { FieldVisitor } from "../types/hash_value.ts";
+import type { Keyspace } from "./keyspace.ts";
+
+const DIGEST_BYTES = 20;
+const EXPIRES = new TextEncoder().encode("!!expire!!");
+const FIELD_EXPIRES = new TextEncoder().encode("!!hexpire!!");
+
+/** A digest under way. */
+export class Digest {
+  readonly #sum = new Uint8Array(DIGEST_BYTES);
+
+  /** Begins anew. */
+  reset(): void {
+    this.#sum.fill(0);
+  }
+
+  /** Takes bytes in so that their order matters. */
+  mix(buf: Uint8Array, off: number, length: number): void {
+    this.combine(buf, off, length);
+    this.#sum.set(sha1(this.#sum));
+  }
+
+  /** Takes bytes in so that their order does not matter. */
+  combine(buf: Uint8Array, off: number, length: number): void {
+    const hash = sha1(buf.subarray(off, off + length));
+    for (let i = 0; i < DIGEST_BYTES; i++) {
+      this.#sum[i] = this.#sum[i]! ^ hash[i]!;
+    }
+  }
+
+  /** Takes a number of 32 bits in, high byte first. */
+  mixInteger(n: number): void {
+    this.mix(Uint8Array.of(n >>> 24, n >>> 16, n >>> 8, n), 0, 4);
+  }
+
+  /** Takes another digest in. */
+  combineDigest(other: Digest): void {
+    this.combine(other.#sum, 0, DIGEST_BYTES);
+  }
+
+  /** The digest in hexadecimal. */
+  get hex(): string {
+    return [...this.#sum]
+      .map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+}
+
+/** Takes a shard's share of a database in. */
+export function digestDatabase(
+  total: Digest,
+  space: Keyspace,
+  db: number,
+): void {
+  const digest = new Digest();
+  const visit = (ref: number) => {
+    digest.reset();
+    digest.mix(space.bytes(ref), space.keyOff(ref), space.keyLength(ref));
+    digestValue(digest, space, ref);
+    total.combineDigest(digest);
+  };
+  let cursor = 0;
+  do {
+    cursor = space.dict.scan(
+      space.control,
+      space.keysHeader(db),
+      cursor,
+      visit,
+    );
+  } while (cursor !== 0);
+}
+
+/** Takes the value of an entry in. */
+export function digestValue(
+  digest: Digest,
+  space: Keyspace,
+  ref: number,
+): void {
+  digest.mixInteger(space.type(ref));
+  switch (space.type(ref)) {
+    case TYPE_HASH:
+      digestHash(digest, space, ref);
+      break;
+    default:
+      digest.mix(
+        space.stringBytes(ref),
+        space.stringOff(ref),
+        space.stringLength(ref),
+      );
+  }
+  if (space.expireAt(ref) !== 0) digest.combine(EXPIRES, 0, EXPIRES.length);
+}
+
+function digestHash(digest: Digest, space: Keyspace, ref: number): void {
+  const { hashes } = space.values;
+  const one = new Digest();
+  const visitor: FieldVisitor = {
+    field(fieldBuf, fieldOff, fieldLength, buf, off, length, expireAtMs) {
+      one.reset();
+      one.mix(fieldBuf, fieldOff, fieldLength);
+      one.mix(buf, off, length);
+      if (expireAtMs !== 0) {
+        one.combine(FIELD_EXPIRES, 0, FIELD_EXPIRES.length);
+      }
+      digest.combineDigest(one);
+    },
+  };
+  const end = hashes.endPlace(ref);
+  for (let place = hashes.firstPlace(ref); place < end;) {
+    place = hashes.visit(ref, place, visitor, -Infinity);
+  }
+}
