@@ -5,6 +5,7 @@
  * @module
  */
 import { latin1BytesOf } from "../../../../src/core/base/bytes.ts";
+import { byteOf, SEGMENT_SHIFT } from "../../../../src/core/memory/arena.ts";
 import type { ExternalStrings } from "../../../../src/core/memory/external.ts";
 import { RdbReader } from "../../../../src/core/rdb/rdb_reader.ts";
 import {
@@ -53,6 +54,7 @@ export class KeptBytes implements RdbSink {
   }
 }
 
+const LISTPACKS = new Shards({ shards: 1 }).keyspaces[0]!.values.memory;
 const SHARDS = new Shards({ shards: 1, arenaBytes: 4 << 20 });
 
 /** Where readers decompress long strings. */
@@ -93,6 +95,23 @@ export function ziplist(
     ...body,
     0xff,
   ]);
+}
+
+/** A listpack of texts, and of integers given as numbers. */
+export function listpack(
+  ...elements: readonly (string | number)[]
+): Uint8Array {
+  const { heap, listpacks, arena } = LISTPACKS;
+  let ref = listpacks.create();
+  for (const element of elements) {
+    const bytes = latin1BytesOf(String(element));
+    ref = listpacks.append(ref, bytes, 0, bytes.length);
+  }
+  const at = byteOf(ref);
+  const view = arena.u8[ref >>> SEGMENT_SHIFT]!;
+  const all = view.slice(at, at + listpacks.bytes(ref));
+  heap.free(ref);
+  return all;
 }
 
 /** A zipmap of fields and values, with `unused` bytes behind each value. */
