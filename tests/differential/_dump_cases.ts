@@ -166,9 +166,12 @@ const STREAMS = cases("stream", [
   ["empty", [["XADD", "k", "1-1", "f", "v"], ["XDEL", "k", "1-1"]]],
   ["of a group alone", [["XGROUP", "CREATE", "k", "g", "$", "MKSTREAM"]]],
   ["small", entries(20)],
-  ["of same fields", range(50).map((i) => [
-    ...["XADD", "k", `5-${i}`, "a", `${i}`, "b", TEXTS[i % TEXTS.length]!],
-  ])],
+  [
+    "of same fields",
+    range(50).map((i) => [
+      ...["XADD", "k", `5-${i}`, "a", `${i}`, "b", TEXTS[i % TEXTS.length]!],
+    ]),
+  ],
   ["of far IDs", [
     ["XADD", "k", "0-1", "a", "1"],
     ["XADD", "k", "4294967296-4294967297", "a", "1"],

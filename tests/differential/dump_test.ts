@@ -49,17 +49,20 @@ if (!ignore) {
 }
 
 for (const type of TYPES) {
-  test(`${type}: either restores what the other dumps`, async (ours, theirs) => {
-    for (const one of casesOf(type)) {
-      for (const client of [ours, theirs]) await make(client, one);
-      await compare(one, ours, theirs);
-      const [a, b] = [await dump(ours), await dump(theirs)];
-      for (const client of [ours, theirs]) await client.run("DEL", "k");
-      await restore(one, ours, b);
-      await restore(one, theirs, a);
-      await compare(one, ours, theirs);
-    }
-  });
+  test(
+    `${type}: either restores what the other dumps`,
+    async (ours, theirs) => {
+      for (const one of casesOf(type)) {
+        for (const client of [ours, theirs]) await make(client, one);
+        await compare(one, ours, theirs);
+        const [a, b] = [await dump(ours), await dump(theirs)];
+        for (const client of [ours, theirs]) await client.run("DEL", "k");
+        await restore(one, ours, b);
+        await restore(one, theirs, a);
+        await compare(one, ours, theirs);
+      }
+    },
+  );
 }
 
 function test(
@@ -100,7 +103,11 @@ async function restore(
   bytes: Uint8Array,
 ): Promise<void> {
   const reply = plain(await client.run("RESTORE", "k", "0", bytes));
-  assertEquals(reply, "OK", `${one.type} ${one.name}: ${show(toBinary(bytes))}`);
+  assertEquals(
+    reply,
+    "OK",
+    `${one.type} ${one.name}: ${show(toBinary(bytes))}`,
+  );
 }
 
 /** Both have the same at "k". */
@@ -109,7 +116,10 @@ async function compare(
   ours: TestClient,
   theirs: TestClient,
 ): Promise<void> {
-  const [a, b] = [await readAll(ours, one.type), await readAll(theirs, one.type)];
+  const [a, b] = [
+    await readAll(ours, one.type),
+    await readAll(theirs, one.type),
+  ];
   assertEquals(a, b, `${one.type} ${one.name}`);
   const digest = ["DEBUG", "DIGEST-VALUE", "k"] as const;
   if (hasSameDigest(one)) {
@@ -132,7 +142,9 @@ async function readAll(
   type: ValueTypeName,
 ): Promise<unknown[]> {
   const commands: (readonly string[])[] = [...READS[type]];
-  if (type === "stream") commands.push(["XINFO", "STREAM", "k", "FULL", "COUNT", "0"]);
+  if (type === "stream") {
+    commands.push(["XINFO", "STREAM", "k", "FULL", "COUNT", "0"]);
+  }
   const replies = await client.pipeline(commands);
   return replies.map((reply, i) => {
     const value = sortable(reply);

@@ -116,7 +116,7 @@ export const OBJECT_COMMANDS: readonly CommandSpec<Call>[] = [
         keys: [keyAt(2, "RO")],
         tips: ["nondeterministic_output"],
         syntax: "key",
-        replies: ["integer"],
+        replies: ["null", "integer"],
         run: objectFreqCommand,
       },
       {
@@ -139,7 +139,7 @@ export const OBJECT_COMMANDS: readonly CommandSpec<Call>[] = [
         keys: [keyAt(2, "RO")],
         tips: ["nondeterministic_output"],
         syntax: "key",
-        replies: ["integer"],
+        replies: ["null", "integer"],
         run: objectIdletimeCommand,
       },
       {
@@ -152,7 +152,7 @@ export const OBJECT_COMMANDS: readonly CommandSpec<Call>[] = [
         keys: [keyAt(2, "RO")],
         tips: ["nondeterministic_output"],
         syntax: "key",
-        replies: ["integer"],
+        replies: ["null", "integer"],
         run: objectRefcountCommand,
       },
     ],

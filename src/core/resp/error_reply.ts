@@ -193,21 +193,15 @@ export const HASH_VALUE_NOT_A_FLOAT = new ErrorReply(
   "ERR hash value is not a float",
 );
 
-// ---- Dumped values
+// ---- Sets
 
-export const DUMP_CHECKSUM_WRONG = new ErrorReply(
-  "ERR DUMP payload version or checksum are wrong",
+export const NUMKEYS_NOT_POSITIVE = new ErrorReply(
+  "ERR numkeys should be greater than 0",
 );
-export const DUMP_FORMAT_BAD = new ErrorReply("ERR Bad data format");
-export const RESTORE_TTL_INVALID = new ErrorReply(
-  "ERR Invalid TTL value, must be >= 0",
+export const NUMKEYS_TOO_LARGE = new ErrorReply(
+  "ERR Number of keys can't be greater than number of args",
 );
-export const RESTORE_IDLETIME_INVALID = new ErrorReply(
-  "ERR Invalid IDLETIME value, must be >= 0",
-);
-export const RESTORE_FREQ_INVALID = new ErrorReply(
-  "ERR Invalid FREQ value, must be >= 0 and <= 255",
-);
+export const LIMIT_NEGATIVE = new ErrorReply("ERR LIMIT can't be negative");
 
 // ---- Bits, HyperLogLog and geo
 
@@ -254,6 +248,22 @@ export const HYPERLOGLOG_TEST_FAILED = new ErrorReply(
 export function unknownPfdebugSubcommand(subcommand: Uint8Array): ErrorReply {
   return errorReply(`ERR Unknown PFDEBUG subcommand '${echo(subcommand)}'`);
 }
+
+// ---- Dumped values
+
+export const DUMP_CHECKSUM_WRONG = new ErrorReply(
+  "ERR DUMP payload version or checksum are wrong",
+);
+export const DUMP_FORMAT_BAD = new ErrorReply("ERR Bad data format");
+export const RESTORE_TTL_INVALID = new ErrorReply(
+  "ERR Invalid TTL value, must be >= 0",
+);
+export const RESTORE_IDLETIME_INVALID = new ErrorReply(
+  "ERR Invalid IDLETIME value, must be >= 0",
+);
+export const RESTORE_FREQ_INVALID = new ErrorReply(
+  "ERR Invalid FREQ value, must be >= 0 and <= 255",
+);
 
 // ---- Dispatch
 
