@@ -32,8 +32,9 @@ export const READS = {
     ["XRANGE", "k", "-", "+"],
     ["XREVRANGE", "k", "+", "-"],
     ["XLEN", "k"],
+    ["XINFO", "STREAM", "k", "FULL", "COUNT", "0"],
   ],
-} as const satisfies Record<string, string[][]>;
+} satisfies Record<string, string[][]>;
 
 /** Types whose elements have no order. */
 export const UNORDERED: ReadonlySet<ValueTypeName> = new Set(["hash", "set"]);
@@ -204,3 +205,66 @@ export const DUMP_CASES: readonly DumpCase[] = [
   ...ZSETS,
   ...STREAMS,
 ];
+
+/** A random value of a type. */
+export function randomCase(type: ValueTypeName, random: Random): DumpCase {
+  const count = random.pick([1, 2, 10, 100, 1000]);
+  const texts = TEXTS.filter((text) => text.length < 300);
+  const own = Array.from({ length: 10 }, () => random.binary(random.below(80)));
+  const text = () =>
+    random.chance(0.3)
+      ? random.pick(texts)
+      : random.chance(0.3)
+      ? random.pick(own)
+      : String(random.below(2 ** random.below(40)));
+  const score = () =>
+    random.chance(0.2)
+      ? random.pick(SCORES)
+      : String(random.below(4000) / 4 - 500);
+  const several = (element: () => string[]) => range(count).map(element);
+  return { type, name: "random", make: make() };
+
+  function make(): string[][] {
+    switch (type) {
+      case "string":
+        return [["SET", "k", several(() => [text()]).join("")]];
+      case "hash":
+        return many("HSET", several(() => [text(), text()]));
+      case "list":
+        return many("RPUSH", several(() => [text()]));
+      case "set":
+        return many("SADD", several(() => [text()]));
+      case "zset":
+        return many("ZADD", several(() => [score(), text()]));
+      case "stream":
+        return randomStream();
+    }
+  }
+
+  function randomStream(): string[][] {
+    let id = 0;
+    const commands = several(() => {
+      id += 1 + random.below(random.chance(0.1) ? 1e9 : 3);
+      const fields = range(1 + random.below(3)).map((i) => [`f${i}`, text()]);
+      return ["XADD", "k", `${id}-${random.below(5)}`, ...fields.flat()];
+    });
+    const ids = commands.map((argv) => argv[2]!);
+    if (random.chance(0.5)) {
+      const deleted = ids.filter(() => random.chance(0.2));
+      if (deleted.length > 0) commands.push(["XDEL", "k", ...deleted]);
+    }
+    for (let n = random.below(3); n > 0; n--) {
+      commands.push(["XGROUP", "CREATE", "k", `g${n}`, random.pick(ids)]);
+      for (let m = random.below(4); m > 0; m--) {
+        commands.push([
+          ...["XREADGROUP", "GROUP", `g${n}`, `c${m}`],
+          ...["COUNT", `${1 + random.below(20)}`, "STREAMS", "k", ">"],
+        ]);
+      }
+      if (random.chance(0.5)) {
+        commands.push(["XACK", "k", `g${n}`, ...ids.slice(0, 20)]);
+      }
+    }
+    return commands;
+  }
+}

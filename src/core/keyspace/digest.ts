@@ -7,6 +7,7 @@
  * of a key        mix(key), then that of its value
  * of a value      mix(type), then by type, then combine("!!expire!!") if it expires
  *   string        mix(bytes)
+ *   set           for each member: combine(bytes)
  *   hash          for each field: combine(digest of mix(field), mix(value))
  * of a database   mix(number), then combine(digest of each key)
  *
@@ -18,7 +19,7 @@
  */
 
 import { sha1 } from "../base/sha1.ts";
-import { TYPE_HASH } from "../types/entry.ts";
+import { TYPE_HASH, TYPE_SET } from "../types/entry.ts";
 import type { FieldVisitor } from "../types/hash_value.ts";
 import type { Keyspace } from "./keyspace.ts";
 
@@ -98,6 +99,9 @@ export function digestValue(
 ): void {
   digest.mixInteger(space.type(ref));
   switch (space.type(ref)) {
+    case TYPE_SET:
+      digestSet(digest, space, ref);
+      break;
     case TYPE_HASH:
       digestHash(digest, space, ref);
       break;
@@ -109,6 +113,15 @@ export function digestValue(
       );
   }
   if (space.expireAt(ref) !== 0) digest.combine(EXPIRES, 0, EXPIRES.length);
+}
+
+function digestSet(digest: Digest, space: Keyspace, ref: number): void {
+  space.values.sets.visitAll(ref, {
+    member(member) {
+      const buf = member.text();
+      digest.combine(buf, member.off, member.length);
+    },
+  });
 }
 
 function digestHash(digest: Digest, space: Keyspace, ref: number): void {

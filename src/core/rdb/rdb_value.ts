@@ -16,11 +16,13 @@ import {
   encodingOfBytes,
   EXTERNAL_BYTES_MIN,
   TYPE_HASH,
+  TYPE_SET,
   TYPE_STREAM,
   TYPE_STRING,
 } from "../types/entry.ts";
 import { hashKind, readHash, writeHash } from "./rdb_hash.ts";
 import { BadFormat, type RdbReader, RdbString } from "./rdb_reader.ts";
+import { readSet, setKind, writeSet } from "./rdb_set.ts";
 import {
   RDB_HASH,
   RDB_HASH_LISTPACK,
@@ -30,6 +32,9 @@ import {
   RDB_HASH_METADATA_EARLY,
   RDB_HASH_ZIPLIST,
   RDB_HASH_ZIPMAP,
+  RDB_SET,
+  RDB_SET_INTSET,
+  RDB_SET_LISTPACK,
   RDB_STRING,
   RDB_VERSION_7_0,
   RDB_VERSION_7_4,
@@ -39,12 +44,30 @@ import type { RdbWriter } from "./rdb_writer.ts";
 /** The string that was read last; other types are in an entry that was begun. */
 const TEXT = new RdbString();
 
+/** The kinds of each type. */
+const KINDS: readonly (readonly [type: number, kinds: readonly number[]])[] = [
+  [TYPE_STRING, [RDB_STRING]],
+  [TYPE_SET, [RDB_SET, RDB_SET_INTSET, RDB_SET_LISTPACK]],
+  [TYPE_HASH, [
+    RDB_HASH,
+    RDB_HASH_ZIPMAP,
+    RDB_HASH_ZIPLIST,
+    RDB_HASH_LISTPACK,
+    RDB_HASH_METADATA_EARLY,
+    RDB_HASH_LISTPACK_EX_EARLY,
+    RDB_HASH_METADATA,
+    RDB_HASH_LISTPACK_EX,
+  ]],
+];
+
 /** The types of the kinds. */
 const TYPE_OF_KIND: readonly (number | undefined)[] = typesOfKinds();
 
 /** The kind that an entry's value is written as. */
 export function kindOf(space: Keyspace, ref: number): number {
   switch (space.type(ref)) {
+    case TYPE_SET:
+      return setKind(space.values, ref);
     case TYPE_HASH:
       return hashKind(space.values, ref);
     default:
@@ -64,6 +87,8 @@ export function writeValue(
   ref: number,
 ): void {
   switch (space.type(ref)) {
+    case TYPE_SET:
+      return writeSet(writer, space.values, ref);
     case TYPE_HASH:
       return writeHash(writer, space.values, ref);
     default:
@@ -90,6 +115,9 @@ export function readValue(
   const { values } = space;
   const ref = space.beginValue(type);
   switch (type) {
+    case TYPE_SET:
+      readSet(reader, kind, values, ref);
+      break;
     case TYPE_HASH:
       readHash(reader, kind, values, ref);
   }
@@ -157,18 +185,8 @@ function storeText(
 
 function typesOfKinds(): (number | undefined)[] {
   const types: (number | undefined)[] = [];
-  types[RDB_STRING] = TYPE_STRING;
-  for (
-    const kind of [
-      RDB_HASH,
-      RDB_HASH_ZIPMAP,
-      RDB_HASH_ZIPLIST,
-      RDB_HASH_LISTPACK,
-      RDB_HASH_METADATA_EARLY,
-      RDB_HASH_LISTPACK_EX_EARLY,
-      RDB_HASH_METADATA,
-      RDB_HASH_LISTPACK_EX,
-    ]
-  ) types[kind] = TYPE_HASH;
+  for (const [type, kinds] of KINDS) {
+    for (const kind of kinds) types[kind] = type;
+  }
   return types;
 }

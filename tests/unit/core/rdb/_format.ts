@@ -41,12 +41,34 @@ export function written(
   return sink.all;
 }
 
+/** A kind, perhaps a time, and one string. */
+export function packed(
+  kind: number,
+  bytes: Uint8Array,
+  firstMs?: number,
+): Uint8Array {
+  return written((writer) => {
+    writer.byte(kind);
+    if (firstMs !== undefined) writer.milliseconds(firstMs);
+    writer.string(bytes, 0, bytes.length);
+  });
+}
+
 /** Keeps everything. */
 export class KeptBytes implements RdbSink {
   readonly pieces: Uint8Array[] = [];
 
   get all(): Uint8Array {
-    return Uint8Array.from(this.pieces.flatMap((piece) => [...piece]));
+    const { pieces } = this;
+    const all = new Uint8Array(
+      pieces.reduce((sum, piece) => sum + piece.length, 0),
+    );
+    let at = 0;
+    for (const piece of pieces) {
+      all.set(piece, at);
+      at += piece.length;
+    }
+    return all;
   }
 
   write(buf: Uint8Array, off: number, length: number): void {

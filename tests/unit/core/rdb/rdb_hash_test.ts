@@ -19,6 +19,7 @@ import {
   bytesOf,
   hexBytes,
   listpack,
+  packed,
   written,
   ziplist,
   zipmap,
@@ -60,15 +61,6 @@ function setFields(values: Values, fields: Fields): void {
     );
   }
   space.setFieldExpires(0, ref, space.values.hashes.hasExpires(ref));
-}
-
-/** A kind, and one string behind it. */
-function packed(kind: number, bytes: Uint8Array, firstMs?: number): Uint8Array {
-  return written((writer) => {
-    writer.byte(kind);
-    if (firstMs !== undefined) writer.milliseconds(firstMs);
-    writer.string(bytes, 0, bytes.length);
-  });
 }
 
 function string(writer: RdbWriter, text: string): void {
