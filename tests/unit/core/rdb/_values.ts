@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import { Digest, digestValue } from "../../../../src/core/keyspace/digest.ts";
 import type { Key } from "../../../../src/core/keyspace/key.ts";
 import type { Keyspace } from "../../../../src/core/keyspace/keyspace.ts";
 import { RdbReader } from "../../../../src/core/rdb/rdb_reader.ts";
@@ -14,6 +15,7 @@ import {
   storeValue,
   writeValue,
 } from "../../../../src/core/rdb/rdb_value.ts";
+import { TYPE_STREAM, TYPE_STRING } from "../../../../src/core/types/entry.ts";
 import { Shards } from "../keyspace/_fixture.ts";
 import { written } from "./_format.ts";
 
@@ -64,6 +66,23 @@ export class Values {
     } finally {
       dropValue(reader, space);
     }
+  }
+
+  /** What the value is, in an order that depends on nothing else. */
+  contents(): string {
+    const digest = new Digest();
+    digestValue(digest, this.space, this.ref);
+    return `${this.space.type(this.ref)} ${digest.hex}`;
+  }
+
+  /** Checks that the value is sound. */
+  verify(): void {
+    const { space, ref } = this;
+    if (space.type(ref) !== TYPE_STRING) {
+      assert(space.length(ref) > 0 || space.type(ref) === TYPE_STREAM);
+    }
+    assert(space.entryAllocatedBytes(ref, 0) > 0);
+    assert(this.encoding.length > 0);
   }
 
   /** Deletes the key and checks that nothing is left. */
