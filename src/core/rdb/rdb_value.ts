@@ -143,8 +143,14 @@ export function storeValue(
     return storeText(reader, space, db, key, existing, expireAtMs);
   }
   const ref = space.storeValue(db, key, existing, expireAtMs);
-  if (space.type(ref) === TYPE_HASH && space.values.hashes.hasExpires(ref)) {
+  if (space.type(ref) !== TYPE_HASH) return ref;
+  if (!space.values.hashes.hasExpires(ref)) return ref;
+  try {
     space.setFieldExpires(db, ref, true);
+  } catch (cause) {
+    // Nobody would remove its fields.
+    space.delete(db, ref);
+    throw cause;
   }
   return ref;
 }

@@ -88,6 +88,16 @@ export const VALUES: readonly (readonly [string, Uint8Array])[] = [
   ["a packed set", packed(RDB_SET_LISTPACK, listpack(...TEXTS))],
 ];
 
+const MANY = Array.from({ length: 1000 }, (_, i) => `element ${i}`);
+
+/** Values that take many allocations. */
+export const LARGE_VALUES: readonly (readonly [string, Uint8Array])[] = [
+  ["a large hash", strings(RDB_HASH, MANY, 2)],
+  ["a large packed hash", packed(RDB_HASH_LISTPACK, listpack(...MANY))],
+  ["a large set", strings(RDB_SET, MANY, 1)],
+  ["a large packed set", packed(RDB_SET_LISTPACK, listpack(...MANY))],
+];
+
 /** A count and strings, `size` of them an element. */
 function strings(kind: number, texts: readonly string[], size: number) {
   return written((writer) => {

@@ -21,12 +21,18 @@ import { written } from "./_format.ts";
 
 /** A shard with one key at a time, "k". */
 export class Values {
-  readonly shards = new Shards({ shards: 1, arenaBytes: 16 << 20 });
-  readonly space: Keyspace = this.shards.keyspaces[0]!;
-  readonly key: Key = this.shards.key("k");
+  readonly shards: Shards;
+  readonly space: Keyspace;
+  readonly key: Key;
 
   /** The limits are Redis's unless `limits` say otherwise. */
-  constructor(limits: readonly [name: string, value: string][] = []) {
+  constructor(
+    limits: readonly [name: string, value: string][] = [],
+    arenaBytes = 16 << 20,
+  ) {
+    this.shards = new Shards({ shards: 1, arenaBytes });
+    this.space = this.shards.keyspaces[0]!;
+    this.key = this.shards.key("k");
     this.shards.settings.load([]);
     this.limit(limits);
   }
