@@ -545,6 +545,7 @@ export class Keyspace {
     const ref = this.peek(db, key);
     if (ref === 0 || this.type(ref) === TYPE_STRING) return;
     if (this.#word(ref, NODE_VALUE) === 0) this.delete(db, ref);
+    else this.deleteIfEmpty(db, ref);
   }
 
   /**

@@ -11,6 +11,7 @@ import { DATABASE_COMMANDS } from "../../core/commands/databases.ts";
 import { DUMP_COMMANDS } from "../../core/commands/dump.ts";
 import { EXPIRE_COMMANDS } from "../../core/commands/expire.ts";
 import { HASH_COMMANDS } from "../../core/commands/hash.ts";
+import { HASH_RANDOM_COMMANDS } from "../../core/commands/hash_random.ts";
 import { HYPERLOGLOG_COMMANDS } from "../../core/commands/hyperloglog.ts";
 import { KEY_COMMANDS } from "../../core/commands/keys.ts";
 import { LCS_COMMANDS } from "../../core/commands/lcs.ts";
@@ -48,6 +49,7 @@ export function makeCommandTable(): CommandTable<ServerCall> {
     SET_COMMANDS,
     SET_RANDOM_COMMANDS,
     SET_ALGEBRA_COMMANDS,
+    HASH_RANDOM_COMMANDS,
     KEY_COMMANDS,
     EXPIRE_COMMANDS,
     SCAN_COMMANDS,
