@@ -15,7 +15,11 @@ import {
   storeValue,
   writeValue,
 } from "../../../../src/core/rdb/rdb_value.ts";
-import { TYPE_STREAM, TYPE_STRING } from "../../../../src/core/types/entry.ts";
+import {
+  TYPE_HASH,
+  TYPE_STREAM,
+  TYPE_STRING,
+} from "../../../../src/core/types/entry.ts";
 import { Shards } from "../keyspace/_fixture.ts";
 import { written } from "./_format.ts";
 
@@ -89,6 +93,7 @@ export class Values {
     }
     assert(space.entryAllocatedBytes(ref, 0) > 0);
     assert(this.encoding.length > 0);
+    if (space.type(ref) === TYPE_HASH) space.values.hashes.verify(ref);
   }
 
   /** Deletes the key and checks that nothing is left. */

@@ -173,11 +173,9 @@ Deno.test("expires of fields are read in all of their forms", () => {
 Deno.test("a hash without expires that had some is dumped as any other", () => {
   const values = new Values();
   setFields(values, { a: ["1", AT_MS], b: ["2", 0] });
-  values.space.values.hashes.setExpire(
-    values.ref,
-    ...[latin1BytesOf("a"), 0, 1] as const,
-    0,
-  );
+  const { hashes } = values.space.values;
+  hashes.locate(values.ref, latin1BytesOf("a"), 0, 1, -Infinity);
+  hashes.setFoundExpire(values.ref, 0);
   assertEquals(values.encoding, "listpackex");
   assertEquals(values.dump(), bytesOf(4, 2, 1, "a", 0xc0, 1, 1, "b", 0xc0, 2));
   values.end();
