@@ -8,6 +8,7 @@
  * of a value      mix(type), then by type, then combine("!!expire!!") if it expires
  *   string        mix(bytes)
  *   set           for each member: combine(bytes)
+ *   sorted set    for each member: combine(digest of mix(bytes), mix(score))
  *   hash          for each field: combine(digest of mix(field), mix(value))
  * of a database   mix(number), then combine(digest of each key)
  *
@@ -18,8 +19,10 @@
  * @module
  */
 
+import { latin1BytesOf } from "../base/bytes.ts";
+import { formatShortestDouble } from "../base/double.ts";
 import { sha1 } from "../base/sha1.ts";
-import { TYPE_HASH, TYPE_SET } from "../types/entry.ts";
+import { TYPE_HASH, TYPE_SET, TYPE_ZSET } from "../types/entry.ts";
 import type { FieldVisitor } from "../types/hash_value.ts";
 import type { Keyspace } from "./keyspace.ts";
 
@@ -102,6 +105,9 @@ export function digestValue(
     case TYPE_SET:
       digestSet(digest, space, ref);
       break;
+    case TYPE_ZSET:
+      digestZset(digest, space, ref);
+      break;
     case TYPE_HASH:
       digestHash(digest, space, ref);
       break;
@@ -120,6 +126,20 @@ function digestSet(digest: Digest, space: Keyspace, ref: number): void {
     member(member) {
       const buf = member.text();
       digest.combine(buf, member.off, member.length);
+    },
+  });
+}
+
+function digestZset(digest: Digest, space: Keyspace, ref: number): void {
+  const { zsets } = space.values;
+  const one = new Digest();
+  zsets.visit(ref, 0, zsets.length(ref), false, {
+    member(buf, off, length, score) {
+      one.reset();
+      one.mix(buf, off, length);
+      const text = latin1BytesOf(formatShortestDouble(score));
+      one.mix(text, 0, text.length);
+      digest.combineDigest(one);
     },
   });
 }

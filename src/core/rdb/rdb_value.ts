@@ -19,6 +19,7 @@ import {
   TYPE_SET,
   TYPE_STREAM,
   TYPE_STRING,
+  TYPE_ZSET,
 } from "../types/entry.ts";
 import { hashKind, readHash, writeHash } from "./rdb_hash.ts";
 import { BadFormat, type RdbReader, RdbString } from "./rdb_reader.ts";
@@ -38,8 +39,13 @@ import {
   RDB_STRING,
   RDB_VERSION_7_0,
   RDB_VERSION_7_4,
+  RDB_ZSET,
+  RDB_ZSET_2,
+  RDB_ZSET_LISTPACK,
+  RDB_ZSET_ZIPLIST,
 } from "./rdb_types.ts";
 import type { RdbWriter } from "./rdb_writer.ts";
+import { readZset, writeZset, zsetKind } from "./rdb_zset.ts";
 
 /** The string that was read last; other types are in an entry that was begun. */
 const TEXT = new RdbString();
@@ -48,6 +54,7 @@ const TEXT = new RdbString();
 const KINDS: readonly (readonly [type: number, kinds: readonly number[]])[] = [
   [TYPE_STRING, [RDB_STRING]],
   [TYPE_SET, [RDB_SET, RDB_SET_INTSET, RDB_SET_LISTPACK]],
+  [TYPE_ZSET, [RDB_ZSET, RDB_ZSET_2, RDB_ZSET_ZIPLIST, RDB_ZSET_LISTPACK]],
   [TYPE_HASH, [
     RDB_HASH,
     RDB_HASH_ZIPMAP,
@@ -68,6 +75,8 @@ export function kindOf(space: Keyspace, ref: number): number {
   switch (space.type(ref)) {
     case TYPE_SET:
       return setKind(space.values, ref);
+    case TYPE_ZSET:
+      return zsetKind(space.values, ref);
     case TYPE_HASH:
       return hashKind(space.values, ref);
     default:
@@ -89,6 +98,8 @@ export function writeValue(
   switch (space.type(ref)) {
     case TYPE_SET:
       return writeSet(writer, space.values, ref);
+    case TYPE_ZSET:
+      return writeZset(writer, space.values, ref);
     case TYPE_HASH:
       return writeHash(writer, space.values, ref);
     default:
@@ -117,6 +128,9 @@ export function readValue(
   switch (type) {
     case TYPE_SET:
       readSet(reader, kind, values, ref);
+      break;
+    case TYPE_ZSET:
+      readZset(reader, kind, values, ref);
       break;
     case TYPE_HASH:
       readHash(reader, kind, values, ref);
