@@ -195,6 +195,7 @@ export const HASH_VALUE_NOT_A_FLOAT = new ErrorReply(
 
 // ---- Sets
 
+/** LMPOP, and others that take several keys. */
 export const NUMKEYS_NOT_POSITIVE = new ErrorReply(
   "ERR numkeys should be greater than 0",
 );
@@ -202,6 +203,18 @@ export const NUMKEYS_TOO_LARGE = new ErrorReply(
   "ERR Number of keys can't be greater than number of args",
 );
 export const LIMIT_NEGATIVE = new ErrorReply("ERR LIMIT can't be negative");
+// ---- Lists
+
+/** LPOS. */
+export const RANK_ZERO = new ErrorReply(
+  "ERR RANK can't be zero: use 1 to start from the first match, 2 from the " +
+    "second ... or use negative to start from the end of the list",
+);
+export const COUNT_NEGATIVE = new ErrorReply("ERR COUNT can't be negative");
+export const MAXLEN_NEGATIVE = new ErrorReply("ERR MAXLEN can't be negative");
+export const COUNT_NOT_POSITIVE = new ErrorReply(
+  "ERR count should be greater than 0",
+);
 
 // ---- Bits, HyperLogLog and geo
 
