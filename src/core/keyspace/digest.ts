@@ -7,6 +7,7 @@
  * of a key        mix(key), then that of its value
  * of a value      mix(type), then by type, then combine("!!expire!!") if it expires
  *   string        mix(bytes)
+ *   list          for each element: mix(bytes)
  *   set           for each member: combine(bytes)
  *   sorted set    for each member: combine(digest of mix(bytes), mix(score))
  *   hash          for each field: combine(digest of mix(field), mix(value))
@@ -22,8 +23,11 @@
 import { latin1BytesOf } from "../base/bytes.ts";
 import { formatShortestDouble } from "../base/double.ts";
 import { sha1 } from "../base/sha1.ts";
-import { TYPE_HASH, TYPE_SET, TYPE_ZSET } from "../types/entry.ts";
+import { TYPE_HASH, TYPE_LIST, TYPE_SET, TYPE_ZSET } from "../types/entry.ts";
+import { ListpackItem, readElement } from "../memory/listpack.ts";
+import { elementBytes } from "../memory/listpack_format.ts";
 import type { FieldVisitor } from "../types/hash_value.ts";
+import type { RunVisitor } from "../types/list_value.ts";
 import type { Keyspace } from "./keyspace.ts";
 
 const DIGEST_BYTES = 20;
@@ -102,6 +106,9 @@ export function digestValue(
 ): void {
   digest.mixInteger(space.type(ref));
   switch (space.type(ref)) {
+    case TYPE_LIST:
+      digestList(digest, space, ref);
+      break;
     case TYPE_SET:
       digestSet(digest, space, ref);
       break;
@@ -119,6 +126,25 @@ export function digestValue(
       );
   }
   if (space.expireAt(ref) !== 0) digest.combine(EXPIRES, 0, EXPIRES.length);
+}
+
+function digestList(digest: Digest, space: Keyspace, ref: number): void {
+  const { lists } = space.values;
+  const item = new ListpackItem();
+  const visitor: RunVisitor = {
+    packed(buf, at, count) {
+      for (let i = 0; i < count; i++) {
+        readElement(buf, at, item);
+        digest.mix(item.buf, item.off, item.length);
+        at += elementBytes(buf, at);
+      }
+    },
+    plain(buf, off, length) {
+      digest.mix(buf, off, length);
+    },
+  };
+  const length = lists.length(ref);
+  for (let i = 0; i < length;) i = lists.visitRun(ref, i, length, visitor);
 }
 
 function digestSet(digest: Digest, space: Keyspace, ref: number): void {

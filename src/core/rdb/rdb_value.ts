@@ -16,12 +16,14 @@ import {
   encodingOfBytes,
   EXTERNAL_BYTES_MIN,
   TYPE_HASH,
+  TYPE_LIST,
   TYPE_SET,
   TYPE_STREAM,
   TYPE_STRING,
   TYPE_ZSET,
 } from "../types/entry.ts";
 import { hashKind, readHash, writeHash } from "./rdb_hash.ts";
+import { readList, writeList } from "./rdb_list.ts";
 import { BadFormat, type RdbReader, RdbString } from "./rdb_reader.ts";
 import { readSet, setKind, writeSet } from "./rdb_set.ts";
 import {
@@ -33,6 +35,10 @@ import {
   RDB_HASH_METADATA_EARLY,
   RDB_HASH_ZIPLIST,
   RDB_HASH_ZIPMAP,
+  RDB_LIST,
+  RDB_LIST_QUICKLIST,
+  RDB_LIST_QUICKLIST_2,
+  RDB_LIST_ZIPLIST,
   RDB_SET,
   RDB_SET_INTSET,
   RDB_SET_LISTPACK,
@@ -53,6 +59,12 @@ const TEXT = new RdbString();
 /** The kinds of each type. */
 const KINDS: readonly (readonly [type: number, kinds: readonly number[]])[] = [
   [TYPE_STRING, [RDB_STRING]],
+  [TYPE_LIST, [
+    RDB_LIST,
+    RDB_LIST_ZIPLIST,
+    RDB_LIST_QUICKLIST,
+    RDB_LIST_QUICKLIST_2,
+  ]],
   [TYPE_SET, [RDB_SET, RDB_SET_INTSET, RDB_SET_LISTPACK]],
   [TYPE_ZSET, [RDB_ZSET, RDB_ZSET_2, RDB_ZSET_ZIPLIST, RDB_ZSET_LISTPACK]],
   [TYPE_HASH, [
@@ -73,6 +85,8 @@ const TYPE_OF_KIND: readonly (number | undefined)[] = typesOfKinds();
 /** The kind that an entry's value is written as. */
 export function kindOf(space: Keyspace, ref: number): number {
   switch (space.type(ref)) {
+    case TYPE_LIST:
+      return RDB_LIST_QUICKLIST_2;
     case TYPE_SET:
       return setKind(space.values, ref);
     case TYPE_ZSET:
@@ -96,6 +110,8 @@ export function writeValue(
   ref: number,
 ): void {
   switch (space.type(ref)) {
+    case TYPE_LIST:
+      return writeList(writer, space.values, ref);
     case TYPE_SET:
       return writeSet(writer, space.values, ref);
     case TYPE_ZSET:
@@ -126,6 +142,9 @@ export function readValue(
   const { values } = space;
   const ref = space.beginValue(type);
   switch (type) {
+    case TYPE_LIST:
+      readList(reader, kind, values, ref);
+      break;
     case TYPE_SET:
       readSet(reader, kind, values, ref);
       break;

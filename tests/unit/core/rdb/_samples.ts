@@ -14,8 +14,16 @@ import {
   RDB_HASH_METADATA_EARLY,
   RDB_HASH_ZIPLIST,
   RDB_HASH_ZIPMAP,
+  RDB_LIST,
+  RDB_LIST_QUICKLIST,
+  RDB_LIST_QUICKLIST_2,
+  RDB_LIST_ZIPLIST,
   RDB_SET,
   RDB_SET_LISTPACK,
+  RDB_ZSET,
+  RDB_ZSET_2,
+  RDB_ZSET_LISTPACK,
+  RDB_ZSET_ZIPLIST,
 } from "../../../../src/core/rdb/rdb_types.ts";
 import {
   hexBytes,
@@ -28,6 +36,9 @@ import {
 
 const AT_MS = 1_700_000_000_000;
 const TEXTS = ["a", "1", "bb", "-70000", "c", "x".repeat(70), "", "9000000000"];
+
+const ELEMENTS = ["a", "1", "bb", "-70000", "", "x".repeat(70), "9000000000"];
+const SCORED = ["a", -3, "b", "0.5", "bb", "0.5", "cc", 9, "d", "inf"];
 
 /** Values by the name of their kind. */
 export const VALUES: readonly (readonly [string, Uint8Array])[] = [
@@ -77,6 +88,54 @@ export const VALUES: readonly (readonly [string, Uint8Array])[] = [
       listpack("a", "v", AT_MS, "b", "v", AT_MS + 5, "c", "v", 0),
     ),
   ],
+  ["a list of elements", strings(RDB_LIST, ELEMENTS, 1)],
+  ["a list in a ziplist", packed(RDB_LIST_ZIPLIST, ziplist(...ELEMENTS))],
+  [
+    "a list of ziplists",
+    nodes(RDB_LIST_QUICKLIST, [
+      ziplist(...ELEMENTS),
+      ziplist("b", [0xf3], [0xf0, 1, 2, 3]),
+    ]),
+  ],
+  [
+    "a list of listpacks",
+    nodes(RDB_LIST_QUICKLIST_2, [
+      listpack(...ELEMENTS),
+      "a plain element",
+      listpack("b", 7),
+    ]),
+  ],
+  [
+    "a sorted set with texts as scores",
+    written((writer) => {
+      writer.byte(RDB_ZSET);
+      writer.length(3);
+      for (const [member, score] of [["a", "1.5"], ["b", "-2"], ["c", "1e9"]]) {
+        writer.string(latin1BytesOf(member!), 0, 1);
+        writer.byte(score!.length);
+        writer.raw(latin1BytesOf(score!), 0, score!.length);
+      }
+    }),
+  ],
+  [
+    "a sorted set of members",
+    written((writer) => {
+      writer.byte(RDB_ZSET_2);
+      writer.length(4);
+      for (const [i, score] of [3, 0.5, -Infinity, 3].entries()) {
+        writer.string(latin1BytesOf(`m${i}`), 0, 2);
+        writer.double(score);
+      }
+    }),
+  ],
+  [
+    "a sorted set in a ziplist",
+    packed(
+      RDB_ZSET_ZIPLIST,
+      ziplist("a", [0xf2], "b", "2.5", "c", [0xd0, 1, 2, 3, 4]),
+    ),
+  ],
+  ["a packed sorted set", packed(RDB_ZSET_LISTPACK, listpack(...SCORED))],
   ["a set of members", strings(RDB_SET, TEXTS, 1)],
   ["a set of numbers", strings(RDB_SET, ["1", "-2", "9000000000"], 1)],
   [
@@ -94,6 +153,32 @@ const MANY = Array.from({ length: 1000 }, (_, i) => `element ${i}`);
 export const LARGE_VALUES: readonly (readonly [string, Uint8Array])[] = [
   ["a large hash", strings(RDB_HASH, MANY, 2)],
   ["a large packed hash", packed(RDB_HASH_LISTPACK, listpack(...MANY))],
+  [
+    "a large list",
+    nodes(
+      RDB_LIST_QUICKLIST_2,
+      Array.from({ length: 50 }, () => listpack(...MANY.slice(0, 100))),
+    ),
+  ],
+  ["a list of many elements", strings(RDB_LIST, MANY, 1)],
+  [
+    "a large sorted set",
+    written((writer) => {
+      writer.byte(RDB_ZSET_2);
+      writer.length(MANY.length);
+      MANY.forEach((member, i) => {
+        writer.string(latin1BytesOf(member), 0, member.length);
+        writer.double(i * 7919 % 1000);
+      });
+    }),
+  ],
+  [
+    "a large packed sorted set",
+    packed(
+      RDB_ZSET_LISTPACK,
+      listpack(...MANY.flatMap((member, i) => [member, i])),
+    ),
+  ],
   ["a large set", strings(RDB_SET, MANY, 1)],
   ["a large packed set", packed(RDB_SET_LISTPACK, listpack(...MANY))],
 ];
@@ -105,6 +190,19 @@ function strings(kind: number, texts: readonly string[], size: number) {
     writer.length(texts.length / size);
     for (const text of texts) {
       writer.string(latin1BytesOf(text), 0, text.length);
+    }
+  }, false);
+}
+
+/** A count and nodes of a list, those of texts being plain. */
+function nodes(kind: number, parts: readonly (Uint8Array | string)[]) {
+  return written((writer) => {
+    writer.byte(kind);
+    writer.length(parts.length);
+    for (const part of parts) {
+      const bytes = typeof part === "string" ? latin1BytesOf(part) : part;
+      if (kind === RDB_LIST_QUICKLIST_2) writer.length(bytes === part ? 2 : 1);
+      writer.string(bytes, 0, bytes.length);
     }
   }, false);
 }

@@ -17,8 +17,10 @@ import {
 } from "../../../../src/core/rdb/rdb_value.ts";
 import {
   TYPE_HASH,
+  TYPE_LIST,
   TYPE_STREAM,
   TYPE_STRING,
+  TYPE_ZSET,
 } from "../../../../src/core/types/entry.ts";
 import { Shards } from "../keyspace/_fixture.ts";
 import { written } from "./_format.ts";
@@ -93,7 +95,15 @@ export class Values {
     }
     assert(space.entryAllocatedBytes(ref, 0) > 0);
     assert(this.encoding.length > 0);
-    if (space.type(ref) === TYPE_HASH) space.values.hashes.verify(ref);
+    const { lists, zsets, hashes } = space.values;
+    switch (space.type(ref)) {
+      case TYPE_LIST:
+        return lists.verify(ref);
+      case TYPE_ZSET:
+        return zsets.verify(ref);
+      case TYPE_HASH:
+        return hashes.verify(ref);
+    }
   }
 
   /** Deletes the key and checks that nothing is left. */
