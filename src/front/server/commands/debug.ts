@@ -17,6 +17,12 @@ import {
   digestValue as digestEntry,
 } from "../../../core/keyspace/digest.ts";
 import type { Keyspace } from "../../../core/keyspace/keyspace.ts";
+import { LISTPACK_EMPTY_BYTES } from "../../../core/memory/listpack.ts";
+import { TYPE_LIST } from "../../../core/types/entry.ts";
+import {
+  LIST_QUICKLIST,
+  type RunVisitor,
+} from "../../../core/types/list_value.ts";
 import { SHARD_FLAGS } from "../../../core/keyspace/shard_control.ts";
 import {
   DICT_BUCKETS,
@@ -157,9 +163,33 @@ function describeObject(call: ServerCall): void {
         `encoding:${space.encodingName(ref)} ` +
         `serializedlength:${serializedLength(call, space, ref)} ` +
         `lru:${clock} ` +
-        `lru_seconds_idle:${call.clock.idleSeconds(clock)}`,
+        `lru_seconds_idle:${call.clock.idleSeconds(clock)}` +
+        describeNodes(call, space, ref),
     );
   });
+}
+
+/** What there is to be said of a list of several nodes. */
+function describeNodes(call: ServerCall, space: Keyspace, ref: number): string {
+  const { lists } = space.values;
+  if (
+    space.type(ref) !== TYPE_LIST || space.encoding(ref) !== LIST_QUICKLIST
+  ) return "";
+  const nodes = lists.nodes(ref);
+  const length = lists.length(ref);
+  let bytes = 0;
+  const visitor: RunVisitor = {
+    packed(_buf, _at, _count, runBytes) {
+      bytes += runBytes + LISTPACK_EMPTY_BYTES;
+    },
+    plain(_buf, _off, plainBytes) {
+      bytes += plainBytes;
+    },
+  };
+  for (let i = 0; i < length;) i = lists.visitRun(ref, i, length, visitor);
+  return ` ql_nodes:${nodes} ql_avg_node:${(length / nodes).toFixed(2)} ` +
+    `ql_listpack_max:${call.settings.listMaxListpackSize} ql_compressed:0 ` +
+    `ql_uncompressed_size:${bytes}`;
 }
 
 /** `DEBUG DIGEST-VALUE key [key ...]` */
