@@ -11,6 +11,7 @@
  *   set           for each member: combine(bytes)
  *   sorted set    for each member: combine(digest of mix(bytes), mix(score))
  *   hash          for each field: combine(digest of mix(field), mix(value))
+ *   stream        for each entry: mix(ms.seq), for each field: mix, mix(value)
  * of a database   mix(number), then combine(digest of each key)
  *
  * combine(x)      digest = digest xor SHA1(x)             x in any order
@@ -23,11 +24,18 @@
 import { latin1BytesOf } from "../base/bytes.ts";
 import { formatShortestDouble } from "../base/double.ts";
 import { sha1 } from "../base/sha1.ts";
-import { TYPE_HASH, TYPE_LIST, TYPE_SET, TYPE_ZSET } from "../types/entry.ts";
+import {
+  TYPE_HASH,
+  TYPE_LIST,
+  TYPE_SET,
+  TYPE_STREAM,
+  TYPE_ZSET,
+} from "../types/entry.ts";
 import { ListpackItem, readElement } from "../memory/listpack.ts";
 import { elementBytes } from "../memory/listpack_format.ts";
 import type { FieldVisitor } from "../types/hash_value.ts";
 import type { RunVisitor } from "../types/list_value.ts";
+import { StreamId } from "../types/stream_id.ts";
 import type { Keyspace } from "./keyspace.ts";
 
 const DIGEST_BYTES = 20;
@@ -118,6 +126,9 @@ export function digestValue(
     case TYPE_HASH:
       digestHash(digest, space, ref);
       break;
+    case TYPE_STREAM:
+      digestStream(digest, space, ref);
+      break;
     default:
       digest.mix(
         space.stringBytes(ref),
@@ -187,5 +198,28 @@ function digestHash(digest: Digest, space: Keyspace, ref: number): void {
   const end = hashes.endPlace(ref);
   for (let place = hashes.firstPlace(ref); place < end;) {
     place = hashes.visit(ref, place, visitor, -Infinity);
+  }
+}
+
+function digestStream(digest: Digest, space: Keyspace, ref: number): void {
+  const cursor = space.values.streams.log.cursor();
+  const { entry } = cursor;
+  const item = new ListpackItem();
+  const mixElement = (at: number) => {
+    readElement(entry.buf, at, item);
+    digest.mix(item.buf, item.off, item.length);
+    return at + elementBytes(entry.buf, at);
+  };
+  cursor.seek(ref, new StreamId());
+  while (cursor.next()) {
+    const id = latin1BytesOf(entry.id.toString().replace("-", "."));
+    digest.mix(id, 0, id.length);
+    let fieldAt = entry.firstFieldsAt;
+    let at = entry.at;
+    for (let i = 0; i < entry.fieldCount; i++) {
+      if (entry.hasOwnFields) at = mixElement(at);
+      else fieldAt = mixElement(fieldAt);
+      at = mixElement(at);
+    }
   }
 }

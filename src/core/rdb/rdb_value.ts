@@ -26,6 +26,7 @@ import { hashKind, readHash, writeHash } from "./rdb_hash.ts";
 import { readList, writeList } from "./rdb_list.ts";
 import { BadFormat, type RdbReader, RdbString } from "./rdb_reader.ts";
 import { readSet, setKind, writeSet } from "./rdb_set.ts";
+import { readStream, writeStream } from "./rdb_stream.ts";
 import {
   RDB_HASH,
   RDB_HASH_LISTPACK,
@@ -42,6 +43,9 @@ import {
   RDB_SET,
   RDB_SET_INTSET,
   RDB_SET_LISTPACK,
+  RDB_STREAM_LISTPACKS,
+  RDB_STREAM_LISTPACKS_2,
+  RDB_STREAM_LISTPACKS_3,
   RDB_STRING,
   RDB_VERSION_7_0,
   RDB_VERSION_7_4,
@@ -77,6 +81,11 @@ const KINDS: readonly (readonly [type: number, kinds: readonly number[]])[] = [
     RDB_HASH_METADATA,
     RDB_HASH_LISTPACK_EX,
   ]],
+  [TYPE_STREAM, [
+    RDB_STREAM_LISTPACKS,
+    RDB_STREAM_LISTPACKS_2,
+    RDB_STREAM_LISTPACKS_3,
+  ]],
 ];
 
 /** The types of the kinds. */
@@ -93,6 +102,8 @@ export function kindOf(space: Keyspace, ref: number): number {
       return zsetKind(space.values, ref);
     case TYPE_HASH:
       return hashKind(space.values, ref);
+    case TYPE_STREAM:
+      return RDB_STREAM_LISTPACKS_2;
     default:
       return RDB_STRING;
   }
@@ -118,6 +129,8 @@ export function writeValue(
       return writeZset(writer, space.values, ref);
     case TYPE_HASH:
       return writeHash(writer, space.values, ref);
+    case TYPE_STREAM:
+      return writeStream(writer, space.values, ref);
     default:
       writer.string(
         space.stringBytes(ref),
@@ -153,8 +166,11 @@ export function readValue(
       break;
     case TYPE_HASH:
       readHash(reader, kind, values, ref);
+      break;
+    case TYPE_STREAM:
+      return readStream(reader, kind, values, ref);
   }
-  if (type !== TYPE_STREAM && space.length(ref) === 0) {
+  if (space.length(ref) === 0) {
     throw new BadFormat("it has no elements");
   }
 }

@@ -40,6 +40,21 @@ const TEXTS = ["a", "1", "bb", "-70000", "c", "x".repeat(70), "", "9000000000"];
 const ELEMENTS = ["a", "1", "bb", "-70000", "", "x".repeat(70), "9000000000"];
 const SCORED = ["a", -3, "b", "0.5", "bb", "0.5", "cc", 9, "d", "inf"];
 
+/** The one node of these streams: 1-1 and 1-2 with a field a, 2-1 with b. */
+const STREAM_NODE = "10 00 00 00 00 00 00 00 01 00 00 00 00 00 00 00 01 " +
+  "35 35 00 00 00 16 00 03 01 00 01 01 01 81 61 02 00 01 02 01 00 01 00 01 " +
+  "01 01 04 01 02 01 00 01 01 01 02 01 04 01 00 01 01 01 00 01 01 01 81 62 " +
+  "02 03 01 06 01 ff";
+/** A pending entry, and its consumer but for what comes before its entries. */
+const PENDING = "00 00 00 00 00 00 00 01 00 00 00 00 00 00 00 01";
+const AT = "c1 48 b9 14 a2 01 00 00";
+const STREAM = `13 01 ${STREAM_NODE} 03 02 01 01 01 00 00 03 ` +
+  `01 01 67 01 01 01 01 ${PENDING} ${AT} 01 01 01 63 ${AT} 01 ${PENDING}`;
+const EARLY_STREAM = `0f 01 ${STREAM_NODE} 03 02 01 ` +
+  `01 01 67 01 01 01 ${PENDING} ${AT} 01 01 01 63 ${AT} 01 ${PENDING}`;
+const LATE_STREAM = `15 01 ${STREAM_NODE} 03 02 01 01 01 00 00 03 ` +
+  `01 01 67 01 01 01 01 ${PENDING} ${AT} 01 01 01 63 ${AT} ${AT} 01 ${PENDING}`;
+
 /** Values by the name of their kind. */
 export const VALUES: readonly (readonly [string, Uint8Array])[] = [
   ["a string", hexBytes("00 05 73 68 65 72 64")],
@@ -138,6 +153,9 @@ export const VALUES: readonly (readonly [string, Uint8Array])[] = [
   ["a packed sorted set", packed(RDB_ZSET_LISTPACK, listpack(...SCORED))],
   ["a set of members", strings(RDB_SET, TEXTS, 1)],
   ["a set of numbers", strings(RDB_SET, ["1", "-2", "9000000000"], 1)],
+  ["a stream with a group", hexBytes(STREAM)],
+  ["a stream of Redis 5", hexBytes(EARLY_STREAM)],
+  ["a stream of Redis 7.2", hexBytes(LATE_STREAM)],
   [
     "an intset",
     hexBytes(

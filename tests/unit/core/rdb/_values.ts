@@ -95,7 +95,7 @@ export class Values {
     }
     assert(space.entryAllocatedBytes(ref, 0) > 0);
     assert(this.encoding.length > 0);
-    const { lists, zsets, hashes } = space.values;
+    const { lists, zsets, hashes, streams } = space.values;
     switch (space.type(ref)) {
       case TYPE_LIST:
         return lists.verify(ref);
@@ -103,6 +103,8 @@ export class Values {
         return zsets.verify(ref);
       case TYPE_HASH:
         return hashes.verify(ref);
+      case TYPE_STREAM:
+        return streams.verify(ref);
     }
   }
 
