@@ -216,6 +216,47 @@ export const COUNT_NOT_POSITIVE = new ErrorReply(
   "ERR count should be greater than 0",
 );
 
+// ---- Sorted sets
+
+export const ZADD_NX_AND_XX = new ErrorReply(
+  "ERR XX and NX options at the same time are not compatible",
+);
+export const ZADD_GT_LT_NX = new ErrorReply(
+  "ERR GT, LT, and/or NX options at the same time are not compatible",
+);
+export const ZADD_INCR_OF_MANY = new ErrorReply(
+  "ERR INCR option supports a single increment-element pair",
+);
+export const SCORE_NOT_A_NUMBER = new ErrorReply(
+  "ERR resulting score is not a number (NaN)",
+);
+export const SCORE_RANGE_INVALID = new ErrorReply(
+  "ERR min or max is not a float",
+);
+export const LEX_RANGE_INVALID = new ErrorReply(
+  "ERR min or max not valid string range item",
+);
+export const LIMIT_OF_RANKS = new ErrorReply(
+  "ERR syntax error, LIMIT is only supported in combination with either " +
+    "BYSCORE or BYLEX",
+);
+export const SCORES_OF_LEX_RANGE = new ErrorReply(
+  "ERR syntax error, WITHSCORES not supported in combination with BYLEX",
+);
+export const WEIGHT_NOT_A_FLOAT = new ErrorReply(
+  "ERR weight value is not a float",
+);
+export const COUNT_NOT_POSITIVE = new ErrorReply(
+  "ERR count should be greater than 0",
+);
+
+/** `command` is the full name in lower case. */
+export function noInputKeys(command: string): ErrorReply {
+  return errorReply(
+    `ERR at least 1 input key is needed for '${command}' command`,
+  );
+}
+
 // ---- Bits, HyperLogLog and geo
 
 export const BIT_OFFSET_INVALID = new ErrorReply(
