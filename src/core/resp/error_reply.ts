@@ -203,6 +203,7 @@ export const NUMKEYS_TOO_LARGE = new ErrorReply(
   "ERR Number of keys can't be greater than number of args",
 );
 export const LIMIT_NEGATIVE = new ErrorReply("ERR LIMIT can't be negative");
+
 // ---- Lists
 
 /** LPOS. */
@@ -245,9 +246,6 @@ export const SCORES_OF_LEX_RANGE = new ErrorReply(
 );
 export const WEIGHT_NOT_A_FLOAT = new ErrorReply(
   "ERR weight value is not a float",
-);
-export const COUNT_NOT_POSITIVE = new ErrorReply(
-  "ERR count should be greater than 0",
 );
 
 /** `command` is the full name in lower case. */
