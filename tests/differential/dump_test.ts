@@ -198,10 +198,19 @@ async function readAll(
     if (!Array.isArray(reply)) return String(reply);
     return type === "stream"
       ? withoutDetails(reply)
+      : type === "zset"
+      ? withNumbers(reply)
       : UNORDERED.has(type)
       ? sorted(reply, type === "hash" ? 2 : 1)
       : reply;
   });
+}
+
+/** Members with scores that are numbers: 7.0 writes more digits of them. */
+function withNumbers(reply: readonly Plain[]): unknown[] {
+  return reply.map((part, i) =>
+    i % 2 === 1 ? parseFloat(String(part).replace("inf", "Infinity")) : part
+  );
 }
 
 /** The elements in an order of their own. */
