@@ -55,6 +55,16 @@ export function formatDouble(x: number): string {
 }
 
 /**
+ * The text with the fewest digits, of integers too: 100000000 is `1e+8`. It is
+ * what Redis makes of a score where it only compares texts.
+ */
+export function formatShortestDouble(x: number): string {
+  if (Number.isNaN(x) || !Number.isFinite(x)) return formatDouble(x);
+  if (x === 0) return Object.is(x, -0) ? "-0" : "0";
+  return x < 0 ? `-${layOut(-x)}` : layOut(x);
+}
+
+/**
  * The double that an argument says, or NaN where Redis says "value is not a
  * valid float": it is no number at all, NaN itself, or out of range. A text for
  * infinity is a number.

@@ -57,6 +57,7 @@ import {
   HAS_FIELD_EXPIRES,
   HAS_READERS,
   KIND_MASK,
+  STRING_ENCODING_NAMES,
   STRING_EXTERNAL,
   TYPE_STREAM,
   TYPE_STRING,
@@ -261,6 +262,15 @@ export class Keyspace {
   /** Encoding of an entry's value. */
   encoding(ref: number): number {
     return encodingOf(this.meta(ref));
+  }
+
+  /** Name of that encoding, as OBJECT ENCODING prints it. */
+  encodingName(ref: number): string {
+    const type = this.type(ref);
+    const names = type === TYPE_STRING
+      ? STRING_ENCODING_NAMES
+      : this.values.of(type).encodingNames;
+    return names[this.encoding(ref)]!;
   }
 
   /** Access clock of an entry. */

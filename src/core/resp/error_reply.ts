@@ -225,6 +225,17 @@ export function unknownArgument(argument: Uint8Array): ErrorReply {
   return errorReply(`ERR unknown argument: ${echo(argument)}`);
 }
 
+// ---- Sets
+
+/** LMPOP, and others that take several keys. */
+export const NUMKEYS_NOT_POSITIVE = new ErrorReply(
+  "ERR numkeys should be greater than 0",
+);
+export const NUMKEYS_TOO_LARGE = new ErrorReply(
+  "ERR Number of keys can't be greater than number of args",
+);
+export const LIMIT_NEGATIVE = new ErrorReply("ERR LIMIT can't be negative");
+
 // ---- Lists
 
 /** LPOS. */
@@ -234,9 +245,8 @@ export const RANK_ZERO = new ErrorReply(
 );
 export const COUNT_NEGATIVE = new ErrorReply("ERR COUNT can't be negative");
 export const MAXLEN_NEGATIVE = new ErrorReply("ERR MAXLEN can't be negative");
-/** LMPOP, and others that take several keys. */
-export const NUMKEYS_NOT_POSITIVE = new ErrorReply(
-  "ERR numkeys should be greater than 0",
+export const COUNT_NOT_POSITIVE = new ErrorReply(
+  "ERR count should be greater than 0",
 );
 export const COUNT_NOT_POSITIVE = new ErrorReply(
   "ERR count should be greater than 0",
@@ -280,9 +290,6 @@ export const SCORES_OF_LEX_RANGE = new ErrorReply(
 );
 export const WEIGHT_NOT_A_FLOAT = new ErrorReply(
   "ERR weight value is not a float",
-);
-export const COUNT_NOT_POSITIVE = new ErrorReply(
-  "ERR count should be greater than 0",
 );
 
 /** `command` is the full name in lower case. */
@@ -489,6 +496,22 @@ export const HYPERLOGLOG_TEST_FAILED = new ErrorReply(
 export function unknownPfdebugSubcommand(subcommand: Uint8Array): ErrorReply {
   return errorReply(`ERR Unknown PFDEBUG subcommand '${echo(subcommand)}'`);
 }
+
+// ---- Dumped values
+
+export const DUMP_CHECKSUM_WRONG = new ErrorReply(
+  "ERR DUMP payload version or checksum are wrong",
+);
+export const DUMP_FORMAT_BAD = new ErrorReply("ERR Bad data format");
+export const RESTORE_TTL_INVALID = new ErrorReply(
+  "ERR Invalid TTL value, must be >= 0",
+);
+export const RESTORE_IDLETIME_INVALID = new ErrorReply(
+  "ERR Invalid IDLETIME value, must be >= 0",
+);
+export const RESTORE_FREQ_INVALID = new ErrorReply(
+  "ERR Invalid FREQ value, must be >= 0 and <= 255",
+);
 
 // ---- Dispatch
 

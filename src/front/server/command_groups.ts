@@ -8,6 +8,7 @@ import { BITFIELD_COMMANDS } from "../../core/commands/bitfield.ts";
 import { BIT_COMMANDS } from "../../core/commands/bits.ts";
 import { CommandTable } from "../../core/commands/command_table.ts";
 import { DATABASE_COMMANDS } from "../../core/commands/databases.ts";
+import { DUMP_COMMANDS } from "../../core/commands/dump.ts";
 import { EXPIRE_COMMANDS } from "../../core/commands/expire.ts";
 import { HASH_COMMANDS } from "../../core/commands/hash.ts";
 import { HASH_EXPIRE_COMMANDS } from "../../core/commands/hash_expire.ts";
@@ -64,6 +65,9 @@ export function makeCommandTable(): CommandTable<ServerCall> {
     SET_COMMANDS,
     SET_RANDOM_COMMANDS,
     SET_ALGEBRA_COMMANDS,
+    HASH_RANDOM_COMMANDS,
+    LIST_COMMANDS,
+    LIST_POP_COMMANDS,
     SORTED_SET_COMMANDS,
     SORTED_SET_RANGE_COMMANDS,
     SORTED_SET_ALGEBRA_COMMANDS,
@@ -79,6 +83,7 @@ export function makeCommandTable(): CommandTable<ServerCall> {
     EXPIRE_COMMANDS,
     SCAN_COMMANDS,
     OBJECT_COMMANDS,
+    DUMP_COMMANDS,
     DATABASE_COMMANDS,
     CONNECTION_COMMANDS,
     CLIENT_COMMANDS,
