@@ -165,7 +165,7 @@ async function runScan(
   try {
     for (let calls = 0; calls < SCAN_CALLS_MAX; calls++) {
       const [frame] = await client.pipelineFrames([
-        argv.with(cursorAt, cursor),
+        calls === 0 ? argv : argv.with(cursorAt, cursor),
       ]);
       const reply = plain(frame!.reply);
       if (!Array.isArray(reply) || !Array.isArray(reply[1])) {
