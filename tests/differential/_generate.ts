@@ -40,8 +40,8 @@ export interface Row {
   check?: Check;
   /** The command is a scan from cursor 0, to be followed to its end. */
   scan?: boolean;
-  /** The number of arguments is never damaged: versions differ in what is wrong. */
-  exact?: boolean;
+  /** Arguments may be wrong, but their number is not: later versions take more. */
+  keepsArity?: boolean;
 }
 
 /** One command of a script. */
@@ -55,7 +55,7 @@ export interface Step {
 export function row(
   name: string,
   parts: readonly Part[] = [],
-  options: Partial<Omit<Row, "name" | "parts">> = {},
+  options: Partial<Pick<Row, "weight" | "check" | "scan" | "keepsArity">> = {},
 ): Row {
   return { name: name.split(" "), parts, weight: 1, ...options };
 }
@@ -290,8 +290,8 @@ function makeStep(chosen: Row, context: Context): Step {
   const { random } = context;
   const name = chosen.name.map((part) => anyCase(random, part));
   let args = chosen.parts.flatMap((part) => part(context));
-  const { check, scan, exact } = chosen;
-  if (random.chance(0.04) && exact !== true) {
+  const { check, scan } = chosen;
+  if (chosen.keepsArity !== true && random.chance(0.04)) {
     // Errors here quote less of a long argument than the reference's do.
     const extra = value(context)[0]!.slice(0, 100);
     args = random.pick([args.slice(0, -1), [...args, extra], []]);

@@ -174,8 +174,8 @@ const strings: readonly Row[] = [
   row("LCS", [key, key, maybe(word("LEN"))], RARE),
   row("SETBIT", [key, bit, among("0", "1", "2")], OFTEN),
   row("GETBIT", [key, bit]),
-  row("BITCOUNT", [key, maybe(sequence(few, few))], { exact: true }),
-  row("BITPOS", [key, among("0", "1"), maybe(few)], { exact: true }),
+  row("BITCOUNT", [key, maybe(sequence(few, few))], { keepsArity: true }),
+  row("BITPOS", [key, among("0", "1"), maybe(few)], { keepsArity: true }),
   row("BITOP", [among("AND", "OR", "XOR", "NOT", "NAND"), key, keys]),
   row("BITFIELD", [
     key,
