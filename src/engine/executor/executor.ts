@@ -40,7 +40,6 @@ import {
   FAILED,
   REJECTED,
 } from "../../core/keyspace/counters.ts";
-import type { Key } from "../../core/keyspace/key.ts";
 import { SHARD_FLAGS } from "../../core/keyspace/shard_control.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
@@ -254,15 +253,6 @@ export class Executor<C extends Call> {
     return this.#dispatch(command);
   }
 
-  /** Hashes of a key's bytes, into `key`. */
-  fillKey(key: Key, buf: Uint8Array, off: number, length: number): void {
-    key.buf = buf;
-    key.off = off;
-    key.length = length;
-    key.hash = halfSipHash(buf, off, length, this.#seed0, this.#seed1);
-    key.shard = this.#call.slotShards[hashSlot(buf, off, length)]!;
-  }
-
   #dispatch(command: Command<C>): number {
     const call = this.#call;
     if (
@@ -278,7 +268,7 @@ export class Executor<C extends Call> {
         key.hash = args.hash;
         key.shard = args.shard;
       } else {
-        this.fillKey(key, args.source(1), args.off[1]!, args.length[1]!);
+        call.fillKey(key, args.source(1), args.off[1]!, args.length[1]!);
       }
       call.keyCount = 1;
       const shard = key.shard;
@@ -307,11 +297,15 @@ export class Executor<C extends Call> {
     const positions = this.#positions;
     this.#view.reset(args, 0);
     findKeys(command.spec, this.#view, positions);
+    const { findOtherKeys } = command;
+    if (findOtherKeys !== undefined && findOtherKeys(this.#view, positions)) {
+      this.#latches.markAll();
+    }
     const count = positions.count;
     for (let i = 0; i < count; i++) {
       const at = positions.positions[i]!;
       const key = call.ensureKey(i);
-      this.fillKey(key, args.source(at), args.off[at]!, args.length[at]!);
+      call.fillKey(key, args.source(at), args.off[at]!, args.length[at]!);
       this.#latches.mark(key.shard);
     }
     call.keyCount = count;
