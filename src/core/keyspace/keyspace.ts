@@ -174,25 +174,9 @@ export class Keyspace {
     );
   }
 
-  /** Brings the bucket of a hash near; see {@linkcode Dict.warmBucket}. */
-  warmBucket(db: number, hash: number): number {
-    return this.dict.warmBucket(this.control, keysAt(db), hash);
-  }
-
-  /**
-   * Reads the entry of a hash, as far as {@linkcode Dict.guessNode} knows it;
-   * returns what stands for the root of its value, 0 for a string.
-   */
-  warmEntry(db: number, hash: number): number {
-    const ref = this.dict.guessNode(this.control, keysAt(db), hash);
-    return typeOf(this.dict.peekWord(ref, NODE_META)) === TYPE_STRING
-      ? 0
-      : this.dict.peekWord(ref, NODE_VALUE);
-  }
-
-  /** Reads the beginning of a value whose root {@linkcode warmEntry} found. */
-  warmRoot(root: number): number {
-    return this.dict.peekWord(root, 0);
+  /** As {@linkcode Dict.guessBucket}, of a database's keys. */
+  guessBucket(db: number, hash: number): number {
+    return this.dict.guessBucket(this.control, keysAt(db), hash);
   }
 
   /** The live entry of a key for a command that reads it, or 0. */

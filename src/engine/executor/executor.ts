@@ -40,6 +40,7 @@ import {
   FAILED,
   REJECTED,
 } from "../../core/keyspace/counters.ts";
+import { LookAhead } from "../../core/keyspace/look_ahead.ts";
 import { SHARD_FLAGS } from "../../core/keyspace/shard_control.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
@@ -76,8 +77,6 @@ export const HELD = 2;
 const HELD_WRITES = FLAG.WRITE | FLAG.MAY_REPLICATE;
 /** Keys kept ready between commands. */
 const KEYS_KEPT = 1024;
-/** Roots of the values that a look ahead found; as many as are read ahead. */
-const ROOTS = new Int32Array(1024);
 /** Words that the error of an unknown command echoes. */
 const ECHOED_ARGUMENTS_MAX = 32;
 
@@ -121,6 +120,7 @@ export class Executor<C extends Call> {
   readonly #counters: Float64Array;
   readonly #positions = new KeyPositions();
   readonly #view: RequestView;
+  readonly #lookAhead: LookAhead;
   readonly #seed0: number;
   readonly #seed1: number;
 
@@ -138,6 +138,7 @@ export class Executor<C extends Call> {
     this.#counters = call.counters;
     this.timer = new CommandTimer(call.counters, ports.monotonicMs);
     this.#view = new RequestView(call.args);
+    this.#lookAhead = new LookAhead(call.keyspaces[0]!.arena.i32);
     [this.#seed0, this.#seed1] = call.hashSeed;
   }
 
@@ -155,38 +156,25 @@ export class Executor<C extends Call> {
   }
 
   /**
-   * Brings near what the first `count` of `requests` will need: their buckets
-   * first, then their entries, then the roots of values other than strings, so that the processor waits for many of them at
-   * a time and not for one after the other. A hint; nothing is decided here.
+   * Reads the first `count` of `requests` as far as their keys, and brings near
+   * what they will need. A hint; nothing is decided here.
    */
   lookAhead(
     session: Session,
     requests: readonly Arguments[],
     count: number,
   ): void {
-    const keyspaces = this.#call.keyspaces;
-    const db = session.db;
-    for (let i = 0; i < count; i++) this.#prepare(requests[i]!);
-    let read = 0;
+    const { keyspaces } = this.#call;
+    const ahead = this.#lookAhead;
+    const { db } = session;
     for (let i = 0; i < count; i++) {
       const args = requests[i]!;
+      this.#prepare(args);
       if (args.command < 0) continue;
-      read ^= keyspaces[args.shard]!.warmBucket(db, args.hash);
+      ahead.add(keyspaces[args.shard]!, db, args.hash);
     }
-    let roots = 0;
-    for (let i = 0; i < count; i++) {
-      const args = requests[i]!;
-      if (args.command < 0) continue;
-      const root = keyspaces[args.shard]!.warmEntry(db, args.hash);
-      if (root !== 0) ROOTS[roots++] = root;
-    }
-    const first = keyspaces[0]!;
-    for (let i = 0; i < roots; i++) read ^= first.warmRoot(ROOTS[i]!);
-    this.lastWarmed = read;
+    ahead.run();
   }
-
-  /** Kept only so that the reads of {@linkcode lookAhead} are not dropped. */
-  lastWarmed = 0;
 
   /** Looks up a request with one key, and hashes the key. */
   #prepare(args: Arguments): void {
@@ -307,9 +295,10 @@ export class Executor<C extends Call> {
       const key = call.ensureKey(i);
       call.fillKey(key, args.source(at), args.off[at]!, args.length[at]!);
       this.#latches.mark(key.shard);
+      this.#lookAhead.add(call.keyspaces[key.shard]!, call.db, key.hash);
     }
     call.keyCount = count;
-    if (count > 1) this.#warmKeys(count);
+    this.#lookAhead.run();
     this.#latches.acquireMarked();
     const flagged = this.ignoresFlags
       ? -1
@@ -322,23 +311,6 @@ export class Executor<C extends Call> {
     this.#latches.releaseMarked();
     if (count > KEYS_KEPT) call.trimKeys(KEYS_KEPT);
     return outcome;
-  }
-
-  /** As {@linkcode lookAhead}, for the keys of one command. */
-  #warmKeys(count: number): void {
-    const call = this.#call;
-    const keyspaces = call.keyspaces;
-    const db = call.session.db;
-    let read = 0;
-    for (let i = 0; i < count; i++) {
-      const key = call.key(i);
-      read ^= keyspaces[key.shard]!.warmBucket(db, key.hash);
-    }
-    for (let i = 0; i < count; i++) {
-      const key = call.key(i);
-      read ^= keyspaces[key.shard]!.warmEntry(db, key.hash);
-    }
-    this.lastWarmed = read;
   }
 
   #run(command: Command<C>): number {
