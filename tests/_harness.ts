@@ -72,7 +72,11 @@ export class TestServer implements AsyncDisposable {
 
   /** A new connection, to be closed by the caller (`using`). */
   client(options: ConnectOptions = {}): Promise<TestClient> {
-    return TestClient.connect(this.port, { resp: this.#resp, ...options });
+    return TestClient.connect(this.port, {
+      resp: this.#resp,
+      checksReplyTypes: true,
+      ...options,
+    });
   }
 
   /** Sends a signal to the server. */

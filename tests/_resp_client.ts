@@ -16,6 +16,7 @@ import {
   ReplyError,
   ReplyParser,
 } from "./_resp_reply.ts";
+import { ReplyTypeError, replyTypeProblem } from "./_reply_types.ts";
 
 export * from "./_resp_reply.ts";
 
@@ -28,6 +29,8 @@ export interface ConnectOptions {
   password?: string;
   /** Limit of each wait for bytes. */
   timeoutMs?: number;
+  /** Compare the types of replies with the command table. */
+  checksReplyTypes?: boolean;
 }
 
 /** How the bytes of `sendRaw` are cut. */
@@ -84,14 +87,17 @@ export class TestClient implements Disposable {
   readonly pushes: Reply[] = [];
   readonly #conn: Deno.Conn;
   readonly #timeoutMs: number;
+  readonly #checksReplyTypes: boolean;
   readonly #parser = new ReplyParser();
   readonly #chunk = new Uint8Array(65536);
   #isClosed = false;
   #isTimedOut = false;
+  #resp: 2 | 3 = 2;
 
-  private constructor(conn: Deno.Conn, timeoutMs: number) {
+  private constructor(conn: Deno.Conn, options: ConnectOptions) {
     this.#conn = conn;
-    this.#timeoutMs = timeoutMs;
+    this.#timeoutMs = options.timeoutMs ?? 10_000;
+    this.#checksReplyTypes = options.checksReplyTypes ?? false;
   }
 
   /** Connects to a port on loopback or to the path of a unix socket. */
@@ -107,7 +113,7 @@ export class TestClient implements Disposable {
     } else {
       conn = await Deno.connect({ transport: "unix", path: address });
     }
-    const client = new TestClient(conn, options.timeoutMs ?? 10_000);
+    const client = new TestClient(conn, options);
     try {
       if (options.password !== undefined) {
         await client.#expectSuccess("AUTH", options.password);
@@ -118,6 +124,11 @@ export class TestClient implements Disposable {
       throw error;
     }
     return client;
+  }
+
+  /** The protocol that the replies so far have agreed on. */
+  get resp(): 2 | 3 {
+    return this.#resp;
   }
 
   /** The connection beneath, for tests of the transport itself. */
@@ -157,10 +168,33 @@ export class TestClient implements Disposable {
     while (frames.length < commands.length) {
       const frame = await this.readFrame();
       if (frame.reply.type === "push") this.pushes.push(frame.reply);
-      else frames.push(frame);
+      else {
+        this.#look(commands[frames.length]!, frame.reply);
+        frames.push(frame);
+      }
     }
     await sending;
     return frames;
+  }
+
+  /**
+   * Takes note of the protocol that a reply brings. What is wrong with the
+   * reply's type, or null.
+   */
+  notice(argv: readonly Argument[], reply: Reply): string | null {
+    const name = String(argv[0]).toUpperCase();
+    if (name === "RESET" && reply.type !== "error") this.#resp = 2;
+    else if (name === "HELLO" && reply.type !== "error" && argv.length > 1) {
+      this.#resp = String(argv[1]) === "3" ? 3 : 2;
+    }
+    return this.#checksReplyTypes
+      ? replyTypeProblem(argv, reply, this.#resp)
+      : null;
+  }
+
+  #look(argv: readonly Argument[], reply: Reply): void {
+    const problem = this.notice(argv, reply);
+    if (problem !== null) throw new ReplyTypeError(problem);
   }
 
   /** Sends commands and awaits no reply. */

@@ -24,6 +24,7 @@ import {
   startRedisServer,
 } from "../_redis_server.ts";
 import { generateScript, type Row, type Step } from "./_generate.ts";
+import { drawLimits, type ScriptLimits } from "./_limits.ts";
 import { type Mismatch, runScript, showStep } from "./_run_script.ts";
 import { shrink } from "./_shrink.ts";
 
@@ -32,20 +33,32 @@ const SCRIPT_LENGTH = 60;
 const REPORTS_MAX = 12;
 const WORKERS = [1, 4];
 
+/** What a family asks for beside its rows. */
+export interface FamilyOptions {
+  /** Draws the limits of packed values anew for each script, mostly small. */
+  smallLimits?: boolean;
+  /** Numbers of workers to run on. */
+  workers?: readonly number[];
+}
+
 /** Registers the tests of one family of commands. */
-export function differentialFamily(family: string, rows: readonly Row[]): void {
+export function differentialFamily(
+  family: string,
+  rows: readonly Row[],
+  options: FamilyOptions = {},
+): void {
   const ignore = !hasRedisServer(`differential tests, ${family}`);
   let reference: RedisServer;
   const subjects = new Map<number, TestServer>();
   if (!ignore) {
     sharedServers(async (stack) => {
       reference = stack.use(await startRedisServer());
-      for (const workers of WORKERS) {
+      for (const workers of options.workers ?? WORKERS) {
         subjects.set(workers, stack.use(await startServer({ workers })));
       }
     });
   }
-  for (const workers of WORKERS) {
+  for (const workers of options.workers ?? WORKERS) {
     for (const resp of [2, 3] as const) {
       Deno.test({
         name: `${family}: replies as redis-server's ` +
@@ -55,7 +68,9 @@ export function differentialFamily(family: string, rows: readonly Row[]): void {
           const subject = subjects.get(workers)!;
           return runRounds(
             rows,
-            (script) => runScript(script, resp, reference, subject),
+            (script, limits) =>
+              runScript(script, resp, reference, subject, limits),
+            options.smallLimits === true,
           );
         },
       });
@@ -63,20 +78,28 @@ export function differentialFamily(family: string, rows: readonly Row[]): void {
   }
 }
 
-type Run = (script: readonly Step[]) => Promise<Mismatch | null>;
+type Run = (
+  script: readonly Step[],
+  limits: ScriptLimits | undefined,
+) => Promise<Mismatch | null>;
 
-async function runRounds(rows: readonly Row[], run: Run): Promise<void> {
+async function runRounds(
+  rows: readonly Row[],
+  run: Run,
+  hasSmallLimits: boolean,
+): Promise<void> {
   const reports = new Map<string, string>();
   const seeds = seedsToRun(ROUNDS);
   let differing = 0;
   for (const seed of seeds) {
     const script = generateScript(rows, new Random(seed), SCRIPT_LENGTH);
-    const mismatch = await run(script);
+    const limits = hasSmallLimits ? drawLimits(new Random(-seed)) : undefined;
+    const mismatch = await run(script, limits);
     if (mismatch === null) continue;
     differing++;
     const kind = kindOf(script, mismatch);
     if (reports.has(kind) || reports.size >= REPORTS_MAX) continue;
-    reports.set(kind, await report(seed, script, mismatch, run));
+    reports.set(kind, await report(seed, script, mismatch, run, limits));
   }
   if (differing === 0) return;
   throw new Error(
@@ -97,16 +120,17 @@ async function report(
   script: readonly Step[],
   found: Mismatch,
   run: Run,
+  limits: ScriptLimits | undefined,
 ): Promise<string> {
   const kind = kindOf(script, found);
   const shortest = await shrink(
     script.slice(0, found.index + 1),
     async (part) => {
-      const mismatch = await run(part);
+      const mismatch = await run(part, limits);
       return mismatch !== null && kindOf(part, mismatch) === kind;
     },
   );
-  const again = await run(shortest);
+  const again = await run(shortest, limits);
   const last = again ?? found;
   const lines = shortest.map((step, i) =>
     `  ${again?.index === i ? ">" : " "} ${showStep(step)}`
@@ -114,6 +138,9 @@ async function report(
   return [
     `SEED=${seed}, ${shortest.length} of ${script.length} commands` +
     (again === null ? ", not the same when run again" : ""),
+    ...limits === undefined
+      ? []
+      : [`    CONFIG SET ${limits.subject.join(" ")}`],
     ...lines,
     `  redis: ${last.expected}`,
     `  sherd: ${last.actual}`,

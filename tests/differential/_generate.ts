@@ -25,6 +25,8 @@ export interface Context {
   random: Random;
   keys: readonly string[];
   values: readonly string[];
+  /** More strings that the script keeps, by what they are. */
+  pools: Map<string, readonly string[]>;
 }
 
 /** Makes some arguments: none, one or several. */
@@ -36,7 +38,7 @@ export interface Row {
   parts: readonly Part[];
   weight: number;
   check?: Check;
-  /** The command is a SCAN from cursor 0, to be followed to its end. */
+  /** The command is a scan from cursor 0, to be followed to its end. */
   scan?: boolean;
 }
 
@@ -165,7 +167,8 @@ export const pattern: Part = among(
 
 const FAR_FUTURE_S = 4102444800; // 2100-01-01
 
-const LIMIT_INTEGERS = [
+/** Integers at and beyond the limits, and what is none. */
+export const LIMIT_INTEGERS: readonly string[] = [
   ...["9223372036854775807", "-9223372036854775808", "9223372036854775808"],
   ...["-9223372036854775809", "9223372036854775806", "-9223372036854775807"],
   ...["4294967295", "4294967296", "2147483648", "-2147483649", "536870912"],
@@ -263,6 +266,7 @@ export function generateScript(
       ...sample(random, SHORT_VALUES, random.between(3, 10)),
       ...random.chance(0.3) ? [random.pick(LONG_VALUES)] : [],
     ],
+    pools: new Map(),
   };
   const weights = [...rows, ...otherTypes].map((candidate) =>
     [

@@ -5,21 +5,26 @@
  * script shows, and a script can be run again with commands left out. Commands
  * travel as one pipeline with a marker at its end: what comes before the
  * marker's reply is what the script brought, however many replies that is
- * (CLIENT REPLY suppresses some). A SCAN is followed to its end in between, and
- * the sets of keys are compared, as cursors and order are the server's own.
+ * (CLIENT REPLY suppresses some). A SCAN, HSCAN, SSCAN or ZSCAN is followed to
+ * its end in between, and the sets of what it found are compared, as cursors and
+ * order are the server's own.
  *
  * @module
  */
 import {
   ConnectionClosedError,
   type Frame,
+  type Plain,
   plain,
+  ReplyError,
   ReplyTimeoutError,
   show,
   type TestClient,
 } from "../_resp_client.ts";
+import { ReplyTypeError } from "../_reply_types.ts";
 import { isSame } from "./_compare.ts";
 import type { Step } from "./_generate.ts";
+import type { ScriptLimits } from "./_limits.ts";
 
 /** Anything that hands out connections. */
 export interface Target {
@@ -50,10 +55,14 @@ export async function runScript(
   resp: 2 | 3,
   reference: Target,
   subject: Target,
+  limits?: ScriptLimits,
 ): Promise<Mismatch | null> {
   using expected = await reference.client({ resp });
   using actual = await subject.client({ resp, timeoutMs: 3000 });
-  await Promise.all([expected.run("FLUSHALL"), actual.run("FLUSHALL")]);
+  await Promise.all([
+    prepare(expected, limits?.reference),
+    prepare(actual, limits?.subject),
+  ]);
   for (let from = 0; from < script.length;) {
     const isScan = script[from]!.scan === true;
     let to = from + 1;
@@ -62,6 +71,7 @@ export async function runScript(
     const run = isScan ? runScan : runPipeline;
     const mismatch = compare(
       part,
+      actual,
       ...await Promise.all([run(expected, part), run(actual, part)]),
     );
     if (mismatch !== null) {
@@ -70,6 +80,18 @@ export async function runScript(
     from = to;
   }
   return null;
+}
+
+/** Empties a server and sets its limits of packed values. */
+export async function prepare(
+  client: TestClient,
+  limits: readonly string[] = [],
+): Promise<void> {
+  const commands = [["FLUSHALL"]];
+  if (limits.length > 0) commands.push(["CONFIG", "SET", ...limits]);
+  for (const reply of await client.pipeline(commands)) {
+    if (reply.type === "error") throw new ReplyError(reply.value);
+  }
 }
 
 /** A command as one would type it. */
@@ -81,6 +103,7 @@ export function showStep(step: Step): string {
 
 function compare(
   part: readonly Step[],
+  subject: TestClient,
   expected: Outcome,
   actual: Outcome,
 ): Mismatch | null {
@@ -89,7 +112,11 @@ function compare(
   for (let i = 0; i < count; i++) {
     const [want, got] = [expected.frames[i], actual.frames[i]];
     const index = owners[i] ?? part.length;
-    if (want && got && isSame(want, got, part[index]?.check)) continue;
+    if (want && got && isSame(want, got, part[index]?.check)) {
+      const problem = subject.notice(part[index]?.argv ?? [], got.reply);
+      if (problem === null) continue;
+      return { index, expected: show(want.raw), actual: problem };
+    }
     return {
       index,
       expected: want ? show(want.raw) : expected.end,
@@ -130,21 +157,21 @@ async function runScan(
   client: TestClient,
   part: readonly Step[],
 ): Promise<Outcome> {
-  const [name, , ...options] = part[0]!.argv;
+  const { argv } = part[0]!;
+  const name = argv[0]!.toUpperCase();
+  const cursorAt = name === "SCAN" ? 1 : 2;
   const found = new Set<string>();
   let cursor = "0";
   try {
     for (let calls = 0; calls < SCAN_CALLS_MAX; calls++) {
-      const [frame] = await client.pipelineFrames([[
-        name!,
-        cursor,
-        ...options,
-      ]]);
+      const [frame] = await client.pipelineFrames([
+        argv.with(cursorAt, cursor),
+      ]);
       const reply = plain(frame!.reply);
       if (!Array.isArray(reply) || !Array.isArray(reply[1])) {
         return { frames: [frame!], end: "" };
       }
-      for (const item of reply[1]) found.add(String(item));
+      for (const item of scanned(name, reply[1])) found.add(item);
       cursor = String(reply[0]);
       if (cursor === "0") {
         return {
@@ -159,10 +186,27 @@ async function runScan(
   }
 }
 
+/** What one call of a scan found: keys, members, or pairs joined. */
+function scanned(name: string, items: readonly Plain[]): string[] {
+  const texts = items.map(String);
+  if (name === "ZSCAN") {
+    // Scores may be written in several ways.
+    for (let i = 1; i < texts.length; i += 2) {
+      texts[i] = String(Number(texts[i]!.replace("inf", "Infinity")));
+    }
+  } else if (name !== "HSCAN") return texts;
+  const pairs: string[] = [];
+  for (let i = 0; i < texts.length; i += 2) {
+    pairs.push(`${texts[i]} \x01 ${texts[i + 1]}`);
+  }
+  return pairs;
+}
+
 function whyNoMore(error: unknown): string {
   if (error instanceof ConnectionClosedError) return "(connection closed)";
   if (error instanceof ReplyTimeoutError) return "(no reply)";
   if (error instanceof Deno.errors.BrokenPipe) return "(connection closed)";
+  if (error instanceof ReplyTypeError) return error.message;
   throw error;
 }
 

@@ -257,7 +257,7 @@ export const KEY_COMMANDS: readonly CommandSpec<Call>[] = [
     flags: ["readonly", "fast"],
     keys: KEY_RO,
     syntax: "key",
-    replies: ["null", "string"],
+    replies: ["status"],
     run: typeCommand,
   },
   {

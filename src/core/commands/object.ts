@@ -6,7 +6,7 @@
  * @module
  */
 
-import { STRING_ENCODING_NAMES } from "../types/entry.ts";
+import { STRING_ENCODING_NAMES, TYPE_STRING } from "../types/entry.ts";
 import { isLfuPolicy } from "../keyspace/evict.ts";
 import { LFU_NOT_SELECTED, LFU_SELECTED } from "../resp/error_reply.ts";
 import type { Call } from "./call.ts";
@@ -34,8 +34,12 @@ const HELP = [
 function objectEncodingCommand(call: Call): void {
   const ref = findObject(call);
   if (ref === 0) return;
-  const encoding = call.keyspace(call.key(0)).encoding(ref);
-  call.reply.bulkText(STRING_ENCODING_NAMES[encoding]!);
+  const space = call.keyspace(call.key(0));
+  const type = space.type(ref);
+  const names = type === TYPE_STRING
+    ? STRING_ENCODING_NAMES
+    : space.values.of(type).encodingNames;
+  call.reply.bulkText(names[space.encoding(ref)]!);
 }
 
 /** `OBJECT FREQ key` */
@@ -112,7 +116,7 @@ export const OBJECT_COMMANDS: readonly CommandSpec<Call>[] = [
         keys: [keyAt(2, "RO")],
         tips: ["nondeterministic_output"],
         syntax: "key",
-        replies: ["integer"],
+        replies: ["null", "integer"],
         run: objectFreqCommand,
       },
       {
@@ -135,7 +139,7 @@ export const OBJECT_COMMANDS: readonly CommandSpec<Call>[] = [
         keys: [keyAt(2, "RO")],
         tips: ["nondeterministic_output"],
         syntax: "key",
-        replies: ["integer"],
+        replies: ["null", "integer"],
         run: objectIdletimeCommand,
       },
       {
@@ -148,7 +152,7 @@ export const OBJECT_COMMANDS: readonly CommandSpec<Call>[] = [
         keys: [keyAt(2, "RO")],
         tips: ["nondeterministic_output"],
         syntax: "key",
-        replies: ["integer"],
+        replies: ["null", "integer"],
         run: objectRefcountCommand,
       },
     ],

@@ -84,6 +84,7 @@ export const COMMAND_COMMANDS: readonly CommandSpec<ServerCall>[] = [
     flags: ["loading", "stale"],
     categories: ["connection"],
     tips: ["nondeterministic_output_order"],
+    replies: ["array"],
     subcommands: [
       {
         name: "count",

@@ -311,6 +311,7 @@ export const DEBUG_COMMANDS: readonly CommandSpec<ServerCall>[] = [
     arity: -2,
     flags: ["admin", "noscript", "loading", "stale", "protected"],
     docFlags: ["syscmd"],
+    replies: ["any"],
     run: debugCommand,
   },
 ];
