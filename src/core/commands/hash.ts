@@ -455,10 +455,11 @@ const SCANNED: FieldVisitor & { reply: ReplyWriter | undefined } = {
 
 /** `HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]` */
 function hscanCommand(call: Call): void {
-  if (!SCAN.read(call, true)) return;
+  if (!SCAN.readCursor(call)) return;
   const ref = readHash(call, 0);
   if (ref === WRONG) return;
   if (ref === 0) return SCAN.replyEmpty();
+  if (!SCAN.readOptions(true)) return;
   const hashes = hashesOf(call, 0);
   SCANNED.reply = call.reply;
   SCAN.run((cursor) => hashes.scan(ref, cursor, SCANNED, call.nowMs));

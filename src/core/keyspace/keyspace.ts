@@ -454,6 +454,21 @@ export class Keyspace {
     return ref;
   }
 
+  /**
+   * Puts the value that was begun in the place of an entry's, of the same type,
+   * which is freed or left to its readers. Needs no memory.
+   */
+  replaceValue(ref: number): void {
+    const begun = this.#begun;
+    if (this.hasReaders(ref)) leaveValue(this, ref);
+    const kind = this.kind(begun);
+    const root = this.takeValue(begun);
+    const oldKind = this.kind(ref);
+    this.giveValue(begun, oldKind, this.takeValue(ref));
+    this.giveValue(ref, kind, root);
+    this.dropValue();
+  }
+
   /** Frees the value that was begun, if there is one. */
   dropValue(): void {
     const begun = this.#begun;

@@ -193,6 +193,16 @@ export const HASH_VALUE_NOT_A_FLOAT = new ErrorReply(
   "ERR hash value is not a float",
 );
 
+// ---- Sets
+
+export const NUMKEYS_NOT_POSITIVE = new ErrorReply(
+  "ERR numkeys should be greater than 0",
+);
+export const NUMKEYS_TOO_LARGE = new ErrorReply(
+  "ERR Number of keys can't be greater than number of args",
+);
+export const LIMIT_NEGATIVE = new ErrorReply("ERR LIMIT can't be negative");
+
 // ---- Bits, HyperLogLog and geo
 
 export const BIT_OFFSET_INVALID = new ErrorReply(

@@ -15,6 +15,9 @@ import { KEY_COMMANDS } from "../../core/commands/keys.ts";
 import { LCS_COMMANDS } from "../../core/commands/lcs.ts";
 import { OBJECT_COMMANDS } from "../../core/commands/object.ts";
 import { SCAN_COMMANDS } from "../../core/commands/scan.ts";
+import { SET_COMMANDS } from "../../core/commands/set.ts";
+import { SET_ALGEBRA_COMMANDS } from "../../core/commands/set_algebra.ts";
+import { SET_RANDOM_COMMANDS } from "../../core/commands/set_random.ts";
 import { STRING_COMMANDS } from "../../core/commands/string.ts";
 import { STRING_NUMBER_COMMANDS } from "../../core/commands/string_numbers.ts";
 import { STRING_RANGE_COMMANDS } from "../../core/commands/string_ranges.ts";
@@ -41,6 +44,9 @@ export function makeCommandTable(): CommandTable<ServerCall> {
     BITFIELD_COMMANDS,
     HYPERLOGLOG_COMMANDS,
     HASH_COMMANDS,
+    SET_COMMANDS,
+    SET_RANDOM_COMMANDS,
+    SET_ALGEBRA_COMMANDS,
     KEY_COMMANDS,
     EXPIRE_COMMANDS,
     SCAN_COMMANDS,
