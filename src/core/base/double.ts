@@ -29,6 +29,9 @@ const ZERO = 0x30;
 /** Integers up to here are written with all their digits. */
 const INTEGER_MAX = 2 ** 62;
 
+/** From here on, toFixed() does not write all digits. */
+const FIXED_MAX = 1e21;
+
 /** Digits that are surely exact in a double. */
 const EXACT_DIGITS = 15;
 
@@ -49,6 +52,19 @@ export function formatDouble(x: number): string {
   const amount = Math.abs(x);
   if (amount <= INTEGER_MAX && Number.isInteger(x)) return String(BigInt(x));
   return x < 0 ? `-${layOut(amount)}` : layOut(amount);
+}
+
+/**
+ * A finite double with so many digits after the point, as C's `"%.nf"` prints
+ * it: what lies in the middle of two texts goes to the one with an even digit.
+ */
+export function formatFixed(x: number, digits: number): string {
+  if (Math.abs(x) >= FIXED_MAX) return `${BigInt(x)}.${"0".repeat(digits)}`;
+  const text = x.toFixed(digits);
+  // Only these end in a 5 behind the last digit; all of them were rounded up.
+  if (Math.abs(x * 2 ** (digits + 1) % 2) !== 1) return text;
+  const cut = x.toFixed(digits + 1).slice(0, -1);
+  return Number(cut.at(-1)) % 2 === 0 ? cut : text;
 }
 
 /**

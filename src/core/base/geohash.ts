@@ -23,6 +23,8 @@
  * @module
  */
 
+import { formatFixed } from "./double.ts";
+
 /** Halvings of each coordinate in a score. */
 export const GEOHASH_STEPS = 26;
 /** Longitudes lie between this and its negative. */
@@ -114,21 +116,16 @@ export function writeGeohashText(point: GeoPoint, out: Uint8Array): void {
 }
 
 /**
- * The text of a coordinate: seventeen digits after the point, those at the end
- * left out that are zeros. Half of the last digit is rounded to an even one.
+ * The text of a coordinate: seventeen digits after the point, without the zeros
+ * at the end.
  */
 export function formatCoordinate(degrees: number): string {
-  let text = degrees.toFixed(COORDINATE_DIGITS);
-  if (Math.abs(degrees * 2 ** (COORDINATE_DIGITS + 1) % 2) === 1) {
-    // It ends in a 5 behind the last digit, which was rounded up.
-    const exact = degrees.toFixed(COORDINATE_DIGITS + 1).slice(0, -1);
-    if (Number(exact.at(-1)) % 2 === 0) text = exact;
-  }
+  const text = formatFixed(degrees, COORDINATE_DIGITS);
   let end = text.length;
   while (text.charCodeAt(end - 1) === ZERO) end--;
   if (text.charCodeAt(end - 1) === POINT) end--;
-  text = text.slice(0, end);
-  return text === "-0" ? "0" : text;
+  const short = text.slice(0, end);
+  return short === "-0" ? "0" : short;
 }
 
 function middleOf(index: number, max: number): number {

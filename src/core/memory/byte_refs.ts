@@ -24,8 +24,9 @@ const COPIES_MIN = 256;
 export class ByteRefs {
   /** How many there are. */
   count = 0;
+  readonly #arena: Arena;
   /** The copies, then the arena's segments. */
-  readonly #views: Uint8Array[];
+  #views: Uint8Array[];
   #view: Uint8Array;
   #off: Int32Array;
   #length: Int32Array;
@@ -36,6 +37,7 @@ export class ByteRefs {
 
   /** An empty list with room for so many. */
   constructor(arena: Arena, capacity: number = CAPACITY_MIN) {
+    this.#arena = arena;
     this.#views = [new Uint8Array(0), ...arena.u8];
     this.#lastBuf = this.#views[0]!;
     this.#view = new Uint8Array(capacity);
@@ -87,6 +89,40 @@ export class ByteRefs {
       this.#off[j]!,
       this.#length[j]!,
     );
+  }
+
+  /**
+   * The same bytes, each only up to its first NUL; this list itself if there is
+   * none. The other list is good as long as this one does not grow.
+   */
+  cutAtNul(): ByteRefs {
+    let cut: ByteRefs | null = null;
+    for (let i = 0; i < this.count; i++) {
+      const length = this.#lengthToNul(i);
+      if (length === this.#length[i]) continue;
+      cut ??= this.#withOwnLengths();
+      cut.#length[i] = length;
+    }
+    return cut ?? this;
+  }
+
+  #lengthToNul(i: number): number {
+    const buf = this.buf(i);
+    const off = this.#off[i]!;
+    const end = off + this.#length[i]!;
+    let at = off;
+    while (at < end && buf[at] !== 0) at++;
+    return at - off;
+  }
+
+  #withOwnLengths(): ByteRefs {
+    const other = new ByteRefs(this.#arena, 0);
+    other.count = this.count;
+    other.#views = this.#views;
+    other.#view = this.#view;
+    other.#off = this.#off;
+    other.#length = this.#length.slice();
+    return other;
   }
 
   #copy(buf: Uint8Array, off: number, length: number): number {

@@ -203,6 +203,12 @@ export const NUMKEYS_TOO_LARGE = new ErrorReply(
 );
 export const LIMIT_NEGATIVE = new ErrorReply("ERR LIMIT can't be negative");
 
+// ---- SORT
+
+export const SCORES_NOT_DOUBLES = new ErrorReply(
+  "ERR One or more scores can't be converted into double",
+);
+
 // ---- Bits, HyperLogLog and geo
 
 export const BIT_OFFSET_INVALID = new ErrorReply(
@@ -247,6 +253,64 @@ export const HYPERLOGLOG_TEST_FAILED = new ErrorReply(
 
 export function unknownPfdebugSubcommand(subcommand: Uint8Array): ErrorReply {
   return errorReply(`ERR Unknown PFDEBUG subcommand '${echo(subcommand)}'`);
+}
+
+export const GEO_UNIT_INVALID = new ErrorReply(
+  "ERR unsupported unit provided. please use M, KM, FT, MI",
+);
+export const GEO_RADIUS_NOT_A_NUMBER = new ErrorReply(
+  "ERR need numeric radius",
+);
+export const GEO_RADIUS_NEGATIVE = new ErrorReply(
+  "ERR radius cannot be negative",
+);
+export const GEO_WIDTH_NOT_A_NUMBER = new ErrorReply("ERR need numeric width");
+export const GEO_HEIGHT_NOT_A_NUMBER = new ErrorReply(
+  "ERR need numeric height",
+);
+export const GEO_BOX_NEGATIVE = new ErrorReply(
+  "ERR height or width cannot be negative",
+);
+export const GEO_MEMBER_MISSING = new ErrorReply(
+  "ERR could not decode requested zset member",
+);
+export const GEO_COUNT_NOT_POSITIVE = new ErrorReply("ERR COUNT must be > 0");
+export const GEO_ANY_WITHOUT_COUNT = new ErrorReply(
+  "ERR the ANY argument requires COUNT argument",
+);
+export const GEORADIUS_STORE_WITH = new ErrorReply(
+  "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH " +
+    "and WITHCOORD options",
+);
+export const GEOSEARCHSTORE_WITH = new ErrorReply(
+  "ERR GEOSEARCHSTORE is not compatible with WITHDIST, WITHHASH and " +
+    "WITHCOORD options",
+);
+
+/** Coordinates as `"%f"` prints them. */
+export function invalidCoordinates(
+  longitude: string,
+  latitude: string,
+): ErrorReply {
+  return errorReply(
+    `ERR invalid longitude,latitude pair ${longitude},${latitude}`,
+  );
+}
+
+/** `command` is the name as it was sent. */
+export function geoCentreMissing(command: Uint8Array): ErrorReply {
+  return errorReply(
+    "ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for " +
+      echo(command),
+  );
+}
+
+/** `command` is the name as it was sent. */
+export function geoShapeMissing(command: Uint8Array): ErrorReply {
+  return errorReply(
+    "ERR exactly one of BYRADIUS and BYBOX can be specified for " +
+      echo(command),
+  );
 }
 
 // ---- Dispatch

@@ -27,3 +27,20 @@ Deno.test("ByteRefs refer to the arena and copy what lies elsewhere", () => {
   assertEquals(refs.compare(1, 5), 0);
   assertEquals(Math.sign(refs.compare(4, 2)), 1);
 });
+
+Deno.test("ByteRefs.cutAtNul() cuts what has a NUL, and only then copies", () => {
+  const refs = new ByteRefs(new Arena(reserveArena(1 << 20)));
+  const texts = ["plain", "cut\0off", "", "\0", "end\0"];
+  refs.add(latin1BytesOf("plain"), 0, 5);
+  assertEquals(refs.cutAtNul() === refs, true);
+  for (const text of texts.slice(1)) {
+    refs.add(latin1BytesOf(text), 0, text.length);
+  }
+  const cut = refs.cutAtNul();
+  assertEquals(
+    texts.map((_, i) => asciiOf(cut.buf(i), cut.off(i), cut.length(i))),
+    ["plain", "cut", "", "", "end"],
+  );
+  assertEquals(refs.length(1), 7);
+  assertEquals(cut.compare(2, 3), 0);
+});
