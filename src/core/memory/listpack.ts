@@ -43,6 +43,7 @@ import { type Arena, byteOf, SEGMENT_SHIFT } from "./arena.ts";
 import type { Heap } from "./heap.ts";
 import {
   elementBytes,
+  elementBytesBefore,
   listpackElements,
   MALFORMED,
   NOT_CANONICAL,
@@ -167,17 +168,7 @@ export class Listpacks {
   previous(ref: number, pos: number): number {
     if (pos <= LISTPACK_HEADER_BYTES) return 0;
     const buf = this.#arena.u8[ref >>> SEGMENT_SHIFT]!;
-    let at = byteOf(ref) + pos - 1;
-    let byte = buf[at]!;
-    if (byte < 128) return pos - 1 - byte;
-    let length = byte & 127;
-    let unit = 128;
-    do {
-      byte = buf[--at]!;
-      length += (byte & 127) * unit;
-      unit *= 128;
-    } while (byte >= 128);
-    return pos - length - reversedLengthBytes(length);
+    return pos - elementBytesBefore(buf, byteOf(ref) + pos);
   }
 
   /** Position of the element with that index, negative from the end; or 0. */
@@ -424,6 +415,35 @@ export class Listpacks {
     return this.#shrink(ref, this.bytes(ref), 1);
   }
 
+  /**
+   * Notes a text as an element that is to be written or looked for elsewhere
+   * than in a listpack; returns the element's bytes. It stays noted until
+   * another method is called with a text or an integer.
+   */
+  encode(buf: Uint8Array, off: number, length: number): number {
+    this.#encode(buf, off, length);
+    const bytes = this.#headLength + this.#textLength;
+    return bytes + reversedLengthBytes(bytes);
+  }
+
+  /** Writes the element that is noted at byte `at`. */
+  writeEncoded(into: Uint8Array, at: number): void {
+    const head = this.#head;
+    const headLength = this.#headLength;
+    for (let i = 0; i < headLength; i++) into[at++] = head[i]!;
+    const textLength = this.#textLength;
+    if (textLength > 0) {
+      copyBytes(this.#text, this.#textOff, into, at, textLength);
+      at += textLength;
+    }
+    writeReversedLength(into, at, headLength + textLength);
+  }
+
+  /** Whether the element at byte `at` is the one that is noted. */
+  isEncoded(buf: Uint8Array, at: number): boolean {
+    return this.#matches(buf, at);
+  }
+
   #copyBlob(buf: Uint8Array, off: number, length: number): number {
     const made = this.#heap.allocate((length + 7) >>> 3);
     const into = this.#arena.u8[made >>> SEGMENT_SHIFT]!;
@@ -537,14 +557,7 @@ export class Listpacks {
     const opened = this.#open(ref, pos, replaced, bytes);
     const buf = this.#arena.u8[opened >>> SEGMENT_SHIFT]!;
     const start = byteOf(opened);
-    let at = start + pos;
-    const head = this.#head;
-    for (let i = 0; i < this.#headLength; i++) buf[at++] = head[i]!;
-    if (this.#textLength > 0) {
-      copyBytes(this.#text, this.#textOff, buf, at, this.#textLength);
-      at += this.#textLength;
-    }
-    writeReversedLength(buf, at, length);
+    this.writeEncoded(buf, start + pos);
     if (replaced === 0) {
       const count = buf[start + COUNT]! | buf[start + COUNT + 1]! << 8;
       if (count !== COUNT_UNKNOWN) writeCount(buf, start, count + 1);
@@ -727,7 +740,7 @@ function writeReversedLength(
 }
 
 /** Moves bytes inside one view; the places may overlap. */
-function moveWithin(
+export function moveWithin(
   buf: Uint8Array,
   to: number,
   from: number,

@@ -262,6 +262,15 @@ export class ReplyWriter {
     this.#lineEnd();
   }
 
+  /**
+   * The buffer, with room for `bytes` more from `at` on: for who writes many
+   * replies by himself and sets `at` when he has.
+   */
+  reserve(bytes: number): Uint8Array<ArrayBuffer> {
+    this.#room(bytes);
+    return this.buf;
+  }
+
   /** Bytes that already are RESP. */
   raw(bytes: Uint8Array): void {
     const length = bytes.length;

@@ -14,6 +14,8 @@ import { HYPERLOGLOG_COMMANDS } from "../../core/commands/hyperloglog.ts";
 import { KEY_COMMANDS } from "../../core/commands/keys.ts";
 import { LCS_COMMANDS } from "../../core/commands/lcs.ts";
 import { OBJECT_COMMANDS } from "../../core/commands/object.ts";
+import { LIST_COMMANDS } from "../../core/commands/list.ts";
+import { LIST_POP_COMMANDS } from "../../core/commands/list_pops.ts";
 import { SCAN_COMMANDS } from "../../core/commands/scan.ts";
 import { SET_COMMANDS } from "../../core/commands/set.ts";
 import { SET_ALGEBRA_COMMANDS } from "../../core/commands/set_algebra.ts";
@@ -47,6 +49,8 @@ export function makeCommandTable(): CommandTable<ServerCall> {
     SET_COMMANDS,
     SET_RANDOM_COMMANDS,
     SET_ALGEBRA_COMMANDS,
+    LIST_COMMANDS,
+    LIST_POP_COMMANDS,
     KEY_COMMANDS,
     EXPIRE_COMMANDS,
     SCAN_COMMANDS,
