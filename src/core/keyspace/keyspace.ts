@@ -518,7 +518,9 @@ export class Keyspace {
   deleteIfUnfilled(db: number, key: Key): void {
     const ref = this.peek(db, key);
     if (ref === 0 || this.type(ref) === TYPE_STRING) return;
+    // A root alone makes no value, but for a stream.
     if (this.#word(ref, NODE_VALUE) === 0) this.delete(db, ref);
+    else this.deleteIfEmpty(db, ref);
   }
 
   /**

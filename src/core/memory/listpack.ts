@@ -32,6 +32,7 @@
 
 import { assert } from "../base/assert.ts";
 import { copyBytes } from "../base/bytes.ts";
+import { readDouble } from "../base/double.ts";
 import {
   INTEGER_BYTES_MAX,
   parseBigInteger,
@@ -98,6 +99,8 @@ export class Listpacks {
   #text: Uint8Array = this.#head;
   #textOff = 0;
   #textLength = 0;
+  /** Elements on their way to another place. */
+  #moved = new Uint8Array(128);
 
   /** `heap` gets and gives the memory. */
   constructor(arena: Arena, heap: Heap) {
@@ -322,6 +325,30 @@ export class Listpacks {
   removeRange(ref: number, pos: number, end: number): number {
     const to = end === 0 ? this.bytes(ref) - 1 : end;
     return this.#cut(ref, pos, to, this.#countBetween(ref, pos, to));
+  }
+
+  /**
+   * Moves the elements from `pos` up to, not including, `end` to before the one
+   * at `to`, which is not among them; 0 stands for the end in both. Needs no
+   * memory.
+   */
+  moveRange(ref: number, pos: number, end: number, to: number): void {
+    const buf = this.#arena.u8[ref >>> SEGMENT_SHIFT]!;
+    const start = byteOf(ref);
+    const total = this.bytes(ref) - 1;
+    const from = start + pos;
+    const behind = start + (end === 0 ? total : end);
+    const target = start + (to === 0 ? total : to);
+    const length = behind - from;
+    if (length > this.#moved.length) this.#moved = new Uint8Array(length * 2);
+    copyBytes(buf, from, this.#moved, 0, length);
+    if (target > from) {
+      moveWithin(buf, from, behind, target - behind);
+      copyBytes(this.#moved, 0, buf, target - length, length);
+    } else {
+      moveWithin(buf, target + length, target, from - target);
+      copyBytes(this.#moved, 0, buf, target, length);
+    }
   }
 
   /**
@@ -664,6 +691,19 @@ export function readElement(
   item.length = Number.isSafeInteger(n)
     ? writeInteger(n, item.digits, 0)
     : writeBigInteger(bigIntegerAt(buf, at), item.digits, 0);
+}
+
+/**
+ * The number that the element at byte `at` of any buffer says, exact for
+ * integers that are safe; NaN for other texts.
+ */
+export function numberAt(buf: Uint8Array, at: number): number {
+  const byte = buf[at]!;
+  if (byte >= 0x80 && byte < 0xc0) return readDouble(buf, at + 1, byte & 0x3f);
+  if (byte < 0xe0 || byte > 0xf0) return integerAt(buf, at, byte);
+  return byte === 0xf0
+    ? readDouble(buf, at + 5, readBytes(buf, at + 1))
+    : readDouble(buf, at + 2, (byte & 15) << 8 | buf[at + 1]!);
 }
 
 function setText(

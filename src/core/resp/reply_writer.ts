@@ -226,9 +226,16 @@ export class ReplyWriter {
 
   /** A double; its text as a bulk string in RESP2. */
   double(x: number): void {
+    if (Number.isSafeInteger(x) && !Object.is(x, -0)) {
+      if (this.resp === 3) this.#header(DOUBLE, x);
+      else this.bulkInteger(x);
+      return;
+    }
     const text = formatDouble(x);
-    if (this.resp === 3) this.#line(DOUBLE, text);
-    else this.bulkText(text);
+    if (this.resp === 3) return this.#line(DOUBLE, text);
+    this.#header(BULK, text.length);
+    this.#ascii(this.#room(text.length), text);
+    this.#lineEnd();
   }
 
   /** A double whose text is not the usual one; a bulk string in RESP2. */
