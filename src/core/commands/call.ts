@@ -9,6 +9,7 @@
  * @module
  */
 
+import { assert } from "../base/assert.ts";
 import { hashSlot } from "../base/crc16.ts";
 import { halfSipHash } from "../base/half_siphash.ts";
 import type { Prng } from "../base/prng.ts";
@@ -130,9 +131,11 @@ export class Call {
   keyAt(i: number): Key {
     const off = this.args.off[i]!;
     const buf = this.args.source(i);
-    let at = 0;
-    while (this.key(at).off !== off || this.key(at).buf !== buf) at++;
-    return this.key(at);
+    for (let at = 0; at < this.keyCount; at++) {
+      const key = this.key(at);
+      if (key.off === off && key.buf === buf) return key;
+    }
+    assert(false, "a key of the command is among its keys");
   }
 
   /**

@@ -9,6 +9,8 @@ import { BIT_COMMANDS } from "../../core/commands/bits.ts";
 import { CommandTable } from "../../core/commands/command_table.ts";
 import { DATABASE_COMMANDS } from "../../core/commands/databases.ts";
 import { EXPIRE_COMMANDS } from "../../core/commands/expire.ts";
+import { GEO_COMMANDS } from "../../core/commands/geo.ts";
+import { GEO_SEARCH_COMMANDS } from "../../core/commands/geo_search.ts";
 import { HASH_COMMANDS } from "../../core/commands/hash.ts";
 import { HYPERLOGLOG_COMMANDS } from "../../core/commands/hyperloglog.ts";
 import { KEY_COMMANDS } from "../../core/commands/keys.ts";
@@ -20,6 +22,7 @@ import { SCAN_COMMANDS } from "../../core/commands/scan.ts";
 import { SET_COMMANDS } from "../../core/commands/set.ts";
 import { SET_ALGEBRA_COMMANDS } from "../../core/commands/set_algebra.ts";
 import { SET_RANDOM_COMMANDS } from "../../core/commands/set_random.ts";
+import { SORT_COMMANDS } from "../../core/commands/sort.ts";
 import { STRING_COMMANDS } from "../../core/commands/string.ts";
 import { STRING_NUMBER_COMMANDS } from "../../core/commands/string_numbers.ts";
 import { STRING_RANGE_COMMANDS } from "../../core/commands/string_ranges.ts";
@@ -51,9 +54,12 @@ export function makeCommandTable(): CommandTable<ServerCall> {
     SET_ALGEBRA_COMMANDS,
     LIST_COMMANDS,
     LIST_POP_COMMANDS,
+    GEO_COMMANDS,
+    GEO_SEARCH_COMMANDS,
     KEY_COMMANDS,
     EXPIRE_COMMANDS,
     SCAN_COMMANDS,
+    SORT_COMMANDS,
     OBJECT_COMMANDS,
     DATABASE_COMMANDS,
     CONNECTION_COMMANDS,
