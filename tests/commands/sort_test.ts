@@ -190,3 +190,29 @@ commandSuite(
     assertEquals(plain(stored!), 0);
   },
 );
+
+commandSuite(
+  "SORT GET sees the keys of all shards at one instant",
+  async ({ client, server }) => {
+    const rounds = 300;
+    const keys = TAGS.flatMap((tag) => [0, 1, 2].map((i) => `{${tag}}${i}`));
+    await client.run("RPUSH", "l", ...keys);
+    const set = (round: number) => [
+      "MSET",
+      ...keys.flatMap((key) => [`d_${key}`, String(round)]),
+    ];
+    await client.run(...set(0));
+    using writer = await server.client();
+    const [sorted] = await Promise.all([
+      client.pipeline(
+        Array.from({ length: rounds }, () => [
+          ...["SORT", "l", "BY", "d_*", "ALPHA", "GET", "d_*"],
+        ]),
+      ),
+      writer.pipeline(Array.from({ length: rounds }, (_, i) => set(i + 1))),
+    ]);
+    for (const reply of sorted) {
+      assertEquals(new Set(plain(reply) as string[]).size, 1);
+    }
+  },
+);

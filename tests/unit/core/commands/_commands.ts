@@ -15,16 +15,10 @@ import {
   KeyPositions,
   RequestView,
 } from "../../../../src/core/commands/command_keys.ts";
-import { CommandTable } from "../../../../src/core/commands/command_table.ts";
-import { DATABASE_COMMANDS } from "../../../../src/core/commands/databases.ts";
-import { EXPIRE_COMMANDS } from "../../../../src/core/commands/expire.ts";
-import { HASH_COMMANDS } from "../../../../src/core/commands/hash.ts";
-import { KEY_COMMANDS } from "../../../../src/core/commands/keys.ts";
-import { OBJECT_COMMANDS } from "../../../../src/core/commands/object.ts";
-import { SCAN_COMMANDS } from "../../../../src/core/commands/scan.ts";
-import { SET_COMMANDS } from "../../../../src/core/commands/set.ts";
-import { STRING_COMMANDS } from "../../../../src/core/commands/string.ts";
-import { STRING_RANGE_COMMANDS } from "../../../../src/core/commands/string_ranges.ts";
+import type { CommandTable } from "../../../../src/core/commands/command_table.ts";
+import { makeCommandTable } from "../../../../src/front/server/command_groups.ts";
+import { OutOfMemory } from "../../../../src/core/memory/heap.ts";
+import { OUT_OF_MEMORY } from "../../../../src/core/resp/error_reply.ts";
 import type { ReplySource } from "../../../../src/core/resp/reply_source.ts";
 import { ReplyWriter } from "../../../../src/core/resp/reply_writer.ts";
 import { type Plain, plain, ReplyParser } from "../../../_resp_reply.ts";
@@ -72,17 +66,8 @@ export class Commands {
   readonly shards: Shards;
   readonly session: Session = { db: 0 };
   readonly #call: Call;
-  readonly #table = new CommandTable<Call>(
-    STRING_COMMANDS,
-    STRING_RANGE_COMMANDS,
-    HASH_COMMANDS,
-    SET_COMMANDS,
-    KEY_COMMANDS,
-    EXPIRE_COMMANDS,
-    SCAN_COMMANDS,
-    OBJECT_COMMANDS,
-    DATABASE_COMMANDS,
-  );
+  /** The server's commands; those of core take any call. */
+  readonly #table = makeCommandTable() as unknown as CommandTable<Call>;
 
   constructor(shards: Shards) {
     this.shards = shards;
@@ -168,6 +153,14 @@ export class Commands {
       const key = call.ensureKey(i);
       call.fillKey(key, args.source(at), args.off[at]!, args.length[at]!);
     }
-    command.run(call);
+    const start = writer.at;
+    try {
+      command.run(call);
+    } catch (cause) {
+      if (!(cause instanceof OutOfMemory)) throw cause;
+      writer.rewind(start);
+      call.dropUnfilled();
+      writer.error(OUT_OF_MEMORY);
+    }
   }
 }
