@@ -10,152 +10,9 @@ import { reclaimSlice } from "../../../../src/core/keyspace/reclaim.ts";
 import { ExpireCycle } from "../../../../src/core/keyspace/expire_cycle.ts";
 import type { Plain } from "../../../_resp_reply.ts";
 import { type Random, seeded } from "../../../_harness.ts";
+import { contents, type Kind, KINDS, typeOf } from "../../../_values.ts";
 import { Shards } from "../keyspace/_fixture.ts";
 import { Commands } from "./_commands.ts";
-
-/** A way to make a value, and to read all of it. */
-interface Kind {
-  name: string;
-  encoding: string;
-  /** Commands that make a value at a key, of elements that `salt` changes. */
-  make(key: string, salt: number): readonly (readonly string[])[];
-  read(key: string): readonly string[];
-  /** A command that changes the value. */
-  change(key: string): readonly string[];
-}
-
-/** Enough elements for every large encoding, and for streamed replies. */
-const MANY = 2100;
-
-function numbers(count: number, salt: number): string[] {
-  return Array.from({ length: count }, (_, i) => String(i * 7 + salt));
-}
-
-function words(count: number, salt: number): string[] {
-  return numbers(count, salt).map((n) => `element:${n}`);
-}
-
-function pairs(elements: readonly string[]): string[] {
-  return elements.flatMap((element, i) => [element, String(i % 50)]);
-}
-
-function kind(
-  name: string,
-  encoding: string,
-  command: string,
-  elements: (salt: number) => string[],
-  read: string,
-  change: string,
-): Kind {
-  return {
-    name: `${name} (${encoding})`,
-    encoding,
-    make: (key, salt) => [[command, key, ...elements(salt)]],
-    read: (key) => read.replace("$", key).split(" "),
-    change: (key) => change.replace("$", key).split(" "),
-  };
-}
-
-const KINDS: readonly Kind[] = [
-  ...["int", "embstr", "raw"].map((encoding) =>
-    kind(
-      "string",
-      encoding,
-      "SET",
-      (salt) => [
-        encoding === "int"
-          ? String(salt)
-          : `text ${salt}`.repeat(encoding === "raw" ? 20 : 1),
-      ],
-      "GET $",
-      "APPEND $ more",
-    )
-  ),
-  kind(
-    "string, long",
-    "raw",
-    "SET",
-    (salt) => [
-      `text ${salt}`.repeat(20_000),
-    ],
-    "GET $",
-    "APPEND $ more",
-  ),
-  ...[20, MANY].map((count) =>
-    kind(
-      "list",
-      count === MANY ? "quicklist" : "listpack",
-      "RPUSH",
-      (salt) => words(count, salt),
-      "LRANGE $ 0 -1",
-      "RPUSH $ another",
-    )
-  ),
-  kind(
-    "set",
-    "intset",
-    "SADD",
-    (salt) => numbers(50, salt),
-    "SMEMBERS $",
-    "SADD $ 5 -1",
-  ),
-  ...[20, MANY].map((count) =>
-    kind(
-      "set",
-      count === MANY ? "hashtable" : "listpack",
-      "SADD",
-      (salt) => words(count, salt),
-      "SMEMBERS $",
-      "SADD $ another",
-    )
-  ),
-  ...[20, MANY].map((count) =>
-    kind(
-      "zset",
-      count === MANY ? "skiplist" : "listpack",
-      "ZADD",
-      (salt) => words(count, salt).flatMap((word, i) => [String(i % 50), word]),
-      "ZRANGE $ 0 -1 WITHSCORES",
-      "ZADD $ 1 another",
-    )
-  ),
-  ...[20, MANY].map((count) =>
-    kind(
-      "hash",
-      count === MANY ? "hashtable" : "listpack",
-      "HSET",
-      (salt) => pairs(words(count, salt)),
-      "HGETALL $",
-      "HSET $ another value",
-    )
-  ),
-  ...["listpackex", "hashtable"].map((encoding): Kind => {
-    const fields = words(encoding === "hashtable" ? MANY : 20, 0);
-    return {
-      name: `hash, fields expire (${encoding})`,
-      encoding,
-      make: (key, salt) => [
-        ["HSET", key, ...pairs(fields), "salt", String(salt)],
-        ["HPEXPIRE", key, "9000000", "FIELDS", "2", fields[3]!, fields[7]!],
-      ],
-      read: (key) => ["HGETALL", key],
-      change: (key) => ["HSET", key, "another", "value"],
-    };
-  }),
-  ...[20, MANY].map((count): Kind => ({
-    name: `stream of ${count}`,
-    encoding: "stream",
-    make: (key, salt) => [
-      ...numbers(count, 1).map((
-        n,
-      ) => ["XADD", key, `${n}-1`, "field", `${salt}`]),
-      ["XGROUP", "CREATE", key, "group", "0"],
-      ["XREADGROUP", "GROUP", "group", "me", "COUNT", "5", "STREAMS", key, ">"],
-    ],
-    read: (key) => ["XRANGE", key, "-", "+"],
-    change: (key) => ["XADD", key, "9999999-1", "field", "value"],
-  })),
-];
 
 const commandsFor = (kind: Kind) => kind.make("k", 0).map(([name]) => name!);
 
@@ -182,17 +39,6 @@ function make(commands: Commands, kind: Kind, key: string, salt = 0): void {
 /** All of a value, in an order that does not depend on where it lies. */
 function read(commands: Commands, kind: Kind, key: string): string {
   return contents(kind, commands.run(...kind.read(key)));
-}
-
-function contents(kind: Kind, reply: Plain): string {
-  if (!Array.isArray(reply)) return String(reply);
-  const elements = kind.read("")[0] === "HGETALL"
-    ? reply.flatMap((field, i) =>
-      i % 2 === 0 ? [`${field}=${reply[i + 1]}`] : []
-    )
-    : reply.map(String);
-  if (kind.read("")[0] !== "LRANGE") elements.sort();
-  return elements.join(" ");
 }
 
 /** Frees what was put aside. */
@@ -247,7 +93,7 @@ forEachKind(
     make(commands, kind, "k");
     assertEquals(commands.run("OBJECT", "ENCODING", "k"), kind.encoding);
     assertEquals(commands.run("OBJECT", "REFCOUNT", "k"), 1);
-    assertEquals(commands.run("TYPE", "k"), kind.name.match(/^[a-z]+/)![0]);
+    assertEquals(commands.run("TYPE", "k"), typeOf(kind));
     verifyAccounts(commands.shards);
     commands.run(...kind.change("k"));
     verifyAccounts(commands.shards);
@@ -257,7 +103,7 @@ forEachKind(
 forEachKind("is found by SCAN of its type", (commands, kind) => {
   make(commands, kind, "k");
   commands.run("SETNX", "other", "string");
-  const type = kind.name.match(/^[a-z]+/)![0];
+  const type = typeOf(kind);
   let cursor = "0";
   const found: Plain[] = [];
   do {
