@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { formatDouble, formatDouble17 } from "../../src/core/base/double.ts";
 import { type Frame, plain, type Reply, toBinary } from "../_resp_reply.ts";
 
 /** Whether the other server's reply is as good as the reference's. */
@@ -209,11 +210,9 @@ function sameTree(expected: Reply, actual: Reply, check: Check): boolean {
     a.every((one, i) => sameTree(one, b[i]!, check));
 }
 
-/** Whether a text of 17 digits and a shorter one are the same double. */
+/** Whether one text is a double as C's `%.17g` writes it, the other as Redis 7.2. */
 function isSameDouble(long: string, short: string): boolean {
-  return short.length <= long.length &&
-    /^-?\d+(?:\.\d+)?(?:e[+-]\d+)?$/.test(long) &&
-    /^-?\d+(?:\.\d+)?(?:e[+-]\d+)?$/.test(short) &&
-    /\d{16}/.test(long.replace(".", "")) &&
-    Number(long) === Number(short);
+  if (!/^-?\d/.test(long)) return false;
+  const x = Number(long);
+  return long === formatDouble17(x) && short === formatDouble(x);
 }

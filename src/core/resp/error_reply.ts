@@ -203,12 +203,6 @@ export const NUMKEYS_TOO_LARGE = new ErrorReply(
 );
 export const LIMIT_NEGATIVE = new ErrorReply("ERR LIMIT can't be negative");
 
-// ---- SORT
-
-export const SCORES_NOT_DOUBLES = new ErrorReply(
-  "ERR One or more scores can't be converted into double",
-);
-
 // ---- Lists
 
 /** LPOS. */
@@ -218,8 +212,52 @@ export const RANK_ZERO = new ErrorReply(
 );
 export const COUNT_NEGATIVE = new ErrorReply("ERR COUNT can't be negative");
 export const MAXLEN_NEGATIVE = new ErrorReply("ERR MAXLEN can't be negative");
+
+// ---- Sorted sets
+
+export const ZADD_NX_AND_XX = new ErrorReply(
+  "ERR XX and NX options at the same time are not compatible",
+);
+export const ZADD_GT_LT_NX = new ErrorReply(
+  "ERR GT, LT, and/or NX options at the same time are not compatible",
+);
+export const ZADD_INCR_OF_MANY = new ErrorReply(
+  "ERR INCR option supports a single increment-element pair",
+);
+export const SCORE_NOT_A_NUMBER = new ErrorReply(
+  "ERR resulting score is not a number (NaN)",
+);
+export const SCORE_RANGE_INVALID = new ErrorReply(
+  "ERR min or max is not a float",
+);
+export const LEX_RANGE_INVALID = new ErrorReply(
+  "ERR min or max not valid string range item",
+);
+export const LIMIT_OF_RANKS = new ErrorReply(
+  "ERR syntax error, LIMIT is only supported in combination with either " +
+    "BYSCORE or BYLEX",
+);
+export const SCORES_OF_LEX_RANGE = new ErrorReply(
+  "ERR syntax error, WITHSCORES not supported in combination with BYLEX",
+);
+export const WEIGHT_NOT_A_FLOAT = new ErrorReply(
+  "ERR weight value is not a float",
+);
 export const COUNT_NOT_POSITIVE = new ErrorReply(
   "ERR count should be greater than 0",
+);
+
+/** `command` is the full name in lower case. */
+export function noInputKeys(command: string): ErrorReply {
+  return errorReply(
+    `ERR at least 1 input key is needed for '${command}' command`,
+  );
+}
+
+// ---- SORT
+
+export const SCORES_NOT_DOUBLES = new ErrorReply(
+  "ERR One or more scores can't be converted into double",
 );
 
 // ---- Bits, HyperLogLog and geo

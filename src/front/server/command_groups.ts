@@ -23,6 +23,9 @@ import { SET_COMMANDS } from "../../core/commands/set.ts";
 import { SET_ALGEBRA_COMMANDS } from "../../core/commands/set_algebra.ts";
 import { SET_RANDOM_COMMANDS } from "../../core/commands/set_random.ts";
 import { SORT_COMMANDS } from "../../core/commands/sort.ts";
+import { SORTED_SET_COMMANDS } from "../../core/commands/sorted_set.ts";
+import { SORTED_SET_ALGEBRA_COMMANDS } from "../../core/commands/sorted_set_algebra.ts";
+import { SORTED_SET_RANGE_COMMANDS } from "../../core/commands/sorted_set_range.ts";
 import { STRING_COMMANDS } from "../../core/commands/string.ts";
 import { STRING_NUMBER_COMMANDS } from "../../core/commands/string_numbers.ts";
 import { STRING_RANGE_COMMANDS } from "../../core/commands/string_ranges.ts";
@@ -56,6 +59,9 @@ export function makeCommandTable(): CommandTable<ServerCall> {
     LIST_POP_COMMANDS,
     GEO_COMMANDS,
     GEO_SEARCH_COMMANDS,
+    SORTED_SET_COMMANDS,
+    SORTED_SET_RANGE_COMMANDS,
+    SORTED_SET_ALGEBRA_COMMANDS,
     KEY_COMMANDS,
     EXPIRE_COMMANDS,
     SCAN_COMMANDS,
