@@ -137,4 +137,4 @@ differentialFamily("sort", [
   row("TYPE", [anyKey]),
   row("OBJECT ENCODING", [listKey], { check: sameEncoding }),
   row("SET", [key, value]),
-]);
+], { smallLimits: true });

@@ -68,8 +68,9 @@ function geoaddCommand(call: Call): void {
   if (ref === 0) {
     if (onlyOld) return reply.integer(0);
     ref = space.create(call.db, key, TYPE_ZSET);
-    zsets.expect(ref, (argc - from) / PLACE_ARGUMENTS);
   }
+  const count = (argc - from) / PLACE_ARGUMENTS;
+  if (count > 1) zsets.expect(ref, count);
   let added = 0;
   let changed = 0;
   for (let i = from; i < argc; i += PLACE_ARGUMENTS) {
