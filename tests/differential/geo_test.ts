@@ -1,6 +1,6 @@
 import { tagsOnDistinctSlots } from "../_harness.ts";
 import { plain } from "../_resp_reply.ts";
-import { type Check, sameNumbers } from "./_compare.ts";
+import { anyOf, type Check, sameEncoding, sameNumbers } from "./_compare.ts";
 import { pooled } from "./_elements.ts";
 import { differentialFamily } from "./_family.ts";
 import {
@@ -151,7 +151,7 @@ differentialFamily("geo", [
     weight: 3,
     check: sameNumbers,
   }),
-  row("OBJECT ENCODING", [geoKey], { check: isLarge }),
+  row("OBJECT ENCODING", [geoKey], { check: anyOf(sameEncoding, isLarge) }),
   row("SET", [key, value]),
   row("DEL", [geoKey]),
 ], { smallLimits: true });
