@@ -41,6 +41,9 @@ const EXACT_DIGITS = 15;
 /** The powers of ten for so many digits after the point, all of them exact. */
 const POWERS = Array.from({ length: EXACT_DIGITS + 1 }, (_, i) => 10 ** i);
 
+/** What JavaScript reads as C does, the nearest double of it. */
+const PLAIN = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
+
 const DOUBLE: FloatFormat = {
   precision: 53,
   exponentMin: -1074,
@@ -181,6 +184,10 @@ export function formatDouble17(x: number): string {
 }
 
 function parseAnyDouble(source: string): number {
+  if (PLAIN.test(source)) {
+    const x = Number(source);
+    if (x !== 0 && Number.isFinite(x)) return x;
+  }
   const text = parseFloatText(source);
   if (text === null) return NaN;
   const sign = text.negative ? -1 : 1;
