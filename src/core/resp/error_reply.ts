@@ -225,17 +225,6 @@ export function unknownArgument(argument: Uint8Array): ErrorReply {
   return errorReply(`ERR unknown argument: ${echo(argument)}`);
 }
 
-// ---- Sets
-
-/** LMPOP, and others that take several keys. */
-export const NUMKEYS_NOT_POSITIVE = new ErrorReply(
-  "ERR numkeys should be greater than 0",
-);
-export const NUMKEYS_TOO_LARGE = new ErrorReply(
-  "ERR Number of keys can't be greater than number of args",
-);
-export const LIMIT_NEGATIVE = new ErrorReply("ERR LIMIT can't be negative");
-
 // ---- Lists
 
 /** LPOS. */
@@ -245,13 +234,8 @@ export const RANK_ZERO = new ErrorReply(
 );
 export const COUNT_NEGATIVE = new ErrorReply("ERR COUNT can't be negative");
 export const MAXLEN_NEGATIVE = new ErrorReply("ERR MAXLEN can't be negative");
-export const COUNT_NOT_POSITIVE = new ErrorReply(
-  "ERR count should be greater than 0",
-);
-export const COUNT_NOT_POSITIVE = new ErrorReply(
-  "ERR count should be greater than 0",
-);
-// ---- Sets
+
+// ---- Several keys: LMPOP, ZMPOP, SINTERCARD, ZINTERCARD
 
 export const NUMKEYS_NOT_POSITIVE = new ErrorReply(
   "ERR numkeys should be greater than 0",
@@ -260,6 +244,9 @@ export const NUMKEYS_TOO_LARGE = new ErrorReply(
   "ERR Number of keys can't be greater than number of args",
 );
 export const LIMIT_NEGATIVE = new ErrorReply("ERR LIMIT can't be negative");
+export const COUNT_NOT_POSITIVE = new ErrorReply(
+  "ERR count should be greater than 0",
+);
 
 // ---- Sorted sets
 
@@ -314,10 +301,10 @@ export const TRIM_STRATEGIES = new ErrorReply(
   "ERR syntax error, MAXLEN and MINID options at the same time are not " +
     "compatible",
 );
-export const MAXLEN_NEGATIVE = new ErrorReply(
+export const TRIM_MAXLEN_NEGATIVE = new ErrorReply(
   "ERR The MAXLEN argument must be >= 0.",
 );
-export const LIMIT_NEGATIVE = new ErrorReply(
+export const TRIM_LIMIT_NEGATIVE = new ErrorReply(
   "ERR The LIMIT argument must be >= 0.",
 );
 export const LIMIT_WITHOUT_STRATEGY = new ErrorReply(
@@ -403,7 +390,7 @@ export const XCLAIM_TIME_INVALID = new ErrorReply(
 export const XCLAIM_RETRYCOUNT_INVALID = new ErrorReply(
   "ERR Invalid RETRYCOUNT option argument for XCLAIM",
 );
-export const COUNT_NOT_POSITIVE = new ErrorReply("ERR COUNT must be > 0");
+export const XAUTOCLAIM_COUNT_INVALID = new ErrorReply("ERR COUNT must be > 0");
 export const COUNT_TOO_HIGH = new ErrorReply(
   "ERR Insufficient memory, failed allocating transient memory, COUNT too high.",
 );
@@ -450,6 +437,12 @@ export function noSuchGroup(key: Uint8Array, group: Uint8Array): ErrorReply {
     }'`,
   );
 }
+
+// ---- SORT
+
+export const SCORES_NOT_DOUBLES = new ErrorReply(
+  "ERR One or more scores can't be converted into double",
+);
 
 // ---- Bits, HyperLogLog and geo
 
@@ -512,6 +505,64 @@ export const RESTORE_IDLETIME_INVALID = new ErrorReply(
 export const RESTORE_FREQ_INVALID = new ErrorReply(
   "ERR Invalid FREQ value, must be >= 0 and <= 255",
 );
+
+export const GEO_UNIT_INVALID = new ErrorReply(
+  "ERR unsupported unit provided. please use M, KM, FT, MI",
+);
+export const GEO_RADIUS_NOT_A_NUMBER = new ErrorReply(
+  "ERR need numeric radius",
+);
+export const GEO_RADIUS_NEGATIVE = new ErrorReply(
+  "ERR radius cannot be negative",
+);
+export const GEO_WIDTH_NOT_A_NUMBER = new ErrorReply("ERR need numeric width");
+export const GEO_HEIGHT_NOT_A_NUMBER = new ErrorReply(
+  "ERR need numeric height",
+);
+export const GEO_BOX_NEGATIVE = new ErrorReply(
+  "ERR height or width cannot be negative",
+);
+export const GEO_MEMBER_MISSING = new ErrorReply(
+  "ERR could not decode requested zset member",
+);
+export const GEO_COUNT_NOT_POSITIVE = new ErrorReply("ERR COUNT must be > 0");
+export const GEO_ANY_WITHOUT_COUNT = new ErrorReply(
+  "ERR the ANY argument requires COUNT argument",
+);
+export const GEORADIUS_STORE_WITH = new ErrorReply(
+  "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH " +
+    "and WITHCOORD options",
+);
+export const GEOSEARCHSTORE_WITH = new ErrorReply(
+  "ERR GEOSEARCHSTORE is not compatible with WITHDIST, WITHHASH and " +
+    "WITHCOORD options",
+);
+
+/** Coordinates as `"%f"` prints them. */
+export function invalidCoordinates(
+  longitude: string,
+  latitude: string,
+): ErrorReply {
+  return errorReply(
+    `ERR invalid longitude,latitude pair ${longitude},${latitude}`,
+  );
+}
+
+/** `command` is the name as it was sent. */
+export function geoCentreMissing(command: Uint8Array): ErrorReply {
+  return errorReply(
+    "ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for " +
+      echo(command),
+  );
+}
+
+/** `command` is the name as it was sent. */
+export function geoShapeMissing(command: Uint8Array): ErrorReply {
+  return errorReply(
+    "ERR exactly one of BYRADIUS and BYBOX can be specified for " +
+      echo(command),
+  );
+}
 
 // ---- Dispatch
 

@@ -44,7 +44,6 @@ import {
   FAILED,
   REJECTED,
 } from "../../core/keyspace/counters.ts";
-import type { Key } from "../../core/keyspace/key.ts";
 import { LookAhead } from "../../core/keyspace/look_ahead.ts";
 import { SHARD_FLAGS } from "../../core/keyspace/shard_control.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
@@ -272,15 +271,6 @@ export class Executor<C extends Call> {
     return this.#dispatch(command);
   }
 
-  /** Hashes of a key's bytes, into `key`. */
-  fillKey(key: Key, buf: Uint8Array, off: number, length: number): void {
-    key.buf = buf;
-    key.off = off;
-    key.length = length;
-    key.hash = halfSipHash(buf, off, length, this.#seed0, this.#seed1);
-    key.shard = this.#call.slotShards[hashSlot(buf, off, length)]!;
-  }
-
   #dispatch(command: Command<C>): number {
     const call = this.#call;
     if (
@@ -296,7 +286,7 @@ export class Executor<C extends Call> {
         key.hash = args.hash;
         key.shard = args.shard;
       } else {
-        this.fillKey(key, args.source(1), args.off[1]!, args.length[1]!);
+        call.fillKey(key, args.source(1), args.off[1]!, args.length[1]!);
       }
       call.keyCount = 1;
       const shard = key.shard;
@@ -410,13 +400,9 @@ export class Executor<C extends Call> {
     const own = call.args;
     for (let i = 0; i < transaction.count; i++) {
       const command = this.#table.all[transaction.command(i)]!;
-      if (looksEverywhere(command)) {
-        latches.markAll();
-        break;
-      }
       transaction.load(i, this.#queued, this.#ports.addBig);
       call.args = this.#queued;
-      this.#fillKeys(command);
+      if (this.#fillKeys(command)) latches.markAll();
       for (let k = 0; k < call.keyCount; k++) latches.mark(call.key(k).shard);
     }
     this.#queued.clear();
@@ -462,23 +448,30 @@ export class Executor<C extends Call> {
     this.#call.keyspaces[0]!.externals.unpin(run);
   };
 
-  /** Fills in the keys of the command whose arguments the call has. */
-  #fillKeys(command: Command<C>): void {
+  /**
+   * Fills in the keys of the command whose arguments the call has; says whether
+   * it may look at keys besides, on any shard.
+   */
+  #fillKeys(command: Command<C>): boolean {
     const call = this.#call;
     const { args } = call;
     call.keyCount = 0;
-    if (command.keyKind === KEY_KIND.NONE) return;
+    if (command.keyKind === KEY_KIND.NONE) return looksEverywhere(command);
     if (command.keyKind === KEY_KIND.SINGLE) {
       call.keyCount = 1;
       const key = call.key(0);
-      return this.fillKey(key, args.source(1), args.off[1]!, args.length[1]!);
+      call.fillKey(key, args.source(1), args.off[1]!, args.length[1]!);
+      return false;
     }
     const positions = this.#positions;
     this.#view.reset(args, 0);
     findKeys(command.spec, this.#view, positions);
+    const { findOtherKeys } = command;
+    const looksFurther = findOtherKeys !== undefined &&
+      findOtherKeys(this.#view, positions);
     for (let i = 0; i < positions.count; i++) {
       const at = positions.positions[i]!;
-      this.fillKey(
+      call.fillKey(
         call.ensureKey(i),
         args.source(at),
         args.off[at]!,
@@ -486,12 +479,13 @@ export class Executor<C extends Call> {
       );
     }
     call.keyCount = positions.count;
+    return looksFurther;
   }
 
   /** A command with any number of keys. */
   #runWide(command: Command<C>): number {
     const call = this.#call;
-    this.#fillKeys(command);
+    if (this.#fillKeys(command)) this.#latches.markAll();
     const count = call.keyCount;
     for (let i = 0; i < count; i++) {
       const key = call.key(i);
@@ -677,10 +671,9 @@ function flagsIn(session: Session, command: Command<never>): number {
     : command.flags;
 }
 
-/** Whether a command may look at shards that none of its keys names. */
+/** Whether a command without keys may look at shards. */
 function looksEverywhere(command: Command<never>): boolean {
-  return command.keyKind === KEY_KIND.NONE &&
-    !CLIENT_GROUPS.has(command.group);
+  return !CLIENT_GROUPS.has(command.group);
 }
 
 function unknown(args: Arguments): ErrorReply {

@@ -72,6 +72,13 @@ export class Latches implements ShardLatches {
     if (shard > this.#markedMax) this.#markedMax = shard;
   }
 
+  /** Notes all shards. */
+  markAll(): void {
+    this.#marks.fill(1);
+    this.#markedMin = 0;
+    this.#markedMax = this.#marks.length - 1;
+  }
+
   /** Takes the latches of all marked shards, in ascending order. */
   acquireMarked(): void {
     for (let shard = this.#markedMin; shard <= this.#markedMax; shard++) {
@@ -88,13 +95,6 @@ export class Latches implements ShardLatches {
     }
     this.#markedMin = this.#controls.length;
     this.#markedMax = -1;
-  }
-
-  /** Notes all shards for {@linkcode acquireMarked}. */
-  markAll(): void {
-    this.#marks.fill(1);
-    this.#markedMin = 0;
-    this.#markedMax = this.#marks.length - 1;
   }
 
   /**

@@ -10,6 +10,8 @@ import { CommandTable } from "../../core/commands/command_table.ts";
 import { DATABASE_COMMANDS } from "../../core/commands/databases.ts";
 import { DUMP_COMMANDS } from "../../core/commands/dump.ts";
 import { EXPIRE_COMMANDS } from "../../core/commands/expire.ts";
+import { GEO_COMMANDS } from "../../core/commands/geo.ts";
+import { GEO_SEARCH_COMMANDS } from "../../core/commands/geo_search.ts";
 import { HASH_COMMANDS } from "../../core/commands/hash.ts";
 import { HASH_EXPIRE_COMMANDS } from "../../core/commands/hash_expire.ts";
 import { HASH_GETSET_COMMANDS } from "../../core/commands/hash_getset.ts";
@@ -17,13 +19,14 @@ import { HASH_RANDOM_COMMANDS } from "../../core/commands/hash_random.ts";
 import { HYPERLOGLOG_COMMANDS } from "../../core/commands/hyperloglog.ts";
 import { KEY_COMMANDS } from "../../core/commands/keys.ts";
 import { LCS_COMMANDS } from "../../core/commands/lcs.ts";
-import { OBJECT_COMMANDS } from "../../core/commands/object.ts";
 import { LIST_COMMANDS } from "../../core/commands/list.ts";
 import { LIST_POP_COMMANDS } from "../../core/commands/list_pops.ts";
+import { OBJECT_COMMANDS } from "../../core/commands/object.ts";
 import { SCAN_COMMANDS } from "../../core/commands/scan.ts";
 import { SET_COMMANDS } from "../../core/commands/set.ts";
 import { SET_ALGEBRA_COMMANDS } from "../../core/commands/set_algebra.ts";
 import { SET_RANDOM_COMMANDS } from "../../core/commands/set_random.ts";
+import { SORT_COMMANDS } from "../../core/commands/sort.ts";
 import { SORTED_SET_COMMANDS } from "../../core/commands/sorted_set.ts";
 import { SORTED_SET_ALGEBRA_COMMANDS } from "../../core/commands/sorted_set_algebra.ts";
 import { SORTED_SET_RANGE_COMMANDS } from "../../core/commands/sorted_set_range.ts";
@@ -59,21 +62,20 @@ export function makeCommandTable(): CommandTable<ServerCall> {
     BIT_COMMANDS,
     BITFIELD_COMMANDS,
     HYPERLOGLOG_COMMANDS,
+    LIST_COMMANDS,
+    LIST_POP_COMMANDS,
     HASH_COMMANDS,
-    LIST_COMMANDS,
-    LIST_POP_COMMANDS,
-    SET_COMMANDS,
-    SET_RANDOM_COMMANDS,
-    SET_ALGEBRA_COMMANDS,
-    HASH_RANDOM_COMMANDS,
-    LIST_COMMANDS,
-    LIST_POP_COMMANDS,
-    SORTED_SET_COMMANDS,
-    SORTED_SET_RANGE_COMMANDS,
-    SORTED_SET_ALGEBRA_COMMANDS,
     HASH_RANDOM_COMMANDS,
     HASH_EXPIRE_COMMANDS,
     HASH_GETSET_COMMANDS,
+    SET_COMMANDS,
+    SET_RANDOM_COMMANDS,
+    SET_ALGEBRA_COMMANDS,
+    SORTED_SET_COMMANDS,
+    SORTED_SET_RANGE_COMMANDS,
+    SORTED_SET_ALGEBRA_COMMANDS,
+    GEO_COMMANDS,
+    GEO_SEARCH_COMMANDS,
     STREAM_COMMANDS,
     STREAM_READ_COMMANDS,
     STREAM_GROUP_COMMANDS,
@@ -82,9 +84,12 @@ export function makeCommandTable(): CommandTable<ServerCall> {
     KEY_COMMANDS,
     EXPIRE_COMMANDS,
     SCAN_COMMANDS,
+    SORT_COMMANDS,
     OBJECT_COMMANDS,
     DUMP_COMMANDS,
     DATABASE_COMMANDS,
+    TRANSACTION_COMMANDS,
+    PUBSUB_COMMANDS,
     CONNECTION_COMMANDS,
     CLIENT_COMMANDS,
     COMMAND_COMMANDS,
@@ -95,7 +100,5 @@ export function makeCommandTable(): CommandTable<ServerCall> {
     LATENCY_COMMANDS,
     DEBUG_COMMANDS,
     SERVER_COMMANDS,
-    TRANSACTION_COMMANDS,
-    PUBSUB_COMMANDS,
   );
 }
