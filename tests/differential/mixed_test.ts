@@ -285,8 +285,8 @@ const zsets: readonly Row[] = [
   row("ZCARD", [key]),
   row("ZSCORE", [key, member], { check: sameNumbers }),
   row("ZMSCORE", [key, members], { check: sameNumbers }),
-  row("ZRANK", [key, member]),
-  row("ZREVRANK", [key, member]),
+  row("ZRANK", [key, member], { keepsArity: true }),
+  row("ZREVRANK", [key, member], { keepsArity: true }),
   row("ZCOUNT", [key, scoreBound, scoreBound]),
   row("ZLEXCOUNT", [key, lexBound, lexBound]),
   row("ZRANGE", [key, rank, rank, options(word("REV"), word("WITHSCORES"))], {
