@@ -243,10 +243,17 @@ export class Listpacks {
     this.#encode(buf, off, length);
     const blob = this.#arena.u8[ref >>> SEGMENT_SHIFT]!;
     const start = byteOf(ref);
+    // Texts often begin alike: the last byte tells more of them apart.
     const first = this.#head[0]!;
+    const lastAt = this.#headLength + this.#textLength - 1;
+    const last = this.#textLength > 0
+      ? this.#text[this.#textOff + this.#textLength - 1]!
+      : this.#head[lastAt]!;
     let at = start + from;
     for (let byte = blob[at]!; byte !== END; byte = blob[at]!) {
-      if (byte === first && this.#matches(blob, at)) return at - start;
+      if (
+        byte === first && blob[at + lastAt] === last && this.#matches(blob, at)
+      ) return at - start;
       at += elementBytes(blob, at);
       for (let i = 0; i < skip && blob[at] !== END; i++) {
         at += elementBytes(blob, at);
