@@ -238,6 +238,12 @@ export class ReplyWriter {
     this.#lineEnd();
   }
 
+  /** A double whose text is not the usual one; a bulk string in RESP2. */
+  doubleText(text: string): void {
+    if (this.resp === 3) this.#line(DOUBLE, text);
+    else this.bulkText(text);
+  }
+
   /** A boolean; 1 or 0 in RESP2. */
   boolean(value: boolean): void {
     if (this.resp === 3) this.raw(value ? TRUE : FALSE);
@@ -263,6 +269,15 @@ export class ReplyWriter {
     this.#lineEnd();
   }
 
+  /**
+   * The buffer, with room for `bytes` more from `at` on: for who writes many
+   * replies by himself and sets `at` when he has.
+   */
+  reserve(bytes: number): Uint8Array<ArrayBuffer> {
+    this.#room(bytes);
+    return this.buf;
+  }
+
   /** Bytes that already are RESP. */
   raw(bytes: Uint8Array): void {
     const length = bytes.length;
@@ -282,6 +297,7 @@ export class ReplyWriter {
       this.spans ??= [];
       this.spans.push({ ...span, at: start + span.at });
       this.spanBytes += span.length;
+      if (span.source !== null) this.hasSource = true;
     }
   }
 
@@ -318,6 +334,23 @@ export class ReplyWriter {
     const head = buf.slice(middle, at);
     buf.copyWithin(start + head.length, start, middle);
     buf.set(head, start);
+  }
+
+  /**
+   * Gives the head of an aggregate that begins at `start` another count: the
+   * count shows only at the end. No external string may be behind it.
+   */
+  recount(start: number, count: number): void {
+    const { buf } = this;
+    let end = start + 1;
+    let written = 0;
+    for (; buf[end] !== CR; end++) written = written * 10 + buf[end]! - 48;
+    if (written === count) return;
+    const moved = start + 1 + decimalLength(count);
+    if (moved > end) this.#room(moved - end);
+    this.buf.copyWithin(moved, end, this.at);
+    this.at += moved - end;
+    writeInteger(count, this.buf, start + 1);
   }
 
   #header(kind: number, n: number): void {

@@ -251,11 +251,6 @@ export class NodeTable {
     return false;
   }
 
-  /** Forgets the nodes, which another table has. */
-  forget(root: number): void {
-    this.#dict.clear(this.#arena.i32[root >>> SEGMENT_SHIFT]!, wordOf(root));
-  }
-
   /**
    * Bytes of the table and its nodes, the header not counted; of the nodes
    * about `samples` are looked at, or all if that is 0.
