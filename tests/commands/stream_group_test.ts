@@ -437,6 +437,12 @@ commandSuite("a group may have a great deal pending", async ({ client }) => {
     `${count}-0`,
     [["c0", "1700"], ["c1", "1700"], ["c2", "1600"]],
   ]);
+  await ask(client, "XGROUP CREATE s h 0");
+  await read(client, "XREADGROUP GROUP h c STREAMS s >");
+  await expectReplies(client, [
+    ["XGROUP DESTROY s h", 1],
+    ["XPENDING s h", noGroup("s", "h")],
+  ]);
   const mine = await pending(client, "XPENDING s g 150 + 3 c2");
   assertEquals(mine, [["201-0", "c2", 1], ["202-0", "c2", 1], [
     "203-0",
