@@ -40,6 +40,8 @@ export interface Row {
   check?: Check;
   /** The command is a scan from cursor 0, to be followed to its end. */
   scan?: boolean;
+  /** The arguments stay as they were made: none is left out or added. */
+  exact?: boolean;
 }
 
 /** One command of a script. */
@@ -53,7 +55,7 @@ export interface Step {
 export function row(
   name: string,
   parts: readonly Part[] = [],
-  options: { weight?: number; check?: Check; scan?: boolean } = {},
+  options: Partial<Omit<Row, "name" | "parts">> = {},
 ): Row {
   return { name: name.split(" "), parts, weight: 1, ...options };
 }
@@ -289,7 +291,7 @@ function makeStep(chosen: Row, context: Context): Step {
   const name = chosen.name.map((part) => anyCase(random, part));
   let args = chosen.parts.flatMap((part) => part(context));
   let isDamaged = false;
-  if (random.chance(0.04)) {
+  if (chosen.exact !== true && random.chance(0.04)) {
     isDamaged = true;
     const [extra] = value(context) as [string];
     args = random.pick([args.slice(0, -1), [...args, extra], []]);

@@ -24,6 +24,7 @@ import type { ReplyWriter } from "../resp/reply_writer.ts";
 import { STRING_RAW, TYPE_STRING } from "../types/entry.ts";
 import {
   addDense,
+  bigCardinalityOf,
   cardinalityOf,
   countHll,
   countRegisters,
@@ -120,7 +121,9 @@ function pfcountCommand(call: Call): void {
   const bytes = space.stringBytes(entry);
   const off = space.stringOff(entry);
   if (isCardinalityKnown(bytes, off)) {
-    return replyCount(call.reply, cardinalityOf(bytes, off));
+    const known = cardinalityOf(bytes, off);
+    if (Number.isSafeInteger(known)) return call.reply.integer(known);
+    return call.reply.bigInteger(bigCardinalityOf(bytes, off));
   }
   const count = countHll(bytes, off, space.stringLength(entry));
   if (count === -1) return call.reply.error(HYPERLOGLOG_CORRUPT);
@@ -194,12 +197,13 @@ function mergeKey(call: Call, i: number): number {
 /** `PFDEBUG GETREG | DECODE | ENCODING | TODENSE key` */
 function pfdebugCommand(call: Call): void {
   const { args, reply } = call;
-  const ref = readEntry(call, 0, TYPE_STRING);
-  if (ref === WRONG) return;
-  if (ref === 0) return reply.error(SPECIFIED_KEY_MISSING);
+  const found = readEntry(call, 0, TYPE_STRING);
+  if (found === WRONG) return;
+  if (found === 0) return reply.error(SPECIFIED_KEY_MISSING);
   const key = call.key(0);
   const space = call.keyspace(key);
-  if (!isHll(space, ref)) return reply.error(NOT_A_HYPERLOGLOG);
+  if (!isHll(space, found)) return reply.error(NOT_A_HYPERLOGLOG);
+  const ref = own(call, space, found);
   if (argumentIs(call, 1, GETREG)) return replyRegisters(call, space, key, ref);
   if (argumentIs(call, 1, DECODE)) return replyOpcodes(reply, space, ref);
   if (argumentIs(call, 1, ENCODING)) {
