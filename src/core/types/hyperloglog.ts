@@ -487,6 +487,7 @@ export class HyperLogLogEditor {
     if (at >= length) return "corrupt";
 
     const opcode = bytes[at]!;
+    if (at + bytesOfOpcode(opcode) > length) return "corrupt";
     if (valueOf(opcode) >= value) return "unchanged";
     if (run === 1 && (opcode & KIND_MASK) !== XZERO) {
       writeValue(bytes, at, value, 1);
