@@ -56,6 +56,12 @@ const STAR = 42;
 /** What is never counted against the limits of output: one reply buffer. */
 const OUTPUT_BYTES_FREE = REPLY_BUFFER_BYTES;
 
+/**
+ * Milliseconds for which pieces are sent one right after the other. A peer that
+ * reads as fast as they come would else keep the worker from everybody else.
+ */
+const SENDING_MS_MAX = 4;
+
 /** Writes what no request asked for, while the worker's writer is in use. */
 const PUSH_WRITER = new ReplyWriter();
 
@@ -84,6 +90,8 @@ export class Connection implements SocketHandler {
   #sending: Uint8Array<ArrayBuffer> | null = null;
   #sendingBytes = 0;
   #queue: OutputQueue | null = null;
+  /** Since when pieces are sent without a look at anything else. */
+  #sendingSinceMs = 0;
   /** When the soft output limit was first exceeded, 0 if it is not. */
   #softLimitSinceMs = 0;
 
@@ -233,6 +241,20 @@ export class Connection implements SocketHandler {
   }
 
   onWritten(): void {
+    if (
+      this.#queue === null ||
+      performance.now() - this.#sendingSinceMs < SENDING_MS_MAX
+    ) return this.#afterWrite();
+    // A timer, as immediates come dozens of times before sockets are looked at.
+    setTimeout(this.#goOnSending, 0);
+  }
+
+  readonly #goOnSending = (): void => {
+    this.#sendingSinceMs = performance.now();
+    if (!this.#isClosed) this.#afterWrite();
+  };
+
+  #afterWrite(): void {
     const sent = this.#sending!;
     this.#sending = null;
     this.#sendingBytes = 0;
@@ -465,7 +487,9 @@ export class Connection implements SocketHandler {
     if (this.outputBytes > OUTPUT_BYTES_FREE) this.checkOutputLimit();
     if (this.#isClosed) return;
     if (this.#queue.bytes > OUTPUT_BYTES_HIGH) this.#isStalled = true;
-    if (this.#sending === null) this.#sendNext();
+    if (this.#sending !== null) return;
+    this.#sendingSinceMs = performance.now();
+    this.#sendNext();
   }
 
   #sendNext(): boolean {
