@@ -252,6 +252,155 @@ export const WEIGHT_NOT_A_FLOAT = new ErrorReply(
 export function noInputKeys(command: string): ErrorReply {
   return errorReply(
     `ERR at least 1 input key is needed for '${command}' command`,
+// ---- Streams
+
+export const STREAM_ID_INVALID = new ErrorReply(
+  "ERR Invalid stream ID specified as stream command argument",
+);
+export const STREAM_START_INVALID = new ErrorReply(
+  "ERR invalid start ID for the interval",
+);
+export const STREAM_END_INVALID = new ErrorReply(
+  "ERR invalid end ID for the interval",
+);
+export const TRIM_STRATEGIES = new ErrorReply(
+  "ERR syntax error, MAXLEN and MINID options at the same time are not " +
+    "compatible",
+);
+export const MAXLEN_NEGATIVE = new ErrorReply(
+  "ERR The MAXLEN argument must be >= 0.",
+);
+export const LIMIT_NEGATIVE = new ErrorReply(
+  "ERR The LIMIT argument must be >= 0.",
+);
+export const LIMIT_WITHOUT_STRATEGY = new ErrorReply(
+  "ERR syntax error, LIMIT cannot be used without specifying a trimming " +
+    "strategy",
+);
+export const LIMIT_WITHOUT_TILDE = new ErrorReply(
+  "ERR syntax error, LIMIT cannot be used without the special ~ option",
+);
+export const XTRIM_WITHOUT_STRATEGY = new ErrorReply(
+  "ERR syntax error, XTRIM must be called with a trimming strategy",
+);
+export const XADD_ID_ZERO = new ErrorReply(
+  "ERR The ID specified in XADD must be greater than 0-0",
+);
+export const XADD_ID_TOO_SMALL = new ErrorReply(
+  "ERR The ID specified in XADD is equal or smaller than the target stream " +
+    "top item",
+);
+export const STREAM_EXHAUSTED = new ErrorReply(
+  "ERR The stream has exhausted the last possible ID, unable to add more items",
+);
+export const STREAM_ENTRY_TOO_LARGE = new ErrorReply(
+  "ERR Elements are too large to be stored",
+);
+export const ENTRIESADDED_NEGATIVE = new ErrorReply(
+  "ERR entries_added must be positive",
+);
+export const XSETID_BELOW_GIVEN_DELETED = new ErrorReply(
+  "ERR The ID specified in XSETID is smaller than the provided " +
+    "max_deleted_entry_id",
+);
+export const XSETID_BELOW_DELETED = new ErrorReply(
+  "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id",
+);
+export const XSETID_BELOW_TOP = new ErrorReply(
+  "ERR The ID specified in XSETID is smaller than the target stream top item",
+);
+export const XSETID_BELOW_LENGTH = new ErrorReply(
+  "ERR The entries_added specified in XSETID is smaller than the target " +
+    "stream length",
+);
+export const GROUP_OUTSIDE_XREADGROUP = new ErrorReply(
+  "ERR The GROUP option is only supported by XREADGROUP. You called XREAD " +
+    "instead.",
+);
+export const NOACK_OUTSIDE_XREADGROUP = new ErrorReply(
+  "ERR The NOACK option is only supported by XREADGROUP. You called XREAD " +
+    "instead.",
+);
+export const GROUP_MISSING = new ErrorReply(
+  "ERR Missing GROUP option for XREADGROUP",
+);
+export const DOLLAR_IN_XREADGROUP = new ErrorReply(
+  "ERR The $ ID is meaningless in the context of XREADGROUP: you want to " +
+    "read the history of this consumer by specifying a proper ID, or use the " +
+    "> ID to get new messages. The $ ID would just return an empty result set.",
+);
+export const NEW_IN_XREAD = new ErrorReply(
+  "ERR The > ID can be specified only when calling XREADGROUP using the " +
+    "GROUP <group> <consumer> option.",
+);
+export const BLOCK_NOT_SUPPORTED = new ErrorReply(
+  "ERR BLOCK is not supported yet",
+);
+export const ENTRIESREAD_INVALID = new ErrorReply(
+  "ERR value for ENTRIESREAD must be positive or -1",
+);
+export const XGROUP_KEY_MISSING = new ErrorReply(
+  "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE " +
+    "you may want to use the MKSTREAM option to create an empty stream " +
+    "automatically.",
+);
+export const BUSY_GROUP = new ErrorReply(
+  "BUSYGROUP Consumer Group name already exists",
+);
+export const XCLAIM_IDLE_INVALID = new ErrorReply(
+  "ERR Invalid IDLE option argument for XCLAIM",
+);
+export const XCLAIM_TIME_INVALID = new ErrorReply(
+  "ERR Invalid TIME option argument for XCLAIM",
+);
+export const XCLAIM_RETRYCOUNT_INVALID = new ErrorReply(
+  "ERR Invalid RETRYCOUNT option argument for XCLAIM",
+);
+export const COUNT_NOT_POSITIVE = new ErrorReply("ERR COUNT must be > 0");
+export const COUNT_TOO_HIGH = new ErrorReply(
+  "ERR Insufficient memory, failed allocating transient memory, COUNT too high.",
+);
+
+/** XREAD and XREADGROUP; `symbol` is the ID beside which they stand for keys. */
+export function unbalancedStreams(command: string, symbol: string): ErrorReply {
+  return errorReply(
+    `ERR Unbalanced '${command}' list of streams: for each stream key an ID ` +
+      `or '${symbol}' must be specified.`,
+  );
+}
+
+/** XCLAIM and XAUTOCLAIM; `command` is in upper case. */
+export function minIdleTimeInvalid(command: string): ErrorReply {
+  return errorReply(`ERR Invalid min-idle-time argument for ${command}`);
+}
+
+/** XCLAIM. */
+export function unrecognizedXclaimOption(option: Uint8Array): ErrorReply {
+  return errorReply(`ERR Unrecognized XCLAIM option '${echo(option)}'`);
+}
+
+/** XREADGROUP. */
+export function noGroupToRead(key: Uint8Array, group: Uint8Array): ErrorReply {
+  return errorReply(
+    `NOGROUP No such key '${echo(key)}' or consumer group '${
+      echo(group)
+    }' in XREADGROUP with GROUP option`,
+  );
+}
+
+/** XPENDING, XCLAIM and XAUTOCLAIM. */
+export function noKeyOrGroup(key: Uint8Array, group: Uint8Array): ErrorReply {
+  return errorReply(
+    `NOGROUP No such key '${echo(key)}' or consumer group '${echo(group)}'`,
+  );
+}
+
+/** XGROUP and XINFO CONSUMERS. */
+export function noSuchGroup(key: Uint8Array, group: Uint8Array): ErrorReply {
+  return errorReply(
+    `NOGROUP No such consumer group '${echo(group)}' for key name '${
+      echo(key)
+    }'`,
   );
 }
 

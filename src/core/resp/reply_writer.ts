@@ -329,6 +329,23 @@ export class ReplyWriter {
     buf.set(head, start);
   }
 
+  /**
+   * Gives the head of an aggregate that begins at `start` another count: the
+   * count shows only at the end. No external string may be behind it.
+   */
+  recount(start: number, count: number): void {
+    const { buf } = this;
+    let end = start + 1;
+    let written = 0;
+    for (; buf[end] !== CR; end++) written = written * 10 + buf[end]! - 48;
+    if (written === count) return;
+    const moved = start + 1 + decimalLength(count);
+    if (moved > end) this.#room(moved - end);
+    this.buf.copyWithin(moved, end, this.at);
+    this.at += moved - end;
+    writeInteger(count, this.buf, start + 1);
+  }
+
   #header(kind: number, n: number): void {
     const at = this.#room(24);
     this.buf[at] = kind;

@@ -353,6 +353,25 @@ export class StreamGroups {
     return isNew;
   }
 
+  /**
+   * Gives the pending entry at a place to another consumer. Throws OutOfMemory
+   * before anything is changed.
+   */
+  give(place: TreePlace, consumer: number, id: StreamId): void {
+    const words = this.#pending.words(place);
+    const payload = this.#pending.payloadAt(place);
+    const owner = words[payload + OWNER]!;
+    if (owner === consumer) return;
+    this.#owned.insert(
+      this.#words(consumer),
+      wordOf(consumer) + OWNED,
+      id,
+      this.#ownPlace,
+    );
+    this.#disown(owner, id);
+    words[payload + OWNER] = consumer;
+  }
+
   /** Removes a pending entry; false if there is none. */
   acknowledge(group: number, id: StreamId): boolean {
     const place = this.#place;

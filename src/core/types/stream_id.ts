@@ -245,7 +245,7 @@ export class StreamId {
 }
 
 /** Bytes of a text up to its first NUL, where text ends for Redis. */
-export function lengthToNul(
+function lengthToNul(
   buf: Uint8Array,
   off: number,
   length: number,

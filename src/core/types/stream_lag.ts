@@ -12,12 +12,16 @@ import type { Int64 } from "../base/int64.ts";
 import type { StreamId } from "./stream_id.ts";
 import type { StreamCounters } from "./stream_value.ts";
 
-/** Whether an entry that has an ID from `start` on was deleted by XDEL. */
+/**
+ * Whether an entry that has an ID from `start` on was deleted by XDEL, as far as
+ * that makes a difference: not if all that are there come behind it.
+ */
 export function hasDeletedFrom(
-  { length, deletedId }: StreamCounters,
+  { length, deletedId, firstId }: StreamCounters,
   start: StreamId,
 ): boolean {
-  return length > 0 && !deletedId.isLeast() && start.compare(deletedId) <= 0;
+  return length > 0 && !deletedId.isLeast() &&
+    firstId.compare(deletedId) <= 0 && start.compare(deletedId) <= 0;
 }
 
 /**

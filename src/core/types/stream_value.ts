@@ -23,6 +23,7 @@ import {
 } from "../memory/arena.ts";
 import type { Heap } from "../memory/heap.ts";
 import { setValueRoot, valueRoot } from "./entry.ts";
+import type { StreamCursor } from "./stream_cursor.ts";
 import { StreamGroups } from "./stream_group.ts";
 import { StreamId } from "./stream_id.ts";
 import { StreamLog } from "./stream_log.ts";
@@ -59,6 +60,8 @@ export class StreamValue implements ValueType {
   readonly log: StreamLog;
   /** Their groups. */
   readonly groups: StreamGroups;
+  /** A cursor for what is done at once. */
+  readonly cursor: StreamCursor;
   readonly #arena: Arena;
   readonly #heap: Heap;
 
@@ -68,6 +71,7 @@ export class StreamValue implements ValueType {
     this.#heap = memory.heap;
     this.log = new StreamLog(memory.arena, memory.heap, memory.limits);
     this.groups = new StreamGroups(memory.arena, memory.heap);
+    this.cursor = this.log.cursor();
   }
 
   length(ref: number): number {

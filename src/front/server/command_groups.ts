@@ -25,6 +25,11 @@ import { SET_RANDOM_COMMANDS } from "../../core/commands/set_random.ts";
 import { SORTED_SET_COMMANDS } from "../../core/commands/sorted_set.ts";
 import { SORTED_SET_ALGEBRA_COMMANDS } from "../../core/commands/sorted_set_algebra.ts";
 import { SORTED_SET_RANGE_COMMANDS } from "../../core/commands/sorted_set_range.ts";
+import { STREAM_COMMANDS } from "../../core/commands/stream.ts";
+import { STREAM_GROUP_COMMANDS } from "../../core/commands/stream_group.ts";
+import { STREAM_INFO_COMMANDS } from "../../core/commands/stream_info.ts";
+import { STREAM_PENDING_COMMANDS } from "../../core/commands/stream_pending.ts";
+import { STREAM_READ_COMMANDS } from "../../core/commands/stream_read.ts";
 import { STRING_COMMANDS } from "../../core/commands/string.ts";
 import { STRING_NUMBER_COMMANDS } from "../../core/commands/string_numbers.ts";
 import { STRING_RANGE_COMMANDS } from "../../core/commands/string_ranges.ts";
@@ -60,6 +65,11 @@ export function makeCommandTable(): CommandTable<ServerCall> {
     SORTED_SET_COMMANDS,
     SORTED_SET_RANGE_COMMANDS,
     SORTED_SET_ALGEBRA_COMMANDS,
+    STREAM_COMMANDS,
+    STREAM_READ_COMMANDS,
+    STREAM_GROUP_COMMANDS,
+    STREAM_PENDING_COMMANDS,
+    STREAM_INFO_COMMANDS,
     KEY_COMMANDS,
     EXPIRE_COMMANDS,
     SCAN_COMMANDS,
