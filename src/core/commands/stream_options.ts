@@ -8,12 +8,12 @@ import { bytesOf } from "../base/bytes.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { OutOfMemory } from "../memory/heap.ts";
 import {
-  LIMIT_NEGATIVE,
   LIMIT_WITHOUT_STRATEGY,
   LIMIT_WITHOUT_TILDE,
-  MAXLEN_NEGATIVE,
   STREAM_ID_INVALID,
   SYNTAX_ERROR,
+  TRIM_LIMIT_NEGATIVE,
+  TRIM_MAXLEN_NEGATIVE,
   TRIM_STRATEGIES,
   XTRIM_WITHOUT_STRATEGY,
 } from "../resp/error_reply.ts";
@@ -78,7 +78,7 @@ export class StreamOptions {
         trim.limit = readInteger(call, ++i);
         if (Number.isNaN(trim.limit)) return false;
         if (trim.limit < 0) {
-          reply.error(LIMIT_NEGATIVE);
+          reply.error(TRIM_LIMIT_NEGATIVE);
           return false;
         }
         this.#hasLimit = true;
@@ -104,7 +104,7 @@ export class StreamOptions {
     const n = readInteger(call, i);
     if (Number.isNaN(n)) return 0;
     if (n < 0) {
-      call.reply.error(MAXLEN_NEGATIVE);
+      call.reply.error(TRIM_MAXLEN_NEGATIVE);
       return 0;
     }
     this.trim.maxLength = n;

@@ -13,13 +13,13 @@ import { Int64, parseInt64 } from "../base/int64.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { OutOfMemory } from "../memory/heap.ts";
 import {
-  COUNT_NOT_POSITIVE,
   COUNT_TOO_HIGH,
   type ErrorReply,
   minIdleTimeInvalid,
   noKeyOrGroup,
   SYNTAX_ERROR,
   unrecognizedXclaimOption,
+  XAUTOCLAIM_COUNT_INVALID,
   XCLAIM_IDLE_INVALID,
   XCLAIM_RETRYCOUNT_INVALID,
   XCLAIM_TIME_INVALID,
@@ -412,7 +412,7 @@ function xautoclaimCommand(call: Call): void {
     if (i + 1 < argc && argumentIs(call, i, COUNT)) {
       const n = bigIntegerAt(call, ++i);
       if (n === null || n < 1n || n > AUTOCLAIM_COUNT_MAX) {
-        return reply.error(COUNT_NOT_POSITIVE);
+        return reply.error(XAUTOCLAIM_COUNT_INVALID);
       }
       count = Number(n);
     } else if (argumentIs(call, i, JUSTID)) isJustId = true;

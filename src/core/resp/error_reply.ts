@@ -252,6 +252,9 @@ export const WEIGHT_NOT_A_FLOAT = new ErrorReply(
 export function noInputKeys(command: string): ErrorReply {
   return errorReply(
     `ERR at least 1 input key is needed for '${command}' command`,
+  );
+}
+
 // ---- Streams
 
 export const STREAM_ID_INVALID = new ErrorReply(
@@ -267,10 +270,10 @@ export const TRIM_STRATEGIES = new ErrorReply(
   "ERR syntax error, MAXLEN and MINID options at the same time are not " +
     "compatible",
 );
-export const MAXLEN_NEGATIVE = new ErrorReply(
+export const TRIM_MAXLEN_NEGATIVE = new ErrorReply(
   "ERR The MAXLEN argument must be >= 0.",
 );
-export const LIMIT_NEGATIVE = new ErrorReply(
+export const TRIM_LIMIT_NEGATIVE = new ErrorReply(
   "ERR The LIMIT argument must be >= 0.",
 );
 export const LIMIT_WITHOUT_STRATEGY = new ErrorReply(
@@ -356,7 +359,7 @@ export const XCLAIM_TIME_INVALID = new ErrorReply(
 export const XCLAIM_RETRYCOUNT_INVALID = new ErrorReply(
   "ERR Invalid RETRYCOUNT option argument for XCLAIM",
 );
-export const COUNT_NOT_POSITIVE = new ErrorReply("ERR COUNT must be > 0");
+export const XAUTOCLAIM_COUNT_INVALID = new ErrorReply("ERR COUNT must be > 0");
 export const COUNT_TOO_HIGH = new ErrorReply(
   "ERR Insufficient memory, failed allocating transient memory, COUNT too high.",
 );
