@@ -45,6 +45,8 @@ const FREQ = bytesOf("freq");
 
 /** Expires from here on leave 64 bits. */
 const EXPIRE_END = 2 ** 63;
+/** The last double before. */
+const EXPIRE_MS_MAX = 2 ** 63 - 1024;
 const FREQ_MAX = 255;
 /** A longer time would soon look like a short one: the clock is a circle. */
 const IDLE_SECONDS_MAX = 2 ** 23;
@@ -96,7 +98,10 @@ function restoreCommand(call: Call): void {
   if (!readOptions(call)) return;
   const key = call.key(0);
   const space = call.keyspace(key);
-  const existing = space.lookupWrite(db, key, nowMs);
+  // What is to be replaced is not used, and may have expired.
+  const existing = OPTIONS.replaces
+    ? space.peek(db, key)
+    : space.lookupWrite(db, key, nowMs);
   if (existing !== 0 && !OPTIONS.replaces) return reply.error(BUSY_KEY);
   const ttl = readInteger(call, 2);
   if (Number.isNaN(ttl)) return;
@@ -113,11 +118,11 @@ function restoreCommand(call: Call): void {
     off,
     length - FOOTER_BYTES,
   );
-  const expireAtMs = ttl === 0 || OPTIONS.isAbsolute ? ttl : ttl + nowMs;
+  const expireAtMs = expireAt(ttl, nowMs);
   try {
     const kind = reader.byte();
     readValue(reader, kind, space);
-    if (ttl !== 0 && (expireAtMs <= nowMs || expireAtMs >= EXPIRE_END)) {
+    if (ttl !== 0 && expireAtMs <= nowMs) {
       deleteReplaced(space, db, existing);
     } else store(call, reader, kind, space, key, existing, expireAtMs);
   } catch (cause) {
@@ -127,6 +132,16 @@ function restoreCommand(call: Call): void {
     dropValue(reader, space);
   }
   reply.ok();
+}
+
+/**
+ * When a key with a time to live of `ttl` expires. Redis adds in 64 bits: what
+ * leaves them comes out as a time long past.
+ */
+function expireAt(ttl: number, nowMs: number): number {
+  if (OPTIONS.isAbsolute) return Math.min(ttl, EXPIRE_MS_MAX);
+  if (ttl === 0) return 0;
+  return ttl + nowMs < EXPIRE_END ? ttl + nowMs : -1;
 }
 
 /** A value that has expired already takes the place of another all the same. */
