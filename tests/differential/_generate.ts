@@ -240,7 +240,13 @@ const MAKE: Readonly<Record<OtherType, readonly [string, ...string[]]>> = {
  * are mixed into every family to meet WRONGTYPE. SHERD_FUZZ_TYPES (names with
  * commas) overrides it.
  */
-const KNOWN_TYPES: readonly OtherType[] = [];
+const KNOWN_TYPES: readonly OtherType[] = [
+  "list",
+  "hash",
+  "set",
+  "zset",
+  "stream",
+];
 
 const typesInUse = Deno.env.get("SHERD_FUZZ_TYPES")?.split(",") ?? KNOWN_TYPES;
 
@@ -290,17 +296,16 @@ function makeStep(chosen: Row, context: Context): Step {
   const { random } = context;
   const name = chosen.name.map((part) => anyCase(random, part));
   let args = chosen.parts.flatMap((part) => part(context));
-  let isDamaged = false;
+  const { check, scan } = chosen;
   if (chosen.keepsArity !== true && random.chance(0.04)) {
-    isDamaged = true;
-    const [extra] = value(context) as [string];
+    // Errors here quote less of a long argument than the reference's do.
+    const extra = value(context)[0]!.slice(0, 100);
     args = random.pick([args.slice(0, -1), [...args, extra], []]);
   }
-  const { check, scan } = chosen;
   return {
     argv: [...name, ...args],
     ...(check === undefined ? {} : { check }),
-    ...(scan === true && !isDamaged ? { scan } : {}),
+    ...(scan === true ? { scan } : {}),
   };
 }
 

@@ -29,6 +29,9 @@ const ZERO = 0x30;
 /** Integers up to here are written with all their digits. */
 const INTEGER_MAX = 2 ** 62;
 
+/** From here on, toFixed() does not write all digits. */
+const FIXED_MAX = 1e21;
+
 /** Digits of {@linkcode formatDouble17}. */
 const DIGITS17 = 17;
 
@@ -37,6 +40,9 @@ const EXACT_DIGITS = 15;
 
 /** The powers of ten for so many digits after the point, all of them exact. */
 const POWERS = Array.from({ length: EXACT_DIGITS + 1 }, (_, i) => 10 ** i);
+
+/** What JavaScript reads as C does, the nearest double of it. */
+const PLAIN = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 
 const DOUBLE: FloatFormat = {
   precision: 53,
@@ -62,6 +68,19 @@ export function formatShortestDouble(x: number): string {
   if (Number.isNaN(x) || !Number.isFinite(x)) return formatDouble(x);
   if (x === 0) return Object.is(x, -0) ? "-0" : "0";
   return x < 0 ? `-${layOut(-x)}` : layOut(x);
+}
+
+/**
+ * A finite double with so many digits after the point, as C's `"%.nf"` prints
+ * it: what lies in the middle of two texts goes to the one with an even digit.
+ */
+export function formatFixed(x: number, digits: number): string {
+  if (Math.abs(x) >= FIXED_MAX) return `${BigInt(x)}.${"0".repeat(digits)}`;
+  const text = x.toFixed(digits);
+  // Only these end in a 5 behind the last digit; all of them were rounded up.
+  if (Math.abs(x * 2 ** (digits + 1) % 2) !== 1) return text;
+  const cut = x.toFixed(digits + 1).slice(0, -1);
+  return Number(cut.at(-1)) % 2 === 0 ? cut : text;
 }
 
 /**
@@ -175,6 +194,10 @@ export function formatDouble17(x: number): string {
 }
 
 function parseAnyDouble(source: string): number {
+  if (PLAIN.test(source)) {
+    const x = Number(source);
+    if (x !== 0 && Number.isFinite(x)) return x;
+  }
   const text = parseFloatText(source);
   if (text === null) return NaN;
   const sign = text.negative ? -1 : 1;

@@ -17,6 +17,7 @@ import {
   isFiniteLongDouble,
   parseLongDouble,
 } from "../base/long_double.ts";
+import { endHash } from "../keyspace/field_expires.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import {
   HASH_VALUE_NOT_A_FLOAT,
@@ -43,14 +44,13 @@ import {
 } from "./command_spec.ts";
 import { ElementScan } from "./element_scan.ts";
 import {
-  endHash,
   findField,
   makeHash,
   prepareFields,
   readHash,
   writeHash,
 } from "./hash_entry.ts";
-import { FIELDS, replyFields, VALUES } from "./hash_replies.ts";
+import { FIELDS, replyFields, replyValue, VALUES } from "./hash_replies.ts";
 import { WRONG } from "./typed_entry.ts";
 
 const INT64_MAX = 2n ** 63n - 1n;
@@ -98,7 +98,7 @@ function setFields(call: Call, command: string): number {
     );
     if (isNew) added++;
   }
-  if (mayExpire) endHash(call, space, ref);
+  if (mayExpire) endHash(space, call.db, ref);
   space.noteChange((argc - 2) >> 1);
   return added;
 }
@@ -121,7 +121,7 @@ function hsetnxCommand(call: Call): void {
     args.length[3]!,
     0,
   );
-  if (space.hasFieldExpires(ref)) endHash(call, space, ref);
+  if (space.hasFieldExpires(ref)) endHash(space, call.db, ref);
   space.noteChange();
   reply.integer(1);
 }
@@ -132,7 +132,7 @@ function hgetCommand(call: Call): void {
   if (ref === WRONG) return;
   const space = call.keyspace(call.key(0));
   replyValue(call, space, ref, 2);
-  if (ref !== 0 && space.hasFieldExpires(ref)) endHash(call, space, ref);
+  if (ref !== 0 && space.hasFieldExpires(ref)) endHash(space, call.db, ref);
 }
 
 /** `HMGET key field [field ...]` */
@@ -142,22 +142,7 @@ function hmgetCommand(call: Call): void {
   const space = call.keyspace(call.key(0));
   call.reply.array(call.argc - 2);
   for (let i = 2; i < call.argc; i++) replyValue(call, space, ref, i);
-  if (ref !== 0 && space.hasFieldExpires(ref)) endHash(call, space, ref);
-}
-
-function replyValue(
-  call: Call,
-  space: Keyspace,
-  ref: number,
-  i: number,
-): void {
-  if (ref === 0 || !findField(call, space, ref, i)) {
-    return call.reply.nullBulk();
-  }
-  const { hashes } = space.values;
-  hashes.readFound(ref);
-  const { value } = hashes;
-  call.reply.bulk(value.buf, value.off, value.length);
+  if (ref !== 0 && space.hasFieldExpires(ref)) endHash(space, call.db, ref);
 }
 
 /** `HDEL key field [field ...]` */
@@ -174,7 +159,7 @@ function hdelCommand(call: Call): void {
     hashes.removeFound(ref);
     removed++;
   }
-  endHash(call, space, ref);
+  endHash(space, call.db, ref);
   if (removed > 0) space.noteChange(removed);
   reply.integer(removed);
 }
@@ -186,7 +171,7 @@ function hexistsCommand(call: Call): void {
   if (ref === 0) return call.reply.integer(0);
   const space = call.keyspace(call.key(0));
   call.reply.integer(findField(call, space, ref, 2) ? 1 : 0);
-  if (space.hasFieldExpires(ref)) endHash(call, space, ref);
+  if (space.hasFieldExpires(ref)) endHash(space, call.db, ref);
 }
 
 /** `HLEN key`: expired fields count as long as they are there, as in Redis. */
@@ -207,7 +192,7 @@ function hstrlenCommand(call: Call): void {
   const isFound = findField(call, space, ref, 2);
   if (isFound) hashes.readFound(ref);
   call.reply.integer(isFound ? hashes.value.length : 0);
-  if (space.hasFieldExpires(ref)) endHash(call, space, ref);
+  if (space.hasFieldExpires(ref)) endHash(space, call.db, ref);
 }
 
 /** `HKEYS key` */
@@ -323,7 +308,7 @@ function setText(
     length,
     KEEP_EXPIRE,
   );
-  if (space.hasFieldExpires(ref)) endHash(call, space, ref);
+  if (space.hasFieldExpires(ref)) endHash(space, call.db, ref);
   space.noteChange();
 }
 

@@ -78,16 +78,3 @@ function removeExpiredField(call: Call, space: Keyspace, ref: number): void {
   call.counters[EXPIRED_SUBKEYS] = call.counters[EXPIRED_SUBKEYS]! + 1;
   space.noteChange();
 }
-
-/**
- * Ends a command that may have removed fields or expires: an empty hash is
- * deleted, and the keyspace is told whether fields still expire. Says whether
- * the hash is there.
- */
-export function endHash(call: Call, space: Keyspace, ref: number): boolean {
-  if (space.deleteIfEmpty(call.db, ref)) return false;
-  if (space.hasFieldExpires(ref) && !space.values.hashes.hasExpires(ref)) {
-    space.setFieldExpires(call.db, ref, false);
-  }
-  return true;
-}

@@ -9,6 +9,7 @@ import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { FieldVisitor, HashValue } from "../types/hash_value.ts";
 import type { Call } from "./call.ts";
 import { type ElementWriter, replyElements } from "./element_stream.ts";
+import { findField } from "./hash_entry.ts";
 
 /** What is written of each field: its name. */
 export const FIELDS = 1;
@@ -115,4 +116,25 @@ export function replyFields(
     : ELEMENTS[parts]!;
   const from = hashes.firstPlace(ref);
   replyElements(call, space, ref, elements, from, hashes.endPlace(ref), count);
+}
+
+/**
+ * Replies the value of the field in argument `i`, or null; says whether it is
+ * there. See {@linkcode findField}.
+ */
+export function replyValue(
+  call: Call,
+  space: Keyspace,
+  ref: number,
+  i: number,
+): boolean {
+  if (ref === 0 || !findField(call, space, ref, i)) {
+    call.reply.nullBulk();
+    return false;
+  }
+  const { hashes } = space.values;
+  hashes.readFound(ref);
+  const { value } = hashes;
+  call.reply.bulk(value.buf, value.off, value.length);
+  return true;
 }

@@ -212,7 +212,7 @@ export const SET_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RO_ACCESS,
     tips: ["nondeterministic_output_order"],
     syntax: "key",
-    replies: ["set", "array"],
+    replies: ["set"],
     run: smembersCommand,
   },
   {

@@ -378,7 +378,7 @@ export const SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: SOURCE_KEYS,
     tips: ["nondeterministic_output_order"],
     syntax: "key...",
-    replies: ["set", "array"],
+    replies: ["set"],
     run: sdiffCommand,
   },
   {
@@ -405,7 +405,7 @@ export const SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: SOURCE_KEYS,
     tips: ["nondeterministic_output_order"],
     syntax: "key...",
-    replies: ["set", "array"],
+    replies: ["set"],
     run: sinterCommand,
   },
   {
@@ -445,7 +445,7 @@ export const SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: SOURCE_KEYS,
     tips: ["nondeterministic_output_order"],
     syntax: "key...",
-    replies: ["set", "array"],
+    replies: ["set"],
     run: sunionCommand,
   },
   {

@@ -188,7 +188,7 @@ export const SET_RANDOM_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_ACCESS_DELETE,
     tips: ["nondeterministic_output"],
     syntax: "key [count:integer@3.2.0]",
-    replies: ["string", "null", "set", "array"],
+    replies: ["string", "null", "set"],
     run: spopCommand,
   },
   {

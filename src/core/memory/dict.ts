@@ -636,12 +636,6 @@ export class Dict {
   }
 }
 
-function enlarged(notes: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
-  const larger = new Int32Array(notes.length * 2);
-  larger.set(notes);
-  return larger;
-}
-
 /**
  * The node that a hash probably has, in a bucket that {@linkcode
  * Dict.guessBucket} named, or any number; as harmless as that.
@@ -664,6 +658,12 @@ export function guessNode(
     }
   }
   return 0;
+}
+
+function enlarged(notes: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(notes.length * 2);
+  larger.set(notes);
+  return larger;
 }
 
 /** Adds one to the cursor read with its bits reversed, within `mask`. */

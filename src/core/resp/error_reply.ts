@@ -192,17 +192,38 @@ export const HASH_VALUE_NOT_AN_INTEGER = new ErrorReply(
 export const HASH_VALUE_NOT_A_FLOAT = new ErrorReply(
   "ERR hash value is not a float",
 );
-
-// ---- Sets
-
-/** LMPOP, and others that take several keys. */
-export const NUMKEYS_NOT_POSITIVE = new ErrorReply(
-  "ERR numkeys should be greater than 0",
+export const FIELDS_MISSING = new ErrorReply(
+  "ERR Mandatory argument FIELDS is missing or not at the right position",
 );
-export const NUMKEYS_TOO_LARGE = new ErrorReply(
-  "ERR Number of keys can't be greater than number of args",
+/** HEXPIRE and its like. */
+export const NUMFIELDS_NOT_POSITIVE = new ErrorReply(
+  "ERR Parameter `numFields` should be greater than 0",
 );
-export const LIMIT_NEGATIVE = new ErrorReply("ERR LIMIT can't be negative");
+/** HTTL and its like, HPERSIST, HGETDEL, HGETEX. */
+export const FIELD_COUNT_NOT_POSITIVE = new ErrorReply(
+  "ERR Number of fields must be a positive integer",
+);
+/** HSETEX. */
+export const INVALID_FIELD_COUNT = new ErrorReply(
+  "ERR invalid number of fields",
+);
+export const NUMFIELDS_MISMATCH = new ErrorReply(
+  "ERR The `numfields` parameter must match the number of arguments",
+);
+export const FIELD_EXPIRE_NEGATIVE = new ErrorReply(
+  "ERR invalid expire time, must be >= 0",
+);
+export const HSETEX_NO_EXPIRE = new ErrorReply("ERR missing expire time");
+export const HSETEX_CONDITIONS = new ErrorReply(
+  "ERR Only one of FXX or FNX arguments can be specified",
+);
+export const HSETEX_EXPIRES = new ErrorReply(
+  "ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified",
+);
+
+export function unknownArgument(argument: Uint8Array): ErrorReply {
+  return errorReply(`ERR unknown argument: ${echo(argument)}`);
+}
 
 // ---- Lists
 
@@ -213,6 +234,16 @@ export const RANK_ZERO = new ErrorReply(
 );
 export const COUNT_NEGATIVE = new ErrorReply("ERR COUNT can't be negative");
 export const MAXLEN_NEGATIVE = new ErrorReply("ERR MAXLEN can't be negative");
+
+// ---- Several keys: LMPOP, ZMPOP, SINTERCARD, ZINTERCARD
+
+export const NUMKEYS_NOT_POSITIVE = new ErrorReply(
+  "ERR numkeys should be greater than 0",
+);
+export const NUMKEYS_TOO_LARGE = new ErrorReply(
+  "ERR Number of keys can't be greater than number of args",
+);
+export const LIMIT_NEGATIVE = new ErrorReply("ERR LIMIT can't be negative");
 export const COUNT_NOT_POSITIVE = new ErrorReply(
   "ERR count should be greater than 0",
 );
@@ -407,6 +438,12 @@ export function noSuchGroup(key: Uint8Array, group: Uint8Array): ErrorReply {
   );
 }
 
+// ---- SORT
+
+export const SCORES_NOT_DOUBLES = new ErrorReply(
+  "ERR One or more scores can't be converted into double",
+);
+
 // ---- Bits, HyperLogLog and geo
 
 export const BIT_OFFSET_INVALID = new ErrorReply(
@@ -468,6 +505,64 @@ export const RESTORE_IDLETIME_INVALID = new ErrorReply(
 export const RESTORE_FREQ_INVALID = new ErrorReply(
   "ERR Invalid FREQ value, must be >= 0 and <= 255",
 );
+
+export const GEO_UNIT_INVALID = new ErrorReply(
+  "ERR unsupported unit provided. please use M, KM, FT, MI",
+);
+export const GEO_RADIUS_NOT_A_NUMBER = new ErrorReply(
+  "ERR need numeric radius",
+);
+export const GEO_RADIUS_NEGATIVE = new ErrorReply(
+  "ERR radius cannot be negative",
+);
+export const GEO_WIDTH_NOT_A_NUMBER = new ErrorReply("ERR need numeric width");
+export const GEO_HEIGHT_NOT_A_NUMBER = new ErrorReply(
+  "ERR need numeric height",
+);
+export const GEO_BOX_NEGATIVE = new ErrorReply(
+  "ERR height or width cannot be negative",
+);
+export const GEO_MEMBER_MISSING = new ErrorReply(
+  "ERR could not decode requested zset member",
+);
+export const GEO_COUNT_NOT_POSITIVE = new ErrorReply("ERR COUNT must be > 0");
+export const GEO_ANY_WITHOUT_COUNT = new ErrorReply(
+  "ERR the ANY argument requires COUNT argument",
+);
+export const GEORADIUS_STORE_WITH = new ErrorReply(
+  "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH " +
+    "and WITHCOORD options",
+);
+export const GEOSEARCHSTORE_WITH = new ErrorReply(
+  "ERR GEOSEARCHSTORE is not compatible with WITHDIST, WITHHASH and " +
+    "WITHCOORD options",
+);
+
+/** Coordinates as `"%f"` prints them. */
+export function invalidCoordinates(
+  longitude: string,
+  latitude: string,
+): ErrorReply {
+  return errorReply(
+    `ERR invalid longitude,latitude pair ${longitude},${latitude}`,
+  );
+}
+
+/** `command` is the name as it was sent. */
+export function geoCentreMissing(command: Uint8Array): ErrorReply {
+  return errorReply(
+    "ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for " +
+      echo(command),
+  );
+}
+
+/** `command` is the name as it was sent. */
+export function geoShapeMissing(command: Uint8Array): ErrorReply {
+  return errorReply(
+    "ERR exactly one of BYRADIUS and BYBOX can be specified for " +
+      echo(command),
+  );
+}
 
 // ---- Dispatch
 
@@ -545,6 +640,19 @@ export const WATCH_INSIDE_MULTI = new ErrorReply(
 export const EXEC_ABORT = new ErrorReply(
   "EXECABORT Transaction discarded because of previous errors.",
 );
+/** In RESP2, a client that listens to channels hears nothing else. */
+export function onlySubscriberCommands(command: string): ErrorReply {
+  return errorReply(
+    `ERR Can't execute '${command}': only (P|S)SUBSCRIBE / ` +
+      "(P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
+  );
+}
+
+/** EXEC was refused; the reason is an error's text without `ERR`. */
+export function execAbort(reason: string): ErrorReply {
+  return errorReply(`EXECABORT Transaction discarded because of: ${reason}`);
+}
+
 export const NO_SCRIPT = new ErrorReply(
   "NOSCRIPT No matching script. Please use EVAL.",
 );

@@ -238,6 +238,12 @@ export class ReplyWriter {
     this.#lineEnd();
   }
 
+  /** A double whose text is not the usual one; a bulk string in RESP2. */
+  doubleText(text: string): void {
+    if (this.resp === 3) this.#line(DOUBLE, text);
+    else this.bulkText(text);
+  }
+
   /** A boolean; 1 or 0 in RESP2. */
   boolean(value: boolean): void {
     if (this.resp === 3) this.raw(value ? TRUE : FALSE);
@@ -291,6 +297,7 @@ export class ReplyWriter {
       this.spans ??= [];
       this.spans.push({ ...span, at: start + span.at });
       this.spanBytes += span.length;
+      if (span.source !== null) this.hasSource = true;
     }
   }
 

@@ -22,6 +22,7 @@
  * @module
  */
 
+import { assert } from "../base/assert.ts";
 import type { Arena } from "../memory/arena.ts";
 import { CHUNK_HEADER_BYTES, Chunks } from "../memory/chunk.ts";
 import {
@@ -573,7 +574,9 @@ export class LargeList {
   verify(root: number): void {
     this.#tree.verify(root, (chunk) => {
       this.chunks.verify(chunk);
-      return this.chunks.count(chunk);
+      const count = this.chunks.count(chunk);
+      assert(count > 0, "no chunk is empty");
+      return count;
     });
   }
 

@@ -452,7 +452,9 @@ export class ListValue implements ValueType {
   #makeLarge(ref: number): void {
     const root = valueRoot(this.#arena, ref);
     const large = this.#large;
-    const made = root === 0 ? large.create() : large.createFrom(root);
+    const isEmpty = root === 0 || this.#chunks.count(root) === 0;
+    const made = isEmpty ? large.create() : large.createFrom(root);
+    if (isEmpty && root !== 0) this.#chunks.free(root);
     setValue(this.#arena, ref, LIST_QUICKLIST, made);
   }
 

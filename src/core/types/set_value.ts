@@ -52,8 +52,8 @@ export const SET_TABLE = 2;
 const INTSET_MEMBERS_MAX = 1 << 30;
 /** Bytes of a packed set above which it becomes a table in any case. */
 const PACKED_BYTES_MAX = 1 << 20;
-/** Bytes that a listpack adds to a text, at most. */
-const ELEMENT_OVERHEAD = 12;
+/** Bytes that a listpack adds to a text that it may have, at most. */
+const ELEMENT_OVERHEAD = 8;
 /** Places kept ready for {@linkcode SetValue.choose}. */
 const CHOSEN_KEPT = 1024;
 
@@ -481,28 +481,51 @@ export class SetValue implements ValueType {
 
   #addToListpack(ref: number, member: SetMember): boolean {
     const root = valueRoot(this.#arena, ref);
-    if (this.hasMember(ref, member)) return false;
+    if (root === 0) return this.#beginListpack(ref, member);
     const buf = member.text();
     const { off, length } = member;
     const listpacks = this.#listpacks;
+    const first = listpacks.first(root);
+    if (listpacks.find(root, first, buf, off, length, 0) !== 0) return false;
+    const bytes = listpacks.bytes(root);
     const { setMaxListpackEntries, setMaxListpackValue } = this.#limits;
     if (
-      length > setMaxListpackValue ||
-      this.length(ref) >= setMaxListpackEntries ||
-      (root !== 0 && listpacks.bytes(root) + length > PACKED_BYTES_MAX)
+      length > setMaxListpackValue || bytes + length > PACKED_BYTES_MAX ||
+      listpacks.count(root) >= setMaxListpackEntries
     ) {
       this.#makeTable(ref);
       return this.#addToTable(ref, member);
     }
-    // With room for the member, so that the second step needs no memory.
-    const listpack = root !== 0
-      ? root
-      : listpacks.create(LISTPACK_EMPTY_BYTES + length + ELEMENT_OVERHEAD);
-    setValueRoot(
-      this.#arena,
-      ref,
-      listpacks.append(listpack, buf, off, length),
+    let listpack = root;
+    const needed = length + ELEMENT_OVERHEAD;
+    if (bytes + needed > this.#heap.unitsOf(root) << 3) {
+      // With a quarter to spare, so that not each member moves the listpack.
+      listpack = listpacks.reserve(root, needed + (bytes >>> 2));
+    }
+    // It has room, so this cannot fail.
+    listpack = listpacks.append(listpack, buf, off, length);
+    setValueRoot(this.#arena, ref, listpack);
+    return true;
+  }
+
+  /** Adds the first member. */
+  #beginListpack(ref: number, member: SetMember): boolean {
+    const buf = member.text();
+    const { off, length } = member;
+    const { setMaxListpackEntries, setMaxListpackValue } = this.#limits;
+    if (setMaxListpackEntries === 0 || length > setMaxListpackValue) {
+      this.begin(ref, SET_TABLE);
+      return this.#addToTable(ref, member);
+    }
+    const listpacks = this.#listpacks;
+    const room = LISTPACK_EMPTY_BYTES + length + ELEMENT_OVERHEAD;
+    const listpack = listpacks.append(
+      listpacks.create(room),
+      buf,
+      off,
+      length,
     );
+    setValueRoot(this.#arena, ref, listpack);
     return true;
   }
 

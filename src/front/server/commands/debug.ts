@@ -255,12 +255,7 @@ function withEntry(
 ): void {
   const { args, latches } = call;
   const key = call.key(0);
-  call.worker.executor.fillKey(
-    key,
-    args.source(i),
-    args.off[i]!,
-    args.length[i]!,
-  );
+  call.fillKey(key, args.source(i), args.off[i]!, args.length[i]!);
   latches.acquire(key.shard);
   const space = call.keyspace(key);
   const ref = space.peek(call.db, key);

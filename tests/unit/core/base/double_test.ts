@@ -3,6 +3,7 @@ import { latin1BytesOf } from "../../../../src/core/base/bytes.ts";
 import {
   formatDouble,
   formatDouble17,
+  formatFixed,
   parseDouble,
   parseLooseDouble,
   readDouble,
@@ -54,6 +55,23 @@ Deno.test("formatDouble() lays numbers out as Redis", () => {
     [12345.1234567, "1.23451234567e+4"],
   ];
   for (const [x, text] of rows) assertEquals(formatDouble(x), text);
+});
+
+Deno.test("formatFixed() rounds as printf", () => {
+  const rows: [number, number, string][] = [
+    [0, 2, "0.00"],
+    [1.5, 0, "2"],
+    [2.5, 1, "2.5"],
+    [200.0078125, 6, "200.007812"],
+    [-200.0234375, 6, "-200.023438"],
+    [0.125, 2, "0.12"],
+    [0.375, 2, "0.38"],
+    [1e22, 3, "10000000000000000000000.000"],
+    [-1.7, 20, "-1.69999999999999995559"],
+  ];
+  for (const [x, digits, text] of rows) {
+    assertEquals(formatFixed(x, digits), text);
+  }
 });
 
 Deno.test("formatDouble() writes what parseDouble() reads back", () => {
