@@ -7,6 +7,7 @@
 import { bytesOf } from "../base/bytes.ts";
 import { isLfuPolicy } from "../keyspace/evict.ts";
 import type { Key } from "../keyspace/key.ts";
+import { DEL, RESTORE } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { FOOTER_BYTES, hasGoodFooter, writeFooter } from "../rdb/dump_frame.ts";
 import { BadFormat, RdbReader } from "../rdb/rdb_reader.ts";
@@ -123,7 +124,7 @@ function restoreCommand(call: Call): void {
     const kind = reader.byte();
     readValue(reader, kind, space);
     if (ttl !== 0 && expireAtMs <= nowMs) {
-      deleteReplaced(space, db, existing);
+      deleteReplaced(space, db, key, existing);
     } else store(call, reader, kind, space, key, existing, expireAtMs);
   } catch (cause) {
     if (!(cause instanceof BadFormat)) throw cause;
@@ -145,10 +146,15 @@ function expireAt(ttl: number, nowMs: number): number {
 }
 
 /** A value that has expired already takes the place of another all the same. */
-function deleteReplaced(space: Keyspace, db: number, existing: number): void {
+function deleteReplaced(
+  space: Keyspace,
+  db: number,
+  key: Key,
+  existing: number,
+): void {
   if (existing === 0) return;
   space.delete(db, existing);
-  space.noteChange();
+  space.changed(db, key, DEL);
 }
 
 function store(
@@ -174,7 +180,7 @@ function store(
       clock.idleSince(Math.min(idleSeconds, IDLE_SECONDS_MAX)),
     );
   }
-  space.noteChange();
+  space.changed(db, key, RESTORE);
 }
 
 /** Reads the options from argument 4 on; false after an error reply. */
