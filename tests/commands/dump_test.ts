@@ -102,6 +102,10 @@ commandSuite(
         "OK",
       ],
       ["GET k", "v"],
+      // What a cluster sends that moves a key.
+      [["RESTORE-ASKING", "k", "0", good], busy],
+      [["RESTORE-ASKING", "moved", "0", good], "OK"],
+      ["GET moved", "v"],
     ]);
   },
 );
