@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { formatDouble, formatDouble17 } from "../../src/core/base/double.ts";
 import { type Frame, plain, type Reply, toBinary } from "../_resp_reply.ts";
 
 /** Whether the other server's reply is as good as the reference's. */
@@ -218,14 +219,9 @@ function sameTree(expected: Reply, actual: Reply, check: Check): boolean {
     a.every((one, i) => sameTree(one, b[i]!, check));
 }
 
-/**
- * Whether the reference's text of a double and a newer one are the same double:
- * 17 digits are written shorter, integers without an exponent.
- */
-function isSameDouble(old: string, newer: string): boolean {
-  const number = /^-?\d+(?:\.\d+)?(?:e[+-]\d+)?$/;
-  if (!number.test(old) || !number.test(newer)) return false;
-  if (Number(old) !== Number(newer)) return false;
-  return /\d{16}/.test(old.replace(".", "")) && newer.length <= old.length ||
-    old.includes("e+") && /^-?\d+$/.test(newer);
+/** Whether one text is a double as C's `%.17g` writes it, the other as Redis 7.2. */
+function isSameDouble(long: string, short: string): boolean {
+  if (!/^-?\d/.test(long)) return false;
+  const x = Number(long);
+  return long === formatDouble17(x) && short === formatDouble(x);
 }

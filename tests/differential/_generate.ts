@@ -240,7 +240,13 @@ const MAKE: Readonly<Record<OtherType, readonly [string, ...string[]]>> = {
  * are mixed into every family to meet WRONGTYPE. SHERD_FUZZ_TYPES (names with
  * commas) overrides it.
  */
-const KNOWN_TYPES: readonly OtherType[] = [];
+const KNOWN_TYPES: readonly OtherType[] = [
+  "list",
+  "hash",
+  "set",
+  "zset",
+  "stream",
+];
 
 const typesInUse = Deno.env.get("SHERD_FUZZ_TYPES")?.split(",") ?? KNOWN_TYPES;
 

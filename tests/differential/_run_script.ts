@@ -140,6 +140,10 @@ async function runPipeline(
   const frames: Frame[] = [];
   const commands = part.map((step) => step.argv);
   if (part.some(isClientReply)) commands.push(["CLIENT", "REPLY", "ON"]);
+  // The marker must be answered and not queued.
+  if (part.some((step) => /^multi$/i.test(step.argv[0]!))) {
+    commands.push(["DISCARD"]);
+  }
   const sending = client.sendCommands([...commands, ["ECHO", MARKER]]);
   sending.catch(() => {});
   try {

@@ -24,6 +24,7 @@ import {
   KEY,
   type KeyFinder,
   type KeySpec,
+  type OtherKeysFinder,
 } from "./command_spec.ts";
 
 /** Where keys are, as COMMAND INFO has it since its first version. */
@@ -232,6 +233,40 @@ export const sortKeys: KeyFinder = (args, keys) => {
 /** The one key of SORT_RO that its arguments name. */
 export const sortReadKeys: KeyFinder = (_args, keys) => {
   keys.add(1, KEY.RO | KEY.ACCESS);
+};
+
+/**
+ * Whether SORT makes names of keys out of elements. A lone `#` stands for the
+ * element itself, and "nosort" for no key at all.
+ */
+export const sortOtherKeys: OtherKeysFinder = (args) => {
+  const last = args.argc - 1;
+  for (let at = 2; at < last; at++) {
+    if (args.equalsIgnoreCase(at, "LIMIT")) at += 2;
+    else if (args.equalsIgnoreCase(at, "STORE")) at++;
+    else if (args.equalsIgnoreCase(at, "BY")) {
+      if (!args.equalsIgnoreCase(++at, "NOSORT")) return true;
+    } else if (args.equalsIgnoreCase(at, "GET")) {
+      if (!args.equalsIgnoreCase(++at, "#")) return true;
+    }
+  }
+  return false;
+};
+
+/**
+ * Where GEORADIUS really stores: the last STORE or STOREDIST counts, the key
+ * specs name the first of each.
+ */
+export const georadiusOtherKeys: OtherKeysFinder = (args, keys) => {
+  let stored = 0;
+  for (let at = 5; at + 1 < args.argc; at++) {
+    if (
+      args.equalsIgnoreCase(at, "STORE") ||
+      args.equalsIgnoreCase(at, "STOREDIST")
+    ) stored = ++at;
+  }
+  if (stored !== 0) keys.add(stored, KEY.OW | KEY.UPDATE);
+  return false;
 };
 
 /** Keys of MIGRATE: one at position 3, or many behind KEYS if that is "". */

@@ -34,7 +34,7 @@ export class ElementScan {
   cursor = 0;
   /** Elements asked for. */
   count = COUNT_DEFAULT;
-  /** Whether values are left out (HSCAN). */
+  /** Whether values or scores are left out. */
   isWithoutValues = false;
   #call: Call | undefined;
   #patternAt = 0;
@@ -53,16 +53,17 @@ export class ElementScan {
 
   /**
    * Reads the options, behind the cursor; false after an error reply. Nobody
-   * complains about them where there is nothing to scan.
+   * complains about them where there is nothing to scan. `noValues` is the word
+   * that leaves values out, if there are some.
    */
-  readOptions(takesNoValues: boolean): boolean {
+  readOptions(takesNoValues: boolean, noValues = NOVALUES): boolean {
     const call = this.#call!;
     const { args, argc, reply } = call;
     this.count = COUNT_DEFAULT;
     this.isWithoutValues = false;
     this.#patternAt = 0;
     for (let i = 3; i < argc; i++) {
-      if (takesNoValues && argumentIs(call, i, NOVALUES)) {
+      if (takesNoValues && argumentIs(call, i, noValues)) {
         this.isWithoutValues = true;
       } else if (i + 1 < argc && argumentIs(call, i, COUNT)) {
         this.count = readInteger(call, ++i);

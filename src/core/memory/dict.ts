@@ -138,47 +138,13 @@ export class Dict {
   }
 
   /**
-   * Reads the bucket of a hash, so that it is near when {@linkcode find} comes;
-   * returns what was read. A hint that may be given without the latch: it may
-   * read stale words, changes nothing and never fails.
+   * The bucket that the hash probably has, or any number: may be asked without
+   * the latch, reads words that may be stale, never fails.
    */
-  warmBucket(header: Int32Array, at: number, hash: number): number {
+  guessBucket(header: Int32Array, at: number, hash: number): number {
     const buckets = header[at + DICT_BUCKETS]!;
     if (buckets <= 0) return 0;
-    const index = bucketOf(hash, buckets);
-    return this.peekWord(this.#table.guessBucket(header, at, index), REFS);
-  }
-
-  /**
-   * The node that the hash probably has, or any number: a hint like
-   * {@linkcode warmBucket}.
-   */
-  guessNode(header: Int32Array, at: number, hash: number): number {
-    const buckets = header[at + DICT_BUCKETS]!;
-    if (buckets <= 0) return 0;
-    const index = bucketOf(hash, buckets);
-    const bucket = this.#table.guessBucket(header, at, index);
-    const words = this.#i32[bucket >>> SEGMENT_SHIFT];
-    if (words === undefined) return 0;
-    const base = (bucket & UNIT_MASK) << 1;
-    const tags = Math.imul(hash >>> 24, ONES);
-    for (let group = 0; group < SLOTS; group += 4) {
-      const x = words[base + (group >> 2)]! ^ tags;
-      const match = (x - ONES) & ~x & HIGHS;
-      if (match !== 0) {
-        const slot = (31 - Math.clz32(match & -match)) >> 3;
-        return words[base + REFS + group + slot]! | 0;
-      }
-    }
-    return 0;
-  }
-
-  /** A word that may not be there; 0 then. */
-  peekWord(ref: number, index: number): number {
-    const words = this.#i32[ref >>> SEGMENT_SHIFT];
-    return words === undefined
-      ? 0
-      : words[((ref & UNIT_MASK) << 1) + index]! | 0;
+    return this.#table.guessBucket(header, at, bucketOf(hash, buckets));
   }
 
   /** Whether a node is in the dictionary; `ref` may be of a freed one. */
@@ -668,6 +634,30 @@ export class Dict {
   #setWord(ref: number, index: number, value: number): void {
     this.#i32[ref >>> SEGMENT_SHIFT]![((ref & UNIT_MASK) << 1) + index] = value;
   }
+}
+
+/**
+ * The node that a hash probably has, in a bucket that {@linkcode
+ * Dict.guessBucket} named, or any number; as harmless as that.
+ */
+export function guessNode(
+  i32: readonly Int32Array[],
+  bucket: number,
+  hash: number,
+): number {
+  const words = i32[bucket >>> SEGMENT_SHIFT];
+  if (words === undefined) return 0;
+  const base = (bucket & UNIT_MASK) << 1;
+  const tags = Math.imul(hash >>> 24, ONES);
+  for (let group = 0; group < SLOTS; group += 4) {
+    const x = words[base + (group >> 2)]! ^ tags;
+    const match = (x - ONES) & ~x & HIGHS;
+    if (match !== 0) {
+      const slot = (31 - Math.clz32(match & -match)) >> 3;
+      return words[base + REFS + group + slot]! | 0;
+    }
+  }
+  return 0;
 }
 
 function enlarged(notes: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {

@@ -32,6 +32,21 @@ export function elementBytes(buf: Uint8Array, at: number): number {
   return byte === 0xf4 ? 10 : byte - 0xf1 + 4;
 }
 
+/** Bytes of the element that ends before byte `end`. */
+export function elementBytesBefore(buf: Uint8Array, end: number): number {
+  let at = end - 1;
+  let byte = buf[at]!;
+  if (byte < 128) return byte + 1;
+  let length = byte & 127;
+  let unit = 128;
+  do {
+    byte = buf[--at]!;
+    length += (byte & 127) * unit;
+    unit *= 128;
+  } while (byte >= 128);
+  return length + reversedLengthBytes(length);
+}
+
 /** Bytes of a reversed length; the steps are those that Redis takes. */
 export function reversedLengthBytes(length: number): number {
   if (length <= 127) return 1;

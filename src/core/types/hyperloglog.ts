@@ -229,7 +229,8 @@ function countSparseValues(
     index += run;
     at += bytesOfOpcode(opcode);
   }
-  return index === HLL_REGISTERS;
+  // An opcode that is cut off reaches beyond the end.
+  return index === HLL_REGISTERS && at === end;
 }
 
 /** The estimate from {@linkcode HISTOGRAM}. */
@@ -303,7 +304,7 @@ export function mergeInto(
     index += run;
     at += bytesOfOpcode(opcode);
   }
-  return index === HLL_REGISTERS;
+  return index === HLL_REGISTERS && at === end;
 }
 
 function mergeDense(
@@ -450,7 +451,7 @@ export class HyperLogLogEditor {
       index = end;
       at += bytesOfOpcode(opcode);
     }
-    if (index !== HLL_REGISTERS) return false;
+    if (index !== HLL_REGISTERS || at !== length) return false;
     copyBytes(bytes, 0, dense, 0, HLL_HEADER_BYTES);
     dense[ENCODING_AT] = HLL_DENSE;
     bytes.set(dense);

@@ -1,10 +1,12 @@
 import { assertEquals } from "@std/assert";
 import {
   findKeys,
+  georadiusOtherKeys,
   hasKeys,
   KeyPositions,
   legacyKeyRange,
   RequestView,
+  sortOtherKeys,
 } from "../../../../src/core/commands/command_keys.ts";
 import {
   KEY,
@@ -80,6 +82,36 @@ const LINES: [line: string, ...keys: string[]][] = [
 Deno.test("findKeys finds the keys and what is done to them", () => {
   for (const [line, ...expected] of LINES) {
     assertEquals(keysOf(line), expected, line);
+  }
+});
+
+Deno.test("sortOtherKeys knows when elements make names of keys", () => {
+  const rows: [string, boolean][] = [
+    ["sort a", false],
+    ["sort a by nosort get # alpha limit by get store get", false],
+    ["sort a by NoSort limit 0 1 get", false],
+    ["sort a by w_*", true],
+    ["sort a get # get w_*->f", true],
+    ["sort a store get get #", false],
+  ];
+  for (const [line, expected] of rows) {
+    const view = new RequestView(request(...line.split(" ")));
+    assertEquals(sortOtherKeys(view, new KeyPositions()), expected, line);
+  }
+});
+
+Deno.test("georadiusOtherKeys adds the key that counts", () => {
+  const rows: [string, number[]][] = [
+    ["georadius k 0 0 1 m asc", []],
+    ["georadius k 0 0 1 m store a storedist b store c", [11]],
+    ["georadiusbymember k m 1 m store storedist", [6]],
+    ["georadius k 0 0 1 m store", []],
+  ];
+  for (const [line, expected] of rows) {
+    const keys = new KeyPositions();
+    const view = new RequestView(request(...line.split(" ")));
+    assertEquals(georadiusOtherKeys(view, keys), false);
+    assertEquals([...keys.positions.subarray(0, keys.count)], expected, line);
   }
 });
 

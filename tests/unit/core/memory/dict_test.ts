@@ -12,6 +12,7 @@ import {
   DICT_HEADER_WORDS,
   DICT_OVERFLOW,
   DICT_USER,
+  guessNode,
 } from "../../../../src/core/memory/dict.ts";
 import { NODE_HASH, NODE_VALUE } from "../../../../src/core/memory/node.ts";
 import { Random, seeded } from "../../../_harness.ts";
@@ -138,13 +139,13 @@ Deno.test("Dict tells whether a node is in it, living or not", () => {
 Deno.test("Dict's hints read whatever is there and change nothing", () => {
   const table = new Table(4 << 20, HASHES.good!);
   const { dict } = table.memory;
+  const { i32 } = table.memory.arena;
   const random = new Random(1);
   const warm = (header: Int32Array, at: number) => {
     for (let i = 0; i < 1000; i++) {
       const hash = random.uint32() | 0;
       const before = header.slice();
-      dict.warmBucket(header, at, hash);
-      dict.peekWord(dict.guessNode(header, at, hash), NODE_HASH);
+      guessNode(i32, dict.guessBucket(header, at, hash), hash);
       assertEquals(header, before);
     }
   };
@@ -152,8 +153,9 @@ Deno.test("Dict's hints read whatever is there and change nothing", () => {
   for (let id = 0; id < 5000; id++) table.insert(keyOf(id));
   const key = keyOf(4711);
   const hash = table.hash(key);
-  const guess = dict.guessNode(table.control, DICTS_AT, hash);
-  assertEquals(dict.peekWord(guess, NODE_HASH), hash);
+  const bucket = dict.guessBucket(table.control, DICTS_AT, hash);
+  const guess = guessNode(i32, bucket, hash);
+  assertEquals(table.memory.word(guess, NODE_HASH), hash);
   warm(table.control, DICTS_AT);
   // A header that is being changed by somebody else.
   const torn = Int32Array.from({ length: 64 }, () => random.uint32());

@@ -62,6 +62,13 @@ const ROWS: readonly Row[] = [
   ["*2\r\n", ">2\r\n", (w) => w.push(2)],
   ["$3\r\n1.5\r\n", ",1.5\r\n", (w) => w.double(1.5)],
   ["$3\r\ninf\r\n", ",inf\r\n", (w) => w.double(Infinity)],
+  ["$2\r\n-0\r\n", ",-0\r\n", (w) => w.double(-0)],
+  ["$2\r\n-7\r\n", ",-7\r\n", (w) => w.double(-7)],
+  [
+    "$16\r\n9007199254740992\r\n",
+    ",9007199254740992\r\n",
+    (w) => w.double(2 ** 53),
+  ],
   [":1\r\n", "#t\r\n", (w) => w.boolean(true)],
   [":0\r\n", "#f\r\n", (w) => w.boolean(false)],
   ["$2\r\n12\r\n", "(12\r\n", (w) => w.bigNumber("12")],

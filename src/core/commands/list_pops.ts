@@ -1,0 +1,269 @@
+/**
+ * List commands that take elements from an end: to the client, or to another
+ * list.
+ *
+ * @module
+ */
+
+import { bytesOf, copyBytes } from "../base/bytes.ts";
+import { OutOfMemory } from "../memory/heap.ts";
+import {
+  COUNT_NOT_POSITIVE,
+  NUMKEYS_NOT_POSITIVE,
+  SYNTAX_ERROR,
+  VALUE_NOT_POSITIVE,
+  wrongNumberOfArguments,
+} from "../resp/error_reply.ts";
+import type { ListValue } from "../types/list_value.ts";
+import { argumentIs, bigIntegerAt, safeIntegerAt } from "./arg_reader.ts";
+import type { Call } from "./call.ts";
+import {
+  type CommandSpec,
+  KEY_RW_ACCESS_DELETE,
+  keyAt,
+  numKeysAt,
+} from "./command_spec.ts";
+import {
+  endListWrite,
+  makeList,
+  replyPopped,
+  writeList,
+} from "./list_entry.ts";
+import { WRONG } from "./typed_entry.ts";
+
+const LEFT = bytesOf("left");
+const RIGHT = bytesOf("right");
+const COUNT = bytesOf("count");
+
+/** Room for an element that moves inside of its list, if it is not larger. */
+const MOVED = new Uint8Array(1024);
+
+/** `LPOP key [count]` */
+function lpopCommand(call: Call): void {
+  pop(call, true, "lpop");
+}
+
+/** `RPOP key [count]` */
+function rpopCommand(call: Call): void {
+  pop(call, false, "rpop");
+}
+
+function pop(call: Call, atHead: boolean, command: string): void {
+  const { argc, reply } = call;
+  if (argc > 3) return reply.error(wrongNumberOfArguments(command));
+  let count = -1;
+  if (argc === 3) {
+    count = countAt(call, 2);
+    if (count < 0) return reply.error(VALUE_NOT_POSITIVE);
+  }
+  const ref = writeList(call, 0);
+  if (ref === WRONG) return;
+  if (ref === 0) return count < 0 ? reply.nullBulk() : reply.nullArray();
+  const space = call.keyspace(call.key(0));
+  const { lists } = space.values;
+  if (count === 0) return reply.array(0);
+  if (count > 0) {
+    const popped = Math.min(count, lists.length(ref));
+    return replyPopped(call, space, ref, atHead, popped);
+  }
+  lists.readEnd(ref, atHead);
+  const { item } = lists;
+  reply.bulk(item.buf, item.off, item.length);
+  lists.drop(ref, atHead);
+  endListWrite(call, space, ref);
+  space.noteChange();
+}
+
+/** Argument `i`, a natural number; -1 if it is none. */
+function countAt(call: Call, i: number): number {
+  const n = safeIntegerAt(call, i);
+  if (!Number.isNaN(n)) return n < 0 ? -1 : n;
+  const big = bigIntegerAt(call, i);
+  return big === null || big < 0n ? -1 : Number(big);
+}
+
+/** `LMPOP numkeys key [key ...] LEFT|RIGHT [COUNT count]` */
+function lmpopCommand(call: Call): void {
+  const { argc, reply } = call;
+  const keys = countAt(call, 1);
+  if (keys < 1) return reply.error(NUMKEYS_NOT_POSITIVE);
+  const where = keys + 2;
+  if (where >= argc) return reply.error(SYNTAX_ERROR);
+  const atHead = argumentIs(call, where, LEFT);
+  if (!atHead && !argumentIs(call, where, RIGHT)) {
+    return reply.error(SYNTAX_ERROR);
+  }
+  let count = -1;
+  for (let i = where + 1; i < argc; i += 2) {
+    if (count >= 0 || i + 1 >= argc || !argumentIs(call, i, COUNT)) {
+      return reply.error(SYNTAX_ERROR);
+    }
+    count = countAt(call, i + 1);
+    if (count < 1) return reply.error(COUNT_NOT_POSITIVE);
+  }
+  for (let i = 0; i < keys; i++) {
+    const ref = writeList(call, i);
+    if (ref === WRONG) return;
+    if (ref === 0) continue;
+    const key = call.key(i);
+    const space = call.keyspace(key);
+    const popped = Math.min(Math.abs(count), space.values.lists.length(ref));
+    reply.array(2);
+    reply.bulk(key.buf, key.off, key.length);
+    return replyPopped(call, space, ref, atHead, popped);
+  }
+  reply.nullArray();
+}
+
+/** `LMOVE source destination LEFT|RIGHT LEFT|RIGHT` */
+function lmoveCommand(call: Call): void {
+  const fromHead = argumentIs(call, 3, LEFT);
+  const toHead = argumentIs(call, 4, LEFT);
+  if (
+    !fromHead && !argumentIs(call, 3, RIGHT) ||
+    !toHead && !argumentIs(call, 4, RIGHT)
+  ) return call.reply.error(SYNTAX_ERROR);
+  move(call, fromHead, toHead);
+}
+
+/** `RPOPLPUSH source destination` */
+function rpoplpushCommand(call: Call): void {
+  move(call, false, true);
+}
+
+/** The element goes to its new place first: only that can fail. */
+function move(call: Call, fromHead: boolean, toHead: boolean): void {
+  const { reply } = call;
+  const ref = writeList(call, 0);
+  if (ref === WRONG) return;
+  if (ref === 0) return reply.nullBulk();
+  let targetRef = writeList(call, 1);
+  if (targetRef === WRONG) return;
+  const space = call.keyspace(call.key(0));
+  const target = call.keyspace(call.key(1));
+  const isSame = space === target && ref === targetRef;
+  const { lists } = space.values;
+  lists.readEnd(ref, fromHead);
+  const { item } = lists;
+  reply.bulk(item.buf, item.off, item.length);
+  if (isSame) {
+    if (lists.length(ref) > 1) rotate(lists, ref, fromHead, toHead);
+    lists.pack(ref, true);
+  } else {
+    if (targetRef === 0) targetRef = makeList(call, 1);
+    pushItem(target.values.lists, targetRef, toHead, lists);
+    lists.drop(ref, fromHead);
+    endListWrite(call, space, ref);
+  }
+  space.noteChange();
+}
+
+/** Adds the element that a list's item tells of to another list. */
+function pushItem(
+  target: ListValue,
+  ref: number,
+  atHead: boolean,
+  source: ListValue,
+): void {
+  const { item } = source;
+  try {
+    target.prepare(ref, item.length, 1, atHead);
+    target.push(ref, atHead, item.buf, item.off, item.length);
+  } catch (cause) {
+    if (cause instanceof OutOfMemory && target.length(ref) === 0) {
+      target.free(ref);
+    }
+    throw cause;
+  }
+}
+
+/** Moves the element at one end of a list to the other, or to the same. */
+function rotate(
+  lists: ListValue,
+  ref: number,
+  fromHead: boolean,
+  toHead: boolean,
+): void {
+  if (fromHead === toHead) return;
+  const { item } = lists;
+  const { length } = item;
+  // Its text lies where the list is about to change.
+  const text = length <= MOVED.length ? MOVED : new Uint8Array(length);
+  copyBytes(item.buf, item.off, text, 0, length);
+  lists.prepare(ref, 0, 0, toHead);
+  lists.push(ref, toHead, text, 0, length);
+  lists.drop(ref, fromHead);
+}
+
+/** Rows of the commands in this file. */
+export const LIST_POP_COMMANDS: readonly CommandSpec<Call>[] = [
+  {
+    name: "lmove",
+    group: "list",
+    since: "6.2.0",
+    summary: "Moves an element from an end of a list to an end of another.",
+    complexity: "O(1)",
+    arity: 5,
+    flags: ["write", "denyoom"],
+    keys: [keyAt(1, "RW access delete"), keyAt(2, "RW insert")],
+    syntax: "source:key destination:key wherefrom:(LEFT|RIGHT) " +
+      "whereto:(LEFT|RIGHT)",
+    replies: ["string", "null"],
+    run: lmoveCommand,
+  },
+  {
+    name: "lmpop",
+    group: "list",
+    since: "7.0.0",
+    summary: "Takes elements from an end of the first list that is there.",
+    complexity: "O(N+M)",
+    arity: -4,
+    flags: ["write"],
+    keys: [numKeysAt(1, "RW access delete")],
+    syntax: "numkeys:integer key... where:(LEFT|RIGHT) [COUNT count:integer]",
+    replies: ["array", "null"],
+    run: lmpopCommand,
+  },
+  {
+    name: "lpop",
+    group: "list",
+    since: "1.0.0",
+    summary: "Takes the first elements of a list.",
+    complexity: "O(N)",
+    arity: -2,
+    flags: ["write", "fast"],
+    keys: KEY_RW_ACCESS_DELETE,
+    syntax: "key [count:integer@6.2.0]",
+    replies: ["string", "array", "null"],
+    run: lpopCommand,
+  },
+  {
+    name: "rpop",
+    group: "list",
+    since: "1.0.0",
+    summary: "Takes the last elements of a list.",
+    complexity: "O(N)",
+    arity: -2,
+    flags: ["write", "fast"],
+    keys: KEY_RW_ACCESS_DELETE,
+    syntax: "key [count:integer@6.2.0]",
+    replies: ["string", "array", "null"],
+    run: rpopCommand,
+  },
+  {
+    name: "rpoplpush",
+    group: "list",
+    since: "1.2.0",
+    summary: "Moves the last element of a list before the first of another.",
+    complexity: "O(1)",
+    arity: 3,
+    flags: ["write", "denyoom"],
+    keys: [keyAt(1, "RW access delete"), keyAt(2, "RW insert")],
+    syntax: "source:key destination:key",
+    replies: ["string", "null"],
+    docFlags: ["deprecated"],
+    deprecatedSince: "6.2.0",
+    replacedBy: "`LMOVE` with the `RIGHT` and `LEFT` arguments",
+    run: rpoplpushCommand,
+  },
+];

@@ -1,0 +1,78 @@
+/**
+ * Looking ahead: brings near what the commands of a pipeline, or the keys of one
+ * command, will need, so that the processor waits for many cache misses at a
+ * time and not for one after the other.
+ *
+ * First the buckets of all hashes are read, then their entries, then the roots
+ * of the values that are no strings. No latch is held: what is read may be stale
+ * or torn, so it is a hint that decides nothing. Small databases lie in the
+ * cache anyway and are left out.
+ *
+ * @module
+ */
+
+import { SEGMENT_SHIFT, UNIT_MASK } from "../memory/arena.ts";
+import { guessNode } from "../memory/dict.ts";
+import { NODE_META, NODE_VALUE } from "../memory/node.ts";
+import { TYPE_STRING, typeOf } from "../types/entry.ts";
+import type { Keyspace } from "./keyspace.ts";
+
+/** Most hashes at a time; more are not looked ahead for. */
+const HASHES_MAX = 1024;
+/** Keys of a shard's database from which on a lookup probably misses. */
+const WORTHWHILE_KEYS = 8192;
+
+/** One per worker. */
+export class LookAhead {
+  readonly #i32: readonly Int32Array[];
+  readonly #hashes = new Int32Array(HASHES_MAX);
+  /** Buckets of the hashes, then roots of values. */
+  readonly #refs = new Int32Array(HASHES_MAX);
+  #count = 0;
+  /** Kept only so that the reads are not left out. */
+  lastRead = 0;
+
+  /** `i32` are the arena's word views. */
+  constructor(i32: readonly Int32Array[]) {
+    this.#i32 = i32;
+  }
+
+  /** Notes a key that will be looked up. */
+  add(space: Keyspace, db: number, hash: number): void {
+    const i = this.#count;
+    if (i === HASHES_MAX || space.count(db) < WORTHWHILE_KEYS) return;
+    this.#hashes[i] = hash;
+    this.#refs[i] = space.guessBucket(db, hash);
+    this.#count = i + 1;
+  }
+
+  /** Reads what the noted keys need, and forgets them. */
+  run(): void {
+    const count = this.#count;
+    if (count === 0) return;
+    this.#count = 0;
+    // One key alone gains nothing.
+    if (count === 1) return;
+    const refs = this.#refs;
+    const hashes = this.#hashes;
+    let read = 0;
+    // The tags stand in a bucket's first words.
+    for (let i = 0; i < count; i++) read ^= this.#peek(refs[i]!, 0);
+    let roots = 0;
+    for (let i = 0; i < count; i++) {
+      const node = guessNode(this.#i32, refs[i]!, hashes[i]!);
+      if (typeOf(this.#peek(node, NODE_META)) === TYPE_STRING) continue;
+      refs[roots++] = this.#peek(node, NODE_VALUE);
+    }
+    for (let i = 0; i < roots; i++) read ^= this.#peek(refs[i]!, 0);
+    this.lastRead = read;
+  }
+
+  /** A word that may not be there; 0 then. */
+  #peek(ref: number, index: number): number {
+    const words = this.#i32[ref >>> SEGMENT_SHIFT];
+    return words === undefined
+      ? 0
+      : words[((ref & UNIT_MASK) << 1) + index]! | 0;
+  }
+}

@@ -1,0 +1,730 @@
+/**
+ * Large lists: chunks in a counted tree, as a deque of pieces.
+ *
+ * ```text
+ * root    header of a counted tree, whose items are chunks     (counted_tree.ts)
+ * chunk   elements, or a single one that is too large to share     (chunk.ts)
+ * ```
+ *
+ * Invariants: an item counts for the elements of its chunk; no chunk is empty. A
+ * chunk exceeds the limits of {@linkcode NodeLimits} only if it has one element,
+ * was made under other limits, or came as a whole from elsewhere.
+ *
+ * The chunks at the ends have room to grow, up to what the limit allows; when
+ * another takes their place they give back what they do not need. A new one
+ * begins with an eighth of the limit for each chunk that is there. In the
+ * middle, a full chunk is halved; small neighbours are joined.
+ *
+ * Cost: an element at an end is constant but for the two or three counts on the
+ * way to it, which only a hundred thousand chunks more make four. An index is
+ * found in logarithmic time and a walk of at most half a chunk.
+ *
+ * @module
+ */
+
+import { assert } from "../base/assert.ts";
+import type { Arena } from "../memory/arena.ts";
+import { CHUNK_HEADER_BYTES, Chunks } from "../memory/chunk.ts";
+import {
+  CountedTree,
+  TREE_HEADER_UNITS,
+  TreeCursor,
+} from "../memory/counted_tree.ts";
+import { type Heap, OutOfMemory } from "../memory/heap.ts";
+import type { ListpackItem, Listpacks } from "../memory/listpack.ts";
+import type { EncodingLimits, ValueMemory } from "./value_type.ts";
+
+/** Most bytes of a chunk that is limited by its elements. */
+const SAFE_BYTES_MAX = 8192;
+const SMALLEST_LIMIT_BYTES = 4096;
+const LARGEST_LIMIT = 5;
+
+/** Most elements of a list; counts are words. */
+const LENGTH_MAX = 0x7fffffff;
+
+/** Chunks from which on a new one begins with all of its room. */
+const EIGHTHS = 8;
+
+/** Takes the elements of a list, in runs of those that lie together. */
+export interface RunVisitor {
+  /**
+   * `count` elements as listpacks have them, the first at byte `at`. Theirs are
+   * among the next `bytes` bytes; all of them, if the chunk's last is one.
+   */
+  packed(buf: Uint8Array, at: number, count: number, bytes: number): void;
+  /** An element by itself: its text. */
+  plain(buf: Uint8Array, off: number, length: number): void;
+}
+
+/** Takes the indices of elements that were looked for. */
+export interface MatchVisitor {
+  /** Says whether to go on. */
+  match(index: number): boolean;
+}
+
+/** How large a node may be, by `list-max-listpack-size`. */
+export class NodeLimits {
+  /** Most bytes. */
+  bytesMax = 0;
+  /** Most elements. */
+  countMax = 0;
+  readonly #limits: EncodingLimits;
+
+  /** `limits` may change at any time. */
+  constructor(limits: EncodingLimits) {
+    this.#limits = limits;
+  }
+
+  /** Reads the setting anew. */
+  refresh(): void {
+    const size = this.#limits.listMaxListpackSize;
+    if (size < 0) {
+      const step = size < -LARGEST_LIMIT ? LARGEST_LIMIT : -size;
+      this.bytesMax = SMALLEST_LIMIT_BYTES << (step - 1);
+      this.countMax = LENGTH_MAX;
+    } else {
+      this.bytesMax = SAFE_BYTES_MAX;
+      this.countMax = size === 0 ? 1 : size;
+    }
+  }
+
+  /** Whether the elements are what limits a node. */
+  get isByCount(): boolean {
+    return this.countMax !== LENGTH_MAX;
+  }
+}
+
+/** Operations on the large lists of one heap, by their roots. */
+export class LargeList {
+  /** The pieces. */
+  readonly chunks: Chunks;
+  /** What a chunk may have; the owner refreshes it. */
+  readonly limits: NodeLimits;
+  readonly #heap: Heap;
+  readonly #listpacks: Listpacks;
+  readonly #tree: CountedTree;
+  readonly #cursor = new TreeCursor();
+  /** The place beside the cursor, or in the other list. */
+  readonly #other = new TreeCursor();
+
+  /** One object per keyspace. */
+  constructor(memory: ValueMemory) {
+    const arena: Arena = memory.arena;
+    this.#heap = memory.heap;
+    this.#listpacks = memory.listpacks;
+    this.chunks = new Chunks(arena, memory.heap, memory.listpacks);
+    this.limits = new NodeLimits(memory.limits);
+    this.#tree = new CountedTree(arena, memory.heap);
+  }
+
+  /** A list without elements. */
+  create(): number {
+    const root = this.#heap.allocate(TREE_HEADER_UNITS);
+    this.#tree.initialize(root);
+    return root;
+  }
+
+  /** A list of the elements of one chunk, which is its own from now on. */
+  createFrom(chunk: number): number {
+    const root = this.create();
+    const count = this.chunks.count(chunk);
+    try {
+      this.#tree.insertAtEnd(root, false, this.#cursor, chunk, count);
+    } catch (cause) {
+      this.#heap.free(root);
+      throw cause;
+    }
+    return root;
+  }
+
+  /** Elements. */
+  length(root: number): number {
+    return this.#tree.total(root);
+  }
+
+  /** Chunks. */
+  chunkCount(root: number): number {
+    return this.#tree.items(root);
+  }
+
+  /** The chunk of a list that has but one, or 0. */
+  onlyChunk(root: number): number {
+    if (this.#tree.items(root) !== 1) return 0;
+    this.#tree.toEnd(root, true, this.#cursor);
+    return this.#cursor.item;
+  }
+
+  /** Frees a list of one chunk, but not the chunk. */
+  dissolve(root: number): void {
+    this.#tree.toEnd(root, true, this.#cursor);
+    this.#tree.remove(root, this.#cursor);
+    this.#heap.free(root);
+  }
+
+  /** Adds a chunk of `count` elements behind all others, or frees it. */
+  appendChunk(root: number, chunk: number, count: number): void {
+    this.#enter(root, chunk, count);
+  }
+
+  /** Adds an element at an end. */
+  push(
+    root: number,
+    atHead: boolean,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+  ): void {
+    const { chunks } = this;
+    const tree = this.#tree;
+    const cursor = this.#cursor;
+    if (length > this.limits.bytesMax) {
+      const made = chunks.createPlain(buf, off, length);
+      return this.#enterNew(root, atHead, made);
+    }
+    const bytes = this.#listpacks.encode(buf, off, length);
+    if (tree.toEnd(root, atHead, cursor)) {
+      const chunk = cursor.item;
+      if (this.#hasRoom(chunk, bytes)) {
+        this.#checkLength(root);
+        const grown = chunks.push(chunk, atHead, bytes, this.limits.bytesMax);
+        if (grown !== chunk) tree.replace(root, cursor, grown);
+        return tree.add(root, cursor, 1);
+      }
+      const trimmed = chunks.trim(chunk);
+      if (trimmed !== chunk) tree.replace(root, cursor, trimmed);
+    }
+    this.#enterNew(root, atHead, this.#makeChunk(root, atHead, bytes));
+  }
+
+  /** Removes the element at an end. */
+  drop(root: number, atHead: boolean): void {
+    const cursor = this.#cursor;
+    this.#tree.toEnd(root, atHead, cursor);
+    if (cursor.count === 1) return this.#removeChunk(root, cursor);
+    this.chunks.drop(cursor.item, atHead);
+    this.#tree.add(root, cursor, -1);
+  }
+
+  /** Reads the element at an end. */
+  readEnd(root: number, atHead: boolean, item: ListpackItem): void {
+    const { chunks } = this;
+    this.#tree.toEnd(root, atHead, this.#cursor);
+    const chunk = this.#cursor.item;
+    const pos = atHead
+      ? chunks.first(chunk)
+      : chunks.previous(chunk, chunks.end(chunk));
+    chunks.read(chunk, pos, item);
+  }
+
+  /** Reads the element with an index, which must be there. */
+  read(root: number, index: number, item: ListpackItem): void {
+    const cursor = this.#cursor;
+    this.#tree.seek(root, index, cursor);
+    const pos = this.chunks.seek(cursor.item, index - cursor.before);
+    this.chunks.read(cursor.item, pos, item);
+  }
+
+  /** Puts another element in the place of the one with an index. */
+  replace(
+    root: number,
+    index: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+  ): void {
+    const { chunks } = this;
+    const { bytesMax } = this.limits;
+    const cursor = this.#cursor;
+    this.#tree.seek(root, index, cursor);
+    const chunk = cursor.item;
+    if (length <= bytesMax && !chunks.isPlain(chunk)) {
+      const bytes = this.#listpacks.encode(buf, off, length);
+      const pos = chunks.seek(chunk, index - cursor.before);
+      const old = chunks.next(chunk, pos) - pos;
+      if (
+        cursor.count === 1 || bytes <= old ||
+        CHUNK_HEADER_BYTES + chunks.bytes(chunk) - old + bytes <= bytesMax
+      ) {
+        const moved = chunks.replace(chunk, pos, bytes, bytesMax);
+        if (moved !== chunk) this.#tree.replace(root, cursor, moved);
+        return;
+      }
+    }
+    this.insert(root, index, buf, off, length);
+    this.removeRange(root, index + 1, 1);
+  }
+
+  /** Inserts an element before the one with an index, or behind the last one. */
+  insert(
+    root: number,
+    index: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+  ): void {
+    const { chunks } = this;
+    const tree = this.#tree;
+    const cursor = this.#cursor;
+    if (index === 0 || index === tree.total(root)) {
+      return this.push(root, index === 0, buf, off, length);
+    }
+    this.#checkLength(root);
+    if (length > this.limits.bytesMax) {
+      this.#split(root, index);
+      const made = chunks.createPlain(buf, off, length);
+      tree.seek(root, index, cursor);
+      return this.#enterBefore(root, cursor, made);
+    }
+    const bytes = this.#listpacks.encode(buf, off, length);
+    for (;;) {
+      tree.seek(root, index, cursor);
+      const skip = index - cursor.before;
+      if (this.#hasRoom(cursor.item, bytes)) {
+        return this.#insertWithin(root, cursor, skip, bytes);
+      }
+      if (skip === 0) break;
+      this.#split(root, cursor.before + ((cursor.count + 1) >> 1));
+    }
+    tree.seek(root, index - 1, cursor);
+    if (this.#hasRoom(cursor.item, bytes)) {
+      return this.#insertWithin(root, cursor, cursor.count, bytes);
+    }
+    const made = chunks.create(bytes, false);
+    chunks.push(made, false, bytes, 0);
+    tree.seek(root, index, cursor);
+    this.#enterBefore(root, cursor, made);
+  }
+
+  /** Removes `count` elements from an index on. */
+  removeRange(root: number, from: number, count: number): void {
+    const { chunks } = this;
+    const cursor = this.#cursor;
+    for (let left = count; left > 0;) {
+      this.#tree.seek(root, from, cursor);
+      const skip = from - cursor.before;
+      const removed = Math.min(left, cursor.count - skip);
+      if (removed < cursor.count) {
+        const chunk = cursor.item;
+        const pos = chunks.seek(chunk, skip);
+        const end = chunks.seek(chunk, skip + removed);
+        chunks.cut(chunk, pos, end, removed);
+      }
+      this.#lost(root, removed);
+      left -= removed;
+    }
+  }
+
+  /**
+   * Removes up to `most` elements that are the given text, the first ones or,
+   * `fromTail`, the last ones; returns how many.
+   */
+  removeEqual(
+    root: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+    most: number,
+    fromTail: boolean,
+  ): number {
+    const tree = this.#tree;
+    const cursor = this.#cursor;
+    this.#listpacks.encode(buf, off, length);
+    let removed = 0;
+    // The elements that have not been looked at.
+    let from = 0;
+    let to = tree.total(root);
+    while (from < to && removed < most) {
+      tree.seek(root, fromTail ? to - 1 : from, cursor);
+      const { item, before, count } = cursor;
+      const lost = this.chunks.isPlain(item)
+        ? this.chunks.isPlainEqual(item, buf, off, length) ? 1 : 0
+        : this.removeEqualFrom(item, most - removed, fromTail);
+      if (fromTail) to = before;
+      else {
+        from = before + count - lost;
+        to -= lost;
+      }
+      if (lost > 0) this.#lost(root, lost);
+      removed += lost;
+    }
+    return removed;
+  }
+
+  /** As {@linkcode LargeList.removeEqual}, of the encoded one from a chunk. */
+  removeEqualFrom(chunk: number, most: number, fromTail: boolean): number {
+    if (!fromTail) return this.chunks.removeEncoded(chunk, 0, most);
+    const found = this.chunks.countEncoded(chunk);
+    return this.chunks.removeEncoded(chunk, Math.max(0, found - most), most);
+  }
+
+  /**
+   * Looks for elements that are the given text among the first `most`, or the
+   * last if `backward`, from there on.
+   */
+  search(
+    root: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+    backward: boolean,
+    most: number,
+    visitor: MatchVisitor,
+  ): void {
+    const cursor = this.#cursor;
+    this.#listpacks.encode(buf, off, length);
+    if (!this.#tree.toEnd(root, !backward, cursor)) return;
+    let left = most;
+    do {
+      const { item, before, count } = cursor;
+      const looked = Math.min(left, count);
+      if (this.chunks.isPlain(item)) {
+        if (
+          this.chunks.isPlainEqual(item, buf, off, length) &&
+          !visitor.match(before)
+        ) return;
+      } else if (
+        !this.searchChunk(item, before, backward, looked, visitor)
+      ) return;
+      left -= looked;
+    } while (left > 0 && this.#tree.step(root, cursor, !backward));
+  }
+
+  /**
+   * As {@linkcode LargeList.search}, of the encoded element in a chunk that is
+   * not plain and has `before` elements before it; says whether to go on.
+   */
+  searchChunk(
+    chunk: number,
+    before: number,
+    backward: boolean,
+    most: number,
+    visitor: MatchVisitor,
+  ): boolean {
+    const { chunks } = this;
+    let left = most;
+    if (backward) {
+      let index = before + chunks.count(chunk);
+      for (let pos = chunks.end(chunk); left > 0;) {
+        pos = chunks.findBackward(chunk, pos, left);
+        if (pos === 0) return true;
+        index -= chunks.passed + 1;
+        left -= chunks.passed + 1;
+        if (!visitor.match(index)) return false;
+      }
+      return true;
+    }
+    let index = before;
+    for (let pos = chunks.first(chunk); left > 0;) {
+      pos = chunks.find(chunk, pos, left);
+      if (pos === 0) return true;
+      index += chunks.passed;
+      left -= chunks.passed + 1;
+      if (!visitor.match(index)) return false;
+      index++;
+      pos = chunks.next(chunk, pos);
+    }
+    return true;
+  }
+
+  /**
+   * Visits the elements that lie together from an index on, not beyond index
+   * `to`; returns the index behind them.
+   */
+  visitRun(
+    root: number,
+    from: number,
+    to: number,
+    visitor: RunVisitor,
+  ): number {
+    const cursor = this.#cursor;
+    this.#tree.seek(root, from, cursor);
+    const skip = from - cursor.before;
+    const count = Math.min(cursor.count - skip, to - from);
+    this.visitChunk(cursor.item, skip, count, visitor);
+    return from + count;
+  }
+
+  /** Visits some elements of a chunk. */
+  visitChunk(
+    chunk: number,
+    skip: number,
+    count: number,
+    visitor: RunVisitor,
+  ): void {
+    const { chunks } = this;
+    const buf = chunks.bytesOf(chunk);
+    const pos = chunks.seek(chunk, skip);
+    const at = chunks.offsetOf(chunk, pos);
+    const bytes = chunks.end(chunk) - pos;
+    if (chunks.isPlain(chunk)) visitor.plain(buf, at, bytes);
+    else visitor.packed(buf, at, count, bytes);
+  }
+
+  /**
+   * Visits the elements that lie together and end before index `to`, the last
+   * one first and each by itself, not beyond index `from`; returns the index of
+   * the last one visited.
+   */
+  visitBackward(
+    root: number,
+    to: number,
+    from: number,
+    visitor: RunVisitor,
+    item: ListpackItem,
+  ): number {
+    const cursor = this.#cursor;
+    this.#tree.seek(root, to - 1, cursor);
+    const { before } = cursor;
+    const end = Math.max(from, before);
+    this.visitChunkBackward(
+      cursor.item,
+      to - before,
+      to - end,
+      visitor,
+      item,
+    );
+    return end;
+  }
+
+  /** Visits `count` elements of a chunk before the one with index `to` in it. */
+  visitChunkBackward(
+    chunk: number,
+    to: number,
+    count: number,
+    visitor: RunVisitor,
+    item: ListpackItem,
+  ): void {
+    const { chunks } = this;
+    let pos = chunks.seek(chunk, to);
+    for (let left = count; left > 0; left--) {
+      pos = chunks.previous(chunk, pos);
+      chunks.read(chunk, pos, item);
+      visitor.plain(item.buf, item.off, item.length);
+    }
+  }
+
+  /** A list in this heap of `count` elements of a list in any heap. */
+  copyRange(
+    source: LargeList,
+    root: number,
+    from: number,
+    count: number,
+  ): number {
+    const made = this.create();
+    try {
+      for (let at = from; at < from + count;) {
+        const cursor = source.#cursor;
+        source.#tree.seek(root, at, cursor);
+        const skip = at - cursor.before;
+        const copied = Math.min(cursor.count - skip, from + count - at);
+        const chunk = this.copyChunk(source, cursor.item, skip, copied);
+        this.#enter(made, chunk, copied);
+        at += copied;
+      }
+    } catch (cause) {
+      this.freeSlice(made, Infinity);
+      throw cause;
+    }
+    return made;
+  }
+
+  /** A chunk in this heap of some elements of a chunk in any heap. */
+  copyChunk(
+    source: LargeList,
+    chunk: number,
+    skip: number,
+    count: number,
+  ): number {
+    const { chunks } = source;
+    const pos = chunks.seek(chunk, skip);
+    const end = chunks.seek(chunk, skip + count);
+    return this.chunks.copyRange(chunks, chunk, pos, end, count);
+  }
+
+  /** Frees about `budget` chunks; says whether nothing is left. */
+  freeSlice(root: number, budget: number): boolean {
+    const cursor = this.#cursor;
+    for (let left = budget; left > 0; left--) {
+      if (!this.#tree.toEnd(root, false, cursor)) {
+        this.#heap.free(root);
+        return true;
+      }
+      this.#removeChunk(root, cursor);
+    }
+    return false;
+  }
+
+  /** Bytes of everything; of the chunks about `samples` are looked at, or all. */
+  bytes(root: number, samples: number): number {
+    const tree = this.#tree;
+    const cursor = this.#cursor;
+    let seen = 0;
+    let bytes = 0;
+    let goesOn = tree.toEnd(root, true, cursor);
+    while (goesOn && (samples === 0 || seen < samples)) {
+      bytes += this.chunks.allocatedBytes(cursor.item);
+      seen++;
+      goesOn = tree.step(root, cursor, true);
+    }
+    const all = seen === 0 ? 0 : Math.round(bytes / seen * tree.items(root));
+    return (this.#heap.unitsOf(root) << 3) + tree.bytes(root) + all;
+  }
+
+  /** Checks a list; for tests. */
+  verify(root: number): void {
+    this.#tree.verify(root, (chunk) => {
+      this.chunks.verify(chunk);
+      const count = this.chunks.count(chunk);
+      assert(count > 0, "no chunk is empty");
+      return count;
+    });
+  }
+
+  #hasRoom(chunk: number, bytes: number): boolean {
+    const { chunks, limits } = this;
+    return CHUNK_HEADER_BYTES + chunks.bytes(chunk) + bytes <=
+        limits.bytesMax &&
+      chunks.count(chunk) < limits.countMax &&
+      !chunks.isPlain(chunk);
+  }
+
+  #checkLength(root: number): void {
+    if (this.#tree.total(root) === LENGTH_MAX) throw new OutOfMemory();
+  }
+
+  /** A chunk of the encoded element, with room for more at one end. */
+  #makeChunk(root: number, atHead: boolean, bytes: number): number {
+    const { bytesMax, countMax } = this.limits;
+    const eighths = Math.min(EIGHTHS, this.#tree.items(root));
+    const room = (bytesMax * eighths >>> 3) - CHUNK_HEADER_BYTES;
+    const most = countMax < bytesMax ? bytes * countMax : bytesMax;
+    const capacity = Math.max(bytes, Math.min(room, most));
+    const made = this.chunks.create(capacity, atHead);
+    return this.chunks.push(made, atHead, bytes, 0);
+  }
+
+  /** Adds a chunk of one element at an end, or frees it. */
+  #enterNew(root: number, atHead: boolean, chunk: number): void {
+    try {
+      this.#checkLength(root);
+      this.#tree.insertAtEnd(root, atHead, this.#cursor, chunk, 1);
+    } catch (cause) {
+      this.chunks.free(chunk);
+      throw cause;
+    }
+  }
+
+  /** Adds a chunk of one element before the cursor's, or frees it. */
+  #enterBefore(root: number, cursor: TreeCursor, chunk: number): void {
+    try {
+      this.#tree.insert(root, cursor, false, chunk, 1);
+    } catch (cause) {
+      this.chunks.free(chunk);
+      throw cause;
+    }
+  }
+
+  /** Adds a chunk behind all others, or frees it. */
+  #enter(root: number, chunk: number, count: number): void {
+    try {
+      this.#tree.insertAtEnd(root, false, this.#other, chunk, count);
+    } catch (cause) {
+      this.chunks.free(chunk);
+      throw cause;
+    }
+  }
+
+  #insertWithin(
+    root: number,
+    cursor: TreeCursor,
+    skip: number,
+    bytes: number,
+  ): void {
+    const chunk = cursor.item;
+    const pos = this.chunks.seek(chunk, skip);
+    const moved = this.chunks.insert(chunk, pos, bytes, this.limits.bytesMax);
+    if (moved !== chunk) this.#tree.replace(root, cursor, moved);
+    this.#tree.add(root, cursor, 1);
+  }
+
+  /** Makes the element with an index the first one of a chunk. */
+  #split(root: number, index: number): void {
+    const { chunks } = this;
+    const tree = this.#tree;
+    const cursor = this.#cursor;
+    tree.seek(root, index, cursor);
+    const skip = index - cursor.before;
+    if (skip === 0) return;
+    const { item, before, count } = cursor;
+    const made = this.copyChunk(this, item, skip, count - skip);
+    try {
+      tree.insert(root, cursor, true, made, count - skip);
+    } catch (cause) {
+      chunks.free(made);
+      throw cause;
+    }
+    tree.seek(root, before, cursor);
+    chunks.cut(item, chunks.seek(item, skip), chunks.end(item), count - skip);
+    tree.add(root, cursor, skip - count);
+    this.#fit(root, cursor);
+  }
+
+  /** Notes that the cursor's chunk has lost elements; all, if so many. */
+  #lost(root: number, count: number): void {
+    const cursor = this.#cursor;
+    if (count === cursor.count) return this.#removeChunk(root, cursor);
+    this.#tree.add(root, cursor, -count);
+    if (!this.#joinNeighbour(root)) this.#fit(root, cursor);
+  }
+
+  #fit(root: number, cursor: TreeCursor): void {
+    const fitted = this.chunks.fit(cursor.item);
+    if (fitted !== cursor.item) this.#tree.replace(root, cursor, fitted);
+  }
+
+  #removeChunk(root: number, cursor: TreeCursor): void {
+    const chunk = cursor.item;
+    this.#tree.remove(root, cursor);
+    this.chunks.free(chunk);
+  }
+
+  /** Joins the cursor's chunk with one beside it if both are small. */
+  #joinNeighbour(root: number): boolean {
+    const { chunks, limits } = this;
+    const tree = this.#tree;
+    const cursor = this.#cursor;
+    const { before, count } = cursor;
+    if (chunks.bytes(cursor.item) * 4 > limits.bytesMax) return false;
+    const end = before + count;
+    if (end < tree.total(root)) {
+      tree.seek(root, end, this.#other);
+      if (this.#join(root, cursor, this.#other)) return true;
+    }
+    if (before === 0) return false;
+    tree.seek(root, before - 1, this.#other);
+    return this.#join(root, this.#other, cursor);
+  }
+
+  #join(root: number, left: TreeCursor, right: TreeCursor): boolean {
+    const { chunks, limits } = this;
+    const tree = this.#tree;
+    const a = left.item;
+    const b = right.item;
+    const count = left.count + right.count;
+    const bytes = chunks.bytes(a) + chunks.bytes(b);
+    if (
+      bytes * 2 > limits.bytesMax || count > limits.countMax ||
+      chunks.isPlain(a) || chunks.isPlain(b)
+    ) return false;
+    const made = chunks.join(a, b);
+    if (made === 0) return false;
+    const { before, count: leftCount } = left;
+    tree.remove(root, right);
+    tree.seek(root, before, left);
+    tree.replace(root, left, made);
+    tree.add(root, left, count - leftCount);
+    chunks.free(a);
+    chunks.free(b);
+    return true;
+  }
+}
