@@ -11,7 +11,10 @@ commandSuite("HELP names every subcommand", async ({ client }) => {
     ["LATENCY HELP", "latency"],
     ["MEMORY HELP", "memory"],
     ["OBJECT HELP", "object"],
+    ["PUBSUB HELP", "pubsub"],
     ["SLOWLOG HELP", "slowlog"],
+    ["XGROUP HELP", "xgroup"],
+    ["XINFO HELP", "xinfo"],
   ] as const;
   const table = makeCommandTable();
   for (const [command, name] of helps) {

@@ -58,6 +58,11 @@ import {
   streamId,
 } from "./_elements.ts";
 
+/** A key that errors quote as a whole. */
+const shortKey: Part = ({ random, keys }) => {
+  const short = keys.filter((name) => name.length < 100);
+  return [short.length === 0 ? "k" : random.pick(short)];
+};
 const keys = repeat(key, 1, 4);
 /** `numkeys key [key ...]`, at times with a wrong number. */
 const numberedKeys: Part = (context) => {
@@ -148,7 +153,8 @@ const generic: readonly Row[] = [
     ),
     word("ALPHA"),
   ]),
-  row("SORT_RO", [key, maybe(word("DESC")), maybe(limit)]),
+  // Without ALPHA, an earlier number out of range can make the reference fail.
+  row("SORT_RO", [key, word("ALPHA"), maybe(word("DESC")), maybe(limit)]),
 ];
 
 const strings: readonly Row[] = [
@@ -372,22 +378,24 @@ const streams: readonly Row[] = [
   row("XDEL", [key, repeat(streamId, 1, 3)]),
   row("XTRIM", [key, trim]),
   row("XSETID", [key, streamId], RARE),
-  row("XREAD", [word("STREAMS"), key, oneOf(streamId, among("$"))]),
+  row("XREAD", [word("STREAMS"), key, oneOf(streamId, among("$"))], {
+    keepsArity: true,
+  }),
   row("XGROUP CREATE", [
-    key,
+    shortKey,
     group,
     oneOf(streamId, among("$")),
     maybe(word("MKSTREAM")),
   ]),
-  row("XGROUP DESTROY", [key, group], RARE),
-  row("XGROUP CREATECONSUMER", [key, group, consumer], RARE),
-  row("XGROUP DELCONSUMER", [key, group, consumer], RARE),
+  row("XGROUP DESTROY", [shortKey, group], RARE),
+  row("XGROUP CREATECONSUMER", [shortKey, group, consumer], RARE),
+  row("XGROUP DELCONSUMER", [shortKey, group, consumer], RARE),
   row("XREADGROUP", [
-    ...[word("GROUP"), group, consumer, word("STREAMS"), key],
+    ...[word("GROUP"), group, consumer, word("STREAMS"), shortKey],
     oneOf(among(">"), streamId),
-  ], OFTEN),
+  ], { weight: 2, keepsArity: true }),
   row("XACK", [key, group, repeat(streamId, 1, 3)]),
-  row("XPENDING", [key, group]),
+  row("XPENDING", [shortKey, group]),
 ];
 
 const table = makeCommandTable();

@@ -38,7 +38,7 @@ interface Collection {
   isOrdered?: boolean;
 }
 
-const COUNT = 5000;
+const COUNT = 3000;
 /** So long that a reply does not fit the buffers of a connection. */
 const PADDING = "p".repeat(2000);
 const text = (i: number) => `e:${i}:${PADDING}`;
