@@ -64,6 +64,20 @@ commandSuite(
   },
 );
 
+commandSuite("RESTORE-ASKING is RESTORE", async ({ client }) => {
+  await client.run("SET", "key", "value");
+  const dumped = await client.run("DUMP", "key");
+  assert(dumped.type === "bulk");
+  await expectReplies(client, [
+    [
+      ["RESTORE-ASKING", "key", "0", "x"],
+      "-ERR DUMP payload version or checksum are wrong",
+    ],
+    [["RESTORE-ASKING", "other", "0", dumped.value], "OK"],
+    ["GET other", "value"],
+  ]);
+});
+
 commandSuite("PFMERGE without sources has a key", async ({ client }) => {
   await expectReplies(client, [
     ["HSET other field value", 1],
