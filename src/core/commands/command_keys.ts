@@ -236,21 +236,25 @@ export const sortReadKeys: KeyFinder = (_args, keys) => {
 };
 
 /**
- * Whether SORT makes names of keys out of elements. A lone `#` stands for the
- * element itself, and "nosort" for no key at all.
+ * Where SORT really stores, which {@linkcode sortKeys}, as Redis has it, misses
+ * if the destination is named like an option; and whether SORT makes names of
+ * keys out of elements. A lone `#` stands for the element itself, and "nosort"
+ * for no key at all.
  */
-export const sortOtherKeys: OtherKeysFinder = (args) => {
-  const last = args.argc - 1;
-  for (let at = 2; at < last; at++) {
+export const sortOtherKeys: OtherKeysFinder = (args, keys) => {
+  let stored = 0;
+  let looksFurther = false;
+  for (let at = 2; at + 1 < args.argc; at++) {
     if (args.equalsIgnoreCase(at, "LIMIT")) at += 2;
-    else if (args.equalsIgnoreCase(at, "STORE")) at++;
+    else if (args.equalsIgnoreCase(at, "STORE")) stored = ++at;
     else if (args.equalsIgnoreCase(at, "BY")) {
-      if (!args.equalsIgnoreCase(++at, "NOSORT")) return true;
+      if (!args.equalsIgnoreCase(++at, "NOSORT")) looksFurther = true;
     } else if (args.equalsIgnoreCase(at, "GET")) {
-      if (!args.equalsIgnoreCase(++at, "#")) return true;
+      if (!args.equalsIgnoreCase(++at, "#")) looksFurther = true;
     }
   }
-  return false;
+  if (stored !== 0) keys.add(stored, KEY.OW | KEY.UPDATE);
+  return looksFurther;
 };
 
 /**

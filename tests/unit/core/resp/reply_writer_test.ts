@@ -152,3 +152,23 @@ Deno.test("ReplyWriter rewind takes bytes and marks back", () => {
   assertEquals(writer.rewind(0).map((span) => span.ref), [1]);
   assert(writer.spans === null && writer.pendingBytes === 0);
 });
+
+Deno.test("ReplyWriter recount corrects a head once its count is known", () => {
+  for (const [guess, count] of [[0, 7], [7, 7], [7, 0], [100, 9], [9, 100]]) {
+    for (const resp of [2, 3] as const) {
+      const text = written(resp, (w) => {
+        w.ok();
+        const start = w.at;
+        w.map(guess!);
+        w.bulkText("x".repeat(50));
+        w.recount(start, resp === 3 ? count! : count! * 2);
+        w.ok();
+      });
+      const head = resp === 3 ? `%${count}` : `*${count! * 2}`;
+      assertEquals(
+        text,
+        `+OK\r\n${head}\r\n$50\r\n${"x".repeat(50)}\r\n+OK\r\n`,
+      );
+    }
+  }
+});
