@@ -351,6 +351,7 @@ class GeoSearch {
     const most = this.#isAny ? this.#count : Infinity;
     const collector = new Collector(this.#area, matches, most);
     CELLS.cover(this.#area);
+    this.#area.prepare();
     for (let cell = 0; cell < CELLS.count; cell++) {
       RANGE.min = CELLS.min[cell]!;
       RANGE.max = CELLS.end[cell]!;
