@@ -148,7 +148,7 @@ function geodistCommand(call: Call): void {
     !findPlace(call, zsets, ref, 2, POINT) ||
     !findPlace(call, zsets, ref, 3, OTHER)
   ) return reply.nullBulk();
-  reply.bulkText(formatDistance(geoDistance(POINT, OTHER) / unitMetres));
+  reply.bulkAscii(formatDistance(geoDistance(POINT, OTHER) / unitMetres));
 }
 
 /** The place of the member in argument `i`; false if there is none. */
