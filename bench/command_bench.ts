@@ -99,6 +99,8 @@ class World {
       forward: () => null,
       slow: () => {},
       makeRoom: () => true,
+      addBig: () => {},
+      freeBig: () => {},
     });
   }
 

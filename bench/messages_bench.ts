@@ -12,7 +12,8 @@
  */
 
 import { FrameReader, FrameWriter } from "../src/engine/messages/frame.ts";
-import { FIRST_FREE_KIND, Mesh } from "../src/engine/messages/mesh.ts";
+import { Mesh } from "../src/engine/messages/mesh.ts";
+import { COMMAND_RECORD } from "../src/engine/messages/record_kinds.ts";
 
 const RECORDS = 64;
 const PAYLOAD = new Uint8Array(64).fill(120);
@@ -20,7 +21,7 @@ const PAYLOAD = new Uint8Array(64).fill(120);
 Deno.bench(`${RECORDS} records written and read`, { group: "frame" }, () => {
   const writer = new FrameWriter();
   for (let i = 0; i < RECORDS; i++) {
-    writer.u8(FIRST_FREE_KIND);
+    writer.u8(COMMAND_RECORD);
     writer.u32(i);
     writer.bytes(PAYLOAD, 0, PAYLOAD.length);
   }
@@ -45,11 +46,11 @@ function connect(): { there: Mesh; close: () => void; onEcho: () => void } {
     },
     onEcho: () => {},
   };
-  back.handle(FIRST_FREE_KIND, (from, reader) => {
+  back.handle(COMMAND_RECORD, (from, reader) => {
     const bytes = reader.bytes();
-    back.record(from, FIRST_FREE_KIND).bytes(bytes, 0, bytes.length);
+    back.record(from, COMMAND_RECORD).bytes(bytes, 0, bytes.length);
   });
-  there.handle(FIRST_FREE_KIND, (_from, reader) => {
+  there.handle(COMMAND_RECORD, (_from, reader) => {
     reader.bytes();
     pair.onEcho();
   });
@@ -65,7 +66,7 @@ async function roundTrips(count: number): Promise<void> {
     };
   });
   for (let i = 0; i < count; i++) {
-    pair.there.record(1, FIRST_FREE_KIND).bytes(PAYLOAD, 0, PAYLOAD.length);
+    pair.there.record(1, COMMAND_RECORD).bytes(PAYLOAD, 0, PAYLOAD.length);
   }
   await done;
   pair.close();

@@ -18,7 +18,9 @@ import {
   checkSizes,
   checkUnused,
 } from "./tidy/checks.ts";
+import { makeCommandTable } from "../src/front/server/command_groups.ts";
 import { withCommandList } from "./tidy/command_list.ts";
+import { checkCommandTests } from "./tidy/command_tests.ts";
 import { parseSource, type Source } from "./tidy/source.ts";
 
 const ROOT = new URL("../", import.meta.url);
@@ -287,4 +289,39 @@ Deno.test("README lists the commands that the table has", () => {
     withCommandList(readme),
     "run: deno run -RW tests/tidy/command_list.ts",
   );
+});
+
+Deno.test("checkCommandTests() finds a command that no test sends", () => {
+  const sending = planted({
+    "tests/commands/a_test.ts": `
+      await expectReplies(client, [
+        ["GETBIT key 1", 0],
+        [["set", "key", "value"], "OK"],
+        [\`CLIENT LIST ID \${id}\`, ""],
+      ]);
+      await client.run("Ping", "x");
+      await ask(client, "CLIENT", "ID");
+      row("OBJECT FREQ", [key, word("PERSIST"), among("TYPE")]);
+      // ["DEL key", 1]
+      assertEquals(await ask(client, command), "EXISTS");
+      send(["EVAL", "GET"], name("COPY", value));`,
+  });
+  const commands = [
+    ...["getbit", "set", "client|list", "ping", "client|id", "object|freq"],
+    ...["get", "persist", "type", "del", "exists", "client|info", "freq"],
+  ];
+  assertEquals(
+    checkCommandTests(commands, sending).map((line) => line.split(":")[0]),
+    ["get", "persist", "type", "del", "exists", "client|info", "freq"],
+  );
+});
+
+Deno.test("every command is sent by a test", () => {
+  const tests = allFiles().filter(({ path }) =>
+    /^tests\/(?:commands|differential)\//.test(path)
+  );
+  const commands = makeCommandTable().all
+    .filter(({ spec }) => spec.run !== undefined)
+    .map(({ fullName }) => fullName);
+  assertClean(checkCommandTests(commands, tests));
 });

@@ -15,14 +15,18 @@ import {
 /** A command, as words with spaces between or one by one; and its reply. */
 export type Exchange = readonly [string | readonly Argument[], Plain];
 
-/** The reply without RESP types; an error as a string that begins with `-`. */
+/** The reply without RESP types; errors as strings that begin with `-`. */
 export async function ask(
   client: TestClient,
   command: string | readonly Argument[],
 ): Promise<Plain> {
   const argv = typeof command === "string" ? command.split(" ") : command;
-  const reply = plain(await client.run(...argv));
-  return reply instanceof ReplyError ? `-${reply.message}` : reply;
+  return withErrorTexts(plain(await client.run(...argv)));
+}
+
+function withErrorTexts(reply: Plain): Plain {
+  if (reply instanceof ReplyError) return `-${reply.message}`;
+  return Array.isArray(reply) ? reply.map(withErrorTexts) : reply;
 }
 
 /** Runs the commands in order and compares each reply. */

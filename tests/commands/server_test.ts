@@ -97,7 +97,7 @@ commandSuite("INFO counts what all workers do", async ({ server, client }) => {
   assertEquals(info.get("errorstat_ERR"), `count=${n}`);
   assertMatch(info.get("cmdstat_get")!, new RegExp(`^calls=${2 * n},usec=`));
   assertMatch(info.get("cmdstat_incr")!, new RegExp(`failed_calls=${n}$`));
-  assertEquals(info.get("db0"), `keys=${n},expires=${n},avg_ttl=0`);
+  assertEquals(info.get("db0"), `keys=${n},expires=${n},avg_ttl=0,subexpiry=0`);
   assertGreater(Number(info.get("connected_clients")), n);
   assertEquals(info.get("blocked_clients"), "0");
   assertEquals(info.get("tcp_port"), `${server.port}`);

@@ -40,6 +40,8 @@ export interface Row {
   check?: Check;
   /** The command is a scan from cursor 0, to be followed to its end. */
   scan?: boolean;
+  /** Arguments may be wrong, but their number is not: later versions take more. */
+  keepsArity?: boolean;
 }
 
 /** One command of a script. */
@@ -53,7 +55,7 @@ export interface Step {
 export function row(
   name: string,
   parts: readonly Part[] = [],
-  options: { weight?: number; check?: Check; scan?: boolean } = {},
+  options: Partial<Pick<Row, "weight" | "check" | "scan" | "keepsArity">> = {},
 ): Row {
   return { name: name.split(" "), parts, weight: 1, ...options };
 }
@@ -238,7 +240,13 @@ const MAKE: Readonly<Record<OtherType, readonly [string, ...string[]]>> = {
  * are mixed into every family to meet WRONGTYPE. SHERD_FUZZ_TYPES (names with
  * commas) overrides it.
  */
-const KNOWN_TYPES: readonly OtherType[] = [];
+const KNOWN_TYPES: readonly OtherType[] = [
+  "list",
+  "hash",
+  "set",
+  "zset",
+  "stream",
+];
 
 const typesInUse = Deno.env.get("SHERD_FUZZ_TYPES")?.split(",") ?? KNOWN_TYPES;
 
@@ -288,17 +296,16 @@ function makeStep(chosen: Row, context: Context): Step {
   const { random } = context;
   const name = chosen.name.map((part) => anyCase(random, part));
   let args = chosen.parts.flatMap((part) => part(context));
-  let isDamaged = false;
-  if (random.chance(0.04)) {
-    isDamaged = true;
-    const [extra] = value(context) as [string];
+  const { check, scan } = chosen;
+  if (chosen.keepsArity !== true && random.chance(0.04)) {
+    // Errors here quote less of a long argument than the reference's do.
+    const extra = value(context)[0]!.slice(0, 100);
     args = random.pick([args.slice(0, -1), [...args, extra], []]);
   }
-  const { check, scan } = chosen;
   return {
     argv: [...name, ...args],
     ...(check === undefined ? {} : { check }),
-    ...(scan === true && !isDamaged ? { scan } : {}),
+    ...(scan === true ? { scan } : {}),
   };
 }
 

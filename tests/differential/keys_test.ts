@@ -17,14 +17,17 @@ import {
   value,
   word,
 } from "./_generate.ts";
-import { sameElements, sameType, within } from "./_compare.ts";
+import { sameElements, sameEncoding, sameType, within } from "./_compare.ts";
 
 const condition = options(word("NX"), word("XX"), word("GT"), word("LT"));
 const database = oneOf(among("0", "1", "15", "16", "-1", "abc"), integer);
 const scanOptions = options(
   sequence(word("MATCH"), pattern),
   sequence(word("COUNT"), oneOf(among("1", "3", "1000"), integer)),
-  sequence(word("TYPE"), among("string", "list", "STRING")),
+  sequence(
+    word("TYPE"),
+    among("string", "list", "STRING", "set", "zset", "hash", "stream"),
+  ),
 );
 
 differentialFamily("keys", [
@@ -56,7 +59,7 @@ differentialFamily("keys", [
   row("EXPIRETIME", [key], { check: within(2) }),
   row("PEXPIRETIME", [key], { check: within(2000) }),
   row("PERSIST", [key]),
-  row("OBJECT ENCODING", [key]),
+  row("OBJECT ENCODING", [key], { check: sameEncoding }),
   row("OBJECT REFCOUNT", [key], { check: sameType }),
   row("OBJECT IDLETIME", [key], { check: sameType }),
   row("OBJECT FREQ", [key]),

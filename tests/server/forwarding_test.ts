@@ -63,6 +63,25 @@ for (const resp of [2, 3] as const) {
   );
 }
 
+Deno.test("SORT with patterns travels, and finds keys of all shards", async () => {
+  await using server = await startServer({ workers: 4 });
+  using client = await server.client();
+  await client.run("DEBUG", "ROUTE", "OWNER");
+  const tags = tagsOnDistinctSlots(8);
+  await client.run("RPUSH", "list", ...tags);
+  for (const [i, tag] of tags.entries()) {
+    await client.run("SET", `w{${tag}}`, String(i * 3 % 8));
+    await client.run("HSET", `h{${tag}}`, "f", `of ${tag}`);
+  }
+  const sorted = [...tags.keys()].sort((a, b) => a * 3 % 8 - b * 3 % 8)
+    .map((i) => `of ${tags[i]}`);
+  const line = ["SORT", "list", "BY", "w{*}", "GET", "h{*}->f"];
+  assertEquals(plain(await client.run(...line)), sorted);
+  const target = `{${tags[5]}}sorted`;
+  assertEquals(plain(await client.run(...line, "STORE", target)), 8);
+  assertEquals(plain(await client.run("LRANGE", target, 0, -1)), sorted);
+});
+
 Deno.test("values of megabytes travel to the owner and back without harm", async () => {
   await using server = await startServer({ workers: 3 });
   using client = await server.client();

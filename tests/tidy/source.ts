@@ -26,6 +26,8 @@ export interface Source {
   /** `text` with comments and the insides of literals made blank. */
   code: string;
   comments: Span[];
+  /** Insides of strings, and of templates up to their first `${`. */
+  strings: Span[];
   /** The specifiers of `import`, `export from` and `import()`. */
   imports: Span[];
 }
@@ -43,14 +45,14 @@ const BEFORE_OPERAND =
 
 /** Takes a file apart. */
 export function parseSource(path: string, text: string): Source {
-  const { code, comments } = strip(text);
+  const { code, comments, strings } = strip(text);
   const imports: Span[] = [];
   for (const found of code.matchAll(IMPORT)) {
     const length = (found[2] ?? found[4])!.length;
     const at = found.index + found[0].length - length - 1;
     imports.push({ at, text: text.slice(at, at + length) });
   }
-  return { path, text, code, comments, imports };
+  return { path, text, code, comments, strings, imports };
 }
 
 /** The line, from 1, of an offset. */
@@ -62,8 +64,9 @@ export function lineOf(text: string, at: number): number {
   return line;
 }
 
-function strip(text: string): { code: string; comments: Span[] } {
+function strip(text: string): Pick<Source, "code" | "comments" | "strings"> {
   const comments: Span[] = [];
+  const strings: Span[] = [];
   /** For every open `${`: how many `{` are open within. */
   const templates: number[] = [];
   let code = "";
@@ -101,11 +104,17 @@ function strip(text: string): { code: string; comments: Span[] } {
     } else if (
       (char === '"' || char === "'") && (token = match(STRING)) !== undefined
     ) {
+      strings.push({ at: at + 1, text: token.slice(1, -1) });
       blank(token, 1);
       operand = true;
     } else if (char === "`") {
       blank(char, 0);
+      const from = at;
       templatePart();
+      strings.push({
+        at: from,
+        text: text.slice(from, at).replace(/`$|\$\{$/, ""),
+      });
     } else if (char === "}" && templates.at(-1) === 0) {
       templates.pop();
       blank(char, 0);
@@ -131,5 +140,5 @@ function strip(text: string): { code: string; comments: Span[] } {
       operand = char === ")" || char === "]" || char === "}";
     }
   }
-  return { code, comments };
+  return { code, comments, strings };
 }

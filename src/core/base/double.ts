@@ -29,11 +29,20 @@ const ZERO = 0x30;
 /** Integers up to here are written with all their digits. */
 const INTEGER_MAX = 2 ** 62;
 
+/** From here on, toFixed() does not write all digits. */
+const FIXED_MAX = 1e21;
+
+/** Digits of {@linkcode formatDouble17}. */
+const DIGITS17 = 17;
+
 /** Digits that are surely exact in a double. */
 const EXACT_DIGITS = 15;
 
 /** The powers of ten for so many digits after the point, all of them exact. */
 const POWERS = Array.from({ length: EXACT_DIGITS + 1 }, (_, i) => 10 ** i);
+
+/** What JavaScript reads as C does, the nearest double of it. */
+const PLAIN = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 
 const DOUBLE: FloatFormat = {
   precision: 53,
@@ -49,6 +58,30 @@ export function formatDouble(x: number): string {
   const amount = Math.abs(x);
   if (amount <= INTEGER_MAX && Number.isInteger(x)) return String(BigInt(x));
   return x < 0 ? `-${layOut(amount)}` : layOut(amount);
+}
+
+/**
+ * The text with the fewest digits, of integers too: 100000000 is `1e+8`. It is
+ * what Redis makes of a score where it only compares texts.
+ */
+export function formatShortestDouble(x: number): string {
+  if (Number.isNaN(x) || !Number.isFinite(x)) return formatDouble(x);
+  if (x === 0) return Object.is(x, -0) ? "-0" : "0";
+  return x < 0 ? `-${layOut(-x)}` : layOut(x);
+}
+
+/**
+ * A finite double with so many digits after the point, as C's `"%.nf"` prints
+ * it: what lies in the middle of two texts goes to the one with an even digit.
+ */
+export function formatFixed(x: number, digits: number): string {
+  if (Math.abs(x) >= FIXED_MAX) return `${BigInt(x)}.${"0".repeat(digits)}`;
+  const text = x.toFixed(digits);
+  // Only these end in a 5 behind the last digit; all of them were rounded up.
+  const halves = x * 2 ** (digits + 1);
+  if (Math.floor(halves) !== halves || halves % 2 === 0) return text;
+  const cut = x.toFixed(digits + 1).slice(0, -1);
+  return Number(cut.at(-1)) % 2 === 0 ? cut : text;
 }
 
 /**
@@ -95,7 +128,77 @@ function parseShortDecimal(buf: Uint8Array, off: number, len: number): number {
   return negative ? -digits : digits;
 }
 
+/**
+ * The double that a text says as C's `strtod` reads it, for ends of ranges, or
+ * NaN for what is no number: spaces may come first, a NUL ends the text, none at
+ * all is 0, and what is out of range is infinite or 0.
+ */
+export function parseLooseDouble(
+  buf: Uint8Array,
+  off: number,
+  len: number,
+): number {
+  const short = parseShortDecimal(buf, off, len);
+  if (short === short) return short;
+  const [start] = asciiOf(buf, off, len).split("\0", 1);
+  if (start === "") return 0;
+  const source = start!.replace(/^[ \t-\r]+/, "");
+  const text = parseFloatText(source);
+  if (text === null) return NaN;
+  const sign = text.negative ? -1 : 1;
+  if (text.base === 0) return sign * Infinity;
+  const rounded = roundFloatText(text, DOUBLE);
+  if (rounded === null) return sign * Infinity;
+  return sign * Number(rounded.digits) * 2 ** rounded.exponent;
+}
+
+/** Reads back what {@linkcode formatDouble} or `%.17g` has written. */
+export function readDouble(
+  buf: Uint8Array,
+  off: number,
+  len: number,
+): number {
+  const short = parseShortDecimal(buf, off, len);
+  if (short === short) return short;
+  const text = asciiOf(buf, off, len);
+  if (text === "inf") return Infinity;
+  return text === "-inf" ? -Infinity : Number(text);
+}
+
+/** The text of a double with up to 17 digits, as `%.17g` of C has it. */
+export function formatDouble17(x: number): string {
+  if (Number.isNaN(x)) return "nan";
+  if (!Number.isFinite(x)) return x < 0 ? "-inf" : "inf";
+  if (x === 0) return Object.is(x, -0) ? "-0" : "0";
+  const sign = x < 0 ? "-" : "";
+  // One digit before the point, as many behind as a double may have.
+  const exact = Math.abs(x).toExponential(100);
+  const mark = exact.indexOf("e");
+  const digits = exact[0] + exact.slice(2, mark);
+  let exponent = Number(exact.slice(mark + 1));
+  let rounded = BigInt(digits.slice(0, DIGITS17));
+  const rest = digits.slice(DIGITS17);
+  const half = `5${"0".repeat(rest.length - 1)}`;
+  if (rest > half || rest === half && (rounded & 1n) === 1n) rounded++;
+  let text = rounded.toString();
+  if (text.length > DIGITS17) exponent++;
+  text = text.replace(/0+$/, "");
+  if (exponent < -4 || exponent >= DIGITS17) {
+    const point = text.length > 1 ? "." : "";
+    const power = String(Math.abs(exponent)).padStart(2, "0");
+    const direction = exponent < 0 ? "-" : "+";
+    return `${sign}${text[0]}${point}${text.slice(1)}e${direction}${power}`;
+  }
+  if (exponent < 0) return `${sign}0.${"0".repeat(-exponent - 1)}${text}`;
+  if (text.length <= exponent + 1) return sign + text.padEnd(exponent + 1, "0");
+  return `${sign}${text.slice(0, exponent + 1)}.${text.slice(exponent + 1)}`;
+}
+
 function parseAnyDouble(source: string): number {
+  if (PLAIN.test(source)) {
+    const x = Number(source);
+    if (x !== 0 && Number.isFinite(x)) return x;
+  }
   const text = parseFloatText(source);
   if (text === null) return NaN;
   const sign = text.negative ? -1 : 1;

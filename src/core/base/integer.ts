@@ -152,8 +152,8 @@ export function decimalLength(n: number): number {
   return sign + 9 + digitCount(Math.floor(amount / 1e9));
 }
 
-/** Writes a number below 10^9 in `count` digits. */
-function writeDigits(
+/** Writes a number below 10^9 in `count` digits and returns where they end. */
+export function writeDigits(
   n: number,
   count: number,
   out: Uint8Array,

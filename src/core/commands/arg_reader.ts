@@ -18,12 +18,17 @@ import type { Call } from "./call.ts";
  * beyond: for offsets, counts and limits. NaN after an error reply.
  */
 export function readInteger(call: Call, i: number): number {
+  const n = integerAt(call, i);
+  if (Number.isNaN(n)) call.reply.error(NOT_AN_INTEGER);
+  return n;
+}
+
+/** As {@linkcode readInteger}, but replies nothing. */
+export function integerAt(call: Call, i: number): number {
   const n = safeIntegerAt(call, i);
   if (!Number.isNaN(n)) return n;
   const big = bigIntegerAt(call, i);
-  if (big !== null) return Number(big);
-  call.reply.error(NOT_AN_INTEGER);
-  return NaN;
+  return big === null ? NaN : Number(big);
 }
 
 /** Argument `i`, or NaN if it is no safe integer; replies nothing. */

@@ -9,6 +9,9 @@
  * @module
  */
 
+import { assert } from "../base/assert.ts";
+import { hashSlot } from "../base/crc16.ts";
+import { halfSipHash } from "../base/half_siphash.ts";
 import type { Prng } from "../base/prng.ts";
 import type { AccessClock } from "../keyspace/access_clock.ts";
 import { Key } from "../keyspace/key.ts";
@@ -87,6 +90,9 @@ export class Call {
   /** Keys of this command. */
   keyCount = 0;
   readonly #keys: Key[] = [new Key()];
+  readonly #otherKey = new Key();
+  readonly #seed0: number;
+  readonly #seed1: number;
 
   /** One call per worker. */
   constructor(context: CallContext) {
@@ -98,6 +104,7 @@ export class Call {
     this.clock = context.clock;
     this.random = context.random;
     this.latches = context.latches;
+    [this.#seed0, this.#seed1] = context.hashSeed;
   }
 
   /** Arguments, the name included. */
@@ -118,6 +125,35 @@ export class Call {
   /** The keyspace of a key's shard. */
   keyspace(key: Key): Keyspace {
     return this.keyspaces[key.shard]!;
+  }
+
+  /** The key that is argument `i`. */
+  keyAt(i: number): Key {
+    const off = this.args.off[i]!;
+    const buf = this.args.source(i);
+    for (let at = 0; at < this.keyCount; at++) {
+      const key = this.key(at);
+      if (key.off === off && key.buf === buf) return key;
+    }
+    assert(false, "a key of the command is among its keys");
+  }
+
+  /**
+   * A key that no argument names, for commands that hold the latches of all
+   * shards; good until the next one is asked for.
+   */
+  otherKey(buf: Uint8Array, off: number, length: number): Key {
+    this.fillKey(this.#otherKey, buf, off, length);
+    return this.#otherKey;
+  }
+
+  /** Fills `key` with bytes and what follows from them. */
+  fillKey(key: Key, buf: Uint8Array, off: number, length: number): void {
+    key.buf = buf;
+    key.off = off;
+    key.length = length;
+    key.hash = halfSipHash(buf, off, length, this.#seed0, this.#seed1);
+    key.shard = this.slotShards[hashSlot(buf, off, length)]!;
   }
 
   /** Key `i`, made if it has not been needed before; for the dispatcher. */

@@ -24,6 +24,7 @@ import {
   KEY,
   type KeyFinder,
   type KeySpec,
+  type OtherKeysFinder,
 } from "./command_spec.ts";
 
 /** Where keys are, as COMMAND INFO has it since its first version. */
@@ -91,12 +92,34 @@ export function findKeys(
   args: ArgumentView,
   keys: KeyPositions,
 ): void {
+  find(rules, args, keys, false);
+}
+
+/**
+ * As {@linkcode findKeys}, for a command that is to run: the keys of one spec
+ * count although another finds none, as in a PFMERGE without sources.
+ */
+export function findKeysToRun(
+  rules: KeyRules,
+  args: ArgumentView,
+  keys: KeyPositions,
+): void {
+  find(rules, args, keys, true);
+}
+
+function find(
+  rules: KeyRules,
+  args: ArgumentView,
+  keys: KeyPositions,
+  isPartial: boolean,
+): void {
   const specs = rules.keys;
   keys.clear();
   if (specs === undefined) return;
   const finder = rules.findKeys;
   if (finder === undefined || !haveVariableFlags(specs)) {
     if (addKeysOfSpecs(specs, args, keys)) return;
+    if (finder === undefined && isPartial) return;
     keys.clear();
   }
   if (finder !== undefined) finder(args, keys);
@@ -109,17 +132,19 @@ function haveVariableFlags(specs: readonly KeySpec[]): boolean {
   return false;
 }
 
+/** Returns whether all specs fit the arguments and find all their keys. */
 function addKeysOfSpecs(
   specs: readonly KeySpec[],
   args: ArgumentView,
   keys: KeyPositions,
 ): boolean {
+  let fit = true;
   for (let i = 0; i < specs.length; i++) {
     const spec = specs[i]!;
     if ((spec.flags & KEY.NOT_KEY) !== 0) continue;
-    if (!addKeysOfSpec(spec, args, keys)) return false;
+    if (!addKeysOfSpec(spec, args, keys)) fit = false;
   }
-  return true;
+  return fit;
 }
 
 /** Returns whether the spec fits the arguments and finds all its keys. */
@@ -232,6 +257,44 @@ export const sortKeys: KeyFinder = (args, keys) => {
 /** The one key of SORT_RO that its arguments name. */
 export const sortReadKeys: KeyFinder = (_args, keys) => {
   keys.add(1, KEY.RO | KEY.ACCESS);
+};
+
+/**
+ * Where SORT really stores, which {@linkcode sortKeys}, as Redis has it, misses
+ * if the destination is named like an option; and whether SORT makes names of
+ * keys out of elements. A lone `#` stands for the element itself, and "nosort"
+ * for no key at all.
+ */
+export const sortOtherKeys: OtherKeysFinder = (args, keys) => {
+  let stored = 0;
+  let looksFurther = false;
+  for (let at = 2; at + 1 < args.argc; at++) {
+    if (args.equalsIgnoreCase(at, "LIMIT")) at += 2;
+    else if (args.equalsIgnoreCase(at, "STORE")) stored = ++at;
+    else if (args.equalsIgnoreCase(at, "BY")) {
+      if (!args.equalsIgnoreCase(++at, "NOSORT")) looksFurther = true;
+    } else if (args.equalsIgnoreCase(at, "GET")) {
+      if (!args.equalsIgnoreCase(++at, "#")) looksFurther = true;
+    }
+  }
+  if (stored !== 0) keys.add(stored, KEY.OW | KEY.UPDATE);
+  return looksFurther;
+};
+
+/**
+ * Where GEORADIUS really stores: the last STORE or STOREDIST counts, the key
+ * specs name the first of each.
+ */
+export const georadiusOtherKeys: OtherKeysFinder = (args, keys) => {
+  let stored = 0;
+  for (let at = 5; at + 1 < args.argc; at++) {
+    if (
+      args.equalsIgnoreCase(at, "STORE") ||
+      args.equalsIgnoreCase(at, "STOREDIST")
+    ) stored = ++at;
+  }
+  if (stored !== 0) keys.add(stored, KEY.OW | KEY.UPDATE);
+  return false;
 };
 
 /** Keys of MIGRATE: one at position 3, or many behind KEYS if that is "". */

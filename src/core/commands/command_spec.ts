@@ -214,6 +214,13 @@ export interface KeySink {
   add(position: number, flags: number): void;
 }
 
+/**
+ * Adds the keys that a command may touch although its key specs do not name
+ * them. If they can not be known before it runs, it answers true, and the
+ * command runs with the latches of all shards held.
+ */
+export type OtherKeysFinder = (args: ArgumentView, keys: KeySink) => boolean;
+
 /** One command, or one subcommand of a container. */
 export interface CommandSpec<C> {
   /** Lower case; of a subcommand, without the container's name. */
@@ -231,6 +238,7 @@ export interface CommandSpec<C> {
   readonly categories?: readonly AclCategory[];
   readonly keys?: readonly KeySpec[];
   readonly findKeys?: KeyFinder;
+  readonly findOtherKeys?: OtherKeysFinder;
   readonly tips?: readonly string[];
   /** The arguments, in the notation of `command_syntax.ts`. */
   readonly syntax?: string;

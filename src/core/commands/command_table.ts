@@ -25,6 +25,7 @@ import {
   GROUP_CATEGORY,
   type Handler,
   KEY,
+  type OtherKeysFinder,
 } from "./command_spec.ts";
 
 /** How the keys of a command are found. */
@@ -67,6 +68,8 @@ export class Command<C> {
   readonly keyStep: number;
   /** What the command does to any of its keys: bits of {@linkcode KEY}. */
   readonly keyFlags: number;
+  /** What its key specs do not say about its keys. */
+  readonly findOtherKeys: OtherKeysFinder | undefined;
   /** Whether it takes constant time, so that nobody need watch its duration. */
   readonly isBrief: boolean;
   readonly run: Handler<C>;
@@ -95,6 +98,7 @@ export class Command<C> {
     this.categories = categoryBits(spec, this.group, this.flags);
     this.keyKind = keyKindOf(spec, range.movable, range.first, range.last);
     this.keyFlags = (spec.keys ?? []).reduce((bits, k) => bits | k.flags, 0);
+    this.findOtherKeys = spec.findOtherKeys;
     this.isBrief = (this.flags & FLAG.FAST) !== 0 || spec.complexity === "O(1)";
     this.run = spec.run ?? runContainer;
     checkRow(this);
@@ -326,6 +330,11 @@ function checkRow<C>(command: Command<C>): void {
     (keyFlags & (KEY.OW | KEY.RM)) === 0 || has(FLAG.WRITE),
     command,
     "overwrites or removes keys, but is not a write command",
+  );
+  check(
+    spec.findOtherKeys === undefined || command.keyKind === KEY_KIND.COMPUTED,
+    command,
+    "has other keys, but keys that need not be computed",
   );
   const argcMin = Math.abs(arity);
   for (const { begin } of spec.keys ?? []) {

@@ -73,7 +73,14 @@ function swapdbCommand(call: Call): void {
   ) return reply.error(DB_INDEX_OUT_OF_RANGE);
   if (first !== second) {
     latches.acquireAll();
-    for (const space of keyspaces) space.swap(first, second);
+    for (const space of keyspaces) {
+      // What is watched changes for who watches, if it was there or is now.
+      space.signalDatabase(first);
+      space.signalDatabase(second);
+      space.swap(first, second);
+      space.signalDatabase(first);
+      space.signalDatabase(second);
+    }
     keyspaces[0]!.noteChange();
     latches.releaseAll();
   }

@@ -34,27 +34,36 @@ export class ElementScan {
   cursor = 0;
   /** Elements asked for. */
   count = COUNT_DEFAULT;
-  /** Whether values are left out (HSCAN). */
+  /** Whether values or scores are left out. */
   isWithoutValues = false;
   #call: Call | undefined;
   #patternAt = 0;
   #start = 0;
   #written = 0;
 
-  /** Reads cursor and options, behind the key; false after an error reply. */
-  read(call: Call, takesNoValues: boolean): boolean {
-    const { args, argc, reply } = call;
+  /** Reads the cursor, behind the key; false after an error reply. */
+  readCursor(call: Call): boolean {
+    const { args, reply } = call;
     this.#call = call;
+    this.cursor = parseCursor(args.source(2), args.off[2]!, args.length[2]!);
+    if (!Number.isNaN(this.cursor)) return true;
+    reply.error(INVALID_CURSOR);
+    return false;
+  }
+
+  /**
+   * Reads the options, behind the cursor; false after an error reply. Nobody
+   * complains about them where there is nothing to scan. `noValues` is the word
+   * that leaves values out, if there are some.
+   */
+  readOptions(takesNoValues: boolean, noValues = NOVALUES): boolean {
+    const call = this.#call!;
+    const { args, argc, reply } = call;
     this.count = COUNT_DEFAULT;
     this.isWithoutValues = false;
     this.#patternAt = 0;
-    this.cursor = parseCursor(args.source(2), args.off[2]!, args.length[2]!);
-    if (Number.isNaN(this.cursor)) {
-      reply.error(INVALID_CURSOR);
-      return false;
-    }
     for (let i = 3; i < argc; i++) {
-      if (takesNoValues && argumentIs(call, i, NOVALUES)) {
+      if (takesNoValues && argumentIs(call, i, noValues)) {
         this.isWithoutValues = true;
       } else if (i + 1 < argc && argumentIs(call, i, COUNT)) {
         this.count = readInteger(call, ++i);

@@ -5,6 +5,7 @@
  */
 
 import { bytesOf } from "../base/bytes.ts";
+import { DEL, EXPIRE, PERSIST } from "../keyspace/key_events.ts";
 import {
   EXPIRE_GT_LT_INCOMPATIBLE,
   EXPIRE_NX_INCOMPATIBLE,
@@ -75,12 +76,16 @@ function expire(
   const space = call.keyspace(key);
   const ref = space.lookupWrite(db, key, nowMs);
   if (ref === 0) return reply.integer(0);
-  if (!meets(conditions, space.expireAt(ref), expireAtMs)) {
+  if (!meetsExpireConditions(conditions, space.expireAt(ref), expireAtMs)) {
     return reply.integer(0);
   }
-  if (expireAtMs <= nowMs) space.delete(db, ref);
-  else space.setExpire(db, ref, expireAtMs);
-  space.noteChange();
+  if (expireAtMs <= nowMs) {
+    space.delete(db, ref);
+    space.changed(db, key, DEL);
+  } else {
+    space.setExpire(db, ref, expireAtMs);
+    space.changed(db, key, EXPIRE);
+  }
   reply.integer(1);
 }
 
@@ -89,12 +94,12 @@ function readConditions(call: Call): number {
   const { reply, args } = call;
   let conditions = 0;
   for (let i = 3; i < call.argc; i++) {
-    const bit = CONDITIONS.findIndex((word) => argumentIs(call, i, word));
-    if (bit < 0) {
+    const condition = expireConditionAt(call, i);
+    if (condition === 0) {
       reply.error(unsupportedOption(args.copy(i)));
       return -1;
     }
-    conditions |= 1 << bit;
+    conditions |= condition;
   }
   if ((conditions & NX) !== 0 && conditions !== NX) {
     reply.error(EXPIRE_NX_INCOMPATIBLE);
@@ -107,8 +112,20 @@ function readConditions(call: Call): number {
   return conditions;
 }
 
-/** Whether the conditions allow `next`; a key without an expire has 0. */
-function meets(conditions: number, current: number, next: number): boolean {
+/** The condition that argument `i` names, as a bit, or 0. */
+export function expireConditionAt(call: Call, i: number): number {
+  for (let bit = 0; bit < CONDITIONS.length; bit++) {
+    if (argumentIs(call, i, CONDITIONS[bit]!)) return 1 << bit;
+  }
+  return 0;
+}
+
+/** Whether conditions allow `next`; what has no expire has 0. */
+export function meetsExpireConditions(
+  conditions: number,
+  current: number,
+  next: number,
+): boolean {
   if (conditions === 0) return true;
   const has = current !== 0;
   if ((conditions & NX) !== 0 && has) return false;
@@ -171,7 +188,7 @@ function persistCommand(call: Call): void {
   const ref = space.lookupWrite(call.db, key, call.nowMs);
   if (ref === 0 || space.expireAt(ref) === 0) return call.reply.integer(0);
   space.setExpire(call.db, ref, 0);
-  space.noteChange();
+  space.changed(call.db, key, PERSIST);
   call.reply.integer(1);
 }
 

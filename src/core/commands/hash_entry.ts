@@ -1,67 +1,80 @@
 /**
- * The hash of a command's key, without the fields that have expired.
+ * The hash of a command's key, and its fields that have expired.
  *
- * Writing commands remove expired fields first, so that what they count and
- * compare is what is there; reading ones pass them over.
+ * A field that has expired is as good as gone. It is removed where a command
+ * meets it, or else by the shard's owner; so a command looks at each field that
+ * it is asked about, never at the others.
  *
  * @module
  */
 
+import { EXPIRED_SUBKEYS } from "../keyspace/counters.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { TYPE_HASH } from "../types/entry.ts";
-import type { HashValue } from "../types/hash_value.ts";
-import { EXPIRED_SUBKEYS } from "../keyspace/counters.ts";
 import type { Call } from "./call.ts";
-import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
-
-/** The hashes of key `i`'s keyspace. */
-export function hashesOf(call: Call, i: number): HashValue {
-  return call.keyspace(call.key(i)).values.hashes;
-}
+import { readEntry, writeEntry } from "./typed_entry.ts";
 
 /** As {@linkcode readEntry}, for a hash. */
 export function readHash(call: Call, i: number): number {
   return readEntry(call, i, TYPE_HASH);
 }
 
-/**
- * As {@linkcode writeEntry}, for a hash; a hash all of whose fields have expired
- * is deleted.
- */
+/** As {@linkcode writeEntry}, for a hash. */
 export function writeHash(call: Call, i: number): number {
-  const ref = writeEntry(call, i, TYPE_HASH);
-  if (ref === 0 || ref === WRONG) return ref;
-  const space = call.keyspace(call.key(i));
-  if (!space.hasFieldExpires(ref)) return ref;
-  const { hashes } = space.values;
-  if (hashes.expiresFrom(ref) > call.nowMs) return ref;
-  const removed = hashes.removeExpired(ref, call.nowMs, Infinity);
-  call.counters[EXPIRED_SUBKEYS] = call.counters[EXPIRED_SUBKEYS]! + removed;
-  space.noteChange(removed);
-  return endHashWrite(call, space, ref) ? ref : 0;
+  return writeEntry(call, i, TYPE_HASH);
 }
 
-/** As {@linkcode writeHash}, but makes the hash if there is none. */
-export function writeOrMakeHash(call: Call, i: number): number {
-  const ref = writeHash(call, i);
-  if (ref !== 0) return ref;
+/** Makes an empty hash of key `i`, which is not there; to be filled. */
+export function makeHash(call: Call, i: number): number {
   const key = call.key(i);
   return call.keyspace(key).create(call.db, key, TYPE_HASH);
 }
 
 /**
- * Ends a change that removes fields or expires: an empty hash is deleted, and
- * the keyspace is told whether fields still expire. Says whether the hash is
- * there.
+ * Makes a hash ready for `fields` fields and their values, which are the
+ * arguments from `from` on.
  */
-export function endHashWrite(
+export function prepareFields(
   call: Call,
   space: Keyspace,
   ref: number,
+  from: number,
+  fields: number,
+): void {
+  const { args } = call;
+  let bytes = 0;
+  for (let i = from; i < from + fields * 2; i++) bytes += args.length[i]!;
+  space.values.hashes.prepare(ref, fields, bytes);
+}
+
+/**
+ * Finds the field in argument `i`, for the methods of a hash on the field that
+ * was found. One that has expired is removed on the way: {@linkcode endHash}
+ * must follow.
+ */
+export function findField(
+  call: Call,
+  space: Keyspace,
+  ref: number,
+  i: number,
 ): boolean {
-  if (space.deleteIfEmpty(call.db, ref)) return false;
-  if (space.hasFieldExpires(ref) && !space.values.hashes.hasExpires(ref)) {
-    space.setFieldExpires(call.db, ref, false);
-  }
-  return true;
+  const { args } = call;
+  const { hashes } = space.values;
+  const isFound = hashes.locate(
+    ref,
+    args.source(i),
+    args.off[i]!,
+    args.length[i]!,
+    call.nowMs,
+  );
+  if (!isFound && hashes.isExpiredFound) removeExpiredField(call, space, ref);
+  return isFound;
+}
+
+/** Removes the field that was met last; replies may still read it. */
+function removeExpiredField(call: Call, space: Keyspace, ref: number): void {
+  if (space.hasReaders(ref)) return;
+  space.values.hashes.removeFound(ref);
+  call.counters[EXPIRED_SUBKEYS] = call.counters[EXPIRED_SUBKEYS]! + 1;
+  space.noteChange();
 }

@@ -8,6 +8,14 @@
 import { bytesOf, equalBytes } from "../base/bytes.ts";
 import { TYPE_NAMES } from "../types/entry.ts";
 import type { Key } from "../keyspace/key.ts";
+import {
+  COPY_TO,
+  DEL,
+  MOVE_FROM,
+  MOVE_TO,
+  RENAME_FROM,
+  RENAME_TO,
+} from "../keyspace/key_events.ts";
 import { copyEntry, moveEntry } from "../keyspace/transfer.ts";
 import { NO_SUCH_KEY, SAME_OBJECT, SYNTAX_ERROR } from "../resp/error_reply.ts";
 import { argumentIs } from "./arg_reader.ts";
@@ -34,7 +42,7 @@ function delCommand(call: Call): void {
     const ref = space.lookupQuiet(db, key, nowMs);
     if (ref === 0) continue;
     space.delete(db, ref);
-    space.noteChange();
+    space.changed(db, key, DEL);
     deleted++;
   }
   call.reply.integer(deleted);
@@ -98,7 +106,8 @@ function rename(call: Call, onlyIfFree: boolean): void {
   if (onlyIfFree && existing !== 0) return reply.integer(0);
   if (!isSame) {
     moveEntry(source, db, ref, target, db, to, existing);
-    target.noteChange();
+    source.changed(db, from, RENAME_FROM);
+    target.signal(db, to, RENAME_TO);
   }
   if (onlyIfFree) reply.integer(1);
   else reply.ok();
@@ -126,7 +135,7 @@ function copyCommand(call: Call): void {
   const existing = target.lookupWrite(targetDb, to, nowMs);
   if (existing !== 0 && !replaces) return reply.integer(0);
   copyEntry(source, ref, target, targetDb, to, existing);
-  target.noteChange();
+  target.changed(targetDb, to, COPY_TO);
   reply.integer(1);
 }
 
@@ -142,7 +151,8 @@ function moveCommand(call: Call): void {
   if (ref === 0) return reply.integer(0);
   if (space.lookupWrite(targetDb, key, nowMs) !== 0) return reply.integer(0);
   moveEntry(space, db, ref, space, targetDb, key, 0);
-  space.noteChange();
+  space.changed(db, key, MOVE_FROM);
+  space.signal(targetDb, key, MOVE_TO);
   reply.integer(1);
 }
 

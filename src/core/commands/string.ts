@@ -4,6 +4,12 @@
  * @module
  */
 
+import {
+  DEL,
+  EXPIRE,
+  PERSIST as PERSISTED,
+  SET,
+} from "../keyspace/key_events.ts";
 import { TYPE_STRING } from "../types/entry.ts";
 import {
   SYNTAX_ERROR,
@@ -60,7 +66,7 @@ function setCommand(call: Call): void {
   const space = call.keyspace(key);
   const ref = space.lookupWrite(call.db, key, call.nowMs);
   storeArgument(call, space, key, ref, 2, 0);
-  space.noteChange();
+  space.changed(call.db, key, SET);
   call.reply.ok();
 }
 
@@ -87,7 +93,10 @@ function setWithOptions(call: Call): void {
   }
   if ((flags & KEEPTTL) !== 0 && ref !== 0) expireAtMs = space.expireAt(ref);
   storeArgument(call, space, key, ref, 2, expireAtMs);
-  space.noteChange();
+  space.changed(call.db, key, SET);
+  if (expireAtMs !== 0 && (flags & KEEPTTL) === 0) {
+    space.signal(call.db, key, EXPIRE);
+  }
   if (!asksOld) call.reply.ok();
 }
 
@@ -99,7 +108,7 @@ function setnxCommand(call: Call): void {
     return call.reply.integer(0);
   }
   storeArgument(call, space, key, 0, 2, 0);
-  space.noteChange();
+  space.changed(call.db, key, SET);
   call.reply.integer(1);
 }
 
@@ -120,7 +129,8 @@ function setExpiring(call: Call, unitMs: UnitMs, command: string): void {
   const space = call.keyspace(key);
   const ref = space.lookupWrite(call.db, key, call.nowMs);
   storeArgument(call, space, key, ref, 3, expireAtMs);
-  space.noteChange();
+  space.changed(call.db, key, SET);
+  space.signal(call.db, key, EXPIRE);
   call.reply.ok();
 }
 
@@ -130,7 +140,7 @@ function getsetCommand(call: Call): void {
   const key = call.key(0);
   const space = call.keyspace(key);
   storeArgument(call, space, key, space.peek(call.db, key), 2, 0);
-  space.noteChange();
+  space.changed(call.db, key, SET);
 }
 
 /** `GETDEL key` */
@@ -142,7 +152,7 @@ function getdelCommand(call: Call): void {
   if (space.type(ref) !== TYPE_STRING) return call.reply.error(WRONG_TYPE);
   replyString(call.reply, space, ref);
   space.delete(call.db, ref);
-  space.noteChange();
+  space.changed(call.db, key, DEL);
 }
 
 /**
@@ -165,12 +175,14 @@ function getexCommand(call: Call): void {
   replyString(call.reply, space, ref);
   if ((flags & (EXAT | PXAT)) !== 0 && expireAtMs <= call.nowMs) {
     space.delete(call.db, ref);
+    space.changed(call.db, key, DEL);
   } else if (expireAtMs !== 0) {
     space.setExpire(call.db, ref, expireAtMs);
+    space.changed(call.db, key, EXPIRE);
   } else if ((flags & PERSIST) !== 0 && space.expireAt(ref) !== 0) {
     space.setExpire(call.db, ref, 0);
-  } else return;
-  space.noteChange();
+    space.changed(call.db, key, PERSISTED);
+  }
 }
 
 /** `MGET key [key ...]`: null for what is no string. */
@@ -216,7 +228,7 @@ function storePairs(call: Call): void {
     const space = call.keyspace(key);
     const ref = space.lookupWrite(call.db, key, call.nowMs);
     storeArgument(call, space, key, ref, 2 * i + 2, 0);
-    space.noteChange();
+    space.changed(call.db, key, SET);
   }
 }
 

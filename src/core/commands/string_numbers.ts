@@ -32,6 +32,7 @@ import {
   TYPE_STRING,
 } from "../types/entry.ts";
 import type { Key } from "../keyspace/key.ts";
+import { INCRBY, INCRBYFLOAT } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import {
   DECREMENT_OVERFLOW,
@@ -98,7 +99,7 @@ function increase(call: Call, by: number): void {
   const length = decimalLength(sum);
   const entry = makeRoom(call, space, key, ref, length);
   writeInteger(sum, space.bytes(entry), space.stringOff(entry));
-  space.noteChange();
+  space.changed(call.db, key, INCRBY);
   call.reply.integer(sum);
 }
 
@@ -124,7 +125,7 @@ function increaseFar(call: Call, by: bigint): void {
   const length = writeBigInteger(sum, TEXT, 0);
   const entry = makeRoom(call, space, key, ref, length);
   space.bytes(entry).set(TEXT.subarray(0, length), space.stringOff(entry));
-  space.noteChange();
+  space.changed(call.db, key, INCRBY);
   call.reply.bigInteger(sum);
 }
 
@@ -175,7 +176,7 @@ function incrbyfloatCommand(call: Call): void {
     : STRING_RAW;
   const expireAtMs = ref === 0 ? 0 : space.expireAt(ref);
   space.setString(db, key, ref, text, 0, text.length, encoding, expireAtMs);
-  space.noteChange();
+  space.changed(db, key, INCRBYFLOAT);
   reply.bulk(text, 0, text.length);
 }
 

@@ -5,6 +5,7 @@
  */
 
 import { copyBytes } from "../base/bytes.ts";
+import { APPEND, SETRANGE } from "../keyspace/key_events.ts";
 import { STRING_RAW, TYPE_STRING } from "../types/entry.ts";
 import {
   OFFSET_OUT_OF_RANGE,
@@ -76,7 +77,7 @@ function appendCommand(call: Call): void {
   const added = args.length[2]!;
   if (ref === 0) {
     storeArgument(call, space, key, 0, 2, 0);
-    space.noteChange();
+    space.changed(db, key, APPEND);
     return reply.integer(added);
   }
   if (space.type(ref) !== TYPE_STRING) return reply.error(WRONG_TYPE);
@@ -93,7 +94,7 @@ function appendCommand(call: Call): void {
     space.stringOff(entry) + end,
     added,
   );
-  space.noteChange();
+  space.changed(db, key, APPEND);
   reply.integer(length);
 }
 
@@ -126,7 +127,7 @@ function setrangeCommand(call: Call): void {
   const start = space.stringOff(entry);
   if (offset > end) bytes.fill(0, start + end, start + offset);
   copyBytes(args.source(3), args.off[3]!, bytes, start + offset, written);
-  space.noteChange();
+  space.changed(db, key, SETRANGE);
   reply.integer(length);
 }
 

@@ -8,29 +8,15 @@
  * @module
  */
 
-import { isCanonicalInteger } from "../base/integer.ts";
 import {
-  EMBEDDED_BYTES_MAX,
+  encodingOfBytes,
   EXTERNAL_BYTES_MIN,
-  STRING_EMBEDDED,
   STRING_EXTERNAL,
-  STRING_INT,
-  STRING_RAW,
 } from "../types/entry.ts";
 import type { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { Call } from "./call.ts";
-
-/** The encoding of a string that is written as a whole. */
-export function encodingOfBytes(
-  buf: Uint8Array,
-  off: number,
-  length: number,
-): number {
-  if (length > EMBEDDED_BYTES_MAX) return STRING_RAW;
-  return isCanonicalInteger(buf, off, length) ? STRING_INT : STRING_EMBEDDED;
-}
 
 /**
  * Makes the key the string in argument `i`, whatever it was before. `existing`

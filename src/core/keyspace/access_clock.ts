@@ -65,6 +65,11 @@ export class AccessClock {
     return Math.max(0, counter - Math.floor(idle / this.lfuDecayMinutes));
   }
 
+  /** LFU clock of an entry that is used now, with that counter. */
+  withCounter(counter: number): number {
+    return this.#minutes << 8 | counter;
+  }
+
   /** Seconds since an entry with this LRU clock was used. */
   idleSeconds(clock: number): number {
     return (this.#seconds - clock) & CLOCK_MASK;

@@ -28,6 +28,7 @@ import type { Settings } from "../settings/settings.ts";
 import { MAXMEMORY_POLICY } from "../settings/settings_table.ts";
 import type { AccessClock } from "./access_clock.ts";
 import { EVICTED_KEYS, EVICTION_MS } from "./counters.ts";
+import { EVICTED } from "./key_events.ts";
 import type { Keyspace } from "./keyspace.ts";
 import { hasDetached, reclaimSlice } from "./reclaim.ts";
 import type { ShardHolds } from "./scan_walk.ts";
@@ -357,6 +358,7 @@ export class Evictor {
   }
 
   #evict(space: Keyspace, db: number, ref: number): void {
+    space.signalEntry(db, ref, EVICTED);
     space.delete(db, ref);
     space.noteChange();
     this.#counters[EVICTED_KEYS] = this.#counters[EVICTED_KEYS]! + 1;

@@ -1,9 +1,9 @@
 /**
- * The active expire cycle: deletes keys whose time has come although nobody
- * asks for them.
+ * The active expire cycle: deletes keys, and fields of hashes, whose time has
+ * come although nobody asks for them.
  *
- * The owner of a shard goes through its dictionaries of keys with an expire, a
- * slice at a time; the position is kept in the dictionary's header. A
+ * The owner of a shard goes through its dictionaries of keys with an expire, and
+ * of hashes with fields that have one (field_expires.ts), a slice at a time; the position is kept in the dictionary's header. A
  * dictionary is left for the next one when at most a tenth of what a slice
  * looked at was stale, as in Redis: so the cycle is cheap when little expires,
  * and a dictionary full of stale keys gets all the time there is. What the
@@ -22,6 +22,7 @@ import {
   EXPIRE_CYCLE_MS,
   EXPIRE_CYCLE_STALE,
 } from "./counters.ts";
+import { FieldExpireSlice } from "./field_expires.ts";
 import type { Keyspace } from "./keyspace.ts";
 import type { ShardHolds } from "./scan_walk.ts";
 
@@ -32,8 +33,20 @@ const SLICE_POSITIONS = 64;
 /** Weight of a run in the running share of stale keys. */
 const STALE_WEIGHT = 0.05;
 
-/** What one slice saw. */
-export class ExpireSlice {
+/** A piece of the cycle's work, done within one hold of a latch. */
+export interface CycleSlice {
+  /** Entries that the last one looked at. */
+  readonly examined: number;
+  /** Entries that it deleted. */
+  readonly expired: number;
+  /** Index of the header of the dictionary that it goes through. */
+  header(space: Keyspace, db: number): number;
+  /** Goes on in a database; the caller holds the shard's latch. */
+  run(space: Keyspace, db: number, nowMs: number): void;
+}
+
+/** Deletes expired keys; what one slice saw. */
+export class ExpireSlice implements CycleSlice {
   /** Entries looked at. */
   examined = 0;
   /** Entries deleted. */
@@ -43,13 +56,18 @@ export class ExpireSlice {
     this.#refs.push(ref);
   };
 
+  /** Index of the header of the dictionary that it goes through. */
+  header(space: Keyspace, db: number): number {
+    return space.expiresHeader(db);
+  }
+
   /**
    * Looks at the next entries with an expire of a database and deletes those
    * whose time has come. The caller holds the shard's latch.
    */
   run(space: Keyspace, db: number, nowMs: number): void {
     const { control, dict } = space;
-    const header = space.expiresHeader(db);
+    const header = this.header(space, db);
     const refs = this.#refs;
     this.examined = 0;
     this.expired = 0;
@@ -94,14 +112,18 @@ export class ExpireCycle {
   /** `active-expire-effort`, 1 to 10: the higher, the less stale is left. */
   effort = 1;
   readonly #counters: Float64Array;
-  readonly #slice = new ExpireSlice();
+  readonly #keys = new ExpireSlice();
+  readonly #fields: FieldExpireSlice;
   /** Where the next run begins: a shard among the owned, and a database. */
   #shardIndex = 0;
   #db = 0;
+  /** Whether fields come before keys. */
+  #isFieldsTurn = false;
 
   /** `counters` are the worker's. */
   constructor(counters: Float64Array) {
     this.#counters = counters;
+    this.#fields = new FieldExpireSlice(counters);
   }
 
   /**
@@ -118,32 +140,44 @@ export class ExpireCycle {
   ): boolean {
     if (keyspaces.length === 0) return false;
     const startMs = monotonicMs();
+    const isOver = () => monotonicMs() - startMs >= budgetMs;
     const rounds = keyspaces.length * keyspaces[0]!.databases;
-    const slice = this.#slice;
     let examined = 0;
     let expired = 0;
-    let isCapped = false;
-    for (let round = 0; round < rounds && !isCapped; round++) {
-      const space = keyspaces[this.#shardIndex % keyspaces.length]!;
-      const first = space.expiresHeader(this.#db);
+    /** Slices of one kind, as long as they find much; says if time is up. */
+    const drain = (slice: CycleSlice, space: Keyspace): boolean => {
+      const { control } = space;
+      const first = slice.header(space, this.#db);
       // Read without the latch: a count that is just changing is seen later.
-      while (space.control[first + DICT_COUNT] !== 0) {
+      while (control[first + DICT_COUNT] !== 0) {
         latches.acquire(space.shard);
         slice.run(space, this.#db, nowMs);
         latches.release(space.shard);
-        examined += slice.examined;
-        expired += slice.expired;
-        isCapped = monotonicMs() - startMs >= budgetMs;
-        if (isCapped || !this.#isStale(slice)) break;
+        if (slice === this.#keys) {
+          examined += slice.examined;
+          expired += slice.expired;
+        }
+        if (isOver()) return true;
+        if (!this.#isStale(slice)) return false;
       }
-      if (!isCapped) this.#advance(space, keyspaces.length);
+      return false;
+    };
+    let isCapped = false;
+    for (let round = 0; round < rounds && !isCapped; round++) {
+      const space = keyspaces[this.#shardIndex % keyspaces.length]!;
+      const first = this.#isFieldsTurn ? this.#fields : this.#keys;
+      const second = this.#isFieldsTurn ? this.#keys : this.#fields;
+      isCapped = drain(first, space) || drain(second, space);
+      // What is left of this one waits until the others had their turn.
+      this.#advance(space, keyspaces.length);
     }
+    this.#isFieldsTurn = !this.#isFieldsTurn;
     this.#count(examined, expired, isCapped, monotonicMs() - startMs);
     return isCapped;
   }
 
   /** Whether a slice was stale enough to go on at once. */
-  #isStale(slice: ExpireSlice): boolean {
+  #isStale(slice: CycleSlice): boolean {
     const acceptedPercent = 10 - (this.effort - 1);
     return slice.expired * 100 > acceptedPercent * slice.examined;
   }

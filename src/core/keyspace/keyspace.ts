@@ -57,6 +57,7 @@ import {
   HAS_FIELD_EXPIRES,
   HAS_READERS,
   KIND_MASK,
+  STRING_ENCODING_NAMES,
   STRING_EXTERNAL,
   TYPE_STREAM,
   TYPE_STRING,
@@ -65,17 +66,24 @@ import {
 import type { EncodingLimits } from "../types/value_type.ts";
 import { ValueTypes } from "../types/value_types.ts";
 import type { Key } from "./key.ts";
+import { EXPIRED } from "./key_events.ts";
 import {
   DATABASE_WORDS,
   databasesOf,
   expiresAt,
   fieldExpiresAt,
+  HOOK_WATCH,
   keysAt,
+  SHARD_CHANNELS,
   SHARD_DETACHED,
   SHARD_DETACHED_COUNT,
   SHARD_HEAP,
+  SHARD_HOOKS,
+  SHARD_WATCHED,
 } from "./shard_control.ts";
 import { leaveValue } from "./shared_value.ts";
+import { SubscriberCounts } from "./subscriber_counts.ts";
+import { WatchedKeys } from "./watched_keys.ts";
 
 /** What a worker's keyspaces have in common. */
 export interface KeyspaceContext {
@@ -114,6 +122,10 @@ export class Keyspace {
   readonly externals: ExternalStrings;
   /** The types of values other than strings. */
   readonly values: ValueTypes;
+  /** What WATCH knows of the shard's keys. */
+  readonly watched: WatchedKeys;
+  /** Who listens to the shard's channels. */
+  readonly channels: SubscriberCounts;
   /** The worker's views. */
   readonly arena: Arena;
   /** Whether reads leave the access clock alone (CLIENT NO-TOUCH). */
@@ -148,6 +160,20 @@ export class Keyspace {
       limits: context.limits,
       random: context.random,
     });
+    this.watched = new WatchedKeys(
+      context.arena,
+      this.heap,
+      this.dict,
+      control,
+      SHARD_WATCHED,
+    );
+    this.channels = new SubscriberCounts(
+      context.arena,
+      this.heap,
+      this.dict,
+      control,
+      SHARD_CHANNELS,
+    );
     this.#counters = context.counters;
     this.#clock = context.clock;
   }
@@ -160,6 +186,11 @@ export class Keyspace {
   /** Keys with an expire. */
   expiresCount(db: number): number {
     return this.control[expiresAt(db) + DICT_COUNT]!;
+  }
+
+  /** Hashes with fields that have an expire. */
+  fieldExpiresCount(db: number): number {
+    return this.control[fieldExpiresAt(db) + DICT_COUNT]!;
   }
 
   /** The entry of a key, expired or not, or 0; counts and touches nothing. */
@@ -231,6 +262,15 @@ export class Keyspace {
   /** Encoding of an entry's value. */
   encoding(ref: number): number {
     return encodingOf(this.meta(ref));
+  }
+
+  /** Name of that encoding, as OBJECT ENCODING prints it. */
+  encodingName(ref: number): string {
+    const type = this.type(ref);
+    const names = type === TYPE_STRING
+      ? STRING_ENCODING_NAMES
+      : this.values.of(type).encodingNames;
+    return names[this.encoding(ref)]!;
   }
 
   /** Access clock of an entry. */
@@ -454,6 +494,21 @@ export class Keyspace {
     return ref;
   }
 
+  /**
+   * Puts the value that was begun in the place of an entry's, of the same type,
+   * which is freed or left to its readers. Needs no memory.
+   */
+  replaceValue(ref: number): void {
+    const begun = this.#begun;
+    if (this.hasReaders(ref)) leaveValue(this, ref);
+    const kind = this.kind(begun);
+    const root = this.takeValue(begun);
+    const oldKind = this.kind(ref);
+    this.giveValue(begun, oldKind, this.takeValue(ref));
+    this.giveValue(ref, kind, root);
+    this.dropValue();
+  }
+
   /** Frees the value that was begun, if there is one. */
   dropValue(): void {
     const begun = this.#begun;
@@ -503,7 +558,9 @@ export class Keyspace {
   deleteIfUnfilled(db: number, key: Key): void {
     const ref = this.peek(db, key);
     if (ref === 0 || this.type(ref) === TYPE_STRING) return;
+    // A root alone makes no value, but for a stream.
     if (this.#word(ref, NODE_VALUE) === 0) this.delete(db, ref);
+    else this.deleteIfEmpty(db, ref);
   }
 
   /**
@@ -609,6 +666,7 @@ export class Keyspace {
 
   /** Deletes an entry whose time has come, and counts it. */
   expire(db: number, ref: number): void {
+    this.signalEntry(db, ref, EXPIRED);
     this.#counters[EXPIRED_KEYS] = this.#counters[EXPIRED_KEYS]! + 1;
     this.delete(db, ref);
     this.noteChange();
@@ -669,6 +727,66 @@ export class Keyspace {
     if (type === TYPE_STRING) return false;
     return this.hasReaders(ref) ||
       this.values.of(type).weight(ref) > WEIGHT_MAX;
+  }
+
+  /**
+   * Says what a command has done to a key; an event of key_events.ts. To be
+   * called when it is done, and for every key that has changed.
+   */
+  signal(db: number, key: Key, event: number): void {
+    if (this.control[SHARD_HOOKS] === 0) return;
+    this.#tell(db, key.buf, key.off, key.length, key.hash, event);
+  }
+
+  /** As {@linkcode signal}, of a key that has an entry. */
+  signalEntry(db: number, ref: number, event: number): void {
+    if (this.control[SHARD_HOOKS] === 0) return;
+    this.#tell(
+      db,
+      this.bytes(ref),
+      this.keyOff(ref),
+      this.keyLength(ref),
+      this.hashOf(ref),
+      event,
+    );
+  }
+
+  /** A database is about to lose all of its keys, or to get others. */
+  signalDatabase(db: number): void {
+    if ((this.control[SHARD_HOOKS]! & HOOK_WATCH) === 0) return;
+    this.watched.touchAll(db, (key) => this.peek(db, key) !== 0);
+  }
+
+  /** Adds a watcher of a key; returns what {@linkcode WatchedKeys} has of it. */
+  watch(db: number, key: Key): number {
+    const node = this.watched.watch(db, key);
+    this.control[SHARD_HOOKS]! |= HOOK_WATCH;
+    return node;
+  }
+
+  /** Drops a watcher of a key. */
+  unwatch(node: number): void {
+    this.watched.unwatch(node);
+    if (this.watched.count === 0) this.control[SHARD_HOOKS]! &= ~HOOK_WATCH;
+  }
+
+  #tell(
+    db: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+    hash: number,
+    _event: number,
+  ): void {
+    if ((this.control[SHARD_HOOKS]! & HOOK_WATCH) !== 0) {
+      this.watched.touch(db, buf, off, length, hash);
+    }
+  }
+
+  /** A command has changed a key: counts `count` changes and tells who asks. */
+  changed(db: number, key: Key, event: number, count = 1): void {
+    this.#counters[CHANGES] = this.#counters[CHANGES]! + count;
+    if (this.control[SHARD_HOOKS] !== 0) this.signal(db, key, event);
   }
 
   /** Counts changes of the data set. */

@@ -40,6 +40,7 @@ export function canDetach(space: Keyspace, count: number): boolean {
  */
 export function detachDatabase(space: Keyspace, db: number): number {
   if (isEmpty(space, db)) return 0;
+  space.signalDatabase(db);
   let place = space.databases;
   while (!isEmpty(space, place)) place++;
   space.swap(db, place);
@@ -96,7 +97,8 @@ export function reclaimSlice(space: Keyspace, budgetEntries: number): boolean {
     while (budget > 0 && dict.popBucket(control, keys, free)) budget--;
     if (budget <= 0) return hasDetached(space);
   }
-  return false;
+  // Large values of these databases were put aside.
+  return space.detachedValues() > 0;
 }
 
 /** Dictionaries of expires name entries that the one of keys frees. */

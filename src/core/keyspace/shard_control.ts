@@ -2,9 +2,10 @@
  * The control block of a shard: the words from which everything in it is found.
  *
  * ```text
- * [0]  latch          [16] flags, see shard_flags.ts
+ * [0]  latch          [16] flags, see shard_flags.ts     [17] hooks
  * [32] heap, then the chain of values that wait to be freed and its length,
- * and the chain of values that replies still read
+ * and the chain of values that replies still read, the watched keys,
+ * the channels
  * then, per database: dictionary of all keys, dictionary of keys with an expire,
  * dictionary of hashes with fields that have one
  * then as many databases that no client can select, see reclaim.ts
@@ -22,6 +23,13 @@ import { HEAP_WORDS } from "../memory/heap.ts";
 export const SHARD_LATCH = 0;
 /** Word of a shard's flags. */
 export const SHARD_FLAGS = 16;
+/**
+ * Word of a shard's hooks: who must be told when a key changes. While it is
+ * zero, a change costs one test.
+ */
+export const SHARD_HOOKS = 17;
+/** Hook: keys of the shard are watched. */
+export const HOOK_WATCH = 1;
 /** First word of a shard's heap. */
 export const SHARD_HEAP = 32;
 /** Word of the first entry whose value waits to be freed, see reclaim.ts. */
@@ -32,7 +40,11 @@ export const SHARD_DETACHED_COUNT: number = SHARD_DETACHED + 1;
 export const SHARD_READINGS: number = SHARD_DETACHED_COUNT + 1;
 /** Words of a database: three dictionary headers. */
 export const DATABASE_WORDS: number = 3 * DICT_HEADER_WORDS;
-const DATABASES = SHARD_READINGS + 1;
+/** Header of the dictionary of watched keys, see watched_keys.ts. */
+export const SHARD_WATCHED: number = SHARD_READINGS + 1;
+/** Header of the dictionary of channels, see subscriber_counts.ts. */
+export const SHARD_CHANNELS: number = SHARD_WATCHED + DICT_HEADER_WORDS;
+const DATABASES = SHARD_CHANNELS + DICT_HEADER_WORDS;
 /** Control blocks are whole cache lines. */
 const LINE_WORDS = 16;
 

@@ -84,6 +84,13 @@ export function unshareValue(space: Keyspace, ref: number): void {
   space.dropValue();
 }
 
+/** Whether a reply still reads an entry's value. */
+export function isShared(space: Keyspace, ref: number): boolean {
+  if (findReading(space, ref) !== 0) return true;
+  if (space.hasReaders(ref)) clearFlag(space, ref);
+  return false;
+}
+
 /** Takes the value from an entry that is to be freed, if it has readers. */
 export function leaveValue(space: Keyspace, ref: number): void {
   const reading = findReading(space, ref);

@@ -93,6 +93,8 @@ export class Dict {
   /** Nodes of the chains that a split or a merge takes apart, and their hashes. */
   #nodes = new Int32Array(4 * SLOTS);
   #hashes = new Int32Array(4 * SLOTS);
+  /** Nodes that {@linkcode Dict.gather} noted. */
+  #gathered = new Int32Array(4 * SLOTS);
 
   /** One object serves all dictionaries of a heap. */
   constructor(arena: Arena, heap: Heap) {
@@ -314,16 +316,31 @@ export class Dict {
 
   /**
    * Notes the nodes of one bucket, to be read by {@linkcode Dict.gathered};
-   * returns how many. They are good until the dictionary changes. For loops
-   * that go through a whole dictionary, bucket by bucket.
+   * returns how many. They are good until the dictionary changes; others may
+   * change meanwhile. For loops that go through a whole dictionary, bucket by
+   * bucket.
    */
   gather(header: Int32Array, at: number, bucket: number): number {
-    return this.#gather(bucketRef(this.#i32, header, at, bucket), 0);
+    let count = 0;
+    let link = bucketRef(this.#i32, header, at, bucket);
+    do {
+      const words = this.#i32[link >>> SEGMENT_SHIFT]!;
+      const base = (link & UNIT_MASK) << 1;
+      const found = nodesOf(words, base);
+      if (count + found > this.#gathered.length) {
+        this.#gathered = enlarged(this.#gathered);
+      }
+      for (let slot = 0; slot < found; slot++) {
+        this.#gathered[count++] = words[base + REFS + slot]!;
+      }
+      link = words[base + OVERFLOW]!;
+    } while (link !== 0);
+    return count;
   }
 
   /** Node `i` of those that the last {@linkcode Dict.gather} noted. */
   gathered(i: number): number {
-    return this.#nodes[i]!;
+    return this.#gathered[i]!;
   }
 
   /** Bytes of buckets and directory. */
@@ -539,7 +556,10 @@ export class Dict {
     let count = from;
     let bucket = first;
     do {
-      if (count + SLOTS > this.#nodes.length) this.#enlargeNotes();
+      if (count + SLOTS > this.#nodes.length) {
+        this.#nodes = enlarged(this.#nodes);
+        this.#hashes = enlarged(this.#hashes);
+      }
       const words = this.#i32[bucket >>> SEGMENT_SHIFT]!;
       const base = (bucket & UNIT_MASK) << 1;
       const found = nodesOf(words, base);
@@ -551,15 +571,6 @@ export class Dict {
       bucket = words[base + OVERFLOW]!;
     } while (bucket !== 0);
     return count;
-  }
-
-  #enlargeNotes(): void {
-    const nodes = new Int32Array(this.#nodes.length * 2);
-    const hashes = new Int32Array(this.#nodes.length * 2);
-    nodes.set(this.#nodes);
-    hashes.set(this.#hashes);
-    this.#nodes = nodes;
-    this.#hashes = hashes;
   }
 
   /**
@@ -647,6 +658,12 @@ export function guessNode(
     }
   }
   return 0;
+}
+
+function enlarged(notes: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(notes.length * 2);
+  larger.set(notes);
+  return larger;
 }
 
 /** Adds one to the cursor read with its bits reversed, within `mask`. */

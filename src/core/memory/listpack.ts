@@ -27,11 +27,14 @@
  *
  * Source: the listpack specification by Salvatore Sanfilippo.
  *
+ * Size: what reads and writes elements stands beside what moves them.
+ *
  * @module
  */
 
 import { assert } from "../base/assert.ts";
-import { copyBytes } from "../base/bytes.ts";
+import { copyBytes, equalBytes } from "../base/bytes.ts";
+import { readDouble } from "../base/double.ts";
 import {
   INTEGER_BYTES_MAX,
   parseBigInteger,
@@ -98,6 +101,8 @@ export class Listpacks {
   #text: Uint8Array = this.#head;
   #textOff = 0;
   #textLength = 0;
+  /** Elements on their way to another place. */
+  #moved = new Uint8Array(128);
 
   /** `heap` gets and gives the memory. */
   constructor(arena: Arena, heap: Heap) {
@@ -190,14 +195,28 @@ export class Listpacks {
 
   /**
    * Reads an element, its text included; allocates only for integers that are
-   * not safe.
+   * not safe. Returns the position behind it, which may be that of the end.
    */
-  read(ref: number, pos: number, item: ListpackItem): void {
-    readElement(
-      this.#arena.u8[ref >>> SEGMENT_SHIFT]!,
-      byteOf(ref) + pos,
-      item,
-    );
+  read(ref: number, pos: number, item: ListpackItem): number {
+    const buf = this.#arena.u8[ref >>> SEGMENT_SHIFT]!;
+    const at = byteOf(ref) + pos;
+    readElement(buf, at, item);
+    return pos + elementBytes(buf, at);
+  }
+
+  /** The position behind an element, which may be that of the end. */
+  behind(ref: number, pos: number): number {
+    return pos + this.#bytesAt(ref, pos);
+  }
+
+  /** The safe integer that an element is, or NaN. */
+  integerAt(ref: number, pos: number): number {
+    const buf = this.#arena.u8[ref >>> SEGMENT_SHIFT]!;
+    const at = byteOf(ref) + pos;
+    const byte = buf[at]!;
+    if (byte >= 0x80 && byte < 0xc0 || byte >= 0xe0 && byte <= 0xf0) return NaN;
+    const n = integerAt(buf, at, byte);
+    return Number.isSafeInteger(n) ? n : NaN;
   }
 
   /** Whether the element at `pos` is the given text. */
@@ -228,9 +247,12 @@ export class Listpacks {
     skip: number,
   ): number {
     if (from === 0) return 0;
-    this.#encode(buf, off, length);
     const blob = this.#arena.u8[ref >>> SEGMENT_SHIFT]!;
     const start = byteOf(ref);
+    if (length > 0 && length < 64 && buf[off]! > NINE) {
+      return findText(blob, start, from, buf, off, length, skip);
+    }
+    this.#encode(buf, off, length);
     const first = this.#head[0]!;
     let at = start + from;
     for (let byte = blob[at]!; byte !== END; byte = blob[at]!) {
@@ -245,13 +267,10 @@ export class Listpacks {
 
   /** Makes room for so many more bytes, so that a write needs no memory. */
   reserve(ref: number, bytes: number): number {
-    const end = this.bytes(ref) - 1;
-    const opened = this.#open(ref, end, 0, bytes);
-    const buf = this.#arena.u8[opened >>> SEGMENT_SHIFT]!;
-    const at = byteOf(opened);
-    buf[at + end] = END;
-    writeBytes(buf, at, end + 1);
-    return opened;
+    const total = this.bytes(ref);
+    if (total + bytes <= this.#heap.unitsOf(ref) << 3) return ref;
+    const made = this.#heap.allocate((total + bytes + 7) >>> 3);
+    return this.#moveTo(ref, made, total);
   }
 
   /** Inserts a text before `pos`; 0 appends. It has that position then. */
@@ -302,6 +321,30 @@ export class Listpacks {
     return this.#put(ref, this.bytes(ref) - 1, 0);
   }
 
+  /** Adds two texts behind the last element, or none. */
+  appendPair(
+    ref: number,
+    firstBuf: Uint8Array,
+    firstOff: number,
+    firstLength: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+  ): number {
+    const second = this.encode(buf, off, length);
+    const first = this.encode(firstBuf, firstOff, firstLength);
+    const end = this.bytes(ref) - 1;
+    const opened = this.#open(ref, end, 0, first + second);
+    const into = this.#arena.u8[opened >>> SEGMENT_SHIFT]!;
+    const start = byteOf(opened);
+    this.writeEncoded(into, start + end);
+    this.#encode(buf, off, length);
+    this.writeEncoded(into, start + end + first);
+    const count = into[start + COUNT]! | into[start + COUNT + 1]! << 8;
+    if (count !== COUNT_UNKNOWN) writeCount(into, start, count + 2);
+    return opened;
+  }
+
   /** Removes up to that many elements from `pos` on; may give memory back. */
   remove(ref: number, pos: number, elements = 1): number {
     const buf = this.#arena.u8[ref >>> SEGMENT_SHIFT]!;
@@ -322,6 +365,30 @@ export class Listpacks {
   removeRange(ref: number, pos: number, end: number): number {
     const to = end === 0 ? this.bytes(ref) - 1 : end;
     return this.#cut(ref, pos, to, this.#countBetween(ref, pos, to));
+  }
+
+  /**
+   * Moves the elements from `pos` up to, not including, `end` to before the one
+   * at `to`, which is not among them; 0 stands for the end in both. Needs no
+   * memory.
+   */
+  moveRange(ref: number, pos: number, end: number, to: number): void {
+    const buf = this.#arena.u8[ref >>> SEGMENT_SHIFT]!;
+    const start = byteOf(ref);
+    const total = this.bytes(ref) - 1;
+    const from = start + pos;
+    const behind = start + (end === 0 ? total : end);
+    const target = start + (to === 0 ? total : to);
+    const length = behind - from;
+    if (length > this.#moved.length) this.#moved = new Uint8Array(length * 2);
+    copyBytes(buf, from, this.#moved, 0, length);
+    if (target > from) {
+      moveWithin(buf, from, behind, target - behind);
+      copyBytes(this.#moved, 0, buf, target - length, length);
+    } else {
+      moveWithin(buf, target + length, target, from - target);
+      copyBytes(this.#moved, 0, buf, target, length);
+    }
   }
 
   /**
@@ -554,6 +621,13 @@ export class Listpacks {
   #put(ref: number, pos: number, replaced: number): number {
     const length = this.#headLength + this.#textLength;
     const bytes = length + reversedLengthBytes(length);
+    if (bytes === replaced) {
+      this.writeEncoded(
+        this.#arena.u8[ref >>> SEGMENT_SHIFT]!,
+        byteOf(ref) + pos,
+      );
+      return ref;
+    }
     const opened = this.#open(ref, pos, replaced, bytes);
     const buf = this.#arena.u8[opened >>> SEGMENT_SHIFT]!;
     const start = byteOf(opened);
@@ -575,15 +649,13 @@ export class Listpacks {
     const total = readBytes(buf, start);
     const grown = total + wanted - old;
     if (grown <= total || grown <= this.#heap.unitsOf(ref) << 3) {
-      if (wanted !== old) {
-        moveWithin(
-          buf,
-          start + pos + wanted,
-          start + pos + old,
-          total - pos - old,
-        );
-        writeBytes(buf, start, grown);
-      }
+      moveWithin(
+        buf,
+        start + pos + wanted,
+        start + pos + old,
+        total - pos - old,
+      );
+      writeBytes(buf, start, grown);
       return grown < total ? this.#shrink(ref, grown, 3) : ref;
     }
     const made = this.#heap.allocate((grown + 7) >>> 3);
@@ -627,7 +699,10 @@ export class Listpacks {
       return ref;
     }
     const made = this.#heap.tryAllocate(units);
-    if (made === 0) return ref;
+    return made === 0 ? ref : this.#moveTo(ref, made, bytes);
+  }
+
+  #moveTo(ref: number, made: number, bytes: number): number {
     copyBytes(
       this.#arena.u8[ref >>> SEGMENT_SHIFT]!,
       byteOf(ref),
@@ -638,6 +713,37 @@ export class Listpacks {
     this.#heap.free(ref);
     return made;
   }
+}
+
+/**
+ * As {@linkcode Listpacks.find}, for a text of 1 to 63 bytes that is no integer:
+ * its head is one byte, and its last byte tells most texts apart.
+ */
+function findText(
+  blob: Uint8Array,
+  start: number,
+  from: number,
+  buf: Uint8Array,
+  off: number,
+  length: number,
+  skip: number,
+): number {
+  const head = 0x80 | length;
+  const last = buf[off + length - 1]!;
+  let at = start + from;
+  for (let byte = blob[at]!; byte !== END; byte = blob[at]!) {
+    if (byte === head) {
+      if (
+        blob[at + length] === last &&
+        equalBytes(blob, at + 1, length, buf, off, length)
+      ) return at - start;
+      at += length + 2;
+    } else at += elementBytes(blob, at);
+    for (let i = 0; i < skip && blob[at] !== END; i++) {
+      at += elementBytes(blob, at);
+    }
+  }
+  return 0;
 }
 
 /** Reads the element at byte `at` of any buffer. */
@@ -664,6 +770,19 @@ export function readElement(
   item.length = Number.isSafeInteger(n)
     ? writeInteger(n, item.digits, 0)
     : writeBigInteger(bigIntegerAt(buf, at), item.digits, 0);
+}
+
+/**
+ * The number that the element at byte `at` of any buffer says, exact for
+ * integers that are safe; NaN for other texts.
+ */
+export function numberAt(buf: Uint8Array, at: number): number {
+  const byte = buf[at]!;
+  if (byte >= 0x80 && byte < 0xc0) return readDouble(buf, at + 1, byte & 0x3f);
+  if (byte < 0xe0 || byte > 0xf0) return integerAt(buf, at, byte);
+  return byte === 0xf0
+    ? readDouble(buf, at + 5, readBytes(buf, at + 1))
+    : readDouble(buf, at + 2, (byte & 15) << 8 | buf[at + 1]!);
 }
 
 function setText(

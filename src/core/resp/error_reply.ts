@@ -192,6 +192,38 @@ export const HASH_VALUE_NOT_AN_INTEGER = new ErrorReply(
 export const HASH_VALUE_NOT_A_FLOAT = new ErrorReply(
   "ERR hash value is not a float",
 );
+export const FIELDS_MISSING = new ErrorReply(
+  "ERR Mandatory argument FIELDS is missing or not at the right position",
+);
+/** HEXPIRE and its like. */
+export const NUMFIELDS_NOT_POSITIVE = new ErrorReply(
+  "ERR Parameter `numFields` should be greater than 0",
+);
+/** HTTL and its like, HPERSIST, HGETDEL, HGETEX. */
+export const FIELD_COUNT_NOT_POSITIVE = new ErrorReply(
+  "ERR Number of fields must be a positive integer",
+);
+/** HSETEX. */
+export const INVALID_FIELD_COUNT = new ErrorReply(
+  "ERR invalid number of fields",
+);
+export const NUMFIELDS_MISMATCH = new ErrorReply(
+  "ERR The `numfields` parameter must match the number of arguments",
+);
+export const FIELD_EXPIRE_NEGATIVE = new ErrorReply(
+  "ERR invalid expire time, must be >= 0",
+);
+export const HSETEX_NO_EXPIRE = new ErrorReply("ERR missing expire time");
+export const HSETEX_CONDITIONS = new ErrorReply(
+  "ERR Only one of FXX or FNX arguments can be specified",
+);
+export const HSETEX_EXPIRES = new ErrorReply(
+  "ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified",
+);
+
+export function unknownArgument(argument: Uint8Array): ErrorReply {
+  return errorReply(`ERR unknown argument: ${echo(argument)}`);
+}
 
 // ---- Lists
 
@@ -202,12 +234,214 @@ export const RANK_ZERO = new ErrorReply(
 );
 export const COUNT_NEGATIVE = new ErrorReply("ERR COUNT can't be negative");
 export const MAXLEN_NEGATIVE = new ErrorReply("ERR MAXLEN can't be negative");
-/** LMPOP, and others that take several keys. */
+
+// ---- Several keys: LMPOP, ZMPOP, SINTERCARD, ZINTERCARD
+
 export const NUMKEYS_NOT_POSITIVE = new ErrorReply(
   "ERR numkeys should be greater than 0",
 );
+export const NUMKEYS_TOO_LARGE = new ErrorReply(
+  "ERR Number of keys can't be greater than number of args",
+);
+export const LIMIT_NEGATIVE = new ErrorReply("ERR LIMIT can't be negative");
 export const COUNT_NOT_POSITIVE = new ErrorReply(
   "ERR count should be greater than 0",
+);
+
+// ---- Sorted sets
+
+export const ZADD_NX_AND_XX = new ErrorReply(
+  "ERR XX and NX options at the same time are not compatible",
+);
+export const ZADD_GT_LT_NX = new ErrorReply(
+  "ERR GT, LT, and/or NX options at the same time are not compatible",
+);
+export const ZADD_INCR_OF_MANY = new ErrorReply(
+  "ERR INCR option supports a single increment-element pair",
+);
+export const SCORE_NOT_A_NUMBER = new ErrorReply(
+  "ERR resulting score is not a number (NaN)",
+);
+export const SCORE_RANGE_INVALID = new ErrorReply(
+  "ERR min or max is not a float",
+);
+export const LEX_RANGE_INVALID = new ErrorReply(
+  "ERR min or max not valid string range item",
+);
+export const LIMIT_OF_RANKS = new ErrorReply(
+  "ERR syntax error, LIMIT is only supported in combination with either " +
+    "BYSCORE or BYLEX",
+);
+export const SCORES_OF_LEX_RANGE = new ErrorReply(
+  "ERR syntax error, WITHSCORES not supported in combination with BYLEX",
+);
+export const WEIGHT_NOT_A_FLOAT = new ErrorReply(
+  "ERR weight value is not a float",
+);
+
+/** `command` is the full name in lower case. */
+export function noInputKeys(command: string): ErrorReply {
+  return errorReply(
+    `ERR at least 1 input key is needed for '${command}' command`,
+  );
+}
+
+// ---- Streams
+
+export const STREAM_ID_INVALID = new ErrorReply(
+  "ERR Invalid stream ID specified as stream command argument",
+);
+export const STREAM_START_INVALID = new ErrorReply(
+  "ERR invalid start ID for the interval",
+);
+export const STREAM_END_INVALID = new ErrorReply(
+  "ERR invalid end ID for the interval",
+);
+export const TRIM_STRATEGIES = new ErrorReply(
+  "ERR syntax error, MAXLEN and MINID options at the same time are not " +
+    "compatible",
+);
+export const TRIM_MAXLEN_NEGATIVE = new ErrorReply(
+  "ERR The MAXLEN argument must be >= 0.",
+);
+export const TRIM_LIMIT_NEGATIVE = new ErrorReply(
+  "ERR The LIMIT argument must be >= 0.",
+);
+export const LIMIT_WITHOUT_STRATEGY = new ErrorReply(
+  "ERR syntax error, LIMIT cannot be used without specifying a trimming " +
+    "strategy",
+);
+export const LIMIT_WITHOUT_TILDE = new ErrorReply(
+  "ERR syntax error, LIMIT cannot be used without the special ~ option",
+);
+export const XTRIM_WITHOUT_STRATEGY = new ErrorReply(
+  "ERR syntax error, XTRIM must be called with a trimming strategy",
+);
+export const XADD_ID_ZERO = new ErrorReply(
+  "ERR The ID specified in XADD must be greater than 0-0",
+);
+export const XADD_ID_TOO_SMALL = new ErrorReply(
+  "ERR The ID specified in XADD is equal or smaller than the target stream " +
+    "top item",
+);
+export const STREAM_EXHAUSTED = new ErrorReply(
+  "ERR The stream has exhausted the last possible ID, unable to add more items",
+);
+export const STREAM_ENTRY_TOO_LARGE = new ErrorReply(
+  "ERR Elements are too large to be stored",
+);
+export const ENTRIESADDED_NEGATIVE = new ErrorReply(
+  "ERR entries_added must be positive",
+);
+export const XSETID_BELOW_GIVEN_DELETED = new ErrorReply(
+  "ERR The ID specified in XSETID is smaller than the provided " +
+    "max_deleted_entry_id",
+);
+export const XSETID_BELOW_DELETED = new ErrorReply(
+  "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id",
+);
+export const XSETID_BELOW_TOP = new ErrorReply(
+  "ERR The ID specified in XSETID is smaller than the target stream top item",
+);
+export const XSETID_BELOW_LENGTH = new ErrorReply(
+  "ERR The entries_added specified in XSETID is smaller than the target " +
+    "stream length",
+);
+export const GROUP_OUTSIDE_XREADGROUP = new ErrorReply(
+  "ERR The GROUP option is only supported by XREADGROUP. You called XREAD " +
+    "instead.",
+);
+export const NOACK_OUTSIDE_XREADGROUP = new ErrorReply(
+  "ERR The NOACK option is only supported by XREADGROUP. You called XREAD " +
+    "instead.",
+);
+export const GROUP_MISSING = new ErrorReply(
+  "ERR Missing GROUP option for XREADGROUP",
+);
+export const DOLLAR_IN_XREADGROUP = new ErrorReply(
+  "ERR The $ ID is meaningless in the context of XREADGROUP: you want to " +
+    "read the history of this consumer by specifying a proper ID, or use the " +
+    "> ID to get new messages. The $ ID would just return an empty result set.",
+);
+export const NEW_IN_XREAD = new ErrorReply(
+  "ERR The > ID can be specified only when calling XREADGROUP using the " +
+    "GROUP <group> <consumer> option.",
+);
+export const BLOCK_NOT_SUPPORTED = new ErrorReply(
+  "ERR BLOCK is not supported yet",
+);
+export const ENTRIESREAD_INVALID = new ErrorReply(
+  "ERR value for ENTRIESREAD must be positive or -1",
+);
+export const XGROUP_KEY_MISSING = new ErrorReply(
+  "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE " +
+    "you may want to use the MKSTREAM option to create an empty stream " +
+    "automatically.",
+);
+export const BUSY_GROUP = new ErrorReply(
+  "BUSYGROUP Consumer Group name already exists",
+);
+export const XCLAIM_IDLE_INVALID = new ErrorReply(
+  "ERR Invalid IDLE option argument for XCLAIM",
+);
+export const XCLAIM_TIME_INVALID = new ErrorReply(
+  "ERR Invalid TIME option argument for XCLAIM",
+);
+export const XCLAIM_RETRYCOUNT_INVALID = new ErrorReply(
+  "ERR Invalid RETRYCOUNT option argument for XCLAIM",
+);
+export const XAUTOCLAIM_COUNT_INVALID = new ErrorReply("ERR COUNT must be > 0");
+export const COUNT_TOO_HIGH = new ErrorReply(
+  "ERR Insufficient memory, failed allocating transient memory, COUNT too high.",
+);
+
+/** XREAD and XREADGROUP; `symbol` is the ID beside which they stand for keys. */
+export function unbalancedStreams(command: string, symbol: string): ErrorReply {
+  return errorReply(
+    `ERR Unbalanced '${command}' list of streams: for each stream key an ID ` +
+      `or '${symbol}' must be specified.`,
+  );
+}
+
+/** XCLAIM and XAUTOCLAIM; `command` is in upper case. */
+export function minIdleTimeInvalid(command: string): ErrorReply {
+  return errorReply(`ERR Invalid min-idle-time argument for ${command}`);
+}
+
+/** XCLAIM. */
+export function unrecognizedXclaimOption(option: Uint8Array): ErrorReply {
+  return errorReply(`ERR Unrecognized XCLAIM option '${echo(option)}'`);
+}
+
+/** XREADGROUP. */
+export function noGroupToRead(key: Uint8Array, group: Uint8Array): ErrorReply {
+  return errorReply(
+    `NOGROUP No such key '${echo(key)}' or consumer group '${
+      echo(group)
+    }' in XREADGROUP with GROUP option`,
+  );
+}
+
+/** XPENDING, XCLAIM and XAUTOCLAIM. */
+export function noKeyOrGroup(key: Uint8Array, group: Uint8Array): ErrorReply {
+  return errorReply(
+    `NOGROUP No such key '${echo(key)}' or consumer group '${echo(group)}'`,
+  );
+}
+
+/** XGROUP and XINFO CONSUMERS. */
+export function noSuchGroup(key: Uint8Array, group: Uint8Array): ErrorReply {
+  return errorReply(
+    `NOGROUP No such consumer group '${echo(group)}' for key name '${
+      echo(key)
+    }'`,
+  );
+}
+
+// ---- SORT
+
+export const SCORES_NOT_DOUBLES = new ErrorReply(
+  "ERR One or more scores can't be converted into double",
 );
 
 // ---- Bits, HyperLogLog and geo
@@ -254,6 +488,80 @@ export const HYPERLOGLOG_TEST_FAILED = new ErrorReply(
 
 export function unknownPfdebugSubcommand(subcommand: Uint8Array): ErrorReply {
   return errorReply(`ERR Unknown PFDEBUG subcommand '${echo(subcommand)}'`);
+}
+
+// ---- Dumped values
+
+export const DUMP_CHECKSUM_WRONG = new ErrorReply(
+  "ERR DUMP payload version or checksum are wrong",
+);
+export const DUMP_FORMAT_BAD = new ErrorReply("ERR Bad data format");
+export const RESTORE_TTL_INVALID = new ErrorReply(
+  "ERR Invalid TTL value, must be >= 0",
+);
+export const RESTORE_IDLETIME_INVALID = new ErrorReply(
+  "ERR Invalid IDLETIME value, must be >= 0",
+);
+export const RESTORE_FREQ_INVALID = new ErrorReply(
+  "ERR Invalid FREQ value, must be >= 0 and <= 255",
+);
+
+export const GEO_UNIT_INVALID = new ErrorReply(
+  "ERR unsupported unit provided. please use M, KM, FT, MI",
+);
+export const GEO_RADIUS_NOT_A_NUMBER = new ErrorReply(
+  "ERR need numeric radius",
+);
+export const GEO_RADIUS_NEGATIVE = new ErrorReply(
+  "ERR radius cannot be negative",
+);
+export const GEO_WIDTH_NOT_A_NUMBER = new ErrorReply("ERR need numeric width");
+export const GEO_HEIGHT_NOT_A_NUMBER = new ErrorReply(
+  "ERR need numeric height",
+);
+export const GEO_BOX_NEGATIVE = new ErrorReply(
+  "ERR height or width cannot be negative",
+);
+export const GEO_MEMBER_MISSING = new ErrorReply(
+  "ERR could not decode requested zset member",
+);
+export const GEO_COUNT_NOT_POSITIVE = new ErrorReply("ERR COUNT must be > 0");
+export const GEO_ANY_WITHOUT_COUNT = new ErrorReply(
+  "ERR the ANY argument requires COUNT argument",
+);
+export const GEORADIUS_STORE_WITH = new ErrorReply(
+  "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH " +
+    "and WITHCOORD options",
+);
+export const GEOSEARCHSTORE_WITH = new ErrorReply(
+  "ERR GEOSEARCHSTORE is not compatible with WITHDIST, WITHHASH and " +
+    "WITHCOORD options",
+);
+
+/** Coordinates as `"%f"` prints them. */
+export function invalidCoordinates(
+  longitude: string,
+  latitude: string,
+): ErrorReply {
+  return errorReply(
+    `ERR invalid longitude,latitude pair ${longitude},${latitude}`,
+  );
+}
+
+/** `command` is the name as it was sent. */
+export function geoCentreMissing(command: Uint8Array): ErrorReply {
+  return errorReply(
+    "ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for " +
+      echo(command),
+  );
+}
+
+/** `command` is the name as it was sent. */
+export function geoShapeMissing(command: Uint8Array): ErrorReply {
+  return errorReply(
+    "ERR exactly one of BYRADIUS and BYBOX can be specified for " +
+      echo(command),
+  );
 }
 
 // ---- Dispatch
@@ -332,6 +640,19 @@ export const WATCH_INSIDE_MULTI = new ErrorReply(
 export const EXEC_ABORT = new ErrorReply(
   "EXECABORT Transaction discarded because of previous errors.",
 );
+/** In RESP2, a client that listens to channels hears nothing else. */
+export function onlySubscriberCommands(command: string): ErrorReply {
+  return errorReply(
+    `ERR Can't execute '${command}': only (P|S)SUBSCRIBE / ` +
+      "(P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context",
+  );
+}
+
+/** EXEC was refused; the reason is an error's text without `ERR`. */
+export function execAbort(reason: string): ErrorReply {
+  return errorReply(`EXECABORT Transaction discarded because of: ${reason}`);
+}
+
 export const NO_SCRIPT = new ErrorReply(
   "NOSCRIPT No matching script. Please use EVAL.",
 );

@@ -158,6 +158,13 @@ export class ReplyWriter {
     this.bulk(bytes, 0, bytes.length);
   }
 
+  /** A bulk string from text that is ASCII. */
+  bulkAscii(text: string): void {
+    this.#header(BULK, text.length);
+    this.#ascii(this.#room(text.length), text);
+    this.#lineEnd();
+  }
+
   /** A bulk string that shows a safe integer. */
   bulkInteger(n: number): void {
     const length = decimalLength(n);
@@ -226,9 +233,18 @@ export class ReplyWriter {
 
   /** A double; its text as a bulk string in RESP2. */
   double(x: number): void {
-    const text = formatDouble(x);
+    if (Number.isSafeInteger(x) && !Object.is(x, -0)) {
+      if (this.resp === 3) this.#header(DOUBLE, x);
+      else this.bulkInteger(x);
+      return;
+    }
+    this.doubleText(formatDouble(x));
+  }
+
+  /** A double whose text is not the usual one; a bulk string in RESP2. */
+  doubleText(text: string): void {
     if (this.resp === 3) this.#line(DOUBLE, text);
-    else this.bulkText(text);
+    else this.bulkAscii(text);
   }
 
   /** A boolean; 1 or 0 in RESP2. */
@@ -284,6 +300,7 @@ export class ReplyWriter {
       this.spans ??= [];
       this.spans.push({ ...span, at: start + span.at });
       this.spanBytes += span.length;
+      if (span.source !== null) this.hasSource = true;
     }
   }
 
@@ -320,6 +337,23 @@ export class ReplyWriter {
     const head = buf.slice(middle, at);
     buf.copyWithin(start + head.length, start, middle);
     buf.set(head, start);
+  }
+
+  /**
+   * Gives the head of an aggregate that begins at `start` another count: the
+   * count shows only at the end. No external string may be behind it.
+   */
+  recount(start: number, count: number): void {
+    const { buf } = this;
+    let end = start + 1;
+    let written = 0;
+    for (; buf[end] !== CR; end++) written = written * 10 + buf[end]! - 48;
+    if (written === count) return;
+    const moved = start + 1 + decimalLength(count);
+    if (moved > end) this.#room(moved - end);
+    this.buf.copyWithin(moved, end, this.at);
+    this.at += moved - end;
+    writeInteger(count, this.buf, start + 1);
   }
 
   #header(kind: number, n: number): void {

@@ -136,6 +136,7 @@ export class Settings {
   readonly latencyTrackingInfoPercentiles: readonly number[] = [];
   readonly dir: string = "";
   readonly dbfilename: string = "";
+  readonly rdbcompression: boolean = true;
   readonly hashMaxListpackEntries: number = 0;
   readonly hashMaxListpackValue: number = 0;
   readonly listMaxListpackSize: number = 0;

@@ -18,6 +18,7 @@
  * @module
  */
 
+import { isCanonicalInteger } from "../base/integer.ts";
 import { type Arena, SEGMENT_SHIFT, UNIT_MASK } from "../memory/arena.ts";
 import { NODE_META, NODE_VALUE } from "../memory/node.ts";
 
@@ -66,6 +67,16 @@ export const STRING_ENCODING_NAMES: readonly string[] = [
 export const EMBEDDED_BYTES_MAX = 44;
 /** Strings from this length on live in runs of their own. */
 export const EXTERNAL_BYTES_MIN = 64 * 1024;
+
+/** The encoding of a string that is written as a whole. */
+export function encodingOfBytes(
+  buf: Uint8Array,
+  off: number,
+  length: number,
+): number {
+  if (length > EMBEDDED_BYTES_MAX) return STRING_RAW;
+  return isCanonicalInteger(buf, off, length) ? STRING_INT : STRING_EMBEDDED;
+}
 
 /** Mask of type and encoding in word 0. */
 export const KIND_MASK = 0xff;

@@ -1,37 +1,31 @@
 /**
- * Large hashes: a table of field nodes, and a second one of those fields that
- * expire.
+ * Large hashes: a table of field nodes, and a queue of those fields that expire.
  *
  * ```text
- * root   words 0-7    table of all fields
- *        words 8-15   table of the fields that expire: the same nodes
- *        words 16-17  no field expires before this moment, a double
- *        words 18-19  the same of what the search under way has seen
- *        word 20      buckets that this search still has to visit
- * node   [ expireAtMs, a double ] field bytes, value bytes     (node_table.ts)
+ * root   words 0-7   table of all fields
+ *        word 8      queue of the fields that expire, or 0 (expire_queue.ts)
+ * node   word 0      place in the queue, if the field expires
+ *        [ expireAtMs, a double ] field bytes, value bytes     (node_table.ts)
  * ```
  *
- * The second table lets expired fields be found without a walk over the others;
- * the bound says when there is nothing to be looked for.
+ * A node has a double if, and only if, it is in the queue. The queue is there
+ * while any field expires.
  *
  * @module
  */
 
+import { assert } from "../base/assert.ts";
 import { copyBytes } from "../base/bytes.ts";
-import { type Arena, SEGMENT_SHIFT, UNIT_MASK } from "../memory/arena.ts";
-import { DICT_HEADER_WORDS, type NodeVisitor } from "../memory/dict.ts";
+import { type Arena, SEGMENT_SHIFT, wordOf } from "../memory/arena.ts";
 import type { Heap } from "../memory/heap.ts";
-import { NodeTable } from "./node_table.ts";
+import { EXPIRE_BYTES, NODE_HEADER_BYTES } from "../memory/node.ts";
+import { ExpireQueues } from "./expire_queue.ts";
+import { NodeTable, TABLE_UNITS } from "./node_table.ts";
 import type { ValueMemory } from "./value_type.ts";
 
-/** Units between the two tables. */
-const EXPIRING_UNITS = DICT_HEADER_WORDS / 2;
-/** Units before the bounds. */
-const BOUND_UNITS = 2 * EXPIRING_UNITS;
-const SEEN_UNITS = BOUND_UNITS + 1;
-/** Word of the search's place. */
-const SEARCH = 2 * SEEN_UNITS + 2;
-const ROOT_UNITS = SEEN_UNITS + 2;
+/** Word of the queue. */
+const QUEUE = 2 * TABLE_UNITS;
+const ROOT_UNITS = TABLE_UNITS + 1;
 
 /** Operations on the large hashes of one heap, by their roots. */
 export class HashTable {
@@ -39,12 +33,14 @@ export class HashTable {
   readonly nodes: NodeTable;
   readonly #arena: Arena;
   readonly #heap: Heap;
+  readonly #queues: ExpireQueues;
 
   /** One object per keyspace. */
   constructor(memory: ValueMemory) {
     this.nodes = new NodeTable(memory);
     this.#arena = memory.arena;
     this.#heap = memory.heap;
+    this.#queues = new ExpireQueues(memory.arena, memory.heap);
   }
 
   /** A hash without fields. */
@@ -54,13 +50,20 @@ export class HashTable {
 
   /** Fields that expire. */
   expiring(root: number): number {
-    return this.nodes.count(expiringOf(root));
+    const queue = this.#queueOf(root);
+    return queue === 0 ? 0 : this.#queues.count(queue);
   }
 
-  /** No field expires before this moment; Infinity if none expires. */
+  /** When the first field expires; Infinity if none does. */
   expiresFrom(root: number): number {
-    return this.expiring(root) === 0 ? Infinity : this.#arena
-      .f64[root >>> SEGMENT_SHIFT]![(root & UNIT_MASK) + BOUND_UNITS]!;
+    const queue = this.#queueOf(root);
+    return queue === 0 ? Infinity : this.#queues.firstExpireAt(queue);
+  }
+
+  /** Fields that have expired and are still there. */
+  countExpired(root: number, nowMs: number): number {
+    const queue = this.#queueOf(root);
+    return queue === 0 ? 0 : this.#queues.countUntil(queue, nowMs);
   }
 
   /** When a field expires; 0 for never. */
@@ -68,7 +71,10 @@ export class HashTable {
     return this.nodes.hasDouble(node) ? this.nodes.double(node) : 0;
   }
 
-  /** Adds a field that is not there; `expireAtMs` is 0 for never. */
+  /**
+   * Adds a field that is not there; `expireAtMs` is 0 for never. Throws
+   * OutOfMemory before it has.
+   */
   add(
     root: number,
     fieldBuf: Uint8Array,
@@ -90,26 +96,25 @@ export class HashTable {
       expires,
       length,
     );
-    const into = this.#arena.u8[node >>> SEGMENT_SHIFT]!;
+    const into = nodes.bytesOf(node);
     copyBytes(buf, off, into, nodes.keyOff(node) + fieldLength, length);
+    if (expires) {
+      nodes.setDouble(node, expireAtMs);
+      this.#enqueue(root, node);
+    }
     try {
-      if (expires) {
-        nodes.setDouble(node, expireAtMs);
-        this.#insertExpiring(root, node, expireAtMs);
-      }
-      try {
-        nodes.insert(root, node);
-      } catch (cause) {
-        if (expires) nodes.take(expiringOf(root), node);
-        throw cause;
-      }
+      nodes.insert(root, node);
     } catch (cause) {
+      if (expires) this.#dequeue(root, node);
       this.#heap.free(node);
       throw cause;
     }
   }
 
-  /** Gives a field another value and expire; may throw before it has. */
+  /**
+   * Gives a field another value and expire; throws OutOfMemory before it has.
+   * The value may not lie in the node.
+   */
   set(
     root: number,
     node: number,
@@ -120,33 +125,28 @@ export class HashTable {
   ): void {
     const { nodes } = this;
     const expires = expireAtMs !== 0;
-    const expired = nodes.hasDouble(node);
     const fieldLength = nodes.keyLength(node);
-    const head = expires ? 24 : 16;
-    const units = (head + fieldLength + length + 7) >>> 3;
-    const capacity = this.#heap.unitsOf(node);
-    // A value that has become much shorter moves to a smaller node.
+    const head = fieldLength +
+      (expires ? NODE_HEADER_BYTES + EXPIRE_BYTES : NODE_HEADER_BYTES);
+    const from = (head + nodes.more(node) + 7) >>> 3;
+    const to = (head + length + 7) >>> 3;
     if (
-      expires === expired && units <= capacity && units * 4 > capacity * 3
-    ) {
-      const into = nodes.bytesOf(node);
-      copyBytes(buf, off, into, nodes.keyOff(node) + fieldLength, length);
-      nodes.setMore(node, length);
-      if (expires) {
-        nodes.setDouble(node, expireAtMs);
-        this.#lower(root, expireAtMs);
-      }
-      return;
+      expires !== nodes.hasDouble(node) ||
+      from !== to && !this.#stays(node, to)
+    ) return this.#rebuild(root, node, buf, off, length, expireAtMs);
+    const into = nodes.bytesOf(node);
+    copyBytes(buf, off, into, nodes.keyOff(node) + fieldLength, length);
+    nodes.setMore(node, length);
+    if (expires && nodes.double(node) !== expireAtMs) {
+      this.#move(root, node, expireAtMs);
     }
-    this.#rebuild(root, node, buf, off, length, expireAtMs);
   }
 
-  /** Gives a field another expire, 0 for none. */
+  /** Gives a field another expire, 0 for none; throws before it has. */
   setExpire(root: number, node: number, expireAtMs: number): void {
     const { nodes } = this;
     if (expireAtMs !== 0 && nodes.hasDouble(node)) {
-      nodes.setDouble(node, expireAtMs);
-      return this.#lower(root, expireAtMs);
+      return this.#move(root, node, expireAtMs);
     }
     if (expireAtMs === 0 && !nodes.hasDouble(node)) return;
     const length = nodes.more(node);
@@ -156,56 +156,23 @@ export class HashTable {
 
   /** Removes a field. */
   remove(root: number, node: number): void {
-    if (this.nodes.hasDouble(node)) this.nodes.take(expiringOf(root), node);
+    if (this.nodes.hasDouble(node)) this.#dequeue(root, node);
     this.nodes.remove(root, node);
   }
 
-  /**
-   * Removes fields that have expired, having looked at about `budget` of those
-   * that expire; returns how many. The next call goes on where this one ended.
-   */
+  /** Removes up to `budget` fields that have expired; returns how many. */
   removeExpired(root: number, nowMs: number, budget: number): number {
-    const { nodes } = this;
-    const words = this.#arena.i32[root >>> SEGMENT_SHIFT]!;
-    const at = (root & UNIT_MASK) << 1;
-    const doubles = this.#arena.f64[root >>> SEGMENT_SHIFT]!;
-    const seenAt = (root & UNIT_MASK) + SEEN_UNITS;
-    const expiring = expiringOf(root);
-    if (words[at + SEARCH] === 0) {
-      words[at + SEARCH] = nodes.buckets(expiring);
-      doubles[seenAt] = Infinity;
-    }
     let removed = 0;
-    let seen = 0;
-    // From the last bucket down: a removal may merge the last bucket into one
-    // that comes later, or whose nodes have been seen as well.
-    let bucket = words[at + SEARCH]! - 1;
-    for (; bucket >= 0 && seen < budget; bucket--) {
-      if (bucket >= nodes.buckets(expiring)) continue;
-      let found = nodes.gather(expiring, bucket);
-      seen += found;
-      for (let i = 0; i < found; i++) {
-        const node = nodes.gathered(i);
-        const expireAtMs = nodes.double(node);
-        if (expireAtMs > nowMs) {
-          if (expireAtMs < doubles[seenAt]!) doubles[seenAt] = expireAtMs;
-          continue;
-        }
-        this.remove(root, node);
-        removed++;
-        if (bucket >= nodes.buckets(expiring)) break;
-        found = nodes.gather(expiring, bucket);
-        i = -1;
-      }
+    while (removed < budget && this.expiresFrom(root) <= nowMs) {
+      this.remove(root, this.#queues.first(this.#queueOf(root)));
+      removed++;
     }
-    words[at + SEARCH] = bucket + 1;
-    if (bucket < 0) this.#setBound(root, doubles[seenAt]!);
     return removed;
   }
 
   /** Frees about `budget` nodes; says whether nothing is left. */
   freeSlice(root: number, budget: number): boolean {
-    if (!this.nodes.clearNodes(expiringOf(root), budget, leave)) return false;
+    this.#freeQueue(root);
     if (!this.nodes.clearSlice(root, budget)) return false;
     this.#heap.free(root);
     return true;
@@ -213,15 +180,38 @@ export class HashTable {
 
   /** Frees everything. */
   free(root: number): void {
-    this.nodes.forget(expiringOf(root));
+    this.#freeQueue(root);
     this.nodes.clear(root);
     this.#heap.free(root);
   }
 
   /** Bytes of everything; see {@linkcode NodeTable.bytes}. */
   bytes(root: number, samples: number): number {
+    const queue = this.#queueOf(root);
     return (this.#heap.unitsOf(root) << 3) + this.nodes.bytes(root, samples) +
-      (this.expiring(root) === 0 ? 0 : this.expiring(root) * 8);
+      (queue === 0 ? 0 : this.#queues.bytes(queue));
+  }
+
+  /** Checks the invariants; for tests. */
+  verify(root: number): void {
+    const { nodes } = this;
+    const queue = this.#queueOf(root);
+    let expiring = 0;
+    for (let bucket = 0; bucket < nodes.buckets(root); bucket++) {
+      const found = nodes.gather(root, bucket);
+      for (let i = 0; i < found; i++) {
+        if (nodes.hasDouble(nodes.gathered(i))) expiring++;
+      }
+    }
+    assert(expiring === this.expiring(root), "who expires is in the queue");
+    assert((queue === 0) === (expiring === 0), "a queue is not empty");
+    if (queue !== 0) this.#queues.verify(queue);
+  }
+
+  /** Whether a node has room for so many units, and not far too much. */
+  #stays(node: number, units: number): boolean {
+    const capacity = this.#heap.unitsOf(node);
+    return units <= capacity && units * 4 > capacity * 3;
   }
 
   /** Puts a new node of the same field in the place of one. */
@@ -237,64 +227,61 @@ export class HashTable {
     const expires = expireAtMs !== 0;
     const expired = nodes.hasDouble(node);
     const fieldLength = nodes.keyLength(node);
-    const keyBuf = nodes.bytesOf(node);
-    const keyOff = nodes.keyOff(node);
     const made = nodes.makeNode(
-      keyBuf,
-      keyOff,
+      nodes.bytesOf(node),
+      nodes.keyOff(node),
       fieldLength,
-      nodes.hash(keyBuf, keyOff, fieldLength),
+      nodes.hashOf(node),
       expires,
       length,
     );
     const into = nodes.bytesOf(made);
     copyBytes(buf, off, into, nodes.keyOff(made) + fieldLength, length);
-    const expiring = expiringOf(root);
-    if (expires) {
-      nodes.setDouble(made, expireAtMs);
-      if (expired) nodes.replace(expiring, node, made);
-      else {
-        try {
-          this.#insertExpiring(root, made, expireAtMs);
-        } catch (cause) {
-          this.#heap.free(made);
-          throw cause;
-        }
-      }
-      this.#lower(root, expireAtMs);
-    } else if (expired) nodes.take(expiring, node);
+    if (expires) nodes.setDouble(made, expireAtMs);
+    if (expires && expired) {
+      this.#queues.replace(this.#queueOf(root), node, made);
+    } else if (expires) this.#enqueue(root, made);
+    else if (expired) this.#dequeue(root, node);
     nodes.replace(root, node, made);
     this.#heap.free(node);
   }
 
-  /** Also lets a search begin anew: a split may move nodes behind its back. */
-  #insertExpiring(root: number, node: number, expireAtMs: number): void {
-    this.nodes.insert(expiringOf(root), node);
-    this.#arena.i32[root >>> SEGMENT_SHIFT]![
-      ((root & UNIT_MASK) << 1) + SEARCH
-    ] = 0;
-    this.#lower(root, expireAtMs);
-  }
-
-  #lower(root: number, expireAtMs: number): void {
-    const doubles = this.#arena.f64[root >>> SEGMENT_SHIFT]!;
-    const at = (root & UNIT_MASK) + BOUND_UNITS;
-    if (this.expiring(root) === 1 || expireAtMs < doubles[at]!) {
-      doubles[at] = expireAtMs;
+  /** Adds a node to the queue; frees it if it throws. */
+  #enqueue(root: number, node: number): void {
+    try {
+      if (this.#queueOf(root) === 0) {
+        this.#setQueue(root, this.#queues.create());
+      }
+      this.#queues.insert(this.#queueOf(root), node);
+    } catch (cause) {
+      if (this.expiring(root) === 0) this.#freeQueue(root);
+      this.#heap.free(node);
+      throw cause;
     }
-    if (expireAtMs < doubles[at + 1]!) doubles[at + 1] = expireAtMs;
   }
 
-  #setBound(root: number, atMs: number): void {
-    this.#arena.f64[root >>> SEGMENT_SHIFT]![
-      (root & UNIT_MASK) + BOUND_UNITS
-    ] = atMs;
+  #dequeue(root: number, node: number): void {
+    this.#queues.remove(this.#queueOf(root), node);
+    if (this.expiring(root) === 0) this.#freeQueue(root);
+  }
+
+  #move(root: number, node: number, expireAtMs: number): void {
+    this.nodes.setDouble(node, expireAtMs);
+    this.#queues.update(this.#queueOf(root), node);
+  }
+
+  #freeQueue(root: number): void {
+    const queue = this.#queueOf(root);
+    if (queue === 0) return;
+    this.#queues.free(queue);
+    this.#setQueue(root, 0);
+  }
+
+  #queueOf(root: number): number {
+    return this.#arena.i32[root >>> SEGMENT_SHIFT]![wordOf(root) + QUEUE]!;
+  }
+
+  #setQueue(root: number, queue: number): void {
+    this.#arena.i32[root >>> SEGMENT_SHIFT]![wordOf(root) + QUEUE] = queue;
   }
 }
-
-/** The table of the fields that expire, as a root. */
-function expiringOf(root: number): number {
-  return root + EXPIRING_UNITS;
-}
-
-const leave: NodeVisitor = () => {};

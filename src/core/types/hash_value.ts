@@ -8,26 +8,35 @@
  * ```
  *
  * A packed hash becomes a table when it has more fields, or a longer field or
- * value, than the limits allow; when its first field is given an expire it gets
- * room for expires. There is no way back, as in Redis.
+ * value, than the limits allow; before its first field is given an expire it
+ * gets room for expires. There is no way back, as in Redis.
  *
- * A field that has expired is still there until somebody removes it
- * ({@linkcode HashValue.removeExpired}): whoever writes does so first, and who
- * reads passes it over, by the time that is passed to each method.
+ * A field that has expired is there until somebody removes it. Methods that take
+ * a time pass such fields over; {@linkcode HashValue.set} does not, so that one
+ * that has expired is to be removed first.
  *
  * To go through a hash: {@linkcode HashValue.visit} from {@linkcode
  * HashValue.firstPlace} to {@linkcode HashValue.endPlace}, each call giving the
- * next place. To read one field: {@linkcode HashValue.find}, then `value`.
+ * next place; or {@linkcode HashValue.visitAll}. To read one field: {@linkcode
+ * HashValue.find}, then `value`. To change it: {@linkcode HashValue.locate},
+ * then the methods on the field that was found, which do not search again.
  *
  * @module
  */
 
+import { assert } from "../base/assert.ts";
+import {
+  INTEGER_BYTES_MAX,
+  parseSafeInteger,
+  writeInteger,
+} from "../base/integer.ts";
 import type { Prng } from "../base/prng.ts";
 import { IntegerSet, SelectionSampler } from "../base/sampling.ts";
 import { type Arena, SEGMENT_SHIFT } from "../memory/arena.ts";
 import type { NodeVisitor } from "../memory/dict.ts";
 import type { Heap } from "../memory/heap.ts";
 import {
+  LISTPACK_EMPTY_BYTES,
   LISTPACK_HEADER_BYTES,
   ListpackItem,
   type Listpacks,
@@ -48,9 +57,10 @@ export const KEEP_EXPIRE = -1;
 
 /** Draws that may hit expired fields before one is looked for. */
 const DRAWS_MAX = 100;
-
 /** Bytes of a packed hash above which it becomes a table in any case. */
 const PACKED_BYTES_MAX = 1 << 20;
+/** Most bytes that a listpack needs beside a value, and for an expire. */
+const EXPIRE_ROOM = 20;
 
 /** Takes the fields of a hash, one after the other. */
 export interface FieldVisitor {
@@ -87,7 +97,12 @@ export class HashValue implements ValueType {
   readonly #memory: ValueMemory;
   /** Where the found field is: position in the listpack, or node. */
   #found = 0;
-  readonly #third = new ListpackItem();
+  /** Position of its value in a listpack. */
+  #foundValue = 0;
+  /** Hash of the field that was looked for in a table. */
+  #hash = 0;
+  /** Text of a number on its way to a table. */
+  readonly #text = new Uint8Array(INTEGER_BYTES_MAX);
   /** The hash that fields are copied to. */
   #target = 0;
   readonly #copier: FieldVisitor = {
@@ -145,14 +160,16 @@ export class HashValue implements ValueType {
 
   /** Fields that have not expired. */
   liveLength(ref: number, nowMs: number): number {
+    const root = valueRoot(this.#arena, ref);
     const length = this.length(ref);
-    if (this.expiresFrom(ref) > nowMs) return length;
-    const counter = new LiveCounter();
-    const end = this.endPlace(ref);
-    for (let place = this.firstPlace(ref); place < end;) {
-      place = this.visit(ref, place, counter, nowMs);
+    switch (valueEncoding(this.#arena, ref)) {
+      case HASH_LISTPACK:
+        return length;
+      case HASH_TABLE:
+        return length - this.#table.countExpired(root, nowMs);
+      default:
+        return length - this.#countPackedExpired(root, nowMs);
     }
-    return counter.count;
   }
 
   /** Finds a field that has not expired; `value` and `expireAtMs` tell of it. */
@@ -163,36 +180,84 @@ export class HashValue implements ValueType {
     length: number,
     nowMs: number,
   ): boolean {
+    if (!this.locate(ref, buf, off, length, nowMs)) return false;
+    this.readFound(ref);
+    return true;
+  }
+
+  /**
+   * As {@linkcode HashValue.find}, but leaves it to {@linkcode
+   * HashValue.readFound} to read the value. Where it is false, {@linkcode
+   * HashValue.isExpiredFound} says whether the field is there.
+   */
+  locate(
+    ref: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+    nowMs: number,
+  ): boolean {
     const root = valueRoot(this.#arena, ref);
     const encoding = valueEncoding(this.#arena, ref);
     this.expireAtMs = 0;
+    this.#found = 0;
     if (encoding === HASH_TABLE) {
-      const node = this.#table.nodes.find(root, buf, off, length);
+      const { nodes } = this.#table;
+      const hash = nodes.hash(buf, off, length);
+      const node = nodes.findHashed(root, buf, off, length, hash);
+      this.#hash = hash;
       this.#found = node;
       if (node === 0) return false;
-      this.expireAtMs = this.#table.expireAt(node);
-      if (this.expireAtMs !== 0 && this.expireAtMs <= nowMs) return false;
-      this.#readValue(node);
-      return true;
+      if (!nodes.hasDouble(node)) return true;
+      this.expireAtMs = nodes.double(node);
+      return this.expireAtMs > nowMs;
     }
     if (root === 0) return false;
     const listpacks = this.#listpacks;
+    const isPlain = encoding === HASH_LISTPACK;
     const pos = listpacks.find(
       root,
       listpacks.first(root),
       buf,
       off,
       length,
-      encoding === HASH_LISTPACK ? 1 : 2,
+      isPlain ? 1 : 2,
     );
     this.#found = pos;
     if (pos === 0) return false;
-    const valuePos = listpacks.next(root, pos);
-    listpacks.read(root, valuePos, this.value);
-    if (encoding === HASH_LISTPACK) return true;
-    listpacks.read(root, listpacks.next(root, valuePos), this.#third);
-    this.expireAtMs = this.#third.integer;
+    const valuePos = listpacks.behind(root, pos);
+    this.#foundValue = valuePos;
+    if (isPlain) return true;
+    this.expireAtMs = this.#expireAt(root, valuePos);
     return this.expireAtMs === 0 || this.expireAtMs > nowMs;
+  }
+
+  /** Whether the field that was not found is there, but has expired. */
+  get isExpiredFound(): boolean {
+    return this.#found !== 0;
+  }
+
+  /** Reads the value of the field that was found last into `value`. */
+  readFound(ref: number): void {
+    if (valueEncoding(this.#arena, ref) === HASH_TABLE) {
+      return this.#readValue(this.#found);
+    }
+    const root = valueRoot(this.#arena, ref);
+    this.#listpacks.read(root, this.#foundValue, this.value);
+  }
+
+  /**
+   * The safe integer that the value of the field that was found last is the
+   * text of, or NaN; reads nothing into `value`.
+   */
+  foundInteger(ref: number): number {
+    const root = valueRoot(this.#arena, ref);
+    if (valueEncoding(this.#arena, ref) !== HASH_TABLE) {
+      return this.#listpacks.integerAt(root, this.#foundValue);
+    }
+    const { value } = this;
+    this.#readValue(this.#found);
+    return parseSafeInteger(value.buf, value.off, value.length);
   }
 
   /**
@@ -210,51 +275,111 @@ export class HashValue implements ValueType {
     expireAtMs: number,
   ): boolean {
     const limit = this.#limits.hashMaxListpackValue;
-    if (
-      (fieldLength > limit || length > limit) &&
-      valueEncoding(this.#arena, ref) !== HASH_TABLE
-    ) this.#makeTable(ref);
-    if (expireAtMs > 0) this.#makeExpiring(ref);
-    const found = this.find(ref, fieldBuf, fieldOff, fieldLength, -Infinity);
-    const expires = expireAtMs !== KEEP_EXPIRE
-      ? expireAtMs
-      : found
-      ? this.expireAtMs
-      : 0;
-    if (valueEncoding(this.#arena, ref) === HASH_TABLE) {
-      const root = valueRoot(this.#arena, ref);
-      if (found) {
-        this.#table.set(root, this.#found, buf, off, length, expires);
-      } else {
-        const hash = this.#table.nodes.hash(fieldBuf, fieldOff, fieldLength);
-        this.#table.add(
-          root,
-          fieldBuf,
-          fieldOff,
-          fieldLength,
-          hash,
-          buf,
-          off,
-          length,
-          expires,
-        );
-      }
-      return !found;
+    if (fieldLength > limit || length > limit) this.makeTable(ref);
+    if (expireAtMs > 0) this.makeExpiring(ref);
+    if (this.locate(ref, fieldBuf, fieldOff, fieldLength, -Infinity)) {
+      this.setFound(ref, buf, off, length, expireAtMs);
+      return false;
     }
-    if (found) this.#setPacked(ref, buf, off, length, expires);
-    else {
-      this.#addPacked(
-        ref,
-        fieldBuf,
-        fieldOff,
-        fieldLength,
+    this.#add(
+      ref,
+      fieldBuf,
+      fieldOff,
+      fieldLength,
+      buf,
+      off,
+      length,
+      expireAtMs === KEEP_EXPIRE ? 0 : expireAtMs,
+    );
+    return true;
+  }
+
+  /**
+   * Sets the field that was found last; `expireAtMs` is as for {@linkcode
+   * HashValue.set}. False if the value is too long for a packed hash: then
+   * nothing was done.
+   */
+  setFound(
+    ref: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+    expireAtMs: number,
+  ): boolean {
+    const expires = expireAtMs === KEEP_EXPIRE ? this.expireAtMs : expireAtMs;
+    const root = valueRoot(this.#arena, ref);
+    if (valueEncoding(this.#arena, ref) === HASH_TABLE) {
+      this.#table.set(root, this.#found, buf, off, length, expires);
+      return true;
+    }
+    if (length > this.#limits.hashMaxListpackValue) return false;
+    const listpacks = this.#listpacks;
+    const isLater = expires > this.expireAtMs;
+    // A greater number may need more bytes: it is written while it can fail.
+    if (isLater) this.#setPackedExpire(ref, expires, length + EXPIRE_ROOM);
+    setValueRoot(
+      this.#arena,
+      ref,
+      listpacks.replace(
+        isLater ? valueRoot(this.#arena, ref) : root,
+        this.#foundValue,
         buf,
         off,
         length,
-        expires,
-      );
+      ),
+    );
+    if (expires < this.expireAtMs) this.#setPackedExpire(ref, expires, 0);
+    return true;
+  }
+
+  /**
+   * As {@linkcode HashValue.setFound}, to the text of a safe integer; the
+   * expire stays.
+   */
+  setFoundInteger(ref: number, n: number): boolean {
+    if (
+      valueEncoding(this.#arena, ref) === HASH_TABLE ||
+      this.#limits.hashMaxListpackValue < INTEGER_BYTES_MAX
+    ) {
+      const length = writeInteger(n, this.#text, 0);
+      return this.setFound(ref, this.#text, 0, length, KEEP_EXPIRE);
     }
-    return !found;
+    const root = valueRoot(this.#arena, ref);
+    setValueRoot(
+      this.#arena,
+      ref,
+      this.#listpacks.replaceInteger(root, this.#foundValue, n),
+    );
+    return true;
+  }
+
+  /**
+   * Gives the field that was found last another expire, 0 for never; the hash
+   * has room for expires ({@linkcode HashValue.makeExpiring}).
+   */
+  setFoundExpire(ref: number, expireAtMs: number): void {
+    const root = valueRoot(this.#arena, ref);
+    if (valueEncoding(this.#arena, ref) === HASH_TABLE) {
+      this.#table.setExpire(root, this.#found, expireAtMs);
+    } else this.#setPackedExpire(ref, expireAtMs, EXPIRE_ROOM);
+  }
+
+  /**
+   * Makes a hash ready for so many fields, which have so many bytes with their
+   * values: a table if they are more than a packed hash has, else a listpack
+   * with room for them if it has no fields yet.
+   */
+  prepare(ref: number, fields: number, bytes: number): void {
+    if (fields > this.#limits.hashMaxListpackEntries) {
+      return this.makeTable(ref);
+    }
+    const isEmpty = valueRoot(this.#arena, ref) === 0;
+    if (!isEmpty || bytes > PACKED_BYTES_MAX) return;
+    // Short texts have two bytes of lengths each.
+    const made = this.#listpacks.create(
+      LISTPACK_EMPTY_BYTES + bytes + fields * 4,
+    );
+    setValueRoot(this.#arena, ref, made);
   }
 
   /** Removes a field; false if it is not there. */
@@ -269,44 +394,19 @@ export class HashValue implements ValueType {
     return true;
   }
 
-  /** Removes the field that was found last, nothing having changed since. */
+  /** Removes the field that was found last, expired or not. */
   removeFound(ref: number): void {
-    const root = valueRoot(this.#arena, ref);
-    switch (valueEncoding(this.#arena, ref)) {
-      case HASH_TABLE:
-        return this.#table.remove(root, this.#found);
-      case HASH_LISTPACK:
-        return setValueRoot(
-          this.#arena,
-          ref,
-          this.#listpacks.remove(root, this.#found, 2),
-        );
-      default:
-        setValueRoot(
-          this.#arena,
-          ref,
-          this.#listpacks.remove(root, this.#found, 3),
-        );
-    }
-  }
-
-  /** Gives a field that is there another expire, 0 for never. */
-  setExpire(
-    ref: number,
-    buf: Uint8Array,
-    off: number,
-    length: number,
-    expireAtMs: number,
-  ): void {
-    if (expireAtMs !== 0) this.#makeExpiring(ref);
-    if (!this.find(ref, buf, off, length, -Infinity)) return;
     const root = valueRoot(this.#arena, ref);
     const encoding = valueEncoding(this.#arena, ref);
     if (encoding === HASH_TABLE) {
-      this.#table.setExpire(root, this.#found, expireAtMs);
-    } else if (encoding === HASH_LISTPACK_EX) {
-      this.#setPackedExpire(ref, this.#found, expireAtMs);
+      return this.#table.remove(root, this.#found);
     }
+    const elements = encoding === HASH_LISTPACK ? 2 : 3;
+    setValueRoot(
+      this.#arena,
+      ref,
+      this.#listpacks.remove(root, this.#found, elements),
+    );
   }
 
   /** Whether any field expires. */
@@ -314,51 +414,63 @@ export class HashValue implements ValueType {
     return this.expiresFrom(ref) !== Infinity;
   }
 
-  /** No field expires before this moment; Infinity if none expires. */
+  /** When the first field expires; Infinity if none does. */
   expiresFrom(ref: number): number {
     const root = valueRoot(this.#arena, ref);
     const encoding = valueEncoding(this.#arena, ref);
     if (encoding === HASH_LISTPACK || root === 0) return Infinity;
     if (encoding === HASH_TABLE) return this.#table.expiresFrom(root);
-    let least = Infinity;
     const listpacks = this.#listpacks;
-    let pos = listpacks.seek(root, 2);
-    while (pos !== 0) {
-      listpacks.read(root, pos, this.#third);
-      const n = this.#third.integer;
-      if (n !== 0 && n < least) least = n;
-      pos = this.#skip(root, pos, 3);
+    const end = this.endPlace(ref);
+    let least = Infinity;
+    for (let pos = LISTPACK_HEADER_BYTES; pos < end;) {
+      const third = this.#behindTwo(root, pos);
+      const expireAtMs = listpacks.integerAt(root, third);
+      if (expireAtMs !== 0 && expireAtMs < least) least = expireAtMs;
+      pos = listpacks.behind(root, third);
     }
     return least;
   }
 
-  /**
-   * Removes fields that have expired, having looked at about `budget` of those
-   * that expire; returns how many.
-   */
+  /** Removes up to `budget` fields that have expired; returns how many. */
   removeExpired(ref: number, nowMs: number, budget: number): number {
-    if (this.expiresFrom(ref) > nowMs) return 0;
-    const root = valueRoot(this.#arena, ref);
-    if (valueEncoding(this.#arena, ref) === HASH_TABLE) {
+    let root = valueRoot(this.#arena, ref);
+    const encoding = valueEncoding(this.#arena, ref);
+    if (encoding === HASH_TABLE) {
       return this.#table.removeExpired(root, nowMs, budget);
     }
+    if (encoding === HASH_LISTPACK || root === 0) return 0;
     const listpacks = this.#listpacks;
     let removed = 0;
-    let blob = root;
-    for (let pos = listpacks.first(blob); pos !== 0;) {
-      const third = this.#skip(blob, pos, 2);
-      listpacks.read(blob, third, this.#third);
-      const n = this.#third.integer;
-      if (n === 0 || n > nowMs) pos = listpacks.next(blob, third);
-      else {
-        const isLast = listpacks.next(blob, third) === 0;
-        blob = listpacks.remove(blob, pos, 3);
+    for (
+      let pos = LISTPACK_HEADER_BYTES;
+      removed < budget && pos < listpacks.bytes(root) - 1;
+    ) {
+      const third = this.#behindTwo(root, pos);
+      const expireAtMs = listpacks.integerAt(root, third);
+      if (expireAtMs === 0 || expireAtMs > nowMs) {
+        pos = listpacks.behind(root, third);
+      } else {
+        root = listpacks.remove(root, pos, 3);
         removed++;
-        if (isLast) pos = 0;
       }
     }
-    setValueRoot(this.#arena, ref, blob);
+    setValueRoot(this.#arena, ref, root);
     return removed;
+  }
+
+  #countPackedExpired(root: number, nowMs: number): number {
+    if (root === 0) return 0;
+    const listpacks = this.#listpacks;
+    const end = listpacks.bytes(root) - 1;
+    let count = 0;
+    for (let pos = LISTPACK_HEADER_BYTES; pos < end;) {
+      const third = this.#behindTwo(root, pos);
+      const expireAtMs = listpacks.integerAt(root, third);
+      if (expireAtMs !== 0 && expireAtMs <= nowMs) count++;
+      pos = listpacks.behind(root, third);
+    }
+    return count;
   }
 
   /** Where {@linkcode HashValue.visit} begins. */
@@ -397,16 +509,40 @@ export class HashValue implements ValueType {
       }
       return place + 1;
     }
+    return this.#visitPacked(root, encoding, place, visitor, nowMs);
+  }
+
+  /** Visits all fields that have not expired. */
+  visitAll(ref: number, visitor: FieldVisitor, nowMs: number): void {
+    const end = this.endPlace(ref);
+    const encoding = valueEncoding(this.#arena, ref);
+    if (encoding !== HASH_TABLE) {
+      const root = valueRoot(this.#arena, ref);
+      for (let place = LISTPACK_HEADER_BYTES; place < end;) {
+        place = this.#visitPacked(root, encoding, place, visitor, nowMs);
+      }
+      return;
+    }
+    for (let place = 0; place < end;) {
+      place = this.visit(ref, place, visitor, nowMs);
+    }
+  }
+
+  #visitPacked(
+    root: number,
+    encoding: number,
+    place: number,
+    visitor: FieldVisitor,
+    nowMs: number,
+  ): number {
     const listpacks = this.#listpacks;
     const { field, value } = this;
-    listpacks.read(root, place, field);
-    let pos = listpacks.next(root, place);
-    listpacks.read(root, pos, value);
+    let pos = listpacks.read(root, place, field);
+    pos = listpacks.read(root, pos, value);
     let expireAtMs = 0;
     if (encoding === HASH_LISTPACK_EX) {
-      pos = listpacks.next(root, pos);
-      listpacks.read(root, pos, this.#third);
-      expireAtMs = this.#third.integer;
+      expireAtMs = listpacks.integerAt(root, pos);
+      pos = listpacks.behind(root, pos);
     }
     if (expireAtMs === 0 || expireAtMs > nowMs) {
       visitor.field(
@@ -419,7 +555,7 @@ export class HashValue implements ValueType {
         expireAtMs,
       );
     }
-    return listpacks.next(root, pos) || this.endPlace(ref);
+    return pos;
   }
 
   /**
@@ -437,15 +573,13 @@ export class HashValue implements ValueType {
         this.#visitNode(node, visitor, nowMs);
       return this.#table.nodes.scan(valueRoot(this.#arena, ref), cursor, visit);
     }
-    const end = this.endPlace(ref);
-    for (let place = LISTPACK_HEADER_BYTES; place < end;) {
-      place = this.visit(ref, place, visitor, nowMs);
-    }
+    this.visitAll(ref, visitor, nowMs);
     return 0;
   }
 
   /**
-   * Draws a live field at random into `field` and `value`; there must be one.
+   * Draws a live field at random into `field` and `value`, all equally likely;
+   * there must be one.
    */
   draw(ref: number, nowMs: number): void {
     for (let i = 0; i < DRAWS_MAX; i++) {
@@ -453,31 +587,38 @@ export class HashValue implements ValueType {
       if (this.expireAtMs === 0 || this.expireAtMs > nowMs) return;
     }
     // Nearly all have expired.
-    this.sample(ref, 1, this.#keeper, nowMs);
+    this.sample(ref, 1, this.liveLength(ref, nowMs), this.#keeper, nowMs);
   }
 
-  /** Visits `count` live fields, all sets of them equally likely. */
+  /**
+   * Visits `count` of the `live` fields that have not expired, all sets of them
+   * equally likely.
+   */
   sample(
     ref: number,
     count: number,
+    live: number,
     visitor: FieldVisitor,
     nowMs: number,
   ): void {
-    const { random } = this.#memory;
     const root = valueRoot(this.#arena, ref);
-    const isTable = valueEncoding(this.#arena, ref) === HASH_TABLE;
-    if (isTable && count * 4 < this.length(ref) && !this.hasExpires(ref)) {
+    if (
+      valueEncoding(this.#arena, ref) === HASH_TABLE && count * 4 < live &&
+      live * 2 > this.length(ref)
+    ) {
       const drawn = new IntegerSet(count);
       for (let left = count; left > 0;) {
         const node = this.#table.nodes.draw(root);
+        const expireAtMs = this.#table.expireAt(node);
+        if (expireAtMs !== 0 && expireAtMs <= nowMs) continue;
         if (!drawn.add(node)) continue;
         this.#visitNode(node, visitor, nowMs);
         left--;
       }
       return;
     }
-    const chosen = new ChosenFields(random, visitor);
-    chosen.begin(count, this.liveLength(ref, nowMs));
+    const chosen = new ChosenFields(this.#memory.random, visitor);
+    chosen.begin(Math.min(count, live), live);
     const end = this.endPlace(ref);
     for (let place = this.firstPlace(ref); place < end && chosen.wanted > 0;) {
       place = this.visit(ref, place, chosen, nowMs);
@@ -498,14 +639,9 @@ export class HashValue implements ValueType {
     const step = encoding === HASH_LISTPACK ? 2 : 3;
     const index = this.#memory.random.below(this.length(ref));
     let pos = listpacks.seek(root, index * step);
-    listpacks.read(root, pos, this.field);
-    pos = listpacks.next(root, pos);
-    listpacks.read(root, pos, this.value);
-    this.expireAtMs = 0;
-    if (step === 3) {
-      listpacks.read(root, listpacks.next(root, pos), this.#third);
-      this.expireAtMs = this.#third.integer;
-    }
+    pos = listpacks.read(root, pos, this.field);
+    pos = listpacks.read(root, pos, this.value);
+    this.expireAtMs = step === 2 ? 0 : listpacks.integerAt(root, pos);
   }
 
   memoryBytes(ref: number, samples: number): number {
@@ -572,7 +708,19 @@ export class HashValue implements ValueType {
       : 0;
   }
 
-  #addPacked(
+  /** Checks the invariants; for tests. */
+  verify(ref: number): void {
+    const root = valueRoot(this.#arena, ref);
+    if (valueEncoding(this.#arena, ref) === HASH_TABLE) {
+      this.#table.verify(root);
+    } else if (root !== 0) {
+      const step = valueEncoding(this.#arena, ref) === HASH_LISTPACK ? 2 : 3;
+      assert(this.#listpacks.count(root) % step === 0, "fields have values");
+    }
+  }
+
+  /** Adds a field that is not there. */
+  #add(
     ref: number,
     fieldBuf: Uint8Array,
     fieldOff: number,
@@ -582,66 +730,90 @@ export class HashValue implements ValueType {
     length: number,
     expireAtMs: number,
   ): void {
-    const listpacks = this.#listpacks;
-    const encoding = valueEncoding(this.#arena, ref);
-    const old = valueRoot(this.#arena, ref);
-    // Room for all of it first, so that nothing is half done.
-    let root = old === 0
-      ? listpacks.create(fieldLength + length + 12)
-      : listpacks.reserve(old, fieldLength + length + 24);
-    root = listpacks.append(root, fieldBuf, fieldOff, fieldLength);
-    root = listpacks.append(root, buf, off, length);
-    if (encoding === HASH_LISTPACK_EX) {
-      root = listpacks.appendInteger(root, expireAtMs);
-    }
-    setValueRoot(this.#arena, ref, root);
     if (
-      this.length(ref) > this.#limits.hashMaxListpackEntries ||
-      listpacks.bytes(root) > PACKED_BYTES_MAX
-    ) this.#makeTable(ref);
+      valueEncoding(this.#arena, ref) !== HASH_TABLE &&
+      !this.#hasRoomFor(ref, fieldLength + length)
+    ) {
+      this.makeTable(ref);
+      this.#hash = this.#table.nodes.hash(fieldBuf, fieldOff, fieldLength);
+    }
+    const root = valueRoot(this.#arena, ref);
+    if (valueEncoding(this.#arena, ref) === HASH_TABLE) {
+      return this.#table.add(
+        root,
+        fieldBuf,
+        fieldOff,
+        fieldLength,
+        this.#hash,
+        buf,
+        off,
+        length,
+        expireAtMs,
+      );
+    }
+    const listpacks = this.#listpacks;
+    const isPlain = valueEncoding(this.#arena, ref) === HASH_LISTPACK;
+    if (root === 0 || !isPlain) {
+      const bytes = listpacks.encode(fieldBuf, fieldOff, fieldLength) +
+        listpacks.encode(buf, off, length) + (isPlain ? 0 : EXPIRE_ROOM);
+      // From here on nothing can fail.
+      const made = root === 0
+        ? listpacks.create(LISTPACK_EMPTY_BYTES + bytes)
+        : listpacks.reserve(root, bytes);
+      setValueRoot(this.#arena, ref, made);
+    }
+    let made = listpacks.appendPair(
+      valueRoot(this.#arena, ref),
+      fieldBuf,
+      fieldOff,
+      fieldLength,
+      buf,
+      off,
+      length,
+    );
+    if (!isPlain) made = listpacks.appendInteger(made, expireAtMs);
+    setValueRoot(this.#arena, ref, made);
   }
 
-  #setPacked(
-    ref: number,
-    buf: Uint8Array,
-    off: number,
-    length: number,
-    expireAtMs: number,
-  ): void {
-    const pos = this.#found;
-    const listpacks = this.#listpacks;
+  /** Whether a packed hash may have one more field. */
+  #hasRoomFor(ref: number, bytes: number): boolean {
     const root = valueRoot(this.#arena, ref);
+    if (root === 0) return this.#limits.hashMaxListpackEntries > 0;
+    return this.length(ref) < this.#limits.hashMaxListpackEntries &&
+      this.#listpacks.bytes(root) + bytes <= PACKED_BYTES_MAX;
+  }
+
+  /**
+   * Writes the expire of the field that was found last in a packed hash, after
+   * room was made for `room` bytes more, if that is not 0.
+   */
+  #setPackedExpire(ref: number, expireAtMs: number, room: number): void {
+    const listpacks = this.#listpacks;
+    let root = valueRoot(this.#arena, ref);
+    if (room > 0) {
+      root = listpacks.reserve(root, room);
+      setValueRoot(this.#arena, ref, root);
+    }
+    const third = listpacks.behind(root, this.#foundValue);
     setValueRoot(
       this.#arena,
       ref,
-      listpacks.replace(root, listpacks.next(root, pos), buf, off, length),
-    );
-    if (
-      valueEncoding(this.#arena, ref) === HASH_LISTPACK_EX &&
-      expireAtMs !== this.expireAtMs
-    ) this.#setPackedExpire(ref, pos, expireAtMs);
-  }
-
-  #setPackedExpire(ref: number, pos: number, expireAtMs: number): void {
-    const root = valueRoot(this.#arena, ref);
-    const third = this.#skip(root, pos, 2);
-    setValueRoot(
-      this.#arena,
-      ref,
-      this.#listpacks.replaceInteger(root, third, expireAtMs),
+      listpacks.replaceInteger(root, third, expireAtMs),
     );
   }
 
-  #skip(root: number, pos: number, elements: number): number {
-    let at = pos;
-    for (let i = 0; i < elements && at !== 0; i++) {
-      at = this.#listpacks.next(root, at);
-    }
-    return at;
+  /** The expire behind a value of a packed hash. */
+  #expireAt(root: number, valuePos: number): number {
+    const listpacks = this.#listpacks;
+    return listpacks.integerAt(root, listpacks.behind(root, valuePos));
+  }
+
+  #behindTwo(root: number, pos: number): number {
+    return this.#listpacks.behind(root, this.#listpacks.behind(root, pos));
   }
 
   /** Makes room for expires in a packed hash. */
-  #makeExpiring(ref: number): void {
+  makeExpiring(ref: number): void {
     if (valueEncoding(this.#arena, ref) !== HASH_LISTPACK) return;
     const root = valueRoot(this.#arena, ref);
     const listpacks = this.#listpacks;
@@ -649,25 +821,30 @@ export class HashValue implements ValueType {
       return setValue(this.#arena, ref, HASH_LISTPACK_EX, 0);
     }
     // An expire of 0 takes two bytes.
-    const room = listpacks.count(root);
-    let made = listpacks.copyTo(root, listpacks);
-    try {
-      made = listpacks.reserve(made, room);
-    } catch (cause) {
-      listpacks.free(made);
-      throw cause;
-    }
-    for (let pos = listpacks.first(made); pos !== 0;) {
-      const value = listpacks.next(made, pos);
-      const next = listpacks.next(made, value);
-      made = listpacks.insertInteger(made, next, 0);
-      pos = next === 0 ? 0 : listpacks.next(made, next);
+    const count = listpacks.count(root);
+    let made = listpacks.create(listpacks.bytes(root) + count);
+    const { field, value } = this;
+    for (let pos = LISTPACK_HEADER_BYTES, i = 0; i < count; i += 2) {
+      pos = listpacks.read(root, pos, field);
+      pos = listpacks.read(root, pos, value);
+      made = listpacks.appendPair(
+        made,
+        field.buf,
+        field.off,
+        field.length,
+        value.buf,
+        value.off,
+        value.length,
+      );
+      made = listpacks.appendInteger(made, 0);
     }
     listpacks.free(root);
     setValue(this.#arena, ref, HASH_LISTPACK_EX, made);
   }
 
-  #makeTable(ref: number): void {
+  /** Makes a packed hash a table. */
+  makeTable(ref: number): void {
+    if (valueEncoding(this.#arena, ref) === HASH_TABLE) return;
     const made = this.#tableFrom(this, ref);
     const packed = valueRoot(this.#arena, ref);
     if (packed !== 0) this.#listpacks.free(packed);
@@ -679,10 +856,7 @@ export class HashValue implements ValueType {
     const made = this.#table.create();
     this.#target = made;
     try {
-      const end = source.endPlace(sourceRef);
-      for (let place = source.firstPlace(sourceRef); place < end;) {
-        place = source.visit(sourceRef, place, this.#copier, -Infinity);
-      }
+      source.visitAll(sourceRef, this.#copier, -Infinity);
     } catch (cause) {
       this.#table.free(made);
       throw cause;
@@ -726,15 +900,17 @@ export class HashValue implements ValueType {
   }
 }
 
-/** Hands on as many fields as are wanted, at random. */
-class ChosenFields extends SelectionSampler implements FieldVisitor {
+/** Hands on as many of the fields that pass by as are wanted, at random. */
+export class ChosenFields extends SelectionSampler implements FieldVisitor {
   readonly #visitor: FieldVisitor;
 
+  /** `visitor` gets those that are chosen. */
   constructor(random: Prng, visitor: FieldVisitor) {
     super(random);
     this.#visitor = visitor;
   }
 
+  /** Takes the next field. */
   field(
     fieldBuf: Uint8Array,
     fieldOff: number,
@@ -754,12 +930,5 @@ class ChosenFields extends SelectionSampler implements FieldVisitor {
       length,
       expireAtMs,
     );
-  }
-}
-
-class LiveCounter implements FieldVisitor {
-  count = 0;
-  field(): void {
-    this.count++;
   }
 }

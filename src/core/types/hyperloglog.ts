@@ -125,6 +125,15 @@ export function cardinalityOf(bytes: Uint8Array, off: number): number {
   return n;
 }
 
+/** As {@linkcode cardinalityOf}, for a header that somebody has written to. */
+export function bigCardinalityOf(bytes: Uint8Array, off: number): bigint {
+  let n = 0n;
+  for (let i = 7; i >= 0; i--) {
+    n = n << 8n | BigInt(bytes[off + CARDINALITY_AT + i]!);
+  }
+  return n;
+}
+
 /** Writes the cardinality into the header. */
 export function setCardinality(
   bytes: Uint8Array,
@@ -229,7 +238,8 @@ function countSparseValues(
     index += run;
     at += bytesOfOpcode(opcode);
   }
-  return index === HLL_REGISTERS;
+  // An opcode that is cut off reaches beyond the end.
+  return index === HLL_REGISTERS && at === end;
 }
 
 /** The estimate from {@linkcode HISTOGRAM}. */
@@ -303,7 +313,7 @@ export function mergeInto(
     index += run;
     at += bytesOfOpcode(opcode);
   }
-  return index === HLL_REGISTERS;
+  return index === HLL_REGISTERS && at === end;
 }
 
 function mergeDense(
@@ -450,7 +460,7 @@ export class HyperLogLogEditor {
       index = end;
       at += bytesOfOpcode(opcode);
     }
-    if (index !== HLL_REGISTERS) return false;
+    if (index !== HLL_REGISTERS || at !== length) return false;
     copyBytes(bytes, 0, dense, 0, HLL_HEADER_BYTES);
     dense[ENCODING_AT] = HLL_DENSE;
     bytes.set(dense);
@@ -477,6 +487,7 @@ export class HyperLogLogEditor {
     if (at >= length) return "corrupt";
 
     const opcode = bytes[at]!;
+    if (at + bytesOfOpcode(opcode) > length) return "corrupt";
     if (valueOf(opcode) >= value) return "unchanged";
     if (run === 1 && (opcode & KIND_MASK) !== XZERO) {
       writeValue(bytes, at, value, 1);

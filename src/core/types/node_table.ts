@@ -111,13 +111,25 @@ export class NodeTable {
 
   /** The node of a key, or 0. */
   find(root: number, buf: Uint8Array, off: number, length: number): number {
+    const hash = halfSipHash(buf, off, length, this.#seed0, this.#seed1);
+    return this.findHashed(root, buf, off, length, hash);
+  }
+
+  /** The node of a key whose hash is known, or 0. */
+  findHashed(
+    root: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+    hash: number,
+  ): number {
     return this.#dict.find(
       this.#arena.i32[root >>> SEGMENT_SHIFT]!,
       (root & UNIT_MASK) << 1,
       buf,
       off,
       length,
-      halfSipHash(buf, off, length, this.#seed0, this.#seed1),
+      hash,
     );
   }
 
@@ -159,7 +171,7 @@ export class NodeTable {
       this.#arena.i32[root >>> SEGMENT_SHIFT]!,
       wordOf(root),
       node,
-      this.#hashOf(node),
+      this.hashOf(node),
     );
   }
 
@@ -170,7 +182,7 @@ export class NodeTable {
       wordOf(root),
       from,
       to,
-      this.#hashOf(to),
+      this.hashOf(to),
     );
   }
 
@@ -180,7 +192,7 @@ export class NodeTable {
       this.#arena.i32[root >>> SEGMENT_SHIFT]!,
       wordOf(root),
       node,
-      this.#hashOf(node),
+      this.hashOf(node),
     );
   }
 
@@ -237,11 +249,6 @@ export class NodeTable {
       if (!this.#dict.popBucket(header, at, visit)) return true;
     }
     return false;
-  }
-
-  /** Forgets the nodes, which another table has. */
-  forget(root: number): void {
-    this.#dict.clear(this.#arena.i32[root >>> SEGMENT_SHIFT]!, wordOf(root));
   }
 
   /**
@@ -320,7 +327,8 @@ export class NodeTable {
     ] = length;
   }
 
-  #hashOf(node: number): number {
+  /** Hash of a node's key. */
+  hashOf(node: number): number {
     return this.#arena.i32[node >>> SEGMENT_SHIFT]![
       ((node & UNIT_MASK) << 1) + NODE_HASH
     ]!;

@@ -22,6 +22,8 @@ import { ZsetValue } from "./zset_value.ts";
 
 /** One object of each type. */
 export class ValueTypes {
+  /** What they have in common. */
+  readonly memory: ValueMemory;
   /** Lists. */
   readonly lists: ListValue;
   /** Sets. */
@@ -36,6 +38,7 @@ export class ValueTypes {
 
   /** One object per keyspace. */
   constructor(memory: ValueMemory) {
+    this.memory = memory;
     this.lists = new ListValue(memory);
     this.sets = new SetValue(memory);
     this.zsets = new ZsetValue(memory);

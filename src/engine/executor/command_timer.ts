@@ -39,7 +39,6 @@ export class CommandTimer<C> {
   #run: Command<C> | null = null;
   /** Calls of that command before the run. */
   #runCalls = 0;
-  #startMs = 0;
 
   /** `counters` are the worker's. */
   constructor(counters: Float64Array, monotonicMs: () => number) {
@@ -60,23 +59,26 @@ export class CommandTimer<C> {
   }
 
   /**
-   * A command begins, its call already counted; says whether it is timed by
-   * itself, so that {@linkcode end} must follow.
+   * A command begins, its call already counted. If it is timed by itself, returns
+   * when, for {@linkcode end}, which must follow; else a negative number.
    */
-  begin(command: Command<C>): boolean {
+  begin(command: Command<C>): number {
     if (command.isBrief && !this.timesAll) {
       if (this.#isTimedBatch && command !== this.#run) this.#beginRun(command);
-      return false;
+      return -1;
     }
     if (this.#isTimedBatch) this.#chargeRun();
-    this.#startMs = this.#monotonicMs();
-    return true;
+    return this.#monotonicMs();
   }
 
-  /** The command ends; returns how many microseconds it took. */
-  end(command: Command<C>): number {
+  /**
+   * The command that began at `startMs` ends; returns how many microseconds it
+   * took, those of commands that it ran itself included.
+   */
+  end(command: Command<C>, startMs: number): number {
+    if (this.#isTimedBatch) this.#chargeRun();
     const nowMs = this.#monotonicMs();
-    const microseconds = (nowMs - this.#startMs) * 1000;
+    const microseconds = (nowMs - startMs) * 1000;
     this.#charge(command, microseconds);
     if (this.tracksDurations) this.#countDuration(command, microseconds, 1);
     this.#runStartMs = nowMs;

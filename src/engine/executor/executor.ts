@@ -21,11 +21,15 @@ import { hashSlot } from "../../core/base/crc16.ts";
 import { halfSipHash } from "../../core/base/half_siphash.ts";
 import type { Call } from "../../core/commands/call.ts";
 import {
-  findKeys,
+  findKeysToRun,
   KeyPositions,
   RequestView,
 } from "../../core/commands/command_keys.ts";
-import { FLAG, type LateReply } from "../../core/commands/command_spec.ts";
+import {
+  FLAG,
+  type Handler,
+  type LateReply,
+} from "../../core/commands/command_spec.ts";
 import {
   type Command,
   type CommandTable,
@@ -40,14 +44,17 @@ import {
   FAILED,
   REJECTED,
 } from "../../core/keyspace/counters.ts";
-import type { Key } from "../../core/keyspace/key.ts";
 import { LookAhead } from "../../core/keyspace/look_ahead.ts";
 import { SHARD_FLAGS } from "../../core/keyspace/shard_control.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
-import type { Arguments } from "../../core/resp/arguments.ts";
+import { Arguments } from "../../core/resp/arguments.ts";
 import {
   type ErrorReply,
+  EXEC_ABORT,
+  execAbort,
   NO_AUTH,
+  NOT_IN_TRANSACTION,
+  onlySubscriberCommands,
   OUT_OF_MEMORY,
   unknownCommand,
   unknownSubcommand,
@@ -55,15 +62,19 @@ import {
 } from "../../core/resp/error_reply.ts";
 import { dropSpan } from "../../core/resp/reply_source.ts";
 import type { ReplyWriter } from "../../core/resp/reply_writer.ts";
+import { joinLateReplies, type LatePiece } from "./late_replies.ts";
+import type { BigAdder, Transaction } from "./transaction.ts";
 import { CommandTimer } from "./command_timer.ts";
 import type { Latches } from "../latch/shard_latches.ts";
 import {
   GATE_AUTH,
+  GATE_MULTI,
   GATE_NO_TOUCH,
   GATE_REPLY_OFF,
   GATE_REPLY_SKIP,
   GATE_REPLY_SKIP_NEXT,
   GATE_SILENT,
+  GATE_SUBSCRIBED,
   type Session,
 } from "./session.ts";
 
@@ -80,6 +91,18 @@ const HELD_WRITES = FLAG.WRITE | FLAG.MAY_REPLICATE;
 const KEYS_KEPT = 1024;
 /** Words that the error of an unknown command echoes. */
 const ECHOED_ARGUMENTS_MAX = 32;
+
+/** Commands that a client in RESP2 may send while it listens to channels. */
+const SUBSCRIBER_COMMANDS: ReadonlySet<string> = new Set([
+  ...["subscribe", "psubscribe", "ssubscribe", "unsubscribe"],
+  ...["punsubscribe", "sunsubscribe", "ping", "quit", "reset"],
+]);
+
+/** Groups of commands that look at no keys but those they name. */
+const CLIENT_GROUPS: ReadonlySet<string> = new Set([
+  "connection",
+  "transactions",
+]);
 
 /** What the executor needs from the worker around it. */
 export interface ExecutorPorts<C extends Call> {
@@ -98,6 +121,10 @@ export interface ExecutorPorts<C extends Call> {
   slow(command: Command<C>, microseconds: number): void;
   /** Makes room when memory is short; says whether a write may go on. */
   makeRoom(): boolean;
+  /** Adds an argument that lies in a run of the arena. */
+  readonly addBig: BigAdder;
+  /** Frees the big arguments that the command did not keep. */
+  freeBig(args: Arguments): void;
 }
 
 /** Runs requests; one object per worker. */
@@ -122,6 +149,8 @@ export class Executor<C extends Call> {
   readonly #positions = new KeyPositions();
   readonly #view: RequestView;
   readonly #lookAhead: LookAhead;
+  /** The arguments of the queued command that EXEC runs. */
+  readonly #queued = new Arguments();
   readonly #seed0: number;
   readonly #seed1: number;
 
@@ -242,15 +271,6 @@ export class Executor<C extends Call> {
     return this.#dispatch(command);
   }
 
-  /** Hashes of a key's bytes, into `key`. */
-  fillKey(key: Key, buf: Uint8Array, off: number, length: number): void {
-    key.buf = buf;
-    key.off = off;
-    key.length = length;
-    key.hash = halfSipHash(buf, off, length, this.#seed0, this.#seed1);
-    key.shard = this.#call.slotShards[hashSlot(buf, off, length)]!;
-  }
-
   #dispatch(command: Command<C>): number {
     const call = this.#call;
     if (
@@ -266,7 +286,7 @@ export class Executor<C extends Call> {
         key.hash = args.hash;
         key.shard = args.shard;
       } else {
-        this.fillKey(key, args.source(1), args.off[1]!, args.length[1]!);
+        call.fillKey(key, args.source(1), args.off[1]!, args.length[1]!);
       }
       call.keyCount = 1;
       const shard = key.shard;
@@ -288,22 +308,190 @@ export class Executor<C extends Call> {
     return this.#runWide(command);
   }
 
+  /**
+   * What a session does instead while a transaction is open: nearly all
+   * commands are queued.
+   */
+  #dispatchQueued(session: Session, command: Command<C>): number {
+    switch (command.fullName) {
+      case "exec":
+        return this.#run(command, this.#execute);
+      case "discard":
+      case "multi":
+      case "watch":
+      case "quit":
+      case "reset":
+        return this.#dispatch(command);
+    }
+    if ((command.flags & FLAG.NO_MULTI) !== 0) {
+      return this.#reject(command, NOT_IN_TRANSACTION);
+    }
+    if (
+      (command.flags & FLAG.DENYOOM) !== 0 && !this.#ports.makeRoom()
+    ) return this.#reject(command, OUT_OF_MEMORY);
+    const { args, reply } = this.#call;
+    session.transaction!.queue(command.index, command.flags, args);
+    reply.simple("QUEUED");
+    return DONE;
+  }
+
+  /** EXEC: all queued commands under one hold of the latches they need. */
+  readonly #execute = (call: C): void | Promise<LateReply> => {
+    const session = call.session as Session;
+    const transaction = session.transaction!;
+    const { reply } = call;
+    if (transaction.isDoomed) {
+      this.endTransaction(session);
+      return reply.error(EXEC_ABORT);
+    }
+    if (
+      (transaction.flags & FLAG.DENYOOM) !== 0 && !this.#ports.makeRoom()
+    ) {
+      this.endTransaction(session);
+      return reply.error(execAbort(OUT_OF_MEMORY.text));
+    }
+    this.#markTransaction(transaction);
+    this.#latches.acquireMarked();
+    this.#latches.beginShared();
+    const isUntouched = this.#isUntouched(transaction);
+    this.#unwatch(transaction);
+    const late = isUntouched ? this.#runQueued(transaction) : reply.nullArray();
+    this.#latches.endShared();
+    this.#latches.releaseMarked();
+    this.endTransaction(session);
+    return late;
+  };
+
+  /** Runs the queued commands; some of their replies may come later. */
+  #runQueued(transaction: Transaction): void | Promise<LateReply> {
+    const call = this.#call;
+    const { reply } = call;
+    const session = call.session as Session;
+    const own = call.args;
+    const start = reply.at;
+    let late: LatePiece[] | null = null;
+    reply.array(transaction.count);
+    for (let i = 0; i < transaction.count; i++) {
+      const args = this.#queued;
+      transaction.load(i, args, this.#ports.addBig);
+      transaction.forgetBig(i);
+      call.args = args;
+      const command = this.#table.all[transaction.command(i)]!;
+      session.command = command;
+      this.#fillKeys(command);
+      if (this.#run(command) === PARKED) {
+        late ??= [];
+        late.push({ at: reply.at - start, promise: this.pending! });
+      }
+      if (args.hasBig) this.#ports.freeBig(args);
+    }
+    call.args = own;
+    this.#view.reset(own, 0);
+    if (late !== null) return joinLateReplies(reply, start, late);
+  }
+
+  /** Marks the shards of all queued commands and of all watched keys. */
+  #markTransaction(transaction: Transaction): void {
+    const latches = this.#latches;
+    for (let i = 0; i < transaction.watchCount; i++) {
+      latches.mark(transaction.watchShard(i));
+    }
+    const call = this.#call;
+    const own = call.args;
+    for (let i = 0; i < transaction.count; i++) {
+      const command = this.#table.all[transaction.command(i)]!;
+      transaction.load(i, this.#queued, this.#ports.addBig);
+      call.args = this.#queued;
+      if (this.#fillKeys(command)) latches.markAll();
+      for (let k = 0; k < call.keyCount; k++) latches.mark(call.key(k).shard);
+    }
+    this.#queued.clear();
+    call.args = own;
+  }
+
+  /** Whether no watched key has changed, or expired, since it was watched. */
+  #isUntouched(transaction: Transaction): boolean {
+    const { keyspaces, nowMs } = this.#call;
+    const key = this.#call.ensureKey(0);
+    for (let i = 0; i < transaction.watchCount; i++) {
+      const space = keyspaces[transaction.watchShard(i)]!;
+      const { watched } = space;
+      const node = transaction.watchNode(i);
+      if (watched.version(node) !== transaction.watchVersion(i)) return false;
+      watched.keyOf(node, key);
+      const ref = space.peek(watched.databaseOf(node), key);
+      if (ref !== 0 && space.isExpired(ref, nowMs)) return false;
+    }
+    return true;
+  }
+
+  #unwatch(transaction: Transaction): void {
+    for (let i = 0; i < transaction.watchCount; i++) {
+      const shard = transaction.watchShard(i);
+      this.#latches.acquire(shard);
+      this.#call.keyspaces[shard]!.unwatch(transaction.watchNode(i));
+      this.#latches.release(shard);
+    }
+    transaction.forgetWatches();
+  }
+
+  /** Ends a session's transaction, if it has one, and its watches. */
+  endTransaction(session: Session): void {
+    const { transaction } = session;
+    session.gate &= ~GATE_MULTI;
+    if (transaction === null) return;
+    this.#unwatch(transaction);
+    transaction.close(this.#freeRun);
+  }
+
+  readonly #freeRun = (run: number): void => {
+    this.#call.keyspaces[0]!.externals.unpin(run);
+  };
+
+  /**
+   * Fills in the keys of the command whose arguments the call has; says whether
+   * it may look at keys besides, on any shard.
+   */
+  #fillKeys(command: Command<C>): boolean {
+    const call = this.#call;
+    const { args } = call;
+    call.keyCount = 0;
+    if (command.keyKind === KEY_KIND.NONE) return looksEverywhere(command);
+    if (command.keyKind === KEY_KIND.SINGLE) {
+      call.keyCount = 1;
+      const key = call.key(0);
+      call.fillKey(key, args.source(1), args.off[1]!, args.length[1]!);
+      return false;
+    }
+    const positions = this.#positions;
+    this.#view.reset(args, 0);
+    findKeysToRun(command.spec, this.#view, positions);
+    const { findOtherKeys } = command;
+    const looksFurther = findOtherKeys !== undefined &&
+      findOtherKeys(this.#view, positions);
+    for (let i = 0; i < positions.count; i++) {
+      const at = positions.positions[i]!;
+      call.fillKey(
+        call.ensureKey(i),
+        args.source(at),
+        args.off[at]!,
+        args.length[at]!,
+      );
+    }
+    call.keyCount = positions.count;
+    return looksFurther;
+  }
+
   /** A command with any number of keys. */
   #runWide(command: Command<C>): number {
     const call = this.#call;
-    const args = call.args;
-    const positions = this.#positions;
-    this.#view.reset(args, 0);
-    findKeys(command.spec, this.#view, positions);
-    const count = positions.count;
+    if (this.#fillKeys(command)) this.#latches.markAll();
+    const count = call.keyCount;
     for (let i = 0; i < count; i++) {
-      const at = positions.positions[i]!;
-      const key = call.ensureKey(i);
-      this.fillKey(key, args.source(at), args.off[at]!, args.length[at]!);
+      const key = call.key(i);
       this.#latches.mark(key.shard);
       this.#lookAhead.add(call.keyspaces[key.shard]!, call.db, key.hash);
     }
-    call.keyCount = count;
     this.#lookAhead.run();
     this.#latches.acquireMarked();
     const flagged = this.ignoresFlags
@@ -319,26 +507,26 @@ export class Executor<C extends Call> {
     return outcome;
   }
 
-  #run(command: Command<C>): number {
+  #run(command: Command<C>, handler: Handler<C> = command.run): number {
     const reply = this.#call.reply;
     const counters = this.#counters;
     const errors = reply.errorCount;
     const at = COUNTER_COUNT + command.index * COMMAND_COUNTERS;
     counters[COMMANDS_PROCESSED] = counters[COMMANDS_PROCESSED]! + 1;
     counters[at + CALLS] = counters[at + CALLS]! + 1;
-    const isTimed = this.timer.begin(command);
+    const startMs = this.timer.begin(command);
     const start = reply.at;
     let promise: void | Promise<LateReply> = undefined;
     try {
-      promise = command.run(this.#call);
+      promise = handler(this.#call);
     } catch (cause) {
       if (!(cause instanceof OutOfMemory)) throw cause;
       this.#takeBack(reply, start);
       this.#call.dropUnfilled();
       reply.error(OUT_OF_MEMORY);
     }
-    if (isTimed) {
-      const microseconds = this.timer.end(command);
+    if (startMs >= 0) {
+      const microseconds = this.timer.end(command, startMs);
       if (this.#isSlow(command, microseconds)) {
         this.#ports.slow(command, microseconds);
       }
@@ -393,8 +581,12 @@ export class Executor<C extends Call> {
       this.#call.settings.requirepass.length > 0
     ) return this.#reject(command, NO_AUTH);
     if (
+      (session.gate & GATE_SUBSCRIBED) !== 0 && session.resp === 2 &&
+      !SUBSCRIBER_COMMANDS.has(command.fullName)
+    ) return this.#reject(command, onlySubscriberCommands(command.fullName));
+    if (
       this.gate !== 0 && !this.ignoresFlags &&
-      (!this.gateWritesOnly || (command.flags & HELD_WRITES) !== 0)
+      (!this.gateWritesOnly || (flagsIn(session, command) & HELD_WRITES) !== 0)
     ) return HELD;
     if ((session.gate & GATE_REPLY_SKIP_NEXT) !== 0) {
       session.gate = session.gate & ~GATE_REPLY_SKIP_NEXT | GATE_REPLY_SKIP;
@@ -402,7 +594,9 @@ export class Executor<C extends Call> {
     const start = this.#call.reply.at;
     const touches = (session.gate & GATE_NO_TOUCH) === 0;
     if (!touches) this.#setNoTouch(true);
-    const outcome = this.#dispatch(command);
+    const outcome = (session.gate & GATE_MULTI) === 0
+      ? this.#dispatch(command)
+      : this.#dispatchQueued(session, command);
     if (!touches) this.#setNoTouch(false);
     if ((session.gate & (GATE_REPLY_OFF | GATE_REPLY_SKIP)) !== 0) {
       session.gate &= ~GATE_REPLY_SKIP;
@@ -418,14 +612,22 @@ export class Executor<C extends Call> {
     this.#reject(null, error);
   }
 
-  #reject(command: Command<C> | null, error: ErrorReply): number {
+  #reject(command: Command<C> | null, cause: ErrorReply): number {
     const { reply, session } = this.#call;
+    let error = cause;
+    if (command?.fullName === "exec") {
+      this.endTransaction(session as Session);
+      error = execAbort(cause.text.replace(/^ERR /, ""));
+    }
     const { gate } = session as Session;
     if ((gate & GATE_SILENT) === 0) reply.error(error);
     else {
       (session as Session).gate &= ~(GATE_REPLY_SKIP_NEXT | GATE_REPLY_SKIP);
     }
     this.#noteError(error);
+    if ((gate & GATE_MULTI) !== 0) {
+      (session as Session).transaction!.isDoomed = true;
+    }
     if (command !== null) {
       const at = COUNTER_COUNT + command.index * COMMAND_COUNTERS + REJECTED;
       this.#counters[at] = this.#counters[at]! + 1;
@@ -460,6 +662,18 @@ export class Executor<C extends Call> {
     const prefix = error.prefix;
     this.errorCounts.set(prefix, (this.errorCounts.get(prefix) ?? 0) + 1);
   }
+}
+
+/** Flags of a command; those of EXEC are those of what it will run. */
+function flagsIn(session: Session, command: Command<never>): number {
+  return command.fullName === "exec"
+    ? session.transaction?.flags ?? 0
+    : command.flags;
+}
+
+/** Whether a command without keys may look at shards. */
+function looksEverywhere(command: Command<never>): boolean {
+  return !CLIENT_GROUPS.has(command.group);
 }
 
 function unknown(args: Arguments): ErrorReply {

@@ -8,13 +8,9 @@ import { assert } from "../../core/base/assert.ts";
 import type { LateReply } from "../../core/commands/command_spec.ts";
 import { COMMANDS_FORWARDED } from "../../core/keyspace/counters.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
-import {
-  COMMAND_RECORD,
-  readForwardedReply,
-  REPLY_RECORD,
-  writeForwarded,
-} from "../messages/forwarding.ts";
+import { readForwardedReply, writeForwarded } from "../messages/forwarding.ts";
 import type { Mesh } from "../messages/mesh.ts";
+import { COMMAND_RECORD, REPLY_RECORD } from "../messages/record_kinds.ts";
 import type { Session } from "./session.ts";
 
 /** The sender's side; one per worker. */

@@ -5,6 +5,7 @@
  */
 
 import type { Session as CoreSession } from "../../core/commands/call.ts";
+import type { Transaction } from "./transaction.ts";
 
 /** Bits of {@linkcode Session.gate}: why a command may not simply run. */
 export const GATE_AUTH = 1;
@@ -20,6 +21,13 @@ export const GATE_SILENT = GATE_REPLY_OFF | GATE_REPLY_SKIP_NEXT |
 
 /** CLIENT NO-TOUCH: commands do not change when keys were used. */
 export const GATE_NO_TOUCH = 16;
+/** MULTI: commands are queued. */
+export const GATE_MULTI = 32;
+
+/** It listens to channels: in RESP2, few commands are allowed. */
+export const GATE_SUBSCRIBED = 64;
+/** Messages wait behind the reply of the command at hand. */
+export const GATE_PUSHED = 128;
 
 /** What is remembered of a command that was called. */
 export interface CalledCommand {
@@ -50,6 +58,8 @@ export class Session implements CoreSession {
   user: string = DEFAULT_USER;
   /** CLIENT NO-EVICT. */
   noEvict = false;
+  /** What it has queued and watches; null if it never did. */
+  transaction: Transaction | null = null;
   /** When it connected. */
   readonly createdMs: number;
   /** When its last command began. */
@@ -91,14 +101,14 @@ export class Session implements CoreSession {
   }
 
   /**
-   * Back to what a fresh connection has; the library's name and version stay,
-   * as the library is still the same. CLIENT REPLY SKIP stays in force for the
-   * command at hand.
+   * Back to what a fresh connection has; the transaction must have ended. The
+   * library's name and version stay, as the library is still the same. CLIENT
+   * REPLY SKIP stays in force for the command at hand.
    */
   reset(mustAuthenticate: boolean): void {
     this.db = 0;
     this.resp = 2;
-    this.gate &= GATE_REPLY_SKIP;
+    this.gate &= GATE_REPLY_SKIP | GATE_PUSHED;
     if (mustAuthenticate) this.gate |= GATE_AUTH;
     this.name = "";
     this.user = DEFAULT_USER;

@@ -19,6 +19,8 @@ export class Latches implements ShardLatches {
   readonly #controls: readonly Int32Array[];
   readonly #counters: Float64Array;
   readonly #shared: boolean;
+  /** False where all latches that are needed are held, or there is no need. */
+  #takes: boolean;
   readonly #checks: boolean;
   /** Shards marked by {@linkcode mark}. */
   readonly #marks: Uint8Array;
@@ -40,6 +42,7 @@ export class Latches implements ShardLatches {
     this.#controls = controls;
     this.#counters = counters;
     this.#shared = shared;
+    this.#takes = shared;
     this.#checks = checks;
     this.#marks = new Uint8Array(controls.length);
     this.#markedMin = controls.length;
@@ -47,7 +50,7 @@ export class Latches implements ShardLatches {
 
   /** Takes the latch of one shard. */
   acquire(shard: number): void {
-    if (!this.#shared) return;
+    if (!this.#takes) return this.#checkMarked(shard);
     if (this.#checks) this.#checkOrder(shard);
     const sleeps = acquireLatch(this.#controls[shard]!, SHARD_LATCH);
     if (sleeps > 0) {
@@ -57,7 +60,7 @@ export class Latches implements ShardLatches {
 
   /** Gives the latch of one shard back. */
   release(shard: number): void {
-    if (!this.#shared) return;
+    if (!this.#takes) return;
     if (this.#checks) this.#checkRelease(shard);
     releaseLatch(this.#controls[shard]!, SHARD_LATCH);
   }
@@ -67,6 +70,13 @@ export class Latches implements ShardLatches {
     this.#marks[shard] = 1;
     if (shard < this.#markedMin) this.#markedMin = shard;
     if (shard > this.#markedMax) this.#markedMax = shard;
+  }
+
+  /** Notes all shards. */
+  markAll(): void {
+    this.#marks.fill(1);
+    this.#markedMin = 0;
+    this.#markedMax = this.#marks.length - 1;
   }
 
   /** Takes the latches of all marked shards, in ascending order. */
@@ -85,6 +95,19 @@ export class Latches implements ShardLatches {
     }
     this.#markedMin = this.#controls.length;
     this.#markedMax = -1;
+  }
+
+  /**
+   * Begins a sequence of commands that share the latches of the marked shards:
+   * until {@linkcode endShared}, nothing is taken or given back.
+   */
+  beginShared(): void {
+    this.#takes = false;
+  }
+
+  /** Ends it; the latches are still held. */
+  endShared(): void {
+    this.#takes = this.#shared;
   }
 
   /** First marked shard whose word `word` is not zero, or -1. */
@@ -114,6 +137,11 @@ export class Latches implements ShardLatches {
   /** Asserts that the worker holds none, at the end of a turn. */
   checkNoneHeld(): void {
     assert(this.#held.length === 0, "no latch is held across a turn");
+  }
+
+  #checkMarked(shard: number): void {
+    if (!this.#checks || !this.#shared) return;
+    assert(this.#marks[shard] === 1, "a shared latch is held");
   }
 
   #checkOrder(shard: number): void {

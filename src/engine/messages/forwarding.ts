@@ -17,12 +17,6 @@
 import type { Arguments } from "../../core/resp/arguments.ts";
 import type { ReplyWriter } from "../../core/resp/reply_writer.ts";
 import type { FrameReader, FrameWriter } from "./frame.ts";
-import { FIRST_FREE_KIND } from "./mesh.ts";
-
-/** Kind of the record of a command. */
-export const COMMAND_RECORD = FIRST_FREE_KIND;
-/** Kind of the record of its reply. */
-export const REPLY_RECORD = FIRST_FREE_KIND + 1;
 
 /** What a command takes along besides its arguments. */
 export interface ForwardedCommand {

@@ -6,9 +6,8 @@
  * - One first-in-first-out channel per pair: everything travels in it, so
  *   nothing overtakes.
  * - Bounded: at most {@linkcode WINDOW_BYTES} are under way to a peer; the rest
- *   waits here until the peer has said that it has handled what it got. What
- *   waits cannot grow without end either, since a connection has at most one
- *   command under way and is not read from meanwhile.
+ *   waits here until the peer has said that it has handled what it got. While
+ *   something waits, the mesh is congested, and connections are not read from.
  * - Nothing polls: a worker without work for its peers sends nothing.
  *
  * @module
@@ -40,14 +39,13 @@ const HANDLED = 1;
 const QUESTION = 2;
 /** Record: the answer to a question. */
 const ANSWER = 3;
-/** First kind that is free for {@linkcode Mesh.handle}. */
-export const FIRST_FREE_KIND = 16;
 
 interface Link {
   readonly port: Port;
   readonly writer: FrameWriter;
   underWay: number;
   handled: number;
+  isCongested: boolean;
 }
 
 interface OpenQuestion {
@@ -65,12 +63,22 @@ export class Mesh implements Peers {
   readonly #open = new Map<number, OpenQuestion>();
   #lastQuestion = 0;
   #isFlushPlanned = false;
+  /** Peers for which records wait. */
+  #congested = 0;
+  readonly #waiting: (() => void)[] = [];
 
   /** `ports[i]` leads to worker `i`; its own place is null. */
   constructor(self: number, ports: readonly (Port | null)[]) {
     this.self = self;
     this.#links = ports.map((port) =>
-      port && { port, writer: new FrameWriter(), underWay: 0, handled: 0 }
+      port &&
+      {
+        port,
+        writer: new FrameWriter(),
+        underWay: 0,
+        handled: 0,
+        isCongested: false,
+      }
     );
     this.#handlers.set(
       HANDLED,
@@ -85,6 +93,16 @@ export class Mesh implements Peers {
 
   get count(): number {
     return this.#links.length;
+  }
+
+  /** Whether records wait for a peer that has fallen behind. */
+  get isCongested(): boolean {
+    return this.#congested > 0;
+  }
+
+  /** Calls back when the mesh is no longer congested. */
+  whenFree(run: () => void): void {
+    this.#waiting.push(run);
   }
 
   /** Says who handles records of a kind. */
@@ -150,10 +168,20 @@ export class Mesh implements Peers {
       link.writer.u32(link.handled);
       link.handled = 0;
     }
-    if (link.writer.length === 0 || link.underWay > WINDOW_BYTES) return;
+    if (link.writer.length === 0) return;
+    if (link.underWay > WINDOW_BYTES) return this.#setCongested(link, true);
+    this.#setCongested(link, false);
     const batch = link.writer.take();
     link.underWay += batch.length;
     link.port.postMessage(batch, [batch.buffer]);
+  }
+
+  #setCongested(link: Link, isCongested: boolean): void {
+    if (link.isCongested === isCongested) return;
+    link.isCongested = isCongested;
+    this.#congested += isCongested ? 1 : -1;
+    if (this.#congested > 0) return;
+    for (const run of this.#waiting.splice(0)) run();
   }
 
   #receive(from: number, link: Link, batch: Uint8Array): void {

@@ -29,6 +29,10 @@ export interface Peers {
   readonly self: number;
   /** How many workers there are. */
   readonly count: number;
+  /** Whether records wait for a peer that has fallen behind. */
+  readonly isCongested: boolean;
+  /** Calls back when that is over. */
+  whenFree(run: () => void): void;
   /** Says who answers questions of one kind. */
   answer(kind: string, answerer: Answerer): void;
   /** Asks all workers. */

@@ -26,6 +26,12 @@ export const PROCESS_SLOW_COUNT = 2;
 export const PROCESS_SETTINGS_VERSION = 3;
 /** Word: the TCP port that the server listens on, 0 if none. */
 export const PROCESS_TCP_PORT = 4;
+/** Word: patterns that have subscribers. */
+export const PROCESS_PATTERNS = 5;
+/** Word: changes of these patterns. */
+export const PROCESS_PATTERNS_VERSION = 6;
+/** Word: the last number given to a subscription or a published message. */
+export const PROCESS_PUBSUB_SEQUENCE = 7;
 /** Words of {@linkcode SharedState.process}. */
 const PROCESS_WORDS = 64;
 

@@ -7,13 +7,12 @@
 import { Arguments } from "../../core/resp/arguments.ts";
 import { ReplyWriter } from "../../core/resp/reply_writer.ts";
 import {
-  COMMAND_RECORD,
   type ForwardedCommand,
   readForwarded,
-  REPLY_RECORD,
   writeForwardedReply,
 } from "../messages/forwarding.ts";
 import type { Mesh } from "../messages/mesh.ts";
+import { COMMAND_RECORD, REPLY_RECORD } from "../messages/record_kinds.ts";
 
 /** What the owner needs from the worker around it. */
 export interface ForwardedPorts {

@@ -20,7 +20,14 @@
  * @module
  */
 
-import { GATE_AUTH, type Session } from "../../engine/executor/session.ts";
+import {
+  GATE_AUTH,
+  GATE_PUSHED,
+  GATE_SUBSCRIBED,
+  type Session,
+} from "../../engine/executor/session.ts";
+import { PUSH_BYTE } from "../../engine/pubsub/push_message.ts";
+import type { Subscriber } from "../../engine/pubsub/pubsub.ts";
 import { DONE, HELD } from "../../engine/executor/executor.ts";
 import {
   NET_INPUT_BYTES,
@@ -43,7 +50,7 @@ import { INPUT_BYTES_MAX, InputBuffer } from "./input_buffer.ts";
 import type { LateReply } from "../../core/commands/command_spec.ts";
 import {
   REPLY_BUFFER_BYTES,
-  ReplyWriter,
+  type ReplyWriter,
 } from "../../core/resp/reply_writer.ts";
 import { OutputQueue } from "./output_queue.ts";
 import { Socket, type SocketHandler } from "./socket.ts";
@@ -56,11 +63,14 @@ const STAR = 42;
 /** What is never counted against the limits of output: one reply buffer. */
 const OUTPUT_BYTES_FREE = REPLY_BUFFER_BYTES;
 
-/** Writes what no request asked for, while the worker's writer is in use. */
-const PUSH_WRITER = new ReplyWriter();
+/**
+ * Milliseconds for which pieces are sent one right after the other. A peer that
+ * reads as fast as they come would else keep the worker from everybody else.
+ */
+const SENDING_MS_MAX = 4;
 
 /** One client's connection, living in one worker. */
-export class Connection implements SocketHandler {
+export class Connection implements SocketHandler, Subscriber {
   /** Its Redis state. */
   readonly session: Session;
   readonly #worker: WorkerContext;
@@ -78,12 +88,18 @@ export class Connection implements SocketHandler {
   #isHeld = false;
   /** Replies wait for the peer to read; no request is run. */
   #isStalled = false;
+  /** Other workers have fallen behind; no request is run. */
+  #isHeldUp = false;
+  /** Messages that no request asked for, to be sent at the end of the turn. */
+  #pushes: ReplyWriter | null = null;
   #isClosing = false;
   #isClosed = false;
   #isProcessing = false;
   #sending: Uint8Array<ArrayBuffer> | null = null;
   #sendingBytes = 0;
   #queue: OutputQueue | null = null;
+  /** Since when pieces are sent without a look at anything else. */
+  #sendingSinceMs = 0;
   /** When the soft output limit was first exceeded, 0 if it is not. */
   #softLimitSinceMs = 0;
 
@@ -105,9 +121,10 @@ export class Connection implements SocketHandler {
     this.#socket.start();
   }
 
-  /** Bytes of input that are kept, the request that runs included. */
+  /** Bytes of input that are kept: of the request that runs, of queued ones. */
   get inputBytes(): number {
-    return this.#input.end + (this.#big?.received ?? 0);
+    return this.#input.end + (this.#big?.received ?? 0) +
+      (this.session.transaction?.bytes ?? 0);
   }
 
   /** Size of the input buffer. */
@@ -177,18 +194,47 @@ export class Connection implements SocketHandler {
     this.#socket.close();
   }
 
-  /** Sends bytes that no request asked for, such as a push. */
-  deliver(write: LateReply): void {
+  /**
+   * Sends a message that no request asked for; in RESP3, as a push. While a
+   * command runs, the message waits for its reply.
+   */
+  push(message: Uint8Array): void {
     if (this.#isClosed) return;
-    if (this.#isProcessing) return write(this.#worker.writer);
-    PUSH_WRITER.resp = this.session.resp;
-    write(PUSH_WRITER);
-    this.#flush(PUSH_WRITER);
+    if (this.#pushes === null) {
+      this.#pushes = this.#worker.takeWriter();
+      if (this.#isProcessing) this.session.gate |= GATE_PUSHED;
+      else this.#worker.planPush(this);
+    }
+    const { buf, at } = this.#pushes;
+    this.#pushes.raw(message);
+    if (this.session.resp === 3) {
+      const now = this.#pushes.buf;
+      (now === buf ? buf : now)[at] = PUSH_BYTE;
+    }
+  }
+
+  /** Hands on the messages that wait. */
+  sendPushes(): void {
+    const writer = this.#pushes;
+    if (writer === null) return;
+    this.#pushes = null;
+    if (this.#isClosed) return;
+    this.session.gate &= ~GATE_PUSHED;
+    if (this.#isProcessing) {
+      this.#worker.writer.raw(writer.buf.subarray(0, writer.at));
+      writer.reset();
+    } else this.#flush(writer);
+    this.#worker.giveWriter(writer);
   }
 
   /** Goes on after a parked command: writes its reply, then the next ones. */
   unpark(reply: LateReply): void {
-    if (this.#isClosed || !this.#isParked) return;
+    if (this.#isClosed) {
+      // What it brings along must be let go.
+      reply(this.#worker.writer);
+      return this.#worker.discardReplies();
+    }
+    if (!this.#isParked) return;
     this.#isParked = false;
     this.#worker.noteWaiting(this, false);
     this.#process(reply);
@@ -219,7 +265,7 @@ export class Connection implements SocketHandler {
       this.#worker.log("Closing client that reached max query buffer length");
       return this.close();
     }
-    if (this.#isParked || this.#isHeld || this.#isStalled) {
+    if (this.isWaiting || this.#isStalled || this.#isHeldUp) {
       this.#socket.pauseInput();
       return;
     }
@@ -233,6 +279,20 @@ export class Connection implements SocketHandler {
   }
 
   onWritten(): void {
+    if (
+      this.#queue === null ||
+      performance.now() - this.#sendingSinceMs < SENDING_MS_MAX
+    ) return this.#afterWrite();
+    // A timer, as immediates come dozens of times before sockets are looked at.
+    setTimeout(this.#goOnSending, 0);
+  }
+
+  readonly #goOnSending = (): void => {
+    this.#sendingSinceMs = performance.now();
+    if (!this.#isClosed) this.#afterWrite();
+  };
+
+  #afterWrite(): void {
     const sent = this.#sending!;
     this.#sending = null;
     this.#sendingBytes = 0;
@@ -241,14 +301,15 @@ export class Connection implements SocketHandler {
     if (this.#isClosing) return this.close();
     if (this.#isStalled) {
       this.#isStalled = false;
-      if (!this.isWaiting) this.#process(null);
+      if (!this.isWaiting && !this.#isHeldUp) this.#process(null);
     }
   }
 
   onClose(): void {
     this.#isClosed = this.#isClosing = true;
     this.#big?.drop();
-    if (!this.#isProcessing) this.#dropArguments();
+    // A command that closes its own connection still has what it works with.
+    if (!this.#isProcessing) this.#dropSession();
     this.#queue?.clear();
     this.#input.release();
     this.#worker.connectionClosed(this);
@@ -271,6 +332,8 @@ export class Connection implements SocketHandler {
     const writer = worker.writer;
     const session = this.session;
     const nowMs = worker.nowMs();
+    // What came before these requests is sent before their replies.
+    this.sendPushes();
     writer.resp = session.resp;
     this.#parser.bulkBytesMax = worker.settings.protoMaxBulkLen;
     session.lastActiveMs = nowMs;
@@ -283,6 +346,7 @@ export class Connection implements SocketHandler {
     this.#args = args;
     args.buf = this.#input.bytes;
     while (!this.#isClosing && !this.#isStalled) {
+      if ((session.gate & GATE_PUSHED) !== 0) this.sendPushes();
       if (!keep) {
         const outcome = this.#runAhead();
         if (outcome !== DONE) {
@@ -310,11 +374,28 @@ export class Connection implements SocketHandler {
       }
     }
     executor.endBatch();
+    if ((session.gate & GATE_PUSHED) !== 0) this.sendPushes();
     this.#isProcessing = false;
-    if (!keep || this.#isClosed) this.#dropArguments();
-    if (this.#isClosed) return worker.discardReplies();
+    if (this.#isClosed) {
+      this.#dropSession();
+      return worker.discardReplies();
+    }
+    if (!keep) this.#dropArguments();
     this.#flush(writer);
+    if (worker.peers.isCongested) return this.#holdUp();
     if (!this.isWaiting && !this.#isStalled) this.#socket.resumeInput();
+  }
+
+  /** Runs nothing more until the other workers have caught up. */
+  #holdUp(): void {
+    if (this.#isHeldUp) return;
+    this.#isHeldUp = true;
+    this.#socket.pauseInput();
+    this.#worker.peers.whenFree(() => {
+      this.#isHeldUp = false;
+      if (this.#isClosed || this.isWaiting || this.#isStalled) return;
+      this.#process(null);
+    });
   }
 
   /**
@@ -465,7 +546,9 @@ export class Connection implements SocketHandler {
     if (this.outputBytes > OUTPUT_BYTES_FREE) this.checkOutputLimit();
     if (this.#isClosed) return;
     if (this.#queue.bytes > OUTPUT_BYTES_HIGH) this.#isStalled = true;
-    if (this.#sending === null) this.#sendNext();
+    if (this.#sending !== null) return;
+    this.#sendingSinceMs = performance.now();
+    this.#sendNext();
   }
 
   #sendNext(): boolean {
@@ -493,7 +576,10 @@ export class Connection implements SocketHandler {
   }
 
   #isOverLimit(unsentBytes: number): boolean {
-    const limit = this.#worker.settings.clientOutputBufferLimit.normal;
+    const limits = this.#worker.settings.clientOutputBufferLimit;
+    const limit = (this.session.gate & GATE_SUBSCRIBED) === 0
+      ? limits.normal
+      : limits.pubsub;
     const bytes = unsentBytes - OUTPUT_BYTES_FREE;
     if (limit.hardBytes !== 0 && bytes > limit.hardBytes) return true;
     if (limit.softBytes === 0 || bytes <= limit.softBytes) {
@@ -503,6 +589,13 @@ export class Connection implements SocketHandler {
     const nowMs = this.#worker.nowMs();
     if (this.#softLimitSinceMs === 0) this.#softLimitSinceMs = nowMs;
     return nowMs - this.#softLimitSinceMs > limit.softSeconds * 1000;
+  }
+
+  /** Lets go of all that the session holds. */
+  #dropSession(): void {
+    this.#dropArguments();
+    this.#worker.pubsub.drop(this);
+    this.#worker.executor.endTransaction(this.session);
   }
 
   #dropArguments(): void {

@@ -25,6 +25,11 @@ export class ServerCall extends Call {
     this.#worker = worker;
   }
 
+  /** Ends the session's transaction, if it has one, and its watches. */
+  endTransaction(): void {
+    this.worker.executor.endTransaction(this.session);
+  }
+
   /** The worker. */
   get worker(): WorkerContext {
     return this.#worker!;

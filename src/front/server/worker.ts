@@ -26,6 +26,7 @@ import {
   ownerOf,
   PROCESS_TCP_PORT,
 } from "../../engine/messages/shared_state.ts";
+import { PubSub } from "../../engine/pubsub/pubsub.ts";
 import { serveForwarded } from "../../engine/owner/forwarded_commands.ts";
 import { Owner } from "../../engine/owner/owner.ts";
 import { followSettings } from "./apply_settings.ts";
@@ -145,6 +146,14 @@ function begin(start: WorkerStart): WorkerContext {
     monotonicMs: () => performance.now(),
   });
   const mesh = new Mesh(id, start.ports);
+  const pubsub = new PubSub({
+    mesh,
+    keyspaces,
+    slotShards: call.slotShards,
+    hashSeed: shared.hashSeed,
+    latches,
+    process: new Int32Array(shared.process),
+  });
   const forwarder = new Forwarder(mesh, counters);
   const table = makeCommandTable();
   const executor = new Executor(table, call, latches, {
@@ -156,12 +165,15 @@ function begin(start: WorkerStart): WorkerContext {
     slow: (command, microseconds) =>
       noteSlowCommand(made, command, microseconds),
     makeRoom: () => evictor.makeRoom(),
+    addBig: (args, run, length) => made.addBig(args, run, length),
+    freeBig: (args) => made.freeBig(args),
   });
   const made = new WorkerContext({
     call,
     executor,
     table,
     peers: mesh,
+    pubsub,
     shared,
     externals: new ExternalStrings(arena, pool),
     segments: arena.u8,

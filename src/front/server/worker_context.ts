@@ -21,6 +21,7 @@ import {
   PROCESS_CONNECTIONS,
   type SharedState,
 } from "../../engine/messages/shared_state.ts";
+import type { PubSub } from "../../engine/pubsub/pubsub.ts";
 import type { Owner } from "../../engine/owner/owner.ts";
 import { SettingsExchange } from "./apply_settings.ts";
 import { BufferPool } from "./buffer_pool.ts";
@@ -35,6 +36,8 @@ import type { LogLevel } from "./thread_protocol.ts";
 const AHEAD_MAX = 32;
 /** Argument vectors kept for reuse. */
 const ARGUMENTS_KEPT = 16;
+/** Writers for messages that are kept for reuse. */
+const WRITERS_KEPT = 16;
 /** Argument vectors that grew beyond this are not kept. */
 const ARGUMENTS_KEPT_MAX = 4096;
 
@@ -72,6 +75,8 @@ export class WorkerContext {
   readonly writer: ReplyWriter = new ReplyWriter();
   /** Reply buffers. */
   readonly buffers: BufferPool = new BufferPool();
+  /** Who listens to what. */
+  readonly pubsub: PubSub;
   /** Connections by session id. */
   readonly connections: Map<number, Connection> = new Map();
   /** Requests that are read ahead of the one that is run. */
@@ -97,6 +102,8 @@ export class WorkerContext {
   readonly #free: Arguments[] = [];
   readonly #waiting = new Set<Connection>();
   readonly #planned: Connection[] = [];
+  readonly #pushing: Connection[] = [];
+  readonly #writers: ReplyWriter[] = [];
 
   /** One context per worker. */
   constructor(
@@ -105,6 +112,7 @@ export class WorkerContext {
       executor: Executor<ServerCall>;
       table: CommandTable<ServerCall>;
       peers: Peers;
+      pubsub: PubSub;
       shared: SharedState;
       externals: ExternalStrings;
       nowMs: () => number;
@@ -119,6 +127,7 @@ export class WorkerContext {
     this.executor = parts.executor;
     this.table = parts.table;
     this.peers = parts.peers;
+    this.pubsub = parts.pubsub;
     this.shared = parts.shared;
     this.process = new Int32Array(parts.shared.process);
     this.externals = parts.externals;
@@ -190,6 +199,31 @@ export class WorkerContext {
     const planned = this.#planned;
     for (let i = 0; i < planned.length; i++) planned[i]!.sendPlanned();
     planned.length = 0;
+  };
+
+  /** A writer for messages that no request asked for. */
+  takeWriter(): ReplyWriter {
+    const writer = this.#writers.pop() ?? new ReplyWriter(0);
+    if (writer.buf.length === 0) writer.buf = this.buffers.take();
+    return writer;
+  }
+
+  /** Takes it back; its buffer may have been handed over. */
+  giveWriter(writer: ReplyWriter): void {
+    if (this.#writers.length < WRITERS_KEPT) this.#writers.push(writer);
+    else this.buffers.give(writer.buf);
+  }
+
+  /** Lets a connection send its messages at the end of the turn. */
+  planPush(connection: Connection): void {
+    this.#pushing.push(connection);
+    if (this.#pushing.length === 1) queueMicrotask(this.#sendPushes);
+  }
+
+  readonly #sendPushes = (): void => {
+    const pushing = this.#pushing;
+    for (let i = 0; i < pushing.length; i++) pushing[i]!.sendPushes();
+    pushing.length = 0;
   };
 
   /** Forgets replies to a connection that was closed while it was served. */

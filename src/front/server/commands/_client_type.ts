@@ -4,6 +4,7 @@
  * @module
  */
 
+import { GATE_SUBSCRIBED } from "../../../engine/executor/session.ts";
 import type { Connection } from "../connection.ts";
 import type { ServerCall } from "../server_call.ts";
 import { textAt } from "./_arguments.ts";
@@ -24,7 +25,9 @@ export function clientTypeAt(call: ServerCall, i: number): ClientType | null {
   return TYPES.get(textAt(call, i).toLowerCase()) ?? null;
 }
 
-/** What a connection is; so far, all are alike. */
-export function clientTypeOf(_connection: Connection): ClientType {
-  return "normal";
+/** What a connection is. */
+export function clientTypeOf(connection: Connection): ClientType {
+  return (connection.session.gate & GATE_SUBSCRIBED) === 0
+    ? "normal"
+    : "pubsub";
 }

@@ -3,7 +3,7 @@
  * workers in the order in which they connected.
  *
  * A field that means nothing here has the value that says so in Redis: no file
- * descriptor (-1), no transaction (-1), no subscriptions.
+ * descriptor (-1).
  *
  * @module
  */
@@ -11,10 +11,16 @@
 import type { LateReply } from "../../../core/commands/command_spec.ts";
 import { RequestView } from "../../../core/commands/command_keys.ts";
 import {
+  CHANNEL,
+  PATTERN,
+  SHARD_CHANNEL,
+} from "../../../core/keyspace/subscriber_counts.ts";
+import {
   CLIENT_ID_INVALID,
   SYNTAX_ERROR,
   unknownClientType,
 } from "../../../core/resp/error_reply.ts";
+import { GATE_SUBSCRIBED } from "../../../engine/executor/session.ts";
 import type { Connection } from "../connection.ts";
 import type { ServerCall } from "../server_call.ts";
 import type { WorkerContext } from "../worker_context.ts";
@@ -33,7 +39,7 @@ export function answerClientList(worker: WorkerContext): void {
     const lines: Line[] = [];
     for (const [id, connection] of worker.connections) {
       if (type === null || type === clientTypeOf(connection)) {
-        lines.push([id, lineOf(connection, nowMs)]);
+        lines.push([id, lineOf(worker, connection, nowMs)]);
       }
     }
     return lines;
@@ -42,7 +48,7 @@ export function answerClientList(worker: WorkerContext): void {
 
 /** `CLIENT INFO` */
 export function clientInfoCommand(call: ServerCall): void {
-  call.reply.verbatim("txt", lineOf(call.connection, call.nowMs));
+  call.reply.verbatim("txt", lineOf(call.worker, call.connection, call.nowMs));
 }
 
 /** `CLIENT LIST [TYPE type | ID client-id [client-id ...]]` */
@@ -74,8 +80,16 @@ export function clientListCommand(call: ServerCall): void | Promise<LateReply> {
 }
 
 /** One connection, its line end included. */
-function lineOf(connection: Connection, nowMs: number): string {
+function lineOf(
+  worker: WorkerContext,
+  connection: Connection,
+  nowMs: number,
+): string {
+  const subscriptions = worker.pubsub.subscriptionsOf(connection);
+  const countOf = (kind: number) => subscriptions?.names(kind).size ?? 0;
   const { session } = connection;
+  const { transaction } = session;
+  const isOpen = transaction?.isOpen === true;
   const { inputBytes, inputBufferBytes, argumentBytes } = connection;
   const { sendingBufferBytes, queuedBytes } = connection;
   const memory = inputBufferBytes + argumentBytes + sendingBufferBytes +
@@ -85,11 +99,12 @@ function lineOf(connection: Connection, nowMs: number): string {
     ` age=${secondsBetween(session.createdMs, nowMs)}` +
     ` idle=${secondsBetween(session.lastActiveMs, nowMs)}` +
     ` flags=${flagsOf(connection)} db=${session.db}` +
-    ` sub=0 psub=0 ssub=0 multi=-1` +
+    ` sub=${countOf(CHANNEL)} psub=${countOf(PATTERN)}` +
+    ` ssub=${countOf(SHARD_CHANNEL)} multi=${isOpen ? transaction.count : -1}` +
     ` qbuf=${inputBytes} qbuf-free=${
       Math.max(0, inputBufferBytes - inputBytes)
     }` +
-    ` argv-mem=${argumentBytes} multi-mem=0` +
+    ` argv-mem=${argumentBytes} multi-mem=${isOpen ? transaction.bytes : 0}` +
     ` rbs=${sendingBufferBytes} rbp=${sendingBufferBytes}` +
     ` obl=${connection.sendingBytes} oll=${connection.queuedCount}` +
     ` omem=${queuedBytes} tot-mem=${memory}` +
@@ -103,6 +118,8 @@ function flagsOf(connection: Connection): string {
   const { session } = connection;
   let flags = "";
   if (connection.isWaiting) flags += "b";
+  if ((session.gate & GATE_SUBSCRIBED) !== 0) flags += "P";
+  if (session.transaction?.isOpen === true) flags += "x";
   if (connection.isClosing) flags += "c";
   if (session.isUnix) flags += "U";
   if (session.noEvict) flags += "e";

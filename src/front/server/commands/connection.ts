@@ -23,7 +23,11 @@ import {
   WRONG_PASS,
   wrongNumberOfArguments,
 } from "../../../core/resp/error_reply.ts";
-import { DEFAULT_USER, GATE_AUTH } from "../../../engine/executor/session.ts";
+import {
+  DEFAULT_USER,
+  GATE_AUTH,
+  GATE_SUBSCRIBED,
+} from "../../../engine/executor/session.ts";
 import type { ServerCall } from "../server_call.ts";
 import { REDIS_VERSION } from "../version.ts";
 import { integerAt, isAttribute, textAt } from "./_arguments.ts";
@@ -89,9 +93,13 @@ export function helloCommand(call: ServerCall): void {
 }
 
 /** `PING [message]` */
-export function pingCommand({ args, argc, reply }: ServerCall): void {
+export function pingCommand({ args, argc, reply, session }: ServerCall): void {
   if (argc > 2) return reply.error(wrongNumberOfArguments("ping"));
-  if (argc === 1) return reply.simple("PONG");
+  if ((session.gate & GATE_SUBSCRIBED) !== 0 && reply.resp === 2) {
+    reply.array(2);
+    reply.bulkText("pong");
+    if (argc === 1) return reply.bulkText("");
+  } else if (argc === 1) return reply.simple("PONG");
   reply.bulk(args.source(1), args.off[1]!, args.length[1]!);
 }
 
@@ -109,6 +117,8 @@ export function quitCommand(call: ServerCall): void {
 /** `RESET` */
 export function resetCommand(call: ServerCall): void {
   const mustAuthenticate = call.settings.requirepass.length > 0;
+  call.endTransaction();
+  call.worker.pubsub.drop(call.connection);
   call.session.reset(mustAuthenticate);
   call.connection.mustAuthenticate = mustAuthenticate;
   call.reply.resp = call.session.resp;

@@ -1,35 +1,36 @@
 /**
  * DEBUG: tools for those who test servers and clients.
  *
- * A digest is twenty bytes that depend on the data and on nothing else: not on
- * the order of keys, encodings or time. Per key, starting from zeros, the parts
- * (key, type, value, whether it expires) are mixed in; the keys' digests are
- * then hashed and combined by exclusive or. The same data has the same digest in
- * Redis.
- *
  * @module
  */
 
 import { InvariantError } from "../../../core/base/assert.ts";
-import { parseSafeInteger } from "../../../core/base/integer.ts";
 import { globMatch } from "../../../core/base/glob.ts";
-import { sha1 } from "../../../core/base/sha1.ts";
 import { readInteger } from "../../../core/commands/arg_reader.ts";
 import type {
   CommandSpec,
   LateReply,
 } from "../../../core/commands/command_spec.ts";
 import {
-  STRING_ENCODING_NAMES,
-  STRING_INT,
-} from "../../../core/types/entry.ts";
+  Digest,
+  digestDatabase,
+  digestValue as digestEntry,
+} from "../../../core/keyspace/digest.ts";
 import type { Keyspace } from "../../../core/keyspace/keyspace.ts";
+import { LISTPACK_EMPTY_BYTES } from "../../../core/memory/listpack.ts";
+import { TYPE_LIST } from "../../../core/types/entry.ts";
+import {
+  LIST_QUICKLIST,
+  type RunVisitor,
+} from "../../../core/types/list_value.ts";
 import { SHARD_FLAGS } from "../../../core/keyspace/shard_control.ts";
 import {
   DICT_BUCKETS,
   DICT_COUNT,
   DICT_OVERFLOW,
 } from "../../../core/memory/dict.ts";
+import { writeValue } from "../../../core/rdb/rdb_value.ts";
+import { type RdbSink, RdbWriter } from "../../../core/rdb/rdb_writer.ts";
 import {
   DATABASE_OUT_OF_RANGE,
   DEBUG_NOT_ALLOWED,
@@ -44,9 +45,8 @@ import { ASK_ACTIVE_EXPIRE } from "../server_questions.ts";
 import { isLocal, textAt } from "./_arguments.ts";
 import { type HelpLines, writeHelp } from "./_help.ts";
 
-const DIGEST_BYTES = 20;
-/** What a digest takes in for a key that expires; when, does not matter. */
-const EXPIRES_MARK = new TextEncoder().encode("!!expire!!");
+const WRITER = new RdbWriter();
+const NOWHERE: RdbSink = { write() {} };
 
 interface Tool {
   /** Arguments, DEBUG and the tool's name included. */
@@ -160,11 +160,36 @@ function describeObject(call: ServerCall): void {
     const clock = space.clockOf(ref);
     call.reply.simple(
       `Value at:0x${(ref >>> 0).toString(16)} refcount:1 ` +
-        `encoding:${STRING_ENCODING_NAMES[space.encoding(ref)]} ` +
-        `serializedlength:${serializedLength(space, ref)} lru:${clock} ` +
-        `lru_seconds_idle:${call.clock.idleSeconds(clock)}`,
+        `encoding:${space.encodingName(ref)} ` +
+        `serializedlength:${serializedLength(call, space, ref)} ` +
+        `lru:${clock} ` +
+        `lru_seconds_idle:${call.clock.idleSeconds(clock)}` +
+        describeNodes(call, space, ref),
     );
   });
+}
+
+/** What there is to be said of a list of several nodes. */
+function describeNodes(call: ServerCall, space: Keyspace, ref: number): string {
+  const { lists } = space.values;
+  if (
+    space.type(ref) !== TYPE_LIST || space.encoding(ref) !== LIST_QUICKLIST
+  ) return "";
+  const nodes = lists.nodes(ref);
+  const length = lists.length(ref);
+  let bytes = 0;
+  const visitor: RunVisitor = {
+    packed(_buf, _at, _count, runBytes) {
+      bytes += runBytes + LISTPACK_EMPTY_BYTES;
+    },
+    plain(_buf, _off, plainBytes) {
+      bytes += plainBytes;
+    },
+  };
+  for (let i = 0; i < length;) i = lists.visitRun(ref, i, length, visitor);
+  return ` ql_nodes:${nodes} ql_avg_node:${(length / nodes).toFixed(2)} ` +
+    `ql_listpack_max:${call.settings.listMaxListpackSize} ql_compressed:0 ` +
+    `ql_uncompressed_size:${bytes}`;
 }
 
 /** `DEBUG DIGEST-VALUE key [key ...]` */
@@ -173,45 +198,25 @@ function digestValue(call: ServerCall): void {
   reply.array(call.argc - 2);
   for (let i = 2; i < call.argc; i++) {
     withEntry(call, i, (space, ref) => {
-      const sum = new Uint8Array(DIGEST_BYTES);
-      if (ref !== 0) mixValue(sum, space, ref);
-      reply.simple(hex(sum));
+      const sum = new Digest();
+      if (ref !== 0) digestEntry(sum, space, ref);
+      reply.simple(sum.hex);
     });
   }
 }
 
 /** `DEBUG DIGEST` */
 function digest(call: ServerCall): void {
-  const total = new Uint8Array(DIGEST_BYTES);
+  const total = new Digest();
   call.latches.acquireAll();
   for (let db = 0; db < call.worker.shared.databases; db++) {
     const spaces = call.keyspaces.filter((space) => space.count(db) > 0);
     if (spaces.length === 0) continue;
-    mix(total, bigEndian(db));
+    total.mixInteger(db);
     for (const space of spaces) digestDatabase(total, space, db);
   }
   call.latches.releaseAll();
-  call.reply.simple(hex(total));
-}
-
-/** Takes one shard's share of a database into `total`. */
-function digestDatabase(total: Uint8Array, space: Keyspace, db: number): void {
-  const visit = (ref: number) => {
-    const sum = new Uint8Array(DIGEST_BYTES);
-    const off = space.keyOff(ref);
-    mix(sum, space.bytes(ref).subarray(off, off + space.keyLength(ref)));
-    mixValue(sum, space, ref);
-    combine(total, sum);
-  };
-  let cursor = 0;
-  do {
-    cursor = space.dict.scan(
-      space.control,
-      space.keysHeader(db),
-      cursor,
-      visit,
-    );
-  } while (cursor !== 0);
+  call.reply.simple(total.hex);
 }
 
 /** `DEBUG HTSTATS dbid` */
@@ -250,12 +255,7 @@ function withEntry(
 ): void {
   const { args, latches } = call;
   const key = call.key(0);
-  call.worker.executor.fillKey(
-    key,
-    args.source(i),
-    args.off[i]!,
-    args.length[i]!,
-  );
+  call.fillKey(key, args.source(i), args.off[i]!, args.length[i]!);
   latches.acquire(key.shard);
   const space = call.keyspace(key);
   const ref = space.peek(call.db, key);
@@ -263,47 +263,15 @@ function withEntry(
   latches.release(key.shard);
 }
 
-/** Bytes of the value in an RDB file, compression aside. */
-function serializedLength(space: Keyspace, ref: number): number {
-  const length = space.stringLength(ref);
-  const off = space.stringOff(ref);
-  const value = space.encoding(ref) === STRING_INT || length <= 11
-    ? parseSafeInteger(space.stringBytes(ref), off, length)
-    : NaN;
-  if (value >= -(2 ** 7) && value < 2 ** 7) return 2;
-  if (value >= -(2 ** 15) && value < 2 ** 15) return 3;
-  if (value >= -(2 ** 31) && value < 2 ** 31) return 5;
-  return length + (length < 64 ? 1 : length < 16384 ? 2 : 5);
-}
-
-function mixValue(sum: Uint8Array, space: Keyspace, ref: number): void {
-  mix(sum, bigEndian(space.type(ref)));
-  const off = space.stringOff(ref);
-  mix(
-    sum,
-    space.stringBytes(ref).subarray(off, off + space.stringLength(ref)),
-  );
-  if (space.expireAt(ref) !== 0) combine(sum, EXPIRES_MARK);
-}
-
-/** Takes bytes in so that their order matters. */
-function mix(sum: Uint8Array, bytes: Uint8Array): void {
-  combine(sum, bytes);
-  sum.set(sha1(sum));
-}
-
-/** Takes bytes in so that their order does not matter. */
-function combine(sum: Uint8Array, bytes: Uint8Array): void {
-  const hash = sha1(bytes);
-  for (let i = 0; i < DIGEST_BYTES; i++) sum[i] = sum[i]! ^ hash[i]!;
-}
-
-function bigEndian(n: number): Uint8Array {
-  return new Uint8Array([n >>> 24, n >>> 16, n >>> 8, n]);
-}
-
-function hex(bytes: Uint8Array): string {
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+/** Bytes that the value takes in a snapshot. */
+function serializedLength(
+  call: ServerCall,
+  space: Keyspace,
+  ref: number,
+): number {
+  WRITER.begin(NOWHERE, call.settings.rdbcompression);
+  writeValue(WRITER, space, ref);
+  return WRITER.sentBytes + WRITER.at;
 }
 
 /** The commands of this file. */

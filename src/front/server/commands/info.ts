@@ -13,6 +13,10 @@
  */
 
 import {
+  CHANNEL,
+  SHARD_CHANNEL,
+} from "../../../core/keyspace/subscriber_counts.ts";
+import {
   AUTH_FAILURES,
   bucketMicroseconds,
   CHANGES,
@@ -31,6 +35,7 @@ import {
   EXPIRE_CYCLE_MS,
   EXPIRE_CYCLE_STALE,
   EXPIRED_KEYS,
+  EXPIRED_SUBKEYS,
   HEAP_TOTAL_BYTES,
   HEAP_USED_BYTES,
   INPUT_BUFFER_MAX,
@@ -303,7 +308,8 @@ function persistenceFields({ worker }: Facts): Fields {
   ];
 }
 
-function statsFields({ worker: { statistics } }: Facts): Fields {
+function statsFields({ worker }: Facts): Fields {
+  const { statistics, pubsub } = worker;
   const sum = (counter: number) => statistics.sum(counter);
   const kilobytes = (counter: number) =>
     (statistics.rate(counter) / 1024).toFixed(2);
@@ -326,6 +332,7 @@ function statsFields({ worker: { statistics } }: Facts): Fields {
     ["sync_full", 0],
     ["sync_partial_ok", 0],
     ["sync_partial_err", 0],
+    ["expired_subkeys", sum(EXPIRED_SUBKEYS)],
     ["expired_keys", sum(EXPIRED_KEYS)],
     ["expired_stale_perc", statistics.mean(EXPIRE_CYCLE_STALE).toFixed(2)],
     ["expired_time_cap_reached_count", sum(EXPIRE_CYCLE_CAPPED)],
@@ -335,9 +342,9 @@ function statsFields({ worker: { statistics } }: Facts): Fields {
     ["total_eviction_exceeded_time", Math.floor(sum(EVICTION_MS))],
     ["keyspace_hits", sum(KEYSPACE_HITS)],
     ["keyspace_misses", sum(KEYSPACE_MISSES)],
-    ["pubsub_channels", 0],
-    ["pubsub_patterns", 0],
-    ["pubsubshard_channels", 0],
+    ["pubsub_channels", pubsub.nameCount(CHANNEL)],
+    ["pubsub_patterns", pubsub.patternCount],
+    ["pubsubshard_channels", pubsub.nameCount(SHARD_CHANNEL)],
     ["latest_fork_usec", 0],
     ["total_forks", 0],
     ["migrate_cached_sockets", 0],
@@ -461,12 +468,15 @@ function keyspaceFields({ worker }: Facts): Fields {
   for (let db = 0; db < worker.shared.databases; db++) {
     let keys = 0;
     let expires = 0;
+    let subexpiry = 0;
     for (const space of keyspaces) {
       keys += space.count(db);
       expires += space.expiresCount(db);
+      subexpiry += space.fieldExpiresCount(db);
     }
     if (keys === 0) continue;
-    fields.push([`db${db}`, `keys=${keys},expires=${expires},avg_ttl=0`]);
+    const counts = [`keys=${keys}`, `expires=${expires}`, "avg_ttl=0"];
+    fields.push([`db${db}`, [...counts, `subexpiry=${subexpiry}`].join()]);
   }
   return fields;
 }

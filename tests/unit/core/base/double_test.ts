@@ -1,6 +1,13 @@
 import { assertEquals } from "@std/assert";
 import { latin1BytesOf } from "../../../../src/core/base/bytes.ts";
-import { formatDouble, parseDouble } from "../../../../src/core/base/double.ts";
+import {
+  formatDouble,
+  formatDouble17,
+  formatFixed,
+  parseDouble,
+  parseLooseDouble,
+  readDouble,
+} from "../../../../src/core/base/double.ts";
 import { Random } from "../../../_random.ts";
 
 /** Reads a text that lies between other digits. */
@@ -48,6 +55,23 @@ Deno.test("formatDouble() lays numbers out as Redis", () => {
     [12345.1234567, "1.23451234567e+4"],
   ];
   for (const [x, text] of rows) assertEquals(formatDouble(x), text);
+});
+
+Deno.test("formatFixed() rounds as printf", () => {
+  const rows: [number, number, string][] = [
+    [0, 2, "0.00"],
+    [1.5, 0, "2"],
+    [2.5, 1, "2.5"],
+    [200.0078125, 6, "200.007812"],
+    [-200.0234375, 6, "-200.023438"],
+    [0.125, 2, "0.12"],
+    [0.375, 2, "0.38"],
+    [1e22, 3, "10000000000000000000000.000"],
+    [-1.7, 20, "-1.69999999999999995559"],
+  ];
+  for (const [x, digits, text] of rows) {
+    assertEquals(formatFixed(x, digits), text);
+  }
 });
 
 Deno.test("formatDouble() writes what parseDouble() reads back", () => {
@@ -114,4 +138,79 @@ Deno.test("parseDouble() refuses what Redis refuses", () => {
     ...["1e-400", "2.4e-324", "0x1p-1075", "1e-99999999999999999999"],
   ];
   for (const text of texts) assertEquals(parse(text), NaN, text);
+});
+
+Deno.test("parseLooseDouble() reads as strtod", () => {
+  const rows: [string, number][] = [
+    ["", 0],
+    ["\0abc", 0],
+    ["1.5\0abc", 1.5],
+    [" \t\n\v\f\r-2", -2],
+    [" ", NaN],
+    ["1 ", NaN],
+    ["abc", NaN],
+    ["nan", NaN],
+    ["1.5x", NaN],
+    ["0x1p4", 16],
+    ["inf", Infinity],
+    ["-Infinity", -Infinity],
+    ["1e400", Infinity],
+    ["-1e400", -Infinity],
+    ["1e-400", 0],
+    ["-1e-400", -0],
+    ["5e-324", 5e-324],
+    ["123456789012345678", 123456789012345680],
+  ];
+  for (const [text, x] of rows) {
+    const bytes = latin1BytesOf(`12${text}34`);
+    assertEquals(parseLooseDouble(bytes, 2, text.length), x, text);
+  }
+});
+
+Deno.test("readDouble() reads what both formats write", () => {
+  const random = new Random(2);
+  const view = new DataView(new ArrayBuffer(8));
+  for (let round = 0; round < 3_000; round++) {
+    view.setUint32(0, random.uint32());
+    view.setUint32(4, random.uint32());
+    const x = random.chance(0.5)
+      ? view.getFloat64(0)
+      : (random.uint32() - 2 ** 31) / random.pick([1, 8, 1000, 1e9]);
+    if (Number.isNaN(x)) continue;
+    for (const text of [formatDouble(x), formatDouble17(x)]) {
+      assertEquals(readDouble(latin1BytesOf(text), 0, text.length), x, text);
+    }
+  }
+  for (const x of [0, -0, Infinity, -Infinity]) {
+    const text = formatDouble(x);
+    assertEquals(readDouble(latin1BytesOf(text), 0, text.length), x);
+  }
+});
+
+Deno.test("formatDouble17() writes as %.17g", () => {
+  const rows: [number, string][] = [
+    [0, "0"],
+    [-0, "-0"],
+    [Infinity, "inf"],
+    [-Infinity, "-inf"],
+    [1, "1"],
+    [-100, "-100"],
+    [1.5, "1.5"],
+    [0.1, "0.10000000000000001"],
+    [-0.3, "-0.29999999999999999"],
+    [3.141592653589793, "3.1415926535897931"],
+    [1e16, "10000000000000000"],
+    [1e17, "1e+17"],
+    [123456789012345678, "1.2345678901234568e+17"],
+    [99999999999999990, "99999999999999984"],
+    [0.0001, "0.0001"],
+    [0.00001, "1.0000000000000001e-05"],
+    [5e-324, "4.9406564584124654e-324"],
+    [1.7976931348623157e308, "1.7976931348623157e+308"],
+    // Halfway between two texts of 17 digits: the even one.
+    [2 ** -25, "2.9802322387695312e-08"],
+    [3 * 2 ** -26, "4.4703483581542969e-08"],
+    [5 * 2 ** -25, "1.4901161193847656e-07"],
+  ];
+  for (const [x, text] of rows) assertEquals(formatDouble17(x), text);
 });

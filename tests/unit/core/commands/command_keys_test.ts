@@ -1,10 +1,13 @@
 import { assertEquals } from "@std/assert";
 import {
   findKeys,
+  findKeysToRun,
+  georadiusOtherKeys,
   hasKeys,
   KeyPositions,
   legacyKeyRange,
   RequestView,
+  sortOtherKeys,
 } from "../../../../src/core/commands/command_keys.ts";
 import {
   KEY,
@@ -83,6 +86,36 @@ Deno.test("findKeys finds the keys and what is done to them", () => {
   }
 });
 
+Deno.test("sortOtherKeys knows when elements make names of keys", () => {
+  const rows: [string, boolean][] = [
+    ["sort a", false],
+    ["sort a by nosort get # alpha limit by get store get", false],
+    ["sort a by NoSort limit 0 1 get", false],
+    ["sort a by w_*", true],
+    ["sort a get # get w_*->f", true],
+    ["sort a store get get #", false],
+  ];
+  for (const [line, expected] of rows) {
+    const view = new RequestView(request(...line.split(" ")));
+    assertEquals(sortOtherKeys(view, new KeyPositions()), expected, line);
+  }
+});
+
+Deno.test("georadiusOtherKeys adds the key that counts", () => {
+  const rows: [string, number[]][] = [
+    ["georadius k 0 0 1 m asc", []],
+    ["georadius k 0 0 1 m store a storedist b store c", [11]],
+    ["georadiusbymember k m 1 m store storedist", [6]],
+    ["georadius k 0 0 1 m store", []],
+  ];
+  for (const [line, expected] of rows) {
+    const keys = new KeyPositions();
+    const view = new RequestView(request(...line.split(" ")));
+    assertEquals(georadiusOtherKeys(view, keys), false);
+    assertEquals([...keys.positions.subarray(0, keys.count)], expected, line);
+  }
+});
+
 Deno.test("findKeys takes more keys than KeyPositions began with", () => {
   const pairs = Array.from({ length: 100 }, (_, i) => `k${i} v`).join(" ");
   const found = keysOf(`mset ${pairs}`);
@@ -142,5 +175,22 @@ Deno.test("RequestView reads integers as Redis writes them", () => {
   ];
   for (const [text, value] of rows) {
     assertEquals(new RequestView(request("x", text)).integer(1), value, text);
+  }
+});
+
+Deno.test("findKeysToRun() keeps the keys of the specs that fit", () => {
+  const rows: [line: string, ...positions: number[]][] = [
+    ["pfmerge d", 1],
+    ["pfmerge d a b", 1, 2, 3],
+    ["zunionstore d 3 a b", 1],
+    ["sintercard 0 a"],
+    ["set a b", 1],
+  ];
+  for (const [line, ...positions] of rows) {
+    const argv = line.split(" ");
+    const keys = new KeyPositions();
+    const rules = TABLE.byName(argv[0]!)!.spec;
+    findKeysToRun(rules, new RequestView(request(...argv)), keys);
+    assertEquals([...keys.positions.subarray(0, keys.count)], positions, line);
   }
 });

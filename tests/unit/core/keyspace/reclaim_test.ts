@@ -7,6 +7,8 @@ import {
   reclaimSlice,
   usedDatabases,
 } from "../../../../src/core/keyspace/reclaim.ts";
+import { latin1BytesOf } from "../../../../src/core/base/bytes.ts";
+import { TYPE_SET } from "../../../../src/core/types/entry.ts";
 import { CHANGES } from "../../../../src/core/keyspace/counters.ts";
 import { Shards } from "./_fixture.ts";
 
@@ -68,5 +70,20 @@ Deno.test("canDetach() is true as long as a place for each database is free", ()
   assertEquals(detachDatabase(space, 1), 0);
   while (reclaimSlice(space, 1000));
   assert(canDetach(space, 3));
+  shards.verifyEmpty();
+});
+
+Deno.test("reclaimSlice() is not done while a large value is put aside", () => {
+  const shards = new Shards({ shards: 1 });
+  const space = shards.keyspaces[0]!;
+  const ref = space.create(0, shards.key("set"), TYPE_SET);
+  for (let i = 0; i < 2000; i++) {
+    const bytes = latin1BytesOf(`member:${i}`);
+    space.values.sets.add(ref, bytes, 0, bytes.length);
+  }
+  detachDatabase(space, 0);
+  let slices = 0;
+  while (reclaimSlice(space, 100)) slices++;
+  assert(slices > 10);
   shards.verifyEmpty();
 });

@@ -9,6 +9,7 @@ import { PAGE_BYTES } from "../../../../src/core/memory/arena.ts";
 import {
   DICT_BUCKETS,
   DICT_COUNT,
+  DICT_HEADER_WORDS,
   DICT_OVERFLOW,
   DICT_USER,
   guessNode,
@@ -159,6 +160,28 @@ Deno.test("Dict's hints read whatever is there and change nothing", () => {
   // A header that is being changed by somebody else.
   const torn = Int32Array.from({ length: 64 }, () => random.uint32());
   for (let at = 0; at < 56; at++) warm(torn, at);
+});
+
+Deno.test("Dict.gather keeps its nodes while another dictionary grows", () => {
+  const table = new Table(16 << 20, HASHES.good!);
+  const { memory, control } = table;
+  const { dict } = memory;
+  for (let id = 0; id < 20_000; id++) table.insert(keyOf(id));
+  const copies = DICTS_AT + DICT_HEADER_WORDS;
+  for (let bucket = 0; bucket < table.header(DICT_BUCKETS); bucket++) {
+    const count = dict.gather(control, DICTS_AT, bucket);
+    for (let i = 0; i < count; i++) {
+      const node = dict.gathered(i);
+      dict.insert(control, copies, node, memory.word(node, NODE_HASH));
+    }
+  }
+  assertEquals(dict.verify(control, copies), 20_000);
+  const seen = new Set<number>();
+  for (let bucket = 0; bucket < control[copies + DICT_BUCKETS]!; bucket++) {
+    const count = dict.gather(control, copies, bucket);
+    for (let i = 0; i < count; i++) seen.add(dict.gathered(i));
+  }
+  assertEquals(seen.size, 20_000);
 });
 
 Deno.test("Dict compares keys of every length to the last byte", () => {

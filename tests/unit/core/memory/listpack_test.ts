@@ -9,6 +9,7 @@ import { asciiOf, bytesOf } from "../../../../src/core/base/bytes.ts";
 import {
   ListpackItem,
   Listpacks,
+  numberAt,
 } from "../../../../src/core/memory/listpack.ts";
 import { type Random, seeded } from "../../../_harness.ts";
 import { Memory, ROUNDS } from "./_memory.ts";
@@ -109,6 +110,36 @@ Deno.test("a listpack reads every text as it was written", () => {
   assertEquals(texts(listpacks, copy), TEXTS);
 });
 
+Deno.test("numberAt reads what an element says as a number", () => {
+  const { arena, heap } = new Memory(1 << 20);
+  const listpacks = new Listpacks(arena, heap);
+  const rows: [string, number][] = [
+    ...["0", "127", "-1", "4095", "-32769", "8388608", "2147483648"].map(
+      (text): [string, number] => [text, Number(text)],
+    ),
+    ["9007199254740991", 9007199254740991],
+    ["-9223372036854775808", -(2 ** 63)],
+    ["1.5", 1.5],
+    ["0.30000000000000004", 0.1 + 0.2],
+    ["-1e+300", -1e300],
+    ["inf", Infinity],
+    ["-inf", -Infinity],
+    [`${"1".repeat(70)}`, Number("1".repeat(70))],
+    [`${"1".repeat(300)}`, Number("1".repeat(300))],
+    ["member", NaN],
+  ];
+  for (const [text, x] of rows) {
+    const ref = listpacks.append(
+      listpacks.create(),
+      bytes(text),
+      0,
+      text.length,
+    );
+    const at = byteOf(ref) + listpacks.first(ref);
+    assertEquals(numberAt(arena.u8[0]!, at), x, text);
+  }
+});
+
 Deno.test("a listpack of 70000 elements is counted", () => {
   const { arena, heap } = new Memory(1 << 22);
   const listpacks = new Listpacks(arena, heap);
@@ -174,7 +205,7 @@ function step(
   const index = random.below(model.length + 1);
   const pos = index === model.length ? 0 : listpacks.seek(ref, index);
   const end = Math.min(model.length, index + random.below(4));
-  switch (random.below(pos === 0 ? 2 : model.length > 40 ? 8 : 5)) {
+  switch (random.below(pos === 0 ? 2 : model.length > 40 ? 9 : 6)) {
     case 0:
     case 1:
       model.splice(index, 0, text);
@@ -197,6 +228,16 @@ function step(
       return joined;
     }
     case 5: {
+      const placeOf = (i: number) =>
+        i === model.length ? 0 : listpacks.seek(ref, i);
+      const left = model.length - (end - index);
+      const at = random.below(left + 1);
+      const target = placeOf(at > index ? at + end - index : at);
+      listpacks.moveRange(ref, pos, placeOf(end), target);
+      model.splice(at, 0, ...model.splice(index, end - index));
+      return ref;
+    }
+    case 6: {
       const to = end === model.length ? 0 : listpacks.seek(ref, end);
       model.splice(index, end - index);
       return listpacks.removeRange(ref, pos, to);

@@ -37,6 +37,13 @@ Deno.test("Latches takes marked shards, each once, and forgets them", () => {
   latches.acquireMarked();
   assertEquals(held(), [0]);
   latches.releaseMarked();
+  latches.mark(2);
+  latches.markAll();
+  latches.acquireMarked();
+  assertEquals(held(), [0, 1, 2, 3]);
+  latches.releaseMarked();
+  latches.acquireMarked();
+  assertEquals(held(), []);
   latches.acquireAll();
   assertEquals(held(), [0, 1, 2, 3]);
   latches.releaseAll();

@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { FIRST_FREE_KIND, Mesh } from "../../../../src/engine/messages/mesh.ts";
+import { Mesh } from "../../../../src/engine/messages/mesh.ts";
+import { COMMAND_RECORD } from "../../../../src/engine/messages/record_kinds.ts";
 import { FakePort, settle } from "./_port_pair.ts";
 
 /** Three workers, every two connected. */
@@ -21,7 +22,7 @@ function threeWorkers(): { meshes: Mesh[]; ports: FakePort[] } {
   return { meshes: ends.map((row, i) => new Mesh(i, row)), ports };
 }
 
-const KIND = FIRST_FREE_KIND;
+const KIND = COMMAND_RECORD;
 
 Deno.test("Mesh sends all records of one turn in one message", async () => {
   const { meshes, ports } = threeWorkers();

@@ -1,0 +1,236 @@
+/**
+ * Commands about places, which are members of sorted sets: their scores are
+ * geohashes.
+ *
+ * @module
+ */
+
+import { bytesOf } from "../base/bytes.ts";
+import { formatDistance, geoDistance } from "../base/geo_area.ts";
+import {
+  decodeGeohash,
+  encodeGeohash,
+  formatCoordinate,
+  GEOHASH_TEXT_BYTES,
+  type GeoPoint,
+  writeGeohashText,
+} from "../base/geohash.ts";
+import { SYNTAX_ERROR } from "../resp/error_reply.ts";
+import type { ReplyWriter } from "../resp/reply_writer.ts";
+import { TYPE_ZSET } from "../types/entry.ts";
+import type { ZsetValue } from "../types/zset_value.ts";
+import { argumentIs } from "./arg_reader.ts";
+import type { Call } from "./call.ts";
+import {
+  type CommandSpec,
+  KEY_RO_ACCESS,
+  KEY_RW_UPDATE,
+} from "./command_spec.ts";
+import { readPoint, readUnit } from "./geo_arguments.ts";
+import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
+
+const NX = bytesOf("nx");
+const XX = bytesOf("xx");
+const CH = bytesOf("ch");
+/** Arguments of one place: longitude, latitude, member. */
+const PLACE_ARGUMENTS = 3;
+
+/** Scores kept ready between calls. */
+const SCORES_KEPT = 64;
+
+/** Scores of the places that a call adds. */
+let scores = new Float64Array(SCORES_KEPT);
+const POINT: GeoPoint = { longitude: 0, latitude: 0 };
+const OTHER: GeoPoint = { longitude: 0, latitude: 0 };
+const TEXT = new Uint8Array(GEOHASH_TEXT_BYTES);
+
+/** `GEOADD key [NX | XX] [CH] longitude latitude member [...]` */
+function geoaddCommand(call: Call): void {
+  const { args, argc, reply } = call;
+  let onlyNew = false;
+  let onlyOld = false;
+  let countsChanges = false;
+  let from = 2;
+  for (; from < argc; from++) {
+    if (argumentIs(call, from, NX)) onlyNew = true;
+    else if (argumentIs(call, from, XX)) onlyOld = true;
+    else if (argumentIs(call, from, CH)) countsChanges = true;
+    else break;
+  }
+  if (
+    from === argc || (argc - from) % PLACE_ARGUMENTS !== 0 ||
+    (onlyNew && onlyOld)
+  ) return reply.error(SYNTAX_ERROR);
+  const count = (argc - from) / PLACE_ARGUMENTS;
+  if (!readScores(call, from, count)) return;
+  let ref = writeEntry(call, 0, TYPE_ZSET);
+  if (ref === WRONG) return;
+  const key = call.key(0);
+  const space = call.keyspace(key);
+  const { zsets } = space.values;
+  if (ref === 0) {
+    if (onlyOld) return reply.integer(0);
+    ref = space.create(call.db, key, TYPE_ZSET);
+  }
+  if (count > 1) zsets.expect(ref, count);
+  let added = 0;
+  let changed = 0;
+  for (let i = 0; i < count; i++) {
+    const score = scores[i]!;
+    const at = from + i * PLACE_ARGUMENTS + 2;
+    const buf = args.source(at);
+    const off = args.off[at]!;
+    const length = args.length[at]!;
+    if (!zsets.find(ref, buf, off, length)) {
+      if (onlyOld) continue;
+      zsets.insertMissing(ref, buf, off, length, score);
+      added++;
+    } else if (!onlyNew && zsets.score !== score) {
+      zsets.setFound(ref, buf, off, length, score);
+      changed++;
+    }
+  }
+  space.noteChange(added + changed);
+  reply.integer(countsChanges ? added + changed : added);
+}
+
+/** Reads all places into `scores`; false after an error reply. */
+function readScores(call: Call, from: number, count: number): boolean {
+  if (count > scores.length || scores.length > SCORES_KEPT) {
+    scores = new Float64Array(Math.max(count, SCORES_KEPT));
+  }
+  for (let i = 0; i < count; i++) {
+    if (!readPoint(call, from + i * PLACE_ARGUMENTS, POINT)) return false;
+    scores[i] = encodeGeohash(POINT.longitude, POINT.latitude);
+  }
+  return true;
+}
+
+/** `GEOPOS key [member ...]` */
+function geoposCommand(call: Call): void {
+  const { argc, reply } = call;
+  const ref = readEntry(call, 0, TYPE_ZSET);
+  if (ref === WRONG) return;
+  const { zsets } = call.keyspace(call.key(0)).values;
+  reply.array(argc - 2);
+  for (let i = 2; i < argc; i++) {
+    if (findPlace(call, zsets, ref, i, POINT)) replyPoint(reply, POINT);
+    else reply.nullArray();
+  }
+}
+
+/** `GEOHASH key [member ...]` */
+function geohashCommand(call: Call): void {
+  const { argc, reply } = call;
+  const ref = readEntry(call, 0, TYPE_ZSET);
+  if (ref === WRONG) return;
+  const { zsets } = call.keyspace(call.key(0)).values;
+  reply.array(argc - 2);
+  for (let i = 2; i < argc; i++) {
+    if (!findPlace(call, zsets, ref, i, POINT)) reply.nullBulk();
+    else {
+      writeGeohashText(POINT, TEXT);
+      reply.bulk(TEXT, 0, TEXT.length);
+    }
+  }
+}
+
+/** `GEODIST key member1 member2 [unit]` */
+function geodistCommand(call: Call): void {
+  const { argc, reply } = call;
+  if (argc > 5) return reply.error(SYNTAX_ERROR);
+  const unitMetres = argc === 5 ? readUnit(call, 4) : 1;
+  if (Number.isNaN(unitMetres)) return;
+  const ref = readEntry(call, 0, TYPE_ZSET);
+  if (ref === WRONG) return;
+  const { zsets } = call.keyspace(call.key(0)).values;
+  if (
+    !findPlace(call, zsets, ref, 2, POINT) ||
+    !findPlace(call, zsets, ref, 3, OTHER)
+  ) return reply.nullBulk();
+  reply.bulkAscii(formatDistance(geoDistance(POINT, OTHER) / unitMetres));
+}
+
+/** The place of the member in argument `i`; false if there is none. */
+export function findPlace(
+  call: Call,
+  zsets: ZsetValue,
+  ref: number,
+  i: number,
+  point: GeoPoint,
+): boolean {
+  if (ref === 0) return false;
+  const { args } = call;
+  const isThere = zsets.find(
+    ref,
+    args.source(i),
+    args.off[i]!,
+    args.length[i]!,
+  );
+  if (isThere) decodeGeohash(zsets.score, point);
+  return isThere;
+}
+
+/** Replies longitude and latitude. */
+export function replyPoint(reply: ReplyWriter, point: GeoPoint): void {
+  reply.array(2);
+  reply.doubleText(formatCoordinate(point.longitude));
+  reply.doubleText(formatCoordinate(point.latitude));
+}
+
+/** Rows of the commands about places. */
+export const GEO_COMMANDS: readonly CommandSpec<Call>[] = [
+  {
+    name: "geoadd",
+    group: "geo",
+    since: "3.2.0",
+    summary: "Adds places to a sorted set, or moves them.",
+    complexity: "O(log(N))",
+    arity: -5,
+    flags: ["write", "denyoom"],
+    keys: KEY_RW_UPDATE,
+    syntax:
+      "key [condition:(NX|XX)@6.2.0] [change=CH@6.2.0] data:(longitude:double latitude:double member)...",
+    replies: ["integer"],
+    run: geoaddCommand,
+  },
+  {
+    name: "geodist",
+    group: "geo",
+    since: "3.2.0",
+    summary: "Measures the distance between two places.",
+    complexity: "O(1)",
+    arity: -4,
+    flags: ["readonly"],
+    keys: KEY_RO_ACCESS,
+    syntax: "key member1 member2 [unit:('m'|'km'|'ft'|'mi')]",
+    replies: ["string", "null"],
+    run: geodistCommand,
+  },
+  {
+    name: "geohash",
+    group: "geo",
+    since: "3.2.0",
+    summary: "Reads the geohashes of places as text.",
+    complexity: "O(1)",
+    arity: -2,
+    flags: ["readonly"],
+    keys: KEY_RO_ACCESS,
+    syntax: "key [member...]",
+    replies: ["array"],
+    run: geohashCommand,
+  },
+  {
+    name: "geopos",
+    group: "geo",
+    since: "3.2.0",
+    summary: "Reads the longitudes and latitudes of places.",
+    complexity: "O(1)",
+    arity: -2,
+    flags: ["readonly"],
+    keys: KEY_RO_ACCESS,
+    syntax: "key [member...]",
+    replies: ["array"],
+    run: geoposCommand,
+  },
+];

@@ -1,0 +1,316 @@
+/**
+ * Commands about when fields of hashes expire.
+ *
+ * Each replies an array, of one code for each field that is named.
+ *
+ * @module
+ */
+
+import { EXPIRED_SUBKEYS } from "../keyspace/counters.ts";
+import { endHash } from "../keyspace/field_expires.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import {
+  FIELD_COUNT_NOT_POSITIVE,
+  NUMFIELDS_NOT_POSITIVE,
+} from "../resp/error_reply.ts";
+import type { Call } from "./call.ts";
+import {
+  type CommandSpec,
+  KEY_RO_ACCESS,
+  KEY_RW_UPDATE,
+} from "./command_spec.ts";
+import { expireConditionAt, meetsExpireConditions } from "./expire.ts";
+import { MILLISECONDS, SECONDS, type UnitMs } from "./expire_time.ts";
+import { readFieldCount, readFieldExpire } from "./hash_arguments.ts";
+import { findField, readHash, writeHash } from "./hash_entry.ts";
+import { WRONG } from "./typed_entry.ts";
+
+/** Replies for one field. */
+const NO_FIELD = -2;
+const NO_EXPIRE = -1;
+const CONDITION_NOT_MET = 0;
+const DONE = 1;
+const DELETED = 2;
+
+/** `HEXPIRE key seconds [NX | XX | GT | LT] FIELDS numfields field ...` */
+function hexpireCommand(call: Call): void {
+  expireFields(call, SECONDS, call.nowMs, "hexpire");
+}
+
+/** `HPEXPIRE key milliseconds [NX | XX | GT | LT] FIELDS numfields field ...` */
+function hpexpireCommand(call: Call): void {
+  expireFields(call, MILLISECONDS, call.nowMs, "hpexpire");
+}
+
+/** `HEXPIREAT key unix-time-seconds [NX | XX | GT | LT] FIELDS ...` */
+function hexpireatCommand(call: Call): void {
+  expireFields(call, SECONDS, 0, "hexpireat");
+}
+
+/** `HPEXPIREAT key unix-time-milliseconds [NX | XX | GT | LT] FIELDS ...` */
+function hpexpireatCommand(call: Call): void {
+  expireFields(call, MILLISECONDS, 0, "hpexpireat");
+}
+
+/** A time that has come deletes the fields. */
+function expireFields(
+  call: Call,
+  unitMs: UnitMs,
+  baseMs: number,
+  command: string,
+): void {
+  const { reply, nowMs, argc } = call;
+  const ref = writeHash(call, 0);
+  if (ref === WRONG) return;
+  const expireAtMs = readFieldExpire(call, 2, unitMs, baseMs, command);
+  if (Number.isNaN(expireAtMs)) return;
+  const condition = expireConditionAt(call, 3);
+  const fieldsAt = condition === 0 ? 3 : 4;
+  const count = readFieldCount(call, fieldsAt, NUMFIELDS_NOT_POSITIVE);
+  if (Number.isNaN(count)) return;
+  if (ref === 0) return replySame(call, NO_FIELD, count);
+  const space = call.keyspace(call.key(0));
+  const { hashes } = space.values;
+  if (expireAtMs > nowMs) makeExpiring(call, space, ref);
+  reply.array(count);
+  let changed = 0;
+  for (let i = fieldsAt + 2; i < argc; i++) {
+    if (!findField(call, space, ref, i)) reply.integer(NO_FIELD);
+    else if (!meetsExpireConditions(condition, hashes.expireAtMs, expireAtMs)) {
+      reply.integer(CONDITION_NOT_MET);
+    } else {
+      changed++;
+      const isDeleted = expireFound(call, space, ref, expireAtMs);
+      reply.integer(isDeleted ? DELETED : DONE);
+    }
+  }
+  endHash(space, call.db, ref);
+  if (changed > 0) space.noteChange(changed);
+}
+
+/** Makes room for expires in a hash, and lets its shard's owner know of it. */
+export function makeExpiring(call: Call, space: Keyspace, ref: number): void {
+  space.setFieldExpires(call.db, ref, true);
+  space.values.hashes.makeExpiring(ref);
+}
+
+/**
+ * Lets the field that was found last expire, or deletes it if its time has come:
+ * then it says so.
+ */
+export function expireFound(
+  call: Call,
+  space: Keyspace,
+  ref: number,
+  expireAtMs: number,
+): boolean {
+  const { hashes } = space.values;
+  if (expireAtMs > call.nowMs) {
+    hashes.setFoundExpire(ref, expireAtMs);
+    return false;
+  }
+  hashes.removeFound(ref);
+  call.counters[EXPIRED_SUBKEYS] = call.counters[EXPIRED_SUBKEYS]! + 1;
+  return true;
+}
+
+/** `HTTL key FIELDS numfields field [field ...]` */
+function httlCommand(call: Call): void {
+  replyExpires(call, SECONDS, call.nowMs);
+}
+
+/** `HPTTL key FIELDS numfields field [field ...]` */
+function hpttlCommand(call: Call): void {
+  replyExpires(call, MILLISECONDS, call.nowMs);
+}
+
+/** `HEXPIRETIME key FIELDS numfields field [field ...]` */
+function hexpiretimeCommand(call: Call): void {
+  replyExpires(call, SECONDS, 0);
+}
+
+/** `HPEXPIRETIME key FIELDS numfields field [field ...]` */
+function hpexpiretimeCommand(call: Call): void {
+  replyExpires(call, MILLISECONDS, 0);
+}
+
+/** Seconds are rounded up. */
+function replyExpires(call: Call, unitMs: UnitMs, baseMs: number): void {
+  const { reply, args, argc, nowMs } = call;
+  const ref = readHash(call, 0);
+  if (ref === WRONG) return;
+  const count = readFieldCount(call, 2, FIELD_COUNT_NOT_POSITIVE);
+  if (Number.isNaN(count)) return;
+  if (ref === 0) return replySame(call, NO_FIELD, count);
+  const { hashes } = call.keyspace(call.key(0)).values;
+  reply.array(count);
+  for (let i = 4; i < argc; i++) {
+    const isThere = hashes.locate(
+      ref,
+      args.source(i),
+      args.off[i]!,
+      args.length[i]!,
+      nowMs,
+    );
+    if (!isThere) reply.integer(NO_FIELD);
+    else if (hashes.expireAtMs === 0) reply.integer(NO_EXPIRE);
+    else reply.integer(Math.ceil((hashes.expireAtMs - baseMs) / unitMs));
+  }
+}
+
+/** `HPERSIST key FIELDS numfields field [field ...]` */
+function hpersistCommand(call: Call): void {
+  const { reply, argc } = call;
+  const ref = writeHash(call, 0);
+  if (ref === WRONG) return;
+  const count = readFieldCount(call, 2, FIELD_COUNT_NOT_POSITIVE);
+  if (Number.isNaN(count)) return;
+  if (ref === 0) return replySame(call, NO_FIELD, count);
+  const space = call.keyspace(call.key(0));
+  const { hashes } = space.values;
+  reply.array(count);
+  let isChanged = false;
+  for (let i = 4; i < argc; i++) {
+    if (!findField(call, space, ref, i)) reply.integer(NO_FIELD);
+    else if (hashes.expireAtMs === 0) reply.integer(NO_EXPIRE);
+    else {
+      hashes.setFoundExpire(ref, 0);
+      isChanged = true;
+      reply.integer(DONE);
+    }
+  }
+  if (space.hasFieldExpires(ref)) endHash(space, call.db, ref);
+  if (isChanged) space.noteChange();
+}
+
+function replySame(call: Call, code: number, count: number): void {
+  call.reply.array(count);
+  for (let i = 0; i < count; i++) call.reply.integer(code);
+}
+
+const CONDITION = "[condition:(NX|XX|GT|LT)]";
+const FIELDS = "FIELDS fields:(numfields:integer field...)";
+
+/** Rows of the commands about the expiry of fields. */
+export const HASH_EXPIRE_COMMANDS: readonly CommandSpec<Call>[] = [
+  {
+    name: "hexpire",
+    group: "hash",
+    since: "7.4.0",
+    summary: "Lets fields of a hash expire after some seconds.",
+    complexity: "O(N)",
+    arity: -6,
+    flags: ["write", "denyoom", "fast"],
+    keys: KEY_RW_UPDATE,
+    syntax: `key seconds:integer ${CONDITION} ${FIELDS}`,
+    replies: ["array"],
+    run: hexpireCommand,
+  },
+  {
+    name: "hexpireat",
+    group: "hash",
+    since: "7.4.0",
+    summary: "Lets fields of a hash expire at a time given in seconds.",
+    complexity: "O(N)",
+    arity: -6,
+    flags: ["write", "denyoom", "fast"],
+    keys: KEY_RW_UPDATE,
+    syntax: `key unix-time-seconds:unix-time ${CONDITION} ${FIELDS}`,
+    replies: ["array"],
+    run: hexpireatCommand,
+  },
+  {
+    name: "hexpiretime",
+    group: "hash",
+    since: "7.4.0",
+    summary: "Tells when fields of a hash will expire, as times in seconds.",
+    complexity: "O(N)",
+    arity: -5,
+    flags: ["readonly", "fast"],
+    keys: KEY_RO_ACCESS,
+    syntax: `key ${FIELDS}`,
+    replies: ["array"],
+    run: hexpiretimeCommand,
+  },
+  {
+    name: "hpersist",
+    group: "hash",
+    since: "7.4.0",
+    summary: "Lets fields of a hash live on without expiring.",
+    complexity: "O(N)",
+    arity: -5,
+    flags: ["write", "fast"],
+    keys: KEY_RW_UPDATE,
+    syntax: `key ${FIELDS}`,
+    replies: ["array"],
+    run: hpersistCommand,
+  },
+  {
+    name: "hpexpire",
+    group: "hash",
+    since: "7.4.0",
+    summary: "Lets fields of a hash expire after some milliseconds.",
+    complexity: "O(N)",
+    arity: -6,
+    flags: ["write", "denyoom", "fast"],
+    keys: KEY_RW_UPDATE,
+    syntax: `key milliseconds:integer ${CONDITION} ${FIELDS}`,
+    replies: ["array"],
+    run: hpexpireCommand,
+  },
+  {
+    name: "hpexpireat",
+    group: "hash",
+    since: "7.4.0",
+    summary: "Lets fields of a hash expire at a time given in milliseconds.",
+    complexity: "O(N)",
+    arity: -6,
+    flags: ["write", "denyoom", "fast"],
+    keys: KEY_RW_UPDATE,
+    syntax: `key unix-time-milliseconds:unix-time ${CONDITION} ${FIELDS}`,
+    replies: ["array"],
+    run: hpexpireatCommand,
+  },
+  {
+    name: "hpexpiretime",
+    group: "hash",
+    since: "7.4.0",
+    summary:
+      "Tells when fields of a hash will expire, as times in milliseconds.",
+    complexity: "O(N)",
+    arity: -5,
+    flags: ["readonly", "fast"],
+    keys: KEY_RO_ACCESS,
+    syntax: `key ${FIELDS}`,
+    replies: ["array"],
+    run: hpexpiretimeCommand,
+  },
+  {
+    name: "hpttl",
+    group: "hash",
+    since: "7.4.0",
+    summary: "Tells how many milliseconds fields of a hash have left.",
+    complexity: "O(N)",
+    arity: -5,
+    flags: ["readonly", "fast"],
+    keys: KEY_RO_ACCESS,
+    tips: ["nondeterministic_output"],
+    syntax: `key ${FIELDS}`,
+    replies: ["array"],
+    run: hpttlCommand,
+  },
+  {
+    name: "httl",
+    group: "hash",
+    since: "7.4.0",
+    summary: "Tells how many seconds fields of a hash have left.",
+    complexity: "O(N)",
+    arity: -5,
+    flags: ["readonly", "fast"],
+    keys: KEY_RO_ACCESS,
+    tips: ["nondeterministic_output"],
+    syntax: `key ${FIELDS}`,
+    replies: ["array"],
+    run: httlCommand,
+  },
+];

@@ -1,0 +1,333 @@
+/**
+ * HGETDEL, HGETEX and HSETEX: fields of a hash read and deleted, read and let
+ * expire, set and let expire in one step.
+ *
+ * @module
+ */
+
+import { bytesOf } from "../base/bytes.ts";
+import { endHash } from "../keyspace/field_expires.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import {
+  type ErrorReply,
+  FIELD_COUNT_NOT_POSITIVE,
+  HSETEX_CONDITIONS,
+  HSETEX_EXPIRES,
+  HSETEX_NO_EXPIRE,
+  INVALID_FIELD_COUNT,
+  unknownArgument,
+  wrongNumberOfArguments,
+} from "../resp/error_reply.ts";
+import { KEEP_EXPIRE } from "../types/hash_value.ts";
+import { argumentIs } from "./arg_reader.ts";
+import type { Call } from "./call.ts";
+import {
+  type CommandSpec,
+  KEY_RW_ACCESS_DELETE,
+  KEY_RW_ACCESS_UPDATE,
+  KEY_RW_UPDATE,
+} from "./command_spec.ts";
+import { MILLISECONDS, SECONDS } from "./expire_time.ts";
+import {
+  FIELDS_WORD,
+  integerAt,
+  readFieldCount,
+  readFieldExpire,
+} from "./hash_arguments.ts";
+import { findField, makeHash, prepareFields, writeHash } from "./hash_entry.ts";
+import { expireFound, makeExpiring } from "./hash_expire.ts";
+import { replyValue } from "./hash_replies.ts";
+import { WRONG } from "./typed_entry.ts";
+
+const EX = 0;
+const PX = 1;
+const EXAT = 2;
+const TIMES = ["ex", "px", "exat", "pxat"].map(bytesOf);
+const PERSIST = bytesOf("persist");
+const KEEPTTL = bytesOf("keepttl");
+const FNX = bytesOf("fnx");
+const FXX = bytesOf("fxx");
+const FIELD_COUNT_MAX = 2 ** 31 - 1;
+
+/** `HGETDEL key FIELDS numfields field [field ...]` */
+function hgetdelCommand(call: Call): void {
+  const { reply, argc } = call;
+  const ref = writeHash(call, 0);
+  if (ref === WRONG) return;
+  const count = readFieldCount(call, 2, FIELD_COUNT_NOT_POSITIVE);
+  if (Number.isNaN(count)) return;
+  if (ref === 0) return replyNulls(call, count);
+  const space = call.keyspace(call.key(0));
+  const { hashes } = space.values;
+  reply.array(count);
+  let deleted = 0;
+  for (let i = 4; i < argc; i++) {
+    if (!replyValue(call, space, ref, i)) continue;
+    hashes.removeFound(ref);
+    deleted++;
+  }
+  endHash(space, call.db, ref);
+  if (deleted > 0) space.noteChange(deleted);
+}
+
+/**
+ * `HGETEX key [EX seconds | PX milliseconds | EXAT unix-time-seconds |
+ * PXAT unix-time-milliseconds | PERSIST] FIELDS numfields field [field ...]`
+ */
+function hgetexCommand(call: Call): void {
+  const { reply, argc, nowMs } = call;
+  const ref = writeHash(call, 0);
+  if (ref === WRONG) return;
+  const time = timeAt(call, 2);
+  const persists = argumentIs(call, 2, PERSIST);
+  let expireAtMs = 0;
+  if (time >= 0) {
+    expireAtMs = readTime(call, 3, time, "hgetex");
+    if (Number.isNaN(expireAtMs)) return;
+  }
+  const fieldsAt = time >= 0 ? 4 : persists ? 3 : 2;
+  const count = readFieldCount(call, fieldsAt, FIELD_COUNT_NOT_POSITIVE);
+  if (Number.isNaN(count)) return;
+  if (ref === 0) return replyNulls(call, count);
+  const space = call.keyspace(call.key(0));
+  const { hashes } = space.values;
+  if (expireAtMs > nowMs) makeExpiring(call, space, ref);
+  reply.array(count);
+  let changed = 0;
+  for (let i = fieldsAt + 2; i < argc; i++) {
+    if (!replyValue(call, space, ref, i)) continue;
+    if (time >= 0) expireFound(call, space, ref, expireAtMs);
+    else if (persists && hashes.expireAtMs !== 0) hashes.setFoundExpire(ref, 0);
+    else continue;
+    changed++;
+  }
+  endHash(space, call.db, ref);
+  if (changed > 0) space.noteChange(changed);
+}
+
+function replyNulls(call: Call, count: number): void {
+  call.reply.array(count);
+  for (let i = 0; i < count; i++) call.reply.nullBulk();
+}
+
+/** Number of the word for a time that argument `i` is, or -1. */
+function timeAt(call: Call, i: number): number {
+  for (let time = 0; time < TIMES.length; time++) {
+    if (argumentIs(call, i, TIMES[time]!)) return time;
+  }
+  return -1;
+}
+
+/** The time in argument `i`; NaN after an error reply. */
+function readTime(
+  call: Call,
+  i: number,
+  time: number,
+  command: string,
+): number {
+  const unitMs = time === EX || time === EXAT ? SECONDS : MILLISECONDS;
+  const baseMs = time === EX || time === PX ? call.nowMs : 0;
+  return readFieldExpire(call, i, unitMs, baseMs, command);
+}
+
+/** The arguments of HSETEX; read anew by each. */
+class HsetexArguments {
+  /** Whether no field may be there, or all must. */
+  isFnx = false;
+  isFxx = false;
+  /** Whether fields keep the expires that they have. */
+  keepsExpires = false;
+  /** Whether a time is given, and it in milliseconds of the epoch. */
+  hasTime = false;
+  expireAtMs = 0;
+  /** The argument that is the first field. */
+  fieldsAt = 0;
+  /** Fields, each with a value. */
+  count = 0;
+
+  /** False after an error reply. */
+  read(call: Call): boolean {
+    this.isFnx = false;
+    this.isFxx = false;
+    this.keepsExpires = false;
+    this.hasTime = false;
+    this.expireAtMs = 0;
+    for (let i = 2; i < call.argc;) {
+      if (argumentIs(call, i, FIELDS_WORD)) return this.#readFields(call, i);
+      i = this.#readOption(call, i);
+      if (i === 0) return false;
+    }
+    return fail(call, wrongNumberOfArguments("hsetex"));
+  }
+
+  /** Reads the option at argument `i`; the next one, 0 after an error reply. */
+  #readOption(call: Call, i: number): number {
+    const time = timeAt(call, i);
+    if (time >= 0) return this.#readTime(call, i + 1, time) ? i + 2 : 0;
+    if (argumentIs(call, i, KEEPTTL)) {
+      if (this.hasTime && !fail(call, HSETEX_EXPIRES)) return 0;
+      this.keepsExpires = true;
+      return i + 1;
+    }
+    const isFnx = argumentIs(call, i, FNX);
+    if (!isFnx && !argumentIs(call, i, FXX)) {
+      call.reply.error(unknownArgument(call.args.copy(i)));
+      return 0;
+    }
+    if ((this.isFnx || this.isFxx) && !fail(call, HSETEX_CONDITIONS)) return 0;
+    this.isFnx = isFnx;
+    this.isFxx = !isFnx;
+    return i + 1;
+  }
+
+  #readTime(call: Call, i: number, time: number): boolean {
+    if (this.hasTime || this.keepsExpires) return fail(call, HSETEX_EXPIRES);
+    if (i === call.argc) return fail(call, HSETEX_NO_EXPIRE);
+    this.expireAtMs = readTime(call, i, time, "hsetex");
+    this.hasTime = true;
+    return !Number.isNaN(this.expireAtMs);
+  }
+
+  #readFields(call: Call, i: number): boolean {
+    const left = call.argc - i - 2;
+    if (left < 2) return fail(call, wrongNumberOfArguments("hsetex"));
+    const count = integerAt(call, i + 1);
+    if (!(count >= 1 && count <= FIELD_COUNT_MAX)) {
+      return fail(call, INVALID_FIELD_COUNT);
+    }
+    if (count * 2 !== left) return fail(call, wrongNumberOfArguments("hsetex"));
+    this.fieldsAt = i + 2;
+    this.count = count;
+    return true;
+  }
+}
+
+/** Replies an error and is false. */
+function fail(call: Call, error: ErrorReply): boolean {
+  call.reply.error(error);
+  return false;
+}
+
+const HSETEX = new HsetexArguments();
+
+/**
+ * `HSETEX key [FNX | FXX] [EX seconds | PX milliseconds |
+ * EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]
+ * FIELDS numfields field value [field value ...]`: fields whose time has come
+ * already are deleted.
+ */
+function hsetexCommand(call: Call): void {
+  const { reply, nowMs } = call;
+  if (!HSETEX.read(call)) return;
+  const found = writeHash(call, 0);
+  if (found === WRONG) return;
+  if (found === 0 && HSETEX.isFxx) return reply.integer(0);
+  const space = call.keyspace(call.key(0));
+  if (found !== 0 && !meetsCondition(call, space, found)) {
+    endHash(space, call.db, found);
+    return reply.integer(0);
+  }
+  const { count, hasTime, expireAtMs } = HSETEX;
+  if (hasTime && expireAtMs <= nowMs) {
+    if (found !== 0) deleteFields(call, space, found);
+  } else {
+    const ref = found === 0 ? makeHash(call, 0) : found;
+    if (hasTime) makeExpiring(call, space, ref);
+    setFields(call, space, ref);
+  }
+  space.noteChange(count);
+  reply.integer(1);
+}
+
+/** Whether all fields are there, or none is, as FXX or FNX ask. */
+function meetsCondition(call: Call, space: Keyspace, ref: number): boolean {
+  const { isFnx, isFxx, fieldsAt, count } = HSETEX;
+  if (!isFnx && !isFxx) return true;
+  for (let i = fieldsAt; i < fieldsAt + count * 2; i += 2) {
+    if (findField(call, space, ref, i) !== isFxx) return false;
+  }
+  return true;
+}
+
+function deleteFields(call: Call, space: Keyspace, ref: number): void {
+  const { expireAtMs, fieldsAt, count } = HSETEX;
+  for (let i = fieldsAt; i < fieldsAt + count * 2; i += 2) {
+    if (findField(call, space, ref, i)) {
+      expireFound(call, space, ref, expireAtMs);
+    }
+  }
+  endHash(space, call.db, ref);
+}
+
+function setFields(call: Call, space: Keyspace, ref: number): void {
+  const { args } = call;
+  const { hashes } = space.values;
+  const { hasTime, keepsExpires, expireAtMs, fieldsAt, count } = HSETEX;
+  const expires = hasTime ? expireAtMs : keepsExpires ? KEEP_EXPIRE : 0;
+  prepareFields(call, space, ref, fieldsAt, count);
+  const mayExpire = space.hasFieldExpires(ref);
+  for (let i = fieldsAt; i < fieldsAt + count * 2; i += 2) {
+    // One that has expired must not hand its expire on.
+    if (mayExpire) findField(call, space, ref, i);
+    hashes.set(
+      ref,
+      args.source(i),
+      args.off[i]!,
+      args.length[i]!,
+      args.source(i + 1),
+      args.off[i + 1]!,
+      args.length[i + 1]!,
+      expires,
+    );
+  }
+  if (mayExpire) endHash(space, call.db, ref);
+}
+
+const TIME_OPTIONS = "EX seconds:integer|PX milliseconds:integer|" +
+  "EXAT unix-time-seconds:unix-time|PXAT unix-time-milliseconds:unix-time";
+const FIELDS = "FIELDS fields:(numfields:integer field...)";
+
+/** Rows of these commands. */
+export const HASH_GETSET_COMMANDS: readonly CommandSpec<Call>[] = [
+  {
+    name: "hgetdel",
+    group: "hash",
+    since: "8.0.0",
+    summary: "Reads fields of a hash and removes them.",
+    complexity: "O(N)",
+    arity: -5,
+    flags: ["write", "fast"],
+    keys: KEY_RW_ACCESS_DELETE,
+    syntax: `key ${FIELDS}`,
+    replies: ["array"],
+    run: hgetdelCommand,
+  },
+  {
+    name: "hgetex",
+    group: "hash",
+    since: "8.0.0",
+    summary: "Reads fields of a hash and changes when they expire.",
+    complexity: "O(N)",
+    arity: -5,
+    flags: ["write", "fast"],
+    keys: KEY_RW_ACCESS_UPDATE,
+    syntax: `key [expiration:(${TIME_OPTIONS}|PERSIST)] ${FIELDS}`,
+    replies: ["array"],
+    run: hgetexCommand,
+  },
+  {
+    name: "hsetex",
+    group: "hash",
+    since: "8.0.0",
+    summary: "Sets fields of a hash and when they expire.",
+    complexity: "O(N)",
+    arity: -6,
+    flags: ["write", "denyoom", "fast"],
+    keys: KEY_RW_UPDATE,
+    syntax:
+      `key [condition:(FNX|FXX)] [expiration:(${TIME_OPTIONS}|KEEPTTL)] ` +
+      "FIELDS fields:(numfields:integer data:(field value)...)",
+    replies: ["integer"],
+    run: hsetexCommand,
+  },
+];

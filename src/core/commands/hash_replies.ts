@@ -1,0 +1,140 @@
+/**
+ * Fields of hashes as replies.
+ *
+ * @module
+ */
+
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import type { ReplyWriter } from "../resp/reply_writer.ts";
+import type { FieldVisitor, HashValue } from "../types/hash_value.ts";
+import type { Call } from "./call.ts";
+import { type ElementWriter, replyElements } from "./element_stream.ts";
+import { findField } from "./hash_entry.ts";
+
+/** What is written of each field: its name. */
+export const FIELDS = 1;
+/** Its value. */
+export const VALUES = 2;
+
+/** Writes fields, values or both. */
+export class FieldReplies implements FieldVisitor {
+  /** Where to. */
+  reply: ReplyWriter | undefined;
+  /** Bits of {@linkcode FIELDS} and {@linkcode VALUES}. */
+  parts = 0;
+  /** Whether each pair is an array of its own. */
+  isNested = false;
+
+  /** Writes what is wanted of one field. */
+  field(
+    fieldBuf: Uint8Array,
+    fieldOff: number,
+    fieldLength: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+  ): void {
+    const reply = this.reply!;
+    if (this.isNested) reply.array(2);
+    if ((this.parts & FIELDS) !== 0) {
+      reply.bulk(fieldBuf, fieldOff, fieldLength);
+    }
+    if ((this.parts & VALUES) !== 0) reply.bulk(buf, off, length);
+  }
+
+  /** Writes the field that was drawn last. */
+  drawn(hashes: HashValue): void {
+    const { field, value } = hashes;
+    this.field(
+      field.buf,
+      field.off,
+      field.length,
+      value.buf,
+      value.off,
+      value.length,
+    );
+  }
+}
+
+const REPLIES = new FieldReplies();
+
+/** Writes the fields of a hash that are live at a time. */
+export class HashElements implements ElementWriter {
+  readonly #parts: number;
+  readonly #isNested: boolean;
+  readonly #nowMs: number;
+
+  /** What of each field, and when. */
+  constructor(parts: number, isNested: boolean, nowMs: number) {
+    this.#parts = parts;
+    this.#isNested = isNested;
+    this.#nowMs = nowMs;
+  }
+
+  /** Writes some; see {@linkcode ElementWriter}. */
+  write(
+    space: Keyspace,
+    ref: number,
+    from: number,
+    to: number,
+    reply: ReplyWriter,
+    limit: number,
+  ): number {
+    const { hashes } = space.values;
+    REPLIES.reply = reply;
+    REPLIES.parts = this.#parts;
+    REPLIES.isNested = this.#isNested;
+    if (limit === Infinity) {
+      hashes.visitAll(ref, REPLIES, this.#nowMs);
+      return to;
+    }
+    let place = from;
+    while (place < to && reply.at < limit) {
+      place = hashes.visit(ref, place, REPLIES, this.#nowMs);
+    }
+    return place;
+  }
+}
+
+/** Of hashes without expires, by parts. */
+const ELEMENTS = [0, FIELDS, VALUES, FIELDS | VALUES].map((parts) =>
+  new HashElements(parts, false, -Infinity)
+);
+
+/** Replies all fields, of which `count` are live; the head is written. */
+export function replyFields(
+  call: Call,
+  space: Keyspace,
+  ref: number,
+  parts: number,
+  isNested: boolean,
+  count: number,
+): void {
+  const { hashes } = space.values;
+  const elements = isNested || space.hasFieldExpires(ref)
+    ? new HashElements(parts, isNested, call.nowMs)
+    : ELEMENTS[parts]!;
+  const from = hashes.firstPlace(ref);
+  replyElements(call, space, ref, elements, from, hashes.endPlace(ref), count);
+}
+
+/**
+ * Replies the value of the field in argument `i`, or null; says whether it is
+ * there. See {@linkcode findField}.
+ */
+export function replyValue(
+  call: Call,
+  space: Keyspace,
+  ref: number,
+  i: number,
+): boolean {
+  if (ref === 0 || !findField(call, space, ref, i)) {
+    call.reply.nullBulk();
+    return false;
+  }
+  const { hashes } = space.values;
+  hashes.readFound(ref);
+  const { value } = hashes;
+  call.reply.bulk(value.buf, value.off, value.length);
+  return true;
+}

@@ -1,0 +1,271 @@
+/**
+ * Set commands, but for those that draw at random or combine several sets.
+ *
+ * @module
+ */
+
+import type { ReplyWriter } from "../resp/reply_writer.ts";
+import { TYPE_SET } from "../types/entry.ts";
+import type { MemberVisitor, SetValue } from "../types/set_value.ts";
+import type { Call } from "./call.ts";
+import {
+  type CommandSpec,
+  KEY_RO,
+  KEY_RO_ACCESS,
+  KEY_RW_DELETE,
+  KEY_RW_INSERT,
+  keyAt,
+} from "./command_spec.ts";
+import { ElementScan } from "./element_scan.ts";
+import { replyMembers } from "./set_replies.ts";
+import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
+
+/** The sets of key `i`'s keyspace. */
+function setsOf(call: Call, i: number): SetValue {
+  return call.keyspace(call.key(i)).values.sets;
+}
+
+/** `SADD key member [member ...]` */
+function saddCommand(call: Call): void {
+  const { args, argc } = call;
+  let ref = writeEntry(call, 0, TYPE_SET);
+  if (ref === WRONG) return;
+  const key = call.key(0);
+  const space = call.keyspace(key);
+  const { sets } = space.values;
+  if (ref === 0) ref = space.create(call.db, key, TYPE_SET);
+  sets.expect(ref, args.source(2), args.off[2]!, args.length[2]!, argc - 2);
+  let added = 0;
+  for (let i = 2; i < argc; i++) {
+    if (sets.add(ref, args.source(i), args.off[i]!, args.length[i]!)) added++;
+  }
+  space.noteChange(added);
+  call.reply.integer(added);
+}
+
+/** `SREM key member [member ...]` */
+function sremCommand(call: Call): void {
+  const { args, argc, reply } = call;
+  const ref = writeEntry(call, 0, TYPE_SET);
+  if (ref === WRONG) return;
+  if (ref === 0) return reply.integer(0);
+  const space = call.keyspace(call.key(0));
+  const { sets } = space.values;
+  let removed = 0;
+  for (let i = 2; i < argc; i++) {
+    if (sets.remove(ref, args.source(i), args.off[i]!, args.length[i]!)) {
+      removed++;
+      if (space.deleteIfEmpty(call.db, ref)) break;
+    }
+  }
+  space.noteChange(removed);
+  reply.integer(removed);
+}
+
+/** Whether the member in argument `i` is in the set of key 0. */
+function hasMember(call: Call, ref: number, i: number): boolean {
+  const { args } = call;
+  return ref !== 0 &&
+    setsOf(call, 0).has(ref, args.source(i), args.off[i]!, args.length[i]!);
+}
+
+/** `SISMEMBER key member` */
+function sismemberCommand(call: Call): void {
+  const ref = readEntry(call, 0, TYPE_SET);
+  if (ref !== WRONG) call.reply.integer(hasMember(call, ref, 2) ? 1 : 0);
+}
+
+/** `SMISMEMBER key member [member ...]` */
+function smismemberCommand(call: Call): void {
+  const { argc, reply } = call;
+  const ref = readEntry(call, 0, TYPE_SET);
+  if (ref === WRONG) return;
+  reply.array(argc - 2);
+  for (let i = 2; i < argc; i++) reply.integer(hasMember(call, ref, i) ? 1 : 0);
+}
+
+/** `SCARD key` */
+function scardCommand(call: Call): void {
+  const ref = readEntry(call, 0, TYPE_SET);
+  if (ref === WRONG) return;
+  call.reply.integer(ref === 0 ? 0 : setsOf(call, 0).length(ref));
+}
+
+/** `SMEMBERS key` */
+function smembersCommand(call: Call): void {
+  const ref = readEntry(call, 0, TYPE_SET);
+  if (ref === WRONG) return;
+  if (ref === 0) return call.reply.set(0);
+  const space = call.keyspace(call.key(0));
+  call.reply.set(space.values.sets.length(ref));
+  replyMembers(call, space, ref);
+}
+
+/** `SMOVE source destination member` */
+function smoveCommand(call: Call): void {
+  const { args, db, reply } = call;
+  const source = call.keyspace(call.key(0));
+  const ref = writeEntry(call, 0, TYPE_SET);
+  if (ref === WRONG) return;
+  const key = call.key(1);
+  const target = call.keyspace(key);
+  if (ref === 0) {
+    // The destination is looked up all the same, so it may expire.
+    target.lookupWrite(db, key, call.nowMs);
+    return reply.integer(0);
+  }
+  let targetRef = writeEntry(call, 1, TYPE_SET);
+  if (targetRef === WRONG) return;
+  if (!hasMember(call, ref, 3)) return reply.integer(0);
+  if (source === target && ref === targetRef) return reply.integer(1);
+  const buf = args.source(3);
+  const off = args.off[3]!;
+  const length = args.length[3]!;
+  // What may run out of memory comes first.
+  const { sets } = target.values;
+  if (targetRef === 0) {
+    targetRef = target.create(db, key, TYPE_SET);
+    sets.expect(targetRef, buf, off, length, 1);
+  }
+  const isNew = sets.add(targetRef, buf, off, length);
+  source.values.sets.remove(ref, buf, off, length);
+  source.deleteIfEmpty(db, ref);
+  source.noteChange(isNew ? 2 : 1);
+  reply.integer(1);
+}
+
+const SCAN = new ElementScan();
+
+/** Replies the members that a scan accepts. */
+const SCANNED: MemberVisitor & { reply: ReplyWriter | undefined } = {
+  reply: undefined,
+  member(member) {
+    const buf = member.text();
+    const { off, length } = member;
+    if (!SCAN.accepts(buf, off, length)) return;
+    this.reply!.bulk(buf, off, length);
+    SCAN.wrote(1);
+  },
+};
+
+/** `SSCAN key cursor [MATCH pattern] [COUNT count]` */
+function sscanCommand(call: Call): void {
+  if (!SCAN.readCursor(call)) return;
+  const ref = readEntry(call, 0, TYPE_SET);
+  if (ref === WRONG) return;
+  if (ref === 0) return SCAN.replyEmpty();
+  if (!SCAN.readOptions(false)) return;
+  const sets = setsOf(call, 0);
+  SCANNED.reply = call.reply;
+  SCAN.run((cursor) => sets.scan(ref, cursor, SCANNED));
+}
+
+/** Rows of these commands. */
+export const SET_COMMANDS: readonly CommandSpec<Call>[] = [
+  {
+    name: "sadd",
+    group: "set",
+    since: "1.0.0",
+    summary: "Adds members to a set, which is made if need be.",
+    complexity: "O(1)",
+    arity: -3,
+    flags: ["write", "denyoom", "fast"],
+    keys: KEY_RW_INSERT,
+    syntax: "key member...",
+    replies: ["integer"],
+    run: saddCommand,
+  },
+  {
+    name: "scard",
+    group: "set",
+    since: "1.0.0",
+    summary: "Counts the members of a set.",
+    complexity: "O(1)",
+    arity: 2,
+    flags: ["readonly", "fast"],
+    keys: KEY_RO,
+    syntax: "key",
+    replies: ["integer"],
+    run: scardCommand,
+  },
+  {
+    name: "sismember",
+    group: "set",
+    since: "1.0.0",
+    summary: "Tells whether a member is in a set.",
+    complexity: "O(1)",
+    arity: 3,
+    flags: ["readonly", "fast"],
+    keys: KEY_RO,
+    syntax: "key member",
+    replies: ["integer"],
+    run: sismemberCommand,
+  },
+  {
+    name: "smembers",
+    group: "set",
+    since: "1.0.0",
+    summary: "Lists the members of a set.",
+    complexity: "O(N)",
+    arity: 2,
+    flags: ["readonly"],
+    keys: KEY_RO_ACCESS,
+    tips: ["nondeterministic_output_order"],
+    syntax: "key",
+    replies: ["set"],
+    run: smembersCommand,
+  },
+  {
+    name: "smismember",
+    group: "set",
+    since: "6.2.0",
+    summary: "Tells which of several members are in a set.",
+    complexity: "O(N)",
+    arity: -3,
+    flags: ["readonly", "fast"],
+    keys: KEY_RO_ACCESS,
+    syntax: "key member...",
+    replies: ["array"],
+    run: smismemberCommand,
+  },
+  {
+    name: "smove",
+    group: "set",
+    since: "1.0.0",
+    summary: "Moves a member from one set to another.",
+    complexity: "O(1)",
+    arity: 4,
+    flags: ["write", "fast"],
+    keys: [keyAt(1, "RW access delete"), keyAt(2, "RW insert")],
+    syntax: "source:key destination:key member",
+    replies: ["integer"],
+    run: smoveCommand,
+  },
+  {
+    name: "srem",
+    group: "set",
+    since: "1.0.0",
+    summary: "Removes members of a set.",
+    complexity: "O(N)",
+    arity: -3,
+    flags: ["write", "fast"],
+    keys: KEY_RW_DELETE,
+    syntax: "key member...",
+    replies: ["integer"],
+    run: sremCommand,
+  },
+  {
+    name: "sscan",
+    group: "set",
+    since: "2.8.0",
+    summary: "Goes through a set piece by piece.",
+    complexity: "O(1)",
+    arity: -3,
+    flags: ["readonly"],
+    keys: KEY_RO_ACCESS,
+    tips: ["nondeterministic_output"],
+    syntax: "key cursor:integer [MATCH pattern] [COUNT count:integer]",
+    replies: ["array"],
+    run: sscanCommand,
+  },
+];

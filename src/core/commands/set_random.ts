@@ -1,0 +1,207 @@
+/**
+ * SPOP and SRANDMEMBER.
+ *
+ * @module
+ */
+
+import { latin1BytesOf } from "../base/bytes.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import {
+  SYNTAX_ERROR,
+  VALUE_NOT_POSITIVE,
+  valueNotBetween,
+} from "../resp/error_reply.ts";
+import { TYPE_SET } from "../types/entry.ts";
+import { SET_INTSET, SET_LISTPACK } from "../types/set_value.ts";
+import { bigIntegerAt, integerAt, readInteger } from "./arg_reader.ts";
+import type { Call } from "./call.ts";
+import {
+  type CommandSpec,
+  KEY_RO_ACCESS,
+  KEY_RW_ACCESS_DELETE,
+} from "./command_spec.ts";
+import {
+  type ElementWriter,
+  replyElements,
+  STREAMED_ELEMENTS_MIN,
+} from "./element_stream.ts";
+import { MemberReplies, MEMBERS, replyMembers } from "./set_replies.ts";
+import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
+
+const INT64_MAX = 2n ** 63n - 1n;
+/** Times as many members popped as stay: then those that stay are moved. */
+const MOVE_FACTOR = 5;
+
+const REPLIES = new MemberReplies();
+
+/** Draws a member for each place. */
+const DRAWN: ElementWriter = {
+  write(space, ref, from, to, reply, limit) {
+    const { sets } = space.values;
+    REPLIES.reply = reply;
+    let place = from;
+    for (; place < to && reply.at < limit; place++) {
+      REPLIES.member(sets.draw(ref));
+    }
+    return place;
+  },
+};
+
+/** As MEMBERS, but knows where a set ends only when it is asked. */
+const POPPED: ElementWriter = {
+  write(space, ref, from, to, reply, limit) {
+    const end = space.values.sets.endPlace(ref);
+    const place = MEMBERS.write(space, ref, from, end, reply, limit);
+    return place < end ? place : to;
+  },
+};
+
+/** `SPOP key [count]` */
+function spopCommand(call: Call): void {
+  const { argc, reply } = call;
+  if (argc > 3) return reply.error(SYNTAX_ERROR);
+  if (argc === 3) return popMembers(call);
+  const ref = writeEntry(call, 0, TYPE_SET);
+  if (ref === WRONG) return;
+  if (ref === 0) return reply.nullBulk();
+  const space = call.keyspace(call.key(0));
+  const { sets } = space.values;
+  const member = sets.draw(ref);
+  const buf = member.text();
+  reply.bulk(buf, member.off, member.length);
+  sets.removeDrawn(ref);
+  space.deleteIfEmpty(call.db, ref);
+  space.noteChange();
+}
+
+/** `SPOP key count` */
+function popMembers(call: Call): void {
+  const { reply } = call;
+  const count = integerAt(call, 2);
+  if (!(count >= 0)) return reply.error(VALUE_NOT_POSITIVE);
+  const ref = writeEntry(call, 0, TYPE_SET);
+  if (ref === WRONG) return;
+  if (ref === 0 || count === 0) return reply.set(0);
+  const space = call.keyspace(call.key(0));
+  const { sets } = space.values;
+  const length = sets.length(ref);
+  reply.set(Math.min(count, length));
+  if (count >= length) {
+    replyMembers(call, space, ref);
+    space.delete(call.db, ref);
+  } else if (count < (length - count) * MOVE_FACTOR) {
+    sets.choose(ref, count);
+    replyChosen(call, space, ref, count);
+    sets.removeChosen(ref);
+  } else popMost(call, space, ref, length - count);
+  space.noteChange(Math.min(count, length));
+}
+
+/**
+ * Pops all members but few: a new set is made of those that stay, which may be
+ * smaller in its encoding, too, and the old one is the reply.
+ */
+function popMost(
+  call: Call,
+  space: Keyspace,
+  ref: number,
+  stay: number,
+): void {
+  const { reply } = call;
+  const { sets } = space.values;
+  const begun = space.beginValue(TYPE_SET);
+  sets.begin(begun, sets.intsetOf(ref) !== 0 ? SET_INTSET : SET_LISTPACK);
+  sets.choose(ref, stay);
+  for (let i = 0; i < stay; i++) sets.addMember(begun, sets.chosen(ref, i));
+  const count = sets.length(ref) - stay;
+  // A stream needs memory, so it begins first; it reads when all is done. What
+  // it reads must stay in its place meanwhile, as a table does.
+  const isStreamed = count >= STREAMED_ELEMENTS_MIN && reply.canStream &&
+    sets.isTable(ref);
+  if (isStreamed) {
+    const from = sets.firstPlace(ref);
+    replyElements(call, space, ref, POPPED, from, Infinity, count);
+  }
+  sets.removeChosen(ref);
+  if (!isStreamed) replyMembers(call, space, ref);
+  space.replaceValue(ref);
+}
+
+/** `SRANDMEMBER key [count]` */
+function srandmemberCommand(call: Call): void {
+  const { argc, reply } = call;
+  if (argc > 3) return reply.error(SYNTAX_ERROR);
+  if (argc === 3) return drawMembers(call);
+  const ref = readEntry(call, 0, TYPE_SET);
+  if (ref === WRONG) return;
+  if (ref === 0) return reply.nullBulk();
+  const member = call.keyspace(call.key(0)).values.sets.draw(ref);
+  const buf = member.text();
+  reply.bulk(buf, member.off, member.length);
+}
+
+/** `SRANDMEMBER key count`: of a negative count, members may repeat. */
+function drawMembers(call: Call): void {
+  const { reply } = call;
+  const count = readInteger(call, 2);
+  if (Number.isNaN(count)) return;
+  if (count === -(2 ** 63) && bigIntegerAt(call, 2)! < -INT64_MAX) {
+    return reply.error(valueNotBetween(-INT64_MAX, INT64_MAX));
+  }
+  const ref = readEntry(call, 0, TYPE_SET);
+  if (ref === WRONG) return;
+  if (ref === 0 || count === 0) return reply.array(0);
+  const space = call.keyspace(call.key(0));
+  const { sets } = space.values;
+  if (count < 0) {
+    if (Number.isSafeInteger(count)) reply.array(-count);
+    else reply.raw(latin1BytesOf(`*${-bigIntegerAt(call, 2)!}\r\n`));
+    return replyElements(call, space, ref, DRAWN, 0, -count, -count);
+  }
+  const length = sets.length(ref);
+  reply.array(Math.min(count, length));
+  if (count >= length) return replyMembers(call, space, ref);
+  sets.choose(ref, count);
+  replyChosen(call, space, ref, count);
+}
+
+function replyChosen(
+  call: Call,
+  space: Keyspace,
+  ref: number,
+  count: number,
+): void {
+  const { sets } = space.values;
+  REPLIES.reply = call.reply;
+  for (let i = 0; i < count; i++) REPLIES.member(sets.chosen(ref, i));
+}
+
+/** Rows of these commands. */
+export const SET_RANDOM_COMMANDS: readonly CommandSpec<Call>[] = [
+  {
+    name: "spop",
+    group: "set",
+    since: "1.0.0",
+    summary: "Removes members of a set that are drawn at random.",
+    arity: -2,
+    flags: ["write", "fast"],
+    keys: KEY_RW_ACCESS_DELETE,
+    tips: ["nondeterministic_output"],
+    syntax: "key [count:integer@3.2.0]",
+    replies: ["string", "null", "set"],
+    run: spopCommand,
+  },
+  {
+    name: "srandmember",
+    group: "set",
+    since: "1.0.0",
+    summary: "Draws members of a set at random.",
+    arity: -2,
+    flags: ["readonly"],
+    keys: KEY_RO_ACCESS,
+    tips: ["nondeterministic_output"],
+    syntax: "key [count:integer@2.6.0]",
+    replies: ["string", "null", "array"],
+    run: srandmemberCommand,
+  },
+];

@@ -1,0 +1,112 @@
+/**
+ * Members of a sorted set as a reply, with or without their scores. Pairs are
+ * flat in RESP2, arrays of two in RESP3.
+ *
+ * @module
+ */
+
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import type { ReplyWriter } from "../resp/reply_writer.ts";
+import type { ScoredVisitor } from "../types/zset_range.ts";
+import type { Call } from "./call.ts";
+import { type ElementWriter, replyElements } from "./element_stream.ts";
+
+/** Members visited between two looks at how much has been written. */
+const PIECE_MEMBERS = 64;
+
+/** Writes members. */
+export class ScoredReplies implements ScoredVisitor {
+  /** Where they go. */
+  reply: ReplyWriter | undefined;
+  /** Whether scores are written. */
+  hasScores = false;
+  /** Whether each pair is an array of its own. */
+  isNested = false;
+
+  /** Begins with members that go to `reply`. */
+  begin(reply: ReplyWriter, hasScores: boolean): void {
+    this.reply = reply;
+    this.hasScores = hasScores;
+    this.isNested = hasScores && reply.resp === 3;
+  }
+
+  member(buf: Uint8Array, off: number, length: number, score: number): void {
+    const reply = this.reply!;
+    if (this.isNested) reply.array(2);
+    reply.bulk(buf, off, length);
+    if (this.hasScores) reply.double(score);
+  }
+}
+
+const REPLIES = new ScoredReplies();
+
+/** Writes the members of ranks: places are ranks or, downwards, less them. */
+class RankedMembers implements ElementWriter {
+  readonly #isReverse: boolean;
+  readonly #hasScores: boolean;
+
+  constructor(isReverse: boolean, hasScores: boolean) {
+    this.#isReverse = isReverse;
+    this.#hasScores = hasScores;
+  }
+
+  write(
+    space: Keyspace,
+    ref: number,
+    from: number,
+    to: number,
+    reply: ReplyWriter,
+    limit: number,
+  ): number {
+    const { zsets } = space.values;
+    const most = limit === Infinity ? Infinity : PIECE_MEMBERS;
+    const isReverse = this.#isReverse;
+    let place = from;
+    while (place < to && reply.at < limit) {
+      const count = Math.min(to - place, most);
+      REPLIES.begin(reply, this.#hasScores);
+      zsets.visit(ref, isReverse ? -place : place, count, isReverse, REPLIES);
+      place += count;
+    }
+    return place;
+  }
+}
+
+const UPWARDS = new RankedMembers(false, false);
+const UPWARDS_SCORED = new RankedMembers(false, true);
+const DOWNWARDS = new RankedMembers(true, false);
+const DOWNWARDS_SCORED = new RankedMembers(true, true);
+
+/** Head of an array of members. */
+export function replyHead(
+  reply: ReplyWriter,
+  count: number,
+  hasScores: boolean,
+): void {
+  reply.array(hasScores && reply.resp !== 3 ? count * 2 : count);
+}
+
+/**
+ * Replies the members of ranks `from` to `to`, exclusive, from the last one
+ * downwards if `isReverse`.
+ */
+export function replyRanks(
+  call: Call,
+  space: Keyspace,
+  ref: number,
+  from: number,
+  to: number,
+  isReverse: boolean,
+  hasScores: boolean,
+): void {
+  const count = to - from;
+  replyHead(call.reply, count, hasScores);
+  if (count === 0) return;
+  if (isReverse) {
+    const elements = hasScores ? DOWNWARDS_SCORED : DOWNWARDS;
+    replyElements(call, space, ref, elements, 1 - to, 1 - from, count);
+  } else {
+    const elements = hasScores ? UPWARDS_SCORED : UPWARDS;
+    replyElements(call, space, ref, elements, from, to, count);
+  }
+}

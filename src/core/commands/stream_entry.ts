@@ -1,0 +1,105 @@
+/**
+ * The stream of a command's key, and its groups.
+ *
+ * @module
+ */
+
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import { unshareValue } from "../keyspace/shared_value.ts";
+import { OutOfMemory } from "../memory/heap.ts";
+import { TYPE_STREAM } from "../types/entry.ts";
+import type { StreamValue } from "../types/stream_value.ts";
+import type { Call } from "./call.ts";
+import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
+
+/** The streams of key `i`'s keyspace. */
+export function streamsOf(call: Call, i: number): StreamValue {
+  return call.keyspace(call.key(i)).values.streams;
+}
+
+/** As {@linkcode readEntry}, for a stream. */
+export function readStream(call: Call, i: number): number {
+  return readEntry(call, i, TYPE_STREAM);
+}
+
+/** As {@linkcode writeEntry}, for a stream. */
+export function writeStream(call: Call, i: number): number {
+  return writeEntry(call, i, TYPE_STREAM);
+}
+
+/**
+ * As {@linkcode readStream}, for a command that counts as a read of the key and
+ * yet changes its groups.
+ */
+export function readStreamToChange(call: Call, i: number): number {
+  const ref = readEntry(call, i, TYPE_STREAM);
+  if (ref === 0 || ref === WRONG) return ref;
+  const space = call.keyspace(call.key(i));
+  if (space.hasReaders(ref)) unshareValue(space, ref);
+  return ref;
+}
+
+/** The group whose name is argument `i` of a stream of key `keyIndex`, or 0. */
+export function groupOf(
+  call: Call,
+  keyIndex: number,
+  ref: number,
+  i: number,
+): number {
+  const { args } = call;
+  return streamsOf(call, keyIndex).findGroup(
+    ref,
+    args.source(i),
+    args.off[i]!,
+    args.length[i]!,
+  );
+}
+
+/** The consumer whose name is argument `i`, or 0. */
+export function consumerOf(
+  call: Call,
+  keyIndex: number,
+  group: number,
+  i: number,
+): number {
+  const { args } = call;
+  return streamsOf(call, keyIndex).groups.findConsumer(
+    group,
+    args.source(i),
+    args.off[i]!,
+    args.length[i]!,
+  );
+}
+
+/** Makes that consumer, and counts it as a change; may throw OutOfMemory. */
+export function addConsumer(
+  call: Call,
+  keyIndex: number,
+  group: number,
+  i: number,
+): number {
+  const { args } = call;
+  const space = call.keyspace(call.key(keyIndex));
+  const consumer = space.values.streams.groups.addConsumer(
+    group,
+    args.source(i),
+    args.off[i]!,
+    args.length[i]!,
+    call.nowMs,
+  );
+  space.noteChange();
+  return consumer;
+}
+
+/**
+ * Begins a stream that takes what a command removes and has no time to free; 0
+ * if there is no memory for it. The command ends with `dropValue`.
+ */
+export function beginSpare(space: Keyspace): number {
+  try {
+    return space.beginValue(TYPE_STREAM);
+  } catch (cause) {
+    if (cause instanceof OutOfMemory) return 0;
+    throw cause;
+  }
+}

@@ -1,0 +1,445 @@
+/**
+ * XREAD and XREADGROUP.
+ *
+ * Both read their arguments and look at all keys before they write anything, as
+ * Redis does. What a group delivers becomes pending entry by entry; should
+ * memory end in between, the reply ends there, too, as if COUNT had said so.
+ *
+ * BLOCK waits for nobody yet: with data it makes no difference, without there is
+ * an error instead of a wait.
+ *
+ * @module
+ */
+
+import { bytesOf } from "../base/bytes.ts";
+import { Int64 } from "../base/int64.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import { OutOfMemory } from "../memory/heap.ts";
+import {
+  BLOCK_NOT_SUPPORTED,
+  DOLLAR_IN_XREADGROUP,
+  GROUP_MISSING,
+  GROUP_OUTSIDE_XREADGROUP,
+  NEW_IN_XREAD,
+  NOACK_OUTSIDE_XREADGROUP,
+  noGroupToRead,
+  SYNTAX_ERROR,
+  TIMEOUT_NEGATIVE,
+  TIMEOUT_NOT_AN_INTEGER,
+  TIMEOUT_OUT_OF_RANGE,
+  unbalancedStreams,
+} from "../resp/error_reply.ts";
+import { TreePlace } from "../types/id_tree.ts";
+import { StreamId } from "../types/stream_id.ts";
+import { addOne, entryNumber, hasDeletedFrom } from "../types/stream_lag.ts";
+import { StreamCounters } from "../types/stream_value.ts";
+import { argumentIs, bigIntegerAt, readInteger } from "./arg_reader.ts";
+import type { Call } from "./call.ts";
+import { streamReadKeys } from "./command_keys.ts";
+import { type CommandSpec, keysAfter } from "./command_spec.ts";
+import { argumentIsCharacter, IdList, readId } from "./stream_args.ts";
+import {
+  addConsumer,
+  consumerOf,
+  groupOf,
+  readStream,
+  readStreamToChange,
+} from "./stream_entry.ts";
+import {
+  replyEntry,
+  replyEntryOf,
+  replyId,
+  replyRange,
+} from "./stream_reply.ts";
+import { WRONG } from "./typed_entry.ts";
+
+const BLOCK = bytesOf("block");
+const COUNT = bytesOf("count");
+const GROUP = bytesOf("group");
+const NOACK = bytesOf("noack");
+const STREAMS = bytesOf("streams");
+const DOLLAR = 0x24;
+const NEW = 0x3e;
+const INT64_MAX = 2n ** 63n - 1n;
+
+const IDS = new IdList();
+const ID = new StreamId();
+const LAST = new StreamId();
+const GREATEST = new StreamId();
+GREATEST.setGreatest();
+const COUNTERS = new StreamCounters();
+const READ = new Int64();
+const PLACE = new TreePlace();
+const PENDING_PLACE = new TreePlace();
+
+/** The arguments, read anew by each command. */
+class ReadOptions {
+  /** Entries per stream; 0 for all. */
+  count = 0;
+  /** Whether the client would wait. */
+  isBlocking = false;
+  /** Whether what is delivered does not become pending. */
+  isWithoutAck = false;
+  /** Argument of the group's name, 0 for none; the consumer's is behind it. */
+  groupAt = 0;
+  /** Argument of the first key. */
+  keysAt = 0;
+  /** Keys. */
+  streams = 0;
+
+  /** Reads the arguments; false after an error reply. */
+  read(call: Call, isGroup: boolean): boolean {
+    const { argc, reply } = call;
+    this.count = this.groupAt = this.keysAt = 0;
+    this.isBlocking = this.isWithoutAck = false;
+    for (let i = 1; i < argc && this.keysAt === 0; i++) {
+      const more = argc - i - 1;
+      if (more > 0 && argumentIs(call, i, BLOCK)) {
+        if (!readTimeout(call, ++i)) return false;
+        this.isBlocking = true;
+      } else if (more > 0 && argumentIs(call, i, COUNT)) {
+        this.count = readInteger(call, ++i);
+        if (Number.isNaN(this.count)) return false;
+        if (this.count < 0) this.count = 0;
+      } else if (more > 0 && argumentIs(call, i, STREAMS)) {
+        this.keysAt = i + 1;
+        this.streams = more / 2;
+        if (more % 2 !== 0) {
+          reply.error(
+            isGroup
+              ? unbalancedStreams("xreadgroup", ">")
+              : unbalancedStreams("xread", "$"),
+          );
+          return false;
+        }
+      } else if (more > 1 && argumentIs(call, i, GROUP)) {
+        if (!isGroup) return this.#refuse(call, GROUP_OUTSIDE_XREADGROUP);
+        this.groupAt = i + 1;
+        i += 2;
+      } else if (argumentIs(call, i, NOACK)) {
+        if (!isGroup) return this.#refuse(call, NOACK_OUTSIDE_XREADGROUP);
+        this.isWithoutAck = true;
+      } else return this.#refuse(call, SYNTAX_ERROR);
+    }
+    if (this.keysAt === 0) return this.#refuse(call, SYNTAX_ERROR);
+    if (isGroup && this.groupAt === 0) return this.#refuse(call, GROUP_MISSING);
+    // A group's or consumer's name that looks like the keyword makes the key
+    // specs see other keys than there are, whose latches are not held.
+    return this.#hasKeys(call) || this.#refuse(call, SYNTAX_ERROR);
+  }
+
+  #refuse({ reply }: Call, error: typeof SYNTAX_ERROR): false {
+    reply.error(error);
+    return false;
+  }
+
+  #hasKeys(call: Call): boolean {
+    if (call.keyCount !== this.streams) return false;
+    const key = call.key(0);
+    return key.off === call.args.off[this.keysAt] &&
+      key.buf === call.args.source(this.keysAt);
+  }
+}
+
+const OPTIONS = new ReadOptions();
+/** What the keys of the running command have. */
+const REFS: number[] = [];
+const GROUPS: number[] = [];
+const IS_SERVED: boolean[] = [];
+
+function readTimeout(call: Call, i: number): boolean {
+  const timeout = bigIntegerAt(call, i);
+  const { reply } = call;
+  if (timeout === null) reply.error(TIMEOUT_NOT_AN_INTEGER);
+  else if (timeout < 0n) reply.error(TIMEOUT_NEGATIVE);
+  else if (timeout > INT64_MAX - BigInt(call.nowMs)) {
+    reply.error(TIMEOUT_OUT_OF_RANGE);
+  } else return true;
+  return false;
+}
+
+/**
+ * `XREAD [COUNT count] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]`
+ */
+function xreadCommand(call: Call): void {
+  if (!OPTIONS.read(call, false) || !lookUp(call, false)) return;
+  const { streams, count } = OPTIONS;
+  let served = 0;
+  for (let i = 0; i < streams; i++) {
+    IS_SERVED[i] = hasNew(call, i, false);
+    if (IS_SERVED[i]) served++;
+  }
+  if (served === 0) return replyNothing(call);
+  replyHead(call, served);
+  for (let i = 0; i < streams; i++) {
+    if (!IS_SERVED[i]) continue;
+    served--;
+    replyKey(call, i);
+    IDS.read(i, ID);
+    ID.increment();
+    const space = call.keyspace(call.key(i));
+    // Nothing follows the last one, so that it may come in pieces.
+    const isLast = served === 0;
+    replyRange(call, space, REFS[i]!, ID, GREATEST, count, false, isLast);
+  }
+}
+
+/**
+ * `XREADGROUP GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK]
+ * STREAMS key [key ...] id [id ...]`
+ */
+function xreadgroupCommand(call: Call): void {
+  if (!OPTIONS.read(call, true) || !lookUp(call, true)) return;
+  const { reply } = call;
+  const { streams, isBlocking } = OPTIONS;
+  if (isBlocking && !anyHasNew(call)) return replyNothing(call);
+  const head = reply.at;
+  replyHead(call, streams);
+  let served = 0;
+  for (let i = 0; i < streams; i++) {
+    const before = reply.at;
+    try {
+      if (serveGroup(call, i)) served++;
+    } catch (cause) {
+      if (!(cause instanceof OutOfMemory) || served === 0) throw cause;
+      reply.rewind(before);
+      break;
+    }
+  }
+  if (served > 0) return reply.recount(head, served);
+  reply.rewind(head);
+  reply.nullArray();
+}
+
+/** Finds keys and groups and reads the IDs; false after an error reply. */
+function lookUp(call: Call, isGroup: boolean): boolean {
+  const { reply, args } = call;
+  const { keysAt, streams, groupAt } = OPTIONS;
+  IDS.clear();
+  for (let i = 0; i < streams; i++) {
+    const ref = isGroup ? readStreamToChange(call, i) : readStream(call, i);
+    if (ref === WRONG) return false;
+    REFS[i] = ref;
+    if (isGroup) {
+      GROUPS[i] = ref === 0 ? 0 : groupOf(call, i, ref, groupAt);
+      if (GROUPS[i] === 0) {
+        const key = args.copy(keysAt + i);
+        reply.error(noGroupToRead(key, args.copy(groupAt)));
+        return false;
+      }
+    }
+    const idAt = keysAt + streams + i;
+    if (argumentIsCharacter(call, idAt, DOLLAR)) {
+      if (isGroup) {
+        reply.error(DOLLAR_IN_XREADGROUP);
+        return false;
+      }
+      ID.setLeast();
+      if (ref !== 0) {
+        call.keyspace(call.key(i)).values.streams.readLastId(ref, ID);
+      }
+    } else if (argumentIsCharacter(call, idAt, NEW)) {
+      if (!isGroup) {
+        reply.error(NEW_IN_XREAD);
+        return false;
+      }
+      // Redis knows it by this ID, too.
+      ID.setGreatest();
+    } else if (!readId(call, idAt, ID)) return false;
+    IDS.add(ID);
+  }
+  if (REFS.length > KEPT_REFS) {
+    REFS.length = GROUPS.length = IS_SERVED.length = streams;
+  }
+  return true;
+}
+
+/** References that are kept between commands. */
+const KEPT_REFS = 1024;
+
+/** Whether stream `i` has entries behind its ID, or for its group. */
+function hasNew(call: Call, i: number, isGroup: boolean): boolean {
+  const ref = REFS[i]!;
+  if (ref === 0) return false;
+  const { log, groups } = call.keyspace(call.key(i)).values.streams;
+  IDS.read(i, ID);
+  if (isGroup) {
+    if (!ID.isGreatest()) return true;
+    groups.readLastId(GROUPS[i]!, ID);
+  }
+  return log.readLastEntry(ref, LAST) && LAST.compare(ID) > 0;
+}
+
+function anyHasNew(call: Call): boolean {
+  for (let i = 0; i < OPTIONS.streams; i++) {
+    if (hasNew(call, i, true)) return true;
+  }
+  return false;
+}
+
+function replyNothing({ reply }: Call): void {
+  if (OPTIONS.isBlocking) reply.error(BLOCK_NOT_SUPPORTED);
+  else reply.nullArray();
+}
+
+/** The head of streams with their entries: pairs, or a map in RESP3. */
+function replyHead({ reply }: Call, streams: number): void {
+  if (reply.resp === 3) reply.map(streams);
+  else reply.array(streams);
+}
+
+function replyKey({ reply, args }: Call, i: number): void {
+  const at = OPTIONS.keysAt + i;
+  if (reply.resp === 2) reply.array(2);
+  reply.bulk(args.source(at), args.off[at]!, args.length[at]!);
+}
+
+/**
+ * Replies what stream `i` has for the consumer, which is made if need be; false
+ * if that is nothing.
+ */
+function serveGroup(call: Call, i: number): boolean {
+  const { nowMs } = call;
+  const group = GROUPS[i]!;
+  const space = call.keyspace(call.key(i));
+  const { groups } = space.values.streams;
+  let consumer = consumerOf(call, i, group, OPTIONS.groupAt + 1);
+  const isMade = consumer === 0;
+  if (isMade) consumer = addConsumer(call, i, group, OPTIONS.groupAt + 1);
+  groups.setSeenAt(consumer, nowMs);
+  if (!hasNew(call, i, true)) return false;
+  replyKey(call, i);
+  IDS.read(i, ID);
+  if (!ID.isGreatest()) replyHistory(call, space, i, consumer);
+  else {
+    try {
+      deliverNew(call, space, i, consumer);
+    } catch (cause) {
+      if (isMade) {
+        groups.removeConsumer(group, consumer);
+        space.noteChange(-1);
+      }
+      throw cause;
+    }
+  }
+  space.noteChange();
+  return true;
+}
+
+/** Delivers entries behind the last one of the group. */
+function deliverNew(
+  call: Call,
+  space: Keyspace,
+  i: number,
+  consumer: number,
+): void {
+  const { reply, nowMs } = call;
+  const { streams } = space.values;
+  const { groups, cursor } = streams;
+  const { count, isWithoutAck } = OPTIONS;
+  const ref = REFS[i]!;
+  const group = GROUPS[i]!;
+  streams.readCounters(ref, COUNTERS);
+  groups.readEntriesRead(group, READ);
+  groups.readLastId(group, ID);
+  ID.increment();
+  cursor.seek(ref, ID);
+  const head = reply.at;
+  const most = count === 0 ? COUNTERS.length : Math.min(count, COUNTERS.length);
+  reply.array(most);
+  let delivered = 0;
+  while (delivered < most && cursor.next()) {
+    const { id } = cursor.entry;
+    if (!isWithoutAck) {
+      try {
+        groups.deliver(group, consumer, id, nowMs);
+      } catch (cause) {
+        if (!(cause instanceof OutOfMemory) || delivered === 0) throw cause;
+        break;
+      }
+    }
+    countRead(id);
+    LAST.set(id);
+    replyEntry(reply, cursor.entry);
+    delivered++;
+  }
+  reply.recount(head, delivered);
+  if (delivered === 0) return;
+  groups.setLastId(group, LAST);
+  groups.setEntriesRead(group, READ);
+  if (!isWithoutAck) groups.setActiveAt(consumer, nowMs);
+}
+
+/** Counts an entry that the group reads, as far as its number is known. */
+function countRead(id: StreamId): void {
+  const isKnown = (READ.hi & READ.lo) !== -1;
+  if (isKnown && !hasDeletedFrom(COUNTERS, id)) addOne(READ);
+  else entryNumber(COUNTERS, id, READ);
+}
+
+/** Replies what is pending with a consumer, behind the ID that was given. */
+function replyHistory(
+  call: Call,
+  space: Keyspace,
+  i: number,
+  consumer: number,
+): void {
+  const { reply, nowMs } = call;
+  const { groups } = space.values.streams;
+  const group = GROUPS[i]!;
+  const { count } = OPTIONS;
+  const owned = groups.ownedCount(consumer);
+  const most = count === 0 ? owned : Math.min(count, owned);
+  const head = reply.at;
+  reply.array(most);
+  let written = 0;
+  IDS.read(i, ID);
+  ID.increment();
+  let isThere = groups.firstOwned(consumer, ID, PLACE);
+  for (; isThere && written < most; isThere = groups.nextOwned(PLACE)) {
+    groups.readOwned(PLACE, ID);
+    if (replyEntryOf(reply, space, REFS[i]!, ID)) {
+      groups.findPending(group, ID, PENDING_PLACE);
+      groups.setDeliveredAt(PENDING_PLACE, nowMs);
+      groups.countDelivery(PENDING_PLACE);
+    } else {
+      reply.array(2);
+      replyId(reply, ID);
+      reply.nullArray();
+    }
+    written++;
+  }
+  reply.recount(head, written);
+}
+
+/** Rows of these commands. */
+export const STREAM_READ_COMMANDS: readonly CommandSpec<Call>[] = [
+  {
+    name: "xread",
+    group: "stream",
+    since: "5.0.0",
+    summary: "Reads entries of streams behind the IDs that are given.",
+    arity: -4,
+    flags: ["blocking", "readonly"],
+    keys: [keysAfter("STREAMS", 1, "RO access", 2)],
+    findKeys: streamReadKeys,
+    syntax: "[COUNT count:integer] [BLOCK milliseconds:integer] " +
+      "STREAMS streams:(key... id...)",
+    replies: ["map", "array", "null"],
+    run: xreadCommand,
+  },
+  {
+    name: "xreadgroup",
+    group: "stream",
+    since: "5.0.0",
+    summary: "Reads entries of streams for a consumer of a group.",
+    arity: -7,
+    flags: ["blocking", "write"],
+    keys: [keysAfter("STREAMS", 4, "RO access", 2)],
+    findKeys: streamReadKeys,
+    syntax: "GROUP group-block:(group consumer) [COUNT count:integer] " +
+      "[BLOCK milliseconds:integer] [NOACK] STREAMS streams:(key... id...)",
+    replies: ["map", "array", "null"],
+    run: xreadgroupCommand,
+  },
+];

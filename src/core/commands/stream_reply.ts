@@ -1,0 +1,201 @@
+/**
+ * Replies of stream entries, straight from the bytes of their nodes.
+ *
+ * @module
+ */
+
+import { Int64, writeInt64 } from "../base/int64.ts";
+import { INTEGER_BYTES_MAX } from "../base/integer.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import { isIntegerHead, readInt64Element } from "../memory/listpack_element.ts";
+import { elementBytes } from "../memory/listpack_format.ts";
+import type { ReplyWriter } from "../resp/reply_writer.ts";
+import type { StreamCursor } from "../types/stream_cursor.ts";
+import { ID_BYTES_MAX, StreamId } from "../types/stream_id.ts";
+import type { NodeReader } from "../types/stream_node.ts";
+import type { Call } from "./call.ts";
+import {
+  type ElementWriter,
+  replyElements,
+  STREAMED_ELEMENTS_MIN,
+} from "./element_stream.ts";
+
+const TEXT = new Uint8Array(INTEGER_BYTES_MAX);
+const NUMBER = new Int64();
+const TWO_TO_32 = 4294967296;
+/** Upper words from minus this one up to it are those of exact doubles. */
+const EXACT_HI = 1 << 21;
+
+/** The ID that was replied last, as text: the next one has the same time often. */
+const ID_TEXT = new Uint8Array(ID_BYTES_MAX);
+const LAST_ID = new StreamId();
+let lastDash = LAST_ID.writeTime(ID_TEXT, 0);
+
+/** An ID as a bulk string. */
+export function replyId(reply: ReplyWriter, id: StreamId): void {
+  if (id.msLow !== LAST_ID.msLow || id.msHigh !== LAST_ID.msHigh) {
+    LAST_ID.set(id);
+    lastDash = id.writeTime(ID_TEXT, 0);
+  }
+  reply.bulk(ID_TEXT, 0, id.writeSequence(ID_TEXT, lastDash));
+}
+
+/** An integer of 64 bits. */
+export function replyInt64(reply: ReplyWriter, hi: number, lo: number): void {
+  if (hi >= -EXACT_HI && hi < EXACT_HI) {
+    return reply.integer(hi * TWO_TO_32 + (lo >>> 0));
+  }
+  reply.bigInteger(BigInt(hi) << 32n | BigInt(lo >>> 0));
+}
+
+/** An entry: its ID, and its fields and values as an array. */
+export function replyEntry(reply: ReplyWriter, entry: NodeReader): void {
+  const { buf, fieldCount } = entry;
+  reply.array(2);
+  replyId(reply, entry.id);
+  reply.array(fieldCount * 2);
+  let { at } = entry;
+  if (entry.hasOwnFields) {
+    for (let i = fieldCount * 2; i > 0; i--) at = replyElement(reply, buf, at);
+  } else {
+    let fieldAt = entry.firstFieldsAt;
+    for (let i = fieldCount; i > 0; i--) {
+      fieldAt = replyElement(reply, buf, fieldAt);
+      at = replyElement(reply, buf, at);
+    }
+  }
+  entry.at = at;
+  entry.left = 0;
+}
+
+/** An element of a listpack as a bulk string; returns where the next begins. */
+function replyElement(reply: ReplyWriter, buf: Uint8Array, at: number): number {
+  const byte = buf[at]!;
+  if (byte >= 0x80 && byte < 0xc0) {
+    const length = byte & 0x3f;
+    reply.bulk(buf, at + 1, length);
+    return at + length + 2;
+  }
+  if (isIntegerHead(byte)) {
+    readInt64Element(buf, at, NUMBER);
+    reply.bulk(TEXT, 0, writeInt64(NUMBER.hi, NUMBER.lo, TEXT, 0));
+  } else if (byte < 0xf0) {
+    reply.bulk(buf, at + 2, (byte & 15) << 8 | buf[at + 1]!);
+  } else {
+    const length = buf[at + 1]! | buf[at + 2]! << 8 | buf[at + 3]! << 16 |
+      buf[at + 4]! << 24;
+    reply.bulk(buf, at + 5, length);
+  }
+  return at + elementBytes(buf, at);
+}
+
+/**
+ * Replies an array of the entries from `start` to `end`, the last ones first if
+ * `isReverse`, no more than `count` if that is not 0; returns how many. A long
+ * one is written while the peer takes it, if nothing follows it.
+ */
+export function replyRange(
+  call: Call,
+  space: Keyspace,
+  ref: number,
+  start: StreamId,
+  end: StreamId,
+  count: number,
+  isReverse: boolean,
+  isLast: boolean,
+): number {
+  const { reply } = call;
+  const { streams } = space.values;
+  const length = streams.length(ref);
+  const most = count === 0 ? length : Math.min(count, length);
+  if (isLast && reply.canStream && most >= STREAMED_ELEMENTS_MIN) {
+    const counted = streams.log.countRange(ref, start, end, most);
+    const exact = Math.min(most, counted);
+    reply.array(exact);
+    if (exact === 0) return 0;
+    const cursor = streams.log.cursor();
+    const elements = new EntryElements(cursor, start, end, isReverse);
+    replyElements(call, space, ref, elements, 0, exact, exact);
+    return exact;
+  }
+  const head = reply.at;
+  reply.array(most);
+  const { cursor } = streams;
+  let written = 0;
+  if (isReverse) {
+    cursor.seekBehind(ref, end);
+    while (written < most && cursor.previous()) {
+      if (cursor.entry.id.compare(start) < 0) break;
+      replyEntry(reply, cursor.entry);
+      written++;
+    }
+  } else {
+    cursor.seek(ref, start);
+    while (written < most && cursor.next()) {
+      if (cursor.entry.id.compare(end) > 0) break;
+      replyEntry(reply, cursor.entry);
+      written++;
+    }
+  }
+  reply.recount(head, written);
+  return written;
+}
+
+/**
+ * Replies one entry as {@linkcode replyEntry}; false, with nothing written, if
+ * it is not there.
+ */
+export function replyEntryOf(
+  reply: ReplyWriter,
+  space: Keyspace,
+  ref: number,
+  id: StreamId,
+): boolean {
+  const { log, cursor } = space.values.streams;
+  if (!log.find(ref, id, cursor)) return false;
+  replyEntry(reply, cursor.entry);
+  return true;
+}
+
+/** Writes entries one after the other; places count them from the first on. */
+class EntryElements implements ElementWriter {
+  readonly #cursor: StreamCursor;
+  readonly #start = new StreamId();
+  readonly #end = new StreamId();
+  readonly #isReverse: boolean;
+  #isBegun = false;
+
+  constructor(
+    cursor: StreamCursor,
+    start: StreamId,
+    end: StreamId,
+    isReverse: boolean,
+  ) {
+    this.#cursor = cursor;
+    this.#start.set(start);
+    this.#end.set(end);
+    this.#isReverse = isReverse;
+  }
+
+  write(
+    _space: Keyspace,
+    ref: number,
+    from: number,
+    to: number,
+    reply: ReplyWriter,
+    limit: number,
+  ): number {
+    const cursor = this.#cursor;
+    if (!this.#isBegun) {
+      this.#isBegun = true;
+      if (this.#isReverse) cursor.seekBehind(ref, this.#end);
+      else cursor.seek(ref, this.#start);
+    }
+    let place = from;
+    for (; place < to && reply.at < limit; place++) {
+      if (!(this.#isReverse ? cursor.previous() : cursor.next())) return to;
+      replyEntry(reply, cursor.entry);
+    }
+    return place;
+  }
+}

@@ -1,0 +1,225 @@
+/**
+ * Digests of data: twenty bytes that depend on keys and values and on nothing
+ * else, neither on order nor on encodings nor on when keys expire. The same data
+ * has the same digest in Redis 7.2.
+ *
+ * ```text
+ * of a key        mix(key), then that of its value
+ * of a value      mix(type), then by type, then combine("!!expire!!") if it expires
+ *   string        mix(bytes)
+ *   list          for each element: mix(bytes)
+ *   set           for each member: combine(bytes)
+ *   sorted set    for each member: combine(digest of mix(bytes), mix(score))
+ *   hash          for each field: combine(digest of mix(field), mix(value))
+ *   stream        for each entry: mix(ms.seq), for each field: mix, mix(value)
+ * of a database   mix(number), then combine(digest of each key)
+ *
+ * combine(x)      digest = digest xor SHA1(x)             x in any order
+ * mix(x)          digest = SHA1(digest xor SHA1(x))       the order matters
+ * ```
+ *
+ * @module
+ */
+
+import { latin1BytesOf } from "../base/bytes.ts";
+import { formatShortestDouble } from "../base/double.ts";
+import { sha1 } from "../base/sha1.ts";
+import {
+  TYPE_HASH,
+  TYPE_LIST,
+  TYPE_SET,
+  TYPE_STREAM,
+  TYPE_ZSET,
+} from "../types/entry.ts";
+import { ListpackItem, readElement } from "../memory/listpack.ts";
+import { elementBytes } from "../memory/listpack_format.ts";
+import type { FieldVisitor } from "../types/hash_value.ts";
+import type { RunVisitor } from "../types/list_value.ts";
+import { StreamId } from "../types/stream_id.ts";
+import type { Keyspace } from "./keyspace.ts";
+
+const DIGEST_BYTES = 20;
+const EXPIRES = new TextEncoder().encode("!!expire!!");
+const FIELD_EXPIRES = new TextEncoder().encode("!!hexpire!!");
+
+/** A digest under way. */
+export class Digest {
+  readonly #sum = new Uint8Array(DIGEST_BYTES);
+
+  /** Begins anew. */
+  reset(): void {
+    this.#sum.fill(0);
+  }
+
+  /** Takes bytes in so that their order matters. */
+  mix(buf: Uint8Array, off: number, length: number): void {
+    this.combine(buf, off, length);
+    this.#sum.set(sha1(this.#sum));
+  }
+
+  /** Takes bytes in so that their order does not matter. */
+  combine(buf: Uint8Array, off: number, length: number): void {
+    const hash = sha1(buf.subarray(off, off + length));
+    for (let i = 0; i < DIGEST_BYTES; i++) {
+      this.#sum[i] = this.#sum[i]! ^ hash[i]!;
+    }
+  }
+
+  /** Takes a number of 32 bits in, high byte first. */
+  mixInteger(n: number): void {
+    this.mix(Uint8Array.of(n >>> 24, n >>> 16, n >>> 8, n), 0, 4);
+  }
+
+  /** Takes another digest in. */
+  combineDigest(other: Digest): void {
+    this.combine(other.#sum, 0, DIGEST_BYTES);
+  }
+
+  /** The digest in hexadecimal. */
+  get hex(): string {
+    return [...this.#sum]
+      .map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+}
+
+/** Takes a shard's share of a database in. */
+export function digestDatabase(
+  total: Digest,
+  space: Keyspace,
+  db: number,
+): void {
+  const digest = new Digest();
+  const visit = (ref: number) => {
+    digest.reset();
+    digest.mix(space.bytes(ref), space.keyOff(ref), space.keyLength(ref));
+    digestValue(digest, space, ref);
+    total.combineDigest(digest);
+  };
+  let cursor = 0;
+  do {
+    cursor = space.dict.scan(
+      space.control,
+      space.keysHeader(db),
+      cursor,
+      visit,
+    );
+  } while (cursor !== 0);
+}
+
+/** Takes the value of an entry in. */
+export function digestValue(
+  digest: Digest,
+  space: Keyspace,
+  ref: number,
+): void {
+  digest.mixInteger(space.type(ref));
+  switch (space.type(ref)) {
+    case TYPE_LIST:
+      digestList(digest, space, ref);
+      break;
+    case TYPE_SET:
+      digestSet(digest, space, ref);
+      break;
+    case TYPE_ZSET:
+      digestZset(digest, space, ref);
+      break;
+    case TYPE_HASH:
+      digestHash(digest, space, ref);
+      break;
+    case TYPE_STREAM:
+      digestStream(digest, space, ref);
+      break;
+    default:
+      digest.mix(
+        space.stringBytes(ref),
+        space.stringOff(ref),
+        space.stringLength(ref),
+      );
+  }
+  if (space.expireAt(ref) !== 0) digest.combine(EXPIRES, 0, EXPIRES.length);
+}
+
+function digestList(digest: Digest, space: Keyspace, ref: number): void {
+  const { lists } = space.values;
+  const item = new ListpackItem();
+  const visitor: RunVisitor = {
+    packed(buf, at, count) {
+      for (let i = 0; i < count; i++) {
+        readElement(buf, at, item);
+        digest.mix(item.buf, item.off, item.length);
+        at += elementBytes(buf, at);
+      }
+    },
+    plain(buf, off, length) {
+      digest.mix(buf, off, length);
+    },
+  };
+  const length = lists.length(ref);
+  for (let i = 0; i < length;) i = lists.visitRun(ref, i, length, visitor);
+}
+
+function digestSet(digest: Digest, space: Keyspace, ref: number): void {
+  space.values.sets.visitAll(ref, {
+    member(member) {
+      const buf = member.text();
+      digest.combine(buf, member.off, member.length);
+    },
+  });
+}
+
+function digestZset(digest: Digest, space: Keyspace, ref: number): void {
+  const { zsets } = space.values;
+  const one = new Digest();
+  zsets.visit(ref, 0, zsets.length(ref), false, {
+    member(buf, off, length, score) {
+      one.reset();
+      one.mix(buf, off, length);
+      const text = latin1BytesOf(formatShortestDouble(score));
+      one.mix(text, 0, text.length);
+      digest.combineDigest(one);
+    },
+  });
+}
+
+function digestHash(digest: Digest, space: Keyspace, ref: number): void {
+  const { hashes } = space.values;
+  const one = new Digest();
+  const visitor: FieldVisitor = {
+    field(fieldBuf, fieldOff, fieldLength, buf, off, length, expireAtMs) {
+      one.reset();
+      one.mix(fieldBuf, fieldOff, fieldLength);
+      one.mix(buf, off, length);
+      if (expireAtMs !== 0) {
+        one.combine(FIELD_EXPIRES, 0, FIELD_EXPIRES.length);
+      }
+      digest.combineDigest(one);
+    },
+  };
+  const end = hashes.endPlace(ref);
+  for (let place = hashes.firstPlace(ref); place < end;) {
+    place = hashes.visit(ref, place, visitor, -Infinity);
+  }
+}
+
+function digestStream(digest: Digest, space: Keyspace, ref: number): void {
+  const cursor = space.values.streams.log.cursor();
+  const { entry } = cursor;
+  const item = new ListpackItem();
+  const mixElement = (at: number) => {
+    readElement(entry.buf, at, item);
+    digest.mix(item.buf, item.off, item.length);
+    return at + elementBytes(entry.buf, at);
+  };
+  cursor.seek(ref, new StreamId());
+  while (cursor.next()) {
+    const id = latin1BytesOf(entry.id.toString().replace("-", "."));
+    digest.mix(id, 0, id.length);
+    let fieldAt = entry.firstFieldsAt;
+    let at = entry.at;
+    for (let i = 0; i < entry.fieldCount; i++) {
+      if (entry.hasOwnFields) at = mixElement(at);
+      else fieldAt = mixElement(fieldAt);
+      at = mixElement(at);
+    }
+  }
+}

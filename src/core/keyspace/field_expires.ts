@@ -1,0 +1,105 @@
+/**
+ * Fields of hashes that expire, as the keyspace sees them: who has some, and
+ * what their active expiry removes.
+ *
+ * A database has a dictionary of the hashes with fields that expire. The owner
+ * of the shard goes through it as it goes through that of keys
+ * (expire_cycle.ts), and removes the expired fields of each hash, which knows in
+ * its turn which they are. A large hash whose fields all expire at once is
+ * emptied over many slices.
+ *
+ * @module
+ */
+
+import { DICT_USER } from "../memory/dict.ts";
+import { EXPIRED_SUBKEYS } from "./counters.ts";
+import type { CycleSlice } from "./expire_cycle.ts";
+import type { Keyspace } from "./keyspace.ts";
+import { isShared } from "./shared_value.ts";
+
+/** Hashes looked at and fields removed after which a slice ends. */
+const SLICE_ENTRIES = 64;
+/** Positions after which a slice ends: a dictionary may be nearly empty. */
+const SLICE_POSITIONS = 64;
+
+/**
+ * Ends a change that may have removed fields or expires of a hash: an empty one
+ * is deleted, and whether fields still expire is noted. Says whether the hash is
+ * there.
+ */
+export function endHash(space: Keyspace, db: number, ref: number): boolean {
+  if (space.deleteIfEmpty(db, ref)) return false;
+  if (space.hasFieldExpires(ref) && !space.values.hashes.hasExpires(ref)) {
+    space.setFieldExpires(db, ref, false);
+  }
+  return true;
+}
+
+/** Removes expired fields; what one slice saw. */
+export class FieldExpireSlice implements CycleSlice {
+  /** Hashes looked at, and fields removed. */
+  examined = 0;
+  /** Fields removed. */
+  expired = 0;
+  readonly #counters: Float64Array;
+  readonly #refs: number[] = [];
+  readonly #collect = (ref: number): void => {
+    this.#refs.push(ref);
+  };
+
+  /** `counters` are the worker's. */
+  constructor(counters: Float64Array) {
+    this.#counters = counters;
+  }
+
+  /** Index of the header of the dictionary that it goes through. */
+  header(space: Keyspace, db: number): number {
+    return space.fieldExpiresHeader(db);
+  }
+
+  /**
+   * Looks at the next hashes of a database with fields that expire, and removes
+   * those whose time has come. The caller holds the shard's latch.
+   */
+  run(space: Keyspace, db: number, nowMs: number): void {
+    const { control, dict } = space;
+    const header = this.header(space, db);
+    this.examined = 0;
+    this.expired = 0;
+    let position = control[header + DICT_USER]!;
+    for (
+      let visited = 0;
+      visited < SLICE_POSITIONS && this.examined < SLICE_ENTRIES;
+      visited++
+    ) {
+      this.#refs.length = 0;
+      const next = dict.scan(control, header, position, this.#collect);
+      // A hash with more expired fields than a slice may remove keeps the
+      // position, which is visited again.
+      if (!this.#expire(space, db, nowMs)) break;
+      position = next;
+      if (position === 0) break;
+    }
+    control[header + DICT_USER] = position;
+    const counters = this.#counters;
+    counters[EXPIRED_SUBKEYS] = counters[EXPIRED_SUBKEYS]! + this.expired;
+    if (this.expired > 0) space.noteChange(this.expired);
+  }
+
+  /** Removes what is due in the collected hashes; false if that is too much. */
+  #expire(space: Keyspace, db: number, nowMs: number): boolean {
+    const { hashes } = space.values;
+    for (const ref of this.#refs) {
+      this.examined++;
+      // Replies that are still being written read the hash as it was.
+      if (hashes.expiresFrom(ref) > nowMs || isShared(space, ref)) continue;
+      const budget = SLICE_ENTRIES - this.expired;
+      const removed = hashes.removeExpired(ref, nowMs, budget);
+      this.expired += removed;
+      this.examined += removed;
+      const isThere = endHash(space, db, ref);
+      if (isThere && hashes.expiresFrom(ref) <= nowMs) return false;
+    }
+    return true;
+  }
+}

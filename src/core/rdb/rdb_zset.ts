@@ -1,0 +1,189 @@
+/**
+ * Sorted sets in Redis's snapshot format.
+ *
+ * ```text
+ *  3  count, ( member, score as text )*      5  count, ( member, score )*
+ * 12  ziplist       17  listpack: member, score ...
+ * ```
+ * A packed set is written as 17, a large one as 5, the last member first. All but
+ * 17 may have any order.
+ *
+ * @module
+ */
+
+import { compareBytes } from "../base/bytes.ts";
+import { parseDouble } from "../base/double.ts";
+import { byteOf, SEGMENT_SHIFT } from "../memory/arena.ts";
+import { ListpackItem } from "../memory/listpack.ts";
+import type { ValueMemory } from "../types/value_type.ts";
+import type { ValueTypes } from "../types/value_types.ts";
+import type { ScoredVisitor } from "../types/zset_range.ts";
+import { hasDuplicates } from "./duplicate_finder.ts";
+import { ListpackElements, type PackedElements } from "./packed_elements.ts";
+import { BadFormat, type RdbReader, RdbString } from "./rdb_reader.ts";
+import {
+  RDB_ZSET_2,
+  RDB_ZSET_LISTPACK,
+  RDB_ZSET_ZIPLIST,
+} from "./rdb_types.ts";
+import type { RdbWriter } from "./rdb_writer.ts";
+import { ZiplistElements } from "./ziplist.ts";
+
+/** Longest listpack that is kept as it is. */
+const PACKED_BYTES_MAX = 1 << 20;
+
+const MEMBER = new RdbString();
+const SCORE = new RdbString();
+/** The member before, where the order is looked at. */
+const BEFORE = new ListpackItem();
+
+/** Writes the members that it visits. */
+const MEMBERS: ScoredVisitor & { writer: RdbWriter | undefined } = {
+  writer: undefined,
+  member(buf: Uint8Array, off: number, length: number, score: number) {
+    this.writer!.string(buf, off, length);
+    this.writer!.double(score);
+  },
+};
+
+/** The kind that a sorted set is written as. */
+export function zsetKind(values: ValueTypes, ref: number): number {
+  return values.zsets.listpackOf(ref) !== 0 ? RDB_ZSET_LISTPACK : RDB_ZSET_2;
+}
+
+/** Writes a sorted set, as the kind that it has. */
+export function writeZset(
+  writer: RdbWriter,
+  values: ValueTypes,
+  ref: number,
+): void {
+  const { zsets, memory } = values;
+  const packed = zsets.listpackOf(ref);
+  if (packed !== 0) {
+    return writer.string(
+      memory.arena.u8[packed >>> SEGMENT_SHIFT]!,
+      byteOf(packed),
+      memory.listpacks.bytes(packed),
+    );
+  }
+  const length = zsets.length(ref);
+  writer.length(length);
+  MEMBERS.writer = writer;
+  zsets.visit(ref, length - 1, length, true, MEMBERS);
+}
+
+/** Reads a sorted set of a kind into an entry whose set is empty. */
+export function readZset(
+  reader: RdbReader,
+  kind: number,
+  values: ValueTypes,
+  ref: number,
+): void {
+  if (kind !== RDB_ZSET_LISTPACK && kind !== RDB_ZSET_ZIPLIST) {
+    return readMembers(reader, kind, values, ref);
+  }
+  reader.string(MEMBER);
+  const { buf, off, length } = MEMBER;
+  if (kind === RDB_ZSET_ZIPLIST) {
+    addElements(values, ref, new ZiplistElements(buf, off, length));
+  } else if (!adoptListpack(values, ref)) {
+    addElements(values, ref, new ListpackElements(buf, off, length));
+  }
+}
+
+function readMembers(
+  reader: RdbReader,
+  kind: number,
+  values: ValueTypes,
+  ref: number,
+): void {
+  values.zsets.beginUnordered(ref);
+  for (let left = reader.length(); left > 0; left--) {
+    reader.string(MEMBER);
+    const score = kind === RDB_ZSET_2 ? reader.double() : reader.textDouble();
+    addMember(values, ref, score);
+  }
+  values.zsets.putInOrder(ref);
+}
+
+function addElements(
+  values: ValueTypes,
+  ref: number,
+  elements: PackedElements,
+): void {
+  values.zsets.beginUnordered(ref);
+  while (elements.next(MEMBER)) {
+    if (!elements.next(SCORE)) throw new BadFormat("a member has no score");
+    addMember(values, ref, scoreOf(SCORE));
+  }
+  values.zsets.putInOrder(ref);
+}
+
+function addMember(values: ValueTypes, ref: number, score: number): void {
+  const { zsets } = values;
+  const { buf, off, length } = MEMBER;
+  if (Number.isNaN(score)) badScore();
+  if (zsets.find(ref, buf, off, length)) {
+    throw new BadFormat("a member is there twice");
+  }
+  zsets.insertUnordered(ref, buf, off, length, score);
+}
+
+/** Keeps the listpack in MEMBER as it is, if the limits allow it. */
+function adoptListpack(values: ValueTypes, ref: number): boolean {
+  const { zsets, memory } = values;
+  const { listpacks, limits } = memory;
+  if (MEMBER.length > PACKED_BYTES_MAX) return false;
+  const listpack = listpacks.load(MEMBER.buf, MEMBER.off, MEMBER.length);
+  if (listpack === 0) throw new BadFormat("a listpack is damaged");
+  const elements = listpacks.count(listpack);
+  if (elements === 0 || elements > 2 * limits.zsetMaxListpackEntries) {
+    listpacks.free(listpack);
+    return false;
+  }
+  zsets.adoptListpack(ref, listpack);
+  if ((elements & 1) !== 0) throw new BadFormat("a member has no score");
+  checkOrder(memory, listpack);
+  if (hasDuplicates(memory, listpack, 2)) {
+    throw new BadFormat("a member is there twice");
+  }
+  return true;
+}
+
+/** Looks whether members are in order, and all scores are some. */
+function checkOrder(memory: ValueMemory, listpack: number): void {
+  const { listpacks } = memory;
+  let before = NaN;
+  let beforePos = 0;
+  for (let pos = listpacks.first(listpack); pos !== 0;) {
+    const scorePos = listpacks.next(listpack, pos);
+    listpacks.read(listpack, scorePos, SCORE);
+    const score = scoreOf(SCORE);
+    if (Number.isNaN(score)) badScore();
+    if (score < before || score === before) {
+      listpacks.read(listpack, beforePos, BEFORE);
+      listpacks.read(listpack, pos, SCORE);
+      if (score < before || compareItems(BEFORE, SCORE) >= 0) {
+        throw new BadFormat("members are in no order");
+      }
+    }
+    before = score;
+    beforePos = pos;
+    pos = listpacks.next(listpack, scorePos);
+  }
+}
+
+function compareItems(a: ListpackItem, b: ListpackItem): number {
+  return compareBytes(a.buf, a.off, a.length, b.buf, b.off, b.length);
+}
+
+/** The score that an element is, or NaN. */
+function scoreOf(item: ListpackItem): number {
+  return item.isInteger
+    ? item.integer
+    : parseDouble(item.buf, item.off, item.length);
+}
+
+function badScore(): never {
+  throw new BadFormat("a score is no number");
+}

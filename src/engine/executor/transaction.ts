@@ -1,0 +1,207 @@
+/**
+ * A transaction: the commands that a session has queued since MULTI, and the
+ * keys that it watches.
+ *
+ * Queued commands lie in one byte buffer, one behind the other, with their
+ * places in flat arrays: a command makes no object. A big argument stays in the
+ * run that it streamed into.
+ *
+ * ```text
+ * commands   [ index in the table, first argument ] ...
+ * arguments  [ offset, length, run or 0 ] ...
+ * bytes      argument, argument, ...
+ * ```
+ *
+ * @module
+ */
+
+import type { Arguments } from "../../core/resp/arguments.ts";
+
+/** Bytes of a buffer that is kept when the transaction ends. */
+const KEPT_BYTES = 16 * 1024;
+/** Words of an array that is kept. */
+const KEPT_WORDS = 4096;
+const COMMAND_WORDS = 2;
+const ARGUMENT_WORDS = 3;
+/** Words of a watch: shard, node, version. */
+const WATCH_WORDS = 3;
+
+/** Adds an argument that lies in the run `run` of the arena. */
+export type BigAdder = (args: Arguments, run: number, length: number) => void;
+
+/** What a session has between MULTI and EXEC, and between WATCH and EXEC. */
+export class Transaction {
+  /** Whether MULTI has been called. */
+  isOpen = false;
+  /** Whether a command was refused, so that EXEC must refuse as well. */
+  isDoomed = false;
+  /** Flags of all queued commands. */
+  flags = 0;
+  #commands = new Int32Array(16);
+  #commandCount = 0;
+  #arguments = new Int32Array(64);
+  #argumentCount = 0;
+  #bytes = new Uint8Array(1024);
+  #byteCount = 0;
+  #bigBytes = 0;
+  #watches = new Int32Array(0);
+  #watchCount = 0;
+
+  /** Queued commands. */
+  get count(): number {
+    return this.#commandCount;
+  }
+
+  /** Bytes of their arguments, big ones included. */
+  get bytes(): number {
+    return this.#byteCount + this.#bigBytes;
+  }
+
+  /** Queues a command, which is number `index` of the table. */
+  queue(index: number, flags: number, args: Arguments): void {
+    this.flags |= flags;
+    const at = this.#commandCount * COMMAND_WORDS;
+    this.#commands = withRoom(this.#commands, at + COMMAND_WORDS);
+    this.#commands[at] = index;
+    this.#commands[at + 1] = this.#argumentCount;
+    this.#commandCount++;
+    for (let i = 0; i < args.count; i++) this.#add(args, i);
+  }
+
+  /** Number of a queued command in the table. */
+  command(i: number): number {
+    return this.#commands[i * COMMAND_WORDS]!;
+  }
+
+  /** Fills `args` with those of a queued command; its big ones stay here. */
+  load(i: number, args: Arguments, addBig: BigAdder): void {
+    args.clear();
+    args.buf = this.#bytes;
+    const to = this.#argumentsEnd(i);
+    for (let a = this.#argumentsStart(i); a < to; a++) {
+      const at = a * ARGUMENT_WORDS;
+      const length = this.#arguments[at + 1]!;
+      const run = this.#arguments[at + 2]!;
+      if (run === 0) args.add(this.#arguments[at]!, length);
+      else addBig(args, run, length);
+    }
+  }
+
+  /** Says that the big arguments of a command have changed hands. */
+  forgetBig(i: number): void {
+    const to = this.#argumentsEnd(i);
+    for (let a = this.#argumentsStart(i); a < to; a++) {
+      this.#arguments[a * ARGUMENT_WORDS + 2] = 0;
+    }
+  }
+
+  /** Forgets the queued commands; `freeRun` gets their big arguments. */
+  close(freeRun: (run: number) => void): void {
+    for (let a = 0; a < this.#argumentCount; a++) {
+      const run = this.#arguments[a * ARGUMENT_WORDS + 2]!;
+      if (run !== 0) freeRun(run);
+    }
+    this.isOpen = this.isDoomed = false;
+    this.flags = 0;
+    this.#commandCount = this.#argumentCount = 0;
+    this.#byteCount = this.#bigBytes = 0;
+    if (this.#bytes.length > KEPT_BYTES) this.#bytes = new Uint8Array(1024);
+    if (this.#arguments.length > KEPT_WORDS) {
+      this.#arguments = new Int32Array(64);
+      this.#commands = new Int32Array(16);
+    }
+  }
+
+  /** Keys that are watched. */
+  get watchCount(): number {
+    return this.#watchCount;
+  }
+
+  /** Notes a watched key: its node in a shard, and the version seen. */
+  addWatch(shard: number, node: number, version: number): void {
+    const at = this.#watchCount * WATCH_WORDS;
+    this.#watches = withRoom(this.#watches, at + WATCH_WORDS);
+    this.#watches[at] = shard;
+    this.#watches[at + 1] = node;
+    this.#watches[at + 2] = version;
+    this.#watchCount++;
+  }
+
+  /** Whether a node is among the watched ones. */
+  isWatching(shard: number, node: number): boolean {
+    for (let i = 0; i < this.#watchCount; i++) {
+      if (this.watchShard(i) === shard && this.watchNode(i) === node) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Shard of a watched key. */
+  watchShard(i: number): number {
+    return this.#watches[i * WATCH_WORDS]!;
+  }
+
+  /** Node of a watched key. */
+  watchNode(i: number): number {
+    return this.#watches[i * WATCH_WORDS + 1]!;
+  }
+
+  /** Version of a watched key when its watch began. */
+  watchVersion(i: number): number {
+    return this.#watches[i * WATCH_WORDS + 2]!;
+  }
+
+  /** Forgets the watched keys, whose nodes have been told. */
+  forgetWatches(): void {
+    this.#watchCount = 0;
+    if (this.#watches.length > KEPT_WORDS) this.#watches = new Int32Array(0);
+  }
+
+  #argumentsStart(i: number): number {
+    return this.#commands[i * COMMAND_WORDS + 1]!;
+  }
+
+  #argumentsEnd(i: number): number {
+    return i + 1 < this.#commandCount
+      ? this.#argumentsStart(i + 1)
+      : this.#argumentCount;
+  }
+
+  #add(args: Arguments, i: number): void {
+    const at = this.#argumentCount * ARGUMENT_WORDS;
+    this.#arguments = withRoom(this.#arguments, at + ARGUMENT_WORDS);
+    const length = args.length[i]!;
+    const run = args.takeBig(i);
+    this.#arguments[at] = this.#byteCount;
+    this.#arguments[at + 1] = length;
+    this.#arguments[at + 2] = run;
+    this.#argumentCount++;
+    if (run !== 0) {
+      this.#bigBytes += length;
+      return;
+    }
+    const end = this.#byteCount + length;
+    if (end > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(end, this.#bytes.length * 2));
+      grown.set(this.#bytes.subarray(0, this.#byteCount));
+      this.#bytes = grown;
+    }
+    const off = args.off[i]!;
+    this.#bytes.set(
+      args.source(i).subarray(off, off + length),
+      this.#byteCount,
+    );
+    this.#byteCount = end;
+  }
+}
+
+function withRoom(
+  words: Int32Array<ArrayBuffer>,
+  length: number,
+): Int32Array<ArrayBuffer> {
+  if (length <= words.length) return words;
+  const grown = new Int32Array(Math.max(16, length, words.length * 2));
+  grown.set(words);
+  return grown;
+}

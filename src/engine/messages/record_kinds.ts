@@ -1,0 +1,15 @@
+/**
+ * The kinds of records that travel over the mesh, beside its own.
+ *
+ * @module
+ */
+
+/** First kind that the mesh does not use itself. */
+const FIRST_FREE_KIND = 16;
+
+/** A command that is forwarded to the owner of its shard. */
+export const COMMAND_RECORD = FIRST_FREE_KIND;
+/** Its reply. */
+export const REPLY_RECORD = FIRST_FREE_KIND + 1;
+/** A message for the subscribers on a worker. */
+export const PUBLISH_RECORD = FIRST_FREE_KIND + 2;

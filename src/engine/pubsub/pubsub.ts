@@ -1,0 +1,396 @@
+/**
+ * Publish and subscribe, over all workers.
+ *
+ * Every worker knows its own subscribers; how many each worker has is known to
+ * all, in shared memory (subscriber_counts.ts). So PUBLISH counts its receivers
+ * at the instant it runs, and sends the message only to workers that have some:
+ * one record each, in the one channel there is between two workers, so the
+ * messages of a publisher arrive in their order.
+ *
+ * Subscriptions and messages draw numbers from one sequence, under the latch
+ * that guards the counts: a subscriber gets the messages with a higher number
+ * than its subscription's, which are those that counted it, however long a
+ * message was under way.
+ *
+ * Patterns are counted in the first shard. Every worker keeps an index of all of
+ * them, made anew when their version in shared memory has changed.
+ *
+ * @module
+ */
+
+import { hashSlot } from "../../core/base/crc16.ts";
+import { asciiOf, latin1BytesOf } from "../../core/base/bytes.ts";
+import { halfSipHash } from "../../core/base/half_siphash.ts";
+import { Key } from "../../core/keyspace/key.ts";
+import type { Keyspace } from "../../core/keyspace/keyspace.ts";
+import {
+  CHANNEL,
+  type NameVisitor,
+  PATTERN,
+  SHARD_CHANNEL,
+} from "../../core/keyspace/subscriber_counts.ts";
+import type { Latches } from "../latch/shard_latches.ts";
+import type { FrameReader } from "../messages/frame.ts";
+import type { Mesh } from "../messages/mesh.ts";
+import {
+  PROCESS_PATTERNS,
+  PROCESS_PATTERNS_VERSION,
+  PROCESS_PUBSUB_SEQUENCE,
+} from "../messages/shared_state.ts";
+import { PatternIndex } from "./pattern_index.ts";
+import {
+  encodeMessage,
+  MESSAGE,
+  PATTERN_MESSAGE,
+  SHARD_MESSAGE,
+} from "./push_message.ts";
+import { PUBLISH_RECORD } from "../messages/record_kinds.ts";
+import { Subscriptions } from "./subscriptions.ts";
+
+/** The shard that counts patterns. */
+const PATTERN_SHARD = 0;
+
+/** Somebody who listens: a connection. */
+export interface Subscriber {
+  /** Sends a message that begins as RESP2 has it; the bytes are shared. */
+  push(message: Uint8Array): void;
+}
+
+/** Who listens on this worker, and since which number. */
+type Listeners = Map<Subscriber, number>;
+
+/** A pattern with its listeners on this worker. */
+interface LocalPattern {
+  readonly bytes: Uint8Array;
+  readonly listeners: Listeners;
+}
+
+/** What the engine needs from the worker around it. */
+export interface PubSubParts {
+  readonly mesh: Mesh;
+  readonly keyspaces: readonly Keyspace[];
+  readonly slotShards: Uint16Array;
+  readonly hashSeed: readonly [number, number];
+  readonly latches: Latches;
+  /** The process's words. */
+  readonly process: Int32Array;
+}
+
+/** One per worker. */
+export class PubSub {
+  readonly #parts: PubSubParts;
+  readonly #self: number;
+  readonly #workers: number;
+  /** Listeners by channel: of SUBSCRIBE, of SSUBSCRIBE. */
+  readonly #channels: readonly Map<string, Listeners>[] = [
+    new Map(),
+    new Map(),
+  ];
+  readonly #patterns = new PatternIndex<LocalPattern>();
+  readonly #subscriptions = new Map<Subscriber, Subscriptions>();
+  /** Subscribers per worker of every pattern that there is. */
+  #allPatterns = new PatternIndex<Int32Array>();
+  #allPatternsVersion = 0;
+  /** Receivers per worker of the message at hand. */
+  readonly #receivers: Int32Array;
+  readonly #key = new Key();
+
+  /** Serves the records that come over the mesh. */
+  constructor(parts: PubSubParts) {
+    this.#parts = parts;
+    this.#self = parts.mesh.self;
+    this.#workers = parts.mesh.count;
+    this.#receivers = new Int32Array(this.#workers);
+    parts.mesh.handle(PUBLISH_RECORD, (_from, reader) => this.#receive(reader));
+  }
+
+  /** What a subscriber listens to; undefined if it never did. */
+  subscriptionsOf(subscriber: Subscriber): Subscriptions | undefined {
+    return this.#subscriptions.get(subscriber);
+  }
+
+  /** Subscribers that listen to something. */
+  get subscriberCount(): number {
+    let count = 0;
+    for (const subscriptions of this.#subscriptions.values()) {
+      if (!subscriptions.isEmpty) count++;
+    }
+    return count;
+  }
+
+  /** Adds a subscription; returns all of the subscriber's. */
+  subscribe(
+    subscriber: Subscriber,
+    kind: number,
+    name: string,
+  ): Subscriptions {
+    let own = this.#subscriptions.get(subscriber);
+    if (own === undefined) {
+      own = new Subscriptions();
+      this.#subscriptions.set(subscriber, own);
+    }
+    const names = own.names(kind);
+    if (names.has(name)) return own;
+    const bytes = latin1BytesOf(name);
+    const sequence = this.#count(kind, bytes, 1);
+    names.set(name, sequence);
+    this.#listenersOf(kind, name, bytes).set(subscriber, sequence);
+    return own;
+  }
+
+  /** Ends a subscription; says whether there was one. */
+  unsubscribe(subscriber: Subscriber, kind: number, name: string): boolean {
+    const own = this.#subscriptions.get(subscriber);
+    if (own === undefined || !own.names(kind).delete(name)) return false;
+    this.#count(kind, latin1BytesOf(name), -1);
+    if (kind === PATTERN) {
+      const { listeners } = this.#patterns.get(name)!;
+      listeners.delete(subscriber);
+      if (listeners.size === 0) this.#patterns.remove(name);
+    } else {
+      const channels = this.#channels[kind]!;
+      const listeners = channels.get(name)!;
+      listeners.delete(subscriber);
+      if (listeners.size === 0) channels.delete(name);
+    }
+    return true;
+  }
+
+  /** Ends all subscriptions. */
+  drop(subscriber: Subscriber): void {
+    const own = this.#subscriptions.get(subscriber);
+    if (own === undefined) return;
+    for (const kind of [CHANNEL, SHARD_CHANNEL, PATTERN]) {
+      for (const name of [...own.names(kind).keys()]) {
+        this.unsubscribe(subscriber, kind, name);
+      }
+    }
+    this.#subscriptions.delete(subscriber);
+  }
+
+  /**
+   * Sends a message to all subscribers of a channel and returns how many there
+   * are. Those on this worker get it at once, so the caller has answered before.
+   */
+  publish(
+    kind: number,
+    channel: Uint8Array,
+    message: Uint8Array,
+    answer: (receivers: number) => void,
+  ): void {
+    const { mesh } = this.#parts;
+    const receivers = this.#receivers;
+    receivers.fill(0);
+    const sequence = this.#countReceivers(kind, channel);
+    const patternSequence = kind === CHANNEL
+      ? this.#countPatternReceivers(channel)
+      : 0;
+    let total = 0;
+    for (let worker = 0; worker < this.#workers; worker++) {
+      const count = receivers[worker]!;
+      total += count;
+      if (count === 0 || worker === this.#self) continue;
+      const record = mesh.record(worker, PUBLISH_RECORD);
+      record.u8(kind);
+      record.u32(sequence);
+      record.u32(patternSequence);
+      record.bytes(channel, 0, channel.length);
+      record.bytes(message, 0, message.length);
+    }
+    const isHere = receivers[this.#self]! > 0;
+    answer(total);
+    if (isHere) {
+      this.#deliver(kind, channel, message, sequence, patternSequence);
+    }
+  }
+
+  /** Subscribers of a name on all workers. */
+  countOf(kind: number, name: Uint8Array): number {
+    const key = this.#keyOf(kind, name);
+    const { latches, keyspaces } = this.#parts;
+    const { channels } = keyspaces[key.shard]!;
+    latches.acquire(key.shard);
+    const node = channels.find(kind, key);
+    const count = node === 0 ? 0 : channels.total(node);
+    latches.release(key.shard);
+    return count;
+  }
+
+  /** Visits all names of a kind that have subscribers, shard after shard. */
+  visit(kind: number, visitor: NameVisitor): void {
+    const { latches, keyspaces } = this.#parts;
+    for (const space of keyspaces) {
+      latches.acquire(space.shard);
+      space.channels.visit(kind, visitor);
+      latches.release(space.shard);
+    }
+  }
+
+  /** How many names of a kind have subscribers. */
+  nameCount(kind: number): number {
+    let count = 0;
+    this.visit(kind, () => count++);
+    return count;
+  }
+
+  /** Patterns that have subscribers, on all workers. */
+  get patternCount(): number {
+    return Atomics.load(this.#parts.process, PROCESS_PATTERNS);
+  }
+
+  #listenersOf(kind: number, name: string, bytes: Uint8Array): Listeners {
+    if (kind === PATTERN) {
+      let pattern = this.#patterns.get(name);
+      if (pattern === undefined) {
+        pattern = { bytes, listeners: new Map() };
+        this.#patterns.add(name, pattern);
+      }
+      return pattern.listeners;
+    }
+    const channels = this.#channels[kind]!;
+    let listeners = channels.get(name);
+    if (listeners === undefined) channels.set(name, listeners = new Map());
+    return listeners;
+  }
+
+  /** Counts a subscription that begins or ends; returns its number. */
+  #count(kind: number, name: Uint8Array, by: 1 | -1): number {
+    const { latches, keyspaces, process } = this.#parts;
+    const key = this.#keyOf(kind, name);
+    const { channels } = keyspaces[key.shard]!;
+    latches.acquire(key.shard);
+    try {
+      const isOnly = by > 0
+        ? channels.add(kind, key, this.#self, this.#workers)
+        : channels.remove(kind, key, this.#self);
+      if (kind === PATTERN) {
+        if (isOnly) Atomics.add(process, PROCESS_PATTERNS, by);
+        // Before the number is drawn: see #countPatternReceivers.
+        Atomics.add(process, PROCESS_PATTERNS_VERSION, 1);
+      }
+      return this.#draw();
+    } finally {
+      latches.release(key.shard);
+    }
+  }
+
+  #countReceivers(kind: number, channel: Uint8Array): number {
+    const { latches, keyspaces } = this.#parts;
+    const key = this.#keyOf(kind, channel);
+    const { channels } = keyspaces[key.shard]!;
+    latches.acquire(key.shard);
+    const node = channels.find(kind, key);
+    if (node !== 0) {
+      for (let worker = 0; worker < this.#workers; worker++) {
+        this.#receivers[worker] = channels.on(node, worker);
+      }
+    }
+    const sequence = this.#draw();
+    latches.release(key.shard);
+    return sequence;
+  }
+
+  /**
+   * Adds the receivers whose patterns match. If the version is the same before
+   * and after the number was drawn, no pattern of a lower number is missing.
+   */
+  #countPatternReceivers(channel: Uint8Array): number {
+    const { process } = this.#parts;
+    const direct = this.patternCount > 0 ? this.#receivers.slice() : null;
+    for (;;) {
+      const version = Atomics.load(process, PROCESS_PATTERNS_VERSION);
+      if (this.patternCount > 0) this.#addPatternReceivers(channel, version);
+      const sequence = this.#draw();
+      if (Atomics.load(process, PROCESS_PATTERNS_VERSION) === version) {
+        return sequence;
+      }
+      if (direct !== null) this.#receivers.set(direct);
+    }
+  }
+
+  #addPatternReceivers(channel: Uint8Array, version: number): void {
+    if (version !== this.#allPatternsVersion) this.#refreshPatterns();
+    this.#allPatterns.match(
+      asciiOf(channel, 0, channel.length),
+      channel,
+      (counts) => {
+        for (let worker = 0; worker < this.#workers; worker++) {
+          this.#receivers[worker]! += counts[worker]!;
+        }
+      },
+    );
+  }
+
+  #refreshPatterns(): void {
+    const { latches, keyspaces, process } = this.#parts;
+    const { channels } = keyspaces[PATTERN_SHARD]!;
+    const index = new PatternIndex<Int32Array>();
+    latches.acquire(PATTERN_SHARD);
+    this.#allPatternsVersion = Atomics.load(process, PROCESS_PATTERNS_VERSION);
+    channels.visit(PATTERN, (buf, off, length, node) => {
+      const counts = new Int32Array(this.#workers);
+      for (let worker = 0; worker < this.#workers; worker++) {
+        counts[worker] = channels.on(node, worker);
+      }
+      index.add(asciiOf(buf, off, length), counts);
+    });
+    latches.release(PATTERN_SHARD);
+    this.#allPatterns = index;
+  }
+
+  #draw(): number {
+    return Atomics.add(this.#parts.process, PROCESS_PUBSUB_SEQUENCE, 1) | 0;
+  }
+
+  #receive(reader: FrameReader): void {
+    const kind = reader.u8();
+    const sequence = reader.u32() | 0;
+    const patternSequence = reader.u32() | 0;
+    const channel = reader.bytes();
+    this.#deliver(kind, channel, reader.bytes(), sequence, patternSequence);
+  }
+
+  #deliver(
+    kind: number,
+    channel: Uint8Array,
+    message: Uint8Array,
+    sequence: number,
+    patternSequence: number,
+  ): void {
+    const name = asciiOf(channel, 0, channel.length);
+    const listeners = this.#channels[kind]!.get(name);
+    if (listeners !== undefined) {
+      const word = kind === CHANNEL ? MESSAGE : SHARD_MESSAGE;
+      push(listeners, encodeMessage([word, channel, message]), sequence);
+    }
+    if (kind !== CHANNEL || this.#patterns.size === 0) return;
+    this.#patterns.match(name, channel, ({ bytes, listeners }) => {
+      const parts = [PATTERN_MESSAGE, bytes, channel, message];
+      push(listeners, encodeMessage(parts), patternSequence);
+    });
+  }
+
+  #keyOf(kind: number, name: Uint8Array): Key {
+    const { hashSeed, slotShards } = this.#parts;
+    const key = this.#key;
+    key.buf = name;
+    key.off = 0;
+    key.length = name.length;
+    key.hash = halfSipHash(name, 0, name.length, hashSeed[0], hashSeed[1]);
+    key.shard = kind === PATTERN
+      ? PATTERN_SHARD
+      : slotShards[hashSlot(name, 0, name.length)]!;
+    return key;
+  }
+}
+
+/** Sends to those whose subscription is older than the message. */
+function push(
+  listeners: Listeners,
+  message: Uint8Array,
+  sequence: number,
+): void {
+  for (const [subscriber, since] of listeners) {
+    if (((sequence - since) | 0) > 0) subscriber.push(message);
+  }
+}
