@@ -11,7 +11,10 @@ commandSuite("HELP names every subcommand", async ({ client }) => {
     ["LATENCY HELP", "latency"],
     ["MEMORY HELP", "memory"],
     ["OBJECT HELP", "object"],
+    ["PUBSUB HELP", "pubsub"],
     ["SLOWLOG HELP", "slowlog"],
+    ["XGROUP HELP", "xgroup"],
+    ["XINFO HELP", "xinfo"],
   ] as const;
   const table = makeCommandTable();
   for (const [command, name] of helps) {
@@ -40,6 +43,7 @@ commandSuite("COMMAND knows the table", async ({ client, resp }) => {
   await expectReplies(client, [
     ["COMMAND GETKEYS MSET a 1 b 2", ["a", "b"]],
     ["COMMAND GETKEYS GET a", ["a"]],
+    ["COMMAND GETKEYS PFMERGE a", ["a"]],
     ["COMMAND GETKEYS PING", "-ERR The command has no key arguments"],
     ["COMMAND DOCS nosuch", resp === 3 ? new Map() : []],
   ]);
@@ -60,6 +64,35 @@ commandSuite(
   },
 );
 
-commandSuite("PFSELFTEST finds nothing wrong", async ({ client }) => {
+commandSuite("RESTORE-ASKING is RESTORE", async ({ client }) => {
+  await client.run("SET", "key", "value");
+  const dumped = await client.run("DUMP", "key");
+  assert(dumped.type === "bulk");
+  await expectReplies(client, [
+    [
+      ["RESTORE-ASKING", "key", "0", "x"],
+      "-ERR DUMP payload version or checksum are wrong",
+    ],
+    [["RESTORE-ASKING", "other", "0", dumped.value], "OK"],
+    ["GET other", "value"],
+  ]);
+});
+
+commandSuite("PFMERGE without sources has a key", async ({ client }) => {
+  await expectReplies(client, [
+    ["HSET other field value", 1],
+    ["PFMERGE key", "OK"],
+    ["PFCOUNT key", 0],
+    ["TYPE other", "hash"],
+    [
+      "PFMERGE other",
+      "-WRONGTYPE Operation against a key holding the wrong kind of value",
+    ],
+  ]);
+});
+
+commandSuite("PFSELFTEST finds nothing wrong", async ({ server }) => {
+  // It takes seconds where the machine is busy.
+  using client = await server.client({ timeoutMs: 60_000 });
   await expectReplies(client, [["PFSELFTEST", "OK"]]);
 }, { workers: [1], resp: [2] });

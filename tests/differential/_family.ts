@@ -64,14 +64,20 @@ export function differentialFamily(
         name: `${family}: replies as redis-server's ` +
           `(workers ${workers}, RESP${resp})`,
         ignore,
-        fn: () => {
+        fn: async () => {
           const subject = subjects.get(workers)!;
-          return runRounds(
-            rows,
-            (script, limits) =>
-              runScript(script, resp, reference, subject, limits),
-            options.smallLimits === true,
-          );
+          try {
+            await runRounds(
+              rows,
+              (script, limits) =>
+                runScript(script, resp, reference, subject, limits),
+              options.smallLimits === true,
+            );
+          } catch (error) {
+            if (subject.status === null) throw error;
+            const cause = { cause: error };
+            throw new Error(`Server has ended: ${subject.stderr}`, cause);
+          }
         },
       });
     }

@@ -1,6 +1,7 @@
 import {
   anyOf,
   sameElementsAndNumbers,
+  sameEncoding,
   sameNumbers,
   sameShape,
   sameType,
@@ -272,7 +273,10 @@ differentialFamily("sorted set", [
   row("ZSCAN", [key, cursor, scanOptions], { check: sameShape }),
   row("ZSCAN", [key, among("0"), options(limit, value)], { check: sameType }),
 
-  row("OBJECT ENCODING", [oneOf(key, levelKey)], { weight: 3 }),
+  row("OBJECT ENCODING", [oneOf(key, levelKey)], {
+    weight: 3,
+    check: sameEncoding,
+  }),
   row("EXISTS", [key]),
   row("TYPE", [key]),
   row("DEL", [repeat(key, 1, 2)]),

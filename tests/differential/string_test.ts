@@ -16,7 +16,7 @@ import {
   value,
   word,
 } from "./_generate.ts";
-import { within } from "./_compare.ts";
+import { sameEncoding, within } from "./_compare.ts";
 
 const expireOptions = [
   sequence(word("EX"), seconds),
@@ -66,7 +66,7 @@ differentialFamily("string", [
   row("INCRBY", [key, integer], { weight: 2 }),
   row("DECRBY", [key, integer], { weight: 2 }),
   row("INCRBYFLOAT", [key, float], { weight: 2 }),
-  row("OBJECT ENCODING", [key], { weight: 2 }),
+  row("OBJECT ENCODING", [key], { weight: 2, check: sameEncoding }),
   row("DEL", [repeat(key, 1, 3)]),
   row("SET", [lcsKey, lcsText], { weight: 2 }),
   row("LCS", [

@@ -122,6 +122,7 @@ Deno.test("sameNumbers excuses the text of a double and nothing else", () => {
     same("*1 ,4.9406564584124654e-324", "*1 ,5e-324", sameNumbers),
     true,
   );
+  assertEquals(same("$5 1e+17", "$18 100000000000000000", sameNumbers), true);
   assertEquals(same("$3 1.0", "$1 1", sameNumbers), false);
   assertEquals(same("$1 1", "$3 1.0", sameNumbers), false);
   assertEquals(same("*2 +a +b", "*2 +b +a", sameNumbers), false);

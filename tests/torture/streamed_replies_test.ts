@@ -38,10 +38,15 @@ interface Collection {
   isOrdered?: boolean;
 }
 
-const COUNT = 5000;
+const COUNT = 3000;
 /** So long that a reply does not fit the buffers of a connection. */
 const PADDING = "p".repeat(2000);
 const text = (i: number) => `e:${i}:${PADDING}`;
+
+const WORKERS = [1, 4];
+const [A, B] = tagsOnDistinctSlots(2) as [string, string];
+const KEY = `{${A}}big`;
+const OTHER_KEY = `{${B}}other`;
 
 const COLLECTIONS: readonly Collection[] = [
   {
@@ -79,10 +84,20 @@ const COLLECTIONS: readonly Collection[] = [
   },
 ];
 
-const WORKERS = [1, 4];
-const [A, B] = tagsOnDistinctSlots(2) as [string, string];
-const KEY = `{${A}}big`;
-const OTHER_KEY = `{${B}}other`;
+/** Other ways to read them all. */
+const VARIANTS: readonly (readonly [of: string, read: readonly string[]])[] = [
+  ["HGETALL", ["HVALS", KEY]],
+  ["HGETALL", ["HRANDFIELD", KEY, "1000000", "WITHVALUES"]],
+  ["SMEMBERS", ["SRANDMEMBER", KEY, "1000000"]],
+  ["SMEMBERS", ["SUNION", KEY, OTHER_KEY]],
+  ["SMEMBERS", ["SORT", KEY, "ALPHA"]],
+  ["LRANGE", ["SORT", KEY, "BY", "nosort", "GET", "#"]],
+  ["ZRANGE", ["ZREVRANGEBYSCORE", KEY, "+inf", "-inf"]],
+  ["ZRANGE", ["ZRANDMEMBER", KEY, "1000000", "WITHSCORES"]],
+  ["ZRANGE", ["ZUNION", "2", KEY, OTHER_KEY, "WITHSCORES"]],
+  ["XRANGE", ["XREVRANGE", KEY, "+", "-"]],
+];
+
 const READERS = 2;
 const PIECE_BYTES = 64 * 1024;
 
@@ -354,9 +369,7 @@ async function runRace(
 }
 
 const table = makeCommandTable();
-const known = COLLECTIONS.filter((collection) =>
-  table.byName(collection.name) !== undefined
-);
+const known = COLLECTIONS.filter(({ name }) => table.byName(name));
 
 for (const collection of known) {
   for (const workers of WORKERS) {
@@ -369,4 +382,14 @@ for (const collection of known) {
       () => runRace(servers.get(workers)!, collection),
     );
   }
+}
+
+for (const [of, argv] of VARIANTS) {
+  const collection = known.find(({ name }) => name === of);
+  if (collection === undefined || !table.byName(argv[0]!)) continue;
+  const variant = { ...collection, read: () => [...argv], isOrdered: false };
+  Deno.test(
+    `${argv[0]} (${of}): slow readers race a writer`,
+    () => runRace(servers.get(4)!, variant),
+  );
 }

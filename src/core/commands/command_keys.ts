@@ -92,12 +92,34 @@ export function findKeys(
   args: ArgumentView,
   keys: KeyPositions,
 ): void {
+  find(rules, args, keys, false);
+}
+
+/**
+ * As {@linkcode findKeys}, for a command that is to run: the keys of one spec
+ * count although another finds none, as in a PFMERGE without sources.
+ */
+export function findKeysToRun(
+  rules: KeyRules,
+  args: ArgumentView,
+  keys: KeyPositions,
+): void {
+  find(rules, args, keys, true);
+}
+
+function find(
+  rules: KeyRules,
+  args: ArgumentView,
+  keys: KeyPositions,
+  isPartial: boolean,
+): void {
   const specs = rules.keys;
   keys.clear();
   if (specs === undefined) return;
   const finder = rules.findKeys;
   if (finder === undefined || !haveVariableFlags(specs)) {
     if (addKeysOfSpecs(specs, args, keys)) return;
+    if (finder === undefined && isPartial) return;
     keys.clear();
   }
   if (finder !== undefined) finder(args, keys);
@@ -110,17 +132,19 @@ function haveVariableFlags(specs: readonly KeySpec[]): boolean {
   return false;
 }
 
+/** Returns whether all specs fit the arguments and find all their keys. */
 function addKeysOfSpecs(
   specs: readonly KeySpec[],
   args: ArgumentView,
   keys: KeyPositions,
 ): boolean {
+  let fit = true;
   for (let i = 0; i < specs.length; i++) {
     const spec = specs[i]!;
     if ((spec.flags & KEY.NOT_KEY) !== 0) continue;
-    if (!addKeysOfSpec(spec, args, keys)) return false;
+    if (!addKeysOfSpec(spec, args, keys)) fit = false;
   }
-  return true;
+  return fit;
 }
 
 /** Returns whether the spec fits the arguments and finds all its keys. */
@@ -236,21 +260,25 @@ export const sortReadKeys: KeyFinder = (_args, keys) => {
 };
 
 /**
- * Whether SORT makes names of keys out of elements. A lone `#` stands for the
- * element itself, and "nosort" for no key at all.
+ * Where SORT really stores, which {@linkcode sortKeys}, as Redis has it, misses
+ * if the destination is named like an option; and whether SORT makes names of
+ * keys out of elements. A lone `#` stands for the element itself, and "nosort"
+ * for no key at all.
  */
-export const sortOtherKeys: OtherKeysFinder = (args) => {
-  const last = args.argc - 1;
-  for (let at = 2; at < last; at++) {
+export const sortOtherKeys: OtherKeysFinder = (args, keys) => {
+  let stored = 0;
+  let looksFurther = false;
+  for (let at = 2; at + 1 < args.argc; at++) {
     if (args.equalsIgnoreCase(at, "LIMIT")) at += 2;
-    else if (args.equalsIgnoreCase(at, "STORE")) at++;
+    else if (args.equalsIgnoreCase(at, "STORE")) stored = ++at;
     else if (args.equalsIgnoreCase(at, "BY")) {
-      if (!args.equalsIgnoreCase(++at, "NOSORT")) return true;
+      if (!args.equalsIgnoreCase(++at, "NOSORT")) looksFurther = true;
     } else if (args.equalsIgnoreCase(at, "GET")) {
-      if (!args.equalsIgnoreCase(++at, "#")) return true;
+      if (!args.equalsIgnoreCase(++at, "#")) looksFurther = true;
     }
   }
-  return false;
+  if (stored !== 0) keys.add(stored, KEY.OW | KEY.UPDATE);
+  return looksFurther;
 };
 
 /**

@@ -80,10 +80,9 @@ function push(call: Call, atHead: boolean, onlyIfThere: boolean): void {
     ref = makeList(call, 0);
   }
   const space = call.keyspace(call.key(0));
-  const { lists } = space.values;
-  pushArguments(call, lists, ref, atHead, 2);
+  const length = pushArguments(call, space.values.lists, ref, atHead, 2);
   space.noteChange(call.argc - 2);
-  call.reply.integer(lists.length(ref));
+  call.reply.integer(length);
 }
 
 /** `LLEN key` */

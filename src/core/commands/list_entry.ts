@@ -44,8 +44,8 @@ export function makeList(call: Call, i: number): number {
 }
 
 /**
- * Adds the arguments from `first` on at an end of a list: all, or none if memory
- * is short.
+ * Adds the arguments from `first` on at an end of a list, all, or none if memory
+ * is short; returns how many elements there are.
  */
 export function pushArguments(
   call: Call,
@@ -53,16 +53,23 @@ export function pushArguments(
   ref: number,
   atHead: boolean,
   first: number,
-): void {
+): number {
   const { args, argc } = call;
-  let bytes = 0;
-  for (let i = first; i < argc; i++) bytes += args.length[i]!;
   let i = first;
+  let length = 0;
   try {
+    if (argc - first === 1) {
+      const off = args.off[i]!;
+      return lists.add(ref, atHead, args.source(i), off, args.length[i]!);
+    }
+    let bytes = 0;
+    for (let j = first; j < argc; j++) bytes += args.length[j]!;
     lists.prepare(ref, bytes, argc - first, atHead);
     for (; i < argc; i++) {
-      lists.push(ref, atHead, args.source(i), args.off[i]!, args.length[i]!);
+      const off = args.off[i]!;
+      length = lists.push(ref, atHead, args.source(i), off, args.length[i]!);
     }
+    return length;
   } catch (cause) {
     if (!(cause instanceof OutOfMemory)) throw cause;
     for (; i > first; i--) lists.drop(ref, atHead);
@@ -80,9 +87,13 @@ export function endListWrite(
   space: Keyspace,
   ref: number,
 ): boolean {
-  if (space.deleteIfEmpty(call.db, ref)) return false;
-  space.values.lists.pack(ref, true);
-  return true;
+  const { lists } = space.values;
+  if (lists.length(ref) > 0) {
+    lists.pack(ref, true);
+    return true;
+  }
+  space.delete(call.db, ref);
+  return false;
 }
 
 /** Writes what lists hand out. */

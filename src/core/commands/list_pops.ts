@@ -167,8 +167,7 @@ function pushItem(
 ): void {
   const { item } = source;
   try {
-    target.prepare(ref, item.length, 1, atHead);
-    target.push(ref, atHead, item.buf, item.off, item.length);
+    target.add(ref, atHead, item.buf, item.off, item.length);
   } catch (cause) {
     if (cause instanceof OutOfMemory && target.length(ref) === 0) {
       target.free(ref);

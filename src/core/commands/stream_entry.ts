@@ -4,7 +4,9 @@
  * @module
  */
 
+import type { Keyspace } from "../keyspace/keyspace.ts";
 import { unshareValue } from "../keyspace/shared_value.ts";
+import { OutOfMemory } from "../memory/heap.ts";
 import { TYPE_STREAM } from "../types/entry.ts";
 import type { StreamValue } from "../types/stream_value.ts";
 import type { Call } from "./call.ts";
@@ -87,4 +89,17 @@ export function addConsumer(
   );
   space.noteChange();
   return consumer;
+}
+
+/**
+ * Begins a stream that takes what a command removes and has no time to free; 0
+ * if there is no memory for it. The command ends with `dropValue`.
+ */
+export function beginSpare(space: Keyspace): number {
+  try {
+    return space.beginValue(TYPE_STREAM);
+  } catch (cause) {
+    if (cause instanceof OutOfMemory) return 0;
+    throw cause;
+  }
 }

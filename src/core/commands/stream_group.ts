@@ -27,6 +27,7 @@ import {
 } from "./stream_args.ts";
 import {
   addConsumer,
+  beginSpare,
   consumerOf,
   groupOf,
   readStreamToChange,
@@ -38,6 +39,9 @@ import { WRONG } from "./typed_entry.ts";
 const MKSTREAM = bytesOf("mkstream");
 const ENTRIESREAD = bytesOf("entriesread");
 const DOLLAR = 0x24;
+
+/** Allocations from which on a group is freed later. */
+const SPARED_WEIGHT_MIN = 256;
 
 const IDS = new IdList();
 const ID = new StreamId();
@@ -166,7 +170,14 @@ function xgroupDestroyCommand(call: Call): void {
   if (!find(call, false, false)) return;
   if (FOUND.group === 0) return call.reply.integer(0);
   const space = call.keyspace(call.key(0));
-  space.values.streams.removeGroup(FOUND.ref, FOUND.group);
+  const { streams } = space.values;
+  const { ref, group } = FOUND;
+  if (streams.groups.weight(group) < SPARED_WEIGHT_MIN) {
+    streams.removeGroup(ref, group, 0);
+  } else {
+    streams.removeGroup(ref, group, beginSpare(space));
+    space.dropValue();
+  }
   space.noteChange();
   call.reply.integer(1);
 }

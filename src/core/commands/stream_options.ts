@@ -6,7 +6,6 @@
 
 import { bytesOf } from "../base/bytes.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
-import { OutOfMemory } from "../memory/heap.ts";
 import {
   LIMIT_WITHOUT_STRATEGY,
   LIMIT_WITHOUT_TILDE,
@@ -17,12 +16,12 @@ import {
   TRIM_STRATEGIES,
   XTRIM_WITHOUT_STRATEGY,
 } from "../resp/error_reply.ts";
-import { TYPE_STREAM } from "../types/entry.ts";
 import { ID_ANY_SEQUENCE, ID_INVALID, StreamId } from "../types/stream_id.ts";
 import { StreamTrim } from "../types/stream_log.ts";
 import { argumentIs, readInteger } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
 import { argumentIsCharacter, readId } from "./stream_args.ts";
+import { beginSpare } from "./stream_entry.ts";
 
 const MAXLEN = bytesOf("maxlen");
 const MINID = bytesOf("minid");
@@ -183,14 +182,4 @@ export function trimStream(
   const removed = streams.log.trim(ref, trim, beginSpare(space));
   space.dropValue();
   return removed;
-}
-
-/** A value that takes what goes, or 0: then it is freed at once. */
-function beginSpare(space: Keyspace): number {
-  try {
-    return space.beginValue(TYPE_STREAM);
-  } catch (cause) {
-    if (cause instanceof OutOfMemory) return 0;
-    throw cause;
-  }
 }

@@ -20,15 +20,24 @@ import {
   STREAMED_ELEMENTS_MIN,
 } from "./element_stream.ts";
 
-const TEXT = new Uint8Array(Math.max(ID_BYTES_MAX, INTEGER_BYTES_MAX));
+const TEXT = new Uint8Array(INTEGER_BYTES_MAX);
 const NUMBER = new Int64();
 const TWO_TO_32 = 4294967296;
 /** Upper words from minus this one up to it are those of exact doubles. */
 const EXACT_HI = 1 << 21;
 
+/** The ID that was replied last, as text: the next one has the same time often. */
+const ID_TEXT = new Uint8Array(ID_BYTES_MAX);
+const LAST_ID = new StreamId();
+let lastDash = LAST_ID.writeTime(ID_TEXT, 0);
+
 /** An ID as a bulk string. */
 export function replyId(reply: ReplyWriter, id: StreamId): void {
-  reply.bulk(TEXT, 0, id.writeText(TEXT, 0));
+  if (id.msLow !== LAST_ID.msLow || id.msHigh !== LAST_ID.msHigh) {
+    LAST_ID.set(id);
+    lastDash = id.writeTime(ID_TEXT, 0);
+  }
+  reply.bulk(ID_TEXT, 0, id.writeSequence(ID_TEXT, lastDash));
 }
 
 /** An integer of 64 bits. */

@@ -6,6 +6,7 @@
  * word 0   byte at which the elements begin, from the start of the chunk
  * word 1   byte at which they end
  * word 2   how many there are, or PLAIN
+ * word 3   bytes of the allocation
  * bytes    [ room ][ element ]* [ room ]
  * ```
  *
@@ -40,14 +41,21 @@ import {
 import { elementBytes, elementBytesBefore } from "./listpack_format.ts";
 
 /** Bytes before the first element of a chunk without room before it. */
-export const CHUNK_HEADER_BYTES = 12;
+export const CHUNK_HEADER_BYTES = 16;
 
 const START = 0;
 const END = 1;
 const COUNT = 2;
+const CAPACITY = 3;
 /** Count of a plain chunk: one, and a flag. */
 const PLAIN = 1 | 1 << 31;
 const COUNT_MASK = 0x7fffffff;
+const NO_LIMIT = 0x7fffffff;
+
+const SHORT_MAX = 0x3f;
+const MINUS = 0x2d;
+const ZERO = 0x30;
+const NINE = 0x39;
 
 /** Smallest capacity, in units, that is worth being made smaller. */
 const FIT_UNITS_MIN = 8;
@@ -72,7 +80,8 @@ export class Chunks {
   /** An empty chunk with room for that many bytes, before or behind. */
   create(bytes: number, atHead: boolean): number {
     const ref = this.#heap.allocate((CHUNK_HEADER_BYTES + bytes + 7) >>> 3);
-    const start = atHead ? this.#heap.unitsOf(ref) << 3 : CHUNK_HEADER_BYTES;
+    const capacity = this.#heap.unitsOf(ref) << 3;
+    const start = atHead ? capacity : CHUNK_HEADER_BYTES;
     this.#setHeader(ref, start, start, 0);
     return ref;
   }
@@ -114,7 +123,7 @@ export class Chunks {
 
   /** Bytes of the allocation. */
   allocatedBytes(ref: number): number {
-    return this.#heap.unitsOf(ref) << 3;
+    return this.#word(ref, CAPACITY);
   }
 
   /** The byte view that holds a chunk. */
@@ -227,6 +236,86 @@ export class Chunks {
   }
 
   /**
+   * Adds the encoded element, of `bytes` bytes, at an end if nothing has to move
+   * for it, and if the chunk has no more than `bytesMax` bytes and `countMax`
+   * elements then. Says whether it did.
+   */
+  tryPush(
+    ref: number,
+    atHead: boolean,
+    bytes: number,
+    bytesMax: number,
+    countMax: number,
+  ): boolean {
+    const words = this.#arena.i32[ref >>> SEGMENT_SHIFT]!;
+    const at = (ref & UNIT_MASK) << 1;
+    const count = words[at + COUNT]!;
+    const start = words[at + START]!;
+    const end = words[at + END]!;
+    if (
+      count < 0 || count >= countMax ||
+      CHUNK_HEADER_BYTES + end - start + bytes > bytesMax
+    ) return false;
+    const buf = this.#arena.u8[ref >>> SEGMENT_SHIFT]!;
+    if (atHead) {
+      const to = start - bytes;
+      if (to < CHUNK_HEADER_BYTES) return false;
+      words[at + START] = to;
+      this.#listpacks.writeEncoded(buf, (at << 2) + to);
+    } else {
+      const to = end + bytes;
+      if (to > words[at + CAPACITY]!) return false;
+      words[at + END] = to;
+      this.#listpacks.writeEncoded(buf, (at << 2) + end);
+    }
+    words[at + COUNT] = count + 1;
+    return true;
+  }
+
+  /**
+   * As {@linkcode Chunks.tryPush}, of a text that {@linkcode isShortString} and
+   * need not be encoded before.
+   */
+  tryPushShort(
+    ref: number,
+    atHead: boolean,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+    bytesMax: number,
+    countMax: number,
+  ): boolean {
+    const words = this.#arena.i32[ref >>> SEGMENT_SHIFT]!;
+    const at = (ref & UNIT_MASK) << 1;
+    const count = words[at + COUNT]!;
+    const start = words[at + START]!;
+    const end = words[at + END]!;
+    const bytes = length + 2;
+    if (
+      count < 0 || count >= countMax ||
+      CHUNK_HEADER_BYTES + end - start + bytes > bytesMax
+    ) return false;
+    let to = end;
+    if (atHead) {
+      to = start - bytes;
+      if (to < CHUNK_HEADER_BYTES) return false;
+      words[at + START] = to;
+    } else {
+      if (end + bytes > words[at + CAPACITY]!) return false;
+      words[at + END] = end + bytes;
+    }
+    words[at + COUNT] = count + 1;
+    const into = this.#arena.u8[ref >>> SEGMENT_SHIFT]!;
+    to += at << 2;
+    into[to++] = 0x80 | length;
+    let from = off;
+    const textEnd = off + length;
+    while (from < textEnd) into[to++] = buf[from++]!;
+    into[to] = length + 1;
+    return true;
+  }
+
+  /**
    * Adds the encoded element, of `bytes` bytes, at an end. A chunk that has to
    * grow does not grow beyond `capacityMax` unless it must.
    */
@@ -236,36 +325,13 @@ export class Chunks {
     bytes: number,
     capacityMax: number,
   ): number {
-    let words = this.#arena.i32[ref >>> SEGMENT_SHIFT]!;
-    let at = (ref & UNIT_MASK) << 1;
-    let chunk = ref;
-    if (atHead) {
-      if (words[at + START]! - CHUNK_HEADER_BYTES < bytes) {
-        chunk = this.#widen(ref, true, bytes, capacityMax);
-        words = this.#arena.i32[chunk >>> SEGMENT_SHIFT]!;
-        at = (chunk & UNIT_MASK) << 1;
-      }
-      const start = words[at + START]! - bytes;
-      words[at + START] = start;
-      words[at + COUNT] = words[at + COUNT]! + 1;
-      this.#listpacks.writeEncoded(
-        this.#arena.u8[chunk >>> SEGMENT_SHIFT]!,
-        (at << 2) + start,
-      );
-      return chunk;
-    }
-    if (words[at + END]! + bytes > this.#heap.unitsOf(ref) << 3) {
-      chunk = this.#widen(ref, false, bytes, capacityMax);
-      words = this.#arena.i32[chunk >>> SEGMENT_SHIFT]!;
-      at = (chunk & UNIT_MASK) << 1;
-    }
-    const end = words[at + END]!;
-    words[at + END] = end + bytes;
-    words[at + COUNT] = words[at + COUNT]! + 1;
-    this.#listpacks.writeEncoded(
-      this.#arena.u8[chunk >>> SEGMENT_SHIFT]!,
-      (at << 2) + end,
-    );
+    const room = atHead
+      ? this.first(ref) - CHUNK_HEADER_BYTES
+      : this.#word(ref, CAPACITY) - this.end(ref);
+    const chunk = room < bytes
+      ? this.#widen(ref, atHead, bytes, capacityMax)
+      : ref;
+    this.tryPush(chunk, atHead, bytes, NO_LIMIT, NO_LIMIT);
     return chunk;
   }
 
@@ -273,7 +339,7 @@ export class Chunks {
   reserve(ref: number, atHead: boolean, bytes: number): number {
     const room = atHead
       ? this.first(ref) - CHUNK_HEADER_BYTES
-      : (this.#heap.unitsOf(ref) << 3) - this.end(ref);
+      : this.#word(ref, CAPACITY) - this.end(ref);
     return room < bytes ? this.#widen(ref, atHead, bytes, 0) : ref;
   }
 
@@ -379,7 +445,7 @@ export class Chunks {
   fit(ref: number): number {
     const used = this.bytes(ref) + CHUNK_HEADER_BYTES;
     const units = (used + 7) >>> 3;
-    const capacity = this.#heap.unitsOf(ref);
+    const capacity = this.#word(ref, CAPACITY) >>> 3;
     if (capacity < FIT_UNITS_MIN || units * 2 > capacity) return ref;
     return this.#shrink(ref, units + (units >>> 2));
   }
@@ -388,7 +454,7 @@ export class Chunks {
   trim(ref: number): number {
     const units = (this.bytes(ref) + CHUNK_HEADER_BYTES + 7) >>> 3;
     // Allocations are rounded up by as much as an eighth.
-    return units * 8 > this.#heap.unitsOf(ref) * 7
+    return units * 8 > (this.#word(ref, CAPACITY) >>> 3) * 7
       ? ref
       : this.#shrink(ref, units);
   }
@@ -464,7 +530,11 @@ export class Chunks {
     const start = this.first(ref);
     const end = this.end(ref);
     assert(start >= CHUNK_HEADER_BYTES && start <= end, "elements are ordered");
-    assert(end <= this.#heap.unitsOf(ref) << 3, "elements lie in the chunk");
+    assert(
+      this.#word(ref, CAPACITY) === this.#heap.unitsOf(ref) << 3,
+      "a chunk knows its capacity",
+    );
+    assert(end <= this.#word(ref, CAPACITY), "elements lie in the chunk");
     if (this.isPlain(ref)) return;
     let count = 0;
     let pos = start;
@@ -491,7 +561,7 @@ export class Chunks {
     bytes: number,
     capacityMax: number,
   ): number {
-    const capacity = this.#heap.unitsOf(ref) << 3;
+    const capacity = this.#word(ref, CAPACITY);
     const start = this.first(ref);
     const used = this.end(ref) - start;
     const needed = CHUNK_HEADER_BYTES + used + bytes;
@@ -533,7 +603,7 @@ export class Chunks {
     const before = pos - start;
     const after = end - pos - old;
     const hasFront = start - CHUNK_HEADER_BYTES >= by;
-    const hasBack = (this.#heap.unitsOf(ref) << 3) - end >= by;
+    const hasBack = this.#word(ref, CAPACITY) - end >= by;
     if (hasFront && (before < after || !hasBack)) {
       moveWithin(buf, base + start - by, base + start, before);
       this.#setWord(ref, START, start - by);
@@ -579,12 +649,14 @@ export class Chunks {
     return made;
   }
 
+  /** Writes the header of a new chunk. */
   #setHeader(ref: number, start: number, end: number, count: number): void {
     const words = this.#arena.i32[ref >>> SEGMENT_SHIFT]!;
     const at = (ref & UNIT_MASK) << 1;
     words[at + START] = start;
     words[at + END] = end;
     words[at + COUNT] = count;
+    words[at + CAPACITY] = this.#heap.unitsOf(ref) << 3;
   }
 
   #word(ref: number, index: number): number {
@@ -598,6 +670,17 @@ export class Chunks {
       ((ref & UNIT_MASK) << 1) + index
     ] = value;
   }
+}
+
+/** Whether a text is for certain stored as a string with a head of one byte. */
+export function isShortString(
+  buf: Uint8Array,
+  off: number,
+  length: number,
+): boolean {
+  if (length === 0 || length > SHORT_MAX) return length === 0;
+  const byte = buf[off]!;
+  return byte > NINE || byte < ZERO && byte !== MINUS;
 }
 
 /** A quarter more than needed, within the capacity that is aimed at. */

@@ -137,9 +137,19 @@ export class TreePages {
 
   /** Node of an entry. */
   node(leaf: number, index: number): number {
-    const words = this.#i32[leaf >>> SEGMENT_SHIFT]!;
+    return this.#i32[leaf >>> SEGMENT_SHIFT]![this.nodesAt(leaf) + index]!;
+  }
+
+  /** Index of the first node of a leaf in its segment's word view. */
+  nodesAt(leaf: number): number {
     const base = (leaf & UNIT_MASK) << 1;
-    return words[base + PAGE_WORDS + 2 * words[base + CAPACITY]! + index]!;
+    return base + PAGE_WORDS +
+      2 * this.#i32[leaf >>> SEGMENT_SHIFT]![base + CAPACITY]!;
+  }
+
+  /** Index of the first score of a page in its segment's double view. */
+  scoresAt(page: number): number {
+    return (page & UNIT_MASK) + SCORES;
   }
 
   /** Notes the least entry of a child. */
@@ -154,8 +164,8 @@ export class TreePages {
     const scores = this.#f64[leaf >>> SEGMENT_SHIFT]!;
     const base = (leaf & UNIT_MASK) << 1;
     const length = words[base + LENGTH]!;
-    const nodes = base + PAGE_WORDS + 2 * words[base + CAPACITY]!;
-    const first = (leaf & UNIT_MASK) + SCORES;
+    const nodes = this.nodesAt(leaf);
+    const first = this.scoresAt(leaf);
     for (let i = first + length, end = first + index; i > end; i--) {
       scores[i] = scores[i - 1]!;
     }

@@ -2,29 +2,37 @@
  * Large lists: chunks in a counted tree, as a deque of pieces.
  *
  * ```text
- * root    header of a counted tree, whose items are chunks     (counted_tree.ts)
- * chunk   elements, or a single one that is too large to share     (chunk.ts)
+ * root   words 0-3   header of a counted tree of chunks        (counted_tree.ts)
+ *        word 4      first chunk, 0 if it must be looked up
+ *        word 5      elements that it has and the tree does not know of
+ *        words 6, 7  the same of the last chunk
+ * chunk  elements, or a single one that is too large to share        (chunk.ts)
  * ```
  *
- * Invariants: an item counts for the elements of its chunk; no chunk is empty. A
- * chunk exceeds the limits of {@linkcode NodeLimits} only if it has one element,
- * was made under other limits, or came as a whole from elsewhere.
+ * Invariants: an item counts for the elements of its chunk, words 5 and 7 apart;
+ * no chunk is empty. A chunk exceeds the limits of {@linkcode NodeLimits} only if
+ * it has one element, was made under other limits, or came as a whole from
+ * elsewhere.
+ *
+ * What comes and goes at an end changes its chunk and a word of the root. The
+ * tree is told before anything else of the list is changed; who reads takes the
+ * two words into account, for a list that is shared must not be written to.
  *
  * The chunks at the ends have room to grow, up to what the limit allows; when
  * another takes their place they give back what they do not need. A new one
  * begins with an eighth of the limit for each chunk that is there. In the
  * middle, a full chunk is halved; small neighbours are joined.
  *
- * Cost: an element at an end is constant but for the two or three counts on the
- * way to it, which only a hundred thousand chunks more make four. An index is
- * found in logarithmic time and a walk of at most half a chunk.
+ * Cost: an element at an end is constant, a chunk more or less there costs the
+ * few steps of the tree. An index is found in logarithmic time and a walk of at
+ * most half a chunk.
  *
  * @module
  */
 
 import { assert } from "../base/assert.ts";
-import type { Arena } from "../memory/arena.ts";
-import { CHUNK_HEADER_BYTES, Chunks } from "../memory/chunk.ts";
+import { type Arena, SEGMENT_SHIFT, UNIT_MASK } from "../memory/arena.ts";
+import { CHUNK_HEADER_BYTES, Chunks, isShortString } from "../memory/chunk.ts";
 import {
   CountedTree,
   TREE_HEADER_UNITS,
@@ -33,6 +41,11 @@ import {
 import { type Heap, OutOfMemory } from "../memory/heap.ts";
 import type { ListpackItem, Listpacks } from "../memory/listpack.ts";
 import type { EncodingLimits, ValueMemory } from "./value_type.ts";
+
+const ROOT_UNITS = TREE_HEADER_UNITS + 2;
+/** Words of the root: a chunk at an end, and behind it the untold elements. */
+const FIRST = 4;
+const LAST = 6;
 
 /** Most bytes of a chunk that is limited by its elements. */
 const SAFE_BYTES_MAX = 8192;
@@ -69,15 +82,23 @@ export class NodeLimits {
   /** Most elements. */
   countMax = 0;
   readonly #limits: EncodingLimits;
+  #size: number;
 
   /** `limits` may change at any time. */
   constructor(limits: EncodingLimits) {
     this.#limits = limits;
+    this.#size = limits.listMaxListpackSize;
+    this.#setSize(this.#size);
   }
 
   /** Reads the setting anew. */
   refresh(): void {
     const size = this.#limits.listMaxListpackSize;
+    if (size !== this.#size) this.#setSize(size);
+  }
+
+  #setSize(size: number): void {
+    this.#size = size;
     if (size < 0) {
       const step = size < -LARGEST_LIMIT ? LARGEST_LIMIT : -size;
       this.bytesMax = SMALLEST_LIMIT_BYTES << (step - 1);
@@ -100,6 +121,7 @@ export class LargeList {
   readonly chunks: Chunks;
   /** What a chunk may have; the owner refreshes it. */
   readonly limits: NodeLimits;
+  readonly #arena: Arena;
   readonly #heap: Heap;
   readonly #listpacks: Listpacks;
   readonly #tree: CountedTree;
@@ -109,7 +131,8 @@ export class LargeList {
 
   /** One object per keyspace. */
   constructor(memory: ValueMemory) {
-    const arena: Arena = memory.arena;
+    const { arena } = memory;
+    this.#arena = arena;
     this.#heap = memory.heap;
     this.#listpacks = memory.listpacks;
     this.chunks = new Chunks(arena, memory.heap, memory.listpacks);
@@ -119,8 +142,11 @@ export class LargeList {
 
   /** A list without elements. */
   create(): number {
-    const root = this.#heap.allocate(TREE_HEADER_UNITS);
+    const root = this.#heap.allocate(ROOT_UNITS);
+    const words = this.#arena.i32[root >>> SEGMENT_SHIFT]!;
+    const at = (root & UNIT_MASK) << 1;
     this.#tree.initialize(root);
+    words.fill(0, at + FIRST, at + ROOT_UNITS * 2);
     return root;
   }
 
@@ -139,7 +165,10 @@ export class LargeList {
 
   /** Elements. */
   length(root: number): number {
-    return this.#tree.total(root);
+    const words = this.#arena.i32[root >>> SEGMENT_SHIFT]!;
+    const at = (root & UNIT_MASK) << 1;
+    return this.#tree.total(root) + words[at + FIRST + 1]! +
+      words[at + LAST + 1]!;
   }
 
   /** Chunks. */
@@ -166,50 +195,79 @@ export class LargeList {
     this.#enter(root, chunk, count);
   }
 
-  /** Adds an element at an end. */
+  /** Adds an element at an end; returns how many there are. */
   push(
     root: number,
     atHead: boolean,
     buf: Uint8Array,
     off: number,
     length: number,
-  ): void {
+  ): number {
+    const { bytesMax, countMax } = this.limits;
+    const before = this.length(root);
+    if (before === LENGTH_MAX) throw new OutOfMemory();
+    if (length > bytesMax) {
+      const made = this.chunks.createPlain(buf, off, length);
+      this.#enterNew(root, atHead, made);
+      return before + 1;
+    }
     const { chunks } = this;
-    const tree = this.#tree;
-    const cursor = this.#cursor;
-    if (length > this.limits.bytesMax) {
-      const made = chunks.createPlain(buf, off, length);
-      return this.#enterNew(root, atHead, made);
+    const chunk = this.#chunkAt(root, atHead);
+    if (
+      chunk !== 0 && isShortString(buf, off, length) &&
+      chunks.tryPushShort(chunk, atHead, buf, off, length, bytesMax, countMax)
+    ) {
+      this.#count(root, atHead, chunk, 1);
+      return before + 1;
     }
     const bytes = this.#listpacks.encode(buf, off, length);
-    if (tree.toEnd(root, atHead, cursor)) {
-      const chunk = cursor.item;
-      if (this.#hasRoom(chunk, bytes)) {
-        this.#checkLength(root);
-        const grown = chunks.push(chunk, atHead, bytes, this.limits.bytesMax);
-        if (grown !== chunk) tree.replace(root, cursor, grown);
-        return tree.add(root, cursor, 1);
+    if (
+      chunk !== 0 && chunks.tryPush(chunk, atHead, bytes, bytesMax, countMax)
+    ) this.#count(root, atHead, chunk, 1);
+    else this.#pushMoving(root, atHead, chunk, bytes);
+    return before + 1;
+  }
+
+  /** Adds the encoded element to a chunk that moves, or to a new one. */
+  #pushMoving(
+    root: number,
+    atHead: boolean,
+    chunk: number,
+    bytes: number,
+  ): void {
+    const { chunks } = this;
+    this.#tell(root);
+    if (chunk !== 0) {
+      const hasRoom = this.#hasRoom(chunk, bytes);
+      const moved = hasRoom
+        ? chunks.push(chunk, atHead, bytes, this.limits.bytesMax)
+        : chunks.trim(chunk);
+      if (moved !== chunk) {
+        this.#tree.toEnd(root, atHead, this.#cursor);
+        this.#tree.replace(root, this.#cursor, moved);
       }
-      const trimmed = chunks.trim(chunk);
-      if (trimmed !== chunk) tree.replace(root, cursor, trimmed);
+      if (hasRoom) return this.#count(root, atHead, moved, 1);
     }
     this.#enterNew(root, atHead, this.#makeChunk(root, atHead, bytes));
   }
 
   /** Removes the element at an end. */
   drop(root: number, atHead: boolean): void {
-    const cursor = this.#cursor;
-    this.#tree.toEnd(root, atHead, cursor);
-    if (cursor.count === 1) return this.#removeChunk(root, cursor);
-    this.chunks.drop(cursor.item, atHead);
-    this.#tree.add(root, cursor, -1);
+    const { chunks } = this;
+    const chunk = this.#chunkAt(root, atHead);
+    if (chunks.count(chunk) > 1) {
+      chunks.drop(chunk, atHead);
+      return this.#count(root, atHead, chunk, -1);
+    }
+    this.#tell(root);
+    this.#tree.toEnd(root, atHead, this.#cursor);
+    this.#removeChunk(root, this.#cursor);
   }
 
   /** Reads the element at an end. */
   readEnd(root: number, atHead: boolean, item: ListpackItem): void {
     const { chunks } = this;
-    this.#tree.toEnd(root, atHead, this.#cursor);
-    const chunk = this.#cursor.item;
+    const chunk = this.#chunkAt(root, atHead);
     const pos = atHead
       ? chunks.first(chunk)
       : chunks.previous(chunk, chunks.end(chunk));
@@ -219,7 +277,7 @@ export class LargeList {
   /** Reads the element with an index, which must be there. */
   read(root: number, index: number, item: ListpackItem): void {
     const cursor = this.#cursor;
-    this.#tree.seek(root, index, cursor);
+    this.#seek(root, index, cursor);
     const pos = this.chunks.seek(cursor.item, index - cursor.before);
     this.chunks.read(cursor.item, pos, item);
   }
@@ -235,6 +293,7 @@ export class LargeList {
     const { chunks } = this;
     const { bytesMax } = this.limits;
     const cursor = this.#cursor;
+    this.#tell(root);
     this.#tree.seek(root, index, cursor);
     const chunk = cursor.item;
     if (length <= bytesMax && !chunks.isPlain(chunk)) {
@@ -265,10 +324,12 @@ export class LargeList {
     const { chunks } = this;
     const tree = this.#tree;
     const cursor = this.#cursor;
-    if (index === 0 || index === tree.total(root)) {
-      return this.push(root, index === 0, buf, off, length);
+    if (index === 0 || index === this.length(root)) {
+      this.push(root, index === 0, buf, off, length);
+      return;
     }
-    this.#checkLength(root);
+    this.#tell(root);
+    if (tree.total(root) === LENGTH_MAX) throw new OutOfMemory();
     if (length > this.limits.bytesMax) {
       this.#split(root, index);
       const made = chunks.createPlain(buf, off, length);
@@ -299,6 +360,7 @@ export class LargeList {
   removeRange(root: number, from: number, count: number): void {
     const { chunks } = this;
     const cursor = this.#cursor;
+    this.#tell(root);
     for (let left = count; left > 0;) {
       this.#tree.seek(root, from, cursor);
       const skip = from - cursor.before;
@@ -328,6 +390,7 @@ export class LargeList {
   ): number {
     const tree = this.#tree;
     const cursor = this.#cursor;
+    this.#tell(root);
     this.#listpacks.encode(buf, off, length);
     let removed = 0;
     // The elements that have not been looked at.
@@ -372,7 +435,7 @@ export class LargeList {
   ): void {
     const cursor = this.#cursor;
     this.#listpacks.encode(buf, off, length);
-    if (!this.#tree.toEnd(root, !backward, cursor)) return;
+    if (!this.#toEnd(root, !backward, cursor)) return;
     let left = most;
     do {
       const { item, before, count } = cursor;
@@ -386,7 +449,7 @@ export class LargeList {
         !this.searchChunk(item, before, backward, looked, visitor)
       ) return;
       left -= looked;
-    } while (left > 0 && this.#tree.step(root, cursor, !backward));
+    } while (left > 0 && this.#step(root, cursor, !backward));
   }
 
   /**
@@ -437,7 +500,7 @@ export class LargeList {
     visitor: RunVisitor,
   ): number {
     const cursor = this.#cursor;
-    this.#tree.seek(root, from, cursor);
+    this.#seek(root, from, cursor);
     const skip = from - cursor.before;
     const count = Math.min(cursor.count - skip, to - from);
     this.visitChunk(cursor.item, skip, count, visitor);
@@ -473,7 +536,7 @@ export class LargeList {
     item: ListpackItem,
   ): number {
     const cursor = this.#cursor;
-    this.#tree.seek(root, to - 1, cursor);
+    this.#seek(root, to - 1, cursor);
     const { before } = cursor;
     const end = Math.max(from, before);
     this.visitChunkBackward(
@@ -514,7 +577,7 @@ export class LargeList {
     try {
       for (let at = from; at < from + count;) {
         const cursor = source.#cursor;
-        source.#tree.seek(root, at, cursor);
+        source.#seek(root, at, cursor);
         const skip = at - cursor.before;
         const copied = Math.min(cursor.count - skip, from + count - at);
         const chunk = this.copyChunk(source, cursor.item, skip, copied);
@@ -570,8 +633,9 @@ export class LargeList {
     return (this.#heap.unitsOf(root) << 3) + tree.bytes(root) + all;
   }
 
-  /** Checks a list; for tests. */
+  /** Checks a list, having told its tree; for tests. */
   verify(root: number): void {
+    this.#tell(root);
     this.#tree.verify(root, (chunk) => {
       this.chunks.verify(chunk);
       const count = this.chunks.count(chunk);
@@ -588,8 +652,68 @@ export class LargeList {
       !chunks.isPlain(chunk);
   }
 
-  #checkLength(root: number): void {
-    if (this.#tree.total(root) === LENGTH_MAX) throw new OutOfMemory();
+  /** The chunk at an end, or 0. */
+  #chunkAt(root: number, atHead: boolean): number {
+    const known = this.#arena.i32[root >>> SEGMENT_SHIFT]![
+      ((root & UNIT_MASK) << 1) + (atHead ? FIRST : LAST)
+    ]!;
+    if (known !== 0) return known;
+    return this.#tree.toEnd(root, atHead, this.#cursor) ? this.#cursor.item : 0;
+  }
+
+  /** Notes that a chunk at an end has more elements, or less. */
+  #count(root: number, atHead: boolean, chunk: number, change: number): void {
+    const words = this.#arena.i32[root >>> SEGMENT_SHIFT]!;
+    const at = ((root & UNIT_MASK) << 1) + (atHead ? FIRST : LAST);
+    words[at] = chunk;
+    words[at + 1] = words[at + 1]! + change;
+  }
+
+  /** Tells the tree of what came and went at the ends, and forgets the ends. */
+  #tell(root: number): void {
+    const words = this.#arena.i32[root >>> SEGMENT_SHIFT]!;
+    const at = (root & UNIT_MASK) << 1;
+    for (let end = at + FIRST; end <= at + LAST; end += LAST - FIRST) {
+      if (words[end] === 0) continue;
+      const change = words[end + 1]!;
+      words[end] = 0;
+      words[end + 1] = 0;
+      if (change === 0) continue;
+      this.#tree.toEnd(root, end === at + FIRST, this.#other);
+      this.#tree.add(root, this.#other, change);
+    }
+  }
+
+  /** As {@linkcode CountedTree.seek}, by what is there. */
+  #seek(root: number, index: number, cursor: TreeCursor): void {
+    const words = this.#arena.i32[root >>> SEGMENT_SHIFT]!;
+    const at = (root & UNIT_MASK) << 1;
+    const atFirst = words[at + FIRST + 1]!;
+    const told = Math.max(0, index - atFirst);
+    this.#tree.seek(root, Math.min(told, this.#tree.total(root) - 1), cursor);
+    if (cursor.item === words[at + FIRST]) cursor.count += atFirst;
+    else cursor.before += atFirst;
+    if (cursor.item === words[at + LAST]) cursor.count += words[at + LAST + 1]!;
+  }
+
+  /** As {@linkcode CountedTree.toEnd}, by what is there. */
+  #toEnd(root: number, atHead: boolean, cursor: TreeCursor): boolean {
+    const length = this.length(root);
+    if (length === 0) return false;
+    this.#seek(root, atHead ? 0 : length - 1, cursor);
+    return true;
+  }
+
+  /** As {@linkcode CountedTree.step}, by what is there. */
+  #step(root: number, cursor: TreeCursor, forward: boolean): boolean {
+    if (!this.#tree.step(root, cursor, forward)) return false;
+    const words = this.#arena.i32[root >>> SEGMENT_SHIFT]!;
+    const at = ((root & UNIT_MASK) << 1) + (forward ? LAST : FIRST);
+    if (cursor.item === words[at]) {
+      cursor.count += words[at + 1]!;
+      if (!forward) cursor.before -= words[at + 1]!;
+    }
+    return true;
   }
 
   /** A chunk of the encoded element, with room for more at one end. */
@@ -605,8 +729,8 @@ export class LargeList {
 
   /** Adds a chunk of one element at an end, or frees it. */
   #enterNew(root: number, atHead: boolean, chunk: number): void {
+    this.#tell(root);
     try {
-      this.#checkLength(root);
       this.#tree.insertAtEnd(root, atHead, this.#cursor, chunk, 1);
     } catch (cause) {
       this.chunks.free(chunk);
@@ -626,6 +750,7 @@ export class LargeList {
 
   /** Adds a chunk behind all others, or frees it. */
   #enter(root: number, chunk: number, count: number): void {
+    this.#tell(root);
     try {
       this.#tree.insertAtEnd(root, false, this.#other, chunk, count);
     } catch (cause) {

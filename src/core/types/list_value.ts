@@ -10,8 +10,8 @@
  * `list-max-listpack-size`, and a large one that has lost elements becomes packed
  * when one chunk of half that size is left; the sums are those of Redis 7.2,
  * which counts bytes of text before it adds and bytes of its listpack otherwise.
- * So who adds calls {@linkcode ListValue.prepare} before, and who removes or
- * replaces {@linkcode ListValue.pack} afterwards.
+ * So who adds calls {@linkcode ListValue.prepare} before (`add` does so itself),
+ * and who removes or replaces {@linkcode ListValue.pack} afterwards.
  *
  * To go through a list: {@linkcode ListValue.visitRun} from index 0 to the
  * length, each call giving the next index. To read one element:
@@ -113,28 +113,46 @@ export class ListValue implements ValueType {
     );
   }
 
-  /** Adds an element at an end. */
+  /** Gets ready for one element and adds it; returns how many there are. */
+  add(
+    ref: number,
+    atHead: boolean,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+  ): number {
+    if (this.#isLarge(ref)) {
+      const large = this.#large;
+      large.limits.refresh();
+      const root = valueRoot(this.#arena, ref);
+      return large.push(root, atHead, buf, off, length);
+    }
+    this.prepare(ref, length, 1, atHead);
+    return this.push(ref, atHead, buf, off, length);
+  }
+
+  /** Adds an element at an end; returns how many there are. */
   push(
     ref: number,
     atHead: boolean,
     buf: Uint8Array,
     off: number,
     length: number,
-  ): void {
+  ): number {
     const chunks = this.#chunks;
-    let root = valueRoot(this.#arena, ref);
-    if (!this.#isLarge(ref)) {
-      if (root === 0 || chunks.bytes(root) <= PACKED_BYTES_MAX) {
-        const bytes = this.#listpacks.encode(buf, off, length);
-        const chunk = root === 0 ? chunks.create(bytes, atHead) : root;
-        const pushed = chunks.push(chunk, atHead, bytes, NO_CAPACITY_MAX);
-        if (pushed !== root) setValueRoot(this.#arena, ref, pushed);
-        return;
-      }
-      this.#makeLarge(ref);
-      root = valueRoot(this.#arena, ref);
+    const root = valueRoot(this.#arena, ref);
+    if (this.#isLarge(ref)) {
+      return this.#large.push(root, atHead, buf, off, length);
     }
-    this.#large.push(root, atHead, buf, off, length);
+    if (root !== 0 && chunks.bytes(root) > PACKED_BYTES_MAX) {
+      this.#makeLarge(ref);
+      return this.push(ref, atHead, buf, off, length);
+    }
+    const bytes = this.#listpacks.encode(buf, off, length);
+    const chunk = root === 0 ? chunks.create(bytes, atHead) : root;
+    const pushed = chunks.push(chunk, atHead, bytes, NO_CAPACITY_MAX);
+    if (pushed !== root) setValueRoot(this.#arena, ref, pushed);
+    return chunks.count(pushed);
   }
 
   /** Removes the element at an end, which must be there; see `pack`. */

@@ -232,9 +232,22 @@ export class StreamId {
 
   /** Writes the text and returns where it ends. */
   writeText(out: Uint8Array, at: number): number {
-    const dash = writeUnsigned(this.msHigh, this.msLow, out, at);
-    out[dash] = MINUS;
-    return writeUnsigned(this.seqHigh, this.seqLow, out, dash + 1);
+    return this.writeSequence(out, this.writeTime(out, at));
+  }
+
+  /** Writes the text up to its dash and returns where that belongs. */
+  writeTime(out: Uint8Array, at: number): number {
+    return writeUnsigned(this.msHigh, this.msLow, out, at);
+  }
+
+  /** Writes the text from its dash on and returns where it ends. */
+  writeSequence(out: Uint8Array, at: number): number {
+    out[at] = MINUS;
+    if (this.seqHigh === 0 && this.seqLow >>> 0 < 10) {
+      out[at + 1] = ZERO + this.seqLow;
+      return at + 2;
+    }
+    return writeUnsigned(this.seqHigh, this.seqLow, out, at + 1);
   }
 
   /** The text, for messages and tests. */

@@ -130,10 +130,8 @@ export class StreamNodes {
     fieldCount: number,
     bytes: number,
   ): number {
-    let needed = FRONT_BYTES_MAX + ENTRY_BYTES_MAX;
-    for (let i = 0; i < fieldCount * 2; i++) {
-      needed += textElementBytesMax(fields.length[from + i]!);
-    }
+    const needed = FRONT_BYTES_MAX + ENTRY_BYTES_MAX +
+      textsBytesMax(fields, from, fieldCount);
     const node = this.#heap.allocate(
       (Math.max(needed, bytes) + SLACK_BYTES + 7) >>> 3,
     );
@@ -170,11 +168,10 @@ export class StreamNodes {
     from: number,
     fieldCount: number,
   ): number {
-    let needed = ENTRY_BYTES_MAX;
-    for (let i = 0; i < fieldCount * 2; i++) {
-      needed += textElementBytesMax(fields.length[from + i]!);
-    }
-    const grown = this.#makeRoom(node, needed);
+    const grown = this.#makeRoom(
+      node,
+      ENTRY_BYTES_MAX + textsBytesMax(fields, from, fieldCount),
+    );
     const out = this.#arena.u8[grown >>> SEGMENT_SHIFT]!;
     const start = byteOf(grown);
     const countAt = start + LISTPACK_HEADER_BYTES;
@@ -506,6 +503,19 @@ export class NodeReader {
     }
     this.at = at;
   }
+}
+
+/** Most bytes that fields and values have as elements. */
+function textsBytesMax(
+  { length }: EntryFields,
+  from: number,
+  fieldCount: number,
+): number {
+  let bytes = 0;
+  for (let i = from; i < from + fieldCount * 2; i++) {
+    bytes += textElementBytesMax(length[i]!);
+  }
+  return bytes;
 }
 
 /** Whether the fields in front of a node are those of an entry. */

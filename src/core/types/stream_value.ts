@@ -21,7 +21,7 @@ import {
   UNIT_MASK,
   wordOf,
 } from "../memory/arena.ts";
-import type { Heap } from "../memory/heap.ts";
+import { type Heap, OutOfMemory } from "../memory/heap.ts";
 import { setValueRoot, valueRoot } from "./entry.ts";
 import type { StreamCursor } from "./stream_cursor.ts";
 import { StreamGroups } from "./stream_group.ts";
@@ -168,12 +168,27 @@ export class StreamValue implements ValueType {
     return group;
   }
 
-  /** Removes a group with all that is pending in it. */
-  removeGroup(ref: number, group: number): void {
+  /**
+   * Removes a group with all that is pending in it. It becomes one of `spare`,
+   * the entry of an empty stream that is to be freed, or is freed at once if that
+   * is 0.
+   */
+  removeGroup(ref: number, group: number, spare: number): void {
     const root = valueRoot(this.#arena, ref);
     const list = this.groups.names.take(this.#word(root, GROUPS), group);
     this.#setWord(root, GROUPS, list);
-    this.groups.free(group);
+    if (spare === 0 || !this.#giveGroup(spare, group)) this.groups.free(group);
+  }
+
+  #giveGroup(spare: number, group: number): boolean {
+    try {
+      const root = this.log.makeRoot(spare);
+      this.#setWord(root, GROUPS, this.groups.names.add(0, group));
+      return true;
+    } catch (cause) {
+      if (cause instanceof OutOfMemory) return false;
+      throw cause;
+    }
   }
 
   /**

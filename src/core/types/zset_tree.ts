@@ -14,8 +14,15 @@
  */
 
 import { assert } from "../base/assert.ts";
+import { type Arena, SEGMENT_SHIFT, UNIT_MASK } from "../memory/arena.ts";
 import type { NodeVisitor } from "../memory/dict.ts";
 import type { Heap } from "../memory/heap.ts";
+import {
+  EXPIRE_BYTES,
+  KEY_LENGTH_MASK,
+  NODE_HEADER_BYTES,
+  NODE_KEY,
+} from "../memory/node.ts";
 import { OrderedTree, TREE_HEADER_UNITS } from "../memory/ordered_tree.ts";
 import { NodeTable, TABLE_UNITS } from "./node_table.ts";
 import type { ValueMemory } from "./value_type.ts";
@@ -28,6 +35,8 @@ import {
 } from "./zset_range.ts";
 
 const ROOT_UNITS = TABLE_UNITS + TREE_HEADER_UNITS;
+/** Where the member begins in its node: behind the score. */
+const MEMBER_OFFSET = NODE_HEADER_BYTES + EXPIRE_BYTES;
 
 /** Operations on the large sorted sets of one heap. */
 export class ZsetTree {
@@ -37,6 +46,7 @@ export class ZsetTree {
   from = 0;
   /** The rank behind its last one. */
   to = 0;
+  readonly #arena: Arena;
   readonly #heap: Heap;
   readonly #tree: OrderedTree;
   /** Hash of the member that was looked for last. */
@@ -48,6 +58,7 @@ export class ZsetTree {
   /** One object per keyspace. */
   constructor(memory: ValueMemory) {
     this.nodes = new NodeTable(memory);
+    this.#arena = memory.arena;
     this.#heap = memory.heap;
     this.#tree = new OrderedTree(memory.arena, memory.heap);
     this.#removeNode = (node) => this.nodes.remove(this.#shrinking, node);
@@ -211,44 +222,77 @@ export class ZsetTree {
     isReverse: boolean,
     visitor: ScoredVisitor,
   ): void {
-    const { nodes } = this;
-    const { pages } = this.#tree;
-    let leaf = this.#tree.leafOf(treeOf(root), rank);
-    let { index } = this.#tree;
-    let length = pages.length(leaf);
-    for (let left = count; left > 0; left--) {
-      const node = pages.node(leaf, index);
-      visitor.member(
-        nodes.bytesOf(node),
-        nodes.keyOff(node),
-        nodes.keyLength(node),
-        pages.score(leaf, index),
-      );
+    const tree = this.#tree;
+    let leaf = tree.leafOf(treeOf(root), rank);
+    let { index } = tree;
+    for (let left = count; left > 0 && leaf !== 0;) {
       if (isReverse) {
-        if (--index >= 0) continue;
-        leaf = pages.before(leaf);
-        if (leaf === 0) return;
-        index = pages.length(leaf) - 1;
+        left -= this.#visitDown(leaf, index, left, visitor);
+        leaf = tree.pages.before(leaf);
+        index = leaf === 0 ? 0 : tree.pages.length(leaf) - 1;
       } else {
-        if (++index < length) continue;
-        leaf = pages.behind(leaf);
-        if (leaf === 0) return;
-        length = pages.length(leaf);
+        left -= this.#visitUp(leaf, index, left, visitor);
+        leaf = tree.pages.behind(leaf);
         index = 0;
       }
     }
   }
 
+  /** Visits up to `most` members of a leaf; returns how many. */
+  #visitUp(
+    leaf: number,
+    from: number,
+    most: number,
+    visitor: ScoredVisitor,
+  ): number {
+    const { pages } = this.#tree;
+    const words = this.#arena.i32[leaf >>> SEGMENT_SHIFT]!;
+    const scores = this.#arena.f64[leaf >>> SEGMENT_SHIFT]!;
+    const nodes = pages.nodesAt(leaf);
+    const first = pages.scoresAt(leaf);
+    const count = Math.min(most, pages.length(leaf) - from);
+    for (let i = from, end = from + count; i < end; i++) {
+      this.#visitNode(words[nodes + i]!, scores[first + i]!, visitor);
+    }
+    return count;
+  }
+
+  #visitDown(
+    leaf: number,
+    from: number,
+    most: number,
+    visitor: ScoredVisitor,
+  ): number {
+    const { pages } = this.#tree;
+    const words = this.#arena.i32[leaf >>> SEGMENT_SHIFT]!;
+    const scores = this.#arena.f64[leaf >>> SEGMENT_SHIFT]!;
+    const nodes = pages.nodesAt(leaf);
+    const first = pages.scoresAt(leaf);
+    const count = Math.min(most, from + 1);
+    for (let i = from, end = from - count; i > end; i--) {
+      this.#visitNode(words[nodes + i]!, scores[first + i]!, visitor);
+    }
+    return count;
+  }
+
+  #visitNode(node: number, score: number, visitor: ScoredVisitor): void {
+    const segment = node >>> SEGMENT_SHIFT;
+    const at = node & UNIT_MASK;
+    visitor.member(
+      this.#arena.u8[segment]!,
+      (at << 3) + MEMBER_OFFSET,
+      this.#arena.i32[segment]![(at << 1) + NODE_KEY]! & KEY_LENGTH_MASK,
+      score,
+    );
+  }
+
   /** Visits the members of one cursor position; see `Dict.scan`. */
   scan(root: number, cursor: number, visitor: ScoredVisitor): number {
-    const { nodes } = this;
-    return nodes.scan(root, cursor, (node) =>
-      visitor.member(
-        nodes.bytesOf(node),
-        nodes.keyOff(node),
-        nodes.keyLength(node),
-        nodes.double(node),
-      ));
+    return this.nodes.scan(
+      root,
+      cursor,
+      (node) => this.#visitNode(node, this.nodes.double(node), visitor),
+    );
   }
 
   /** About how many allocations there are. */

@@ -8,6 +8,11 @@ import { latin1BytesOf } from "../../../../src/core/base/bytes.ts";
 import { hashSlot } from "../../../../src/core/base/crc16.ts";
 import { halfSipHash } from "../../../../src/core/base/half_siphash.ts";
 import { Call, type ShardLatches } from "../../../../src/core/commands/call.ts";
+import {
+  findKeys,
+  KeyPositions,
+  RequestView,
+} from "../../../../src/core/commands/command_keys.ts";
 import type { Handler } from "../../../../src/core/commands/command_spec.ts";
 import { makeCommandTable } from "../../../../src/front/server/command_groups.ts";
 import {
@@ -37,6 +42,7 @@ export function hasCommand(fullName: string): boolean {
 export class Executor {
   readonly shards: Shards;
   readonly call: Call;
+  readonly #positions = new KeyPositions();
 
   constructor(options: ConstructorParameters<typeof Shards>[0] = {}) {
     this.shards = new Shards(options);
@@ -54,7 +60,7 @@ export class Executor {
     this.call.nowMs = 1_700_000_000_000;
   }
 
-  /** Runs a command whose only key is its first argument; throws its error. */
+  /** Runs a command and returns its reply, if that is no error. */
   run(...argv: string[]): Plain {
     const { call, shards } = this;
     const { args, reply } = call;
@@ -69,15 +75,19 @@ export class Executor {
     const container = table.byName(name!);
     if (container === undefined) throw new Error(`Cannot run ${name}: unknown`);
     const command = table.byName(`${name}|${sub}`) ?? container;
-    const position = command.firstKey;
-    call.keyCount = 1;
-    const key = call.ensureKey(0);
-    key.buf = args.source(position);
-    key.off = args.off[position]!;
-    key.length = args.length[position]!;
-    key.hash = halfSipHash(key.buf, key.off, key.length, 1, 2);
-    key.shard = hashSlot(key.buf, key.off, key.length) %
-      shards.keyspaces.length;
+    const view = new RequestView(args);
+    findKeys(command.spec, view, this.#positions);
+    call.keyCount = this.#positions.count;
+    for (let i = 0; i < call.keyCount; i++) {
+      const position = this.#positions.positions[i]!;
+      const key = call.ensureKey(i);
+      key.buf = args.source(position);
+      key.off = args.off[position]!;
+      key.length = args.length[position]!;
+      key.hash = halfSipHash(key.buf, key.off, key.length, 1, 2);
+      key.shard = hashSlot(key.buf, key.off, key.length) %
+        shards.keyspaces.length;
+    }
     const start = reply.at;
     (command.run as Handler<Call>)(call);
     const parser = new ReplyParser();

@@ -89,7 +89,7 @@ const KINDS: readonly Kind[] = [
   },
 ];
 
-const COUNT = 6000;
+const COUNT = 8000;
 const BUDGET = 40;
 /**
  * Most allocations that one slice frees: a bucket is freed as a whole, and with

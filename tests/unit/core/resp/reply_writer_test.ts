@@ -61,6 +61,8 @@ const ROWS: readonly Row[] = [
   ["*2\r\n", "~2\r\n", (w) => w.set(2)],
   ["*2\r\n", ">2\r\n", (w) => w.push(2)],
   ["$3\r\n1.5\r\n", ",1.5\r\n", (w) => w.double(1.5)],
+  ["$4\r\n1.50\r\n", ",1.50\r\n", (w) => w.doubleText("1.50")],
+  ["$2\r\nab\r\n", "$2\r\nab\r\n", (w) => w.bulkAscii("ab")],
   ["$3\r\ninf\r\n", ",inf\r\n", (w) => w.double(Infinity)],
   ["$2\r\n-0\r\n", ",-0\r\n", (w) => w.double(-0)],
   ["$2\r\n-7\r\n", ",-7\r\n", (w) => w.double(-7)],
@@ -151,4 +153,24 @@ Deno.test("ReplyWriter rewind takes bytes and marks back", () => {
   assertEquals(writer.rewind(start), []);
   assertEquals(writer.rewind(0).map((span) => span.ref), [1]);
   assert(writer.spans === null && writer.pendingBytes === 0);
+});
+
+Deno.test("ReplyWriter recount corrects a head once its count is known", () => {
+  for (const [guess, count] of [[0, 7], [7, 7], [7, 0], [100, 9], [9, 100]]) {
+    for (const resp of [2, 3] as const) {
+      const text = written(resp, (w) => {
+        w.ok();
+        const start = w.at;
+        w.map(guess!);
+        w.bulkText("x".repeat(50));
+        w.recount(start, resp === 3 ? count! : count! * 2);
+        w.ok();
+      });
+      const head = resp === 3 ? `%${count}` : `*${count! * 2}`;
+      assertEquals(
+        text,
+        `+OK\r\n${head}\r\n$50\r\n${"x".repeat(50)}\r\n+OK\r\n`,
+      );
+    }
+  }
 });

@@ -171,7 +171,7 @@ Deno.test("groups know what is pending with whom", () => {
   assertEquals(pending(), ["2-0 bob 2000 4294967296"]);
   assertEquals(groups.consumerCount(group), 1);
   groups.verify(group);
-  value.removeGroup(ref, group);
+  value.removeGroup(ref, group, 0);
   assertEquals(value.groupCount(ref), 0);
 
   function consumer(name: string): number {
@@ -185,6 +185,28 @@ Deno.test("groups know what is pending with whom", () => {
   function owned(consumer: number): string[] {
     return ownedOf(groups, consumer);
   }
+});
+
+Deno.test("a large group is freed later, in slices", () => {
+  const { streams, value, groups, ref, group } = withGroup();
+  const { heap } = streams.memory;
+  const name = latin1BytesOf("c");
+  const consumer = groups.addConsumer(group, name, 0, 1, 0);
+  for (let i = 0; i < 10_000; i++) {
+    groups.deliver(group, consumer, idOf(`${i}-0`), 0);
+  }
+  const spare = streams.entry();
+  const used = heap.usedBytes;
+  value.removeGroup(ref, group, spare);
+  assertEquals(value.groupCount(ref), 0);
+  assert(heap.usedBytes > used * 0.99);
+  let slices = 1;
+  while (!value.freeSlice(spare, 50)) slices++;
+  assert(slices > 8, `${slices} slices`);
+  value.free(ref);
+  heap.free(ref);
+  heap.free(spare);
+  assertEquals(heap.usedBytes, 0);
 });
 
 type Groups = Streams["value"]["groups"];
@@ -483,7 +505,7 @@ seeded("groups do what maps do", (random) => {
     switch (operation) {
       case "ungroup":
         if (!random.chance(0.05)) break;
-        value.removeGroup(ref, known);
+        value.removeGroup(ref, known, 0);
         model.delete(name);
         consumers.delete(name);
         break;
