@@ -70,8 +70,8 @@ commandSuite("RESTORE-ASKING is RESTORE", async ({ client }) => {
   assert(dumped.type === "bulk");
   await expectReplies(client, [
     [
-      ["RESTORE-ASKING", "key", "0", "x"],
-      "-ERR DUMP payload version or checksum are wrong",
+      ["RESTORE-ASKING", "key", "0", dumped.value],
+      "-BUSYKEY Target key name already exists.",
     ],
     [["RESTORE-ASKING", "other", "0", dumped.value], "OK"],
     ["GET other", "value"],
