@@ -94,7 +94,7 @@ commandSuite(
     for (const kind of await knownKinds(client)) {
       await make(client, kind, source);
       const expected = await read(client, kind, source);
-      await client.run("EXPIRE", source, "1000");
+      await client.run("PEXPIREAT", source, "4102444800123");
       for (const target of targets) {
         await make(client, kind, target, 3);
         await expectReplies(client, [
@@ -102,7 +102,7 @@ commandSuite(
           [`COPY ${source} ${target} REPLACE`, 1],
           [`COPY ${source} ${source} DB 1 REPLACE`, 1],
           [`OBJECT ENCODING ${target}`, kind.encoding],
-          [`TTL ${target}`, 1000],
+          [`PEXPIRETIME ${target}`, 4102444800123],
         ]);
         assertEquals(await read(client, kind, target), expected);
         await client.run(...kind.change(target));

@@ -102,6 +102,10 @@ commandSuite(
         "OK",
       ],
       ["GET k", "v"],
+      // What a cluster sends that moves a key.
+      [["RESTORE-ASKING", "k", "0", good], busy],
+      [["RESTORE-ASKING", "moved", "0", good], "OK"],
+      ["GET moved", "v"],
     ]);
   },
 );
@@ -195,3 +199,52 @@ commandSuite("DUMP and RESTORE of long values", async ({ client }) => {
   await client.run("CONFIG", "SET", "rdbcompression", "yes");
   assertLess((await dump(client, "half")).length, 100_000);
 });
+
+commandSuite(
+  "RESTORE is seen by who watches the key",
+  async ({ client, server }) => {
+    using other = await server.client();
+    await client.run("SET", "k", "v");
+    const bytes = await dump(client, "k");
+    for (
+      const argv of [
+        ["RESTORE", "k", "0", bytes, "REPLACE"],
+        // It deletes the key.
+        ["RESTORE", "k", "1", bytes, "REPLACE", "ABSTTL"],
+        ["RESTORE", "k", "0", bytes],
+      ]
+    ) {
+      await client.run("WATCH", "k");
+      assertEquals(await ask(other, argv), "OK");
+      await expectReplies(client, [
+        ["MULTI", "OK"],
+        ["SET k changed", "QUEUED"],
+        ["EXEC", null],
+      ]);
+    }
+  },
+);
+
+commandSuite(
+  "DUMP of a long string inside of a transaction",
+  async ({ client }) => {
+    const long = "0123456789".repeat(200_000);
+    await client.run("SET", "k", long);
+    const bytes = await dump(client, "k");
+    const replies = await client.pipeline([
+      ["MULTI"],
+      ["DUMP", "k"],
+      ["GET", "k"],
+      ["RESTORE", "k2", "0", bytes],
+      ["EXEC"],
+    ]);
+    const done = replies.at(-1)!;
+    assert(done.type === "array" && done.value.length === 3);
+    const [dumped, read, restored] = done.value;
+    assert(dumped!.type === "bulk" && dumped!.value.length === bytes.length);
+    assertEquals(dumped!.value, bytes);
+    assertEquals(plain(read!), long);
+    assertEquals(plain(restored!), "OK");
+    await expectReplies(client, [["GET k2", long]]);
+  },
+);

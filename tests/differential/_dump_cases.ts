@@ -208,7 +208,7 @@ export const DUMP_CASES: readonly DumpCase[] = [
 
 /** A random value of a type. */
 export function randomCase(type: ValueTypeName, random: Random): DumpCase {
-  const count = random.pick([1, 2, 10, 100, 1000]);
+  const count = random.pick([1, 2, 10, 100, 600]);
   const texts = TEXTS.filter((text) => text.length < 300);
   const own = Array.from({ length: 10 }, () => random.binary(random.below(80)));
   const text = () =>

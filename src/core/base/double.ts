@@ -78,7 +78,8 @@ export function formatFixed(x: number, digits: number): string {
   if (Math.abs(x) >= FIXED_MAX) return `${BigInt(x)}.${"0".repeat(digits)}`;
   const text = x.toFixed(digits);
   // Only these end in a 5 behind the last digit; all of them were rounded up.
-  if (Math.abs(x * 2 ** (digits + 1) % 2) !== 1) return text;
+  const halves = x * 2 ** (digits + 1);
+  if (Math.floor(halves) !== halves || halves % 2 === 0) return text;
   const cut = x.toFixed(digits + 1).slice(0, -1);
   return Number(cut.at(-1)) % 2 === 0 ? cut : text;
 }

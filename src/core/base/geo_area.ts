@@ -35,12 +35,24 @@ const MERCATOR_MAX = 20037726.37;
 const DISTANCE_DIGITS = 4;
 const DISTANCE_UNIT = 10 ** DISTANCE_DIGITS;
 const CELLS_MAX = 9;
+/** What bounds are wider than the area: relative, and in radians. */
+const MARGIN = 1 + 1e-9;
+const ANGLE_SLACK = 2e-14;
+/** Angles up to which haversines tell areas apart. */
+const HAVERSINE_ANGLE_MAX = 2.5;
 
 /** Steps to the neighbours, in the order in which Redis searches them. */
 const NEIGHBOURS_X = [0, 0, 0, 1, -1, 1, -1, 1, -1];
 const NEIGHBOURS_Y = [0, 1, -1, 0, 0, 1, 1, -1, -1];
 
-/** A circle or a box around a place; lengths are in some unit. */
+/**
+ * A circle or a box around a place; lengths are in some unit. Once all is set,
+ * {@linkcode GeoArea.prepare} gets it ready to be asked for distances.
+ *
+ * Nearly all places that are asked for lie outside. Bounds that are a little
+ * wider than the area tell most of them before sines are needed; what is near
+ * the edge is decided by Redis's own sums.
+ */
 export class GeoArea implements GeoPoint {
   /** Of the centre. */
   longitude = 0;
@@ -56,29 +68,86 @@ export class GeoArea implements GeoPoint {
   height = 0;
   /** Metres of one unit. */
   unitMetres = 1;
+  /** The centre in radians, and the cosine of its latitude. */
+  #x = 0.5;
+  #y = 0.5;
+  #cosine = 0.5;
+  #halfWidth = 0.5;
+  #halfHeight = 0.5;
+  /** Bounds in degrees from the centre. */
+  #eastMost = 0.5;
+  #northMost = 0.5;
+  /** Bound of the haversine of half the width. */
+  #haversineMost = 0.5;
+
+  /** Metres from the centre to a side of the box, or the radius. */
+  get halfWidth(): number {
+    return this.unitMetres * (this.isBox ? this.width / 2 : this.radius);
+  }
+
+  /** Metres from the centre to top or bottom of the box, or the radius. */
+  get halfHeight(): number {
+    return this.unitMetres * (this.isBox ? this.height / 2 : this.radius);
+  }
+
+  /** Gets ready for {@linkcode GeoArea.distanceTo}. */
+  prepare(): void {
+    this.#x = this.longitude * RADIANS;
+    this.#y = this.latitude * RADIANS;
+    this.#cosine = Math.cos(this.#y);
+    this.#halfWidth = this.halfWidth;
+    this.#halfHeight = this.halfHeight;
+    const north = boundOf(this.#halfHeight);
+    const east = boundOf(this.#halfWidth);
+    this.#northMost = north / RADIANS;
+    this.#eastMost = this.isBox || Math.abs(this.#y) + east >= Math.PI / 2
+      ? Infinity
+      : Math.asin(Math.sin(east) / this.#cosine) * MARGIN / RADIANS;
+    // Beyond, a haversine says too little about its angle.
+    this.#haversineMost = east < HAVERSINE_ANGLE_MAX
+      ? Math.sin(east / 2) ** 2 * MARGIN
+      : Infinity;
+  }
 
   /** Metres from the centre to a place, or -1 if that is outside. */
   distanceTo(point: GeoPoint): number {
-    if (!this.isBox) {
-      const distance = geoDistance(this, point);
-      return distance > this.radius * this.unitMetres ? -1 : distance;
+    const north = Math.abs(point.latitude - this.latitude);
+    if (north > this.#northMost) return -1;
+    const east = Math.abs(point.longitude - this.longitude);
+    if ((east > 180 ? 360 - east : east) > this.#eastMost) return -1;
+    const y = point.latitude * RADIANS;
+    const v = Math.sin((point.longitude * RADIANS - this.#x) / 2);
+    if (this.isBox && !this.#isInBox(y, v)) return -1;
+    if (v === 0) {
+      const distance = EARTH_RADIUS_M * Math.abs(y - this.#y);
+      return !this.isBox && distance > this.#halfWidth ? -1 : distance;
     }
-    const height = latitudeDistance(point.latitude, this.latitude);
-    if (height > this.height * this.unitMetres / 2) return -1;
-    const width = distanceBetween(
-      point.longitude,
-      point.latitude,
-      this.longitude,
-      point.latitude,
-    );
-    if (width > this.width * this.unitMetres / 2) return -1;
-    return geoDistance(this, point);
+    const u = Math.sin((y - this.#y) / 2);
+    const haversine = u * u + this.#cosine * Math.cos(y) * v * v;
+    if (!this.isBox && haversine > this.#haversineMost) return -1;
+    const distance = distanceOf(haversine);
+    return !this.isBox && distance > this.#halfWidth ? -1 : distance;
+  }
+
+  /** Height on the meridian, width on the place's own circle of latitude. */
+  #isInBox(y: number, v: number): boolean {
+    const height = EARTH_RADIUS_M * Math.abs(this.#y - y);
+    if (height > this.#halfHeight) return false;
+    const cosine = Math.cos(y);
+    const haversine = cosine * cosine * v * v;
+    return haversine <= this.#haversineMost &&
+      distanceOf(haversine) <= this.#halfWidth;
   }
 }
 
 /** Metres between two places. */
 export function geoDistance(a: GeoPoint, b: GeoPoint): number {
-  return distanceBetween(a.longitude, a.latitude, b.longitude, b.latitude);
+  const v = Math.sin((b.longitude * RADIANS - a.longitude * RADIANS) / 2);
+  const y1 = a.latitude * RADIANS;
+  const y2 = b.latitude * RADIANS;
+  if (v === 0) return EARTH_RADIUS_M * Math.abs(y2 - y1);
+  const u = Math.sin((y2 - y1) / 2);
+  return distanceOf(u * u + Math.cos(y1) * Math.cos(y2) * v * v);
 }
 
 /** The text of a distance: four digits after the point. */
@@ -102,17 +171,14 @@ export class GeoCells {
 
   /** Finds the cells of an area. */
   cover(area: GeoArea): void {
-    const { longitude, latitude } = area;
-    const { radius, isBox, unitMetres } = area;
-    const halfWidth = unitMetres * (isBox ? area.width / 2 : radius);
-    const halfHeight = unitMetres * (isBox ? area.height / 2 : radius);
-    const reach = isBox
+    const { longitude, latitude, unitMetres } = area;
+    const reach = area.isBox
       ? Math.sqrt((area.width / 2) ** 2 + (area.height / 2) ** 2)
-      : radius;
-    const dy = halfHeight / EARTH_RADIUS_M / RADIANS;
+      : area.radius;
+    const dy = area.halfHeight / EARTH_RADIUS_M / RADIANS;
     // A box is widest in degrees at the side that is nearer to a pole.
     const widest = latitude < 0 ? latitude - dy : latitude + dy;
-    const dx = halfWidth / EARTH_RADIUS_M / Math.cos(widest * RADIANS) /
+    const dx = area.halfWidth / EARTH_RADIUS_M / Math.cos(widest * RADIANS) /
       RADIANS;
     const west = longitude - dx;
     const east = longitude + dx;
@@ -205,24 +271,14 @@ function stepsFor(metres: number, latitude: number): number {
   return Math.min(Math.max(steps, 1), GEOHASH_STEPS);
 }
 
-function distanceBetween(
-  longitude1: number,
-  latitude1: number,
-  longitude2: number,
-  latitude2: number,
-): number {
-  const v = Math.sin((longitude2 * RADIANS - longitude1 * RADIANS) / 2);
-  if (v === 0) return latitudeDistance(latitude1, latitude2);
-  const y1 = latitude1 * RADIANS;
-  const y2 = latitude2 * RADIANS;
-  const u = Math.sin((y2 - y1) / 2);
-  const a = u * u + Math.cos(y1) * Math.cos(y2) * v * v;
-  return 2 * EARTH_RADIUS_M * Math.asin(Math.sqrt(a));
+/** Metres that a haversine says. */
+function distanceOf(haversine: number): number {
+  return 2 * EARTH_RADIUS_M * Math.asin(Math.sqrt(haversine));
 }
 
-/** Metres between two latitudes on one meridian. */
-function latitudeDistance(latitude1: number, latitude2: number): number {
-  return EARTH_RADIUS_M * Math.abs(latitude2 * RADIANS - latitude1 * RADIANS);
+/** A length as an angle, with room for all roundings. */
+function boundOf(metres: number): number {
+  return (metres / EARTH_RADIUS_M + ANGLE_SLACK) * MARGIN;
 }
 
 /** The nearest integer, the even one of two. */

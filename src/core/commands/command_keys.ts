@@ -92,12 +92,34 @@ export function findKeys(
   args: ArgumentView,
   keys: KeyPositions,
 ): void {
+  find(rules, args, keys, false);
+}
+
+/**
+ * As {@linkcode findKeys}, for a command that is to run: the keys of one spec
+ * count although another finds none, as in a PFMERGE without sources.
+ */
+export function findKeysToRun(
+  rules: KeyRules,
+  args: ArgumentView,
+  keys: KeyPositions,
+): void {
+  find(rules, args, keys, true);
+}
+
+function find(
+  rules: KeyRules,
+  args: ArgumentView,
+  keys: KeyPositions,
+  isPartial: boolean,
+): void {
   const specs = rules.keys;
   keys.clear();
   if (specs === undefined) return;
   const finder = rules.findKeys;
   if (finder === undefined || !haveVariableFlags(specs)) {
     if (addKeysOfSpecs(specs, args, keys)) return;
+    if (finder === undefined && isPartial) return;
     keys.clear();
   }
   if (finder !== undefined) finder(args, keys);
@@ -110,17 +132,19 @@ function haveVariableFlags(specs: readonly KeySpec[]): boolean {
   return false;
 }
 
+/** Returns whether all specs fit the arguments and find all their keys. */
 function addKeysOfSpecs(
   specs: readonly KeySpec[],
   args: ArgumentView,
   keys: KeyPositions,
 ): boolean {
+  let fit = true;
   for (let i = 0; i < specs.length; i++) {
     const spec = specs[i]!;
     if ((spec.flags & KEY.NOT_KEY) !== 0) continue;
-    if (!addKeysOfSpec(spec, args, keys)) return false;
+    if (!addKeysOfSpec(spec, args, keys)) fit = false;
   }
-  return true;
+  return fit;
 }
 
 /** Returns whether the spec fits the arguments and finds all its keys. */

@@ -7,6 +7,7 @@
 import { bytesOf } from "../base/bytes.ts";
 import { isLfuPolicy } from "../keyspace/evict.ts";
 import type { Key } from "../keyspace/key.ts";
+import { DEL, RESTORE } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { FOOTER_BYTES, hasGoodFooter, writeFooter } from "../rdb/dump_frame.ts";
 import { BadFormat, RdbReader } from "../rdb/rdb_reader.ts";
@@ -45,6 +46,8 @@ const FREQ = bytesOf("freq");
 
 /** Expires from here on leave 64 bits. */
 const EXPIRE_END = 2 ** 63;
+/** The last double before. */
+const EXPIRE_MS_MAX = 2 ** 63 - 1024;
 const FREQ_MAX = 255;
 /** A longer time would soon look like a short one: the clock is a circle. */
 const IDLE_SECONDS_MAX = 2 ** 23;
@@ -96,7 +99,10 @@ function restoreCommand(call: Call): void {
   if (!readOptions(call)) return;
   const key = call.key(0);
   const space = call.keyspace(key);
-  const existing = space.lookupWrite(db, key, nowMs);
+  // What is to be replaced is not used, and may have expired.
+  const existing = OPTIONS.replaces
+    ? space.peek(db, key)
+    : space.lookupWrite(db, key, nowMs);
   if (existing !== 0 && !OPTIONS.replaces) return reply.error(BUSY_KEY);
   const ttl = readInteger(call, 2);
   if (Number.isNaN(ttl)) return;
@@ -113,12 +119,12 @@ function restoreCommand(call: Call): void {
     off,
     length - FOOTER_BYTES,
   );
-  const expireAtMs = ttl === 0 || OPTIONS.isAbsolute ? ttl : ttl + nowMs;
+  const expireAtMs = expireAt(ttl, nowMs);
   try {
     const kind = reader.byte();
     readValue(reader, kind, space);
-    if (ttl !== 0 && (expireAtMs <= nowMs || expireAtMs >= EXPIRE_END)) {
-      deleteReplaced(space, db, existing);
+    if (ttl !== 0 && expireAtMs <= nowMs) {
+      deleteReplaced(space, db, key, existing);
     } else store(call, reader, kind, space, key, existing, expireAtMs);
   } catch (cause) {
     if (!(cause instanceof BadFormat)) throw cause;
@@ -129,11 +135,26 @@ function restoreCommand(call: Call): void {
   reply.ok();
 }
 
+/**
+ * When a key with a time to live of `ttl` expires. Redis adds in 64 bits: what
+ * leaves them comes out as a time long past.
+ */
+function expireAt(ttl: number, nowMs: number): number {
+  if (OPTIONS.isAbsolute) return Math.min(ttl, EXPIRE_MS_MAX);
+  if (ttl === 0) return 0;
+  return ttl + nowMs < EXPIRE_END ? ttl + nowMs : -1;
+}
+
 /** A value that has expired already takes the place of another all the same. */
-function deleteReplaced(space: Keyspace, db: number, existing: number): void {
+function deleteReplaced(
+  space: Keyspace,
+  db: number,
+  key: Key,
+  existing: number,
+): void {
   if (existing === 0) return;
   space.delete(db, existing);
-  space.noteChange();
+  space.changed(db, key, DEL);
 }
 
 function store(
@@ -159,7 +180,7 @@ function store(
       clock.idleSince(Math.min(idleSeconds, IDLE_SECONDS_MAX)),
     );
   }
-  space.noteChange();
+  space.changed(db, key, RESTORE);
 }
 
 /** Reads the options from argument 4 on; false after an error reply. */

@@ -35,6 +35,11 @@ const CH = bytesOf("ch");
 /** Arguments of one place: longitude, latitude, member. */
 const PLACE_ARGUMENTS = 3;
 
+/** Scores kept ready between calls. */
+const SCORES_KEPT = 64;
+
+/** Scores of the places that a call adds. */
+let scores = new Float64Array(SCORES_KEPT);
 const POINT: GeoPoint = { longitude: 0, latitude: 0 };
 const OTHER: GeoPoint = { longitude: 0, latitude: 0 };
 const TEXT = new Uint8Array(GEOHASH_TEXT_BYTES);
@@ -56,10 +61,8 @@ function geoaddCommand(call: Call): void {
     from === argc || (argc - from) % PLACE_ARGUMENTS !== 0 ||
     (onlyNew && onlyOld)
   ) return reply.error(SYNTAX_ERROR);
-  // All places are read before the key is looked at.
-  for (let i = from; i < argc; i += PLACE_ARGUMENTS) {
-    if (!readPoint(call, i, POINT)) return;
-  }
+  const count = (argc - from) / PLACE_ARGUMENTS;
+  if (!readScores(call, from, count)) return;
   let ref = writeEntry(call, 0, TYPE_ZSET);
   if (ref === WRONG) return;
   const key = call.key(0);
@@ -69,16 +72,15 @@ function geoaddCommand(call: Call): void {
     if (onlyOld) return reply.integer(0);
     ref = space.create(call.db, key, TYPE_ZSET);
   }
-  const count = (argc - from) / PLACE_ARGUMENTS;
   if (count > 1) zsets.expect(ref, count);
   let added = 0;
   let changed = 0;
-  for (let i = from; i < argc; i += PLACE_ARGUMENTS) {
-    readPoint(call, i, POINT);
-    const score = encodeGeohash(POINT.longitude, POINT.latitude);
-    const buf = args.source(i + 2);
-    const off = args.off[i + 2]!;
-    const length = args.length[i + 2]!;
+  for (let i = 0; i < count; i++) {
+    const score = scores[i]!;
+    const at = from + i * PLACE_ARGUMENTS + 2;
+    const buf = args.source(at);
+    const off = args.off[at]!;
+    const length = args.length[at]!;
     if (!zsets.find(ref, buf, off, length)) {
       if (onlyOld) continue;
       zsets.insertMissing(ref, buf, off, length, score);
@@ -90,6 +92,18 @@ function geoaddCommand(call: Call): void {
   }
   space.noteChange(added + changed);
   reply.integer(countsChanges ? added + changed : added);
+}
+
+/** Reads all places into `scores`; false after an error reply. */
+function readScores(call: Call, from: number, count: number): boolean {
+  if (count > scores.length || scores.length > SCORES_KEPT) {
+    scores = new Float64Array(Math.max(count, SCORES_KEPT));
+  }
+  for (let i = 0; i < count; i++) {
+    if (!readPoint(call, from + i * PLACE_ARGUMENTS, POINT)) return false;
+    scores[i] = encodeGeohash(POINT.longitude, POINT.latitude);
+  }
+  return true;
 }
 
 /** `GEOPOS key [member ...]` */
@@ -134,7 +148,7 @@ function geodistCommand(call: Call): void {
     !findPlace(call, zsets, ref, 2, POINT) ||
     !findPlace(call, zsets, ref, 3, OTHER)
   ) return reply.nullBulk();
-  reply.bulkText(formatDistance(geoDistance(POINT, OTHER) / unitMetres));
+  reply.bulkAscii(formatDistance(geoDistance(POINT, OTHER) / unitMetres));
 }
 
 /** The place of the member in argument `i`; false if there is none. */

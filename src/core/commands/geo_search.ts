@@ -351,6 +351,7 @@ class GeoSearch {
     const most = this.#isAny ? this.#count : Infinity;
     const collector = new Collector(this.#area, matches, most);
     CELLS.cover(this.#area);
+    this.#area.prepare();
     for (let cell = 0; cell < CELLS.count; cell++) {
       RANGE.min = CELLS.min[cell]!;
       RANGE.max = CELLS.end[cell]!;
@@ -515,7 +516,7 @@ class ShownPlaces implements ElementWriter {
       if (parts > 0) reply.array(parts + 1);
       reply.bulk(refs.buf(i), refs.off(i), refs.length(i));
       if (this.distance) {
-        reply.bulkText(formatDistance(matches.distance(i) / this.unitMetres));
+        reply.bulkAscii(formatDistance(matches.distance(i) / this.unitMetres));
       }
       if (this.hash) reply.integer(Math.trunc(matches.score(i)));
       if (this.coordinates) {

@@ -16,6 +16,7 @@
 
 import { bytesOf } from "../base/bytes.ts";
 import { parseDouble } from "../base/double.ts";
+import { parseSafeInteger } from "../base/integer.ts";
 import {
   type IndexOrder,
   sortIndexes,
@@ -176,11 +177,11 @@ class Sort {
 
   /** Sorts; false if an element has no score. */
   #sort(length: number): boolean {
-    const order = this.#isAlpha ? this.#textOrder() : this.#scoreOrder(length);
-    if (order === null) return false;
-    const compare: IndexOrder = this.#isDescending
-      ? (a, b) => -order(a, b)
-      : order;
+    const sign = this.#isDescending ? -1 : 1;
+    const compare = this.#isAlpha
+      ? this.#textOrder(sign)
+      : this.#scoreOrder(length, sign);
+    if (compare === null) return false;
     const isPart = this.#start !== 0 || this.#count !== length;
     if (this.#by !== null && isPart) {
       const last = this.#start + this.#count - 1;
@@ -189,7 +190,8 @@ class Sort {
     return true;
   }
 
-  #scoreOrder(length: number): IndexOrder | null {
+  /** The order of scores, turned round if `sign` is -1; null without them. */
+  #scoreOrder(length: number, sign: number): IndexOrder | null {
     const elements = this.#elements;
     const by = this.#by;
     const scores = new Float64Array(length);
@@ -203,17 +205,18 @@ class Sort {
     return (a, b) => {
       const x = scores[a]!;
       const y = scores[b]!;
-      return x > y ? 1 : x < y ? -1 : elements.compare(a, b);
+      if (x !== y) return x > y ? sign : -sign;
+      return sign * elements.compare(a, b);
     };
   }
 
-  #textOrder(): IndexOrder {
+  #textOrder(sign: number): IndexOrder {
     const elements = this.#elements;
     const { count } = elements;
     const by = this.#by;
     if (by === null) {
       const texts = this.#storeAt === 0 ? elements.cutAtNul() : elements;
-      return (a, b) => texts.compare(a, b);
+      return (a, b) => sign * texts.compare(a, b);
     }
     const found = new ByteRefs(this.#call.keyspaces[0]!.arena, count);
     const numbers = new Int32Array(count).fill(NONE);
@@ -226,8 +229,8 @@ class Sort {
     return (a, b) => {
       const x = numbers[a]!;
       const y = numbers[b]!;
-      if (x !== NONE && y !== NONE) return texts.compare(x, y);
-      return x === y ? 0 : x === NONE ? -1 : 1;
+      if (x !== NONE && y !== NONE) return sign * texts.compare(x, y);
+      return x === y ? 0 : x === NONE ? -sign : sign;
     };
   }
 
@@ -348,6 +351,8 @@ class SortedElements implements ElementWriter {
  * belong to it or it is out of range. No bytes at all say 0.
  */
 export function scoreOf(buf: Uint8Array, off: number, length: number): number {
+  const integer = parseSafeInteger(buf, off, length);
+  if (integer === integer) return integer;
   const end = off + lengthToNul(buf, off, length);
   if (end === off) return 0;
   let start = off;

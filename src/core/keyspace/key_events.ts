@@ -33,6 +33,7 @@ export const RENAME_TO: number = event("g", "rename_to");
 export const MOVE_FROM: number = event("g", "move_from");
 export const MOVE_TO: number = event("g", "move_to");
 export const COPY_TO: number = event("g", "copy_to");
+export const RESTORE: number = event("g", "restore");
 export const EXPIRE: number = event("g", "expire");
 export const PERSIST: number = event("g", "persist");
 

@@ -133,7 +133,7 @@ export function readHash(
 }
 
 function readPairs(reader: RdbReader, values: ValueTypes, ref: number): void {
-  for (let left = reader.length(); left > 0; left--) {
+  for (let left = readCount(reader, values, ref); left > 0; left--) {
     reader.string(FIELD);
     reader.string(VALUE);
     addField(values, ref, 0);
@@ -149,12 +149,25 @@ function readTriples(
   const isRelative = kind === RDB_HASH_METADATA;
   const firstMs = isRelative ? reader.milliseconds() : 1;
   if (firstMs < 0 || firstMs > EXPIRE_AT_MS_MAX) badExpire();
-  for (let left = reader.length(); left > 0; left--) {
+  for (let left = readCount(reader, values, ref); left > 0; left--) {
     const expire = reader.length();
     reader.string(FIELD);
     reader.string(VALUE);
     addField(values, ref, expire === 0 ? 0 : firstMs + expire - 1);
   }
+}
+
+/** Reads how many fields there are; too many for a packed hash make a table. */
+function readCount(
+  reader: RdbReader,
+  values: ValueTypes,
+  ref: number,
+): number {
+  const count = reader.length();
+  if (count > values.memory.limits.hashMaxListpackEntries) {
+    values.hashes.makeTable(ref);
+  }
+  return count;
 }
 
 /** Keeps the listpack in VALUE as it is, if the limits allow it. */

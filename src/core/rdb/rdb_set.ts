@@ -67,8 +67,12 @@ export function readSet(
   ref: number,
 ): void {
   if (kind === RDB_SET) {
-    for (let left = reader.length(); left > 0; left--) {
+    const count = reader.length();
+    for (let left = count; left > 0; left--) {
       reader.string(MEMBER);
+      if (left === count) {
+        values.sets.expect(ref, MEMBER.buf, MEMBER.off, MEMBER.length, count);
+      }
       addMember(values, ref);
     }
     return;

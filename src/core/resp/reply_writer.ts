@@ -158,6 +158,13 @@ export class ReplyWriter {
     this.bulk(bytes, 0, bytes.length);
   }
 
+  /** A bulk string from text that is ASCII. */
+  bulkAscii(text: string): void {
+    this.#header(BULK, text.length);
+    this.#ascii(this.#room(text.length), text);
+    this.#lineEnd();
+  }
+
   /** A bulk string that shows a safe integer. */
   bulkInteger(n: number): void {
     const length = decimalLength(n);
@@ -231,17 +238,13 @@ export class ReplyWriter {
       else this.bulkInteger(x);
       return;
     }
-    const text = formatDouble(x);
-    if (this.resp === 3) return this.#line(DOUBLE, text);
-    this.#header(BULK, text.length);
-    this.#ascii(this.#room(text.length), text);
-    this.#lineEnd();
+    this.doubleText(formatDouble(x));
   }
 
   /** A double whose text is not the usual one; a bulk string in RESP2. */
   doubleText(text: string): void {
     if (this.resp === 3) this.#line(DOUBLE, text);
-    else this.bulkText(text);
+    else this.bulkAscii(text);
   }
 
   /** A boolean; 1 or 0 in RESP2. */

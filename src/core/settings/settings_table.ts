@@ -658,6 +658,7 @@ export const IGNORED_DIRECTIVES: ReadonlySet<string> = new Set([
   "replica-priority",
   "replica-read-only",
   "replica-serve-stale-data",
+  "sanitize-dump-payload",
   "set-proc-title",
 ]);
 

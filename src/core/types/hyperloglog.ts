@@ -125,6 +125,15 @@ export function cardinalityOf(bytes: Uint8Array, off: number): number {
   return n;
 }
 
+/** As {@linkcode cardinalityOf}, for a header that somebody has written to. */
+export function bigCardinalityOf(bytes: Uint8Array, off: number): bigint {
+  let n = 0n;
+  for (let i = 7; i >= 0; i--) {
+    n = n << 8n | BigInt(bytes[off + CARDINALITY_AT + i]!);
+  }
+  return n;
+}
+
 /** Writes the cardinality into the header. */
 export function setCardinality(
   bytes: Uint8Array,
@@ -478,6 +487,7 @@ export class HyperLogLogEditor {
     if (at >= length) return "corrupt";
 
     const opcode = bytes[at]!;
+    if (at + bytesOfOpcode(opcode) > length) return "corrupt";
     if (valueOf(opcode) >= value) return "unchanged";
     if (run === 1 && (opcode & KIND_MASK) !== XZERO) {
       writeValue(bytes, at, value, 1);

@@ -21,7 +21,7 @@ import { hashSlot } from "../../core/base/crc16.ts";
 import { halfSipHash } from "../../core/base/half_siphash.ts";
 import type { Call } from "../../core/commands/call.ts";
 import {
-  findKeys,
+  findKeysToRun,
   KeyPositions,
   RequestView,
 } from "../../core/commands/command_keys.ts";
@@ -465,7 +465,7 @@ export class Executor<C extends Call> {
     }
     const positions = this.#positions;
     this.#view.reset(args, 0);
-    findKeys(command.spec, this.#view, positions);
+    findKeysToRun(command.spec, this.#view, positions);
     const { findOtherKeys } = command;
     const looksFurther = findOtherKeys !== undefined &&
       findOtherKeys(this.#view, positions);

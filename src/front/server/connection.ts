@@ -63,6 +63,12 @@ const STAR = 42;
 /** What is never counted against the limits of output: one reply buffer. */
 const OUTPUT_BYTES_FREE = REPLY_BUFFER_BYTES;
 
+/**
+ * Milliseconds for which pieces are sent one right after the other. A peer that
+ * reads as fast as they come would else keep the worker from everybody else.
+ */
+const SENDING_MS_MAX = 4;
+
 /** One client's connection, living in one worker. */
 export class Connection implements SocketHandler, Subscriber {
   /** Its Redis state. */
@@ -92,6 +98,8 @@ export class Connection implements SocketHandler, Subscriber {
   #sending: Uint8Array<ArrayBuffer> | null = null;
   #sendingBytes = 0;
   #queue: OutputQueue | null = null;
+  /** Since when pieces are sent without a look at anything else. */
+  #sendingSinceMs = 0;
   /** When the soft output limit was first exceeded, 0 if it is not. */
   #softLimitSinceMs = 0;
 
@@ -271,6 +279,20 @@ export class Connection implements SocketHandler, Subscriber {
   }
 
   onWritten(): void {
+    if (
+      this.#queue === null ||
+      performance.now() - this.#sendingSinceMs < SENDING_MS_MAX
+    ) return this.#afterWrite();
+    // A timer, as immediates come dozens of times before sockets are looked at.
+    setTimeout(this.#goOnSending, 0);
+  }
+
+  readonly #goOnSending = (): void => {
+    this.#sendingSinceMs = performance.now();
+    if (!this.#isClosed) this.#afterWrite();
+  };
+
+  #afterWrite(): void {
     const sent = this.#sending!;
     this.#sending = null;
     this.#sendingBytes = 0;
@@ -524,7 +546,9 @@ export class Connection implements SocketHandler, Subscriber {
     if (this.outputBytes > OUTPUT_BYTES_FREE) this.checkOutputLimit();
     if (this.#isClosed) return;
     if (this.#queue.bytes > OUTPUT_BYTES_HIGH) this.#isStalled = true;
-    if (this.#sending === null) this.#sendNext();
+    if (this.#sending !== null) return;
+    this.#sendingSinceMs = performance.now();
+    this.#sendNext();
   }
 
   #sendNext(): boolean {

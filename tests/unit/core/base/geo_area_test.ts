@@ -8,6 +8,7 @@ import {
 import {
   decodeGeohash,
   encodeGeohash,
+  type GeoPoint,
 } from "../../../../src/core/base/geohash.ts";
 import { type Random, seeded } from "../../../_harness.ts";
 
@@ -97,6 +98,7 @@ seeded("what an area holds lies in its cells", (random) => {
     area.width = area.radius * (0.2 + random.uint32() / 2 ** 32);
     area.height = area.radius * (0.2 + random.uint32() / 2 ** 32);
     cells.cover(area);
+    area.prepare();
     const degrees = area.radius / 111_000;
     for (let i = 0; i < 50; i++) {
       const longitude = centre.longitude +
@@ -114,6 +116,43 @@ seeded("what an area holds lies in its cells", (random) => {
         min <= score && score < cells.end[cell]!
       );
       assertEquals(found.length, 1);
+    }
+  }
+});
+
+/** Whether a place is inside, by the sums alone. */
+function isInside(area: GeoArea, point: GeoPoint): boolean {
+  if (!area.isBox) return geoDistance(area, point) <= area.halfWidth;
+  const north = { longitude: point.longitude, latitude: area.latitude };
+  const east = { longitude: area.longitude, latitude: point.latitude };
+  return geoDistance(point, north) <= area.halfHeight &&
+    geoDistance(point, east) <= area.halfWidth;
+}
+
+seeded("bounds turn nobody away who is inside", (random) => {
+  const area = new GeoArea();
+  for (let round = 0; round < 3_000; round++) {
+    area.longitude = (random.uint32() / 2 ** 32 - 0.5) * 360;
+    area.latitude = (random.uint32() / 2 ** 32 - 0.5) * 170;
+    area.isBox = random.chance(0.5);
+    const reach = 10 ** (random.uint32() / 2 ** 32 * 17 - 9);
+    area.radius = reach;
+    area.width = reach;
+    area.height = reach * random.between(1, 3);
+    area.prepare();
+    const degrees = reach / 111_000;
+    for (let i = 0; i < 20; i++) {
+      const point = {
+        longitude: area.longitude +
+          (random.uint32() / 2 ** 32 - 0.5) * 3 * degrees,
+        latitude: area.latitude +
+          (random.uint32() / 2 ** 32 - 0.5) * 3 * degrees,
+      };
+      if (Math.abs(point.latitude) > 85.1) continue;
+      if (Math.abs(point.longitude) > 180) continue;
+      const distance = area.distanceTo(point);
+      assertEquals(distance >= 0, isInside(area, point));
+      if (distance >= 0) assertEquals(distance, geoDistance(area, point));
     }
   }
 });

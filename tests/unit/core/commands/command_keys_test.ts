@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import {
   findKeys,
+  findKeysToRun,
   georadiusOtherKeys,
   hasKeys,
   KeyPositions,
@@ -174,5 +175,22 @@ Deno.test("RequestView reads integers as Redis writes them", () => {
   ];
   for (const [text, value] of rows) {
     assertEquals(new RequestView(request("x", text)).integer(1), value, text);
+  }
+});
+
+Deno.test("findKeysToRun() keeps the keys of the specs that fit", () => {
+  const rows: [line: string, ...positions: number[]][] = [
+    ["pfmerge d", 1],
+    ["pfmerge d a b", 1, 2, 3],
+    ["zunionstore d 3 a b", 1],
+    ["sintercard 0 a"],
+    ["set a b", 1],
+  ];
+  for (const [line, ...positions] of rows) {
+    const argv = line.split(" ");
+    const keys = new KeyPositions();
+    const rules = TABLE.byName(argv[0]!)!.spec;
+    findKeysToRun(rules, new RequestView(request(...argv)), keys);
+    assertEquals([...keys.positions.subarray(0, keys.count)], positions, line);
   }
 });

@@ -10,7 +10,7 @@ import { reclaimSlice } from "../../../../src/core/keyspace/reclaim.ts";
 import { ExpireCycle } from "../../../../src/core/keyspace/expire_cycle.ts";
 import type { Plain } from "../../../_resp_reply.ts";
 import { type Random, seeded } from "../../../_harness.ts";
-import { contents, type Kind, KINDS, typeOf } from "../../../_values.ts";
+import { contents, type Kind, KINDS, MANY, typeOf } from "../../../_values.ts";
 import { Shards } from "../keyspace/_fixture.ts";
 import { Commands } from "./_commands.ts";
 
@@ -269,7 +269,9 @@ const MEANWHILE: readonly (readonly [
 
 for (const kind of KNOWN_KINDS) {
   // Only collections of many elements are read slowly.
-  if (!["quicklist", "hashtable", "skiplist"].includes(kind.encoding)) continue;
+  const isLarge = kind.name === `stream of ${MANY}` ||
+    ["quicklist", "hashtable", "skiplist"].includes(kind.encoding);
+  if (!isLarge) continue;
   for (const [name, happens] of MEANWHILE) {
     Deno.test(`${kind.name}: a slow reader sees all of it while ${name}`, () => {
       const shards = new Shards({ shards: 3, databases: 2 });

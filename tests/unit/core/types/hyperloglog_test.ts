@@ -3,6 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { bytesOf } from "../../../../src/core/base/bytes.ts";
 import {
   addDense,
+  bigCardinalityOf,
   cardinalityOf,
   countHll,
   countRegisters,
@@ -122,6 +123,7 @@ Deno.test("a HyperLogLog's header is checked, and has a cardinality", () => {
   for (const count of [0, 1, 255, 256, 2 ** 40 + 7, 2 ** 53 - 1]) {
     setCardinality(bytes, 0, count);
     assertEquals(cardinalityOf(bytes, 0), count);
+    assertEquals(bigCardinalityOf(bytes, 0), BigInt(count));
     assert(isCardinalityKnown(bytes, 0));
     forgetCardinality(bytes, 0);
     assert(!isCardinalityKnown(bytes, 0));
