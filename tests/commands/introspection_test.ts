@@ -43,7 +43,6 @@ commandSuite("COMMAND knows the table", async ({ client, resp }) => {
   await expectReplies(client, [
     ["COMMAND GETKEYS MSET a 1 b 2", ["a", "b"]],
     ["COMMAND GETKEYS GET a", ["a"]],
-    ["COMMAND GETKEYS PFMERGE a", ["a"]],
     ["COMMAND GETKEYS PING", "-ERR The command has no key arguments"],
     ["COMMAND DOCS nosuch", resp === 3 ? new Map() : []],
   ]);
