@@ -181,11 +181,6 @@ function pfmergeCommand(call: Call): void {
   call.reply.ok();
 }
 
-/** The specs do not fit a PFMERGE without sources. */
-function loneTargetKey(_args: ArgumentView, keys: KeySink): void {
-  keys.add(1, keyFlagBits("RW access insert"));
-}
-
 /**
  * Raises {@linkcode REGISTERS} to those of key `i`. Returns its encoding, that
  * of nothing being sparse, or WRONG after an error reply.
@@ -428,7 +423,6 @@ export const HYPERLOGLOG_COMMANDS: readonly CommandSpec<Call>[] = [
     arity: -2,
     flags: ["write", "denyoom"],
     keys: [keyAt(1, "RW access insert"), keysFrom(2, -1, "RO access")],
-    findKeys: loneTargetKey,
     syntax: "destkey:key [sourcekey:key...]",
     replies: ["status"],
     run: pfmergeCommand,
