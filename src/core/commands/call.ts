@@ -41,6 +41,9 @@ export interface ShardLatches {
   releaseAll(): void;
 }
 
+/** A command that puts elements back where they were taken; "" for none. */
+export type WaitUndo = "" | "LPUSH" | "RPUSH" | "ZADD";
+
 /** What a worker's calls have in common. */
 export interface CallContext {
   /** One keyspace per shard. */
@@ -89,6 +92,18 @@ export class Call {
   nowMs = 0;
   /** Keys of this command. */
   keyCount = 0;
+  /** Whether a command may wait: not inside of a transaction. */
+  canWait = true;
+  /** What the command is to wait for instead of a reply; 0 for nothing. */
+  waitKind = 0;
+  /** For how many milliseconds; 0 for ever. */
+  waitMs = 0;
+  /** The first so many keys are waited for. */
+  waitKeys = 0;
+  /** The command that gives back what was got for a client that is gone. */
+  waitUndo: WaitUndo = "";
+  /** Arguments that mean something else by the time the wait is over. */
+  waitArguments: ReadonlyMap<number, Uint8Array> | null = null;
   readonly #keys: Key[] = [new Key()];
   readonly #otherKey = new Key();
   readonly #seed0: number;
@@ -164,6 +179,22 @@ export class Call {
       this.#keys[i] = key;
     }
     return key;
+  }
+
+  /**
+   * Asks to wait for what the command did not find in its first `keys` keys, for
+   * so many milliseconds (0 for ever): it must have changed nothing, and write no
+   * reply. When one of the keys has it, the command runs anew. False if it may
+   * not wait, and must reply as if the time were over.
+   */
+  wait(kind: number, waitMs: number, keys: number, undo: WaitUndo): boolean {
+    if (!this.canWait) return false;
+    this.waitKind = kind;
+    this.waitMs = waitMs;
+    this.waitKeys = keys;
+    this.waitUndo = undo;
+    this.waitArguments = null;
+    return true;
   }
 
   /** Frees what the command had begun to make when memory ran out. */

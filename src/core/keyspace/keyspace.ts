@@ -72,6 +72,7 @@ import {
   databasesOf,
   expiresAt,
   fieldExpiresAt,
+  HOOK_WAITERS,
   HOOK_WATCH,
   keysAt,
   SHARD_CHANNELS,
@@ -79,10 +80,14 @@ import {
   SHARD_DETACHED_COUNT,
   SHARD_HEAP,
   SHARD_HOOKS,
+  SHARD_WAITERS,
   SHARD_WATCHED,
 } from "./shard_control.ts";
+import type { ReadyKeys } from "./ready_keys.ts";
 import { leaveValue } from "./shared_value.ts";
 import { SubscriberCounts } from "./subscriber_counts.ts";
+import type { WaiterRecords } from "./waiter_records.ts";
+import { Waiters } from "./waiters.ts";
 import { WatchedKeys } from "./watched_keys.ts";
 
 /** What a worker's keyspaces have in common. */
@@ -101,6 +106,8 @@ export interface KeyspaceContext {
   readonly hashSeed: readonly [number, number];
   /** The thresholds between encodings, as they are now. */
   readonly limits: EncodingLimits;
+  /** Takes note of changed keys that commands wait for. */
+  readonly ready?: ReadyKeys;
 }
 
 /** Values of more allocations are not freed at once, see reclaim.ts. */
@@ -124,6 +131,8 @@ export class Keyspace {
   readonly values: ValueTypes;
   /** What WATCH knows of the shard's keys. */
   readonly watched: WatchedKeys;
+  /** The commands that wait for keys of the shard. */
+  readonly waiters: Waiters;
   /** Who listens to the shard's channels. */
   readonly channels: SubscriberCounts;
   /** The worker's views. */
@@ -132,6 +141,7 @@ export class Keyspace {
   noTouch = false;
   readonly #counters: Float64Array;
   readonly #clock: AccessClock;
+  readonly #ready: ReadyKeys | undefined;
   /** The entry of a value that is being built, or 0. */
   #begun = 0;
 
@@ -174,8 +184,17 @@ export class Keyspace {
       control,
       SHARD_CHANNELS,
     );
+    this.waiters = new Waiters(
+      context.arena,
+      this.heap,
+      this.dict,
+      control,
+      SHARD_WAITERS,
+      shard,
+    );
     this.#counters = context.counters;
     this.#clock = context.clock;
+    this.#ready = context.ready;
   }
 
   /** Keys of a database, expired ones that still lie there included. */
@@ -753,8 +772,13 @@ export class Keyspace {
 
   /** A database is about to lose all of its keys, or to get others. */
   signalDatabase(db: number): void {
-    if ((this.control[SHARD_HOOKS]! & HOOK_WATCH) === 0) return;
-    this.watched.touchAll(db, (key) => this.peek(db, key) !== 0);
+    const hooks = this.control[SHARD_HOOKS]!;
+    if ((hooks & HOOK_WATCH) !== 0) {
+      this.watched.touchAll(db, (key) => this.peek(db, key) !== 0);
+    }
+    if ((hooks & HOOK_WAITERS) !== 0 && this.#ready !== undefined) {
+      this.waiters.noteAll(db, this.#ready);
+    }
   }
 
   /** Adds a watcher of a key; returns what {@linkcode WatchedKeys} has of it. */
@@ -770,6 +794,23 @@ export class Keyspace {
     if (this.watched.count === 0) this.control[SHARD_HOOKS]! &= ~HOOK_WATCH;
   }
 
+  /** Lets a command wait for a key; may throw OutOfMemory. */
+  addWaiter(
+    db: number,
+    key: Key,
+    record: number,
+    records: WaiterRecords,
+  ): void {
+    this.waiters.add(db, key, record, records);
+    this.control[SHARD_HOOKS]! |= HOOK_WAITERS;
+  }
+
+  /** Ends a registration of a waiting command. */
+  removeWaiter(registration: number): void {
+    this.waiters.remove(registration);
+    if (this.waiters.count === 0) this.control[SHARD_HOOKS]! &= ~HOOK_WAITERS;
+  }
+
   #tell(
     db: number,
     buf: Uint8Array,
@@ -778,9 +819,14 @@ export class Keyspace {
     hash: number,
     _event: number,
   ): void {
-    if ((this.control[SHARD_HOOKS]! & HOOK_WATCH) !== 0) {
+    const hooks = this.control[SHARD_HOOKS]!;
+    if ((hooks & HOOK_WATCH) !== 0) {
       this.watched.touch(db, buf, off, length, hash);
     }
+    if (
+      (hooks & HOOK_WAITERS) !== 0 && this.#ready !== undefined &&
+      this.waiters.find(db, buf, off, length, hash) !== 0
+    ) this.#ready.note(this.shard, db, buf, off, length, hash);
   }
 
   /** A command has changed a key: counts `count` changes and tells who asks. */

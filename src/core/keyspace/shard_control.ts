@@ -5,7 +5,7 @@
  * [0]  latch          [16] flags, see shard_flags.ts     [17] hooks
  * [32] heap, then the chain of values that wait to be freed and its length,
  * and the chain of values that replies still read, the watched keys,
- * the channels
+ * the channels, the waiters
  * then, per database: dictionary of all keys, dictionary of keys with an expire,
  * dictionary of hashes with fields that have one
  * then as many databases that no client can select, see reclaim.ts
@@ -30,6 +30,8 @@ export const SHARD_FLAGS = 16;
 export const SHARD_HOOKS = 17;
 /** Hook: keys of the shard are watched. */
 export const HOOK_WATCH = 1;
+/** Hook: commands wait for keys of the shard. */
+export const HOOK_WAITERS = 2;
 /** First word of a shard's heap. */
 export const SHARD_HEAP = 32;
 /** Word of the first entry whose value waits to be freed, see reclaim.ts. */
@@ -44,7 +46,12 @@ export const DATABASE_WORDS: number = 3 * DICT_HEADER_WORDS;
 export const SHARD_WATCHED: number = SHARD_READINGS + 1;
 /** Header of the dictionary of channels, see subscriber_counts.ts. */
 export const SHARD_CHANNELS: number = SHARD_WATCHED + DICT_HEADER_WORDS;
-const DATABASES = SHARD_CHANNELS + DICT_HEADER_WORDS;
+/**
+ * Header of the dictionary of keys that commands wait for, see waiters.ts; the
+ * word before it counts those commands.
+ */
+export const SHARD_WAITERS: number = SHARD_CHANNELS + DICT_HEADER_WORDS + 1;
+const DATABASES = SHARD_WAITERS + DICT_HEADER_WORDS;
 /** Control blocks are whole cache lines. */
 const LINE_WORDS = 16;
 

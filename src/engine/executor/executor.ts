@@ -45,7 +45,9 @@ import {
   REJECTED,
 } from "../../core/keyspace/counters.ts";
 import { LookAhead } from "../../core/keyspace/look_ahead.ts";
+import type { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
 import { SHARD_FLAGS } from "../../core/keyspace/shard_control.ts";
+import type { WaiterRecords } from "../../core/keyspace/waiter_records.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
 import { Arguments } from "../../core/resp/arguments.ts";
 import {
@@ -62,11 +64,15 @@ import {
 } from "../../core/resp/error_reply.ts";
 import { dropSpan } from "../../core/resp/reply_source.ts";
 import type { ReplyWriter } from "../../core/resp/reply_writer.ts";
+import type { BlockedSessions } from "../blocking/blocked_sessions.ts";
+import { registerWaiter } from "../blocking/registering.ts";
+import { Serving } from "../blocking/serving.ts";
 import { joinLateReplies, type LatePiece } from "./late_replies.ts";
 import type { BigAdder, Transaction } from "./transaction.ts";
 import { CommandTimer } from "./command_timer.ts";
 import type { Latches } from "../latch/shard_latches.ts";
 import {
+  type CalledCommand,
   GATE_AUTH,
   GATE_MULTI,
   GATE_NO_TOUCH,
@@ -125,6 +131,19 @@ export interface ExecutorPorts<C extends Call> {
   readonly addBig: BigAdder;
   /** Frees the big arguments that the command did not keep. */
   freeBig(args: Arguments): void;
+  /** Number of the worker. */
+  readonly worker: number;
+  /** Changed keys that commands wait for. */
+  readonly ready: ReadyKeys;
+  /** The commands that wait, in shared memory. */
+  readonly records: WaiterRecords;
+  /** This worker's sessions whose commands wait. */
+  blocked(): BlockedSessions;
+  /**
+   * Hands the reply of a command that waited to the worker of its session, and
+   * empties the writer.
+   */
+  served(worker: number, session: number, reply: ReplyWriter): void;
 }
 
 /** Runs requests; one object per worker. */
@@ -151,6 +170,8 @@ export class Executor<C extends Call> {
   readonly #lookAhead: LookAhead;
   /** The arguments of the queued command that EXEC runs. */
   readonly #queued = new Arguments();
+  readonly #ready: ReadyKeys;
+  readonly #serving: Serving<C>;
   readonly #seed0: number;
   readonly #seed1: number;
 
@@ -170,6 +191,18 @@ export class Executor<C extends Call> {
     this.#view = new RequestView(call.args);
     this.#lookAhead = new LookAhead(call.keyspaces[0]!.arena.i32);
     [this.#seed0, this.#seed1] = call.hashSeed;
+    const { ready, records } = ports;
+    this.#ready = ready;
+    this.#serving = new Serving(table, call, latches, ready, records, {
+      fillKeys: (command) => this.#fillKeys(command),
+      run: (command) => this.#run(command),
+      served: ports.served,
+    });
+  }
+
+  /** Serves those who wait for the keys that have changed; no latch is held. */
+  serveReady(): void {
+    if (this.#ready.count !== 0) this.#serving.serve();
   }
 
   /** Begins a batch of requests that are run at one time. */
@@ -299,11 +332,14 @@ export class Executor<C extends Call> {
       }
       this.#run(command);
       this.#latches.release(shard);
+      if (this.#ready.count !== 0) this.#serving.serve();
       return DONE;
     }
     if (command.keyKind === KEY_KIND.NONE) {
       call.keyCount = 0;
-      return this.#run(command);
+      const outcome = this.#run(command);
+      this.serveReady();
+      return outcome;
     }
     return this.#runWide(command);
   }
@@ -314,8 +350,11 @@ export class Executor<C extends Call> {
    */
   #dispatchQueued(session: Session, command: Command<C>): number {
     switch (command.fullName) {
-      case "exec":
-        return this.#run(command, this.#execute);
+      case "exec": {
+        const outcome = this.#run(command, this.#execute);
+        this.serveReady();
+        return outcome;
+      }
       case "discard":
       case "multi":
       case "watch":
@@ -371,6 +410,7 @@ export class Executor<C extends Call> {
     const start = reply.at;
     let late: LatePiece[] | null = null;
     reply.array(transaction.count);
+    call.canWait = false;
     for (let i = 0; i < transaction.count; i++) {
       const args = this.#queued;
       transaction.load(i, args, this.#ports.addBig);
@@ -385,6 +425,7 @@ export class Executor<C extends Call> {
       }
       if (args.hasBig) this.#ports.freeBig(args);
     }
+    call.canWait = true;
     call.args = own;
     this.#view.reset(own, 0);
     if (late !== null) return joinLateReplies(reply, start, late);
@@ -494,17 +535,55 @@ export class Executor<C extends Call> {
     }
     this.#lookAhead.run();
     this.#latches.acquireMarked();
-    const flagged = this.ignoresFlags
+    const isBlocking = (command.flags & FLAG.BLOCKING) !== 0;
+    const flagged = this.ignoresFlags || isBlocking
       ? -1
       : this.#latches.firstMarkedWith(SHARD_FLAGS);
     if (flagged >= 0) {
       this.#latches.releaseMarked();
       return this.#forward(command, flagged);
     }
-    const outcome = this.#run(command);
+    const outcome = isBlocking
+      ? this.#runBlocking(command)
+      : this.#run(command);
     this.#latches.releaseMarked();
     if (count > KEYS_KEPT) call.trimKeys(KEYS_KEPT);
+    this.serveReady();
     return outcome;
+  }
+
+  /** A command that may wait, which is decided under its keys' latches. */
+  #runBlocking(command: Command<C>): number {
+    const call = this.#call;
+    call.waitKind = 0;
+    const outcome = this.#run(command);
+    if (call.waitKind === 0) return outcome;
+    const { id, resp } = call.session as Session;
+    const { worker, records, blocked } = this.#ports;
+    let record = 0;
+    try {
+      record = registerWaiter(call, records, { worker, session: id, resp });
+      call.waitKind = 0;
+    } catch (cause) {
+      if (!(cause instanceof OutOfMemory)) throw cause;
+      call.waitKind = 0;
+      call.reply.error(OUT_OF_MEMORY);
+      return DONE;
+    }
+    const shards: number[] = [];
+    for (let i = 0; i < call.waitKeys; i++) {
+      const { shard } = call.key(i);
+      if (!shards.includes(shard)) shards.push(shard);
+    }
+    this.pending = blocked().block({
+      session: id,
+      db: call.db,
+      record,
+      shards,
+      undo: call.waitUndo,
+      waitMs: call.waitMs,
+    });
+    return PARKED;
   }
 
   #run(command: Command<C>, handler: Handler<C> = command.run): number {
@@ -535,9 +614,26 @@ export class Executor<C extends Call> {
       counters[at + FAILED] = counters[at + FAILED]! + 1;
       this.#noteError(reply.lastError!);
     }
+    // A command that waits is counted when its wait is over.
+    if (this.#call.waitKind !== 0 && (command.flags & FLAG.BLOCKING) !== 0) {
+      this.#countCalls(command, -1);
+    }
     if (promise === undefined) return DONE;
     this.pending = promise;
     return PARKED;
+  }
+
+  #countCalls(command: Command<C>, count: number): void {
+    const counters = this.#counters;
+    const at = COUNTER_COUNT + command.index * COMMAND_COUNTERS;
+    counters[COMMANDS_PROCESSED] = counters[COMMANDS_PROCESSED]! + count;
+    counters[at + CALLS] = counters[at + CALLS]! + count;
+  }
+
+  /** Counts a command that ended without having got what it waited for. */
+  countEnded(command: CalledCommand | null, error: ErrorReply | null): void {
+    if (error !== null) this.#noteError(error);
+    if (command !== null) this.#countCalls(command as Command<C>, 1);
   }
 
   #isSlow(command: Command<C>, microseconds: number): boolean {

@@ -72,6 +72,11 @@ export class Latches implements ShardLatches {
     if (shard > this.#markedMax) this.#markedMax = shard;
   }
 
+  /** Whether a shard is marked. */
+  isMarked(shard: number): boolean {
+    return this.#marks[shard] === 1;
+  }
+
   /** Notes all shards. */
   markAll(): void {
     this.#marks.fill(1);

@@ -13,3 +13,5 @@ export const COMMAND_RECORD = FIRST_FREE_KIND;
 export const REPLY_RECORD = FIRST_FREE_KIND + 1;
 /** A message for the subscribers on a worker. */
 export const PUBLISH_RECORD = FIRST_FREE_KIND + 2;
+/** The reply of a command that waited for a key, to its session's worker. */
+export const SERVED_RECORD = FIRST_FREE_KIND + 3;

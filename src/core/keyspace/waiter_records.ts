@@ -1,0 +1,214 @@
+/**
+ * Waiter records: what is known of a command that waits for a key, for whichever
+ * worker gives the key what it waits for.
+ *
+ * ```text
+ * word 0  claim word                   word 4  protocol, kind
+ *      1  worker of its connection          5  first registration, or 0
+ *      2  session                           6  arguments
+ *      3  database                          7  unused
+ *      then the length of each argument, then their bytes
+ * ```
+ *
+ * The claim word is the sole arbiter of what becomes of the command: whoever
+ * changes it from waiting may act on it, and nobody else. A record lies in the
+ * heap of its first key's shard. Only the worker of the connection frees it, so
+ * that worker may look at it at any time; others may while they hold the latch of
+ * a shard where it is registered.
+ *
+ * @module
+ */
+
+import { copyBytes } from "../base/bytes.ts";
+import { type Arena, byteOf, SEGMENT_SHIFT, wordOf } from "../memory/arena.ts";
+import type { Heap } from "../memory/heap.ts";
+import type { Arguments } from "../resp/arguments.ts";
+
+/** Claim word: nobody acts on the command. */
+const WAITING = 1;
+/** Claim word: a worker tries to serve it. */
+const CLAIMED = 2;
+/** Claim word: it was served, or waits no longer. */
+const ENDED = 3;
+
+const CLAIM = 0;
+const WORKER = 1;
+const SESSION = 2;
+const DATABASE = 3;
+const KIND = 4;
+const REGISTRATIONS = 5;
+const ARGUMENTS = 6;
+const LENGTHS = 8;
+const KIND_SHIFT = 8;
+
+/** What a command waits for. */
+export const WAITS_FOR_LIST = 1;
+/** It waits for a sorted set. */
+export const WAITS_FOR_ZSET = 2;
+/** It waits for entries of a stream. */
+export const WAITS_FOR_STREAM = 3;
+/** As a consumer of a group: also for the end of key or group. */
+export const WAITS_FOR_GROUP = 4;
+
+/** What a record is made of. */
+export interface NewWaiter {
+  readonly worker: number;
+  readonly session: number;
+  readonly db: number;
+  readonly resp: 2 | 3;
+  readonly kind: number;
+}
+
+/** Reads and writes waiter records. */
+export class WaiterRecords {
+  readonly #arena: Arena;
+
+  /** `arena` are the worker's views. */
+  constructor(arena: Arena) {
+    this.#arena = arena;
+  }
+
+  /**
+   * Makes a record; may throw OutOfMemory. Arguments in `replaced` stand for
+   * those of their number.
+   */
+  create(
+    heap: Heap,
+    waiter: NewWaiter,
+    args: Arguments,
+    replaced: ReadonlyMap<number, Uint8Array> | null,
+  ): number {
+    const { count } = args;
+    let bytes = (LENGTHS + count) * 4;
+    for (let i = 0; i < count; i++) {
+      bytes += replaced?.get(i)?.length ?? args.length[i]!;
+    }
+    const ref = heap.allocate((bytes + 7) >>> 3);
+    const words = this.#arena.i32[ref >>> SEGMENT_SHIFT]!;
+    const at = wordOf(ref);
+    words[at + CLAIM] = WAITING;
+    words[at + WORKER] = waiter.worker;
+    words[at + SESSION] = waiter.session;
+    words[at + DATABASE] = waiter.db;
+    words[at + KIND] = waiter.resp | waiter.kind << KIND_SHIFT;
+    words[at + REGISTRATIONS] = 0;
+    words[at + ARGUMENTS] = count;
+    const to = this.#arena.u8[ref >>> SEGMENT_SHIFT]!;
+    let end = byteOf(ref) + (LENGTHS + count) * 4;
+    for (let i = 0; i < count; i++) {
+      const other = replaced?.get(i);
+      const length = other?.length ?? args.length[i]!;
+      copyBytes(
+        other ?? args.source(i),
+        other === undefined ? args.off[i]! : 0,
+        to,
+        end,
+        length,
+      );
+      words[at + LENGTHS + i] = length;
+      end += length;
+    }
+    return ref;
+  }
+
+  /** Lets `args` point to the arguments, for as long as the record lives. */
+  load(ref: number, args: Arguments): void {
+    args.clear();
+    args.buf = this.#arena.u8[ref >>> SEGMENT_SHIFT]!;
+    const words = this.#arena.i32[ref >>> SEGMENT_SHIFT]!;
+    const at = wordOf(ref);
+    const count = words[at + ARGUMENTS]!;
+    let off = byteOf(ref) + (LENGTHS + count) * 4;
+    for (let i = 0; i < count; i++) {
+      const length = words[at + LENGTHS + i]!;
+      args.add(off, length);
+      off += length;
+    }
+  }
+
+  /** Claims a command in order to serve it. */
+  claim(ref: number): boolean {
+    return this.#change(ref, WAITING, CLAIMED) === WAITING;
+  }
+
+  /** Gives a claimed command back: it waits on. */
+  unclaim(ref: number): void {
+    this.#change(ref, CLAIMED, WAITING);
+  }
+
+  /** Says that a claimed command was served. */
+  end(ref: number): void {
+    this.#change(ref, CLAIMED, ENDED);
+  }
+
+  /**
+   * Ends a waiting command without serving it; says whether that was still to
+   * be had. A claim in between is waited for: it holds all latches that it needs,
+   * so it takes no longer than a command.
+   */
+  cancel(ref: number): boolean {
+    let seen = this.#change(ref, WAITING, ENDED);
+    while (seen === CLAIMED) {
+      Atomics.pause();
+      seen = this.#change(ref, WAITING, ENDED);
+    }
+    return seen === WAITING;
+  }
+
+  /** Whether it waits. */
+  isWaiting(ref: number): boolean {
+    return Atomics.load(
+      this.#arena.i32[ref >>> SEGMENT_SHIFT]!,
+      wordOf(ref) + CLAIM,
+    ) === WAITING;
+  }
+
+  /** The worker of its connection. */
+  worker(ref: number): number {
+    return this.#word(ref, WORKER);
+  }
+
+  /** Its session. */
+  session(ref: number): number {
+    return this.#word(ref, SESSION);
+  }
+
+  /** The selected database. */
+  db(ref: number): number {
+    return this.#word(ref, DATABASE);
+  }
+
+  /** Protocol version of the reply. */
+  resp(ref: number): 2 | 3 {
+    return (this.#word(ref, KIND) & 0xff) === 3 ? 3 : 2;
+  }
+
+  /** What it waits for. */
+  kind(ref: number): number {
+    return this.#word(ref, KIND) >>> KIND_SHIFT;
+  }
+
+  /** Its first registration, see waiters.ts; 0 if there is none. */
+  registrations(ref: number): number {
+    return this.#word(ref, REGISTRATIONS);
+  }
+
+  /** Names its first registration. */
+  setRegistrations(ref: number, registration: number): void {
+    this.#arena.i32[ref >>> SEGMENT_SHIFT]![wordOf(ref) + REGISTRATIONS] =
+      registration;
+  }
+
+  #word(ref: number, index: number): number {
+    return this.#arena.i32[ref >>> SEGMENT_SHIFT]![wordOf(ref) + index]!;
+  }
+
+  #change(ref: number, from: number, to: number): number {
+    return Atomics.compareExchange(
+      this.#arena.i32[ref >>> SEGMENT_SHIFT]!,
+      wordOf(ref) + CLAIM,
+      from,
+      to,
+    );
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * The sessions of this worker whose command waits for a key, and how the wait
+ * ends: it is served (by whichever worker has given the key data), its time is
+ * over, somebody unblocks it, or its connection is gone.
+ *
+ * All but the first cancel the claim word of the waiter's record; if that fails,
+ * the command has been served and its reply is on its way. What was got for a
+ * connection that is gone by then goes back to where it was.
+ *
+ * @module
+ */
+
+import type { WaitUndo } from "../../core/commands/call.ts";
+import type { LateReply } from "../../core/commands/command_spec.ts";
+import type { Keyspace } from "../../core/keyspace/keyspace.ts";
+import type { WaiterRecords } from "../../core/keyspace/waiter_records.ts";
+import { type ErrorReply, UNBLOCKED } from "../../core/resp/error_reply.ts";
+import type { Latches } from "../latch/shard_latches.ts";
+import { type DeadlinePorts, Deadlines, type Timed } from "./deadlines.ts";
+import { removeRegistrations } from "./registering.ts";
+
+/** What the sessions need from the worker around them. */
+export interface BlockedPorts extends DeadlinePorts {
+  readonly keyspaces: readonly Keyspace[];
+  readonly latches: Latches;
+  readonly records: WaiterRecords;
+  /** Gives back what was got for a client that is gone. */
+  giveBack(undo: WaitUndo, db: number, late: LateReply): void;
+  /** A command has ended without being served. */
+  countEnded(session: number, error: ErrorReply | null): void;
+}
+
+/** A session whose command waits. */
+interface Blocked extends Timed {
+  readonly session: number;
+  readonly db: number;
+  readonly record: number;
+  /** The shard in whose heap the record lies. */
+  readonly home: number;
+  /** The shards of the keys that are waited for. */
+  readonly shards: readonly number[];
+  readonly undo: WaitUndo;
+  readonly settle: (late: LateReply) => void;
+  /** Whether the reply is known. */
+  hasEnded: boolean;
+  /** Whether the connection is gone. */
+  isGone: boolean;
+}
+
+/** What a command waits with. */
+export interface Wait {
+  readonly session: number;
+  readonly db: number;
+  readonly record: number;
+  readonly shards: readonly number[];
+  readonly undo: WaitUndo;
+  /** 0 for ever. */
+  readonly waitMs: number;
+}
+
+/** One per worker. */
+export class BlockedSessions {
+  readonly #ports: BlockedPorts;
+  readonly #blocked = new Map<number, Blocked>();
+  readonly #deadlines: Deadlines<Blocked>;
+
+  /** Nobody is blocked yet. */
+  constructor(ports: BlockedPorts) {
+    this.#ports = ports;
+    this.#deadlines = new Deadlines(ports, (blocked) => {
+      this.#cancel(blocked, replyTimeout, null);
+    });
+  }
+
+  /** Sessions whose command waits, or whose reply is on its way. */
+  get count(): number {
+    return this.#blocked.size;
+  }
+
+  /** Begins to wait; the promise is that of the reply. */
+  block(wait: Wait): Promise<LateReply> {
+    return new Promise((settle) => {
+      const { waitMs } = wait;
+      const blocked: Blocked = {
+        session: wait.session,
+        db: wait.db,
+        record: wait.record,
+        home: wait.shards[0]!,
+        shards: wait.shards,
+        undo: wait.undo,
+        settle,
+        hasEnded: false,
+        isGone: false,
+        deadlineMs: waitMs === 0 ? 0 : this.#ports.monotonicMs() + waitMs,
+        heapIndex: -1,
+      };
+      this.#blocked.set(blocked.session, blocked);
+      if (waitMs > 0) this.#deadlines.add(blocked);
+    });
+  }
+
+  /** A command was served; its registrations have ended. No latch is held. */
+  served(session: number, late: LateReply): void {
+    const blocked = this.#blocked.get(session)!;
+    const { latches, keyspaces } = this.#ports;
+    latches.acquire(blocked.home);
+    keyspaces[blocked.home]!.heap.free(blocked.record);
+    latches.release(blocked.home);
+    this.#end(blocked, late);
+  }
+
+  /** CLIENT UNBLOCK: says whether the command still waited. */
+  unblock(session: number, withError: boolean): boolean {
+    const blocked = this.#blocked.get(session);
+    if (blocked === undefined || blocked.hasEnded) return false;
+    return withError
+      ? this.#cancel(blocked, replyUnblocked, UNBLOCKED)
+      : this.#cancel(blocked, replyTimeout, null);
+  }
+
+  /** The connection of a session is gone. */
+  drop(session: number): void {
+    const blocked = this.#blocked.get(session);
+    if (blocked === undefined) return;
+    blocked.isGone = true;
+    if (!blocked.hasEnded) this.#cancel(blocked, replyTimeout, null);
+  }
+
+  #cancel(
+    blocked: Blocked,
+    late: LateReply,
+    error: ErrorReply | null,
+  ): boolean {
+    const { records, countEnded } = this.#ports;
+    if (!records.cancel(blocked.record)) return false;
+    countEnded(blocked.session, error);
+    this.#end(blocked, late, false);
+    // Whoever cancels may hold latches.
+    queueMicrotask(() => this.#forget(blocked));
+    return true;
+  }
+
+  /** Takes what was left of a cancelled command out of the shards. */
+  #forget({ record, home, shards }: Blocked): void {
+    const { latches, keyspaces, records } = this.#ports;
+    for (const shard of shards) latches.mark(shard);
+    latches.acquireMarked();
+    removeRegistrations(keyspaces, records, record);
+    keyspaces[home]!.heap.free(record);
+    latches.releaseMarked();
+  }
+
+  #end(blocked: Blocked, late: LateReply, wasServed = true): void {
+    blocked.hasEnded = true;
+    this.#deadlines.remove(blocked);
+    blocked.settle((reply) => {
+      this.#blocked.delete(blocked.session);
+      if (!blocked.isGone) return late(reply);
+      if (wasServed) this.#ports.giveBack(blocked.undo, blocked.db, late);
+    });
+  }
+}
+
+const replyTimeout: LateReply = (reply) => reply.nullArray();
+
+const replyUnblocked: LateReply = (reply) => reply.error(UNBLOCKED);

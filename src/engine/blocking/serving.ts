@@ -1,0 +1,218 @@
+/**
+ * Serving: gives the commands that wait for a key what the key has got.
+ *
+ * Done by the worker that has changed the key, right after its own command: the
+ * waiting commands are run here, one after the other in the order in which they
+ * came, until one finds nothing. What a command needs is decided under the latches of
+ * all its keys; its reply goes to the worker of its connection.
+ *
+ * - A command whose keys lie on other shards, too, is looked at again once their
+ *   latches are held as well.
+ * - A command that is tried in vain stays where it is in its queues.
+ * - What a served command changes may be what others wait for: their keys are
+ *   looked at in turn. Each round ends a wait, so there is an end to it.
+ *
+ * @module
+ */
+
+import type { Call } from "../../core/commands/call.ts";
+import type {
+  Command,
+  CommandTable,
+} from "../../core/commands/command_table.ts";
+import { Key } from "../../core/keyspace/key.ts";
+import type { Keyspace } from "../../core/keyspace/keyspace.ts";
+import type { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
+import {
+  WAITS_FOR_GROUP,
+  WAITS_FOR_LIST,
+  WAITS_FOR_STREAM,
+  WAITS_FOR_ZSET,
+  type WaiterRecords,
+} from "../../core/keyspace/waiter_records.ts";
+import { Arguments } from "../../core/resp/arguments.ts";
+import { ReplyWriter } from "../../core/resp/reply_writer.ts";
+import {
+  TYPE_LIST,
+  TYPE_STREAM,
+  TYPE_ZSET,
+} from "../../core/types/entry.ts";
+import { Session } from "../executor/session.ts";
+import type { Latches } from "../latch/shard_latches.ts";
+import { removeRegistrations } from "./registering.ts";
+
+/** What serving needs from the executor around it. */
+export interface ServingPorts<C extends Call> {
+  /** Fills in the keys of a command whose arguments the call has. */
+  fillKeys(command: Command<C>): void;
+  /** Runs a command whose latches are held. */
+  run(command: Command<C>): void;
+  /** Hands over the reply of a session's command, and empties the writer. */
+  served(worker: number, session: number, reply: ReplyWriter): void;
+}
+
+/** One per worker. */
+export class Serving<C extends Call> {
+  readonly #table: CommandTable<C>;
+  readonly #call: C;
+  readonly #latches: Latches;
+  readonly #ready: ReadyKeys;
+  readonly #records: WaiterRecords;
+  readonly #ports: ServingPorts<C>;
+  readonly #args = new Arguments();
+  readonly #reply = new ReplyWriter();
+  readonly #key = new Key();
+  /** The session in whose name commands are run. */
+  readonly #guest = new Session({
+    id: 0,
+    nowMs: 0,
+    address: "",
+    localAddress: "",
+    isUnix: false,
+  });
+
+  /** `call` is the worker's call. */
+  constructor(
+    table: CommandTable<C>,
+    call: C,
+    latches: Latches,
+    ready: ReadyKeys,
+    records: WaiterRecords,
+    ports: ServingPorts<C>,
+  ) {
+    this.#table = table;
+    this.#call = call;
+    this.#latches = latches;
+    this.#ready = ready;
+    this.#records = records;
+    this.#ports = ports;
+  }
+
+  /** Serves the keys that are ready; no latch is held. */
+  serve(): void {
+    const call = this.#call;
+    const { args, session, reply } = call;
+    call.session = this.#guest;
+    call.reply = this.#reply;
+    while (this.#ready.isLeft()) {
+      this.#serveKey();
+      this.#ready.advance();
+    }
+    call.args = args;
+    call.session = session;
+    call.reply = reply;
+  }
+
+  #serveKey(): void {
+    const key = this.#key;
+    const db = this.#ready.read(key);
+    const call = this.#call;
+    const space = call.keyspaces[key.shard]!;
+    const { waiters } = space;
+    const latches = this.#latches;
+    let isFirst = true;
+    let place = 0;
+    latches.mark(key.shard);
+    latches.acquireMarked();
+    for (;;) {
+      const found = this.#next(space, db, isFirst, place);
+      if (found === 0) break;
+      const record = waiters.record(found);
+      const foundAt = waiters.place(found);
+      const command = this.#load(record, db);
+      if (!this.#holdsLatches()) {
+        latches.releaseMarked();
+        latches.mark(key.shard);
+        for (let i = 0; i < call.keyCount; i++) latches.mark(call.key(i).shard);
+        latches.acquireMarked();
+        const again = this.#next(space, db, isFirst, place);
+        if (
+          again !== found || waiters.record(again) !== record ||
+          waiters.place(again) !== foundAt
+        ) continue;
+      }
+      isFirst = false;
+      place = foundAt;
+      if (this.#records.claim(record)) this.#attempt(record, command);
+    }
+    latches.releaseMarked();
+  }
+
+  /**
+   * The first command behind `place` in the queue of the key at hand that can
+   * do something with what the key has, or 0.
+   */
+  #next(
+    space: Keyspace,
+    db: number,
+    isFirst: boolean,
+    place: number,
+  ): number {
+    const key = this.#key;
+    const { waiters } = space;
+    const node = waiters.find(db, key.buf, key.off, key.length, key.hash);
+    if (node === 0) return 0;
+    const ref = space.lookupQuiet(db, key, this.#call.nowMs);
+    const kind = ref === 0 ? 0 : kindFor(space.type(ref));
+    if (kind === 0 && !waiters.hasGroups(node)) return 0;
+    let at = waiters.first(node);
+    for (; at !== 0; at = waiters.next(at)) {
+      if (!isFirst && ((waiters.place(at) - place) | 0) <= 0) continue;
+      const record = waiters.record(at);
+      const wanted = this.#records.kind(record);
+      if (wanted !== kind && wanted !== WAITS_FOR_GROUP) continue;
+      if (this.#records.isWaiting(record)) return at;
+    }
+    return 0;
+  }
+
+  /** Makes a waiting command the one at hand. */
+  #load(record: number, db: number): Command<C> {
+    const call = this.#call;
+    const args = this.#args;
+    this.#records.load(record, args);
+    call.args = args;
+    this.#guest.db = db;
+    this.#guest.resp = this.#reply.resp = this.#records.resp(record);
+    const command = this.#table.lookup(
+      args.source(0),
+      args.off[0]!,
+      args.length[0]!,
+    )!;
+    this.#guest.command = command;
+    this.#ports.fillKeys(command);
+    return command;
+  }
+
+  #holdsLatches(): boolean {
+    const call = this.#call;
+    for (let i = 0; i < call.keyCount; i++) {
+      if (!this.#latches.isMarked(call.key(i).shard)) return false;
+    }
+    return true;
+  }
+
+  /** Runs a claimed command; if it gets nothing, it waits on. */
+  #attempt(record: number, command: Command<C>): void {
+    const call = this.#call;
+    const records = this.#records;
+    call.waitKind = 0;
+    this.#ports.run(command);
+    if (call.waitKind !== 0) {
+      call.waitKind = 0;
+      return records.unclaim(record);
+    }
+    removeRegistrations(call.keyspaces, records, record);
+    const worker = records.worker(record);
+    const session = records.session(record);
+    records.end(record);
+    this.#ports.served(worker, session, this.#reply);
+  }
+}
+
+/** What those wait for who can use a value of that type; 0 for nobody. */
+function kindFor(type: number): number {
+  if (type === TYPE_LIST) return WAITS_FOR_LIST;
+  if (type === TYPE_ZSET) return WAITS_FOR_ZSET;
+  return type === TYPE_STREAM ? WAITS_FOR_STREAM : 0;
+}
