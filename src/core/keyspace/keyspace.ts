@@ -263,6 +263,14 @@ export class Keyspace {
     return this.#countLookup(db, key, this.lookupQuiet(db, key, nowMs));
   }
 
+  /** As {@linkcode lookupReadQuiet}; a miss counts, but is no event. */
+  lookupInspected(db: number, key: Key, nowMs: number): number {
+    const ref = this.lookupQuiet(db, key, nowMs);
+    const counter = ref === 0 ? KEYSPACE_MISSES : KEYSPACE_HITS;
+    this.#counters[counter] = this.#counters[counter]! + 1;
+    return ref;
+  }
+
   /** Word 0 of an entry. */
   meta(ref: number): number {
     return this.arena.i32[ref >>> SEGMENT_SHIFT]![(ref & UNIT_MASK) << 1]!;
