@@ -25,6 +25,9 @@ import { CommandTable } from "../src/core/commands/command_table.ts";
 import { STRING_COMMANDS } from "../src/core/commands/string.ts";
 import { STRING_NUMBER_COMMANDS } from "../src/core/commands/string_numbers.ts";
 import { AccessClock } from "../src/core/keyspace/access_clock.ts";
+import { ReadyKeys } from "../src/core/keyspace/ready_keys.ts";
+import { WaiterRecords } from "../src/core/keyspace/waiter_records.ts";
+import { BlockedSessions } from "../src/engine/blocking/blocked_sessions.ts";
 import { Keyspace } from "../src/core/keyspace/keyspace.ts";
 import { Arena } from "../src/core/memory/arena.ts";
 import { PagePool } from "../src/core/memory/page_pool.ts";
@@ -94,6 +97,7 @@ class World {
       ...STRING_COMMANDS,
       ...STRING_NUMBER_COMMANDS,
     ]);
+    const records = new WaiterRecords(arena);
     this.#executor = new Executor(table, call, latches, {
       monotonicMs: () => performance.now(),
       forward: () => null,
@@ -101,6 +105,20 @@ class World {
       makeRoom: () => true,
       addBig: () => {},
       freeBig: () => {},
+      events: { count: 0, publish: () => {} },
+      worker: 0,
+      ready: new ReadyKeys(),
+      records,
+      blocked: new BlockedSessions({
+        keyspaces: call.keyspaces,
+        latches,
+        records,
+        monotonicMs: () => performance.now(),
+        startTimer: () => () => {},
+        countEnded: () => {},
+        giveBack: () => {},
+      }),
+      served: () => {},
     });
   }
 

@@ -25,6 +25,7 @@ import {
 } from "../_redis_server.ts";
 import { generateScript, type Row, type Step } from "./_generate.ts";
 import { drawLimits, type ScriptLimits } from "./_limits.ts";
+import { runEvents } from "./_run_events.ts";
 import { type Mismatch, runScript, showStep } from "./_run_script.ts";
 import { shrink } from "./_shrink.ts";
 
@@ -59,6 +60,17 @@ export function differentialFamily(
     });
   }
   for (const workers of options.workers ?? WORKERS) {
+    Deno.test({
+      name: `${family}: events as redis-server's (workers ${workers})`,
+      ignore,
+      fn: () =>
+        runRounds(
+          rows,
+          (script, limits) =>
+            runEvents(script, reference, subjects.get(workers)!, limits),
+          options.smallLimits === true,
+        ),
+    });
     for (const resp of [2, 3] as const) {
       Deno.test({
         name: `${family}: replies as redis-server's ` +

@@ -11,6 +11,7 @@
 import { bytesOf, copyBytes } from "../base/bytes.ts";
 import type { Prng } from "../base/prng.ts";
 import type { Key } from "../keyspace/key.ts";
+import { CHANGED, PFADD } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import {
   HYPERLOGLOG_CORRUPT,
@@ -93,7 +94,7 @@ function pfaddCommand(call: Call): void {
   }
   if (raised > 0) {
     storeEditor(call, space, key, ref);
-    space.noteChange(raised);
+    space.changed(call.db, key, PFADD, raised);
   }
   call.reply.integer(raised > 0 ? 1 : 0);
 }
@@ -110,7 +111,7 @@ function addToDense(call: Call, space: Keyspace, ref: number): void {
   }
   if (raised > 0) {
     forgetCardinality(bytes, off);
-    space.noteChange(raised);
+    space.changed(call.db, call.key(0), PFADD, raised);
   }
   call.reply.integer(raised > 0 ? 1 : 0);
 }
@@ -137,7 +138,7 @@ function pfcountCommand(call: Call): void {
   const count = countHll(bytes, off, space.stringLength(entry));
   if (count === -1) return call.reply.error(HYPERLOGLOG_CORRUPT);
   setCardinality(bytes, off, count);
-  space.noteChange();
+  space.changed(call.db, call.key(0), CHANGED);
   replyCount(call.reply, count);
 }
 
@@ -177,7 +178,7 @@ function pfmergeCommand(call: Call): void {
     if (value > 0) EDITOR.raise(i, value, sparseBytesMax);
   }
   storeEditor(call, space, key, ref);
-  space.noteChange();
+  space.changed(call.db, key, PFADD);
   call.reply.ok();
 }
 
@@ -256,7 +257,7 @@ function makeDense(
     return WRONG;
   }
   writeBack(call, space, key, ref);
-  space.noteChange();
+  space.changed(call.db, key, CHANGED);
   return 1;
 }
 

@@ -6,6 +6,8 @@
  */
 
 import { bytesOf, copyBytes } from "../base/bytes.ts";
+import { LPOP, LPUSH, RPOP, RPUSH } from "../keyspace/key_events.ts";
+import type { Key } from "../keyspace/key.ts";
 import { OutOfMemory } from "../memory/heap.ts";
 import {
   COUNT_NOT_POSITIVE,
@@ -59,19 +61,32 @@ function pop(call: Call, atHead: boolean, command: string): void {
   const ref = writeList(call, 0);
   if (ref === WRONG) return;
   if (ref === 0) return count < 0 ? reply.nullBulk() : reply.nullArray();
-  const space = call.keyspace(call.key(0));
+  const key = call.key(0);
+  const space = call.keyspace(key);
   const { lists } = space.values;
   if (count === 0) return reply.array(0);
   if (count > 0) {
     const popped = Math.min(count, lists.length(ref));
-    return replyPopped(call, space, ref, atHead, popped);
+    return replyPopped(call, key, ref, atHead, popped);
   }
+  replyEnd(call, key, ref, atHead);
+}
+
+/** Takes the element at an end of a key's list and replies it. */
+export function replyEnd(
+  call: Call,
+  key: Key,
+  ref: number,
+  atHead: boolean,
+): void {
+  const space = call.keyspace(key);
+  const { lists } = space.values;
   lists.readEnd(ref, atHead);
   const { item } = lists;
-  reply.bulk(item.buf, item.off, item.length);
+  call.reply.bulk(item.buf, item.off, item.length);
   lists.drop(ref, atHead);
-  endListWrite(call, space, ref);
-  space.noteChange();
+  const isThere = endListWrite(call, space, ref);
+  space.changedOrGone(call.db, key, atHead ? LPOP : RPOP, !isThere);
 }
 
 /** Argument `i`, a natural number; -1 if it is none. */
@@ -82,37 +97,75 @@ function countAt(call: Call, i: number): number {
   return big === null || big < 0n ? -1 : Number(big);
 }
 
+/** What LMPOP and BLMPOP are told besides their keys. */
+class ManyPops {
+  /** Whether elements are taken from the head. */
+  atHead = false;
+  /** How many at most. */
+  count = 1;
+
+  /** Reads the arguments from `numkeys` on; false after an error reply. */
+  read(call: Call, numkeysAt: number): boolean {
+    const { argc, reply } = call;
+    const error = (text: typeof SYNTAX_ERROR): false => {
+      reply.error(text);
+      return false;
+    };
+    const keys = countAt(call, numkeysAt);
+    if (keys < 1) return error(NUMKEYS_NOT_POSITIVE);
+    const where = numkeysAt + 1 + keys;
+    if (where >= argc) return error(SYNTAX_ERROR);
+    this.atHead = argumentIs(call, where, LEFT);
+    if (!this.atHead && !argumentIs(call, where, RIGHT)) {
+      return error(SYNTAX_ERROR);
+    }
+    let count = -1;
+    for (let i = where + 1; i < argc; i += 2) {
+      if (count >= 0 || i + 1 >= argc || !argumentIs(call, i, COUNT)) {
+        return error(SYNTAX_ERROR);
+      }
+      count = countAt(call, i + 1);
+      if (count < 1) return error(COUNT_NOT_POSITIVE);
+    }
+    this.count = Math.abs(count);
+    return true;
+  }
+}
+
+/** The arguments of LMPOP and BLMPOP, read anew by each command. */
+export const MANY_POPS = new ManyPops();
+
 /** `LMPOP numkeys key [key ...] LEFT|RIGHT [COUNT count]` */
 function lmpopCommand(call: Call): void {
-  const { argc, reply } = call;
-  const keys = countAt(call, 1);
-  if (keys < 1) return reply.error(NUMKEYS_NOT_POSITIVE);
-  const where = keys + 2;
-  if (where >= argc) return reply.error(SYNTAX_ERROR);
-  const atHead = argumentIs(call, where, LEFT);
-  if (!atHead && !argumentIs(call, where, RIGHT)) {
-    return reply.error(SYNTAX_ERROR);
+  if (!MANY_POPS.read(call, 1)) return;
+  if (!replyFirstPops(call, MANY_POPS.atHead, MANY_POPS.count)) {
+    call.reply.nullArray();
   }
-  let count = -1;
-  for (let i = where + 1; i < argc; i += 2) {
-    if (count >= 0 || i + 1 >= argc || !argumentIs(call, i, COUNT)) {
-      return reply.error(SYNTAX_ERROR);
-    }
-    count = countAt(call, i + 1);
-    if (count < 1) return reply.error(COUNT_NOT_POSITIVE);
-  }
-  for (let i = 0; i < keys; i++) {
+}
+
+/**
+ * Takes up to `count` elements from the first key that has a list, and replies
+ * them with the key, or an error; false if no key has one.
+ */
+export function replyFirstPops(
+  call: Call,
+  atHead: boolean,
+  count: number,
+): boolean {
+  const { reply } = call;
+  for (let i = 0; i < call.keyCount; i++) {
     const ref = writeList(call, i);
-    if (ref === WRONG) return;
+    if (ref === WRONG) return true;
     if (ref === 0) continue;
     const key = call.key(i);
     const space = call.keyspace(key);
-    const popped = Math.min(Math.abs(count), space.values.lists.length(ref));
+    const popped = Math.min(count, space.values.lists.length(ref));
     reply.array(2);
     reply.bulk(key.buf, key.off, key.length);
-    return replyPopped(call, space, ref, atHead, popped);
+    replyPopped(call, key, ref, atHead, popped);
+    return true;
   }
-  reply.nullArray();
+  return false;
 }
 
 /** `LMOVE source destination LEFT|RIGHT LEFT|RIGHT` */
@@ -123,22 +176,30 @@ function lmoveCommand(call: Call): void {
     !fromHead && !argumentIs(call, 3, RIGHT) ||
     !toHead && !argumentIs(call, 4, RIGHT)
   ) return call.reply.error(SYNTAX_ERROR);
-  move(call, fromHead, toHead);
+  if (!replyMoved(call, fromHead, toHead)) call.reply.nullBulk();
 }
 
 /** `RPOPLPUSH source destination` */
 function rpoplpushCommand(call: Call): void {
-  move(call, false, true);
+  if (!replyMoved(call, false, true)) call.reply.nullBulk();
 }
 
-/** The element goes to its new place first: only that can fail. */
-function move(call: Call, fromHead: boolean, toHead: boolean): void {
+/**
+ * Moves an element of the first key's list to the second key, and replies it, or
+ * an error; false if there is no list. The element goes to its new place first:
+ * only that can fail.
+ */
+export function replyMoved(
+  call: Call,
+  fromHead: boolean,
+  toHead: boolean,
+): boolean {
   const { reply } = call;
   const ref = writeList(call, 0);
-  if (ref === WRONG) return;
-  if (ref === 0) return reply.nullBulk();
+  if (ref === WRONG) return true;
+  if (ref === 0) return false;
   let targetRef = writeList(call, 1);
-  if (targetRef === WRONG) return;
+  if (targetRef === WRONG) return true;
   const space = call.keyspace(call.key(0));
   const target = call.keyspace(call.key(1));
   const isSame = space === target && ref === targetRef;
@@ -146,6 +207,7 @@ function move(call: Call, fromHead: boolean, toHead: boolean): void {
   lists.readEnd(ref, fromHead);
   const { item } = lists;
   reply.bulk(item.buf, item.off, item.length);
+  let isThere = true;
   if (isSame) {
     if (lists.length(ref) > 1) rotate(lists, ref, fromHead, toHead);
     lists.pack(ref, true);
@@ -153,9 +215,13 @@ function move(call: Call, fromHead: boolean, toHead: boolean): void {
     if (targetRef === 0) targetRef = makeList(call, 1);
     pushItem(target.values.lists, targetRef, toHead, lists);
     lists.drop(ref, fromHead);
-    endListWrite(call, space, ref);
+    isThere = endListWrite(call, space, ref);
   }
-  space.noteChange();
+  // The events come in the order of what has been done, as in Redis.
+  const { db } = call;
+  target.signal(db, call.key(1), toHead ? LPUSH : RPUSH);
+  space.changedOrGone(db, call.key(0), fromHead ? LPOP : RPOP, !isThere);
+  return true;
 }
 
 /** Adds the element that a list's item tells of to another list. */

@@ -7,6 +7,8 @@
 import { assert } from "../base/assert.ts";
 import { bytesOf } from "../base/bytes.ts";
 import { formatDouble, formatDouble17, parseDouble } from "../base/double.ts";
+import { ZADD, ZINCR, ZPOPMAX, ZPOPMIN, ZREM } from "../keyspace/key_events.ts";
+import type { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import {
   COUNT_NOT_POSITIVE,
@@ -193,13 +195,15 @@ function addScored(
       }
     }
     if (isIncrement) {
-      space.noteChange(added + updated);
+      const changes = added + updated;
+      if (changes > 0) space.changed(call.db, key, ZINCR, changes);
       return reply.double(score);
     }
   }
   if (isIncrement) return reply.nullBulk();
-  space.noteChange(added + updated);
-  reply.integer((options & CHANGED) !== 0 ? added + updated : added);
+  const changes = added + updated;
+  if (changes > 0) space.changed(call.db, key, ZADD, changes);
+  reply.integer((options & CHANGED) !== 0 ? changes : added);
 }
 
 /** `ZREM key member [member ...]` */
@@ -211,13 +215,16 @@ function zremCommand(call: Call): void {
   const space = call.keyspace(call.key(0));
   const { zsets } = space.values;
   let removed = 0;
-  for (let i = 2; i < argc; i++) {
+  let isGone = false;
+  for (let i = 2; i < argc && !isGone; i++) {
     if (zsets.remove(ref, args.source(i), args.off[i]!, args.length[i]!)) {
       removed++;
-      if (space.deleteIfEmpty(call.db, ref)) break;
+      isGone = space.deleteIfEmpty(call.db, ref);
     }
   }
-  if (removed > 0) space.noteChange(removed);
+  if (removed > 0) {
+    space.changedOrGone(call.db, call.key(0), ZREM, isGone, removed);
+  }
   reply.integer(removed);
 }
 
@@ -305,66 +312,112 @@ function popOne(call: Call, isMax: boolean): void {
   const ref = writeEntry(call, 0, TYPE_ZSET);
   if (ref === WRONG) return;
   if (ref === 0 || count === 0) return reply.array(0);
-  const space = call.keyspace(call.key(0));
-  const popped = Math.min(count, space.values.zsets.length(ref));
+  const key = call.key(0);
+  const { zsets } = call.keyspace(key).values;
+  const popped = Math.min(count, zsets.length(ref));
   // Without a count there is one pair, which is flat in RESP3, too.
   const isNested = argc === 3 && reply.resp === 3;
   reply.array(isNested ? popped : popped * 2);
-  popMembers(call, space, ref, popped, isMax, isNested);
+  popMembers(call, key, ref, popped, isMax, isNested);
 }
+
+/** What ZMPOP and BZMPOP are told besides their keys. */
+class ScoredPops {
+  /** Whether members with the greatest scores are taken. */
+  isMax = false;
+  /** How many at most. */
+  count = 1;
+
+  /** Reads the arguments from `numkeys` on; false after an error reply. */
+  read(call: Call, numkeysAt: number): boolean {
+    const { argc, reply } = call;
+    const error = (text: typeof SYNTAX_ERROR): false => {
+      reply.error(text);
+      return false;
+    };
+    const keys = integerAt(call, numkeysAt);
+    if (!(keys >= 1)) return error(NUMKEYS_NOT_POSITIVE);
+    const where = numkeysAt + 1 + keys;
+    if (where >= argc) return error(SYNTAX_ERROR);
+    this.isMax = argumentIs(call, where, MAX);
+    if (!this.isMax && !argumentIs(call, where, MIN)) {
+      return error(SYNTAX_ERROR);
+    }
+    let count = 0;
+    for (let i = where + 1; i < argc; i++) {
+      if (count !== 0 || i + 1 === argc || !argumentIs(call, i, COUNT)) {
+        return error(SYNTAX_ERROR);
+      }
+      count = integerAt(call, ++i);
+      if (!(count >= 1)) return error(COUNT_NOT_POSITIVE);
+    }
+    assert(call.keyCount === keys, "numkeys keys were found");
+    this.count = Math.max(count, 1);
+    return true;
+  }
+}
+
+/** The arguments of ZMPOP and BZMPOP, read anew by each command. */
+export const SCORED_POPS = new ScoredPops();
 
 /** `ZMPOP numkeys key [key ...] MIN | MAX [COUNT count]` */
 function zmpopCommand(call: Call): void {
-  const { argc, reply } = call;
-  const keys = integerAt(call, 1);
-  if (!(keys >= 1)) return reply.error(NUMKEYS_NOT_POSITIVE);
-  const where = 2 + keys;
-  if (where >= argc) return reply.error(SYNTAX_ERROR);
-  const isMax = argumentIs(call, where, MAX);
-  if (!isMax && !argumentIs(call, where, MIN)) return reply.error(SYNTAX_ERROR);
-  let count = 0;
-  for (let i = where + 1; i < argc; i++) {
-    if (count !== 0 || i + 1 === argc || !argumentIs(call, i, COUNT)) {
-      return reply.error(SYNTAX_ERROR);
-    }
-    count = integerAt(call, ++i);
-    if (!(count >= 1)) return reply.error(COUNT_NOT_POSITIVE);
+  if (!SCORED_POPS.read(call, 1)) return;
+  if (!replyFirstMembers(call, SCORED_POPS.isMax, SCORED_POPS.count)) {
+    call.reply.nullArray();
   }
-  assert(call.keyCount === keys, "numkeys keys were found");
-  for (let i = 0; i < keys; i++) {
+}
+
+/**
+ * Takes up to `count` members from one end of the first key that has a sorted
+ * set, and replies them with the key, or an error; false if no key has one. With
+ * `isFlat`, which asks for one member, it stands right behind the key.
+ */
+export function replyFirstMembers(
+  call: Call,
+  isMax: boolean,
+  count: number,
+  isFlat = false,
+): boolean {
+  const { reply } = call;
+  for (let i = 0; i < call.keyCount; i++) {
     const ref = writeEntry(call, i, TYPE_ZSET);
-    if (ref === WRONG) return;
+    if (ref === WRONG) return true;
     if (ref === 0) continue;
     const key = call.key(i);
     const space = call.keyspace(key);
     const length = space.values.zsets.length(ref);
-    const popped = Math.min(Math.max(count, 1), length);
-    reply.array(2);
+    const popped = Math.min(count, length);
+    reply.array(isFlat ? 3 : 2);
     reply.bulk(key.buf, key.off, key.length);
-    reply.array(popped);
-    return popMembers(call, space, ref, popped, isMax, true);
+    if (!isFlat) reply.array(popped);
+    popMembers(call, key, ref, popped, isMax, !isFlat);
+    return true;
   }
-  reply.nullArray();
+  return false;
 }
 
 /** Removes members from one end and replies them, behind a head. */
 function popMembers(
   call: Call,
-  space: Keyspace,
+  key: Key,
   ref: number,
   count: number,
   isMax: boolean,
   isNested: boolean,
 ): void {
+  const space = call.keyspace(key);
   const { zsets } = space.values;
   const length = zsets.length(ref);
   REPLIES.begin(call.reply, true);
   REPLIES.isNested = isNested;
   zsets.visit(ref, isMax ? length - 1 : 0, count, isMax, REPLIES);
-  if (count === length) space.delete(call.db, ref);
+  const isGone = count === length;
+  if (isGone) space.delete(call.db, ref);
   else if (isMax) zsets.removeRange(ref, length - count, length);
   else zsets.removeRange(ref, 0, count);
-  space.noteChange(count);
+  const event = isMax ? ZPOPMAX : ZPOPMIN;
+  space.changedOrGone(call.db, key, event, isGone, count);
 }
 
 /** Draws a member for each place. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { XGROUP_CREATECONSUMER } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { unshareValue } from "../keyspace/shared_value.ts";
 import { OutOfMemory } from "../memory/heap.ts";
@@ -79,7 +80,8 @@ export function addConsumer(
   i: number,
 ): number {
   const { args } = call;
-  const space = call.keyspace(call.key(keyIndex));
+  const key = call.key(keyIndex);
+  const space = call.keyspace(key);
   const consumer = space.values.streams.groups.addConsumer(
     group,
     args.source(i),
@@ -87,7 +89,7 @@ export function addConsumer(
     args.length[i]!,
     call.nowMs,
   );
-  space.noteChange();
+  space.changed(call.db, key, XGROUP_CREATECONSUMER);
   return consumer;
 }
 

@@ -5,8 +5,8 @@
  * Redis does. What a group delivers becomes pending entry by entry; should
  * memory end in between, the reply ends there, too, as if COUNT had said so.
  *
- * BLOCK waits for nobody yet: with data it makes no difference, without there is
- * an error instead of a wait.
+ * With BLOCK and nothing to read, they wait. An ID of `$` then stands for the
+ * last one that there was when the command came.
  *
  * @module
  */
@@ -14,9 +14,12 @@
 import { bytesOf } from "../base/bytes.ts";
 import { Int64 } from "../base/int64.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
+import {
+  WAITS_FOR_GROUP,
+  WAITS_FOR_STREAM,
+} from "../keyspace/waiter_records.ts";
 import { OutOfMemory } from "../memory/heap.ts";
 import {
-  BLOCK_NOT_SUPPORTED,
   DOLLAR_IN_XREADGROUP,
   GROUP_MISSING,
   GROUP_OUTSIDE_XREADGROUP,
@@ -78,6 +81,8 @@ class ReadOptions {
   count = 0;
   /** Whether the client would wait. */
   isBlocking = false;
+  /** For how long; 0 for ever. */
+  waitMs = 0;
   /** Whether what is delivered does not become pending. */
   isWithoutAck = false;
   /** Argument of the group's name, 0 for none; the consumer's is behind it. */
@@ -95,7 +100,8 @@ class ReadOptions {
     for (let i = 1; i < argc && this.keysAt === 0; i++) {
       const more = argc - i - 1;
       if (more > 0 && argumentIs(call, i, BLOCK)) {
-        if (!readTimeout(call, ++i)) return false;
+        this.waitMs = readTimeout(call, ++i);
+        if (this.waitMs < 0) return false;
         this.isBlocking = true;
       } else if (more > 0 && argumentIs(call, i, COUNT)) {
         this.count = readInteger(call, ++i);
@@ -147,15 +153,16 @@ const REFS: number[] = [];
 const GROUPS: number[] = [];
 const IS_SERVED: boolean[] = [];
 
-function readTimeout(call: Call, i: number): boolean {
+/** Milliseconds; negative after an error reply. */
+function readTimeout(call: Call, i: number): number {
   const timeout = bigIntegerAt(call, i);
   const { reply } = call;
   if (timeout === null) reply.error(TIMEOUT_NOT_AN_INTEGER);
   else if (timeout < 0n) reply.error(TIMEOUT_NEGATIVE);
   else if (timeout > INT64_MAX - BigInt(call.nowMs)) {
     reply.error(TIMEOUT_OUT_OF_RANGE);
-  } else return true;
-  return false;
+  } else return Number(timeout);
+  return -1;
 }
 
 /**
@@ -169,7 +176,7 @@ function xreadCommand(call: Call): void {
     IS_SERVED[i] = hasNew(call, i, false);
     if (IS_SERVED[i]) served++;
   }
-  if (served === 0) return replyNothing(call);
+  if (served === 0) return waitOrReplyNothing(call, WAITS_FOR_STREAM);
   replyHead(call, served);
   for (let i = 0; i < streams; i++) {
     if (!IS_SERVED[i]) continue;
@@ -192,7 +199,9 @@ function xreadgroupCommand(call: Call): void {
   if (!OPTIONS.read(call, true) || !lookUp(call, true)) return;
   const { reply } = call;
   const { streams, isBlocking } = OPTIONS;
-  if (isBlocking && !anyHasNew(call)) return replyNothing(call);
+  if (isBlocking && !anyHasNew(call)) {
+    return waitOrReplyNothing(call, WAITS_FOR_GROUP);
+  }
   const head = reply.at;
   replyHead(call, streams);
   let served = 0;
@@ -277,9 +286,20 @@ function anyHasNew(call: Call): boolean {
   return false;
 }
 
-function replyNothing({ reply }: Call): void {
-  if (OPTIONS.isBlocking) reply.error(BLOCK_NOT_SUPPORTED);
-  else reply.nullArray();
+function waitOrReplyNothing(call: Call, kind: number): void {
+  const { isBlocking, waitMs, streams, keysAt } = OPTIONS;
+  if (!isBlocking || !call.wait(kind, waitMs, streams, "")) {
+    return call.reply.nullArray();
+  }
+  let lastIds: Map<number, Uint8Array> | null = null;
+  for (let i = 0; i < streams; i++) {
+    const at = keysAt + streams + i;
+    if (!argumentIsCharacter(call, at, DOLLAR)) continue;
+    IDS.read(i, ID);
+    lastIds ??= new Map();
+    lastIds.set(at, bytesOf(ID.toString()));
+  }
+  call.waitArguments = lastIds;
 }
 
 /** The head of streams with their entries: pairs, or a map in RESP3. */

@@ -38,7 +38,7 @@ import {
 } from "../memory/node.ts";
 import type { Key } from "./key.ts";
 import type { ReadyKeys } from "./ready_keys.ts";
-import { WAITS_FOR_GROUP, type WaiterRecords } from "./waiter_records.ts";
+import { type WaiterRecords, WAITS_FOR_GROUP } from "./waiter_records.ts";
 
 const LAST = NODE_META;
 const FIRST = NODE_VALUE;

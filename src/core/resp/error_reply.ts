@@ -367,9 +367,6 @@ export const NEW_IN_XREAD = new ErrorReply(
   "ERR The > ID can be specified only when calling XREADGROUP using the " +
     "GROUP <group> <consumer> option.",
 );
-export const BLOCK_NOT_SUPPORTED = new ErrorReply(
-  "ERR BLOCK is not supported yet",
-);
 export const ENTRIESREAD_INVALID = new ErrorReply(
   "ERR value for ENTRIESREAD must be positive or -1",
 );

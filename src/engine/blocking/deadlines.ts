@@ -23,10 +23,8 @@ export interface Timed {
 export interface DeadlinePorts {
   /** Monotonic milliseconds, with fractions. */
   monotonicMs(): number;
-  /** Calls back after so many milliseconds; returns what cancels it. */
-  startTimer(run: () => void, delayMs: number): number;
-  /** Forgets a timer. */
-  stopTimer(timer: number): void;
+  /** Calls back after so many milliseconds; returns what prevents that. */
+  startTimer(run: () => void, delayMs: number): () => void;
 }
 
 /** One per worker. */
@@ -34,7 +32,7 @@ export class Deadlines<T extends Timed> {
   readonly #ports: DeadlinePorts;
   readonly #expire: (item: T) => void;
   readonly #heap: T[] = [];
-  #timer = 0;
+  #stopTimer: (() => void) | null = null;
   /** What the timer is set to. */
   #timerMs = Infinity;
 
@@ -70,6 +68,7 @@ export class Deadlines<T extends Timed> {
   }
 
   readonly #onTimer = (): void => {
+    this.#stopTimer = null;
     this.#timerMs = Infinity;
     const nowMs = this.#ports.monotonicMs();
     for (;;) {
@@ -87,14 +86,15 @@ export class Deadlines<T extends Timed> {
     if (first === undefined) return;
     const delayMs = first.deadlineMs - this.#ports.monotonicMs();
     this.#timerMs = first.deadlineMs;
-    this.#timer = this.#ports.startTimer(
+    this.#stopTimer = this.#ports.startTimer(
       this.#onTimer,
       Math.min(DELAY_MS_MAX, Math.max(0, Math.ceil(delayMs))),
     );
   }
 
   #disarm(): void {
-    if (this.#timerMs !== Infinity) this.#ports.stopTimer(this.#timer);
+    this.#stopTimer?.();
+    this.#stopTimer = null;
     this.#timerMs = Infinity;
   }
 

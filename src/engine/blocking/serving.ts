@@ -24,19 +24,15 @@ import { Key } from "../../core/keyspace/key.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import type { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
 import {
+  type WaiterRecords,
   WAITS_FOR_GROUP,
   WAITS_FOR_LIST,
   WAITS_FOR_STREAM,
   WAITS_FOR_ZSET,
-  type WaiterRecords,
 } from "../../core/keyspace/waiter_records.ts";
 import { Arguments } from "../../core/resp/arguments.ts";
 import { ReplyWriter } from "../../core/resp/reply_writer.ts";
-import {
-  TYPE_LIST,
-  TYPE_STREAM,
-  TYPE_ZSET,
-} from "../../core/types/entry.ts";
+import { TYPE_LIST, TYPE_STREAM, TYPE_ZSET } from "../../core/types/entry.ts";
 import { Session } from "../executor/session.ts";
 import type { Latches } from "../latch/shard_latches.ts";
 import { removeRegistrations } from "./registering.ts";

@@ -138,12 +138,22 @@ export interface ExecutorPorts<C extends Call> {
   /** The commands that wait, in shared memory. */
   readonly records: WaiterRecords;
   /** This worker's sessions whose commands wait. */
-  blocked(): BlockedSessions;
+  readonly blocked: BlockedSessions;
   /**
    * Hands the reply of a command that waited to the worker of its session, and
    * empties the writer.
    */
   served(worker: number, session: number, reply: ReplyWriter): void;
+  /** Events of keys that wait to be published when no latch is held. */
+  readonly events: PendingEvents;
+}
+
+/** Events that commands have caused and that are yet to be told. */
+export interface PendingEvents {
+  /** How many there are. */
+  readonly count: number;
+  /** Tells them; no latch is held. */
+  publish(): void;
 }
 
 /** Runs requests; one object per worker. */
@@ -164,6 +174,7 @@ export class Executor<C extends Call> {
   readonly #call: C;
   readonly #latches: Latches;
   readonly #ports: ExecutorPorts<C>;
+  readonly #events: PendingEvents;
   readonly #counters: Float64Array;
   readonly #positions = new KeyPositions();
   readonly #view: RequestView;
@@ -186,6 +197,7 @@ export class Executor<C extends Call> {
     this.#call = call;
     this.#latches = latches;
     this.#ports = ports;
+    this.#events = ports.events;
     this.#counters = call.counters;
     this.timer = new CommandTimer(call.counters, ports.monotonicMs);
     this.#view = new RequestView(call.args);
@@ -200,9 +212,15 @@ export class Executor<C extends Call> {
     });
   }
 
-  /** Serves those who wait for the keys that have changed; no latch is held. */
-  serveReady(): void {
-    if (this.#ready.count !== 0) this.#serving.serve();
+  /**
+   * Serves those who wait for keys that have changed outside of commands; no
+   * latch is held.
+   */
+  serveReady(nowMs: number): void {
+    if (this.#ready.count === 0) return;
+    this.beginBatch(nowMs);
+    this.#serving.serve();
+    this.endBatch();
   }
 
   /** Begins a batch of requests that are run at one time. */
@@ -260,6 +278,13 @@ export class Executor<C extends Call> {
 
   /** Runs one request and writes its reply to the call's writer. */
   run(session: Session, args: Arguments): number {
+    const outcome = this.#runRequest(session, args);
+    if (this.#ready.count !== 0) this.#serving.serve();
+    if (this.#events.count !== 0) this.#events.publish();
+    return outcome;
+  }
+
+  #runRequest(session: Session, args: Arguments): number {
     const call = this.#call;
     call.args = args;
     call.session = session;
@@ -332,14 +357,11 @@ export class Executor<C extends Call> {
       }
       this.#run(command);
       this.#latches.release(shard);
-      if (this.#ready.count !== 0) this.#serving.serve();
       return DONE;
     }
     if (command.keyKind === KEY_KIND.NONE) {
       call.keyCount = 0;
-      const outcome = this.#run(command);
-      this.serveReady();
-      return outcome;
+      return this.#run(command);
     }
     return this.#runWide(command);
   }
@@ -350,11 +372,8 @@ export class Executor<C extends Call> {
    */
   #dispatchQueued(session: Session, command: Command<C>): number {
     switch (command.fullName) {
-      case "exec": {
-        const outcome = this.#run(command, this.#execute);
-        this.serveReady();
-        return outcome;
-      }
+      case "exec":
+        return this.#run(command, this.#execute);
       case "discard":
       case "multi":
       case "watch":
@@ -548,7 +567,6 @@ export class Executor<C extends Call> {
       : this.#run(command);
     this.#latches.releaseMarked();
     if (count > KEYS_KEPT) call.trimKeys(KEYS_KEPT);
-    this.serveReady();
     return outcome;
   }
 
@@ -575,7 +593,7 @@ export class Executor<C extends Call> {
       const { shard } = call.key(i);
       if (!shards.includes(shard)) shards.push(shard);
     }
-    this.pending = blocked().block({
+    this.pending = blocked.block({
       session: id,
       db: call.db,
       record,

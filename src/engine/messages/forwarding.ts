@@ -106,3 +106,11 @@ export function readForwardedReply(
   }));
   return (reply) => reply.append(bytes, spans);
 }
+
+/** As if a writer's reply had come from another worker; empties the writer. */
+export function takeReply(reply: ReplyWriter): (reply: ReplyWriter) => void {
+  const bytes = reply.buf.slice(0, reply.at);
+  const spans = reply.spans ?? [];
+  reply.reset();
+  return (to) => to.append(bytes, spans);
+}

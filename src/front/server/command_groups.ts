@@ -20,6 +20,7 @@ import { HYPERLOGLOG_COMMANDS } from "../../core/commands/hyperloglog.ts";
 import { KEY_COMMANDS } from "../../core/commands/keys.ts";
 import { LCS_COMMANDS } from "../../core/commands/lcs.ts";
 import { LIST_COMMANDS } from "../../core/commands/list.ts";
+import { LIST_BLOCKING_COMMANDS } from "../../core/commands/list_blocking.ts";
 import { LIST_POP_COMMANDS } from "../../core/commands/list_pops.ts";
 import { OBJECT_COMMANDS } from "../../core/commands/object.ts";
 import { SCAN_COMMANDS } from "../../core/commands/scan.ts";
@@ -28,6 +29,7 @@ import { SET_ALGEBRA_COMMANDS } from "../../core/commands/set_algebra.ts";
 import { SET_RANDOM_COMMANDS } from "../../core/commands/set_random.ts";
 import { SORT_COMMANDS } from "../../core/commands/sort.ts";
 import { SORTED_SET_COMMANDS } from "../../core/commands/sorted_set.ts";
+import { SORTED_SET_BLOCKING_COMMANDS } from "../../core/commands/sorted_set_blocking.ts";
 import { SORTED_SET_ALGEBRA_COMMANDS } from "../../core/commands/sorted_set_algebra.ts";
 import { SORTED_SET_RANGE_COMMANDS } from "../../core/commands/sorted_set_range.ts";
 import { STREAM_COMMANDS } from "../../core/commands/stream.ts";
@@ -64,6 +66,7 @@ export function makeCommandTable(): CommandTable<ServerCall> {
     HYPERLOGLOG_COMMANDS,
     LIST_COMMANDS,
     LIST_POP_COMMANDS,
+    LIST_BLOCKING_COMMANDS,
     HASH_COMMANDS,
     HASH_RANDOM_COMMANDS,
     HASH_EXPIRE_COMMANDS,
@@ -74,6 +77,7 @@ export function makeCommandTable(): CommandTable<ServerCall> {
     SORTED_SET_COMMANDS,
     SORTED_SET_RANGE_COMMANDS,
     SORTED_SET_ALGEBRA_COMMANDS,
+    SORTED_SET_BLOCKING_COMMANDS,
     GEO_COMMANDS,
     GEO_SEARCH_COMMANDS,
     STREAM_COMMANDS,

@@ -594,6 +594,7 @@ export class Connection implements SocketHandler, Subscriber {
   /** Lets go of all that the session holds. */
   #dropSession(): void {
     this.#dropArguments();
+    this.#worker.blocked.drop(this.session.id);
     this.#worker.pubsub.drop(this);
     this.#worker.executor.endTransaction(this.session);
   }

@@ -12,23 +12,34 @@
 import { Prng } from "../../core/base/prng.ts";
 import { AccessClock } from "../../core/keyspace/access_clock.ts";
 import { Keyspace } from "../../core/keyspace/keyspace.ts";
+import { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
+import { WaiterRecords } from "../../core/keyspace/waiter_records.ts";
 import { Evictor } from "../../core/keyspace/evict.ts";
 import { Arena, PAGE_BYTES } from "../../core/memory/arena.ts";
 import { ExternalStrings } from "../../core/memory/external.ts";
 import { PagePool } from "../../core/memory/page_pool.ts";
 import { Settings } from "../../core/settings/settings.ts";
+import { BlockedSessions } from "../../engine/blocking/blocked_sessions.ts";
 import { Executor } from "../../engine/executor/executor.ts";
 import { Forwarder } from "../../engine/executor/forwarder.ts";
 import { Session } from "../../engine/executor/session.ts";
 import { Latches } from "../../engine/latch/shard_latches.ts";
+import {
+  readForwardedReply,
+  takeReply,
+  writeForwardedReply,
+} from "../../engine/messages/forwarding.ts";
+import { SERVED_RECORD } from "../../engine/messages/record_kinds.ts";
 import { Mesh } from "../../engine/messages/mesh.ts";
 import {
   ownerOf,
   PROCESS_TCP_PORT,
 } from "../../engine/messages/shared_state.ts";
+import { KeyNotifications } from "../../engine/pubsub/key_notifications.ts";
 import { PubSub } from "../../engine/pubsub/pubsub.ts";
 import { serveForwarded } from "../../engine/owner/forwarded_commands.ts";
 import { Owner } from "../../engine/owner/owner.ts";
+import { giveBack } from "./give_back.ts";
 import { followSettings } from "./apply_settings.ts";
 import { makeCommandTable } from "./command_groups.ts";
 import { answerClientQuestions } from "./commands/client.ts";
@@ -108,9 +119,12 @@ function begin(start: WorkerStart): WorkerContext {
   const random = new Prng(shared.hashSeed[0] ^ (id + 1));
   const clock = new AccessClock(random);
   const arena = new Arena(shared.arena);
+  const notifications = new KeyNotifications();
   const latched = shared.workers > 1;
   const pool = new PagePool(arena, latched);
   const controls = shared.controls.map((buffer) => new Int32Array(buffer));
+  const ready = new ReadyKeys();
+  const records = new WaiterRecords(arena);
   const context = {
     arena,
     pool,
@@ -119,6 +133,8 @@ function begin(start: WorkerStart): WorkerContext {
     random,
     hashSeed: shared.hashSeed,
     limits: settings,
+    events: notifications,
+    ready,
   };
   const keyspaces = controls.map((control, shard) =>
     new Keyspace(context, control, shard)
@@ -154,9 +170,25 @@ function begin(start: WorkerStart): WorkerContext {
     latches,
     process: new Int32Array(shared.process),
   });
+  notifications.pubsub = pubsub;
   const forwarder = new Forwarder(mesh, counters);
   const table = makeCommandTable();
-  const executor = new Executor(table, call, latches, {
+  const blocked = new BlockedSessions({
+    keyspaces,
+    latches,
+    records,
+    monotonicMs: () => performance.now(),
+    startTimer: (run, delayMs) => {
+      const timer = setTimeout(run, delayMs);
+      return () => clearTimeout(timer);
+    },
+    countEnded: (session, error) => {
+      const command = made.connections.get(session)?.session.command ?? null;
+      executor.countEnded(command, error);
+    },
+    giveBack: (undo, db, late) => giveBack(made, undo, db, late),
+  });
+  const executor: Executor<ServerCall> = new Executor(table, call, latches, {
     monotonicMs: () => performance.now(),
     forward: (session, args, shard) => {
       const owner = ownerOf(shard, shared.workers);
@@ -167,9 +199,28 @@ function begin(start: WorkerStart): WorkerContext {
     makeRoom: () => evictor.makeRoom(),
     addBig: (args, run, length) => made.addBig(args, run, length),
     freeBig: (args) => made.freeBig(args),
+    events: notifications,
+    worker: id,
+    ready,
+    records,
+    blocked,
+    served: (to, session, reply) => {
+      if (to !== id) {
+        const writer = mesh.record(to, SERVED_RECORD);
+        return writeForwardedReply(writer, session, reply);
+      }
+      const late = takeReply(reply);
+      // Latches are held.
+      queueMicrotask(() => blocked.served(session, late));
+    },
   });
-  const made = new WorkerContext({
+  mesh.handle(SERVED_RECORD, (_from, reader) => {
+    const session = reader.u32();
+    blocked.served(session, readForwardedReply(reader));
+  });
+  const made: WorkerContext = new WorkerContext({
     call,
+    blocked,
     executor,
     table,
     peers: mesh,
@@ -205,6 +256,10 @@ function begin(start: WorkerStart): WorkerContext {
     isPaused: () => executor.gate !== 0,
     nowMs: Date.now,
     monotonicMs: () => performance.now(),
+    publishEvents: () => {
+      executor.serveReady(Date.now());
+      notifications.publish();
+    },
     later: (run, delayMs) => setTimeout(run, delayMs),
   });
   followSettings(made);

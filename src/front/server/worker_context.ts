@@ -15,6 +15,7 @@ import { dropSpan } from "../../core/resp/reply_source.ts";
 import { ReplyWriter } from "../../core/resp/reply_writer.ts";
 import type { Settings } from "../../core/settings/settings.ts";
 import type { CommandTable } from "../../core/commands/command_table.ts";
+import type { BlockedSessions } from "../../engine/blocking/blocked_sessions.ts";
 import type { Executor } from "../../engine/executor/executor.ts";
 import type { Peers } from "../../engine/messages/peers.ts";
 import {
@@ -77,6 +78,8 @@ export class WorkerContext {
   readonly buffers: BufferPool = new BufferPool();
   /** Who listens to what. */
   readonly pubsub: PubSub;
+  /** Sessions whose command waits for a key. */
+  readonly blocked: BlockedSessions;
   /** Connections by session id. */
   readonly connections: Map<number, Connection> = new Map();
   /** Requests that are read ahead of the one that is run. */
@@ -113,6 +116,7 @@ export class WorkerContext {
       table: CommandTable<ServerCall>;
       peers: Peers;
       pubsub: PubSub;
+      blocked: BlockedSessions;
       shared: SharedState;
       externals: ExternalStrings;
       nowMs: () => number;
@@ -128,6 +132,7 @@ export class WorkerContext {
     this.table = parts.table;
     this.peers = parts.peers;
     this.pubsub = parts.pubsub;
+    this.blocked = parts.blocked;
     this.shared = parts.shared;
     this.process = new Int32Array(parts.shared.process);
     this.externals = parts.externals;

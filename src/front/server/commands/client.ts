@@ -6,7 +6,10 @@
  * @module
  */
 
-import type { CommandSpec } from "../../../core/commands/command_spec.ts";
+import type {
+  CommandSpec,
+  LateReply,
+} from "../../../core/commands/command_spec.ts";
 import { RequestView } from "../../../core/commands/command_keys.ts";
 import {
   CLIENT_NAME_INVALID,
@@ -69,6 +72,10 @@ export function answerClientQuestions(worker: WorkerContext): void {
   answerClientList(worker);
   answerClientKill(worker);
   answerClientPause(worker);
+  worker.peers.answer(ASK_UNBLOCK, (question) => {
+    const { id, withError } = question as { id: number; withError: boolean };
+    return worker.blocked.unblock(id, withError);
+  });
 }
 
 /** `CLIENT ID` */
@@ -138,8 +145,13 @@ export function clientNoTouchCommand(call: ServerCall): void {
   call.reply.ok();
 }
 
-/** `CLIENT UNBLOCK client-id [TIMEOUT | ERROR]`: so far, nobody is blocked. */
-export function clientUnblockCommand(call: ServerCall): void {
+/** Unblock the session if it is yours and waits for a key. */
+const ASK_UNBLOCK = "clients.unblock";
+
+/** `CLIENT UNBLOCK client-id [TIMEOUT | ERROR]`: wherever that client is. */
+export function clientUnblockCommand(
+  call: ServerCall,
+): void | Promise<LateReply> {
   const { args, argc, reply } = call;
   if (argc > 4) return reply.error(subcommandSyntax("CLIENT", args.copy(1)));
   const view = new RequestView(args);
@@ -147,8 +159,12 @@ export function clientUnblockCommand(call: ServerCall): void {
     argc === 4 && !view.equalsIgnoreCase(3, "TIMEOUT") &&
     !view.equalsIgnoreCase(3, "ERROR")
   ) return reply.error(CLIENT_UNBLOCK_REASON);
-  if (Number.isNaN(integerAt(call, 2))) return reply.error(NOT_AN_INTEGER);
-  reply.integer(0);
+  const id = integerAt(call, 2);
+  if (Number.isNaN(id)) return reply.error(NOT_AN_INTEGER);
+  const withError = argc === 4 && view.equalsIgnoreCase(3, "ERROR");
+  return call.worker.peers.ask(ASK_UNBLOCK, { id, withError }).then(
+    (answers) => (late) => late.integer(answers.includes(true) ? 1 : 0),
+  );
 }
 
 /** `CLIENT GETREDIR`: -1, as keys are not tracked. */

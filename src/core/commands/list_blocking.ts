@@ -1,0 +1,170 @@
+/**
+ * List commands that wait for an element if there is none.
+ *
+ * @module
+ */
+
+import { bytesOf } from "../base/bytes.ts";
+import { WAITS_FOR_LIST } from "../keyspace/waiter_records.ts";
+import { SYNTAX_ERROR } from "../resp/error_reply.ts";
+import { argumentIs } from "./arg_reader.ts";
+import type { Call } from "./call.ts";
+import {
+  type CommandSpec,
+  keyAt,
+  keysFrom,
+  numKeysAt,
+} from "./command_spec.ts";
+import { writeList } from "./list_entry.ts";
+import {
+  MANY_POPS,
+  replyEnd,
+  replyFirstPops,
+  replyMoved,
+} from "./list_pops.ts";
+import { WRONG } from "./typed_entry.ts";
+import { readWaitSeconds } from "./wait_timeout.ts";
+
+const LEFT = bytesOf("left");
+const RIGHT = bytesOf("right");
+
+/** `BLPOP key [key ...] timeout` */
+function blpopCommand(call: Call): void {
+  pop(call, true);
+}
+
+/** `BRPOP key [key ...] timeout` */
+function brpopCommand(call: Call): void {
+  pop(call, false);
+}
+
+function pop(call: Call, atHead: boolean): void {
+  const { reply, argc, keyCount } = call;
+  const waitMs = readWaitSeconds(call, argc - 1);
+  if (waitMs < 0) return;
+  for (let i = 0; i < keyCount; i++) {
+    const ref = writeList(call, i);
+    if (ref === WRONG) return;
+    if (ref === 0) continue;
+    const key = call.key(i);
+    reply.array(2);
+    reply.bulk(key.buf, key.off, key.length);
+    return replyEnd(call, key, ref, atHead);
+  }
+  const undo = atHead ? "LPUSH" : "RPUSH";
+  if (!call.wait(WAITS_FOR_LIST, waitMs, keyCount, undo)) reply.nullArray();
+}
+
+/** `BLMPOP timeout numkeys key [key ...] LEFT|RIGHT [COUNT count]` */
+function blmpopCommand(call: Call): void {
+  const waitMs = readWaitSeconds(call, 1);
+  if (waitMs < 0 || !MANY_POPS.read(call, 2)) return;
+  const { atHead, count } = MANY_POPS;
+  if (replyFirstPops(call, atHead, count)) return;
+  const undo = atHead ? "LPUSH" : "RPUSH";
+  if (!call.wait(WAITS_FOR_LIST, waitMs, call.keyCount, undo)) {
+    call.reply.nullArray();
+  }
+}
+
+/** `BLMOVE source destination LEFT|RIGHT LEFT|RIGHT timeout` */
+function blmoveCommand(call: Call): void {
+  const fromHead = argumentIs(call, 3, LEFT);
+  const toHead = argumentIs(call, 4, LEFT);
+  if (
+    !fromHead && !argumentIs(call, 3, RIGHT) ||
+    !toHead && !argumentIs(call, 4, RIGHT)
+  ) return call.reply.error(SYNTAX_ERROR);
+  move(call, fromHead, toHead, 5);
+}
+
+/** `BRPOPLPUSH source destination timeout` */
+function brpoplpushCommand(call: Call): void {
+  move(call, false, true, 3);
+}
+
+/** What has been moved stays moved, even if nobody reads the reply. */
+function move(
+  call: Call,
+  fromHead: boolean,
+  toHead: boolean,
+  timeoutAt: number,
+): void {
+  const waitMs = readWaitSeconds(call, timeoutAt);
+  if (waitMs < 0 || replyMoved(call, fromHead, toHead)) return;
+  if (!call.wait(WAITS_FOR_LIST, waitMs, 1, "")) call.reply.nullBulk();
+}
+
+/** Rows of the commands in this file. */
+export const LIST_BLOCKING_COMMANDS: readonly CommandSpec<Call>[] = [
+  {
+    name: "blmove",
+    group: "list",
+    since: "6.2.0",
+    summary: "Moves an element between the ends of lists, or waits for one.",
+    complexity: "O(1)",
+    arity: 6,
+    flags: ["write", "denyoom", "blocking"],
+    keys: [keyAt(1, "RW access delete"), keyAt(2, "RW insert")],
+    syntax: "source:key destination:key wherefrom:(LEFT|RIGHT) " +
+      "whereto:(LEFT|RIGHT) timeout:double",
+    replies: ["string", "null"],
+    run: blmoveCommand,
+  },
+  {
+    name: "blmpop",
+    group: "list",
+    since: "7.0.0",
+    summary: "Takes elements from the first list there is, or waits for one.",
+    complexity: "O(N+M)",
+    arity: -5,
+    flags: ["write", "blocking"],
+    keys: [numKeysAt(2, "RW access delete")],
+    syntax: "timeout:double numkeys:integer key... where:(LEFT|RIGHT) " +
+      "[COUNT count:integer]",
+    replies: ["array", "null"],
+    run: blmpopCommand,
+  },
+  {
+    name: "blpop",
+    group: "list",
+    since: "2.0.0",
+    summary: "Takes the first element of a list, or waits for one.",
+    complexity: "O(N)",
+    arity: -3,
+    flags: ["write", "blocking"],
+    keys: [keysFrom(1, -2, "RW access delete")],
+    syntax: "key... timeout:double",
+    replies: ["array", "null"],
+    run: blpopCommand,
+  },
+  {
+    name: "brpop",
+    group: "list",
+    since: "2.0.0",
+    summary: "Takes the last element of a list, or waits for one.",
+    complexity: "O(N)",
+    arity: -3,
+    flags: ["write", "blocking"],
+    keys: [keysFrom(1, -2, "RW access delete")],
+    syntax: "key... timeout:double",
+    replies: ["array", "null"],
+    run: brpopCommand,
+  },
+  {
+    name: "brpoplpush",
+    group: "list",
+    since: "2.2.0",
+    summary: "Moves the last element before the first of another, or waits.",
+    complexity: "O(1)",
+    arity: 4,
+    flags: ["write", "denyoom", "blocking"],
+    keys: [keyAt(1, "RW access delete"), keyAt(2, "RW insert")],
+    syntax: "source:key destination:key timeout:double",
+    replies: ["string", "null"],
+    docFlags: ["deprecated"],
+    deprecatedSince: "6.2.0",
+    replacedBy: "`BLMOVE` with the `RIGHT` and `LEFT` arguments",
+    run: brpoplpushCommand,
+  },
+];

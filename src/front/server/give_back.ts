@@ -1,0 +1,57 @@
+/**
+ * Runs the command that puts back what was taken for a client that is gone.
+ *
+ * @module
+ */
+
+import type { WaitUndo } from "../../core/commands/call.ts";
+import type { LateReply } from "../../core/commands/command_spec.ts";
+import { Arguments } from "../../core/resp/arguments.ts";
+import { ReplyWriter } from "../../core/resp/reply_writer.ts";
+import { dropSpan } from "../../core/resp/reply_source.ts";
+import { giveBackArguments } from "../../engine/blocking/giving_back.ts";
+import { Session } from "../../engine/executor/session.ts";
+import type { WorkerContext } from "./worker_context.ts";
+
+/** `late` writes the reply that nobody will read. */
+export function giveBack(
+  worker: WorkerContext,
+  undo: WaitUndo,
+  db: number,
+  late: LateReply,
+): void {
+  const reply = new ReplyWriter();
+  late(reply);
+  const argv = giveBackArguments(undo, reply.buf.subarray(0, reply.at));
+  for (const span of reply.spans ?? []) dropSpan(span, worker.externals);
+  if (argv === null) return;
+  const session = new Session({
+    id: 0,
+    nowMs: 0,
+    address: "",
+    localAddress: "",
+    isUnix: false,
+  });
+  session.db = db;
+  const args = argumentsOf(argv);
+  worker.executor.runForwarded(
+    session,
+    args,
+    new ReplyWriter(),
+    worker.nowMs(),
+  );
+}
+
+function argumentsOf(argv: readonly Uint8Array[]): Arguments {
+  const args = new Arguments();
+  let bytes = 0;
+  for (const { length } of argv) bytes += length;
+  args.buf = new Uint8Array(bytes);
+  let off = 0;
+  for (const argument of argv) {
+    args.buf.set(argument, off);
+    args.add(off, argument.length);
+    off += argument.length;
+  }
+  return args;
+}
