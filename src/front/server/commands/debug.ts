@@ -66,6 +66,8 @@ const HELP: HelpLines = [
   ["SET-ACTIVE-EXPIRE <0|1>", "Whether expired keys go before they are met."],
   ["SLEEP <seconds>", "Stops the worker of this connection for so long."],
   ["STRINGMATCH-LEN <pattern> <string>", "Whether a glob pattern matches."],
+  ["WAITERS", "How many keys commands wait for, in all shards."],
+  ["WORKER", "The number of this connection's worker."],
 ];
 
 const TOOLS: ReadonlyMap<string, Tool> = new Map<string, Tool>([
@@ -79,6 +81,11 @@ const TOOLS: ReadonlyMap<string, Tool> = new Map<string, Tool>([
   ["set-active-expire", { argc: 3, run: setActiveExpire }],
   ["sleep", { argc: 3, run: sleep }],
   ["stringmatch-len", { argc: 4, run: matchString }],
+  ["waiters", { argc: 2, run: countWaiters }],
+  ["worker", {
+    argc: 2,
+    run: ({ reply, worker }) => reply.integer(worker.peers.self),
+  }],
 ]);
 
 /** `DEBUG subcommand [argument ...]` */
@@ -104,6 +111,15 @@ function sleep(call: ServerCall): void {
     Atomics.wait(word, 0, 0, seconds * 1000);
   }
   call.reply.ok();
+}
+
+/** `DEBUG WAITERS` */
+function countWaiters(call: ServerCall): void {
+  let count = 0;
+  call.latches.acquireAll();
+  for (const space of call.keyspaces) count += space.waiters.count;
+  call.latches.releaseAll();
+  call.reply.integer(count);
 }
 
 /** `DEBUG PANIC` */
