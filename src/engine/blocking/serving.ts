@@ -21,6 +21,10 @@ import type {
   CommandTable,
 } from "../../core/commands/command_table.ts";
 import { Key } from "../../core/keyspace/key.ts";
+import {
+  HOOK_WAITERS,
+  SHARD_HOOKS,
+} from "../../core/keyspace/shard_control.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import type { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
 import {
@@ -99,6 +103,28 @@ export class Serving<C extends Call> {
     call.reply = reply;
   }
 
+  /**
+   * Whether the command at hand, which may wait, finds elements that others have
+   * been waiting for: the worker that has pushed them is about to serve those.
+   * Their keys are noted then. The latches of the command's keys are held.
+   */
+  isOvertaking(): boolean {
+    const call = this.#call;
+    for (let i = 0; i < call.keyCount; i++) {
+      const key = call.key(i);
+      const space = call.keyspace(key);
+      if ((space.control[SHARD_HOOKS]! & HOOK_WAITERS) === 0) continue;
+      const ref = space.peek(call.db, key);
+      const type = ref === 0 ? TYPE_STREAM : space.type(ref);
+      // A stream is enough for all.
+      if (type === TYPE_STREAM) continue;
+      if (this.#next(space, call.db, key, true, 0) === 0) continue;
+      const { shard, buf, off, length, hash } = key;
+      this.#ready.note(shard, call.db, buf, off, length, hash);
+    }
+    return this.#ready.count !== 0;
+  }
+
   #serveKey(): void {
     const key = this.#key;
     const db = this.#ready.read(key);
@@ -111,7 +137,7 @@ export class Serving<C extends Call> {
     latches.mark(key.shard);
     latches.acquireMarked();
     for (;;) {
-      const found = this.#next(space, db, isFirst, place);
+      const found = this.#next(space, db, key, isFirst, place);
       if (found === 0) break;
       const record = waiters.record(found);
       const foundAt = waiters.place(found);
@@ -121,7 +147,7 @@ export class Serving<C extends Call> {
         latches.mark(key.shard);
         for (let i = 0; i < call.keyCount; i++) latches.mark(call.key(i).shard);
         latches.acquireMarked();
-        const again = this.#next(space, db, isFirst, place);
+        const again = this.#next(space, db, key, isFirst, place);
         if (
           again !== found || waiters.record(again) !== record ||
           waiters.place(again) !== foundAt
@@ -135,16 +161,16 @@ export class Serving<C extends Call> {
   }
 
   /**
-   * The first command behind `place` in the queue of the key at hand that can
+   * The first command behind `place` in the queue of a key that can
    * do something with what the key has, or 0.
    */
   #next(
     space: Keyspace,
     db: number,
+    key: Key,
     isFirst: boolean,
     place: number,
   ): number {
-    const key = this.#key;
     const { waiters } = space;
     const node = waiters.find(db, key.buf, key.off, key.length, key.hash);
     if (node === 0) return 0;

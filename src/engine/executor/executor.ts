@@ -562,6 +562,11 @@ export class Executor<C extends Call> {
       this.#latches.releaseMarked();
       return this.#forward(command, flagged);
     }
+    if (isBlocking && this.#serving.isOvertaking()) {
+      this.#latches.releaseMarked();
+      this.#serving.serve();
+      return this.#runWide(command);
+    }
     const outcome = isBlocking
       ? this.#runBlocking(command)
       : this.#run(command);

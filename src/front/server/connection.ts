@@ -58,6 +58,8 @@ import type { WorkerContext } from "./worker_context.ts";
 
 /** Replies that may wait before no further request is run. */
 const OUTPUT_BYTES_HIGH = 1024 * 1024;
+/** Input that is taken in while a command waits. */
+const PARKED_BYTES_MAX = 64 * 1024;
 /** How a request begins that is not inline. */
 const STAR = 42;
 /** What is never counted against the limits of output: one reply buffer. */
@@ -265,6 +267,8 @@ export class Connection implements SocketHandler, Subscriber {
       this.#worker.log("Closing client that reached max query buffer length");
       return this.close();
     }
+    // While a command waits, reading on is how the end of the peer is noticed.
+    if (this.#isParked && this.#input.end < PARKED_BYTES_MAX) return;
     if (this.isWaiting || this.#isStalled || this.#isHeldUp) {
       this.#socket.pauseInput();
       return;
