@@ -8,14 +8,47 @@
  */
 
 import type { Call } from "../../core/commands/call.ts";
+import type { LateReply } from "../../core/commands/command_spec.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import type { WaiterRecords } from "../../core/keyspace/waiter_records.ts";
+import { OutOfMemory } from "../../core/memory/heap.ts";
+import { OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
+import type { Session } from "../executor/session.ts";
+import type { BlockedSessions } from "./blocked_sessions.ts";
+
+/**
+ * Lets the command at hand wait as it has asked to: returns what will be its
+ * reply, or null if memory is short, which has been replied.
+ */
+export function beginWait(
+  call: Call,
+  worker: number,
+  records: WaiterRecords,
+  blocked: BlockedSessions,
+): Promise<LateReply> | null {
+  const { id, resp } = call.session as Session;
+  const shards: number[] = [];
+  for (let i = 0; i < call.waitKeys; i++) {
+    const { shard } = call.key(i);
+    if (!shards.includes(shard)) shards.push(shard);
+  }
+  let record = 0;
+  try {
+    record = register(call, records, { worker, session: id, resp });
+  } catch (cause) {
+    if (!(cause instanceof OutOfMemory)) throw cause;
+    call.reply.error(OUT_OF_MEMORY);
+    return null;
+  }
+  const { db, waitMs, waitUndo: undo } = call;
+  return blocked.block({ session: id, db, record, shards, undo, waitMs });
+}
 
 /**
  * Registers the command at hand with the keys that it waits for; returns its
  * record. Throws OutOfMemory and has done nothing then.
  */
-export function registerWaiter(
+function register(
   call: Call,
   records: WaiterRecords,
   waiter: { worker: number; session: number; resp: 2 | 3 },

@@ -65,7 +65,7 @@ import {
 import { dropSpan } from "../../core/resp/reply_source.ts";
 import type { ReplyWriter } from "../../core/resp/reply_writer.ts";
 import type { BlockedSessions } from "../blocking/blocked_sessions.ts";
-import { registerWaiter } from "../blocking/registering.ts";
+import { beginWait } from "../blocking/registering.ts";
 import { Serving } from "../blocking/serving.ts";
 import { joinLateReplies, type LatePiece } from "./late_replies.ts";
 import type { BigAdder, Transaction } from "./transaction.ts";
@@ -581,31 +581,10 @@ export class Executor<C extends Call> {
     call.waitKind = 0;
     const outcome = this.#run(command);
     if (call.waitKind === 0) return outcome;
-    const { id, resp } = call.session as Session;
     const { worker, records, blocked } = this.#ports;
-    let record = 0;
-    try {
-      record = registerWaiter(call, records, { worker, session: id, resp });
-      call.waitKind = 0;
-    } catch (cause) {
-      if (!(cause instanceof OutOfMemory)) throw cause;
-      call.waitKind = 0;
-      call.reply.error(OUT_OF_MEMORY);
-      return DONE;
-    }
-    const shards: number[] = [];
-    for (let i = 0; i < call.waitKeys; i++) {
-      const { shard } = call.key(i);
-      if (!shards.includes(shard)) shards.push(shard);
-    }
-    this.pending = blocked.block({
-      session: id,
-      db: call.db,
-      record,
-      shards,
-      undo: call.waitUndo,
-      waitMs: call.waitMs,
-    });
+    this.pending = beginWait(call, worker, records, blocked);
+    call.waitKind = 0;
+    if (this.pending === null) return DONE;
     return PARKED;
   }
 
