@@ -40,6 +40,8 @@ export interface FamilyOptions {
   smallLimits?: boolean;
   /** Numbers of workers to run on. */
   workers?: readonly number[];
+  /** Classes of events that are compared, all if not given. */
+  eventClasses?: string;
 }
 
 /** Registers the tests of one family of commands. */
@@ -67,7 +69,12 @@ export function differentialFamily(
         runRounds(
           rows,
           (script, limits) =>
-            runEvents(script, reference, subjects.get(workers)!, limits),
+            runEvents(script, {
+              reference,
+              subject: subjects.get(workers)!,
+              classes: options.eventClasses ?? "AKEmn",
+              limits,
+            }),
           options.smallLimits === true,
         ),
     });

@@ -16,21 +16,27 @@ import {
   type Target,
 } from "./_run_script.ts";
 
-/** All classes and both kinds of channels. */
-const CLASSES = ["notify-keyspace-events", "AKEmn"];
+const SETTING = "notify-keyspace-events";
 const PATTERN = "__key*__:*";
 const END = "__keyspace@0__:end of script";
+
+/** The servers, and what is listened to. */
+export interface EventsOptions {
+  reference: Target;
+  subject: Target;
+  /** Classes of events, as letters. */
+  classes: string;
+  limits?: ScriptLimits | undefined;
+}
 
 /** Runs the script on both; null if all notifications are the same. */
 export async function runEvents(
   script: readonly Step[],
-  reference: Target,
-  subject: Target,
-  limits?: ScriptLimits,
+  { reference, subject, classes, limits }: EventsOptions,
 ): Promise<Mismatch | null> {
   const [expected, actual] = await Promise.all([
-    eventsOf(script, reference, limits?.reference),
-    eventsOf(script, subject, limits?.subject),
+    eventsOf(script, reference, classes, limits?.reference),
+    eventsOf(script, subject, classes, limits?.subject),
   ]);
   for (let i = 0; i < Math.max(expected.length, actual.length); i++) {
     if (expected[i] === actual[i]) continue;
@@ -52,11 +58,12 @@ function near(events: readonly string[], i: number): string {
 async function eventsOf(
   script: readonly Step[],
   server: Target,
+  classes: string,
   limits: readonly string[] = [],
 ): Promise<string[]> {
   using client = await server.client({ resp: 2, timeoutMs: 3000 });
   using listener = await server.client({ resp: 2, timeoutMs: 3000 });
-  await prepare(client, [...limits, ...CLASSES]);
+  await prepare(client, [...limits, SETTING, classes]);
   await listener.run("PSUBSCRIBE", PATTERN);
   for (let from = 0; from < script.length;) {
     const isScan = script[from]!.scan === true;
@@ -74,7 +81,7 @@ async function eventsOf(
     events.push(`${message} ${channel}`);
   }
   using last = await server.client({ resp: 2 });
-  await last.run("CONFIG", "SET", CLASSES[0]!, "");
+  await last.run("CONFIG", "SET", SETTING, "");
   return events;
 }
 

@@ -212,7 +212,7 @@ function mergeKey(call: Call, i: number): number {
 /** `PFDEBUG GETREG | DECODE | ENCODING | TODENSE key` */
 function pfdebugCommand(call: Call): void {
   const { args, reply } = call;
-  const found = readEntry(call, 0, TYPE_STRING);
+  const found = writeEntry(call, 0, TYPE_STRING);
   if (found === WRONG) return;
   if (found === 0) return reply.error(SPECIFIED_KEY_MISSING);
   const key = call.key(0);

@@ -168,6 +168,8 @@ function xreadCommand(call: Call): void {
   for (let i = 0; i < streams; i++) {
     IS_SERVED[i] = hasNew(call, i, false);
     if (IS_SERVED[i]) served++;
+    // Redis looks twice, so that a key that is not there is missed twice.
+    else if (REFS[i] === 0) readStream(call, i);
   }
   if (served === 0) return replyNothing(call);
   replyHead(call, served);
