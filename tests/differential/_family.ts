@@ -42,6 +42,8 @@ export interface FamilyOptions {
   workers?: readonly number[];
   /** Classes of events that are compared, all if not given. */
   eventClasses?: string;
+  /** Names of events that are not compared. */
+  ignoredEvents?: readonly string[];
 }
 
 /** Registers the tests of one family of commands. */
@@ -73,6 +75,7 @@ export function differentialFamily(
               reference,
               subject: subjects.get(workers)!,
               classes: options.eventClasses ?? "AKEmn",
+              ignored: options.ignoredEvents ?? [],
               limits,
             }),
           options.smallLimits === true,

@@ -26,17 +26,20 @@ export interface EventsOptions {
   subject: Target;
   /** Classes of events, as letters. */
   classes: string;
+  /** Names of events that do not count. */
+  ignored: readonly string[];
   limits?: ScriptLimits | undefined;
 }
 
 /** Runs the script on both; null if all notifications are the same. */
 export async function runEvents(
   script: readonly Step[],
-  { reference, subject, classes, limits }: EventsOptions,
+  options: EventsOptions,
 ): Promise<Mismatch | null> {
+  const { reference, subject, limits } = options;
   const [expected, actual] = await Promise.all([
-    eventsOf(script, reference, classes, limits?.reference),
-    eventsOf(script, subject, classes, limits?.subject),
+    eventsOf(script, reference, options, limits?.reference),
+    eventsOf(script, subject, options, limits?.subject),
   ]);
   for (let i = 0; i < Math.max(expected.length, actual.length); i++) {
     if (expected[i] === actual[i]) continue;
@@ -58,7 +61,7 @@ function near(events: readonly string[], i: number): string {
 async function eventsOf(
   script: readonly Step[],
   server: Target,
-  classes: string,
+  { classes, ignored }: EventsOptions,
   limits: readonly string[] = [],
 ): Promise<string[]> {
   using client = await server.client({ resp: 2, timeoutMs: 3000 });
@@ -78,6 +81,10 @@ async function eventsOf(
     const frame = plain((await listener.readFrame()).reply);
     const [, , channel, message] = frame as string[];
     if (channel === END) break;
+    // In the channels of keys the event is the message, else it is the channel.
+    if (ignored.some((name) => name === message || channel!.endsWith(name))) {
+      continue;
+    }
     events.push(`${message} ${channel}`);
   }
   using last = await server.client({ resp: 2 });
