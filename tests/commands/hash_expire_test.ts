@@ -1,7 +1,7 @@
 /** Fields that expire: HEXPIRE and its like, HGETDEL, HGETEX, HSETEX. */
 import { assert, assertEquals } from "@std/assert";
 import { tagsOnDistinctSlots } from "../_harness.ts";
-import { type Plain, type TestClient } from "../_resp_client.ts";
+import type { Plain, TestClient } from "../_resp_client.ts";
 import { ask, type Exchange, expectReplies } from "./_replies.ts";
 import { commandSuite, type SuiteContext } from "./_suite.ts";
 
