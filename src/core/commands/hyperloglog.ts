@@ -44,14 +44,7 @@ import {
 } from "../types/hyperloglog.ts";
 import { argumentIs } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
-import {
-  type ArgumentView,
-  type CommandSpec,
-  keyAt,
-  keyFlagBits,
-  keysFrom,
-  type KeySink,
-} from "./command_spec.ts";
+import { type CommandSpec, keyAt, keysFrom } from "./command_spec.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 
 const GETREG = bytesOf("getreg");
