@@ -3,10 +3,10 @@
  * command, will need, so that the processor waits for many cache misses at a
  * time and not for one after the other.
  *
- * First the buckets of all hashes are read, then their entries, then the roots
- * of the values that are no strings. No latch is held: what is read may be stale
- * or torn, so it is a hint that decides nothing. Small databases lie in the
- * cache anyway and are left out.
+ * First the buckets of all hashes are read, then their entries, then the first
+ * lines of the values that are no strings. No latch is held: what is read may be
+ * stale or torn, so it is a hint that decides nothing. Small databases lie in
+ * the cache anyway and are left out.
  *
  * @module
  */
@@ -21,6 +21,9 @@ import type { Keyspace } from "./keyspace.ts";
 const HASHES_MAX = 1024;
 /** Keys of a shard's database from which on a lookup probably misses. */
 const WORTHWHILE_KEYS = 8192;
+
+/** Words of a cache line. */
+const LINE_WORDS = 16;
 
 /** One per worker. */
 export class LookAhead {
@@ -64,7 +67,12 @@ export class LookAhead {
       if (typeOf(this.#peek(node, NODE_META)) === TYPE_STRING) continue;
       refs[roots++] = this.#peek(node, NODE_VALUE);
     }
-    for (let i = 0; i < roots; i++) read ^= this.#peek(refs[i]!, 0);
+    // Packed values are read from their beginning, mostly for some lines.
+    for (let i = 0; i < roots; i++) {
+      const root = refs[i]!;
+      read ^= this.#peek(root, 0) ^ this.#peek(root, LINE_WORDS) ^
+        this.#peek(root, 2 * LINE_WORDS);
+    }
     this.lastRead = read;
   }
 
