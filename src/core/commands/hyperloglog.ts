@@ -45,14 +45,7 @@ import {
 } from "../types/hyperloglog.ts";
 import { argumentIs } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
-import {
-  type ArgumentView,
-  type CommandSpec,
-  keyAt,
-  keyFlagBits,
-  keysFrom,
-  type KeySink,
-} from "./command_spec.ts";
+import { type CommandSpec, keyAt, keysFrom } from "./command_spec.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 
 const GETREG = bytesOf("getreg");
@@ -180,11 +173,6 @@ function pfmergeCommand(call: Call): void {
   storeEditor(call, space, key, ref);
   space.changed(call.db, key, PFADD);
   call.reply.ok();
-}
-
-/** The specs do not fit a PFMERGE without sources. */
-function loneTargetKey(_args: ArgumentView, keys: KeySink): void {
-  keys.add(1, keyFlagBits("RW access insert"));
 }
 
 /**
@@ -429,7 +417,6 @@ export const HYPERLOGLOG_COMMANDS: readonly CommandSpec<Call>[] = [
     arity: -2,
     flags: ["write", "denyoom"],
     keys: [keyAt(1, "RW access insert"), keysFrom(2, -1, "RO access")],
-    findKeys: loneTargetKey,
     syntax: "destkey:key [sourcekey:key...]",
     replies: ["status"],
     run: pfmergeCommand,

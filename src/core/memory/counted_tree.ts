@@ -36,7 +36,8 @@ import type { Heap } from "./heap.ts";
 /** Units of the header. */
 export const TREE_HEADER_UNITS = 2;
 
-const TOTAL = 0;
+/** Word of the sum of all counts. */
+export const TREE_TOTAL = 0;
 const ITEMS = 1;
 const ROOT = 2;
 const LEVELS = 3;
@@ -88,7 +89,7 @@ export class CountedTree {
   initialize(header: number): void {
     const words = this.#words(header);
     const at = index(header);
-    words[at + TOTAL] = 0;
+    words[at + TREE_TOTAL] = 0;
     words[at + ITEMS] = 0;
     words[at + ROOT] = 0;
     words[at + LEVELS] = 0;
@@ -96,7 +97,7 @@ export class CountedTree {
 
   /** Sum of all counts. */
   total(header: number): number {
-    return this.#words(header)[index(header) + TOTAL]!;
+    return this.#words(header)[index(header) + TREE_TOTAL]!;
   }
 
   /** Items. */
@@ -111,7 +112,7 @@ export class CountedTree {
     const node = words[at + ROOT]!;
     if (node === 0) return false;
     this.#descend(cursor, node, 0, words[at + LEVELS]!, atHead);
-    cursor.before = atHead ? 0 : words[at + TOTAL]! - cursor.count;
+    cursor.before = atHead ? 0 : words[at + TREE_TOTAL]! - cursor.count;
     return true;
   }
 
@@ -199,7 +200,7 @@ export class CountedTree {
     words[at + ROOT] = root;
     words[at + LEVELS] = 1;
     words[at + ITEMS] = 1;
-    words[at + TOTAL] = count;
+    words[at + TREE_TOTAL] = count;
   }
 
   /** Inserts an item before or behind the cursor's, which is not good then. */
@@ -258,7 +259,7 @@ export class CountedTree {
       added = this.#sum(made);
     }
     this.#raise(header, cursor.nodes[0]!, reference, isBehind);
-    words[at + TOTAL] = words[at + TOTAL]! + count;
+    words[at + TREE_TOTAL] = words[at + TREE_TOTAL]! + count;
   }
 
   /** Takes the cursor's item out; the cursor is not good then. */
@@ -363,7 +364,7 @@ export class CountedTree {
       words[at] = words[at]! + change;
     }
     const words = this.#words(header);
-    const at = index(header) + TOTAL;
+    const at = index(header) + TREE_TOTAL;
     words[at] = words[at]! + change;
   }
 

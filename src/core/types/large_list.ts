@@ -27,6 +27,8 @@
  * few steps of the tree. An index is found in logarithmic time and a walk of at
  * most half a chunk.
  *
+ * Size: what keeps chunks, tree and the two ends in step stands together.
+ *
  * @module
  */
 
@@ -36,6 +38,7 @@ import { CHUNK_HEADER_BYTES, Chunks, isShortString } from "../memory/chunk.ts";
 import {
   CountedTree,
   TREE_HEADER_UNITS,
+  TREE_TOTAL,
   TreeCursor,
 } from "../memory/counted_tree.ts";
 import { type Heap, OutOfMemory } from "../memory/heap.ts";
@@ -203,29 +206,44 @@ export class LargeList {
     off: number,
     length: number,
   ): number {
-    const { bytesMax, countMax } = this.limits;
-    const before = this.length(root);
-    if (before === LENGTH_MAX) throw new OutOfMemory();
-    if (length > bytesMax) {
-      const made = this.chunks.createPlain(buf, off, length);
-      this.#enterNew(root, atHead, made);
-      return before + 1;
-    }
     const { chunks } = this;
-    const chunk = this.#chunkAt(root, atHead);
+    const { bytesMax, countMax } = this.limits;
+    const words = this.#arena.i32[root >>> SEGMENT_SHIFT]!;
+    const at = (root & UNIT_MASK) << 1;
+    const end = at + (atHead ? FIRST : LAST);
+    const chunk = words[end]!;
+    const pushed = words[at + TREE_TOTAL]! + words[at + FIRST + 1]! +
+      words[at + LAST + 1]! + 1;
+    // The usual case, which is worth being short.
     if (
-      chunk !== 0 && isShortString(buf, off, length) &&
+      chunk !== 0 && pushed < LENGTH_MAX && isShortString(buf, off, length) &&
       chunks.tryPushShort(chunk, atHead, buf, off, length, bytesMax, countMax)
-    ) {
-      this.#count(root, atHead, chunk, 1);
-      return before + 1;
+    ) words[end + 1] = words[end + 1]! + 1;
+    else this.#pushAny(root, atHead, buf, off, length);
+    return pushed;
+  }
+
+  /** As {@linkcode LargeList.push}, of any element and to any chunk. */
+  #pushAny(
+    root: number,
+    atHead: boolean,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+  ): void {
+    const { chunks } = this;
+    const { bytesMax, countMax } = this.limits;
+    if (this.length(root) === LENGTH_MAX) throw new OutOfMemory();
+    if (length > bytesMax) {
+      const made = chunks.createPlain(buf, off, length);
+      return this.#enterNew(root, atHead, made);
     }
     const bytes = this.#listpacks.encode(buf, off, length);
+    const chunk = this.#chunkAt(root, atHead);
     if (
       chunk !== 0 && chunks.tryPush(chunk, atHead, bytes, bytesMax, countMax)
     ) this.#count(root, atHead, chunk, 1);
     else this.#pushMoving(root, atHead, chunk, bytes);
-    return before + 1;
   }
 
   /** Adds the encoded element to a chunk that moves, or to a new one. */
