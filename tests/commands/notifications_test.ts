@@ -6,7 +6,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { splitWords, type TestServer } from "../_harness.ts";
+import { splitWords, startServer, type TestServer } from "../_harness.ts";
 import { plain, type TestClient } from "../_resp_client.ts";
 import { ask, expectReplies } from "./_replies.ts";
 import { commandSuite } from "./_suite.ts";
@@ -291,4 +291,19 @@ commandSuite("whole databases go without events", async (
     await client.run("FLUSHALL");
     assertEquals(await eventsOf(client, listener), []);
   });
+});
+
+Deno.test("the flag turns events on from the start", async () => {
+  await using server = await startServer({
+    workers: 2,
+    args: [`--${SETTING}`, "KEA"],
+  });
+  using client = await server.client({ resp: 2 });
+  using listener = await listenerOf(server);
+  const keys = Array.from({ length: 40 }, (_, i) => `k${i}`);
+  for (const key of keys) await client.run("LPUSH", key, "1");
+  assertEquals(
+    await eventsOf(client, listener),
+    keys.flatMap((key) => [`space@0:${key} lpush`, `event@0:lpush ${key}`]),
+  );
 });
