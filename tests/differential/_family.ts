@@ -40,6 +40,10 @@ export interface FamilyOptions {
   smallLimits?: boolean;
   /** Numbers of workers to run on. */
   workers?: readonly number[];
+  /** Classes of events that are compared, all if not given. */
+  eventClasses?: string;
+  /** Names of events that are not compared. */
+  ignoredEvents?: readonly string[];
 }
 
 /** Registers the tests of one family of commands. */
@@ -67,7 +71,13 @@ export function differentialFamily(
         runRounds(
           rows,
           (script, limits) =>
-            runEvents(script, reference, subjects.get(workers)!, limits),
+            runEvents(script, {
+              reference,
+              subject: subjects.get(workers)!,
+              classes: options.eventClasses ?? "AKEmn",
+              ignored: options.ignoredEvents ?? [],
+              limits,
+            }),
           options.smallLimits === true,
         ),
     });

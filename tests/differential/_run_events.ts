@@ -16,21 +16,30 @@ import {
   type Target,
 } from "./_run_script.ts";
 
-/** All classes and both kinds of channels. */
-const CLASSES = ["notify-keyspace-events", "AKEmn"];
+const SETTING = "notify-keyspace-events";
 const PATTERN = "__key*__:*";
 const END = "__keyspace@0__:end of script";
+
+/** The servers, and what is listened to. */
+export interface EventsOptions {
+  reference: Target;
+  subject: Target;
+  /** Classes of events, as letters. */
+  classes: string;
+  /** Names of events that do not count. */
+  ignored: readonly string[];
+  limits?: ScriptLimits | undefined;
+}
 
 /** Runs the script on both; null if all notifications are the same. */
 export async function runEvents(
   script: readonly Step[],
-  reference: Target,
-  subject: Target,
-  limits?: ScriptLimits,
+  options: EventsOptions,
 ): Promise<Mismatch | null> {
+  const { reference, subject, limits } = options;
   const [expected, actual] = await Promise.all([
-    eventsOf(script, reference, limits?.reference),
-    eventsOf(script, subject, limits?.subject),
+    eventsOf(script, reference, options, limits?.reference),
+    eventsOf(script, subject, options, limits?.subject),
   ]);
   for (let i = 0; i < Math.max(expected.length, actual.length); i++) {
     if (expected[i] === actual[i]) continue;
@@ -52,11 +61,12 @@ function near(events: readonly string[], i: number): string {
 async function eventsOf(
   script: readonly Step[],
   server: Target,
+  { classes, ignored }: EventsOptions,
   limits: readonly string[] = [],
 ): Promise<string[]> {
   using client = await server.client({ resp: 2, timeoutMs: 3000 });
   using listener = await server.client({ resp: 2, timeoutMs: 3000 });
-  await prepare(client, [...limits, ...CLASSES]);
+  await prepare(client, [...limits, SETTING, classes]);
   await listener.run("PSUBSCRIBE", PATTERN);
   for (let from = 0; from < script.length;) {
     const isScan = script[from]!.scan === true;
@@ -71,10 +81,14 @@ async function eventsOf(
     const frame = plain((await listener.readFrame()).reply);
     const [, , channel, message] = frame as string[];
     if (channel === END) break;
+    // In the channels of keys the event is the message, else it is the channel.
+    if (ignored.some((name) => name === message || channel!.endsWith(name))) {
+      continue;
+    }
     events.push(`${message} ${channel}`);
   }
   using last = await server.client({ resp: 2 });
-  await last.run("CONFIG", "SET", CLASSES[0]!, "");
+  await last.run("CONFIG", "SET", SETTING, "");
   return events;
 }
 

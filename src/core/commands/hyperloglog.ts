@@ -45,14 +45,7 @@ import {
 } from "../types/hyperloglog.ts";
 import { argumentIs } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
-import {
-  type ArgumentView,
-  type CommandSpec,
-  keyAt,
-  keyFlagBits,
-  keysFrom,
-  type KeySink,
-} from "./command_spec.ts";
+import { type CommandSpec, keyAt, keysFrom } from "./command_spec.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 
 const GETREG = bytesOf("getreg");
@@ -207,7 +200,7 @@ function mergeKey(call: Call, i: number): number {
 /** `PFDEBUG GETREG | DECODE | ENCODING | TODENSE key` */
 function pfdebugCommand(call: Call): void {
   const { args, reply } = call;
-  const found = readEntry(call, 0, TYPE_STRING);
+  const found = writeEntry(call, 0, TYPE_STRING);
   if (found === WRONG) return;
   if (found === 0) return reply.error(SPECIFIED_KEY_MISSING);
   const key = call.key(0);

@@ -7,6 +7,7 @@
 import { bytesOf } from "../base/bytes.ts";
 import { Int64, parseInt64 } from "../base/int64.ts";
 import {
+  CHANGED,
   XGROUP_CREATE,
   XGROUP_DELCONSUMER,
   XGROUP_DESTROY,
@@ -229,7 +230,10 @@ function xackCommand(call: Call): void {
     IDS.read(i, ID);
     if (groups.acknowledge(group, ID)) acknowledged++;
   }
-  call.keyspace(call.key(0)).noteChange(acknowledged);
+  if (acknowledged > 0) {
+    const key = call.key(0);
+    call.keyspace(key).changed(call.db, key, CHANGED, acknowledged);
+  }
   reply.integer(acknowledged);
 }
 

@@ -42,7 +42,7 @@ export class KeyNotifications implements KeyEventListener {
   /** Events that wait to be published. */
   count = 0;
   /** Where they are published; set before the first one. */
-  pubsub: PubSub | null = null;
+  pubsub: Pick<PubSub, "publish"> | null = null;
   #notes = new Int32Array(64);
   #bytes = new Uint8Array(1024);
   #byteCount = 0;
