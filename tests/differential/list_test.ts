@@ -45,6 +45,9 @@ const positionOptions = options(
   sequence(word("MAXLEN"), count),
 );
 
+/** Short, as both servers wait so long where there is nothing. */
+const timeout = among("0.001", "0.001", "0.001", "0.001", "-1", "x", "");
+
 differentialFamily("list", [
   row("RPUSH", [key, repeat(element, 1, 6)], { weight: 6 }),
   row("LPUSH", [key, repeat(element, 1, 6)], { weight: 6 }),
@@ -67,6 +70,11 @@ differentialFamily("list", [
   row("LPOS", [key, element, positionOptions], { weight: 4 }),
   row("LMOVE", [key, key, anySide, anySide], { weight: 4 }),
   row("RPOPLPUSH", [key, key], { weight: 2 }),
+  row("BLPOP", [repeat(key, 1, 3), timeout]),
+  row("BRPOP", [repeat(key, 1, 3), timeout]),
+  row("BLMOVE", [key, key, anySide, anySide, timeout]),
+  row("BRPOPLPUSH", [key, key, timeout]),
+  row("BLMPOP", [timeout, keyCount, repeat(key, 1, 3), anySide]),
   row("LMPOP", [keyCount, repeat(key, 1, 3), anySide], { weight: 2 }),
   row("LMPOP", [
     keyCount,

@@ -141,6 +141,9 @@ function distinctPairs(scores: Part, most: number): Part {
   };
 }
 
+/** Short, as both servers wait so long where there is nothing. */
+const timeout = among("0.001", "0.001", "0.001", "0.001", "-1", "x", "");
+
 differentialFamily("sorted set", [
   row("ZADD", [key, pairs], { weight: 9 }),
   row("ZADD", [key, oneAddOption, pairs], { weight: 4 }),
@@ -226,6 +229,9 @@ differentialFamily("sorted set", [
   row("ZPOPMAX", [key], numbers),
   row("ZPOPMIN", [key, count], numbers),
   row("ZPOPMAX", [key, count], numbers),
+  row("BZPOPMIN", [repeat(key, 1, 3), timeout], numbers),
+  row("BZPOPMAX", [repeat(key, 1, 3), timeout], numbers),
+  row("BZMPOP", [timeout, keys, oneOf(word("MIN"), word("MAX"))], numbers),
   row("ZMPOP", [
     keys,
     oneOf(word("MIN"), word("MAX")),

@@ -57,10 +57,10 @@ function pop(call: Call, atHead: boolean): void {
 
 /** `BLMPOP timeout numkeys key [key ...] LEFT|RIGHT [COUNT count]` */
 function blmpopCommand(call: Call): void {
+  if (!MANY_POPS.read(call, 2)) return;
   const waitMs = readWaitSeconds(call, 1);
-  if (waitMs < 0 || !MANY_POPS.read(call, 2)) return;
   const { atHead, count } = MANY_POPS;
-  if (replyFirstPops(call, atHead, count)) return;
+  if (waitMs < 0 || replyFirstPops(call, atHead, count)) return;
   const undo = atHead ? "LPUSH" : "RPUSH";
   if (!call.wait(WAITS_FOR_LIST, waitMs, call.keyCount, undo)) {
     call.reply.nullArray();

@@ -28,10 +28,11 @@ function pop(call: Call, isMax: boolean): void {
 
 /** `BZMPOP timeout numkeys key [key ...] MIN | MAX [COUNT count]` */
 function bzmpopCommand(call: Call): void {
+  if (!SCORED_POPS.read(call, 2)) return;
   const waitMs = readWaitSeconds(call, 1);
-  if (waitMs < 0 || !SCORED_POPS.read(call, 2)) return;
   const { isMax, count } = SCORED_POPS;
-  if (!replyFirstMembers(call, isMax, count)) waitForMember(call, waitMs);
+  if (waitMs < 0 || replyFirstMembers(call, isMax, count)) return;
+  waitForMember(call, waitMs);
 }
 
 function waitForMember(call: Call, waitMs: number): void {
