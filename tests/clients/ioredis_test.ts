@@ -130,6 +130,39 @@ clientTest("reconnects after CLIENT KILL", async (redis) => {
   assert(await redis.client("ID") > id);
 }, { retryStrategy: () => 1 });
 
+clientTest("blocking consumers get every job once", async (redis) => {
+  const jobs = Array.from({ length: 60 }, (_, i) => `job:${i}`);
+  const done: string[] = [];
+  const consumers = Array.from(
+    { length: 5 },
+    () =>
+      withClient(() => open, {}, async (consumer) => {
+        for (;;) {
+          const got = await consumer.blpop("jobs:a", "jobs:b", 5);
+          if (got === null || got[1] === "end") return;
+          done.push(got[1]);
+        }
+      }),
+  );
+  for (const [i, job] of jobs.entries()) {
+    await redis.rpush(i % 2 === 0 ? "jobs:a" : "jobs:b", job);
+  }
+  await redis.rpush("jobs:b", ...Array.from({ length: 5 }, () => "end"));
+  await Promise.all(consumers);
+  assertEquals(done.sort(), jobs.sort());
+});
+
+clientTest("a stream's reader waits for its entries", async (redis) => {
+  const read = redis.xread("BLOCK", 5000, "STREAMS", "s", "$");
+  await withClient(() => open, {}, async (writer) => {
+    while (!/blocked_clients:1\r/.test(await writer.info("clients"))) {
+      await new Promise((wake) => setTimeout(wake, 5));
+    }
+    await writer.xadd("s", "1-1", "f", "v");
+  });
+  assertEquals(await read, [["s", [["1-1", ["f", "v"]]]]]);
+});
+
 Deno.test("ioredis: AUTH with the right password", () =>
   withClient(() => guarded, { password: PASSWORD }, async (redis) => {
     assertEquals(await redis.set("k", "v"), "OK");

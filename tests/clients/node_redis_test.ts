@@ -112,6 +112,27 @@ clientTest("scanIterator finds every key", async (client) => {
   assertEquals([...found].sort(), names.sort());
 });
 
+clientTest("blocking consumers get every job once", async (client, resp) => {
+  const jobs = Array.from({ length: 60 }, (_, i) => `job:${i}`);
+  const done: string[] = [];
+  const consumers = Array.from({ length: 5 }, async () => {
+    const consumer = makeClient(open, resp);
+    await consumer.connect();
+    for (;;) {
+      const got = await consumer.blPop(["jobs:a", "jobs:b"], 5);
+      if (got === null || String(got.element) === "end") break;
+      done.push(String(got.element));
+    }
+    await consumer.close();
+  });
+  for (const [i, job] of jobs.entries()) {
+    await client.rPush(i % 2 === 0 ? "jobs:a" : "jobs:b", job);
+  }
+  await client.rPush("jobs:b", Array.from({ length: 5 }, () => "end"));
+  await Promise.all(consumers);
+  assertEquals(done.sort(), jobs.sort());
+});
+
 clientTest("reconnects after CLIENT KILL", async (client, resp) => {
   await client.clientSetName("victim");
   const id = await client.clientId();

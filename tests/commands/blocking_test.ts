@@ -568,3 +568,88 @@ blockingSuite("27: many waiters and one push: one reply", async ({
   for (const { id } of others) await run(`CLIENT UNBLOCK ${id}`);
   for (const other of others) await expectReply(other, null);
 });
+
+blockingSuite("29: a slow worker gets its reply when it wakes", async ({
+  crowd,
+  run,
+  workers,
+}) => {
+  if (workers === 1) return;
+  const slow = await crowd.wait("BLPOP", A, 0.15);
+  const other = await crowd.joinElsewhere(slow);
+  const sleeper = await crowd.joinAt(slow.worker);
+  await sleeper.client.sendCommands([["DEBUG", "SLEEP", "0.4"]]);
+  await new Promise((wake) => setTimeout(wake, 50));
+  // Served before its time is over; its worker hears of both together.
+  assertEquals(await ask(other.client, `RPUSH ${A} 1`), 1);
+  assertEquals(await ask(other.client, `EXISTS ${A}`), 0);
+  await expectReply(slow, [A, "1"]);
+  await sleeper.reply();
+  await run("PING");
+});
+
+blockingSuite(
+  "8, 25: the end of a client is noticed behind its requests",
+  async ({
+    crowd,
+    run,
+  }) => {
+    const gone = await crowd.wait("BLPOP", A, 0);
+    await gone.client.sendCommands([["PING"]]);
+    await new Promise((wake) => setTimeout(wake, 20));
+    await gone.client.sendCommands([["PING"]]);
+    gone.client.close();
+    await until("it is gone", async () => !await crowd.isBlocked(gone));
+    await run(`RPUSH ${A} 1`);
+    assertEquals(await run(`LRANGE ${A} 0 -1`), ["1"]);
+  },
+);
+
+blockingSuite("26: keys of several shards, each of which may serve", async ({
+  crowd,
+  run,
+}) => {
+  for (const key of [A, B, C]) {
+    const waiting = await crowd.wait("BLMPOP", 0, 3, A, B, C, "LEFT");
+    await run(`RPUSH ${key} 1`);
+    await expectReply(waiting, [key, ["1"]]);
+    const move = await crowd.waitElsewhere(
+      waiting,
+      ...["BLMOVE", key, key, "LEFT", "RIGHT", 0],
+    );
+    await run(`RPUSH ${key} 1 2`);
+    await expectReply(move, "1");
+    assertEquals(await run(`LRANGE ${key} 0 -1`), ["2", "1"]);
+    await run(`DEL ${key}`);
+  }
+});
+
+blockingSuite("databases are told apart", async ({ client, crowd, run }) => {
+  const waiting = await crowd.wait("BLPOP", A, 0);
+  await run("SELECT 1");
+  await run(`RPUSH ${A} other`);
+  assert(await crowd.isBlocked(waiting));
+  await run("SELECT 0");
+  await client.run("RPUSH", A, "mine");
+  await expectReply(waiting, [A, "mine"]);
+});
+
+blockingSuite("elements of a megabyte travel whole", async ({
+  client,
+  crowd,
+}) => {
+  const big = "x".repeat(1 << 20);
+  const first = await crowd.wait("BLPOP", A, 0);
+  const second = await crowd.waitElsewhere(
+    first,
+    "BLMOVE",
+    A,
+    B,
+    "LEFT",
+    "LEFT",
+    0,
+  );
+  await client.run("RPUSH", A, big, big);
+  await expectReply(first, [A, big]);
+  await expectReply(second, big);
+});
