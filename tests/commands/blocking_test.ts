@@ -526,6 +526,8 @@ blockingSuite("23: each consumer of a group gets its own entry", async ({
   await run(`XADD ${A} 1-1 f 1`);
   await expectReply(first, [[A, [["1-1", ["f", "1"]]]]]);
   assert(await crowd.isBlocked(second));
+  // A consumer is there from the moment when it asks.
+  assertEquals(await run(`XGROUP CREATECONSUMER ${A} g two`), 0);
   await run(`XADD ${A} 1-2 f 2`);
   await expectReply(second, [[A, [["1-2", ["f", "2"]]]]]);
   assertEquals(await run(`XPENDING ${A} g`), [

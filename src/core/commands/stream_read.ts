@@ -201,10 +201,7 @@ function xreadCommand(call: Call): void {
 function xreadgroupCommand(call: Call): void {
   if (!OPTIONS.read(call, true) || !lookUp(call, true)) return;
   const { reply } = call;
-  const { streams, isBlocking } = OPTIONS;
-  if (isBlocking && !anyHasNew(call)) {
-    return waitOrReplyNothing(call, WAITS_FOR_GROUP);
-  }
+  const { streams } = OPTIONS;
   const head = reply.at;
   replyHead(call, streams);
   let served = 0;
@@ -220,7 +217,7 @@ function xreadgroupCommand(call: Call): void {
   }
   if (served > 0) return reply.recount(head, served);
   reply.rewind(head);
-  reply.nullArray();
+  waitOrReplyNothing(call, WAITS_FOR_GROUP);
 }
 
 /** Finds keys and groups and reads the IDs; false after an error reply. */
@@ -280,13 +277,6 @@ function hasNew(call: Call, i: number, isGroup: boolean): boolean {
     groups.readLastId(GROUPS[i]!, ID);
   }
   return log.readLastEntry(ref, LAST) && LAST.compare(ID) > 0;
-}
-
-function anyHasNew(call: Call): boolean {
-  for (let i = 0; i < OPTIONS.streams; i++) {
-    if (hasNew(call, i, true)) return true;
-  }
-  return false;
 }
 
 function waitOrReplyNothing(call: Call, kind: number): void {

@@ -170,6 +170,8 @@ export class Executor<C extends Call> {
   readonly timer: CommandTimer<C>;
   /** Whether shards' flag words are ignored: this is the owner at work. */
   ignoresFlags = false;
+  /** Whether writes go on above `maxmemory`: they put back what was there. */
+  ignoresLimit = false;
   readonly #table: CommandTable<C>;
   readonly #call: C;
   readonly #latches: Latches;
@@ -332,7 +334,8 @@ export class Executor<C extends Call> {
   #dispatch(command: Command<C>): number {
     const call = this.#call;
     if (
-      (command.flags & FLAG.DENYOOM) !== 0 && !this.#ports.makeRoom()
+      (command.flags & FLAG.DENYOOM) !== 0 && !this.#ports.makeRoom() &&
+      !this.ignoresLimit
     ) return this.#reject(command, OUT_OF_MEMORY);
     if (command.keyKind === KEY_KIND.SINGLE) {
       const args = call.args;

@@ -33,13 +33,15 @@ export function giveBack(
     isUnix: false,
   });
   session.db = db;
-  const args = argumentsOf(argv);
-  worker.executor.runForwarded(
+  const { executor } = worker;
+  executor.ignoresLimit = true;
+  executor.runForwarded(
     session,
-    args,
+    argumentsOf(argv),
     new ReplyWriter(),
     worker.nowMs(),
   );
+  executor.ignoresLimit = false;
 }
 
 function argumentsOf(argv: readonly Uint8Array[]): Arguments {
