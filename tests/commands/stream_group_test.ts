@@ -189,7 +189,7 @@ commandSuite(
         "XREADGROUP GROUP g nobody BLOCK 5 STREAMS s >",
         null,
       ],
-      ["XGROUP CREATECONSUMER s g nobody", 1],
+      ["XGROUP CREATECONSUMER s g nobody", 0],
       ["SET t x", "OK"],
       ["XREADGROUP GROUP g c STREAMS t >", WRONG_TYPE],
     ]);
