@@ -39,6 +39,7 @@ import {
 const PIPELINE = 16;
 const RUN_SECONDS = 1;
 const IDLE_MS = 1_000;
+const WARM_UP_REQUESTS = 1_000_000;
 const USAGE = `Usage: deno run -A bench/types_bench.ts [OPTIONS]
 
   --only LIST     commands, such as lpush,hget (all)
@@ -183,12 +184,22 @@ function row(
   ];
 }
 
+/**
+ * What a process takes once it is at work is no element's: compiled code, buffers
+ * and the first slab of each size.
+ */
+async function warmUp({ port }: Server): Promise<void> {
+  await runCommand(port, ["SET", "warm", "up"], PIPELINE, 1, WARM_UP_REQUESTS);
+  await sendCommands(port, [["FLUSHALL"]]);
+}
+
 async function measureMemory(specs: readonly ServerSpec[]): Promise<void> {
   const rows: string[][] = [];
   for (const { name, elements, fill } of MEMORY_CASES) {
     const bytes: number[] = [];
     for (const spec of specs) {
       await using server = await startServer(spec);
+      await warmUp(server);
       await sleep(IDLE_MS);
       const idleBytes = server.residentBytes();
       await sendCommands(server.port, fill());

@@ -364,6 +364,7 @@ Deno.test({
 
 /** Fields that Redis has since 7.2 or later. */
 const LATER_FIELDS = new Set([
+  "expired_subkeys",
   "total_blocking_keys",
   "total_blocking_keys_on_nokey",
   "listener0",

@@ -1,3 +1,10 @@
+/**
+ * Commands of sorted sets.
+ *
+ * Size: one table after the other, of all the commands of one type.
+ *
+ * @module
+ */
 import { assert, assertEquals } from "@std/assert";
 import { tagsOnDistinctSlots } from "../_harness.ts";
 import { type Plain, type TestClient, toBinary } from "../_resp_client.ts";

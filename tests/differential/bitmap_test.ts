@@ -1,3 +1,4 @@
+import { sameEncoding } from "./_compare.ts";
 import { differentialFamily } from "./_family.ts";
 import {
   among,
@@ -130,7 +131,7 @@ differentialFamily("bitmap", [
   row("BITFIELD_RO", [key, repeat(operation, 1, 2)]),
   row("GET", [key], { weight: 4 }),
   row("STRLEN", [key]),
-  row("OBJECT ENCODING", [key], { weight: 2 }),
+  row("OBJECT ENCODING", [key], { weight: 2, check: sameEncoding }),
   row("SET", [key, value], { weight: 3 }),
   row("INCRBY", [key, integer]),
   row("APPEND", [key, value]),

@@ -1,4 +1,10 @@
-import { sameElements, samePairs, sameShape, sameType } from "./_compare.ts";
+import {
+  sameElements,
+  sameEncoding,
+  samePairs,
+  sameShape,
+  sameType,
+} from "./_compare.ts";
 import {
   field,
   fieldValue,
@@ -24,6 +30,9 @@ import {
 } from "./_generate.ts";
 
 const pair = sequence(field, fieldValue);
+
+/** A key that values of other types never have: its encodings are the same. */
+const hashKey = among("{t}hash");
 
 /**
  * Pairs of different fields: where one comes twice, later versions guess by
@@ -79,7 +88,12 @@ differentialFamily("hash", [
   row("HSCAN", [key, among("0"), options(value, withValues)], {
     check: sameType,
   }),
-  row("OBJECT ENCODING", [key], { weight: 4 }),
+  row("OBJECT ENCODING", [key], { check: sameEncoding }),
+  row("HSET", [hashKey, pairs], { weight: 3 }),
+  row("HINCRBY", [hashKey, field, increment]),
+  row("HDEL", [hashKey, field]),
+  row("COPY", [hashKey, key, maybe(word("REPLACE"))]),
+  row("OBJECT ENCODING", [hashKey], { weight: 3 }),
   row("TYPE", [key]),
   row("EXISTS", [key]),
   row("DEL", [repeat(key, 1, 2)]),

@@ -1,5 +1,11 @@
 /** RESTORE's arguments, and what becomes of keys that are restored. */
-import { type Check, sameEncoding, sameType, within } from "./_compare.ts";
+import {
+  type Check,
+  sameElements,
+  sameEncoding,
+  sameType,
+  within,
+} from "./_compare.ts";
 import { differentialFamily } from "./_family.ts";
 import {
   among,
@@ -58,7 +64,7 @@ differentialFamily("restore", [
   row("PTTL", [key], { weight: 2, check: within(2000) }),
   row("EXPIRETIME", [key], { check: within(2) }),
   row("GET", [key]),
-  row("SMEMBERS", [key]),
+  row("SMEMBERS", [key], { check: sameElements }),
   row("LRANGE", [key, among("0"), among("-1")]),
   row("SET", [key, value]),
   row("RENAME", [key, key]),

@@ -7,7 +7,7 @@
 
 import { assertEquals, assertGreater } from "@std/assert";
 import { seeded, startServer, tagsOnDistinctSlots } from "../_harness.ts";
-import { plain, type TestClient } from "../_resp_client.ts";
+import { encodeCommands, plain, type TestClient } from "../_resp_client.ts";
 
 async function info(client: TestClient, field: string): Promise<number> {
   const text = plain(await client.run("INFO", "all")) as string;
@@ -92,6 +92,24 @@ Deno.test("values of megabytes travel to the owner and back without harm", async
     assertEquals(plain(await client.run("GET", `{${tag}}`)), value);
   }
   await client.run("FLUSHALL");
+});
+
+Deno.test("a long value that comes behind a parked command stays whole", async () => {
+  await using server = await startServer({ workers: 3 });
+  using client = await server.client();
+  await client.run("DEBUG", "ROUTE", "OWNER");
+  const numbers = Array.from({ length: 30_000 }, (_, i) => i);
+  const value = numbers.join(" ");
+  for (const tag of tagsOnDistinctSlots(6)) {
+    const key = `{${tag}}`;
+    const bytes = encodeCommands([["GET", key], ["SET", key, value]]);
+    // The rest comes when the reply of GET has been there for long.
+    await client.sendRaw(bytes.subarray(0, 5000));
+    assertEquals(plain(await client.readReply()), null);
+    await client.sendRaw(bytes.subarray(5000));
+    assertEquals(plain(await client.readReply()), "OK");
+    assertEquals(plain(await client.run("GET", key)), value);
+  }
 });
 
 Deno.test("a client that vanishes while its command travels harms nobody", async () => {

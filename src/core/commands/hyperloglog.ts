@@ -44,14 +44,7 @@ import {
 } from "../types/hyperloglog.ts";
 import { argumentIs } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
-import {
-  type ArgumentView,
-  type CommandSpec,
-  keyAt,
-  keyFlagBits,
-  keysFrom,
-  type KeySink,
-} from "./command_spec.ts";
+import { type CommandSpec, keyAt, keysFrom } from "./command_spec.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 
 const GETREG = bytesOf("getreg");
@@ -179,11 +172,6 @@ function pfmergeCommand(call: Call): void {
   storeEditor(call, space, key, ref);
   space.noteChange();
   call.reply.ok();
-}
-
-/** The specs do not fit a PFMERGE without sources. */
-function loneTargetKey(_args: ArgumentView, keys: KeySink): void {
-  keys.add(1, keyFlagBits("RW access insert"));
 }
 
 /**
@@ -428,7 +416,6 @@ export const HYPERLOGLOG_COMMANDS: readonly CommandSpec<Call>[] = [
     arity: -2,
     flags: ["write", "denyoom"],
     keys: [keyAt(1, "RW access insert"), keysFrom(2, -1, "RO access")],
-    findKeys: loneTargetKey,
     syntax: "destkey:key [sourcekey:key...]",
     replies: ["status"],
     run: pfmergeCommand,

@@ -30,10 +30,17 @@ export class ScoredReplies implements ScoredVisitor {
     this.isNested = hasScores && reply.resp === 3;
   }
 
-  member(buf: Uint8Array, off: number, length: number, score: number): void {
+  member(
+    buf: Uint8Array,
+    off: number,
+    length: number,
+    score: number,
+    words?: Int32Array,
+  ): void {
     const reply = this.reply!;
     if (this.isNested) reply.array(2);
-    reply.bulk(buf, off, length);
+    if (words === undefined) reply.bulk(buf, off, length);
+    else reply.bulkWords(words, off >> 2, length);
     if (this.hasScores) reply.double(score);
   }
 }

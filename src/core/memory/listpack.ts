@@ -685,7 +685,10 @@ export class Listpacks {
     writeBytes(buf, start, left);
     const count = buf[start + COUNT]! | buf[start + COUNT + 1]! << 8;
     if (count !== COUNT_UNKNOWN) writeCount(buf, start, count - elements);
-    return this.#shrink(ref, left, 3);
+    // To ask for the capacity is a cache miss: now and then is often enough.
+    return left >= 128 && total >>> 6 === left >>> 6
+      ? ref
+      : this.#shrink(ref, left, 3);
   }
 
   /**
@@ -865,6 +868,7 @@ export function moveWithin(
   from: number,
   length: number,
 ): void {
+  if (to === from) return;
   if (length > MOVE_LOOP_MAX) buf.copyWithin(to, from, from + length);
   else copyBytes(buf, from, buf, to, length);
 }

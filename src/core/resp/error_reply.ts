@@ -16,6 +16,8 @@
  * - A CR or LF inside a text becomes a space, so no error can break the
  *   protocol; those at its end are dropped.
  *
+ * Size: one catalogue, so that a text is looked for and changed in one place.
+ *
  * @module
  */
 

@@ -59,7 +59,11 @@ const DOUBLE = 44;
 const BIG_NUMBER = 40;
 const VERBATIM = 61;
 const SIMPLE = 43;
+const ZERO_DIGIT = 48;
 const LOOP_COPY_MAX = 32;
+/** Longest string that a loop copies faster, word by word, than `set`. */
+const WORD_COPY_MAX = 256;
+const NO_VIEW = new DataView(new ArrayBuffer(0));
 const NO_SPANS: readonly ReplySpan[] = [];
 
 /** An output buffer with a position. */
@@ -82,6 +86,10 @@ export class ReplyWriter {
   errorCount = 0;
   /** The last error reply, for statistics. */
   lastError: ErrorReply | null = null;
+
+  /** A view of `#viewed`, the buffer as it was when it was last needed. */
+  #view: DataView = NO_VIEW;
+  #viewed: Uint8Array | null = null;
 
   /** A writer with a buffer of its own. */
   constructor(bytes: number = REPLY_BUFFER_BYTES) {
@@ -137,19 +145,37 @@ export class ReplyWriter {
 
   /** A bulk string. */
   bulk(source: Uint8Array, off: number, length: number): void {
-    let at = this.#room(length + 16);
-    const buf = this.buf;
-    buf[at++] = BULK;
-    if (length < 10) buf[at++] = 48 + length;
-    else at = writeInteger(length, buf, at);
-    buf[at] = CR;
-    buf[at + 1] = LF;
-    at += 2;
+    const at = this.#bulkHead(length);
+    const { buf } = this;
     copyBytes(source, off, buf, at, length);
-    at += length;
-    buf[at] = CR;
-    buf[at + 1] = LF;
-    this.at = at + 2;
+    buf[at + length] = CR;
+    buf[at + length + 1] = LF;
+    this.at = at + length + 2;
+  }
+
+  /**
+   * A bulk string that begins at a word of the arena, where it may be read up to
+   * the end of its last word: several times as fast as byte by byte.
+   */
+  bulkWords(words: Int32Array, word: number, length: number): void {
+    const at = this.#bulkHead(length);
+    const { buf } = this;
+    const end = at + length;
+    if (length > WORD_COPY_MAX) {
+      buf.set(
+        new Uint8Array(words.buffer, words.byteOffset + word * 4, length),
+        at,
+      );
+    } else {
+      if (this.#viewed !== buf) this.#look();
+      const view = this.#view;
+      for (let to = at, from = word; to < end; to += 4, from++) {
+        view.setInt32(to, words[from]!, true);
+      }
+    }
+    buf[end] = CR;
+    buf[end + 1] = LF;
+    this.at = end + 2;
   }
 
   /** A bulk string from text, as UTF-8. */
@@ -354,6 +380,30 @@ export class ReplyWriter {
     this.buf.copyWithin(moved, end, this.at);
     this.at += moved - end;
     writeInteger(count, this.buf, start + 1);
+  }
+
+  /** Writes the head of a bulk string and makes room for it; returns where. */
+  #bulkHead(length: number): number {
+    const at = this.#room(length + 24);
+    const { buf } = this;
+    buf[at] = BULK;
+    let end = at + 2;
+    if (length < 10) buf[at + 1] = ZERO_DIGIT + length;
+    else if (length < 100) {
+      const tens = length * 205 >> 11;
+      buf[at + 1] = ZERO_DIGIT + tens;
+      buf[at + 2] = ZERO_DIGIT + length - tens * 10;
+      end++;
+    } else end = writeInteger(length, buf, at + 1);
+    buf[end] = CR;
+    buf[end + 1] = LF;
+    return end + 2;
+  }
+
+  #look(): void {
+    const { buf } = this;
+    this.#viewed = buf;
+    this.#view = new DataView(buf.buffer, buf.byteOffset, buf.byteLength);
   }
 
   #header(kind: number, n: number): void {

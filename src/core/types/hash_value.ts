@@ -2,9 +2,9 @@
  * Hashes.
  *
  * ```text
- * encoding 0  listpack     field, value, field, value ...
- *          1  hashtable    hash_table.ts
- *          2  listpack     field, value, expireAtMs or 0, ... ("listpackex")
+ * encoding 0  listpack     pairs                    packed_hash.ts
+ *          1  hashtable    table of nodes           hash_table.ts
+ *          2  listpackex   triples in a listpack    packed_hash.ts
  * ```
  *
  * A packed hash becomes a table when it has more fields, or a longer field or
@@ -36,14 +36,16 @@ import { type Arena, SEGMENT_SHIFT } from "../memory/arena.ts";
 import type { NodeVisitor } from "../memory/dict.ts";
 import type { Heap } from "../memory/heap.ts";
 import {
-  LISTPACK_EMPTY_BYTES,
   LISTPACK_HEADER_BYTES,
-  ListpackItem,
+  type ListpackItem,
   type Listpacks,
 } from "../memory/listpack.ts";
 import { setValue, setValueRoot, valueEncoding, valueRoot } from "./entry.ts";
 import { HashTable } from "./hash_table.ts";
+import { type FieldVisitor, PackedHash } from "./packed_hash.ts";
 import type { EncodingLimits, ValueMemory, ValueType } from "./value_type.ts";
+
+export type { FieldVisitor } from "./packed_hash.ts";
 
 /** Pairs in a listpack. */
 export const HASH_LISTPACK = 0;
@@ -59,22 +61,6 @@ export const KEEP_EXPIRE = -1;
 const DRAWS_MAX = 100;
 /** Bytes of a packed hash above which it becomes a table in any case. */
 const PACKED_BYTES_MAX = 1 << 20;
-/** Most bytes that a listpack needs beside a value, and for an expire. */
-const EXPIRE_ROOM = 20;
-
-/** Takes the fields of a hash, one after the other. */
-export interface FieldVisitor {
-  /** A field, its value, and when it expires; 0 for never. */
-  field(
-    fieldBuf: Uint8Array,
-    fieldOff: number,
-    fieldLength: number,
-    buf: Uint8Array,
-    off: number,
-    length: number,
-    expireAtMs: number,
-  ): void;
-}
 
 /** The hashes of one keyspace, by their entries. */
 export class HashValue implements ValueType {
@@ -84,21 +70,20 @@ export class HashValue implements ValueType {
     "listpackex",
   ];
   /** The value that was found. */
-  readonly value: ListpackItem = new ListpackItem();
+  readonly value: ListpackItem;
   /** The field that was drawn. */
-  readonly field: ListpackItem = new ListpackItem();
+  readonly field: ListpackItem;
   /** When the field that was found expires; 0 for never. */
   expireAtMs = 0;
   readonly #arena: Arena;
   readonly #heap: Heap;
   readonly #listpacks: Listpacks;
   readonly #table: HashTable;
+  readonly #packed: PackedHash;
   readonly #limits: EncodingLimits;
   readonly #memory: ValueMemory;
   /** Where the found field is: position in the listpack, or node. */
   #found = 0;
-  /** Position of its value in a listpack. */
-  #foundValue = 0;
   /** Hash of the field that was looked for in a table. */
   #hash = 0;
   /** Text of a number on its way to a table. */
@@ -141,21 +126,19 @@ export class HashValue implements ValueType {
     this.#heap = memory.heap;
     this.#listpacks = memory.listpacks;
     this.#table = new HashTable(memory);
+    this.#packed = new PackedHash(memory.listpacks);
+    this.field = this.#packed.field;
+    this.value = this.#packed.value;
     this.#limits = memory.limits;
   }
 
   /** Fields, expired ones that are still there included. */
   length(ref: number): number {
     const root = valueRoot(this.#arena, ref);
-    if (root === 0) return 0;
-    switch (valueEncoding(this.#arena, ref)) {
-      case HASH_TABLE:
-        return this.#table.nodes.count(root);
-      case HASH_LISTPACK_EX:
-        return this.#listpacks.count(root) / 3;
-      default:
-        return this.#listpacks.count(root) >>> 1;
-    }
+    const encoding = valueEncoding(this.#arena, ref);
+    return encoding === HASH_TABLE
+      ? this.#table.nodes.count(root)
+      : this.#packed.length(root, encoding === HASH_LISTPACK_EX);
   }
 
   /** Fields that have not expired. */
@@ -168,7 +151,7 @@ export class HashValue implements ValueType {
       case HASH_TABLE:
         return length - this.#table.countExpired(root, nowMs);
       default:
-        return length - this.#countPackedExpired(root, nowMs);
+        return length - this.#packed.countExpired(root, nowMs);
     }
   }
 
@@ -199,37 +182,25 @@ export class HashValue implements ValueType {
   ): boolean {
     const root = valueRoot(this.#arena, ref);
     const encoding = valueEncoding(this.#arena, ref);
-    this.expireAtMs = 0;
-    this.#found = 0;
     if (encoding === HASH_TABLE) {
       const { nodes } = this.#table;
       const hash = nodes.hash(buf, off, length);
       const node = nodes.findHashed(root, buf, off, length, hash);
       this.#hash = hash;
       this.#found = node;
+      this.expireAtMs = 0;
       if (node === 0) return false;
       if (!nodes.hasDouble(node)) return true;
       this.expireAtMs = nodes.double(node);
       return this.expireAtMs > nowMs;
     }
-    if (root === 0) return false;
-    const listpacks = this.#listpacks;
-    const isPlain = encoding === HASH_LISTPACK;
-    const pos = listpacks.find(
-      root,
-      listpacks.first(root),
-      buf,
-      off,
-      length,
-      isPlain ? 1 : 2,
-    );
+    const packed = this.#packed;
+    const expires = encoding === HASH_LISTPACK_EX;
+    const pos = packed.find(root, expires, buf, off, length);
+    const { expireAtMs } = packed;
     this.#found = pos;
-    if (pos === 0) return false;
-    const valuePos = listpacks.behind(root, pos);
-    this.#foundValue = valuePos;
-    if (isPlain) return true;
-    this.expireAtMs = this.#expireAt(root, valuePos);
-    return this.expireAtMs === 0 || this.expireAtMs > nowMs;
+    this.expireAtMs = expireAtMs;
+    return pos !== 0 && (expireAtMs === 0 || expireAtMs > nowMs);
   }
 
   /** Whether the field that was not found is there, but has expired. */
@@ -242,8 +213,7 @@ export class HashValue implements ValueType {
     if (valueEncoding(this.#arena, ref) === HASH_TABLE) {
       return this.#readValue(this.#found);
     }
-    const root = valueRoot(this.#arena, ref);
-    this.#listpacks.read(root, this.#foundValue, this.value);
+    this.#packed.read(valueRoot(this.#arena, ref));
   }
 
   /**
@@ -253,7 +223,7 @@ export class HashValue implements ValueType {
   foundInteger(ref: number): number {
     const root = valueRoot(this.#arena, ref);
     if (valueEncoding(this.#arena, ref) !== HASH_TABLE) {
-      return this.#listpacks.integerAt(root, this.#foundValue);
+      return this.#packed.integer(root);
     }
     const { value } = this;
     this.#readValue(this.#found);
@@ -296,8 +266,8 @@ export class HashValue implements ValueType {
 
   /**
    * Sets the field that was found last; `expireAtMs` is as for {@linkcode
-   * HashValue.set}. False if the value is too long for a packed hash: then
-   * nothing was done.
+   * HashValue.set}, and the hash has room for it. False if the value is too long
+   * for a packed hash: then nothing was done.
    */
   setFound(
     ref: number,
@@ -313,22 +283,8 @@ export class HashValue implements ValueType {
       return true;
     }
     if (length > this.#limits.hashMaxListpackValue) return false;
-    const listpacks = this.#listpacks;
-    const isLater = expires > this.expireAtMs;
-    // A greater number may need more bytes: it is written while it can fail.
-    if (isLater) this.#setPackedExpire(ref, expires, length + EXPIRE_ROOM);
-    setValueRoot(
-      this.#arena,
-      ref,
-      listpacks.replace(
-        isLater ? valueRoot(this.#arena, ref) : root,
-        this.#foundValue,
-        buf,
-        off,
-        length,
-      ),
-    );
-    if (expires < this.expireAtMs) this.#setPackedExpire(ref, expires, 0);
+    const made = this.#packed.set(root, buf, off, length, expires);
+    setValueRoot(this.#arena, ref, made);
     return true;
   }
 
@@ -345,11 +301,7 @@ export class HashValue implements ValueType {
       return this.setFound(ref, this.#text, 0, length, KEEP_EXPIRE);
     }
     const root = valueRoot(this.#arena, ref);
-    setValueRoot(
-      this.#arena,
-      ref,
-      this.#listpacks.replaceInteger(root, this.#foundValue, n),
-    );
+    setValueRoot(this.#arena, ref, this.#packed.setInteger(root, n));
     return true;
   }
 
@@ -361,7 +313,9 @@ export class HashValue implements ValueType {
     const root = valueRoot(this.#arena, ref);
     if (valueEncoding(this.#arena, ref) === HASH_TABLE) {
       this.#table.setExpire(root, this.#found, expireAtMs);
-    } else this.#setPackedExpire(ref, expireAtMs, EXPIRE_ROOM);
+      return;
+    }
+    setValueRoot(this.#arena, ref, this.#packed.setExpire(root, expireAtMs));
   }
 
   /**
@@ -375,23 +329,7 @@ export class HashValue implements ValueType {
     }
     const isEmpty = valueRoot(this.#arena, ref) === 0;
     if (!isEmpty || bytes > PACKED_BYTES_MAX) return;
-    // Short texts have two bytes of lengths each.
-    const made = this.#listpacks.create(
-      LISTPACK_EMPTY_BYTES + bytes + fields * 4,
-    );
-    setValueRoot(this.#arena, ref, made);
-  }
-
-  /** Removes a field; false if it is not there. */
-  remove(
-    ref: number,
-    buf: Uint8Array,
-    off: number,
-    length: number,
-  ): boolean {
-    if (!this.find(ref, buf, off, length, -Infinity)) return false;
-    this.removeFound(ref);
-    return true;
+    setValueRoot(this.#arena, ref, this.#packed.create(fields, bytes));
   }
 
   /** Removes the field that was found last, expired or not. */
@@ -401,12 +339,9 @@ export class HashValue implements ValueType {
     if (encoding === HASH_TABLE) {
       return this.#table.remove(root, this.#found);
     }
-    const elements = encoding === HASH_LISTPACK ? 2 : 3;
-    setValueRoot(
-      this.#arena,
-      ref,
-      this.#listpacks.remove(root, this.#found, elements),
-    );
+    const expires = encoding === HASH_LISTPACK_EX;
+    const made = this.#packed.remove(root, expires, this.#found);
+    setValueRoot(this.#arena, ref, made);
   }
 
   /** Whether any field expires. */
@@ -420,57 +355,20 @@ export class HashValue implements ValueType {
     const encoding = valueEncoding(this.#arena, ref);
     if (encoding === HASH_LISTPACK || root === 0) return Infinity;
     if (encoding === HASH_TABLE) return this.#table.expiresFrom(root);
-    const listpacks = this.#listpacks;
-    const end = this.endPlace(ref);
-    let least = Infinity;
-    for (let pos = LISTPACK_HEADER_BYTES; pos < end;) {
-      const third = this.#behindTwo(root, pos);
-      const expireAtMs = listpacks.integerAt(root, third);
-      if (expireAtMs !== 0 && expireAtMs < least) least = expireAtMs;
-      pos = listpacks.behind(root, third);
-    }
-    return least;
+    return this.#packed.expiresFrom(root);
   }
 
   /** Removes up to `budget` fields that have expired; returns how many. */
   removeExpired(ref: number, nowMs: number, budget: number): number {
-    let root = valueRoot(this.#arena, ref);
+    const root = valueRoot(this.#arena, ref);
     const encoding = valueEncoding(this.#arena, ref);
     if (encoding === HASH_TABLE) {
       return this.#table.removeExpired(root, nowMs, budget);
     }
     if (encoding === HASH_LISTPACK || root === 0) return 0;
-    const listpacks = this.#listpacks;
-    let removed = 0;
-    for (
-      let pos = LISTPACK_HEADER_BYTES;
-      removed < budget && pos < listpacks.bytes(root) - 1;
-    ) {
-      const third = this.#behindTwo(root, pos);
-      const expireAtMs = listpacks.integerAt(root, third);
-      if (expireAtMs === 0 || expireAtMs > nowMs) {
-        pos = listpacks.behind(root, third);
-      } else {
-        root = listpacks.remove(root, pos, 3);
-        removed++;
-      }
-    }
-    setValueRoot(this.#arena, ref, root);
-    return removed;
-  }
-
-  #countPackedExpired(root: number, nowMs: number): number {
-    if (root === 0) return 0;
-    const listpacks = this.#listpacks;
-    const end = listpacks.bytes(root) - 1;
-    let count = 0;
-    for (let pos = LISTPACK_HEADER_BYTES; pos < end;) {
-      const third = this.#behindTwo(root, pos);
-      const expireAtMs = listpacks.integerAt(root, third);
-      if (expireAtMs !== 0 && expireAtMs <= nowMs) count++;
-      pos = listpacks.behind(root, third);
-    }
-    return count;
+    const made = this.#packed.removeExpired(root, nowMs, budget);
+    setValueRoot(this.#arena, ref, made);
+    return this.#packed.removed;
   }
 
   /** Where {@linkcode HashValue.visit} begins. */
@@ -483,10 +381,9 @@ export class HashValue implements ValueType {
   /** The place behind the last one. */
   endPlace(ref: number): number {
     const root = valueRoot(this.#arena, ref);
-    if (root === 0) return 0;
     return valueEncoding(this.#arena, ref) === HASH_TABLE
       ? this.#table.nodes.buckets(root)
-      : this.#listpacks.bytes(root) - 1;
+      : this.#packed.end(root);
   }
 
   /**
@@ -509,7 +406,8 @@ export class HashValue implements ValueType {
       }
       return place + 1;
     }
-    return this.#visitPacked(root, encoding, place, visitor, nowMs);
+    const expires = encoding === HASH_LISTPACK_EX;
+    return this.#packed.visit(root, expires, place, visitor, nowMs);
   }
 
   /** Visits all fields that have not expired. */
@@ -518,44 +416,15 @@ export class HashValue implements ValueType {
     const encoding = valueEncoding(this.#arena, ref);
     if (encoding !== HASH_TABLE) {
       const root = valueRoot(this.#arena, ref);
+      const expires = encoding === HASH_LISTPACK_EX;
       for (let place = LISTPACK_HEADER_BYTES; place < end;) {
-        place = this.#visitPacked(root, encoding, place, visitor, nowMs);
+        place = this.#packed.visit(root, expires, place, visitor, nowMs);
       }
       return;
     }
     for (let place = 0; place < end;) {
       place = this.visit(ref, place, visitor, nowMs);
     }
-  }
-
-  #visitPacked(
-    root: number,
-    encoding: number,
-    place: number,
-    visitor: FieldVisitor,
-    nowMs: number,
-  ): number {
-    const listpacks = this.#listpacks;
-    const { field, value } = this;
-    let pos = listpacks.read(root, place, field);
-    pos = listpacks.read(root, pos, value);
-    let expireAtMs = 0;
-    if (encoding === HASH_LISTPACK_EX) {
-      expireAtMs = listpacks.integerAt(root, pos);
-      pos = listpacks.behind(root, pos);
-    }
-    if (expireAtMs === 0 || expireAtMs > nowMs) {
-      visitor.field(
-        field.buf,
-        field.off,
-        field.length,
-        value.buf,
-        value.off,
-        value.length,
-        expireAtMs,
-      );
-    }
-    return pos;
   }
 
   /**
@@ -635,13 +504,10 @@ export class HashValue implements ValueType {
       this.#readField(node);
       return this.#readValue(node);
     }
-    const listpacks = this.#listpacks;
-    const step = encoding === HASH_LISTPACK ? 2 : 3;
+    const expires = encoding === HASH_LISTPACK_EX;
     const index = this.#memory.random.below(this.length(ref));
-    let pos = listpacks.seek(root, index * step);
-    pos = listpacks.read(root, pos, this.field);
-    pos = listpacks.read(root, pos, this.value);
-    this.expireAtMs = step === 2 ? 0 : listpacks.integerAt(root, pos);
+    this.#packed.readNth(root, expires, index);
+    this.expireAtMs = this.#packed.expireAtMs;
   }
 
   memoryBytes(ref: number, samples: number): number {
@@ -738,7 +604,8 @@ export class HashValue implements ValueType {
       this.#hash = this.#table.nodes.hash(fieldBuf, fieldOff, fieldLength);
     }
     const root = valueRoot(this.#arena, ref);
-    if (valueEncoding(this.#arena, ref) === HASH_TABLE) {
+    const encoding = valueEncoding(this.#arena, ref);
+    if (encoding === HASH_TABLE) {
       return this.#table.add(
         root,
         fieldBuf,
@@ -751,94 +618,32 @@ export class HashValue implements ValueType {
         expireAtMs,
       );
     }
-    const listpacks = this.#listpacks;
-    const isPlain = valueEncoding(this.#arena, ref) === HASH_LISTPACK;
-    if (root === 0 || !isPlain) {
-      const bytes = listpacks.encode(fieldBuf, fieldOff, fieldLength) +
-        listpacks.encode(buf, off, length) + (isPlain ? 0 : EXPIRE_ROOM);
-      // From here on nothing can fail.
-      const made = root === 0
-        ? listpacks.create(LISTPACK_EMPTY_BYTES + bytes)
-        : listpacks.reserve(root, bytes);
-      setValueRoot(this.#arena, ref, made);
-    }
-    let made = listpacks.appendPair(
-      valueRoot(this.#arena, ref),
+    const made = this.#packed.add(
+      root,
+      encoding === HASH_LISTPACK_EX,
       fieldBuf,
       fieldOff,
       fieldLength,
       buf,
       off,
       length,
+      expireAtMs,
     );
-    if (!isPlain) made = listpacks.appendInteger(made, expireAtMs);
     setValueRoot(this.#arena, ref, made);
   }
 
   /** Whether a packed hash may have one more field. */
   #hasRoomFor(ref: number, bytes: number): boolean {
     const root = valueRoot(this.#arena, ref);
-    if (root === 0) return this.#limits.hashMaxListpackEntries > 0;
     return this.length(ref) < this.#limits.hashMaxListpackEntries &&
-      this.#listpacks.bytes(root) + bytes <= PACKED_BYTES_MAX;
-  }
-
-  /**
-   * Writes the expire of the field that was found last in a packed hash, after
-   * room was made for `room` bytes more, if that is not 0.
-   */
-  #setPackedExpire(ref: number, expireAtMs: number, room: number): void {
-    const listpacks = this.#listpacks;
-    let root = valueRoot(this.#arena, ref);
-    if (room > 0) {
-      root = listpacks.reserve(root, room);
-      setValueRoot(this.#arena, ref, root);
-    }
-    const third = listpacks.behind(root, this.#foundValue);
-    setValueRoot(
-      this.#arena,
-      ref,
-      listpacks.replaceInteger(root, third, expireAtMs),
-    );
-  }
-
-  /** The expire behind a value of a packed hash. */
-  #expireAt(root: number, valuePos: number): number {
-    const listpacks = this.#listpacks;
-    return listpacks.integerAt(root, listpacks.behind(root, valuePos));
-  }
-
-  #behindTwo(root: number, pos: number): number {
-    return this.#listpacks.behind(root, this.#listpacks.behind(root, pos));
+      this.#packed.end(root) + bytes <= PACKED_BYTES_MAX;
   }
 
   /** Makes room for expires in a packed hash. */
   makeExpiring(ref: number): void {
     if (valueEncoding(this.#arena, ref) !== HASH_LISTPACK) return;
     const root = valueRoot(this.#arena, ref);
-    const listpacks = this.#listpacks;
-    if (root === 0) {
-      return setValue(this.#arena, ref, HASH_LISTPACK_EX, 0);
-    }
-    // An expire of 0 takes two bytes.
-    const count = listpacks.count(root);
-    let made = listpacks.create(listpacks.bytes(root) + count);
-    const { field, value } = this;
-    for (let pos = LISTPACK_HEADER_BYTES, i = 0; i < count; i += 2) {
-      pos = listpacks.read(root, pos, field);
-      pos = listpacks.read(root, pos, value);
-      made = listpacks.appendPair(
-        made,
-        field.buf,
-        field.off,
-        field.length,
-        value.buf,
-        value.off,
-        value.length,
-      );
-      made = listpacks.appendInteger(made, 0);
-    }
-    listpacks.free(root);
+    const made = root === 0 ? 0 : this.#packed.makeExpiring(root);
     setValue(this.#arena, ref, HASH_LISTPACK_EX, made);
   }
 

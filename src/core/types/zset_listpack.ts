@@ -20,6 +20,7 @@ import {
   ListpackItem,
   type Listpacks,
   numberAt,
+  readElement,
 } from "../memory/listpack.ts";
 import { elementBytes } from "../memory/listpack_format.ts";
 import type { ValueMemory } from "./value_type.ts";
@@ -215,19 +216,32 @@ export class ZsetListpack {
     visitor: ScoredVisitor,
     item: ListpackItem,
   ): void {
-    const listpacks = this.#listpacks;
     const buf = this.#arena.u8[root >>> SEGMENT_SHIFT]!;
     const start = byteOf(root);
-    let pos = this.select(root, rank);
+    let at = start + this.select(root, rank);
     for (let left = count; left > 0; left--) {
-      listpacks.read(root, pos, item);
-      const scorePos = pos + elementBytes(buf, start + pos);
-      const score = numberAt(buf, start + scorePos);
-      visitor.member(item.buf, item.off, item.length, score);
-      pos = isReverse
-        ? listpacks.previous(root, listpacks.previous(root, pos))
-        : scorePos + elementBytes(buf, start + scorePos);
+      const byte = buf[at]!;
+      let scoreAt: number;
+      if (byte >= 0x80 && byte < 0xc0) {
+        // A short text, which nearly all members are.
+        scoreAt = at + (byte & 0x3f) + 2;
+        visitor.member(buf, at + 1, byte & 0x3f, numberAt(buf, scoreAt));
+      } else {
+        readElement(buf, at, item);
+        scoreAt = at + elementBytes(buf, at);
+        const score = numberAt(buf, scoreAt);
+        visitor.member(item.buf, item.off, item.length, score);
+      }
+      at = isReverse
+        ? start + this.#pairBefore(root, at - start)
+        : scoreAt + elementBytes(buf, scoreAt);
     }
+  }
+
+  /** Position of the member before one; 0 if there is none. */
+  #pairBefore(root: number, pos: number): number {
+    const listpacks = this.#listpacks;
+    return listpacks.previous(root, listpacks.previous(root, pos));
   }
 
   /** Makes room for all of a pair, so that nothing is half done. */
@@ -257,16 +271,15 @@ export class ZsetListpack {
   }
 
   #findBackwards(root: number, last: number, range: LexRange): void {
-    const listpacks = this.#listpacks;
     let rank = this.count(root);
     let pos = last;
     while (pos !== 0 && !this.#lasts(root, pos, range)) {
-      pos = listpacks.previous(root, listpacks.previous(root, pos));
+      pos = this.#pairBefore(root, pos);
       rank--;
     }
     this.to = rank;
     while (pos !== 0 && this.#begins(root, pos, range)) {
-      pos = listpacks.previous(root, listpacks.previous(root, pos));
+      pos = this.#pairBefore(root, pos);
       rank--;
     }
     this.from = rank;

@@ -67,6 +67,15 @@ export class LexRange {
 
 /** Takes the members of a sorted set, one after the other. */
 export interface ScoredVisitor {
-  /** A member and its score. */
-  member(buf: Uint8Array, off: number, length: number, score: number): void;
+  /**
+   * A member and its score. If `words` is given, it is a view of the same bytes,
+   * and the member begins at a word.
+   */
+  member(
+    buf: Uint8Array,
+    off: number,
+    length: number,
+    score: number,
+    words?: Int32Array,
+  ): void;
 }

@@ -278,11 +278,13 @@ export class ZsetTree {
   #visitNode(node: number, score: number, visitor: ScoredVisitor): void {
     const segment = node >>> SEGMENT_SHIFT;
     const at = node & UNIT_MASK;
+    const words = this.#arena.i32[segment]!;
     visitor.member(
       this.#arena.u8[segment]!,
       (at << 3) + MEMBER_OFFSET,
-      this.#arena.i32[segment]![(at << 1) + NODE_KEY]! & KEY_LENGTH_MASK,
+      words[(at << 1) + NODE_KEY]! & KEY_LENGTH_MASK,
       score,
+      words,
     );
   }
 

@@ -95,6 +95,8 @@ export class Connection implements SocketHandler, Subscriber {
   #isClosing = false;
   #isClosed = false;
   #isProcessing = false;
+  /** The socket reads into the room that it was given. */
+  #isReading = false;
   #sending: Uint8Array<ArrayBuffer> | null = null;
   #sendingBytes = 0;
   #queue: OutputQueue | null = null;
@@ -249,10 +251,12 @@ export class Connection implements SocketHandler, Subscriber {
   }
 
   inputRoom(): Uint8Array<ArrayBuffer> {
+    this.#isReading = true;
     return this.#input.room(this.#parser, this.#args, this.#big !== null);
   }
 
   onInput(count: number): void {
+    this.#isReading = false;
     const counters = this.#worker.counters;
     counters[NET_INPUT_BYTES] = counters[NET_INPUT_BYTES]! + count;
     counters[READS_PROCESSED] = counters[READS_PROCESSED]! + 1;
@@ -484,8 +488,10 @@ export class Connection implements SocketHandler, Subscriber {
     const from = this.#parser.position;
     const taken = big.take(this.#input.bytes, from, this.#input.end);
     if (!big.isComplete) {
-      // All input was taken, so what comes next may use the same room.
-      this.#input.end = from;
+      // All input was taken, so what comes next may use the same room; but not
+      // what is being read, as it may be after a parked command.
+      if (this.#isReading) this.#parser.position = this.#input.end;
+      else this.#input.end = from;
       return false;
     }
     if (big.ref === 0) {

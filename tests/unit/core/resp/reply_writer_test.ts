@@ -85,6 +85,29 @@ Deno.test("ReplyWriter writes each kind of reply in both protocols", () => {
   }
 });
 
+Deno.test("ReplyWriter bulkWords writes what bulk writes", () => {
+  const words = new Int32Array(new SharedArrayBuffer(2048), 16);
+  const bytes = new Uint8Array(words.buffer, 16);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = i * 7 + (i >> 8);
+  const lengths = Array.from({ length: 105 }, (_, i) => i);
+  for (const length of [...lengths, 255, 256, 257, 999, 1000, 1900]) {
+    for (const word of [0, 3]) {
+      assertEquals(
+        written(2, (w) => w.bulkWords(words, word, length)),
+        written(2, (w) => w.bulk(bytes, word * 4, length)),
+      );
+    }
+  }
+  // The buffer is another one now and then.
+  const writer = new ReplyWriter(8);
+  for (let i = 0; i < 100; i++) writer.bulkWords(words, i, 14);
+  const first = toBinary(writer.buf.subarray(0, writer.at));
+  writer.buf = new Uint8Array(100);
+  writer.reset();
+  for (let i = 0; i < 100; i++) writer.bulkWords(words, i, 14);
+  assertEquals(toBinary(writer.buf.subarray(0, writer.at)), first);
+});
+
 Deno.test("ReplyWriter grows at any point without losing a byte", () => {
   for (let size = 0; size < 64; size++) {
     const writer = new ReplyWriter(size);
