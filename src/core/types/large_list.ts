@@ -19,8 +19,6 @@
  * few steps of the tree. An index is found in logarithmic time and a walk of at
  * most half a chunk.
  *
- * Size: what keeps chunks, tree and the two ends in step stands together.
- *
  * @module
  */
 
