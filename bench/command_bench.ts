@@ -101,6 +101,7 @@ class World {
       makeRoom: () => true,
       addBig: () => {},
       freeBig: () => {},
+      events: { count: 0, publish: () => {} },
     });
   }
 

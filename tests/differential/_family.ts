@@ -25,6 +25,7 @@ import {
 } from "../_redis_server.ts";
 import { generateScript, type Row, type Step } from "./_generate.ts";
 import { drawLimits, type ScriptLimits } from "./_limits.ts";
+import { runEvents } from "./_run_events.ts";
 import { type Mismatch, runScript, showStep } from "./_run_script.ts";
 import { shrink } from "./_shrink.ts";
 
@@ -39,6 +40,10 @@ export interface FamilyOptions {
   smallLimits?: boolean;
   /** Numbers of workers to run on. */
   workers?: readonly number[];
+  /** Classes of events that are compared, all if not given. */
+  eventClasses?: string;
+  /** Names of events that are not compared. */
+  ignoredEvents?: readonly string[];
 }
 
 /** Registers the tests of one family of commands. */
@@ -59,6 +64,23 @@ export function differentialFamily(
     });
   }
   for (const workers of options.workers ?? WORKERS) {
+    Deno.test({
+      name: `${family}: events as redis-server's (workers ${workers})`,
+      ignore,
+      fn: () =>
+        runRounds(
+          rows,
+          (script, limits) =>
+            runEvents(script, {
+              reference,
+              subject: subjects.get(workers)!,
+              classes: options.eventClasses ?? "AKEmn",
+              ignored: options.ignoredEvents ?? [],
+              limits,
+            }),
+          options.smallLimits === true,
+        ),
+    });
     for (const resp of [2, 3] as const) {
       Deno.test({
         name: `${family}: replies as redis-server's ` +

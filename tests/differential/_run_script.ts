@@ -133,7 +133,7 @@ function compare(
   };
 }
 
-async function runPipeline(
+export async function runPipeline(
   client: TestClient,
   part: readonly Step[],
 ): Promise<Outcome> {
@@ -159,7 +159,7 @@ async function runPipeline(
   }
 }
 
-async function runScan(
+export async function runScan(
   client: TestClient,
   part: readonly Step[],
 ): Promise<Outcome> {

@@ -137,4 +137,5 @@ differentialFamily("sort", [
   row("TYPE", [anyKey]),
   row("OBJECT ENCODING", [listKey], { check: sameEncoding }),
   row("SET", [key, value]),
-], { smallLimits: true });
+  // The order of the look-ups of weights is that of the server's own tables.
+], { smallLimits: true, eventClasses: "AKEn" });

@@ -14,6 +14,7 @@
 import { bytesOf } from "../base/bytes.ts";
 import { readBits, writeBits } from "../base/bits.ts";
 import { parseSafeInteger } from "../base/integer.ts";
+import { SETBIT } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import {
   BITFIELD_OVERFLOW_INVALID,
@@ -188,7 +189,7 @@ function bitfieldCommand(call: Call): void {
     if (OPERATIONS.verb[i] === GET) replyField(call, space, entry, i);
     else if (change(call, space, entry, i) || (grew && !failed)) changes++;
   }
-  if (changes > 0) space.noteChange(changes);
+  if (changes > 0) space.changed(call.db, key, SETBIT, changes);
 }
 
 /** `BITFIELD_RO key [GET type offset ...]` */

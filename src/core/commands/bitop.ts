@@ -13,6 +13,7 @@
 
 import { bytesOf, copyBytes } from "../base/bytes.ts";
 import { assert } from "../base/assert.ts";
+import { DEL, SET } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { SEGMENT_SHIFT } from "../memory/arena.ts";
 import { OutOfMemory } from "../memory/heap.ts";
@@ -75,7 +76,9 @@ function store(call: Call, operation: number, length: number): void {
   if (length === 0) {
     if (existing === 0) return;
     space.delete(call.db, existing);
-  } else if (length < EXTERNAL_BYTES_MIN) {
+    return space.changed(call.db, key, DEL);
+  }
+  if (length < EXTERNAL_BYTES_MIN) {
     const { resultWords, resultBytes } = ensureBuffers();
     combine(call, operation, resultBytes, resultWords, 0, length);
     space.setString(
@@ -100,7 +103,7 @@ function store(call: Call, operation: number, length: number): void {
     );
     space.setExternal(call.db, key, existing, run, 0);
   }
-  space.noteChange();
+  space.changed(call.db, key, SET);
 }
 
 function makeRun(space: Keyspace, length: number): number {

@@ -8,6 +8,7 @@
 
 import { bytesOf } from "../base/bytes.ts";
 import { countBits, countWordBits, findBit } from "../base/bits.ts";
+import { SETBIT } from "../keyspace/key_events.ts";
 import {
   BIT_INVALID,
   BIT_NOT_0_OR_1,
@@ -51,7 +52,7 @@ function setbitCommand(call: Call): void {
   const byte = bytes[place]!;
   const old = byte >> shift & 1;
   bytes[place] = byte & ~(1 << shift) | bit << shift;
-  if (at >= had || old !== bit) space.noteChange();
+  if (at >= had || old !== bit) space.changed(call.db, key, SETBIT);
   call.reply.integer(old);
 }
 

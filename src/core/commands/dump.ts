@@ -7,7 +7,7 @@
 import { bytesOf } from "../base/bytes.ts";
 import { isLfuPolicy } from "../keyspace/evict.ts";
 import type { Key } from "../keyspace/key.ts";
-import { DEL, RESTORE } from "../keyspace/key_events.ts";
+import { DEL, NEW, RESTORE } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { FOOTER_BYTES, hasGoodFooter, writeFooter } from "../rdb/dump_frame.ts";
 import { BadFormat, RdbReader } from "../rdb/rdb_reader.ts";
@@ -180,6 +180,7 @@ function store(
       clock.idleSince(Math.min(idleSeconds, IDLE_SECONDS_MAX)),
     );
   }
+  if (existing !== 0) space.signal(db, key, NEW);
   space.changed(db, key, RESTORE);
 }
 

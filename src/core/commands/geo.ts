@@ -15,6 +15,7 @@ import {
   type GeoPoint,
   writeGeohashText,
 } from "../base/geohash.ts";
+import { ZADD } from "../keyspace/key_events.ts";
 import { SYNTAX_ERROR } from "../resp/error_reply.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import { TYPE_ZSET } from "../types/entry.ts";
@@ -90,7 +91,7 @@ function geoaddCommand(call: Call): void {
       changed++;
     }
   }
-  space.noteChange(added + changed);
+  if (added + changed > 0) space.changed(call.db, key, ZADD, added + changed);
   reply.integer(countsChanges ? added + changed : added);
 }
 

@@ -14,6 +14,7 @@ import { bytesOf } from "../base/bytes.ts";
 import { formatDistance, GeoArea, GeoCells } from "../base/geo_area.ts";
 import { decodeGeohash, type GeoPoint } from "../base/geohash.ts";
 import { sortIndexes, sortIndexesBetween } from "../base/index_sort.ts";
+import { DEL, GEORADIUSSTORE, GEOSEARCHSTORE } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Arena } from "../memory/arena.ts";
 import { ByteRefs } from "../memory/byte_refs.ts";
@@ -375,7 +376,7 @@ class GeoSearch {
       const existing = space.lookupQuiet(db, target, nowMs);
       if (existing !== 0) {
         space.delete(db, existing);
-        space.noteChange();
+        space.changed(db, target, DEL);
       }
       return reply.integer(0);
     }
@@ -391,7 +392,10 @@ class GeoSearch {
     }
     const existing = space.lookupWrite(db, target, nowMs);
     space.storeValue(db, target, existing);
-    space.noteChange(wanted);
+    const event = this.#form === "geosearchstore"
+      ? GEOSEARCHSTORE
+      : GEORADIUSSTORE;
+    space.changed(db, target, event, wanted);
     reply.integer(wanted);
   }
 }

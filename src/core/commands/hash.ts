@@ -18,6 +18,7 @@ import {
   parseLongDouble,
 } from "../base/long_double.ts";
 import { endHash } from "../keyspace/field_expires.ts";
+import { HDEL, HINCRBY, HINCRBYFLOAT, HSET } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import {
   HASH_VALUE_NOT_A_FLOAT,
@@ -99,7 +100,7 @@ function setFields(call: Call, command: string): number {
     if (isNew) added++;
   }
   if (mayExpire) endHash(space, call.db, ref);
-  space.noteChange((argc - 2) >> 1);
+  space.changed(call.db, call.key(0), HSET, (argc - 2) >> 1);
   return added;
 }
 
@@ -122,7 +123,7 @@ function hsetnxCommand(call: Call): void {
     0,
   );
   if (space.hasFieldExpires(ref)) endHash(space, call.db, ref);
-  space.noteChange();
+  space.changed(call.db, call.key(0), HSET);
   reply.integer(1);
 }
 
@@ -159,8 +160,9 @@ function hdelCommand(call: Call): void {
     hashes.removeFound(ref);
     removed++;
   }
+  const key = call.key(0);
+  if (removed > 0) space.changed(call.db, key, HDEL, removed);
   endHash(space, call.db, ref);
-  if (removed > 0) space.noteChange(removed);
   reply.integer(removed);
 }
 
@@ -235,8 +237,12 @@ function hincrbyCommand(call: Call): void {
   const isThere = found !== 0 && findField(call, space, found, 2);
   const sum = (isThere ? hashes.foundInteger(found) : 0) + by;
   if (!Number.isSafeInteger(sum)) return incrementFar(call);
-  if (isThere && hashes.setFoundInteger(found, sum)) space.noteChange();
-  else setText(call, space, found, TEXT, writeInteger(sum, TEXT, 0));
+  if (isThere && hashes.setFoundInteger(found, sum)) {
+    space.changed(call.db, call.key(0), HINCRBY);
+  } else {
+    const length = writeInteger(sum, TEXT, 0);
+    setText(call, space, found, TEXT, length, HINCRBY);
+  }
   reply.integer(sum);
 }
 
@@ -260,7 +266,8 @@ function incrementFar(call: Call): void {
   if (sum < INT64_MIN || sum > INT64_MAX) {
     return reply.error(INCREMENT_OVERFLOW);
   }
-  setText(call, space, found, TEXT, writeBigInteger(sum, TEXT, 0));
+  const length = writeBigInteger(sum, TEXT, 0);
+  setText(call, space, found, TEXT, length, HINCRBY);
   reply.bigInteger(sum);
 }
 
@@ -284,7 +291,7 @@ function hincrbyfloatCommand(call: Call): void {
   }
   if (!isFiniteLongDouble(sum)) return reply.error(INCREMENT_NOT_FINITE);
   const text = latin1BytesOf(formatLongDouble(sum));
-  setText(call, space, found, text, text.length);
+  setText(call, space, found, text, text.length, HINCRBYFLOAT);
   reply.bulk(text, 0, text.length);
 }
 
@@ -295,6 +302,7 @@ function setText(
   found: number,
   text: Uint8Array,
   length: number,
+  event: number,
 ): void {
   const { args } = call;
   const ref = found === 0 ? makeHash(call, 0) : found;
@@ -309,7 +317,7 @@ function setText(
     KEEP_EXPIRE,
   );
   if (space.hasFieldExpires(ref)) endHash(space, call.db, ref);
-  space.noteChange();
+  space.changed(call.db, call.key(0), event);
 }
 
 const SCAN = new ElementScan();

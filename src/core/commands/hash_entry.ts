@@ -9,6 +9,7 @@
  */
 
 import { EXPIRED_SUBKEYS } from "../keyspace/counters.ts";
+import { HEXPIRED } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { TYPE_HASH } from "../types/entry.ts";
 import type { Call } from "./call.ts";
@@ -77,4 +78,5 @@ function removeExpiredField(call: Call, space: Keyspace, ref: number): void {
   space.values.hashes.removeFound(ref);
   call.counters[EXPIRED_SUBKEYS] = call.counters[EXPIRED_SUBKEYS]! + 1;
   space.noteChange();
+  space.signalEntry(call.db, ref, HEXPIRED);
 }

@@ -8,6 +8,7 @@
 
 import { EXPIRED_SUBKEYS } from "../keyspace/counters.ts";
 import { endHash } from "../keyspace/field_expires.ts";
+import { HDEL, HEXPIRE, HPERSIST } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import {
   FIELD_COUNT_NOT_POSITIVE,
@@ -74,6 +75,7 @@ function expireFields(
   if (expireAtMs > nowMs) makeExpiring(call, space, ref);
   reply.array(count);
   let changed = 0;
+  let deleted = 0;
   for (let i = fieldsAt + 2; i < argc; i++) {
     if (!findField(call, space, ref, i)) reply.integer(NO_FIELD);
     else if (!meetsExpireConditions(condition, hashes.expireAtMs, expireAtMs)) {
@@ -81,11 +83,16 @@ function expireFields(
     } else {
       changed++;
       const isDeleted = expireFound(call, space, ref, expireAtMs);
+      if (isDeleted) deleted++;
       reply.integer(isDeleted ? DELETED : DONE);
     }
   }
+  // A time that has come deletes all fields, as HDEL does; else none.
+  if (changed > 0) {
+    const event = deleted > 0 ? HDEL : HEXPIRE;
+    space.changed(call.db, call.key(0), event, changed);
+  }
   endHash(space, call.db, ref);
-  if (changed > 0) space.noteChange(changed);
 }
 
 /** Makes room for expires in a hash, and lets its shard's owner know of it. */
@@ -180,7 +187,7 @@ function hpersistCommand(call: Call): void {
     }
   }
   if (space.hasFieldExpires(ref)) endHash(space, call.db, ref);
-  if (isChanged) space.noteChange();
+  if (isChanged) space.changed(call.db, call.key(0), HPERSIST);
 }
 
 function replySame(call: Call, code: number, count: number): void {

@@ -7,6 +7,7 @@
 
 import { bytesOf } from "../base/bytes.ts";
 import { endHash } from "../keyspace/field_expires.ts";
+import { HDEL, HEXPIRE, HPERSIST, HSET } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import {
   type ErrorReply,
@@ -66,8 +67,8 @@ function hgetdelCommand(call: Call): void {
     hashes.removeFound(ref);
     deleted++;
   }
+  if (deleted > 0) space.changed(call.db, call.key(0), HDEL, deleted);
   endHash(space, call.db, ref);
-  if (deleted > 0) space.noteChange(deleted);
 }
 
 /**
@@ -101,8 +102,11 @@ function hgetexCommand(call: Call): void {
     else continue;
     changed++;
   }
+  if (changed > 0) {
+    const event = persists ? HPERSIST : expireAtMs > nowMs ? HEXPIRE : HDEL;
+    space.changed(call.db, call.key(0), event, changed);
+  }
   endHash(space, call.db, ref);
-  if (changed > 0) space.noteChange(changed);
 }
 
 function replyNulls(call: Call, count: number): void {
@@ -229,13 +233,16 @@ function hsetexCommand(call: Call): void {
   }
   const { count, hasTime, expireAtMs } = HSETEX;
   if (hasTime && expireAtMs <= nowMs) {
+    space.noteChange(count);
     if (found !== 0) deleteFields(call, space, found);
   } else {
+    const key = call.key(0);
     const ref = found === 0 ? makeHash(call, 0) : found;
     if (hasTime) makeExpiring(call, space, ref);
     setFields(call, space, ref);
+    space.changed(call.db, key, HSET, count);
+    if (hasTime) space.signal(call.db, key, HEXPIRE);
   }
-  space.noteChange(count);
   reply.integer(1);
 }
 
@@ -251,11 +258,14 @@ function meetsCondition(call: Call, space: Keyspace, ref: number): boolean {
 
 function deleteFields(call: Call, space: Keyspace, ref: number): void {
   const { expireAtMs, fieldsAt, count } = HSETEX;
+  let isChanged = false;
   for (let i = fieldsAt; i < fieldsAt + count * 2; i += 2) {
     if (findField(call, space, ref, i)) {
       expireFound(call, space, ref, expireAtMs);
+      isChanged = true;
     }
   }
+  if (isChanged) space.signal(call.db, call.key(0), HDEL);
   endHash(space, call.db, ref);
 }
 

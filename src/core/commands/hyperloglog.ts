@@ -11,6 +11,7 @@
 import { bytesOf, copyBytes } from "../base/bytes.ts";
 import type { Prng } from "../base/prng.ts";
 import type { Key } from "../keyspace/key.ts";
+import { CHANGED, PFADD } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import {
   HYPERLOGLOG_CORRUPT,
@@ -86,7 +87,7 @@ function pfaddCommand(call: Call): void {
   }
   if (raised > 0) {
     storeEditor(call, space, key, ref);
-    space.noteChange(raised);
+    space.changed(call.db, key, PFADD, raised);
   }
   call.reply.integer(raised > 0 ? 1 : 0);
 }
@@ -103,7 +104,7 @@ function addToDense(call: Call, space: Keyspace, ref: number): void {
   }
   if (raised > 0) {
     forgetCardinality(bytes, off);
-    space.noteChange(raised);
+    space.changed(call.db, call.key(0), PFADD, raised);
   }
   call.reply.integer(raised > 0 ? 1 : 0);
 }
@@ -130,7 +131,7 @@ function pfcountCommand(call: Call): void {
   const count = countHll(bytes, off, space.stringLength(entry));
   if (count === -1) return call.reply.error(HYPERLOGLOG_CORRUPT);
   setCardinality(bytes, off, count);
-  space.noteChange();
+  space.changed(call.db, call.key(0), CHANGED);
   replyCount(call.reply, count);
 }
 
@@ -170,7 +171,7 @@ function pfmergeCommand(call: Call): void {
     if (value > 0) EDITOR.raise(i, value, sparseBytesMax);
   }
   storeEditor(call, space, key, ref);
-  space.noteChange();
+  space.changed(call.db, key, PFADD);
   call.reply.ok();
 }
 
@@ -199,7 +200,7 @@ function mergeKey(call: Call, i: number): number {
 /** `PFDEBUG GETREG | DECODE | ENCODING | TODENSE key` */
 function pfdebugCommand(call: Call): void {
   const { args, reply } = call;
-  const found = readEntry(call, 0, TYPE_STRING);
+  const found = writeEntry(call, 0, TYPE_STRING);
   if (found === WRONG) return;
   if (found === 0) return reply.error(SPECIFIED_KEY_MISSING);
   const key = call.key(0);
@@ -249,7 +250,7 @@ function makeDense(
     return WRONG;
   }
   writeBack(call, space, key, ref);
-  space.noteChange();
+  space.changed(call.db, key, CHANGED);
   return 1;
 }
 

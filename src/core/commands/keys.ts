@@ -13,6 +13,7 @@ import {
   DEL,
   MOVE_FROM,
   MOVE_TO,
+  NEW,
   RENAME_FROM,
   RENAME_TO,
 } from "../keyspace/key_events.ts";
@@ -106,6 +107,7 @@ function rename(call: Call, onlyIfFree: boolean): void {
   if (onlyIfFree && existing !== 0) return reply.integer(0);
   if (!isSame) {
     moveEntry(source, db, ref, target, db, to, existing);
+    if (existing !== 0) target.signal(db, to, NEW);
     source.changed(db, from, RENAME_FROM);
     target.signal(db, to, RENAME_TO);
   }
@@ -135,6 +137,7 @@ function copyCommand(call: Call): void {
   const existing = target.lookupWrite(targetDb, to, nowMs);
   if (existing !== 0 && !replaces) return reply.integer(0);
   copyEntry(source, ref, target, targetDb, to, existing);
+  if (existing !== 0) target.signal(targetDb, to, NEW);
   target.changed(targetDb, to, COPY_TO);
   reply.integer(1);
 }

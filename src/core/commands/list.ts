@@ -7,6 +7,14 @@
 
 import { bytesOf } from "../base/bytes.ts";
 import {
+  LINSERT,
+  LPUSH,
+  LREM,
+  LSET,
+  LTRIM,
+  RPUSH,
+} from "../keyspace/key_events.ts";
+import {
   COUNT_NEGATIVE,
   INDEX_OUT_OF_RANGE,
   MAXLEN_NEGATIVE,
@@ -79,9 +87,10 @@ function push(call: Call, atHead: boolean, onlyIfThere: boolean): void {
     if (onlyIfThere) return call.reply.integer(0);
     ref = makeList(call, 0);
   }
-  const space = call.keyspace(call.key(0));
+  const key = call.key(0);
+  const space = call.keyspace(key);
   const length = pushArguments(call, space.values.lists, ref, atHead, 2);
-  space.noteChange(call.argc - 2);
+  space.changed(call.db, key, atHead ? LPUSH : RPUSH, call.argc - 2);
   call.reply.integer(length);
 }
 
@@ -125,7 +134,7 @@ function lsetCommand(call: Call): void {
   lists.prepare(ref, args.length[3]!, 1, false);
   lists.replace(ref, index, args.source(3), args.off[3]!, args.length[3]!);
   lists.pack(ref, true);
-  space.noteChange();
+  space.changed(call.db, call.key(0), LSET);
   reply.ok();
 }
 
@@ -172,7 +181,7 @@ function linsertCommand(call: Call): void {
     args.off[4]!,
     args.length[4]!,
   );
-  space.noteChange();
+  space.changed(call.db, call.key(0), LINSERT);
   reply.integer(lists.length(ref));
 }
 
@@ -211,13 +220,13 @@ function ltrimCommand(call: Call): void {
   const to = Math.min(length, (stop < 0 ? stop + length : stop) + 1);
   if (from >= to) {
     space.delete(call.db, ref);
-    space.noteChange(length);
+    space.changedOrGone(call.db, call.key(0), LTRIM, true, length);
     return reply.ok();
   }
   lists.removeRange(ref, to, length - to);
   lists.removeRange(ref, 0, from);
   lists.pack(ref, true);
-  space.noteChange(from + length - to);
+  space.changed(call.db, call.key(0), LTRIM, from + length - to);
   reply.ok();
 }
 
@@ -239,8 +248,8 @@ function lremCommand(call: Call): void {
     count < 0,
   );
   if (removed > 0) {
-    endListWrite(call, space, ref);
-    space.noteChange(removed);
+    const isThere = endListWrite(call, space, ref);
+    space.changedOrGone(call.db, call.key(0), LREM, !isThere, removed);
   }
   reply.integer(removed);
 }

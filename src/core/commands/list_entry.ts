@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { Key } from "../keyspace/key.ts";
+import { LPOP, RPOP } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { OutOfMemory } from "../memory/heap.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
@@ -157,12 +159,13 @@ export function replyListRange(
  */
 export function replyPopped(
   call: Call,
-  space: Keyspace,
+  key: Key,
   ref: number,
   atHead: boolean,
   count: number,
 ): void {
-  const { reply } = call;
+  const { reply, db } = call;
+  const space = call.keyspace(key);
   const { lists } = space.values;
   const elements = atHead ? ELEMENTS : LAST_ELEMENTS;
   const length = lists.length(ref);
@@ -188,12 +191,13 @@ export function replyPopped(
     reply.rewind(start);
     elements.write(space, ref, 0, count, reply, Infinity);
   }
-  if (count === length) space.delete(call.db, ref);
+  const isGone = count === length;
+  if (isGone) space.delete(db, ref);
   else {
     lists.removeRange(ref, from, count);
     lists.pack(ref, true);
   }
-  space.noteChange(count);
+  space.changedOrGone(db, key, atHead ? LPOP : RPOP, isGone, count);
 }
 
 /** Writes elements at once, or, if they are many or large, in pieces. */

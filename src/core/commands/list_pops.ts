@@ -6,6 +6,7 @@
  */
 
 import { bytesOf, copyBytes } from "../base/bytes.ts";
+import { LPOP, LPUSH, RPOP, RPUSH } from "../keyspace/key_events.ts";
 import { OutOfMemory } from "../memory/heap.ts";
 import {
   COUNT_NOT_POSITIVE,
@@ -59,19 +60,20 @@ function pop(call: Call, atHead: boolean, command: string): void {
   const ref = writeList(call, 0);
   if (ref === WRONG) return;
   if (ref === 0) return count < 0 ? reply.nullBulk() : reply.nullArray();
-  const space = call.keyspace(call.key(0));
+  const key = call.key(0);
+  const space = call.keyspace(key);
   const { lists } = space.values;
   if (count === 0) return reply.array(0);
   if (count > 0) {
     const popped = Math.min(count, lists.length(ref));
-    return replyPopped(call, space, ref, atHead, popped);
+    return replyPopped(call, key, ref, atHead, popped);
   }
   lists.readEnd(ref, atHead);
   const { item } = lists;
   reply.bulk(item.buf, item.off, item.length);
   lists.drop(ref, atHead);
-  endListWrite(call, space, ref);
-  space.noteChange();
+  const isThere = endListWrite(call, space, ref);
+  space.changedOrGone(call.db, key, atHead ? LPOP : RPOP, !isThere);
 }
 
 /** Argument `i`, a natural number; -1 if it is none. */
@@ -110,7 +112,7 @@ function lmpopCommand(call: Call): void {
     const popped = Math.min(Math.abs(count), space.values.lists.length(ref));
     reply.array(2);
     reply.bulk(key.buf, key.off, key.length);
-    return replyPopped(call, space, ref, atHead, popped);
+    return replyPopped(call, key, ref, atHead, popped);
   }
   reply.nullArray();
 }
@@ -146,6 +148,7 @@ function move(call: Call, fromHead: boolean, toHead: boolean): void {
   lists.readEnd(ref, fromHead);
   const { item } = lists;
   reply.bulk(item.buf, item.off, item.length);
+  let isThere = true;
   if (isSame) {
     if (lists.length(ref) > 1) rotate(lists, ref, fromHead, toHead);
     lists.pack(ref, true);
@@ -153,9 +156,12 @@ function move(call: Call, fromHead: boolean, toHead: boolean): void {
     if (targetRef === 0) targetRef = makeList(call, 1);
     pushItem(target.values.lists, targetRef, toHead, lists);
     lists.drop(ref, fromHead);
-    endListWrite(call, space, ref);
+    isThere = endListWrite(call, space, ref);
   }
-  space.noteChange();
+  // The events come in the order of what has been done, as in Redis.
+  const { db } = call;
+  target.signal(db, call.key(1), toHead ? LPUSH : RPUSH);
+  space.changedOrGone(db, call.key(0), fromHead ? LPOP : RPOP, !isThere);
 }
 
 /** Adds the element that a list's item tells of to another list. */

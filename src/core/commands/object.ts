@@ -78,7 +78,7 @@ function objectHelpCommand(call: Call): void {
 /** The entry of the key, or 0 after a null. */
 function findObject(call: Call): number {
   const key = call.key(0);
-  const ref = call.keyspace(key).lookupReadQuiet(call.db, key, call.nowMs);
+  const ref = call.keyspace(key).lookupInspected(call.db, key, call.nowMs);
   if (ref === 0) call.reply.nullBulk();
   return ref;
 }

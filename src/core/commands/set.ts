@@ -4,6 +4,7 @@
  * @module
  */
 
+import { NEW, SADD, SREM } from "../keyspace/key_events.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import { TYPE_SET } from "../types/entry.ts";
 import type { MemberVisitor, SetValue } from "../types/set_value.ts";
@@ -39,7 +40,7 @@ function saddCommand(call: Call): void {
   for (let i = 2; i < argc; i++) {
     if (sets.add(ref, args.source(i), args.off[i]!, args.length[i]!)) added++;
   }
-  space.noteChange(added);
+  if (added > 0) space.changed(call.db, key, SADD, added);
   call.reply.integer(added);
 }
 
@@ -52,13 +53,16 @@ function sremCommand(call: Call): void {
   const space = call.keyspace(call.key(0));
   const { sets } = space.values;
   let removed = 0;
-  for (let i = 2; i < argc; i++) {
+  let isGone = false;
+  for (let i = 2; i < argc && !isGone; i++) {
     if (sets.remove(ref, args.source(i), args.off[i]!, args.length[i]!)) {
       removed++;
-      if (space.deleteIfEmpty(call.db, ref)) break;
+      isGone = space.deleteIfEmpty(call.db, ref);
     }
   }
-  space.noteChange(removed);
+  if (removed > 0) {
+    space.changedOrGone(call.db, call.key(0), SREM, isGone, removed);
+  }
   reply.integer(removed);
 }
 
@@ -123,14 +127,17 @@ function smoveCommand(call: Call): void {
   const length = args.length[3]!;
   // What may run out of memory comes first.
   const { sets } = target.values;
-  if (targetRef === 0) {
-    targetRef = target.create(db, key, TYPE_SET);
+  const isMade = targetRef === 0;
+  if (isMade) {
+    targetRef = target.createQuietly(db, key, TYPE_SET);
     sets.expect(targetRef, buf, off, length, 1);
   }
   const isNew = sets.add(targetRef, buf, off, length);
   source.values.sets.remove(ref, buf, off, length);
-  source.deleteIfEmpty(db, ref);
-  source.noteChange(isNew ? 2 : 1);
+  const isGone = source.deleteIfEmpty(db, ref);
+  source.changedOrGone(db, call.key(0), SREM, isGone);
+  if (isMade) target.signal(db, key, NEW);
+  if (isNew) target.changed(db, key, SADD);
   reply.integer(1);
 }
 

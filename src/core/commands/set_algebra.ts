@@ -16,6 +16,12 @@
 
 import { assert } from "../base/assert.ts";
 import { bytesOf } from "../base/bytes.ts";
+import {
+  DEL,
+  SDIFFSTORE,
+  SINTERSTORE,
+  SUNIONSTORE,
+} from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import {
   LIMIT_NEGATIVE,
@@ -272,6 +278,12 @@ function replyBuilt(call: Call, operation: number): void {
   space.dropValue();
 }
 
+/** The event of an operation that stores its result. */
+function storeEvent(operation: number): number {
+  if (operation === INTERSECTION) return SINTERSTORE;
+  return operation === UNION ? SUNIONSTORE : SDIFFSTORE;
+}
+
 /** Makes the result the value of the first key. */
 function storeResult(call: Call, operation: number): void {
   const { db, nowMs, reply } = call;
@@ -282,13 +294,15 @@ function storeResult(call: Call, operation: number): void {
     ? 0
     : space.values.sets.length(build(space, operation));
   const existing = space.lookupWrite(db, key, nowMs);
-  if (length > 0) space.storeValue(db, key, existing);
-  else {
+  if (length > 0) {
+    space.storeValue(db, key, existing);
+    space.changed(db, key, storeEvent(operation));
+  } else {
     space.dropValue();
     if (existing === 0) return reply.integer(0);
     space.delete(db, existing);
+    space.changed(db, key, DEL);
   }
-  space.noteChange();
   reply.integer(length);
 }
 

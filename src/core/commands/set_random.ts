@@ -5,6 +5,7 @@
  */
 
 import { latin1BytesOf } from "../base/bytes.ts";
+import { SPOP } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import {
   SYNTAX_ERROR,
@@ -64,14 +65,15 @@ function spopCommand(call: Call): void {
   const ref = writeEntry(call, 0, TYPE_SET);
   if (ref === WRONG) return;
   if (ref === 0) return reply.nullBulk();
-  const space = call.keyspace(call.key(0));
+  const key = call.key(0);
+  const space = call.keyspace(key);
   const { sets } = space.values;
   const member = sets.draw(ref);
   const buf = member.text();
   reply.bulk(buf, member.off, member.length);
   sets.removeDrawn(ref);
-  space.deleteIfEmpty(call.db, ref);
-  space.noteChange();
+  const isGone = space.deleteIfEmpty(call.db, ref);
+  space.changedOrGone(call.db, key, SPOP, isGone);
 }
 
 /** `SPOP key count` */
@@ -94,7 +96,8 @@ function popMembers(call: Call): void {
     replyChosen(call, space, ref, count);
     sets.removeChosen(ref);
   } else popMost(call, space, ref, length - count);
-  space.noteChange(Math.min(count, length));
+  const popped = Math.min(count, length);
+  space.changedOrGone(call.db, call.key(0), SPOP, popped === length, popped);
 }
 
 /**

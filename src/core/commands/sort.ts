@@ -22,6 +22,7 @@ import {
   sortIndexes,
   sortIndexesBetween,
 } from "../base/index_sort.ts";
+import { DEL, SORTSTORE } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { ByteRefs } from "../memory/byte_refs.ts";
 import {
@@ -273,14 +274,14 @@ class Sort {
       const existing = space.lookupQuiet(call.db, key, call.nowMs);
       if (existing !== 0) {
         space.delete(call.db, existing);
-        space.noteChange();
+        space.changed(call.db, key, DEL);
       }
       return call.reply.integer(0);
     }
     this.#fillList(space, space.beginValue(TYPE_LIST));
     const existing = space.lookupWrite(call.db, key, call.nowMs);
     space.storeValue(call.db, key, existing);
-    space.noteChange(count);
+    space.changed(call.db, key, SORTSTORE, count);
     call.reply.integer(count);
   }
 

@@ -7,6 +7,8 @@
 import { assert } from "../base/assert.ts";
 import { bytesOf } from "../base/bytes.ts";
 import { formatDouble, formatDouble17, parseDouble } from "../base/double.ts";
+import { ZADD, ZINCR, ZPOPMAX, ZPOPMIN, ZREM } from "../keyspace/key_events.ts";
+import type { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import {
   COUNT_NOT_POSITIVE,
@@ -193,13 +195,15 @@ function addScored(
       }
     }
     if (isIncrement) {
-      space.noteChange(added + updated);
+      const changes = added + updated;
+      if (changes > 0) space.changed(call.db, key, ZINCR, changes);
       return reply.double(score);
     }
   }
   if (isIncrement) return reply.nullBulk();
-  space.noteChange(added + updated);
-  reply.integer((options & CHANGED) !== 0 ? added + updated : added);
+  const changes = added + updated;
+  if (changes > 0) space.changed(call.db, key, ZADD, changes);
+  reply.integer((options & CHANGED) !== 0 ? changes : added);
 }
 
 /** `ZREM key member [member ...]` */
@@ -211,13 +215,16 @@ function zremCommand(call: Call): void {
   const space = call.keyspace(call.key(0));
   const { zsets } = space.values;
   let removed = 0;
-  for (let i = 2; i < argc; i++) {
+  let isGone = false;
+  for (let i = 2; i < argc && !isGone; i++) {
     if (zsets.remove(ref, args.source(i), args.off[i]!, args.length[i]!)) {
       removed++;
-      if (space.deleteIfEmpty(call.db, ref)) break;
+      isGone = space.deleteIfEmpty(call.db, ref);
     }
   }
-  if (removed > 0) space.noteChange(removed);
+  if (removed > 0) {
+    space.changedOrGone(call.db, call.key(0), ZREM, isGone, removed);
+  }
   reply.integer(removed);
 }
 
@@ -305,12 +312,13 @@ function popOne(call: Call, isMax: boolean): void {
   const ref = writeEntry(call, 0, TYPE_ZSET);
   if (ref === WRONG) return;
   if (ref === 0 || count === 0) return reply.array(0);
-  const space = call.keyspace(call.key(0));
-  const popped = Math.min(count, space.values.zsets.length(ref));
+  const key = call.key(0);
+  const { zsets } = call.keyspace(key).values;
+  const popped = Math.min(count, zsets.length(ref));
   // Without a count there is one pair, which is flat in RESP3, too.
   const isNested = argc === 3 && reply.resp === 3;
   reply.array(isNested ? popped : popped * 2);
-  popMembers(call, space, ref, popped, isMax, isNested);
+  popMembers(call, key, ref, popped, isMax, isNested);
 }
 
 /** `ZMPOP numkeys key [key ...] MIN | MAX [COUNT count]` */
@@ -342,7 +350,7 @@ function zmpopCommand(call: Call): void {
     reply.array(2);
     reply.bulk(key.buf, key.off, key.length);
     reply.array(popped);
-    return popMembers(call, space, ref, popped, isMax, true);
+    return popMembers(call, key, ref, popped, isMax, true);
   }
   reply.nullArray();
 }
@@ -350,21 +358,24 @@ function zmpopCommand(call: Call): void {
 /** Removes members from one end and replies them, behind a head. */
 function popMembers(
   call: Call,
-  space: Keyspace,
+  key: Key,
   ref: number,
   count: number,
   isMax: boolean,
   isNested: boolean,
 ): void {
+  const space = call.keyspace(key);
   const { zsets } = space.values;
   const length = zsets.length(ref);
   REPLIES.begin(call.reply, true);
   REPLIES.isNested = isNested;
   zsets.visit(ref, isMax ? length - 1 : 0, count, isMax, REPLIES);
-  if (count === length) space.delete(call.db, ref);
+  const isGone = count === length;
+  if (isGone) space.delete(call.db, ref);
   else if (isMax) zsets.removeRange(ref, length - count, length);
   else zsets.removeRange(ref, 0, count);
-  space.noteChange(count);
+  const event = isMax ? ZPOPMAX : ZPOPMIN;
+  space.changedOrGone(call.db, key, event, isGone, count);
 }
 
 /** Draws a member for each place. */

@@ -16,6 +16,12 @@
 import { assert } from "../base/assert.ts";
 import { bytesOf } from "../base/bytes.ts";
 import { parseDouble } from "../base/double.ts";
+import {
+  DEL,
+  ZDIFFSTORE,
+  ZINTERSTORE,
+  ZUNIONSTORE,
+} from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import {
   LIMIT_NEGATIVE,
@@ -422,6 +428,12 @@ function replyResult(
   space.dropValue();
 }
 
+const STORE_EVENTS: Readonly<Record<Operation, number>> = {
+  union: ZUNIONSTORE,
+  intersection: ZINTERSTORE,
+  difference: ZDIFFSTORE,
+};
+
 /** Makes the result the value of the first key. */
 function storeResult(
   call: Call,
@@ -435,13 +447,15 @@ function storeResult(
   const space = call.keyspace(key);
   const length = space.values.zsets.length(build(space, operation));
   const existing = space.lookupWrite(db, key, nowMs);
-  if (length > 0) space.storeValue(db, key, existing);
-  else {
+  if (length > 0) {
+    space.storeValue(db, key, existing);
+    space.changed(db, key, STORE_EVENTS[operation]);
+  } else {
     space.dropValue();
     if (existing === 0) return reply.integer(0);
     space.delete(db, existing);
+    space.changed(db, key, DEL);
   }
-  space.noteChange();
   reply.integer(length);
 }
 

@@ -8,6 +8,13 @@
  */
 
 import { bytesOf } from "../base/bytes.ts";
+import {
+  DEL,
+  ZRANGESTORE,
+  ZREMRANGEBYLEX,
+  ZREMRANGEBYRANK,
+  ZREMRANGEBYSCORE,
+} from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import {
   type ErrorReply,
@@ -250,10 +257,13 @@ function zrangestoreCommand(call: Call): void {
   const space = call.keyspace(key);
   const count = ref === 0 ? 0 : buildRange(call, space, ref);
   const existing = space.lookupWrite(db, key, nowMs);
-  if (count > 0) space.storeValue(db, key, existing);
-  else if (existing !== 0) space.delete(db, existing);
-  else return reply.integer(0);
-  space.noteChange();
+  if (count > 0) {
+    space.storeValue(db, key, existing);
+    space.changed(db, key, ZRANGESTORE);
+  } else if (existing !== 0) {
+    space.delete(db, existing);
+    space.changed(db, key, DEL);
+  }
   reply.integer(count);
 }
 
@@ -290,20 +300,20 @@ function countRange(call: Call, by: number): void {
 
 /** `ZREMRANGEBYRANK key start stop` */
 function zremrangebyrankCommand(call: Call): void {
-  removeRange(call, BY_RANK);
+  removeRange(call, BY_RANK, ZREMRANGEBYRANK);
 }
 
 /** `ZREMRANGEBYSCORE key min max` */
 function zremrangebyscoreCommand(call: Call): void {
-  removeRange(call, BY_SCORE);
+  removeRange(call, BY_SCORE, ZREMRANGEBYSCORE);
 }
 
 /** `ZREMRANGEBYLEX key min max` */
 function zremrangebylexCommand(call: Call): void {
-  removeRange(call, BY_LEX);
+  removeRange(call, BY_LEX, ZREMRANGEBYLEX);
 }
 
-function removeRange(call: Call, by: number): void {
+function removeRange(call: Call, by: number, event: number): void {
   const { reply } = call;
   if (!REQUEST.readEnds(call, by)) return;
   const ref = writeEntry(call, 0, TYPE_ZSET);
@@ -314,9 +324,12 @@ function removeRange(call: Call, by: number): void {
   REQUEST.find(zsets, ref);
   const { from, to } = REQUEST;
   // To delete the key is quick, however many members it has.
-  if (to - from === zsets.length(ref)) space.delete(call.db, ref);
+  const isGone = to - from === zsets.length(ref);
+  if (isGone) space.delete(call.db, ref);
   else zsets.removeRange(ref, from, to);
-  if (to > from) space.noteChange(to - from);
+  if (to > from) {
+    space.changedOrGone(call.db, call.key(0), event, isGone, to - from);
+  }
   reply.integer(to - from);
 }
 

@@ -7,6 +7,7 @@
 
 import { bytesOf } from "../base/bytes.ts";
 import { Int64, parseInt64 } from "../base/int64.ts";
+import { XADD, XDEL, XSETID, XTRIM } from "../keyspace/key_events.ts";
 import {
   ENTRIESADDED_NEGATIVE,
   NO_SUCH_KEY,
@@ -83,8 +84,10 @@ function xaddCommand(call: Call): void {
   if (ref === 0) ref = space.create(call.db, key, TYPE_STREAM);
   streams.log.add(ref, ID, args, from, (argc - from) >> 1, bytes);
   replyId(reply, ID);
-  space.noteChange();
-  if (OPTIONS.hasTrim) trimStream(space, ref, OPTIONS.trim);
+  space.changed(call.db, key, XADD);
+  if (OPTIONS.hasTrim && trimStream(space, ref, OPTIONS.trim) > 0) {
+    space.signal(call.db, key, XTRIM);
+  }
 }
 
 /**
@@ -166,7 +169,7 @@ function xdelCommand(call: Call): void {
     IDS.read(i, ID);
     if (log.delete(ref, ID)) deleted++;
   }
-  space.noteChange(deleted);
+  if (deleted > 0) space.changed(call.db, call.key(0), XDEL, deleted);
   reply.integer(deleted);
 }
 
@@ -178,7 +181,7 @@ function xtrimCommand(call: Call): void {
   if (ref === 0) return call.reply.integer(0);
   const space = call.keyspace(call.key(0));
   const removed = trimStream(space, ref, OPTIONS.trim);
-  space.noteChange(removed);
+  if (removed > 0) space.changed(call.db, call.key(0), XTRIM, removed);
   call.reply.integer(removed);
 }
 
@@ -227,7 +230,7 @@ function xsetidCommand(call: Call): void {
   }
   if (!START.isLeast()) COUNTERS.deletedId.set(START);
   streams.setCounters(ref, COUNTERS);
-  space.noteChange();
+  space.changed(call.db, call.key(0), XSETID);
   reply.ok();
 }
 

@@ -4,9 +4,11 @@
  * @module
  */
 
+import { XGROUP_CREATECONSUMER } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { unshareValue } from "../keyspace/shared_value.ts";
 import { OutOfMemory } from "../memory/heap.ts";
+import { WRONG_TYPE } from "../resp/error_reply.ts";
 import { TYPE_STREAM } from "../types/entry.ts";
 import type { StreamValue } from "../types/stream_value.ts";
 import type { Call } from "./call.ts";
@@ -32,9 +34,24 @@ export function writeStream(call: Call, i: number): number {
  * yet changes its groups.
  */
 export function readStreamToChange(call: Call, i: number): number {
-  const ref = readEntry(call, i, TYPE_STREAM);
-  if (ref === 0 || ref === WRONG) return ref;
+  const key = call.key(i);
+  const space = call.keyspace(key);
+  const ref = space.lookupRead(call.db, key, call.nowMs);
+  return checkStreamToChange(call, i, ref);
+}
+
+/** The same of an entry that has been looked up already, or 0. */
+export function checkStreamToChange(
+  call: Call,
+  i: number,
+  ref: number,
+): number {
+  if (ref === 0) return 0;
   const space = call.keyspace(call.key(i));
+  if (space.type(ref) !== TYPE_STREAM) {
+    call.reply.error(WRONG_TYPE);
+    return WRONG;
+  }
   if (space.hasReaders(ref)) unshareValue(space, ref);
   return ref;
 }
@@ -79,7 +96,8 @@ export function addConsumer(
   i: number,
 ): number {
   const { args } = call;
-  const space = call.keyspace(call.key(keyIndex));
+  const key = call.key(keyIndex);
+  const space = call.keyspace(key);
   const consumer = space.values.streams.groups.addConsumer(
     group,
     args.source(i),
@@ -87,7 +105,7 @@ export function addConsumer(
     args.length[i]!,
     call.nowMs,
   );
-  space.noteChange();
+  space.changed(call.db, key, XGROUP_CREATECONSUMER);
   return consumer;
 }
 

@@ -7,6 +7,13 @@
 import { bytesOf } from "../base/bytes.ts";
 import { Int64, parseInt64 } from "../base/int64.ts";
 import {
+  CHANGED,
+  XGROUP_CREATE,
+  XGROUP_DELCONSUMER,
+  XGROUP_DESTROY,
+  XGROUP_SETID,
+} from "../keyspace/key_events.ts";
+import {
   BUSY_GROUP,
   ENTRIESREAD_INVALID,
   noSuchGroup,
@@ -144,7 +151,7 @@ function xgroupCreateCommand(call: Call): void {
     ID,
     READ,
   );
-  space.noteChange();
+  space.changed(call.db, key, XGROUP_CREATE);
   reply.ok();
 }
 
@@ -161,7 +168,7 @@ function xgroupSetidCommand(call: Call): void {
   else if (!readIdOrEdge(call, 4, ID)) return;
   streams.groups.setLastId(FOUND.group, ID);
   streams.groups.setEntriesRead(FOUND.group, READ);
-  space.noteChange();
+  space.changed(call.db, call.key(0), XGROUP_SETID);
   reply.ok();
 }
 
@@ -178,7 +185,7 @@ function xgroupDestroyCommand(call: Call): void {
     streams.removeGroup(ref, group, beginSpare(space));
     space.dropValue();
   }
-  space.noteChange();
+  space.changed(call.db, call.key(0), XGROUP_DESTROY);
   call.reply.integer(1);
 }
 
@@ -199,7 +206,7 @@ function xgroupDelconsumerCommand(call: Call): void {
   const { groups } = space.values.streams;
   const pending = groups.ownedCount(consumer);
   groups.removeConsumer(FOUND.group, consumer);
-  space.noteChange();
+  space.changed(call.db, call.key(0), XGROUP_DELCONSUMER);
   call.reply.integer(pending);
 }
 
@@ -223,7 +230,10 @@ function xackCommand(call: Call): void {
     IDS.read(i, ID);
     if (groups.acknowledge(group, ID)) acknowledged++;
   }
-  call.keyspace(call.key(0)).noteChange(acknowledged);
+  if (acknowledged > 0) {
+    const key = call.key(0);
+    call.keyspace(key).changed(call.db, key, CHANGED, acknowledged);
+  }
   reply.integer(acknowledged);
 }
 

@@ -10,6 +10,7 @@
 
 import { bytesOf } from "../base/bytes.ts";
 import { Int64, parseInt64 } from "../base/int64.ts";
+import { CHANGED } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { OutOfMemory } from "../memory/heap.ts";
 import {
@@ -43,6 +44,7 @@ import {
 import { idAt, IdList, readEnd, readId, readStart } from "./stream_args.ts";
 import {
   addConsumer,
+  checkStreamToChange,
   consumerOf,
   groupOf,
   readStream,
@@ -324,7 +326,10 @@ function xclaimCommand(call: Call): void {
   }
   const { group } = FOUND;
   groups.readLastId(group, ID);
-  if (OPTIONS.lastId.compare(ID) > 0) groups.setLastId(group, OPTIONS.lastId);
+  if (OPTIONS.lastId.compare(ID) > 0) {
+    groups.setLastId(group, OPTIONS.lastId);
+    space.signal(call.db, call.key(0), CHANGED);
+  }
   if (claimed > 0) groups.setActiveAt(consumer, nowMs);
   reply.recount(head, claimed);
 }
@@ -376,7 +381,7 @@ function claim(
   const { group, ref } = FOUND;
   if (!log.has(ref, ID)) {
     if (!groups.acknowledge(group, ID)) return LEFT;
-    space.noteChange();
+    space.changed(call.db, call.key(0), CHANGED);
     return DROPPED;
   }
   if (groups.findPending(group, ID, PLACE)) {
@@ -395,7 +400,7 @@ function claim(
   } else if (!OPTIONS.isJustId) groups.countDelivery(PLACE);
   if (OPTIONS.isJustId) replyId(reply, ID);
   else replyEntryOf(reply, space, ref, ID);
-  space.noteChange();
+  space.changed(call.db, call.key(0), CHANGED);
   return CLAIMED;
 }
 
@@ -404,6 +409,9 @@ function claim(
  */
 function xautoclaimCommand(call: Call): void {
   const { argc, reply } = call;
+  const key = call.key(0);
+  const space = call.keyspace(key);
+  const found = space.lookupRead(call.db, key, call.nowMs);
   const minIdleMs = readFor(call, 4, minIdleTimeInvalid("XAUTOCLAIM"));
   if (Number.isNaN(minIdleMs) || !readStart(call, 5, START)) return;
   let count = AUTOCLAIM_COUNT;
@@ -418,9 +426,8 @@ function xautoclaimCommand(call: Call): void {
     } else if (argumentIs(call, i, JUSTID)) isJustId = true;
     else return reply.error(SYNTAX_ERROR);
   }
-  if (!findGroup(call, readStreamToChange(call, 0))) return;
+  if (!findGroup(call, checkStreamToChange(call, 0, found))) return;
   if (count >= AUTOCLAIM_COUNT_TOO_HIGH) return reply.error(COUNT_TOO_HIGH);
-  const space = call.keyspace(call.key(0));
   const consumer = seenConsumer(call, space.values.streams.groups);
   claimAll(call, space, consumer, count, minIdleMs, isJustId);
 }
@@ -434,7 +441,8 @@ function claimAll(
   minIdleMs: number,
   isJustId: boolean,
 ): void {
-  const { reply, nowMs } = call;
+  const { reply, nowMs, db } = call;
+  const key = call.key(0);
   const { log, groups } = space.values.streams;
   const { group, ref } = FOUND;
   IDS.clear();
@@ -449,7 +457,7 @@ function claimAll(
     if (!log.has(ref, ID)) {
       groups.acknowledge(group, ID);
       IDS.add(ID);
-      space.noteChange();
+      space.changed(db, key, CHANGED);
       isThere = groups.firstPending(group, ID, PLACE);
       continue;
     }
@@ -467,7 +475,7 @@ function claimAll(
         replyEntryOf(reply, space, ref, ID);
       }
       claimed++;
-      space.noteChange();
+      space.changed(db, key, CHANGED);
     }
     isThere = groups.nextPending(PLACE);
   }

@@ -13,6 +13,7 @@
 
 import { bytesOf } from "../base/bytes.ts";
 import { Int64 } from "../base/int64.ts";
+import { CHANGED } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { OutOfMemory } from "../memory/heap.ts";
 import {
@@ -168,6 +169,8 @@ function xreadCommand(call: Call): void {
   for (let i = 0; i < streams; i++) {
     IS_SERVED[i] = hasNew(call, i, false);
     if (IS_SERVED[i]) served++;
+    // Redis looks twice, so that a key that is not there is missed twice.
+    else if (REFS[i] === 0) readStream(call, i);
   }
   if (served === 0) return replyNothing(call);
   replyHead(call, served);
@@ -310,7 +313,8 @@ function serveGroup(call: Call, i: number): boolean {
   if (!hasNew(call, i, true)) return false;
   replyKey(call, i);
   IDS.read(i, ID);
-  if (!ID.isGreatest()) replyHistory(call, space, i, consumer);
+  const isNew = ID.isGreatest();
+  if (!isNew) replyHistory(call, space, i, consumer);
   else {
     try {
       deliverNew(call, space, i, consumer);
@@ -322,7 +326,9 @@ function serveGroup(call: Call, i: number): boolean {
       throw cause;
     }
   }
-  space.noteChange();
+  // Whoever reads what was delivered before changes nothing.
+  if (isNew) space.changed(call.db, call.key(i), CHANGED);
+  else space.noteChange();
   return true;
 }
 

@@ -14,6 +14,7 @@
 import { DICT_USER } from "../memory/dict.ts";
 import { EXPIRED_SUBKEYS } from "./counters.ts";
 import type { CycleSlice } from "./expire_cycle.ts";
+import { DEL, HEXPIRED } from "./key_events.ts";
 import type { Keyspace } from "./keyspace.ts";
 import { isShared } from "./shared_value.ts";
 
@@ -28,7 +29,11 @@ const SLICE_POSITIONS = 64;
  * there.
  */
 export function endHash(space: Keyspace, db: number, ref: number): boolean {
-  if (space.deleteIfEmpty(db, ref)) return false;
+  if (space.length(ref) === 0) {
+    space.signalEntry(db, ref, DEL);
+    space.delete(db, ref);
+    return false;
+  }
   if (space.hasFieldExpires(ref) && !space.values.hashes.hasExpires(ref)) {
     space.setFieldExpires(db, ref, false);
   }
@@ -97,6 +102,7 @@ export class FieldExpireSlice implements CycleSlice {
       const removed = hashes.removeExpired(ref, nowMs, budget);
       this.expired += removed;
       this.examined += removed;
+      if (removed > 0) space.signalEntry(db, ref, HEXPIRED);
       const isThere = endHash(space, db, ref);
       if (isThere && hashes.expiresFrom(ref) <= nowMs) return false;
     }

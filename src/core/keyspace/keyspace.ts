@@ -66,7 +66,15 @@ import {
 import type { EncodingLimits } from "../types/value_type.ts";
 import { ValueTypes } from "../types/value_types.ts";
 import type { Key } from "./key.ts";
-import { EXPIRED } from "./key_events.ts";
+import {
+  DEL,
+  EVENT_CLASSES,
+  EXPIRED,
+  KEY_MISS,
+  type KeyEventListener,
+  NEW,
+  NOTIFY_MASK,
+} from "./key_events.ts";
 import {
   DATABASE_WORDS,
   databasesOf,
@@ -101,6 +109,8 @@ export interface KeyspaceContext {
   readonly hashSeed: readonly [number, number];
   /** The thresholds between encodings, as they are now. */
   readonly limits: EncodingLimits;
+  /** Who is told of events, where a shard's hooks ask for it. */
+  readonly events?: KeyEventListener;
 }
 
 /** Values of more allocations are not freed at once, see reclaim.ts. */
@@ -132,8 +142,11 @@ export class Keyspace {
   noTouch = false;
   readonly #counters: Float64Array;
   readonly #clock: AccessClock;
+  readonly #events: KeyEventListener | undefined;
   /** The entry of a value that is being built, or 0. */
   #begun = 0;
+  /** Whether a key that is made is not announced. */
+  #isQuiet = false;
 
   /** `control` is the shard's control block. */
   constructor(context: KeyspaceContext, control: Int32Array, shard: number) {
@@ -176,6 +189,7 @@ export class Keyspace {
     );
     this.#counters = context.counters;
     this.#clock = context.clock;
+    this.#events = context.events;
   }
 
   /** Keys of a database, expired ones that still lie there included. */
@@ -212,7 +226,7 @@ export class Keyspace {
 
   /** The live entry of a key for a command that reads it, or 0. */
   lookupRead(db: number, key: Key, nowMs: number): number {
-    return this.#countLookup(this.lookupWrite(db, key, nowMs));
+    return this.#countLookup(db, key, this.lookupWrite(db, key, nowMs));
   }
 
   /** The live entry of a key, or 0: as lookupRead, but not counted. */
@@ -246,7 +260,15 @@ export class Keyspace {
 
   /** As {@linkcode lookupRead}, without touching the access clock. */
   lookupReadQuiet(db: number, key: Key, nowMs: number): number {
-    return this.#countLookup(this.lookupQuiet(db, key, nowMs));
+    return this.#countLookup(db, key, this.lookupQuiet(db, key, nowMs));
+  }
+
+  /** As {@linkcode lookupReadQuiet}; a miss counts, but is no event. */
+  lookupInspected(db: number, key: Key, nowMs: number): number {
+    const ref = this.lookupQuiet(db, key, nowMs);
+    const counter = ref === 0 ? KEYSPACE_MISSES : KEYSPACE_HITS;
+    this.#counters[counter] = this.#counters[counter]! + 1;
+    return ref;
   }
 
   /** Word 0 of an entry. */
@@ -461,6 +483,16 @@ export class Keyspace {
     const ref = this.#reshape(db, key, existing, 0, expireAtMs, meta);
     this.#setWord(ref, NODE_VALUE, 0);
     return ref;
+  }
+
+  /** As {@linkcode create}, but the event NEW is the caller's to signal. */
+  createQuietly(db: number, key: Key, type: number): number {
+    this.#isQuiet = true;
+    try {
+      return this.create(db, key, type);
+    } finally {
+      this.#isQuiet = false;
+    }
   }
 
   /**
@@ -776,17 +808,42 @@ export class Keyspace {
     off: number,
     length: number,
     hash: number,
-    _event: number,
+    event: number,
   ): void {
-    if ((this.control[SHARD_HOOKS]! & HOOK_WATCH) !== 0) {
+    const hooks = this.control[SHARD_HOOKS]!;
+    if ((hooks & HOOK_WATCH) !== 0 && event !== NEW && event !== KEY_MISS) {
       this.watched.touch(db, buf, off, length, hash);
     }
+    if ((hooks & EVENT_CLASSES[event]!) !== 0) {
+      this.#events?.keyEvent(hooks, event, db, buf, off, length);
+    }
+  }
+
+  /** Sets which events the listener is told of: bits of key_events.ts. */
+  notify(classes: number): void {
+    const hooks = this.control[SHARD_HOOKS]!;
+    this.control[SHARD_HOOKS] = hooks & ~NOTIFY_MASK | classes;
   }
 
   /** A command has changed a key: counts `count` changes and tells who asks. */
   changed(db: number, key: Key, event: number, count = 1): void {
     this.#counters[CHANGES] = this.#counters[CHANGES]! + count;
     if (this.control[SHARD_HOOKS] !== 0) this.signal(db, key, event);
+  }
+
+  /**
+   * As {@linkcode changed}, and the key is gone where the change left nothing of
+   * it.
+   */
+  changedOrGone(
+    db: number,
+    key: Key,
+    event: number,
+    isGone: boolean,
+    count = 1,
+  ): void {
+    this.changed(db, key, event, count);
+    if (isGone) this.signal(db, key, DEL);
   }
 
   /** Counts changes of the data set. */
@@ -849,9 +906,13 @@ export class Keyspace {
     }
   }
 
-  #countLookup(ref: number): number {
-    const counter = ref === 0 ? KEYSPACE_MISSES : KEYSPACE_HITS;
-    this.#counters[counter] = this.#counters[counter]! + 1;
+  #countLookup(db: number, key: Key, ref: number): number {
+    if (ref === 0) {
+      this.#counters[KEYSPACE_MISSES] = this.#counters[KEYSPACE_MISSES]! + 1;
+      this.signal(db, key, KEY_MISS);
+      return 0;
+    }
+    this.#counters[KEYSPACE_HITS] = this.#counters[KEYSPACE_HITS]! + 1;
     return ref;
   }
 
@@ -907,6 +968,7 @@ export class Keyspace {
       this.heap.free(ref);
       throw cause;
     }
+    if (existing === 0 && !this.#isQuiet) this.signal(db, key, NEW);
     return ref;
   }
 

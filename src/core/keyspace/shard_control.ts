@@ -28,7 +28,10 @@ export const SHARD_FLAGS = 16;
  * zero, a change costs one test.
  */
 export const SHARD_HOOKS = 17;
-/** Hook: keys of the shard are watched. */
+/**
+ * Hook: keys of the shard are watched. From bit 8 on, the classes of events that
+ * subscribers are told of: see key_events.ts.
+ */
 export const HOOK_WATCH = 1;
 /** First word of a shard's heap. */
 export const SHARD_HEAP = 32;

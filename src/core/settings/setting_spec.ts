@@ -18,6 +18,10 @@
  */
 
 import {
+  formatEventClasses,
+  parseEventClasses,
+} from "../keyspace/key_events.ts";
+import {
   outputBufferLines,
   parseOutputBufferLimits,
   parsePercentiles,
@@ -37,6 +41,7 @@ export type SettingKind =
   | { readonly type: "string"; readonly fileName?: true }
   | { readonly type: "secret" }
   | { readonly type: "addresses" }
+  | { readonly type: "eventClasses" }
   | { readonly type: "percentiles" }
   | { readonly type: "outputBufferLimits" }
   | { readonly type: "savePoints" };
@@ -132,6 +137,8 @@ export function settingLines(
     case "addresses":
     case "percentiles":
       return [{ line: text === "" ? '""' : text, needed }];
+    case "eventClasses":
+      return [{ line: quoteText(text), needed }];
     case "memory":
       return [{ line: formatMemorySize(BigInt(text)), needed }];
     case "memoryOrPercent":
@@ -244,6 +251,12 @@ function parseWord(
     }
     case "memoryOrPercent":
       return parseMemoryOrPercent(word);
+    case "eventClasses": {
+      const classes = parseEventClasses(word);
+      return classes === undefined
+        ? refuse("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")
+        : { text: formatEventClasses(classes) };
+    }
     case "string":
       return kind.fileName && word.includes("/")
         ? refuse(`${name} can't be a path, just a filename`)

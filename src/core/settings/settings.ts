@@ -103,6 +103,7 @@ export class Settings {
   readonly logfile: string = "";
   readonly pidfile: string = "";
   readonly hz: number = 0;
+  readonly notifyKeyspaceEvents: string = "";
   readonly dynamicHz: boolean = true;
   readonly busyReplyThreshold: number = 0;
   readonly maxmemory: number = 0;
@@ -379,6 +380,7 @@ function decodeText(spec: SettingSpec, text: string): unknown {
     case "outputBufferLimits":
       return decodeOutputBufferLimits(text);
     case "savePoints":
+    case "eventClasses":
       return text;
     default:
       return Number(text);

@@ -280,10 +280,9 @@ const GENERAL: readonly SettingSpec[] = [
   ),
   live(
     "notify-keyspace-events",
-    STRING,
+    { type: "eventClasses" },
     "",
-    "Kinds of changes of keys that are published",
-    only("", "changes of keys are not published yet"),
+    "Classes of events of keys that are published, as letters",
   ),
   live(
     "locale-collate",

@@ -125,6 +125,16 @@ export interface ExecutorPorts<C extends Call> {
   readonly addBig: BigAdder;
   /** Frees the big arguments that the command did not keep. */
   freeBig(args: Arguments): void;
+  /** Events of keys that wait to be published when no latch is held. */
+  readonly events: PendingEvents;
+}
+
+/** Events that commands have caused and that are yet to be told. */
+export interface PendingEvents {
+  /** How many there are. */
+  readonly count: number;
+  /** Tells them; no latch is held. */
+  publish(): void;
 }
 
 /** Runs requests; one object per worker. */
@@ -145,6 +155,7 @@ export class Executor<C extends Call> {
   readonly #call: C;
   readonly #latches: Latches;
   readonly #ports: ExecutorPorts<C>;
+  readonly #events: PendingEvents;
   readonly #counters: Float64Array;
   readonly #positions = new KeyPositions();
   readonly #view: RequestView;
@@ -165,6 +176,7 @@ export class Executor<C extends Call> {
     this.#call = call;
     this.#latches = latches;
     this.#ports = ports;
+    this.#events = ports.events;
     this.#counters = call.counters;
     this.timer = new CommandTimer(call.counters, ports.monotonicMs);
     this.#view = new RequestView(call.args);
@@ -227,6 +239,12 @@ export class Executor<C extends Call> {
 
   /** Runs one request and writes its reply to the call's writer. */
   run(session: Session, args: Arguments): number {
+    const outcome = this.#runRequest(session, args);
+    if (this.#events.count !== 0) this.#events.publish();
+    return outcome;
+  }
+
+  #runRequest(session: Session, args: Arguments): number {
     const call = this.#call;
     call.args = args;
     call.session = session;

@@ -49,6 +49,8 @@ export interface OwnerParts {
   nowMs(): number;
   /** Monotonic milliseconds, with fractions. */
   monotonicMs(): number;
+  /** Tells of the events of keys that a turn has caused; no latch is held. */
+  publishEvents(): void;
   /** Calls back after so many milliseconds. */
   later(run: () => void, delayMs: number): void;
 }
@@ -80,13 +82,15 @@ export class Owner {
   /** Does a little of everything; returns the rest until the next turn. */
   #runTurn(): number {
     const idleMs = 1000 / Math.max(1, this.#parts.settings.hz);
-    return Math.min(
+    const restMs = Math.min(
       idleMs,
       this.#evict(idleMs),
       this.#expire(idleMs),
       this.#reclaim(idleMs),
       this.#defragment(idleMs),
     );
+    this.#parts.publishEvents();
+    return restMs;
   }
 
   #expire(idleMs: number): number {

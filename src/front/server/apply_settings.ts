@@ -15,9 +15,13 @@
  */
 
 import { isLfuPolicy } from "../../core/keyspace/evict.ts";
+import { parseEventClasses } from "../../core/keyspace/key_events.ts";
 import type { ErrorReply } from "../../core/resp/error_reply.ts";
 import type { Settings } from "../../core/settings/settings.ts";
-import { PROCESS_SETTINGS_VERSION } from "../../engine/messages/shared_state.ts";
+import {
+  ownerOf,
+  PROCESS_SETTINGS_VERSION,
+} from "../../engine/messages/shared_state.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
 /** Below this threshold of the slow log even the fastest commands matter. */
@@ -79,9 +83,8 @@ export function followSettings(worker: WorkerContext): void {
   worker.settings.onChange(() => copySettings(worker));
 }
 
-function copySettings(
-  { settings, call, executor, latency }: WorkerContext,
-): void {
+function copySettings(worker: WorkerContext): void {
+  const { settings, call, executor, latency } = worker;
   call.clock.isLfu = isLfuPolicy(settings.maxmemoryPolicy);
   call.clock.lfuLogFactor = settings.lfuLogFactor;
   call.clock.lfuDecayMinutes = settings.lfuDecayTime;
@@ -95,4 +98,21 @@ function copySettings(
   );
   if (executor.slowMicroseconds === Infinity) executor.slowMicroseconds = -1;
   latency.thresholdMs = latencyMs;
+  setEventClasses(worker);
+}
+
+/**
+ * Each worker sets the words of the shards that it owns: so all shards agree
+ * when all workers have taken a change over, and CONFIG SET answers.
+ */
+function setEventClasses(
+  { settings, call, peers, shared }: WorkerContext,
+): void {
+  const classes = parseEventClasses(settings.notifyKeyspaceEvents)!;
+  for (const space of call.keyspaces) {
+    if (ownerOf(space.shard, shared.workers) !== peers.self) continue;
+    call.latches.acquire(space.shard);
+    space.notify(classes);
+    call.latches.release(space.shard);
+  }
 }

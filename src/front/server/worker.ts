@@ -26,6 +26,7 @@ import {
   ownerOf,
   PROCESS_TCP_PORT,
 } from "../../engine/messages/shared_state.ts";
+import { KeyNotifications } from "../../engine/pubsub/key_notifications.ts";
 import { PubSub } from "../../engine/pubsub/pubsub.ts";
 import { serveForwarded } from "../../engine/owner/forwarded_commands.ts";
 import { Owner } from "../../engine/owner/owner.ts";
@@ -108,6 +109,7 @@ function begin(start: WorkerStart): WorkerContext {
   const random = new Prng(shared.hashSeed[0] ^ (id + 1));
   const clock = new AccessClock(random);
   const arena = new Arena(shared.arena);
+  const notifications = new KeyNotifications();
   const latched = shared.workers > 1;
   const pool = new PagePool(arena, latched);
   const controls = shared.controls.map((buffer) => new Int32Array(buffer));
@@ -119,6 +121,7 @@ function begin(start: WorkerStart): WorkerContext {
     random,
     hashSeed: shared.hashSeed,
     limits: settings,
+    events: notifications,
   };
   const keyspaces = controls.map((control, shard) =>
     new Keyspace(context, control, shard)
@@ -154,6 +157,7 @@ function begin(start: WorkerStart): WorkerContext {
     latches,
     process: new Int32Array(shared.process),
   });
+  notifications.pubsub = pubsub;
   const forwarder = new Forwarder(mesh, counters);
   const table = makeCommandTable();
   const executor = new Executor(table, call, latches, {
@@ -167,6 +171,7 @@ function begin(start: WorkerStart): WorkerContext {
     makeRoom: () => evictor.makeRoom(),
     addBig: (args, run, length) => made.addBig(args, run, length),
     freeBig: (args) => made.freeBig(args),
+    events: notifications,
   });
   const made = new WorkerContext({
     call,
@@ -205,6 +210,7 @@ function begin(start: WorkerStart): WorkerContext {
     isPaused: () => executor.gate !== 0,
     nowMs: Date.now,
     monotonicMs: () => performance.now(),
+    publishEvents: () => notifications.publish(),
     later: (run, delayMs) => setTimeout(run, delayMs),
   });
   followSettings(made);

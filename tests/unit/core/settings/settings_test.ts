@@ -138,8 +138,8 @@ const REFUSED: [name: string, value: string, reason: string][] = [
   ["save", "900 1", 'only "" is accepted: there are no snapshots yet'],
   [
     "notify-keyspace-events",
-    "KEA",
-    'only "" is accepted: changes of keys are not published yet',
+    "KEq",
+    "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.",
   ],
   [
     "maxmemory-clients",
