@@ -75,6 +75,7 @@ import {
   NEW,
   NOTIFY_MASK,
 } from "./key_events.ts";
+import { KeyNotes } from "./key_notes.ts";
 import {
   DATABASE_WORDS,
   databasesOf,
@@ -173,23 +174,21 @@ export class Keyspace {
       limits: context.limits,
       random: context.random,
     });
-    this.watched = new WatchedKeys(
-      context.arena,
-      this.heap,
-      this.dict,
-      control,
-      SHARD_WATCHED,
-    );
-    this.channels = new SubscriberCounts(
-      context.arena,
-      this.heap,
-      this.dict,
-      control,
-      SHARD_CHANNELS,
-    );
+    this.watched = new WatchedKeys(this.#notesAt(SHARD_WATCHED));
+    this.channels = new SubscriberCounts(this.#notesAt(SHARD_CHANNELS));
     this.#counters = context.counters;
     this.#clock = context.clock;
     this.#events = context.events;
+  }
+
+  #notesAt(header: number): KeyNotes {
+    return new KeyNotes(
+      this.arena,
+      this.heap,
+      this.dict,
+      this.control,
+      header,
+    );
   }
 
   /** Keys of a database, expired ones that still lie there included. */
