@@ -75,6 +75,7 @@ import {
   NEW,
   NOTIFY_MASK,
 } from "./key_events.ts";
+import { KeyNotes } from "./key_notes.ts";
 import {
   DATABASE_WORDS,
   databasesOf,
@@ -89,6 +90,7 @@ import {
   SHARD_HEAP,
   SHARD_HOOKS,
   SHARD_WAITERS,
+  SHARD_WAITING,
   SHARD_WATCHED,
 } from "./shard_control.ts";
 import type { ReadyKeys } from "./ready_keys.ts";
@@ -183,32 +185,29 @@ export class Keyspace {
       limits: context.limits,
       random: context.random,
     });
-    this.watched = new WatchedKeys(
-      context.arena,
-      this.heap,
-      this.dict,
-      control,
-      SHARD_WATCHED,
-    );
-    this.channels = new SubscriberCounts(
-      context.arena,
-      this.heap,
-      this.dict,
-      control,
-      SHARD_CHANNELS,
-    );
+    this.watched = new WatchedKeys(this.#notesAt(SHARD_WATCHED));
+    this.channels = new SubscriberCounts(this.#notesAt(SHARD_CHANNELS));
     this.waiters = new Waiters(
-      context.arena,
+      this.#notesAt(SHARD_WAITERS),
       this.heap,
-      this.dict,
       control,
-      SHARD_WAITERS,
+      SHARD_WAITING,
       shard,
     );
     this.#counters = context.counters;
     this.#clock = context.clock;
     this.#ready = context.ready;
     this.#events = context.events;
+  }
+
+  #notesAt(header: number): KeyNotes {
+    return new KeyNotes(
+      this.arena,
+      this.heap,
+      this.dict,
+      this.control,
+      header,
+    );
   }
 
   /** Keys of a database, expired ones that still lie there included. */

@@ -49,11 +49,10 @@ export const DATABASE_WORDS: number = 3 * DICT_HEADER_WORDS;
 export const SHARD_WATCHED: number = SHARD_READINGS + 1;
 /** Header of the dictionary of channels, see subscriber_counts.ts. */
 export const SHARD_CHANNELS: number = SHARD_WATCHED + DICT_HEADER_WORDS;
-/**
- * Header of the dictionary of keys that commands wait for, see waiters.ts; the
- * word before it counts those commands.
- */
-export const SHARD_WAITERS: number = SHARD_CHANNELS + DICT_HEADER_WORDS + 1;
+/** Word that counts the places in the queues of waiters.ts. */
+export const SHARD_WAITING: number = SHARD_CHANNELS + DICT_HEADER_WORDS;
+/** Header of the dictionary of keys that commands wait for, see waiters.ts. */
+export const SHARD_WAITERS: number = SHARD_WAITING + 1;
 const DATABASES = SHARD_WAITERS + DICT_HEADER_WORDS;
 /** Control blocks are whole cache lines. */
 const LINE_WORDS = 16;

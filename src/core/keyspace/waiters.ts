@@ -4,9 +4,9 @@
  *
  * ```text
  * dictionary of the shard          queue of a key, first in first out
- *   node  key: database (4 bytes,    node word 0: last     node word 2: first
- *         little endian), then              |                     |
- *         the key's own bytes               v                     v
+ *   node, see key_notes.ts,          node word 0: last     node word 2: first
+ *   its qualifier the database              |                     |
+ *                                           v                     v
  *                                  registration <-> ... <-> registration
  *
  * registration   word 0  previous    word 4  record, see waiter_records.ts
@@ -24,19 +24,10 @@
  * @module
  */
 
-import { copyBytes } from "../base/bytes.ts";
-import { type Arena, byteOf, SEGMENT_SHIFT, wordOf } from "../memory/arena.ts";
-import { type Dict, DICT_COUNT } from "../memory/dict.ts";
 import type { Heap } from "../memory/heap.ts";
-import {
-  KEY_LENGTH_MASK,
-  NODE_HASH,
-  NODE_HEADER_BYTES,
-  NODE_KEY,
-  NODE_META,
-  NODE_VALUE,
-} from "../memory/node.ts";
-import type { Key } from "./key.ts";
+import { NODE_KEY, NODE_META, NODE_VALUE } from "../memory/node.ts";
+import { Key } from "./key.ts";
+import type { KeyNotes } from "./key_notes.ts";
 import type { ReadyKeys } from "./ready_keys.ts";
 import { type WaiterRecords, WAITS_FOR_GROUP } from "./waiter_records.ts";
 
@@ -55,44 +46,33 @@ const SIBLING = 5;
 const SHARD = 6;
 const REGISTRATION_UNITS = 4;
 
-const DATABASE_BYTES = 4;
-/** Spreads the same key of several databases: the golden ratio. */
-const DATABASE_FACTOR = 0x9e3779b1;
-
 /** The waiters of one shard. */
 export class Waiters {
-  readonly #arena: Arena;
+  readonly #notes: KeyNotes;
   readonly #heap: Heap;
-  readonly #dict: Dict;
   readonly #control: Int32Array;
-  readonly #header: number;
+  readonly #places: number;
   readonly #shard: number;
-  /** The key of a node that is looked for. */
-  #name = new Uint8Array(64);
+  readonly #key = new Key();
 
-  /**
-   * `header` is the index of the dictionary's header in `control`; the word
-   * before it counts the places in time.
-   */
+  /** `places` is the index of the word in `control` that counts the places. */
   constructor(
-    arena: Arena,
+    notes: KeyNotes,
     heap: Heap,
-    dict: Dict,
     control: Int32Array,
-    header: number,
+    places: number,
     shard: number,
   ) {
-    this.#arena = arena;
+    this.#notes = notes;
     this.#heap = heap;
-    this.#dict = dict;
     this.#control = control;
-    this.#header = header;
+    this.#places = places;
     this.#shard = shard;
   }
 
   /** Keys that are waited for. */
   get count(): number {
-    return this.#control[this.#header + DICT_COUNT]!;
+    return this.#notes.count;
   }
 
   /** The node of a key, or 0 if nobody waits for it. */
@@ -103,15 +83,7 @@ export class Waiters {
     length: number,
     hash: number,
   ): number {
-    const total = this.#readName(db, buf, off, length);
-    return this.#dict.find(
-      this.#control,
-      this.#header,
-      this.#name,
-      0,
-      total,
-      hashIn(db, hash),
-    );
+    return this.#notes.find(db, buf, off, length, hash);
   }
 
   /**
@@ -127,7 +99,7 @@ export class Waiters {
     const made = this.#heap.allocate(REGISTRATION_UNITS);
     if (node === 0) {
       try {
-        node = this.#makeNode(db, key);
+        node = this.#notes.add(db, key);
       } catch (cause) {
         this.#heap.free(made);
         throw cause;
@@ -137,7 +109,7 @@ export class Waiters {
     this.#set(made, PREVIOUS, last);
     this.#set(made, NEXT, 0);
     this.#set(made, NODE, node);
-    this.#set(made, PLACE, this.#control[this.#header - 1]!++);
+    this.#set(made, PLACE, this.#control[this.#places]!++);
     this.#set(made, RECORD, record);
     this.#set(made, SIBLING, records.registrations(record));
     this.#set(made, SHARD, this.#shard);
@@ -161,9 +133,7 @@ export class Waiters {
     else this.#set(next, PREVIOUS, previous);
     this.#heap.free(registration);
     if (this.#word(node, FIRST) !== 0) return;
-    const hash = this.#word(node, NODE_HASH);
-    this.#dict.remove(this.#control, this.#header, node, hash);
-    this.#heap.free(node);
+    this.#notes.remove(node);
   }
 
   /** Whether consumers of groups may be in the queue of a node. */
@@ -203,78 +173,19 @@ export class Waiters {
 
   /** Notes all keys of a database that are waited for. */
   noteAll(db: number, ready: ReadyKeys): void {
-    const visit = (node: number): void => {
-      const buf = this.#arena.u8[node >>> SEGMENT_SHIFT]!;
-      const off = byteOf(node) + NODE_HEADER_BYTES;
-      const found = buf[off]! | buf[off + 1]! << 8 | buf[off + 2]! << 16 |
-        buf[off + 3]! << 24;
-      if (found !== db) return;
-      ready.note(
-        this.#shard,
-        db,
-        buf,
-        off + DATABASE_BYTES,
-        (this.#word(node, NODE_KEY) & KEY_LENGTH_MASK) - DATABASE_BYTES,
-        hashIn(db, this.#word(node, NODE_HASH)),
-      );
-    };
-    let cursor = 0;
-    do {
-      cursor = this.#dict.scan(this.#control, this.#header, cursor, visit);
-    } while (cursor !== 0);
-  }
-
-  #makeNode(db: number, key: Key): number {
-    const length = this.#readName(db, key.buf, key.off, key.length);
-    const node = this.#heap.allocate((NODE_HEADER_BYTES + length + 7) >>> 3);
-    const hash = hashIn(db, key.hash);
-    this.#set(node, FIRST, 0);
-    this.#set(node, LAST, 0);
-    this.#set(node, NODE_KEY, length);
-    this.#set(node, NODE_HASH, hash);
-    copyBytes(
-      this.#name,
-      0,
-      this.#arena.u8[node >>> SEGMENT_SHIFT]!,
-      byteOf(node) + NODE_HEADER_BYTES,
-      length,
-    );
-    try {
-      this.#dict.insert(this.#control, this.#header, node, hash);
-    } catch (cause) {
-      this.#heap.free(node);
-      throw cause;
-    }
-    return node;
-  }
-
-  #readName(
-    db: number,
-    buf: Uint8Array,
-    off: number,
-    length: number,
-  ): number {
-    const total = DATABASE_BYTES + length;
-    if (total > this.#name.length) this.#name = new Uint8Array(total * 2);
-    const name = this.#name;
-    name[0] = db & 0xff;
-    name[1] = db >>> 8 & 0xff;
-    name[2] = db >>> 16 & 0xff;
-    name[3] = db >>> 24;
-    copyBytes(buf, off, name, DATABASE_BYTES, length);
-    return total;
+    const key = this.#key;
+    this.#notes.visit((node) => {
+      if (this.#notes.qualifier(node) !== db) return;
+      this.#notes.readKey(node, key);
+      ready.note(this.#shard, db, key.buf, key.off, key.length, key.hash);
+    });
   }
 
   #word(ref: number, index: number): number {
-    return this.#arena.i32[ref >>> SEGMENT_SHIFT]![wordOf(ref) + index]!;
+    return this.#notes.word(ref, index);
   }
 
   #set(ref: number, index: number, value: number): void {
-    this.#arena.i32[ref >>> SEGMENT_SHIFT]![wordOf(ref) + index] = value;
+    this.#notes.setWord(ref, index, value);
   }
-}
-
-/** Hash of a key together with its database; twice gives the key's again. */
-function hashIn(db: number, hash: number): number {
-  return hash ^ Math.imul(db, DATABASE_FACTOR);
 }

@@ -1,22 +1,14 @@
 /**
- * Large lists: chunks in a counted tree, as a deque of pieces.
+ * Large lists: a deque of chunks.
  *
  * ```text
- * root   words 0-3   header of a counted tree of chunks        (counted_tree.ts)
- *        word 4      first chunk, 0 if it must be looked up
- *        word 5      elements that it has and the tree does not know of
- *        words 6, 7  the same of the last chunk
+ * root   a sequence of chunks, as a counted tree            (chunk_sequence.ts)
  * chunk  elements, or a single one that is too large to share        (chunk.ts)
  * ```
  *
- * Invariants: an item counts for the elements of its chunk, words 5 and 7 apart;
- * no chunk is empty. A chunk exceeds the limits of {@linkcode NodeLimits} only if
- * it has one element, was made under other limits, or came as a whole from
- * elsewhere.
- *
- * What comes and goes at an end changes its chunk and a word of the root. The
- * tree is told before anything else of the list is changed; who reads takes the
- * two words into account, for a list that is shared must not be written to.
+ * Invariants: no chunk is empty. A chunk exceeds the limits of {@linkcode
+ * NodeLimits} only if it has one element, was made under other limits, or came as
+ * a whole from elsewhere.
  *
  * The chunks at the ends have room to grow, up to what the limit allows; when
  * another takes their place they give back what they do not need. A new one
@@ -27,8 +19,6 @@
  * few steps of the tree. An index is found in logarithmic time and a walk of at
  * most half a chunk.
  *
- * Size: what keeps chunks, tree and the two ends in step stands together.
- *
  * @module
  */
 
@@ -36,24 +26,19 @@ import { assert } from "../base/assert.ts";
 import { type Arena, SEGMENT_SHIFT, UNIT_MASK } from "../memory/arena.ts";
 import { CHUNK_HEADER_BYTES, Chunks, isShortString } from "../memory/chunk.ts";
 import {
-  CountedTree,
-  TREE_HEADER_UNITS,
+  type CountedTree,
   TREE_TOTAL,
   TreeCursor,
 } from "../memory/counted_tree.ts";
 import { type Heap, OutOfMemory } from "../memory/heap.ts";
 import type { ListpackItem, Listpacks } from "../memory/listpack.ts";
-import type { EncodingLimits, ValueMemory } from "./value_type.ts";
-
-const ROOT_UNITS = TREE_HEADER_UNITS + 2;
-/** Words of the root: a chunk at an end, and behind it the untold elements. */
-const FIRST = 4;
-const LAST = 6;
-
-/** Most bytes of a chunk that is limited by its elements. */
-const SAFE_BYTES_MAX = 8192;
-const SMALLEST_LIMIT_BYTES = 4096;
-const LARGEST_LIMIT = 5;
+import {
+  ChunkSequence,
+  SEQUENCE_FIRST as FIRST,
+  SEQUENCE_LAST as LAST,
+} from "./chunk_sequence.ts";
+import { NodeLimits } from "./node_limits.ts";
+import type { ValueMemory } from "./value_type.ts";
 
 /** Most elements of a list; counts are words. */
 const LENGTH_MAX = 0x7fffffff;
@@ -78,46 +63,6 @@ export interface MatchVisitor {
   match(index: number): boolean;
 }
 
-/** How large a node may be, by `list-max-listpack-size`. */
-export class NodeLimits {
-  /** Most bytes. */
-  bytesMax = 0;
-  /** Most elements. */
-  countMax = 0;
-  readonly #limits: EncodingLimits;
-  #size: number;
-
-  /** `limits` may change at any time. */
-  constructor(limits: EncodingLimits) {
-    this.#limits = limits;
-    this.#size = limits.listMaxListpackSize;
-    this.#setSize(this.#size);
-  }
-
-  /** Reads the setting anew. */
-  refresh(): void {
-    const size = this.#limits.listMaxListpackSize;
-    if (size !== this.#size) this.#setSize(size);
-  }
-
-  #setSize(size: number): void {
-    this.#size = size;
-    if (size < 0) {
-      const step = size < -LARGEST_LIMIT ? LARGEST_LIMIT : -size;
-      this.bytesMax = SMALLEST_LIMIT_BYTES << (step - 1);
-      this.countMax = LENGTH_MAX;
-    } else {
-      this.bytesMax = SAFE_BYTES_MAX;
-      this.countMax = size === 0 ? 1 : size;
-    }
-  }
-
-  /** Whether the elements are what limits a node. */
-  get isByCount(): boolean {
-    return this.countMax !== LENGTH_MAX;
-  }
-}
-
 /** Operations on the large lists of one heap, by their roots. */
 export class LargeList {
   /** The pieces. */
@@ -127,6 +72,7 @@ export class LargeList {
   readonly #arena: Arena;
   readonly #heap: Heap;
   readonly #listpacks: Listpacks;
+  readonly #sequence: ChunkSequence;
   readonly #tree: CountedTree;
   readonly #cursor = new TreeCursor();
   /** The place beside the cursor, or in the other list. */
@@ -140,17 +86,13 @@ export class LargeList {
     this.#listpacks = memory.listpacks;
     this.chunks = new Chunks(arena, memory.heap, memory.listpacks);
     this.limits = new NodeLimits(memory.limits);
-    this.#tree = new CountedTree(arena, memory.heap);
+    this.#sequence = new ChunkSequence(arena, memory.heap);
+    this.#tree = this.#sequence.tree;
   }
 
   /** A list without elements. */
   create(): number {
-    const root = this.#heap.allocate(ROOT_UNITS);
-    const words = this.#arena.i32[root >>> SEGMENT_SHIFT]!;
-    const at = (root & UNIT_MASK) << 1;
-    this.#tree.initialize(root);
-    words.fill(0, at + FIRST, at + ROOT_UNITS * 2);
-    return root;
+    return this.#sequence.create();
   }
 
   /** A list of the elements of one chunk, which is its own from now on. */
@@ -168,10 +110,7 @@ export class LargeList {
 
   /** Elements. */
   length(root: number): number {
-    const words = this.#arena.i32[root >>> SEGMENT_SHIFT]!;
-    const at = (root & UNIT_MASK) << 1;
-    return this.#tree.total(root) + words[at + FIRST + 1]! +
-      words[at + LAST + 1]!;
+    return this.#sequence.length(root);
   }
 
   /** Chunks. */
@@ -239,10 +178,10 @@ export class LargeList {
       return this.#enterNew(root, atHead, made);
     }
     const bytes = this.#listpacks.encode(buf, off, length);
-    const chunk = this.#chunkAt(root, atHead);
+    const chunk = this.#sequence.chunkAt(root, atHead);
     if (
       chunk !== 0 && chunks.tryPush(chunk, atHead, bytes, bytesMax, countMax)
-    ) this.#count(root, atHead, chunk, 1);
+    ) this.#sequence.count(root, atHead, chunk, 1);
     else this.#pushMoving(root, atHead, chunk, bytes);
   }
 
@@ -254,7 +193,7 @@ export class LargeList {
     bytes: number,
   ): void {
     const { chunks } = this;
-    this.#tell(root);
+    this.#sequence.tell(root);
     if (chunk !== 0) {
       const hasRoom = this.#hasRoom(chunk, bytes);
       const moved = hasRoom
@@ -264,7 +203,7 @@ export class LargeList {
         this.#tree.toEnd(root, atHead, this.#cursor);
         this.#tree.replace(root, this.#cursor, moved);
       }
-      if (hasRoom) return this.#count(root, atHead, moved, 1);
+      if (hasRoom) return this.#sequence.count(root, atHead, moved, 1);
     }
     this.#enterNew(root, atHead, this.#makeChunk(root, atHead, bytes));
   }
@@ -272,12 +211,12 @@ export class LargeList {
   /** Removes the element at an end. */
   drop(root: number, atHead: boolean): void {
     const { chunks } = this;
-    const chunk = this.#chunkAt(root, atHead);
+    const chunk = this.#sequence.chunkAt(root, atHead);
     if (chunks.count(chunk) > 1) {
       chunks.drop(chunk, atHead);
-      return this.#count(root, atHead, chunk, -1);
+      return this.#sequence.count(root, atHead, chunk, -1);
     }
-    this.#tell(root);
+    this.#sequence.tell(root);
     this.#tree.toEnd(root, atHead, this.#cursor);
     this.#removeChunk(root, this.#cursor);
   }
@@ -285,7 +224,7 @@ export class LargeList {
   /** Reads the element at an end. */
   readEnd(root: number, atHead: boolean, item: ListpackItem): void {
     const { chunks } = this;
-    const chunk = this.#chunkAt(root, atHead);
+    const chunk = this.#sequence.chunkAt(root, atHead);
     const pos = atHead
       ? chunks.first(chunk)
       : chunks.previous(chunk, chunks.end(chunk));
@@ -295,7 +234,7 @@ export class LargeList {
   /** Reads the element with an index, which must be there. */
   read(root: number, index: number, item: ListpackItem): void {
     const cursor = this.#cursor;
-    this.#seek(root, index, cursor);
+    this.#sequence.seek(root, index, cursor);
     const pos = this.chunks.seek(cursor.item, index - cursor.before);
     this.chunks.read(cursor.item, pos, item);
   }
@@ -311,7 +250,7 @@ export class LargeList {
     const { chunks } = this;
     const { bytesMax } = this.limits;
     const cursor = this.#cursor;
-    this.#tell(root);
+    this.#sequence.tell(root);
     this.#tree.seek(root, index, cursor);
     const chunk = cursor.item;
     if (length <= bytesMax && !chunks.isPlain(chunk)) {
@@ -346,7 +285,7 @@ export class LargeList {
       this.push(root, index === 0, buf, off, length);
       return;
     }
-    this.#tell(root);
+    this.#sequence.tell(root);
     if (tree.total(root) === LENGTH_MAX) throw new OutOfMemory();
     if (length > this.limits.bytesMax) {
       this.#split(root, index);
@@ -378,7 +317,7 @@ export class LargeList {
   removeRange(root: number, from: number, count: number): void {
     const { chunks } = this;
     const cursor = this.#cursor;
-    this.#tell(root);
+    this.#sequence.tell(root);
     for (let left = count; left > 0;) {
       this.#tree.seek(root, from, cursor);
       const skip = from - cursor.before;
@@ -408,7 +347,7 @@ export class LargeList {
   ): number {
     const tree = this.#tree;
     const cursor = this.#cursor;
-    this.#tell(root);
+    this.#sequence.tell(root);
     this.#listpacks.encode(buf, off, length);
     let removed = 0;
     // The elements that have not been looked at.
@@ -453,7 +392,7 @@ export class LargeList {
   ): void {
     const cursor = this.#cursor;
     this.#listpacks.encode(buf, off, length);
-    if (!this.#toEnd(root, !backward, cursor)) return;
+    if (!this.#sequence.toEnd(root, !backward, cursor)) return;
     let left = most;
     do {
       const { item, before, count } = cursor;
@@ -467,7 +406,7 @@ export class LargeList {
         !this.searchChunk(item, before, backward, looked, visitor)
       ) return;
       left -= looked;
-    } while (left > 0 && this.#step(root, cursor, !backward));
+    } while (left > 0 && this.#sequence.step(root, cursor, !backward));
   }
 
   /**
@@ -518,7 +457,7 @@ export class LargeList {
     visitor: RunVisitor,
   ): number {
     const cursor = this.#cursor;
-    this.#seek(root, from, cursor);
+    this.#sequence.seek(root, from, cursor);
     const skip = from - cursor.before;
     const count = Math.min(cursor.count - skip, to - from);
     this.visitChunk(cursor.item, skip, count, visitor);
@@ -554,7 +493,7 @@ export class LargeList {
     item: ListpackItem,
   ): number {
     const cursor = this.#cursor;
-    this.#seek(root, to - 1, cursor);
+    this.#sequence.seek(root, to - 1, cursor);
     const { before } = cursor;
     const end = Math.max(from, before);
     this.visitChunkBackward(
@@ -595,7 +534,7 @@ export class LargeList {
     try {
       for (let at = from; at < from + count;) {
         const cursor = source.#cursor;
-        source.#seek(root, at, cursor);
+        source.#sequence.seek(root, at, cursor);
         const skip = at - cursor.before;
         const copied = Math.min(cursor.count - skip, from + count - at);
         const chunk = this.copyChunk(source, cursor.item, skip, copied);
@@ -653,7 +592,7 @@ export class LargeList {
 
   /** Checks a list, having told its tree; for tests. */
   verify(root: number): void {
-    this.#tell(root);
+    this.#sequence.tell(root);
     this.#tree.verify(root, (chunk) => {
       this.chunks.verify(chunk);
       const count = this.chunks.count(chunk);
@@ -670,70 +609,6 @@ export class LargeList {
       !chunks.isPlain(chunk);
   }
 
-  /** The chunk at an end, or 0. */
-  #chunkAt(root: number, atHead: boolean): number {
-    const known = this.#arena.i32[root >>> SEGMENT_SHIFT]![
-      ((root & UNIT_MASK) << 1) + (atHead ? FIRST : LAST)
-    ]!;
-    if (known !== 0) return known;
-    return this.#tree.toEnd(root, atHead, this.#cursor) ? this.#cursor.item : 0;
-  }
-
-  /** Notes that a chunk at an end has more elements, or less. */
-  #count(root: number, atHead: boolean, chunk: number, change: number): void {
-    const words = this.#arena.i32[root >>> SEGMENT_SHIFT]!;
-    const at = ((root & UNIT_MASK) << 1) + (atHead ? FIRST : LAST);
-    words[at] = chunk;
-    words[at + 1] = words[at + 1]! + change;
-  }
-
-  /** Tells the tree of what came and went at the ends, and forgets the ends. */
-  #tell(root: number): void {
-    const words = this.#arena.i32[root >>> SEGMENT_SHIFT]!;
-    const at = (root & UNIT_MASK) << 1;
-    for (let end = at + FIRST; end <= at + LAST; end += LAST - FIRST) {
-      if (words[end] === 0) continue;
-      const change = words[end + 1]!;
-      words[end] = 0;
-      words[end + 1] = 0;
-      if (change === 0) continue;
-      this.#tree.toEnd(root, end === at + FIRST, this.#other);
-      this.#tree.add(root, this.#other, change);
-    }
-  }
-
-  /** As {@linkcode CountedTree.seek}, by what is there. */
-  #seek(root: number, index: number, cursor: TreeCursor): void {
-    const words = this.#arena.i32[root >>> SEGMENT_SHIFT]!;
-    const at = (root & UNIT_MASK) << 1;
-    const atFirst = words[at + FIRST + 1]!;
-    const told = Math.max(0, index - atFirst);
-    this.#tree.seek(root, Math.min(told, this.#tree.total(root) - 1), cursor);
-    if (cursor.item === words[at + FIRST]) cursor.count += atFirst;
-    else cursor.before += atFirst;
-    if (cursor.item === words[at + LAST]) cursor.count += words[at + LAST + 1]!;
-  }
-
-  /** As {@linkcode CountedTree.toEnd}, by what is there. */
-  #toEnd(root: number, atHead: boolean, cursor: TreeCursor): boolean {
-    const length = this.length(root);
-    if (length === 0) return false;
-    this.#seek(root, atHead ? 0 : length - 1, cursor);
-    return true;
-  }
-
-  /** As {@linkcode CountedTree.step}, by what is there. */
-  #step(root: number, cursor: TreeCursor, forward: boolean): boolean {
-    if (!this.#tree.step(root, cursor, forward)) return false;
-    const words = this.#arena.i32[root >>> SEGMENT_SHIFT]!;
-    const at = ((root & UNIT_MASK) << 1) + (forward ? LAST : FIRST);
-    if (cursor.item === words[at]) {
-      cursor.count += words[at + 1]!;
-      if (!forward) cursor.before -= words[at + 1]!;
-    }
-    return true;
-  }
-
   /** A chunk of the encoded element, with room for more at one end. */
   #makeChunk(root: number, atHead: boolean, bytes: number): number {
     const { bytesMax, countMax } = this.limits;
@@ -747,7 +622,7 @@ export class LargeList {
 
   /** Adds a chunk of one element at an end, or frees it. */
   #enterNew(root: number, atHead: boolean, chunk: number): void {
-    this.#tell(root);
+    this.#sequence.tell(root);
     try {
       this.#tree.insertAtEnd(root, atHead, this.#cursor, chunk, 1);
     } catch (cause) {
@@ -768,7 +643,7 @@ export class LargeList {
 
   /** Adds a chunk behind all others, or frees it. */
   #enter(root: number, chunk: number, count: number): void {
-    this.#tell(root);
+    this.#sequence.tell(root);
     try {
       this.#tree.insertAtEnd(root, false, this.#other, chunk, count);
     } catch (cause) {

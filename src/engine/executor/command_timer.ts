@@ -34,6 +34,8 @@ export class CommandTimer<C> {
   readonly #monotonicMs: () => number;
   #batch = 0;
   #isTimedBatch = false;
+  /** When the last command ended, if it was timed and nothing came between. */
+  #endedMs = -1;
   /** When the run of brief commands began that is being timed. */
   #runStartMs = 0;
   #run: Command<C> | null = null;
@@ -48,6 +50,7 @@ export class CommandTimer<C> {
 
   /** Begins a batch of commands. */
   beginBatch(): void {
+    this.#endedMs = -1;
     this.#isTimedBatch = (++this.#batch & (TIMED_BATCHES - 1)) === 0;
     if (this.#isTimedBatch) this.#runStartMs = this.#monotonicMs();
   }
@@ -65,10 +68,12 @@ export class CommandTimer<C> {
   begin(command: Command<C>): number {
     if (command.isBrief && !this.timesAll) {
       if (this.#isTimedBatch && command !== this.#run) this.#beginRun(command);
+      this.#endedMs = -1;
       return -1;
     }
     if (this.#isTimedBatch) this.#chargeRun();
-    return this.#monotonicMs();
+    // It begins where the one before has ended: one reading less of the clock.
+    return this.#endedMs >= 0 ? this.#endedMs : this.#monotonicMs();
   }
 
   /**
@@ -81,7 +86,7 @@ export class CommandTimer<C> {
     const microseconds = (nowMs - startMs) * 1000;
     this.#charge(command, microseconds);
     if (this.tracksDurations) this.#countDuration(command, microseconds, 1);
-    this.#runStartMs = nowMs;
+    this.#runStartMs = this.#endedMs = nowMs;
     return microseconds;
   }
 

@@ -1,0 +1,183 @@
+/**
+ * Notes about keys: a dictionary of a shard from the names of keys, or of
+ * channels, to a few words each; whether the key exists or not.
+ *
+ * ```text
+ * node   word 0, word 2   the user's
+ *        key   qualifier (4 bytes, little endian), then the name
+ *        then, from the next word on, more words of the user
+ * ```
+ *
+ * The qualifier keeps apart equal names: of several databases, or of several
+ * kinds. Every method asks that the caller holds the shard's latch. Nodes never
+ * move.
+ *
+ * @module
+ */
+
+import { copyBytes } from "../base/bytes.ts";
+import { type Arena, byteOf, SEGMENT_SHIFT, wordOf } from "../memory/arena.ts";
+import { type Dict, DICT_COUNT, type NodeVisitor } from "../memory/dict.ts";
+import type { Heap } from "../memory/heap.ts";
+import {
+  KEY_LENGTH_MASK,
+  NODE_HASH,
+  NODE_HEADER_BYTES,
+  NODE_KEY,
+} from "../memory/node.ts";
+import type { Key } from "./key.ts";
+
+const QUALIFIER_BYTES = 4;
+/** Spreads the same name of several qualifiers: the golden ratio. */
+const QUALIFIER_FACTOR = 0x9e3779b1;
+
+/** The notes of one shard, of one sort. */
+export class KeyNotes {
+  readonly #arena: Arena;
+  readonly #heap: Heap;
+  readonly #dict: Dict;
+  readonly #control: Int32Array;
+  readonly #header: number;
+  /** The key of a node that is looked for. */
+  #name = new Uint8Array(64);
+
+  /** `header` is the index of the dictionary's header in `control`. */
+  constructor(
+    arena: Arena,
+    heap: Heap,
+    dict: Dict,
+    control: Int32Array,
+    header: number,
+  ) {
+    this.#arena = arena;
+    this.#heap = heap;
+    this.#dict = dict;
+    this.#control = control;
+    this.#header = header;
+  }
+
+  /** How many there are. */
+  get count(): number {
+    return this.#control[this.#header + DICT_COUNT]!;
+  }
+
+  /** The node of a name, or 0. */
+  find(
+    qualifier: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+    hash: number,
+  ): number {
+    const total = this.#readName(qualifier, buf, off, length);
+    return this.#dict.find(
+      this.#control,
+      this.#header,
+      this.#name,
+      0,
+      total,
+      hashIn(qualifier, hash),
+    );
+  }
+
+  /**
+   * Adds a node for a name that has none, with `moreWords` words behind it; all
+   * of the user's are 0. May throw OutOfMemory.
+   */
+  add(qualifier: number, key: Key, moreWords = 0): number {
+    const length = this.#readName(qualifier, key.buf, key.off, key.length);
+    const words = wordsOf(length) + moreWords;
+    const node = this.#heap.allocate((words + 1) >>> 1);
+    const hash = hashIn(qualifier, key.hash);
+    const all = this.#arena.i32[node >>> SEGMENT_SHIFT]!;
+    const at = wordOf(node);
+    all.fill(0, at, at + words);
+    all[at + NODE_KEY] = length;
+    all[at + NODE_HASH] = hash;
+    copyBytes(
+      this.#name,
+      0,
+      this.#arena.u8[node >>> SEGMENT_SHIFT]!,
+      byteOf(node) + NODE_HEADER_BYTES,
+      length,
+    );
+    try {
+      this.#dict.insert(this.#control, this.#header, node, hash);
+    } catch (cause) {
+      this.#heap.free(node);
+      throw cause;
+    }
+    return node;
+  }
+
+  /** Takes a node out and frees it. */
+  remove(node: number): void {
+    const hash = this.word(node, NODE_HASH);
+    this.#dict.remove(this.#control, this.#header, node, hash);
+    this.#heap.free(node);
+  }
+
+  /** Visits all nodes; some may come twice. Nothing may change meanwhile. */
+  visit(visitor: NodeVisitor): void {
+    let cursor = 0;
+    do {
+      cursor = this.#dict.scan(this.#control, this.#header, cursor, visitor);
+    } while (cursor !== 0);
+  }
+
+  /** A word of a node's header. */
+  word(node: number, index: number): number {
+    return this.#arena.i32[node >>> SEGMENT_SHIFT]![wordOf(node) + index]!;
+  }
+
+  /** Sets a word of a node's header. */
+  setWord(node: number, index: number, value: number): void {
+    this.#arena.i32[node >>> SEGMENT_SHIFT]![wordOf(node) + index] = value;
+  }
+
+  /** Index, from the node's first word, of the words behind the name. */
+  moreAt(node: number): number {
+    return wordsOf(this.word(node, NODE_KEY) & KEY_LENGTH_MASK);
+  }
+
+  /** The qualifier of a node's name. */
+  qualifier(node: number): number {
+    return this.word(node, NODE_HEADER_BYTES >> 2);
+  }
+
+  /** Fills in the name of a node, but not its shard. */
+  readKey(node: number, key: Key): void {
+    key.buf = this.#arena.u8[node >>> SEGMENT_SHIFT]!;
+    key.off = byteOf(node) + NODE_HEADER_BYTES + QUALIFIER_BYTES;
+    key.length = (this.word(node, NODE_KEY) & KEY_LENGTH_MASK) -
+      QUALIFIER_BYTES;
+    key.hash = hashIn(this.qualifier(node), this.word(node, NODE_HASH));
+  }
+
+  #readName(
+    qualifier: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+  ): number {
+    const total = QUALIFIER_BYTES + length;
+    if (total > this.#name.length) this.#name = new Uint8Array(total * 2);
+    const name = this.#name;
+    name[0] = qualifier & 0xff;
+    name[1] = qualifier >>> 8 & 0xff;
+    name[2] = qualifier >>> 16 & 0xff;
+    name[3] = qualifier >>> 24;
+    copyBytes(buf, off, name, QUALIFIER_BYTES, length);
+    return total;
+  }
+}
+
+/** Words of a node whose key has so many bytes. */
+function wordsOf(keyBytes: number): number {
+  return (NODE_HEADER_BYTES + keyBytes + 3) >>> 2;
+}
+
+/** Hash of a name together with its qualifier; twice gives the name's again. */
+function hashIn(qualifier: number, hash: number): number {
+  return hash ^ Math.imul(qualifier, QUALIFIER_FACTOR);
+}
