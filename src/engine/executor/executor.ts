@@ -619,10 +619,12 @@ export class Executor<C extends Call> {
       counters[at + FAILED] = counters[at + FAILED]! + 1;
       this.#noteError(reply.lastError!);
     }
-    // A command that waits is counted when its wait is over.
-    if (this.#call.waitKind !== 0 && (command.flags & FLAG.BLOCKING) !== 0) {
-      this.#countCalls(command, -1);
-    }
+    // A command that waits has written nothing; it is counted when its wait is
+    // over.
+    if (
+      reply.at === start && this.#call.waitKind !== 0 &&
+      (command.flags & FLAG.BLOCKING) !== 0
+    ) this.#countCalls(command, -1);
     if (promise === undefined) return DONE;
     this.pending = promise;
     return PARKED;
