@@ -13,7 +13,11 @@ import { bytesOf, equalsIgnoreCase } from "../base/bytes.ts";
 import { globMatch } from "../base/glob.ts";
 import { TYPE_NAMES } from "../types/entry.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
-import { type EntryVisitor, ScanWalk } from "../keyspace/scan_walk.ts";
+import {
+  type EntryVisitor,
+  ScanWalk,
+  type ShardHolds,
+} from "../keyspace/scan_walk.ts";
 import { INVALID_CURSOR, SYNTAX_ERROR } from "../resp/error_reply.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import { argumentIs, readInteger } from "./arg_reader.ts";
@@ -30,6 +34,10 @@ const STAR = 0x2a;
 const COUNT_DEFAULT = 10;
 /** Positions visited per entry asked for, before SCAN returns what it has. */
 const POSITIONS_PER_ENTRY = 10;
+/** Keys that are looked at in one hold of all latches. */
+const KEYS_AT_ONCE = 4096;
+/** Stands for latches that are held already. */
+const HELD: ShardHolds = { acquire() {}, release() {} };
 /** Attempts to hit an entry at random before one is looked for. */
 const DRAWS_MAX = 200;
 
@@ -122,28 +130,52 @@ function keysCommand(call: Call): void {
     replyKey(reply, space, ref);
     found++;
   };
+  const isAtOnce = !call.canWait || countKeys(call) <= KEYS_AT_ONCE;
+  if (isAtOnce) call.latches.acquireAll();
+  const latches = isAtOnce ? HELD : call.latches;
   for (let shard = 0; shard < keyspaces.length; shard++) {
     const shardStart = reply.at;
     const foundBefore = found;
     // A dictionary that shrinks on the way might show a key twice: its shard
     // is walked anew. Each time it is half as large, so that ends soon.
-    while (!walkShard(call, shard, visit)) {
+    while (!walkShard(call, latches, shard, visit)) {
       reply.rewind(shardStart);
       found = foundBefore;
     }
   }
+  if (isAtOnce) call.latches.releaseAll();
   const middle = reply.at;
   reply.array(found);
   reply.exchange(start, middle);
 }
 
 /** Walks one shard; false when its dictionary has shrunk on the way. */
-function walkShard(call: Call, shard: number, visit: EntryVisitor): boolean {
-  const walk = new ScanWalk(call.keyspaces, call.latches, call.db, shard);
+function walkShard(
+  call: Call,
+  latches: ShardHolds,
+  shard: number,
+  visit: EntryVisitor,
+): boolean {
+  const walk = new ScanWalk(call.keyspaces, latches, call.db, shard);
   while (walk.shard === shard && !walk.hasShrunk) {
     walk.step(visit, Infinity, Infinity);
   }
   return !walk.hasShrunk;
+}
+
+/** Keys of the database, about: others may add and delete some meanwhile. */
+function countKeys(call: Call): number {
+  let count = 0;
+  for (const space of call.keyspaces) count += space.count(call.db);
+  return count;
+}
+
+/** Whether the database has no keys, at one instant. */
+function isEmpty(call: Call): boolean {
+  call.latches.acquireAll();
+  const count = countKeys(call);
+  call.latches.releaseAll();
+  return count === 0;
 }
 
 /** `RANDOMKEY` */
@@ -153,7 +185,10 @@ function randomkeyCommand(call: Call): void {
   // emptied since its keys were counted.
   for (;;) {
     const shard = drawShard(call);
-    if (shard < 0) return reply.nullBulk();
+    if (shard < 0) {
+      if (isEmpty(call)) return reply.nullBulk();
+      continue;
+    }
     const space = keyspaces[shard]!;
     latches.acquire(shard);
     const ref = drawEntry(call, space);
@@ -168,8 +203,7 @@ function randomkeyCommand(call: Call): void {
 /** A shard by the share of its keys, or -1 if there are none at all. */
 function drawShard(call: Call): number {
   const { keyspaces, db } = call;
-  let total = 0;
-  for (const space of keyspaces) total += space.count(db);
+  const total = countKeys(call);
   if (total === 0) return -1;
   let rest = call.random.below(total);
   const last = keyspaces.length - 1;

@@ -63,6 +63,7 @@ async function run(line: RunCommandLine): Promise<void> {
       host,
       configFile: line.configFile ?? "",
       checks: Deno.env.get("SHERD_CHECKS") === "1",
+      delays: Number(Deno.env.get("SHERD_DELAYS") ?? 0),
       log: (level, text) => log.write(level, text),
       onBug: (cause) => {
         log.write("warning", `BUG: ${describe(cause)}`);

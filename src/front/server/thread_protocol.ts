@@ -25,6 +25,8 @@ export interface WorkerStart {
   readonly configFile: string;
   /** Whether latches assert their rules. */
   readonly checks: boolean;
+  /** Seed of the delays of test_delays.ts; 0 for none. */
+  readonly delays: number;
 }
 
 /** Main thread to worker. */

@@ -45,6 +45,7 @@ import { makeCommandTable } from "./command_groups.ts";
 import { answerClientQuestions } from "./commands/client.ts";
 import { Listeners } from "./listener.ts";
 import { ServerCall } from "./server_call.ts";
+import { DelayedLatches, delayedPort, TestDelays } from "./test_delays.ts";
 import { answerServerQuestions } from "./server_questions.ts";
 import { noteSlowCommand } from "./slow_log.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./thread_protocol.ts";
@@ -139,7 +140,11 @@ function begin(start: WorkerStart): WorkerContext {
   const keyspaces = controls.map((control, shard) =>
     new Keyspace(context, control, shard)
   );
-  const latches = new Latches(controls, counters, latched, start.checks);
+  const delays = start.delays === 0 ? null : new TestDelays(start.delays, id);
+  const latches = delays === null
+    ? new Latches(controls, counters, latched, start.checks)
+    : new DelayedLatches(controls, counters, latched, start.checks);
+  if (latches instanceof DelayedLatches) latches.delays = delays;
   const call = new ServerCall({
     keyspaces,
     slotShards: new Uint16Array(shared.slotShards),
@@ -161,7 +166,10 @@ function begin(start: WorkerStart): WorkerContext {
     pageCount: arena.capacityBytes / PAGE_BYTES,
     monotonicMs: () => performance.now(),
   });
-  const mesh = new Mesh(id, start.ports);
+  const ports = delays === null
+    ? start.ports
+    : start.ports.map((port) => port && delayedPort(port, delays));
+  const mesh = new Mesh(id, ports);
   const pubsub = new PubSub({
     mesh,
     keyspaces,
@@ -192,7 +200,10 @@ function begin(start: WorkerStart): WorkerContext {
     monotonicMs: () => performance.now(),
     forward: (session, args, shard) => {
       const owner = ownerOf(shard, shared.workers);
-      return owner === id ? null : forwarder.forward(session, args, owner);
+      const late = owner === id
+        ? null
+        : forwarder.forward(session, args, owner);
+      return delays === null ? late : delays.late(late);
     },
     slow: (command, microseconds) =>
       noteSlowCommand(made, command, microseconds),

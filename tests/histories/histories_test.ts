@@ -1,0 +1,113 @@
+/**
+ * Strict serializability over shards, as clients see it: random operations of
+ * many clients on several workers, with delays where workers may come in
+ * between each other, and a proof that one order explains all replies.
+ *
+ * SHERD_SEED=n repeats the choices of one seed; SHERD_HISTORIES=n runs so many
+ * rounds of each workload instead of a few.
+ *
+ * @module
+ */
+import { assert } from "@std/assert";
+import { Random, seeded, startServer } from "../_harness.ts";
+import { plain, type TestClient } from "../_resp_client.ts";
+import { findOrder } from "./_linearize.ts";
+import { miniRedis, type ModelReply } from "./_mini_redis.ts";
+import { connectAll, record, type Recorded } from "./_record.ts";
+import { type Workload, WORKLOADS } from "./_workloads.ts";
+
+const CLIENTS = 9;
+/** Moves of each client in a round. */
+const MOVES = 10;
+/** Rounds of each workload, for each number of workers. */
+const ROUNDS = Number(Deno.env.get("SHERD_HISTORIES") ?? 5);
+
+/** Commands that make the keys that a workload begins with. */
+function setup(keys: Readonly<Record<string, string>>): string[][] {
+  const names = { "=": "SET", "[": "RPUSH", "{": "SADD" };
+  return Object.entries(keys).map(([key, value]) => {
+    const kind = value[0] as keyof typeof names;
+    const items = kind === "="
+      ? [value.slice(1)]
+      : value.slice(1, -1).split(",");
+    return [names[kind], key, ...items];
+  });
+}
+
+async function runRound(
+  clients: readonly TestClient[],
+  workload: Workload,
+  random: Random,
+): Promise<void> {
+  const databases = clients.map((_, i) =>
+    workload.usesDatabases && i % 3 === 0 ? 1 : 0
+  );
+  for (const [i, client] of clients.entries()) {
+    await client.run("SELECT", databases[i]!);
+  }
+  const admin = clients[1]!;
+  await admin.pipeline([["FLUSHALL"], ...setup(workload.keys)]);
+  const { operations } = await record(
+    clients,
+    databases,
+    random,
+    MOVES,
+    (own, client) => workload.next(own, client),
+    (seed) => new Random(seed),
+  );
+  await workload.check?.(async (...argv) =>
+    plain(await admin.run(...argv)) as ModelReply
+  );
+  const inOrder = [...operations].sort((a, b) => a.start - b.start);
+  const order = findOrder(miniRedis(workload.keys), inOrder);
+  assert(order !== null, `no order explains these replies:\n${show(inOrder)}`);
+}
+
+/** A history for people to read. */
+function show(history: readonly Recorded[]): string {
+  return history.map(({ client, input, output, start, end }) => {
+    const commands = input.commands.map((argv) => argv.join(" ")).join("; ");
+    const watched = input.watched === undefined
+      ? ""
+      : `watched ${JSON.stringify([...input.watched])} `;
+    const what = input.isTransaction
+      ? `EXEC ${watched}(${commands})`
+      : commands;
+    return `${start}..${end} client ${client} db ${input.db}: ${what} -> ${
+      JSON.stringify(output)
+    }`;
+  }).join("\n");
+}
+
+const SERVERS = [
+  { workers: 2, delays: true },
+  { workers: 3, delays: false },
+  { workers: 3, delays: true },
+  { workers: 8, delays: true },
+];
+
+for (const { workers, delays } of SERVERS) {
+  const name = `${workers} workers${delays ? " with delays" : ""}`;
+  seeded(`histories are strictly serializable: ${name}`, async (random) => {
+    if (delays) Deno.env.set("SHERD_DELAYS", String(1 + random.below(1e6)));
+    else Deno.env.delete("SHERD_DELAYS");
+    await using server = await startServer({ workers });
+    Deno.env.delete("SHERD_DELAYS");
+    using stack = new DisposableStack();
+    const clients = await connectAll(server, CLIENTS, stack);
+    const places = new Set<number>();
+    for (const client of clients) {
+      places.add(Number(plain(await client.run("DEBUG", "WORKER"))));
+    }
+    assert(places.size > 1, "several workers take part");
+    for (const workload of WORKLOADS) {
+      for (let round = 0; round < ROUNDS; round++) {
+        try {
+          await runRound(clients, workload, random);
+        } catch (cause) {
+          throw new Error(`${workload.name}, round ${round}`, { cause });
+        }
+      }
+    }
+  }, { count: 1 });
+}
