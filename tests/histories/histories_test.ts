@@ -79,19 +79,26 @@ function show(history: readonly Recorded[]): string {
   }).join("\n");
 }
 
-const SERVERS = [
-  { workers: 2, delays: true },
-  { workers: 3, delays: false },
-  { workers: 3, delays: true },
-  { workers: 8, delays: true },
+/** Everything that can be is run in the background. */
+const IN_BACKGROUND = [
+  ...["--background-threshold", "1", "--background-threshold-bytes", "1"],
 ];
 
-for (const { workers, delays } of SERVERS) {
-  const name = `${workers} workers${delays ? " with delays" : ""}`;
+const SERVERS = [
+  { workers: 2, delays: true, args: [] },
+  { workers: 3, delays: false, args: [] },
+  { workers: 3, delays: true, args: IN_BACKGROUND },
+  { workers: 8, delays: true, args: [] },
+];
+
+for (const { workers, delays, args } of SERVERS) {
+  const name = `${workers} workers${delays ? " with delays" : ""}${
+    args.length > 0 ? " in the background" : ""
+  }`;
   seeded(`histories are strictly serializable: ${name}`, async (random) => {
     if (delays) Deno.env.set("SHERD_DELAYS", String(1 + random.below(1e6)));
     else Deno.env.delete("SHERD_DELAYS");
-    await using server = await startServer({ workers });
+    await using server = await startServer({ workers, args });
     Deno.env.delete("SHERD_DELAYS");
     using stack = new DisposableStack();
     const clients = await connectAll(server, CLIENTS, stack);

@@ -197,6 +197,13 @@ export type LateReply = (reply: ReplyWriter) => void;
  */
 export type Handler<C> = (call: C) => void | Promise<LateReply>;
 
+/**
+ * Whether a command with these arguments and keys would take so long that it is
+ * better run in the background: see heavy_work.ts. The latches of its keys are
+ * held; nothing may be changed.
+ */
+export type HeavyTest<C> = (call: C) => boolean;
+
 /** Finds the keys of a command that its key specs cannot describe. */
 export type KeyFinder = (args: ArgumentView, keys: KeySink) => void;
 
@@ -247,6 +254,8 @@ export interface CommandSpec<C> {
   readonly deprecatedSince?: string;
   readonly replacedBy?: string;
   readonly subcommands?: readonly CommandSpec<C>[];
+  /** Of those that may take long: whether this call will. */
+  readonly isHeavy?: HeavyTest<C>;
   /** Missing only in containers that do nothing by themselves. */
   readonly run?: Handler<C>;
 }

@@ -24,6 +24,7 @@ import {
   FLAG,
   GROUP_CATEGORY,
   type Handler,
+  type HeavyTest,
   KEY,
   type OtherKeysFinder,
 } from "./command_spec.ts";
@@ -70,6 +71,8 @@ export class Command<C> {
   readonly keyFlags: number;
   /** What its key specs do not say about its keys. */
   readonly findOtherKeys: OtherKeysFinder | undefined;
+  /** Whether a call is better run in the background; undefined for never. */
+  readonly isHeavy: HeavyTest<C> | undefined;
   /** Whether it takes constant time, so that nobody need watch its duration. */
   readonly isBrief: boolean;
   readonly run: Handler<C>;
@@ -99,6 +102,7 @@ export class Command<C> {
     this.keyKind = keyKindOf(spec, range.movable, range.first, range.last);
     this.keyFlags = (spec.keys ?? []).reduce((bits, k) => bits | k.flags, 0);
     this.findOtherKeys = spec.findOtherKeys;
+    this.isHeavy = spec.isHeavy;
     this.isBrief = (this.flags & FLAG.FAST) !== 0 || spec.complexity === "O(1)";
     this.run = spec.run ?? runContainer;
     checkRow(this);
@@ -305,6 +309,8 @@ function keyKindOf<C>(
 ): KeyKind {
   if (!hasKeys(spec)) return KEY_KIND.NONE;
   if (movable) return KEY_KIND.COMPUTED;
+  // The path of a single key is for those that are always short.
+  if (spec.isHeavy !== undefined) return KEY_KIND.RANGE;
   return first === 1 && last === 1 ? KEY_KIND.SINGLE : KEY_KIND.RANGE;
 }
 

@@ -38,6 +38,7 @@ import {
   KEY_RO_ACCESS,
 } from "./command_spec.ts";
 import { isLongString, replyDumpedString } from "./dumped_string.ts";
+import { largeValue } from "./heavy_work.ts";
 
 const REPLACE = bytesOf("replace");
 const ABSTTL = bytesOf("absttl");
@@ -240,6 +241,7 @@ export const DUMP_COMMANDS: readonly CommandSpec<Call>[] = [
     tips: ["nondeterministic_output"],
     syntax: "key",
     replies: ["string", "null"],
+    isHeavy: largeValue,
     run: dumpCommand,
   },
   {

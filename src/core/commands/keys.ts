@@ -29,6 +29,7 @@ import {
   keysFrom,
 } from "./command_spec.ts";
 import { readDatabase } from "./databases.ts";
+import { largeCopy, largeMove } from "./heavy_work.ts";
 
 const DB = bytesOf("db");
 const REPLACE = bytesOf("replace");
@@ -177,6 +178,7 @@ export const KEY_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: [keyAt(1, "RO access"), keyAt(2, "OW update")],
     syntax: "source:key destination:key [DB destination-db:integer] [REPLACE]",
     replies: ["integer"],
+    isHeavy: largeCopy,
     run: copyCommand,
   },
   {
@@ -231,6 +233,7 @@ export const KEY_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: [keyAt(1, "RW access delete"), keyAt(2, "OW update")],
     syntax: "key newkey:key",
     replies: ["status"],
+    isHeavy: largeMove,
     run: renameCommand,
   },
   {
@@ -244,6 +247,7 @@ export const KEY_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: [keyAt(1, "RW access delete"), keyAt(2, "OW insert")],
     syntax: "key newkey:key",
     replies: ["integer"],
+    isHeavy: largeMove,
     run: renamenxCommand,
   },
   {

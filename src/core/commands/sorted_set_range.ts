@@ -42,6 +42,7 @@ import {
 import { readLexRange, readScoreRange } from "./sorted_set_bounds.ts";
 import { replyRanks } from "./sorted_set_replies.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
+import { manyElements } from "./heavy_work.ts";
 
 const BYSCORE = bytesOf("byscore");
 const BYLEX = bytesOf("bylex");
@@ -418,6 +419,7 @@ export const SORTED_SET_RANGE_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "dst:key src:key min max [sortby:(BYSCORE|BYLEX)] [REV] " +
       "[LIMIT limit:(offset:integer count:integer)]",
     replies: ["integer"],
+    isHeavy: manyElements(1),
     run: zrangestoreCommand,
   },
   {

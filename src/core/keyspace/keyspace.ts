@@ -722,6 +722,21 @@ export class Keyspace {
     this.noteChange();
   }
 
+  /**
+   * Makes an entry that lies in this shard's heap, and in no dictionary, the one
+   * of its key in a database; `existing` is the key's entry, which is freed, or
+   * 0. If this throws OutOfMemory, nothing has changed.
+   */
+  adoptEntry(db: number, ref: number, existing: number): void {
+    const hash = this.#word(ref, NODE_HASH);
+    const has = this.#word(ref, NODE_KEY) < 0;
+    this.setClock(ref, this.#clockFor(existing));
+    if (existing === 0) {
+      this.#enter(db, ref, hash, has);
+      this.signalEntry(db, ref, NEW);
+    } else this.#exchange(db, existing, ref, has);
+  }
+
   /** Takes an entry out of its database; it is the caller's to free. */
   detach(db: number, ref: number): void {
     const hash = this.#word(ref, NODE_HASH);

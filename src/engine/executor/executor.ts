@@ -11,7 +11,10 @@
  * - a shard's flag word: the command is not run here but forwarded to the
  *   shard's owner, and its connection is parked until the reply comes;
  * - a command that is asynchronous by nature (it asks other workers): its
- *   connection is parked until its promise settles.
+ *   connection is parked until its promise settles;
+ * - the size of what it works on: it is run in the background.
+ *
+ * Size: all ways of a request through the executor stand here, side by side.
  *
  * @module
  */
@@ -28,6 +31,7 @@ import {
 import {
   FLAG,
   type Handler,
+  type HeavyTest,
   type LateReply,
 } from "../../core/commands/command_spec.ts";
 import {
@@ -144,6 +148,15 @@ export interface ExecutorPorts<C extends Call> {
    * empties the writer.
    */
   served(worker: number, session: number, reply: ReplyWriter): void;
+  /**
+   * Begins to run a command in the background; null if it has to be run here.
+   */
+  background(
+    command: Command<C>,
+    call: C,
+    positions: KeyPositions,
+    resp: 2 | 3,
+  ): Promise<LateReply> | null;
   /** Events of keys that wait to be published when no latch is held. */
   readonly events: PendingEvents;
 }
@@ -548,7 +561,8 @@ export class Executor<C extends Call> {
   /** A command with any number of keys. */
   #runWide(command: Command<C>): number {
     const call = this.#call;
-    if (this.#fillKeys(command)) this.#latches.markAll();
+    const looksFurther = this.#fillKeys(command);
+    if (looksFurther) this.#latches.markAll();
     const count = call.keyCount;
     for (let i = 0; i < count; i++) {
       const key = call.key(i);
@@ -572,10 +586,22 @@ export class Executor<C extends Call> {
     }
     const outcome = isBlocking
       ? this.#runBlocking(command)
-      : this.#run(command);
+      : command.isHeavy === undefined || looksFurther
+      ? this.#run(command)
+      : this.#runHeavy(command, command.isHeavy);
     this.#latches.releaseMarked();
     if (count > KEYS_KEPT) call.trimKeys(KEYS_KEPT);
     return outcome;
+  }
+
+  /** A command that may take long: in the background then, if there is room. */
+  #runHeavy(command: Command<C>, isHeavy: HeavyTest<C>): number {
+    const call = this.#call;
+    if (this.ignoresFlags || !isHeavy(call)) return this.#run(command);
+    const { resp } = call.session as Session;
+    const late = this.#ports.background(command, call, this.#positions, resp);
+    if (late === null) return this.#run(command);
+    return this.#run(command, () => late);
   }
 
   /** A command that may wait, which is decided under its keys' latches. */

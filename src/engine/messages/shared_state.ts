@@ -32,8 +32,13 @@ export const PROCESS_PATTERNS = 5;
 export const PROCESS_PATTERNS_VERSION = 6;
 /** Word: the last number given to a subscription or a published message. */
 export const PROCESS_PUBSUB_SEQUENCE = 7;
+/**
+ * Word: commands in the background, over all workers; behind it, the same by
+ * compute thread.
+ */
+export const PROCESS_COMPUTE_LOAD = 64;
 /** Words of {@linkcode SharedState.process}. */
-const PROCESS_WORDS = 64;
+const PROCESS_WORDS = 128;
 
 /** Shared memory and constants; structured-cloneable. */
 export interface SharedState {

@@ -348,7 +348,10 @@ export class Connection implements SocketHandler, Subscriber {
     worker.current = this;
     this.#isProcessing = true;
     executor.beginBatch(nowMs);
-    if (late !== null) late(writer);
+    if (late !== null) {
+      late(writer);
+      this.#isStalled = isFull(writer);
+    }
     const args = this.#args ?? worker.takeArguments();
     let keep = this.#args !== null && !this.#parser.isMidRequest;
     this.#args = args;

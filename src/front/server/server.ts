@@ -13,7 +13,10 @@ import { deadline } from "@std/async";
 import { Arena } from "../../core/memory/arena.ts";
 import { PagePool } from "../../core/memory/page_pool.ts";
 import type { Settings } from "../../core/settings/settings.ts";
-import { makeSharedState } from "../../engine/messages/shared_state.ts";
+import {
+  makeSharedState,
+  type SharedState,
+} from "../../engine/messages/shared_state.ts";
 import { machineBytes } from "./host_facts.ts";
 import { adviseHugePages } from "./huge_pages.ts";
 import type {
@@ -64,6 +67,8 @@ export class Server {
   readonly finished: Promise<void>;
   readonly #options: ServerOptions;
   readonly #workers: WorkerThread[] = [];
+  readonly #computeThreads: WorkerThread[] = [];
+  #shared: SharedState | null = null;
   #finish: () => void = () => {};
   #stopping: Promise<void> | null = null;
   #port = -1;
@@ -91,6 +96,7 @@ export class Server {
       runId: runId(),
       startedMs: Date.now(),
     });
+    this.#shared = shared;
     adviseHugePages(shared.arena.segments);
     new PagePool(new Arena(shared.arena), false).format();
     const ports = makeChannels(count);
@@ -129,6 +135,7 @@ export class Server {
       // A worker that does not stop by itself is ended.
     }
     for (const worker of this.#workers) worker.terminate();
+    for (const thread of this.#computeThreads) thread.terminate();
     const path = this.#options.settings.unixsocket;
     if (path !== "") {
       try {
@@ -160,18 +167,50 @@ export class Server {
   }
 
   #spawn(start: WorkerStart): void {
-    const worker = new WorkerThread(start.id, {
-      onMessage: (message) => this.#onMessage(message),
-      onBug: (cause) => this.#options.onBug(cause),
-    });
+    const worker = this.#makeThread(`worker-${start.id}`);
     this.#workers.push(worker);
     const transfer = start.ports.filter((port) => port !== null);
     worker.send(start, transfer);
   }
 
+  #makeThread(name: string): WorkerThread {
+    return new WorkerThread(name, {
+      onMessage: (message) => this.#onMessage(message),
+      onBug: (cause) => this.#options.onBug(cause),
+    });
+  }
+
+  /** The threads for the background, when a worker first wants them. */
+  #startComputing(): void {
+    if (this.#computeThreads.length > 0 || this.#stopping !== null) return;
+    const { settings, host } = this.#options;
+    const toWorkers: MessagePort[][] = this.#workers.map(() => []);
+    for (let id = 0; id < settings.backgroundThreads; id++) {
+      const ports = toWorkers.map((own) => {
+        const { port1, port2 } = new MessageChannel();
+        own.push(port1);
+        return port2;
+      });
+      const thread = this.#makeThread(`compute-${id}`);
+      this.#computeThreads.push(thread);
+      thread.send({
+        kind: "compute",
+        id,
+        shared: this.#shared!,
+        settings: settings.snapshot(),
+        host,
+        ports,
+      }, ports);
+    }
+    for (const [i, worker] of this.#workers.entries()) {
+      worker.send({ kind: "threads", ports: toWorkers[i]! }, toWorkers[i]!);
+    }
+  }
+
   #onMessage(message: FromWorker): void {
     if (message.kind === "log") this.#options.log(message.level, message.text);
     else if (message.kind === "shutdown") this.stop();
+    else if (message.kind === "compute") this.#startComputing();
   }
 }
 
@@ -186,7 +225,7 @@ class WorkerThread {
   >();
 
   constructor(
-    id: number,
+    name: string,
     events: {
       onMessage: (message: FromWorker) => void;
       onBug: (cause: unknown) => void;
@@ -194,7 +233,7 @@ class WorkerThread {
   ) {
     this.#thread = new Worker(new URL("./worker.ts", import.meta.url), {
       type: "module",
-      name: `worker-${id}`,
+      name,
     });
     this.#thread.onmessage = (event: MessageEvent<FromWorker>) => {
       const message = event.data;

@@ -29,9 +29,27 @@ export interface WorkerStart {
   readonly delays: number;
 }
 
-/** Main thread to worker. */
+/** Everything a compute thread needs to begin. */
+export interface ComputeStart {
+  readonly kind: "compute";
+  /** Number of the thread. */
+  readonly id: number;
+  /** What all threads share. */
+  readonly shared: SharedState;
+  /** The configuration. */
+  readonly settings: SettingsSnapshot;
+  /** Cores and current directory, which defaults depend on. */
+  readonly host: { readonly cores: number; readonly dir: string };
+  /** Channels to the workers, by their number. */
+  readonly ports: readonly MessagePort[];
+}
+
+/** Main thread to worker, or to compute thread. */
 export type ToWorker =
   | WorkerStart
+  | ComputeStart
+  /** There are compute threads now: channels to them, by their number. */
+  | { readonly kind: "threads"; readonly ports: readonly MessagePort[] }
   /** Listen on this TCP port (0: any; -1: none) and perhaps the unix socket. */
   | { readonly kind: "listen"; readonly port: number; readonly unix: boolean }
   /** Accept nothing more, answer what is under way, close. */
@@ -44,6 +62,8 @@ export type FromWorker =
   | { readonly kind: "failed"; readonly text: string }
   | { readonly kind: "log"; readonly level: LogLevel; readonly text: string }
   | { readonly kind: "shutdown" }
+  /** Start the compute threads, if they are not there yet. */
+  | { readonly kind: "compute" }
   | { readonly kind: "stopped" };
 
 /** As `loglevel` names them. */

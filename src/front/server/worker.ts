@@ -42,6 +42,7 @@ import { Owner } from "../../engine/owner/owner.ts";
 import { giveBack } from "./give_back.ts";
 import { followSettings } from "./apply_settings.ts";
 import { makeCommandTable } from "./command_groups.ts";
+import { beginComputing, makeComputePool } from "./compute.ts";
 import { answerClientQuestions } from "./commands/client.ts";
 import { Listeners } from "./listener.ts";
 import { ServerCall } from "./server_call.ts";
@@ -70,6 +71,10 @@ self.onmessage = (event: MessageEvent<ToWorker>) => {
       worker = begin(message);
       listeners = new Listeners(worker);
       return tell({ kind: "ready" });
+    case "compute":
+      return beginComputing(message);
+    case "threads":
+      return worker!.computePool!.attach(message.ports);
     case "listen":
       return listen(message.port, message.unix);
     case "stop":
@@ -122,7 +127,8 @@ function begin(start: WorkerStart): WorkerContext {
   const arena = new Arena(shared.arena);
   const notifications = new KeyNotifications();
   const latched = shared.workers > 1;
-  const pool = new PagePool(arena, latched);
+  // Compute threads come and go, so the pool is never this worker's alone.
+  const pool = new PagePool(arena, latched || settings.backgroundThreads > 0);
   const controls = shared.controls.map((buffer) => new Int32Array(buffer));
   const ready = new ReadyKeys();
   const records = new WaiterRecords(arena);
@@ -215,6 +221,8 @@ function begin(start: WorkerStart): WorkerContext {
     ready,
     records,
     blocked,
+    background: (command, call, positions, resp) =>
+      computePool.begin(command, call, positions, resp),
     served: (to, session, reply) => {
       if (to !== id) {
         const writer = mesh.record(to, SERVED_RECORD);
@@ -245,6 +253,18 @@ function begin(start: WorkerStart): WorkerContext {
     fail,
     shutdown: () => tell({ kind: "shutdown" }),
   });
+  const computePool = makeComputePool(made, {
+    latches,
+    run: (db, resp, args, reply) => {
+      const session = guest(0);
+      session.db = db;
+      session.resp = resp;
+      executor.runForwarded(session, args, reply, Date.now());
+    },
+    startThreads: () => tell({ kind: "compute" }),
+    publishEvents: () => notifications.publish(),
+  });
+  made.computePool = computePool;
   serveForwarded(mesh, {
     run: (command, args, reply) => {
       const session = guest(command.request);

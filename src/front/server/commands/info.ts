@@ -18,6 +18,8 @@ import {
 } from "../../../core/keyspace/subscriber_counts.ts";
 import {
   AUTH_FAILURES,
+  BACKGROUND_COMMANDS,
+  BACKGROUND_RETRIES,
   bucketMicroseconds,
   CHANGES,
   COMMANDS_FORWARDED,
@@ -374,6 +376,8 @@ function statsFields({ worker }: Facts): Fields {
     ["acl_access_denied_channel", 0],
     ["sherd_commands_forwarded", sum(COMMANDS_FORWARDED)],
     ["sherd_latch_sleeps", sum(LATCH_SLEEPS)],
+    ["sherd_background_commands", sum(BACKGROUND_COMMANDS)],
+    ["sherd_background_retries", sum(BACKGROUND_RETRIES)],
   ];
 }
 
