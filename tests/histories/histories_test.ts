@@ -116,5 +116,8 @@ for (const { workers, delays, args } of SERVERS) {
         }
       }
     }
+    const info = String(plain(await clients[0]!.run("INFO", "stats")));
+    const inBackground = /sherd_background_commands:(\d+)/.exec(info)![1];
+    assert((inBackground !== "0") === (args.length > 0));
   }, { count: 1 });
 }

@@ -10,7 +10,6 @@
 import { Prng } from "../../core/base/prng.ts";
 import type { LateReply } from "../../core/commands/command_spec.ts";
 import { Latches } from "../../engine/latch/shard_latches.ts";
-import type { Port } from "../../engine/messages/mesh.ts";
 
 /** One latch in so many is delayed. */
 const LATCH_ONE_IN = 16;
@@ -75,10 +74,19 @@ export class DelayedLatches extends Latches {
   }
 }
 
+/** A MessagePort, or what takes its place. */
+interface AnyPort<Sent, Received> {
+  postMessage(message: Sent, transfer: Transferable[]): void;
+  onmessage: ((event: MessageEvent<Received>) => void) | null;
+}
+
 /** A port whose messages come late now and then, and always in order. */
-export function delayedPort(port: Port, delays: TestDelays): Port {
-  const waiting: MessageEvent<Uint8Array>[] = [];
-  const delayed: Port = {
+export function delayedPort<Sent, Received>(
+  port: AnyPort<Sent, Received>,
+  delays: TestDelays,
+): AnyPort<Sent, Received> {
+  const waiting: MessageEvent<Received>[] = [];
+  const delayed: AnyPort<Sent, Received> = {
     postMessage: (message, transfer) => port.postMessage(message, transfer),
     onmessage: null,
   };

@@ -59,6 +59,7 @@ const DRAIN_MS = 1000;
 
 let worker: WorkerContext | null = null;
 let listeners: Listeners | null = null;
+let attachThreads: (ports: readonly MessagePort[]) => void = () => {};
 
 function tell(message: FromWorker): void {
   self.postMessage(message);
@@ -74,7 +75,7 @@ self.onmessage = (event: MessageEvent<ToWorker>) => {
     case "compute":
       return beginComputing(message);
     case "threads":
-      return worker!.computePool!.attach(message.ports);
+      return attachThreads(message.ports);
     case "listen":
       return listen(message.port, message.unix);
     case "stop":
@@ -264,7 +265,10 @@ function begin(start: WorkerStart): WorkerContext {
     startThreads: () => tell({ kind: "compute" }),
     publishEvents: () => notifications.publish(),
   });
-  made.computePool = computePool;
+  attachThreads = (ports) =>
+    computePool.attach(
+      delays === null ? ports : ports.map((port) => delayedPort(port, delays)),
+    );
   serveForwarded(mesh, {
     run: (command, args, reply) => {
       const session = guest(command.request);

@@ -16,7 +16,6 @@ import { ReplyWriter } from "../../core/resp/reply_writer.ts";
 import type { Settings } from "../../core/settings/settings.ts";
 import type { CommandTable } from "../../core/commands/command_table.ts";
 import type { BlockedSessions } from "../../engine/blocking/blocked_sessions.ts";
-import type { ComputePool } from "../../engine/compute/compute_pool.ts";
 import type { Executor } from "../../engine/executor/executor.ts";
 import type { Peers } from "../../engine/messages/peers.ts";
 import {
@@ -69,8 +68,6 @@ export class WorkerContext {
   readonly statistics: Statistics;
   /** What the worker does for its own shards; set before it listens. */
   owner: Owner | null = null;
-  /** Its end of the background; set before it listens. */
-  computePool: ComputePool<ServerCall> | null = null;
   /** Commands of this worker that took long. */
   readonly slowLog: SlowLog = new SlowLog();
   /** What made this worker slow. */
