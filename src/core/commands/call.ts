@@ -62,7 +62,12 @@ export interface CallContext {
   readonly random: Prng;
   /** The shards' latches. */
   readonly latches: ShardLatches;
+  /** How something is done in a later turn; without it, nothing is. */
+  readonly later?: Later;
 }
+
+/** Calls back after so many milliseconds, with the time; no latch is held. */
+export type Later = (run: (nowMs: number) => void, delayMs: number) => void;
 
 /** The running command's arguments, keys, time, session and reply. */
 export class Call {
@@ -82,6 +87,8 @@ export class Call {
   readonly random: Prng;
   /** The shards' latches. */
   readonly latches: ShardLatches;
+  /** How something is done in a later turn; null where nothing is. */
+  readonly later: Later | null;
   /** The arguments, the command's name first. */
   args: Arguments = new Arguments();
   /** Where the reply goes. */
@@ -119,6 +126,7 @@ export class Call {
     this.clock = context.clock;
     this.random = context.random;
     this.latches = context.latches;
+    this.later = context.later ?? null;
     [this.#seed0, this.#seed1] = context.hashSeed;
   }
 

@@ -65,7 +65,7 @@ import {
 } from "../types/entry.ts";
 import type { EncodingLimits } from "../types/value_type.ts";
 import { ValueTypes } from "../types/value_types.ts";
-import type { Key } from "./key.ts";
+import { Key } from "./key.ts";
 import {
   DEL,
   EVENT_CLASSES,
@@ -76,11 +76,13 @@ import {
   NOTIFY_MASK,
 } from "./key_events.ts";
 import { KeyNotes } from "./key_notes.ts";
+import { KeyPictures } from "./key_pictures.ts";
 import {
   DATABASE_WORDS,
   databasesOf,
   expiresAt,
   fieldExpiresAt,
+  HOOK_PICTURES,
   HOOK_WAITERS,
   HOOK_WATCH,
   keysAt,
@@ -147,6 +149,8 @@ export class Keyspace {
   readonly waiters: Waiters;
   /** Who listens to the shard's channels. */
   readonly channels: SubscriberCounts;
+  /** The lists of all keys that are being made. */
+  readonly pictures: KeyPictures;
   /** The worker's views. */
   readonly arena: Arena;
   /** Whether reads leave the access clock alone (CLIENT NO-TOUCH). */
@@ -193,6 +197,11 @@ export class Keyspace {
       control,
       SHARD_WAITING,
       shard,
+    );
+    this.pictures = new KeyPictures(
+      control,
+      this.dict,
+      (header) => this.#notesAt(header),
     );
     this.#counters = context.counters;
     this.#clock = context.clock;
@@ -737,8 +746,22 @@ export class Keyspace {
     } else this.#exchange(db, existing, ref, has);
   }
 
+  /** The key of an entry, good until it is moved or freed. */
+  nameOf(ref: number): Key {
+    const key = new Key();
+    key.buf = this.bytes(ref);
+    key.off = this.keyOff(ref);
+    key.length = this.keyLength(ref);
+    key.hash = this.hashOf(ref);
+    key.shard = this.shard;
+    return key;
+  }
+
   /** Takes an entry out of its database; it is the caller's to free. */
   detach(db: number, ref: number): void {
+    if ((this.control[SHARD_HOOKS]! & HOOK_PICTURES) !== 0) {
+      this.pictures.noteGone(db, this.nameOf(ref), this.expireAt(ref));
+    }
     const hash = this.#word(ref, NODE_HASH);
     if (this.#word(ref, NODE_KEY) < 0) {
       this.dict.remove(this.control, expiresAt(db), ref, hash);
@@ -825,6 +848,7 @@ export class Keyspace {
     if ((hooks & HOOK_WAITERS) !== 0 && this.#ready !== undefined) {
       this.waiters.noteAll(db, this.#ready);
     }
+    if ((hooks & HOOK_PICTURES) !== 0) this.pictures.spoilAll(db);
   }
 
   /** Adds a watcher of a key; returns what {@linkcode WatchedKeys} has of it. */
@@ -1036,12 +1060,16 @@ export class Keyspace {
   #enter(db: number, ref: number, hash: number, has: boolean): void {
     const { control, dict } = this;
     dict.insert(control, keysAt(db), ref, hash);
-    if (!has) return;
-    try {
-      dict.insert(control, expiresAt(db), ref, hash);
-    } catch (cause) {
-      dict.remove(control, keysAt(db), ref, hash);
-      throw cause;
+    if (has) {
+      try {
+        dict.insert(control, expiresAt(db), ref, hash);
+      } catch (cause) {
+        dict.remove(control, keysAt(db), ref, hash);
+        throw cause;
+      }
+    }
+    if ((control[SHARD_HOOKS]! & HOOK_PICTURES) !== 0) {
+      this.pictures.noteNew(db, this.nameOf(ref));
     }
   }
 

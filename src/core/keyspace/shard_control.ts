@@ -5,7 +5,7 @@
  * [0]  latch          [16] flags, see shard_flags.ts     [17] hooks
  * [32] heap, then the chain of values that wait to be freed and its length,
  * and the chain of values that replies still read, the watched keys,
- * the channels, the waiters
+ * the channels, the waiters, the pictures
  * then, per database: dictionary of all keys, dictionary of keys with an expire,
  * dictionary of hashes with fields that have one
  * then as many databases that no client can select, see reclaim.ts
@@ -35,6 +35,8 @@ export const SHARD_HOOKS = 17;
 export const HOOK_WATCH = 1;
 /** Hook: commands wait for keys of the shard. */
 export const HOOK_WAITERS = 2;
+/** Hook: a list of all keys is being made, see key_pictures.ts. */
+export const HOOK_PICTURES = 64;
 /** First word of a shard's heap. */
 export const SHARD_HEAP = 32;
 /** Word of the first entry whose value waits to be freed, see reclaim.ts. */
@@ -53,7 +55,13 @@ export const SHARD_CHANNELS: number = SHARD_WATCHED + DICT_HEADER_WORDS;
 export const SHARD_WAITING: number = SHARD_CHANNELS + DICT_HEADER_WORDS;
 /** Header of the dictionary of keys that commands wait for, see waiters.ts. */
 export const SHARD_WAITERS: number = SHARD_WAITING + 1;
-const DATABASES = SHARD_WAITERS + DICT_HEADER_WORDS;
+/** Words of the pictures of key_pictures.ts. */
+export const SHARD_PICTURES: number = SHARD_WAITERS + DICT_HEADER_WORDS;
+/** Pictures that can be taken at a time. */
+export const PICTURES_MAX = 2;
+/** Words of a picture: a dictionary's header, then state, time (2), notes. */
+export const PICTURE_WORDS: number = DICT_HEADER_WORDS + 4;
+const DATABASES = SHARD_PICTURES + PICTURES_MAX * PICTURE_WORDS;
 /** Control blocks are whole cache lines. */
 const LINE_WORDS = 16;
 

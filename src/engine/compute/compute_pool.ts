@@ -33,10 +33,10 @@ import {
 } from "../../core/keyspace/counters.ts";
 import { CHANGED } from "../../core/keyspace/key_events.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
+import { writeLongReply } from "../../core/resp/bytes_source.ts";
 import { OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
 import type { Latches } from "../latch/shard_latches.ts";
 import type { SettingsSnapshot } from "../../core/settings/settings.ts";
-import { BytesSource } from "./bytes_source.ts";
 import { CapturedKeys } from "./captured_keys.ts";
 import {
   type ComputeJob,
@@ -47,8 +47,6 @@ import {
 
 /** More keys than this are not captured. */
 const KEYS_MAX = 1024;
-/** Replies longer than this are copied while the peer takes them. */
-const COPIED_BYTES_MAX = 64 * 1024;
 
 /** What the pool needs from the worker around it. */
 export interface ComputePoolPorts {
@@ -297,18 +295,11 @@ function dropWritten({ keys }: OpenJob, { written }: ComputeResult): void {
 function lateReply(result: ComputeResult): LateReply {
   return (reply) => {
     const { spans } = result;
-    if (
-      spans.length > 0 || result.reply.length <= COPIED_BYTES_MAX ||
-      !reply.canStream
-    ) {
-      reply.append(
-        result.reply,
-        spans.map((span) => ({ ...span, source: null })),
-      );
-    } else {
-      reply.raw(result.reply.subarray(0, COPIED_BYTES_MAX));
-      reply.stream(new BytesSource(result.reply.subarray(COPIED_BYTES_MAX)));
-    }
+    if (spans.length === 0) return writeLongReply(reply, result.reply);
+    reply.append(
+      result.reply,
+      spans.map((span) => ({ ...span, source: null })),
+    );
   };
 }
 

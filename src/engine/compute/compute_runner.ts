@@ -226,6 +226,8 @@ export class ComputeRunner<C extends Call> {
     job.keys.forEach((before, i) => {
       if (!before.isWritten) return;
       fillKey(call, key, before.at);
+      // A key may be named twice, and is taken once.
+      if (written.some(({ key: other }) => isNamed(job, other, key))) return;
       const ref = space.peek(job.db, key);
       if (ref === 0) {
         if (before.kind === NO_VALUE) return;
@@ -284,6 +286,22 @@ function isAsBefore(space: Keyspace, ref: number, before: JobKey): boolean {
   );
 }
 
+/** Whether a key of the job has this name. */
+function isNamed(job: ComputeJob, i: number, key: Key): boolean {
+  return isArgument(job, job.keys[i]!.at, key.buf, key.off, key.length);
+}
+
+function isArgument(
+  job: ComputeJob,
+  at: number,
+  buf: Uint8Array,
+  off: number,
+  length: number,
+): boolean {
+  const from = at === 0 ? 0 : job.ends[at - 1]!;
+  return equalBytes(buf, off, length, job.bytes, from, job.ends[at]! - from);
+}
+
 /** Number of the key of this name, or -1; the last one that may be written. */
 function keyNamed(
   job: ComputeJob,
@@ -291,8 +309,7 @@ function keyNamed(
   off: number,
   length: number,
 ): number {
-  return job.keys.findLastIndex(({ at }) => {
-    const from = at === 0 ? 0 : job.ends[at - 1]!;
-    return equalBytes(buf, off, length, job.bytes, from, job.ends[at]! - from);
-  });
+  return job.keys.findLastIndex(({ at }) =>
+    isArgument(job, at, buf, off, length)
+  );
 }

@@ -161,6 +161,7 @@ function begin(start: WorkerStart): WorkerContext {
     clock,
     random,
     latches,
+    later: (run, delayMs) => setTimeout(() => run(Date.now()), delayMs),
   });
   const evictor = new Evictor({
     keyspaces,

@@ -5,8 +5,20 @@
  * @module
  */
 
-import type { ReplySource } from "../../core/resp/reply_source.ts";
-import type { ReplyWriter } from "../../core/resp/reply_writer.ts";
+import type { ReplySource } from "./reply_source.ts";
+import type { ReplyWriter } from "./reply_writer.ts";
+
+/** Replies longer than this are copied while the peer takes them. */
+const COPIED_BYTES_MAX = 64 * 1024;
+
+/** Writes bytes that already are RESP; the long rest of them, bit by bit. */
+export function writeLongReply(reply: ReplyWriter, bytes: Uint8Array): void {
+  if (bytes.length <= COPIED_BYTES_MAX || !reply.canStream) {
+    return reply.raw(bytes);
+  }
+  reply.raw(bytes.subarray(0, COPIED_BYTES_MAX));
+  reply.stream(new BytesSource(bytes.subarray(COPIED_BYTES_MAX)));
+}
 
 /** The bytes of a reply. */
 export class BytesSource implements ReplySource {
