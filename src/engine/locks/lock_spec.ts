@@ -87,6 +87,8 @@ export type LockErrorCode =
   | "LOCKUPGRADE"
   /** The command touches a key that the handle has not locked for that. */
   | "NOTLOCKED"
+  /** The command is none, or none that can be run on locked keys. */
+  | "COMMAND"
   /** The handle has been closed. */
   | "CLOSED"
   /** There is no memory for the locks. */

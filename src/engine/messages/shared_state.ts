@@ -32,6 +32,8 @@ export const PROCESS_PATTERNS = 5;
 export const PROCESS_PATTERNS_VERSION = 6;
 /** Word: the last number given to a subscription or a published message. */
 export const PROCESS_PUBSUB_SEQUENCE = 7;
+/** Word: the last ticket or handle number of key locks. */
+export const PROCESS_LOCK_TICKET = 8;
 /** Words of {@linkcode SharedState.process}. */
 const PROCESS_WORDS = 64;
 
