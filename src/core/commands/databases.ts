@@ -73,6 +73,9 @@ function swapdbCommand(call: Call): void {
   ) return reply.error(DB_INDEX_OUT_OF_RANGE);
   if (first !== second) {
     latches.acquireAll();
+    if (call.lockGate.mustWait([first, second], true)) {
+      return latches.releaseAll();
+    }
     for (const space of keyspaces) {
       // What is watched changes for who watches, if it was there or is now.
       space.signalDatabase(first);
@@ -113,6 +116,9 @@ function dbsizeCommand(call: Call): void {
 function flushdbCommand(call: Call): void {
   if (!readFlushMode(call)) return;
   latchToDetach(call, 1);
+  if (call.lockGate.mustWait([call.db], false)) {
+    return call.latches.releaseAll();
+  }
   for (const space of call.keyspaces) detachDatabase(space, call.db);
   call.latches.releaseAll();
   call.reply.ok();
@@ -122,6 +128,7 @@ function flushdbCommand(call: Call): void {
 function flushallCommand(call: Call): void {
   if (!readFlushMode(call)) return;
   latchToDetach(call, call.settings.databases);
+  if (call.lockGate.mustWait([-1], false)) return call.latches.releaseAll();
   for (const space of call.keyspaces) {
     for (let db = 0; db < space.databases; db++) detachDatabase(space, db);
   }

@@ -36,6 +36,8 @@ const POSITIONS_PER_ENTRY = 10;
 const PICTURE_WAIT_MS = 2;
 /** Attempts to hit an entry at random before one is looked for. */
 const DRAWS_MAX = 200;
+/** Expired keys that are locked, met by RANDOMKEY before it gives up. */
+const LOCKED_DRAWS_MAX = 100;
 
 /** Which entries SCAN returns: options as places in the argument vector. */
 class ScanFilter {
@@ -98,7 +100,7 @@ function scanCommand(call: Call): void {
   let found = 0;
   const visit = (space: Keyspace, ref: number): void => {
     if (!filter.accepts(call, space, ref)) return;
-    if (space.isExpired(ref, nowMs)) return space.expire(db, ref);
+    if (space.isExpired(ref, nowMs)) return void space.tryExpire(db, ref);
     replyKey(reply, space, ref);
     found++;
   };
@@ -161,8 +163,9 @@ function isEmpty(call: Call): boolean {
 function randomkeyCommand(call: Call): void {
   const { db, nowMs, latches, keyspaces, reply } = call;
   // Each round finds a key, deletes an expired one, or meets a shard that was
-  // emptied since its keys were counted.
-  for (;;) {
+  // emptied since its keys were counted. Only what is locked is not deleted.
+  let locked = 0;
+  while (locked < LOCKED_DRAWS_MAX) {
     const shard = drawShard(call);
     if (shard < 0) {
       if (isEmpty(call)) return reply.nullBulk();
@@ -173,10 +176,11 @@ function randomkeyCommand(call: Call): void {
     const ref = drawEntry(call, space);
     const isLive = ref !== 0 && !space.isExpired(ref, nowMs);
     if (isLive) replyKey(reply, space, ref);
-    else if (ref !== 0) space.expire(db, ref);
+    else if (ref !== 0 && !space.tryExpire(db, ref)) locked++;
     latches.release(shard);
     if (isLive) return;
   }
+  reply.nullBulk();
 }
 
 /** A shard by the share of its keys, or -1 if there are none at all. */

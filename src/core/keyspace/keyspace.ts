@@ -75,6 +75,7 @@ import {
   NEW,
   NOTIFY_MASK,
 } from "./key_events.ts";
+import { KeyLocks, type LockSurroundings, mayBeLocked } from "./key_locks.ts";
 import { KeyNotes } from "./key_notes.ts";
 import { KeyPictures } from "./key_pictures.ts";
 import {
@@ -82,6 +83,7 @@ import {
   databasesOf,
   expiresAt,
   fieldExpiresAt,
+  FLAG_KEY_LOCKS,
   HOOK_PICTURES,
   HOOK_WAITERS,
   HOOK_WATCH,
@@ -89,8 +91,10 @@ import {
   SHARD_CHANNELS,
   SHARD_DETACHED,
   SHARD_DETACHED_COUNT,
+  SHARD_FLAGS,
   SHARD_HEAP,
   SHARD_HOOKS,
+  SHARD_LOCKS,
   SHARD_WAITERS,
   SHARD_WAITING,
   SHARD_WATCHED,
@@ -122,7 +126,12 @@ export interface KeyspaceContext {
   readonly ready?: ReadyKeys;
   /** Who is told of events, where a shard's hooks ask for it. */
   readonly events?: KeyEventListener;
+  /** What the key locks of all shards have in common. */
+  readonly locks?: LockSurroundings;
 }
+
+/** For a keyspace of which nobody locks keys. */
+const NO_LOCKS: LockSurroundings = { readersPass: true, wake() {} };
 
 /** Values of more allocations are not freed at once, see reclaim.ts. */
 const WEIGHT_MAX = 64;
@@ -147,6 +156,8 @@ export class Keyspace {
   readonly watched: WatchedKeys;
   /** The commands that wait for keys of the shard. */
   readonly waiters: Waiters;
+  /** Which keys of the shard are locked, and who waits for them. */
+  readonly locks: KeyLocks;
   /** Who listens to the shard's channels. */
   readonly channels: SubscriberCounts;
   /** The lists of all keys that are being made. */
@@ -202,6 +213,12 @@ export class Keyspace {
       control,
       this.dict,
       (header) => this.#notesAt(header),
+    );
+    this.locks = new KeyLocks(
+      this.#notesAt(SHARD_LOCKS),
+      this.heap,
+      control,
+      context.locks ?? NO_LOCKS,
     );
     this.#counters = context.counters;
     this.#clock = context.clock;
@@ -263,7 +280,7 @@ export class Keyspace {
     const words = this.arena.i32[ref >>> SEGMENT_SHIFT]!;
     const at = (ref & UNIT_MASK) << 1;
     if (words[at + NODE_KEY]! < 0 && this.expireAt(ref) <= nowMs) {
-      this.expire(db, ref);
+      this.#expireMet(db, ref);
       return 0;
     }
     if (!this.noTouch) {
@@ -281,7 +298,7 @@ export class Keyspace {
   lookupQuiet(db: number, key: Key, nowMs: number): number {
     const ref = this.peek(db, key);
     if (ref === 0 || !this.isExpired(ref, nowMs)) return ref;
-    this.expire(db, ref);
+    this.#expireMet(db, ref);
     return 0;
   }
 
@@ -757,6 +774,43 @@ export class Keyspace {
     return key;
   }
 
+  /**
+   * As {@linkcode expire}, unless the key is locked: it is gone for those who
+   * look, and deleted when it is released. Says whether it was deleted.
+   */
+  tryExpire(db: number, ref: number): boolean {
+    if (this.isLocked(db, ref)) return false;
+    this.expire(db, ref);
+    return true;
+  }
+
+  /** A command has met an expired entry: if it may only read, others do, too. */
+  #expireMet(db: number, ref: number): void {
+    const node = this.lockNode(db, ref);
+    if (node === 0 || this.locks.readers(node) === 0) this.expire(db, ref);
+  }
+
+  /** Whether the key of an entry is locked, so that the entry must stay. */
+  isLocked(db: number, ref: number): boolean {
+    const node = this.lockNode(db, ref);
+    return node !== 0 && this.locks.isHeld(node);
+  }
+
+  /** What is known of the locks of an entry's key: a node, or 0. */
+  lockNode(db: number, ref: number): number {
+    const { control } = this;
+    if ((control[SHARD_FLAGS]! & FLAG_KEY_LOCKS) === 0) return 0;
+    const hash = this.hashOf(ref);
+    if (!mayBeLocked(control, hash)) return 0;
+    return this.locks.find(
+      db,
+      this.bytes(ref),
+      this.keyOff(ref),
+      this.keyLength(ref),
+      hash,
+    );
+  }
+
   /** Takes an entry out of its database; it is the caller's to free. */
   detach(db: number, ref: number): void {
     if ((this.control[SHARD_HOOKS]! & HOOK_PICTURES) !== 0) {
@@ -768,6 +822,11 @@ export class Keyspace {
     }
     this.dict.remove(this.control, keysAt(db), ref, hash);
     this.setFieldExpires(db, ref, false);
+  }
+
+  /** Puts a detached entry into a database; throws OutOfMemory or does it. */
+  attach(db: number, ref: number, hash: number): void {
+    this.#enter(db, ref, hash, this.#word(ref, NODE_KEY) < 0);
   }
 
   /** Whether replies may still read an entry's value, see shared_value.ts. */
@@ -849,6 +908,14 @@ export class Keyspace {
       this.waiters.noteAll(db, this.#ready);
     }
     if ((hooks & HOOK_PICTURES) !== 0) this.pictures.spoilAll(db);
+  }
+
+  /** Commands that wait for a key shall look again: it has been released. */
+  noteReleased(db: number, key: Key): void {
+    if ((this.control[SHARD_HOOKS]! & HOOK_WAITERS) === 0) return;
+    const { buf, off, length, hash } = key;
+    if (this.waiters.find(db, buf, off, length, hash) === 0) return;
+    this.#ready?.note(this.shard, db, buf, off, length, hash);
   }
 
   /** Adds a watcher of a key; returns what {@linkcode WatchedKeys} has of it. */
@@ -940,7 +1007,7 @@ export class Keyspace {
    * did. Dictionaries follow; external values stay.
    */
   defragment(db: number, ref: number): boolean {
-    if (!this.heap.isSparse(ref)) return false;
+    if (!this.heap.isSparse(ref) || this.isLocked(db, ref)) return false;
     const size = this.#entryBytes(ref);
     const moved = this.heap.tryAllocate((size + 7) >>> 3);
     if (moved === 0) return false;

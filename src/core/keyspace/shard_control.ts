@@ -5,7 +5,7 @@
  * [0]  latch          [16] flags, see shard_flags.ts     [17] hooks
  * [32] heap, then the chain of values that wait to be freed and its length,
  * and the chain of values that replies still read, the watched keys,
- * the channels, the waiters, the pictures
+ * the channels, the waiters, the key locks, the pictures
  * then, per database: dictionary of all keys, dictionary of keys with an expire,
  * dictionary of hashes with fields that have one
  * then as many databases that no client can select, see reclaim.ts
@@ -23,6 +23,10 @@ import { HEAP_WORDS } from "../memory/heap.ts";
 export const SHARD_LATCH = 0;
 /** Word of a shard's flags. */
 export const SHARD_FLAGS = 16;
+/** Flag: keys of the shard are locked or waited for, see key_locks.ts. */
+export const FLAG_KEY_LOCKS = 2;
+/** Flag: the shard as a whole is locked or waited for. */
+export const FLAG_WHOLE_LOCK = 4;
 /**
  * Word of a shard's hooks: who must be told when a key changes. While it is
  * zero, a change costs one test.
@@ -55,8 +59,21 @@ export const SHARD_CHANNELS: number = SHARD_WATCHED + DICT_HEADER_WORDS;
 export const SHARD_WAITING: number = SHARD_CHANNELS + DICT_HEADER_WORDS;
 /** Header of the dictionary of keys that commands wait for, see waiters.ts. */
 export const SHARD_WAITERS: number = SHARD_WAITING + 1;
+/** Header of the dictionary of locked keys, see key_locks.ts. */
+export const SHARD_LOCKS: number = SHARD_WAITERS + DICT_HEADER_WORDS;
+/** Word that counts read locks. */
+export const SHARD_READ_LOCKS: number = SHARD_LOCKS + DICT_HEADER_WORDS;
+/** Word that counts write locks. */
+export const SHARD_WRITE_LOCKS: number = SHARD_READ_LOCKS + 1;
+/** Word that counts the places of those who wait for locks. */
+export const SHARD_LOCK_WAITS: number = SHARD_WRITE_LOCKS + 1;
+/** First word of the filter of locked keys: a bit for each hash, roughly. */
+export const SHARD_LOCK_FILTER: number = SHARD_LOCK_WAITS + 1;
+/** Words of that filter, a power of two. */
+export const LOCK_FILTER_WORDS = 128;
 /** Words of the pictures of key_pictures.ts. */
-export const SHARD_PICTURES: number = SHARD_WAITERS + DICT_HEADER_WORDS;
+export const SHARD_PICTURES: number = SHARD_LOCK_FILTER +
+  LOCK_FILTER_WORDS;
 /** Pictures that can be taken at a time. */
 export const PICTURES_MAX = 2;
 /** Words of a picture: a dictionary's header, then state, time (2), notes. */

@@ -65,6 +65,16 @@ export class CapturedKeys {
     return target.space.shard;
   }
 
+  /** The keys' names, each once. */
+  names(): { read: Uint8Array[]; write: Uint8Array[] } {
+    const read: Uint8Array[] = [];
+    const write: Uint8Array[] = [];
+    for (const { key: { buf, off, length }, job } of this.#keys) {
+      (job.isWritten ? write : read).push(buf.slice(off, off + length));
+    }
+    return { read, write };
+  }
+
   /** Whether keys of more than one shard may be written. */
   get writesSeveralShards(): boolean {
     const shard = this.targetShard;

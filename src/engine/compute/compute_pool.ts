@@ -12,6 +12,8 @@
  * command has read: then it is as if the command had run at this instant. If
  * they are not, it is run at once, in place.
  *
+ * - Meanwhile the keys are locked: those that are read for reading, those that
+ *   are written for writing.
  * - The connection is parked meanwhile, so replies keep their order.
  * - Bounded: of more jobs than `background-queue`, the rest is run in place.
  * - No job is lost with its connection: what it writes is written.
@@ -36,7 +38,9 @@ import { OutOfMemory } from "../../core/memory/heap.ts";
 import { writeLongReply } from "../../core/resp/bytes_source.ts";
 import { OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
 import type { Latches } from "../latch/shard_latches.ts";
+import type { LockHandle, LockSpec } from "../locks/lock_spec.ts";
 import type { SettingsSnapshot } from "../../core/settings/settings.ts";
+import type { Session } from "../executor/session.ts";
 import { CapturedKeys } from "./captured_keys.ts";
 import {
   type ComputeJob,
@@ -62,12 +66,18 @@ export interface ComputePoolPorts {
     snapshot: SettingsSnapshot | null;
   };
   nowMs(): number;
-  /** Runs a command at once, in place, and returns its reply. */
+  /**
+   * Locks keys whose shards' latches are held; null if they are locked already,
+   * or memory is short.
+   */
+  lock(spec: LockSpec): LockHandle | null;
+  /** Runs a command in place, as soon as no lock stands against it. */
   runInPlace(
     db: number,
     resp: 2 | 3,
     args: readonly Uint8Array[],
-  ): LateReply;
+    done: (reply: LateReply) => void,
+  ): void;
   /** Serves who waits for changed keys, and tells events; no latch is held. */
   settle(): void;
   /** Counts an error that was replied. */
@@ -77,6 +87,7 @@ export interface ComputePoolPorts {
 interface OpenJob {
   readonly job: ComputeJob;
   readonly keys: CapturedKeys;
+  readonly handle: LockHandle | null;
   readonly resolve: (reply: LateReply) => void;
   thread: number;
 }
@@ -143,6 +154,15 @@ export class ComputePool<C extends Call> {
       keys.release();
       return null;
     }
+    // Others wait who would change what is read. Where there is no lock, they
+    // change a copy.
+    const handle = this.#ports.lock({
+      ...keys.names(),
+      db: call.db,
+      session: (call.session as Session).id,
+      label: command.fullName,
+      maxHoldMs: 0,
+    });
     Atomics.add(load, 0, 1);
     const { counters } = this.#ports;
     counters[BACKGROUND_COMMANDS] = counters[BACKGROUND_COMMANDS]! + 1;
@@ -159,7 +179,7 @@ export class ComputePool<C extends Call> {
       settings: null,
     };
     return new Promise((resolve) => {
-      const open: OpenJob = { job, keys, resolve, thread: -1 };
+      const open: OpenJob = { job, keys, handle, resolve, thread: -1 };
       this.#open.set(job.id, open);
       if (this.#threads !== null) this.#send(open);
       else {
@@ -202,9 +222,10 @@ export class ComputePool<C extends Call> {
     if (!hasRoom) dropWritten(open, result);
     keys.release();
     latches.releaseMarked();
+    open.handle?.close();
     if (!isGood) {
       counters[BACKGROUND_RETRIES] = counters[BACKGROUND_RETRIES]! + 1;
-      open.resolve(this.#runInPlace(open.job));
+      this.#runInPlace(open);
     } else if (!hasRoom) {
       this.#ports.countError(OUT_OF_MEMORY.text);
       open.resolve((reply) => reply.error(OUT_OF_MEMORY));
@@ -223,12 +244,12 @@ export class ComputePool<C extends Call> {
     if (result.error !== "") this.#ports.countError(result.error);
   }
 
-  #runInPlace(job: ComputeJob): LateReply {
+  #runInPlace({ job, resolve }: OpenJob): void {
     const args = Array.from(
       job.ends,
       (end, i) => job.bytes.subarray(i === 0 ? 0 : job.ends[i - 1]!, end),
     );
-    return this.#ports.runInPlace(job.db, job.resp, args);
+    this.#ports.runInPlace(job.db, job.resp, args, resolve);
   }
 
   /** Puts what was written in its place; false if there is no room for it. */

@@ -8,8 +8,9 @@
  * What may turn a command from this path:
  * - the session's gate (authentication, CLIENT REPLY) or the worker's gate
  *   (CLIENT PAUSE), one test for both;
- * - a shard's flag word: the command is not run here but forwarded to the
- *   shard's owner, and its connection is parked until the reply comes;
+ * - a shard's flag word: keys of the command are locked, so that its connection
+ *   is held until they are free; or the command is forwarded to the shard's
+ *   owner, and its connection parked until the reply comes;
  * - a command that is asynchronous by nature (it asks other workers): its
  *   connection is parked until its promise settles;
  * - the size of what it works on: it is run in the background.
@@ -48,9 +49,14 @@ import {
   FAILED,
   REJECTED,
 } from "../../core/keyspace/counters.ts";
+import type { Key } from "../../core/keyspace/key.ts";
+import { mayBeLocked } from "../../core/keyspace/key_locks.ts";
 import { LookAhead } from "../../core/keyspace/look_ahead.ts";
 import type { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
-import { SHARD_FLAGS } from "../../core/keyspace/shard_control.ts";
+import {
+  FLAG_KEY_LOCKS,
+  SHARD_FLAGS,
+} from "../../core/keyspace/shard_control.ts";
 import type { WaiterRecords } from "../../core/keyspace/waiter_records.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
 import { Arguments } from "../../core/resp/arguments.ts";
@@ -60,6 +66,7 @@ import {
   execAbort,
   NO_AUTH,
   NOT_IN_TRANSACTION,
+  NOT_ON_LOCKED_KEYS,
   onlySubscriberCommands,
   OUT_OF_MEMORY,
   unknownCommand,
@@ -69,6 +76,13 @@ import {
 import { dropSpan } from "../../core/resp/reply_source.ts";
 import type { ReplyWriter } from "../../core/resp/reply_writer.ts";
 import type { BlockedSessions } from "../blocking/blocked_sessions.ts";
+import type { CommandLocks } from "../locks/command_locks.ts";
+import type {
+  AroundRun,
+  InspectedCommand,
+  TouchVisitor,
+} from "../locks/locked_commands.ts";
+import { ROUTE_TO_OWNER } from "../latch/shard_flags.ts";
 import { beginWait } from "../blocking/registering.ts";
 import { Serving } from "../blocking/serving.ts";
 import { joinLateReplies, type LatePiece } from "./late_replies.ts";
@@ -78,6 +92,7 @@ import type { Latches } from "../latch/shard_latches.ts";
 import {
   type CalledCommand,
   GATE_AUTH,
+  GATE_LOCKED,
   GATE_MULTI,
   GATE_NO_TOUCH,
   GATE_REPLY_OFF,
@@ -85,6 +100,7 @@ import {
   GATE_REPLY_SKIP_NEXT,
   GATE_SILENT,
   GATE_SUBSCRIBED,
+  guestSession,
   type Session,
 } from "./session.ts";
 
@@ -94,6 +110,11 @@ export const DONE = 0;
 export const PARKED = 1;
 /** The request was not run and is to be tried again when the gate opens. */
 export const HELD = 2;
+
+/** The command may run: no outcome of a request. */
+const GOES_ON = -1;
+/** Memory is too short for it to wait. */
+const NO_ROOM = -2;
 
 /** Commands that CLIENT PAUSE WRITE holds up. */
 const HELD_WRITES = FLAG.WRITE | FLAG.MAY_REPLICATE;
@@ -159,6 +180,12 @@ export interface ExecutorPorts<C extends Call> {
   ): Promise<LateReply> | null;
   /** Events of keys that wait to be published when no latch is held. */
   readonly events: PendingEvents;
+  /** Parks commands that meet locked keys. */
+  readonly locks: CommandLocks;
+  /** Serves keys that are ready and tells of events; no latch is held. */
+  settle(): void;
+  /** Notes a command that has waited for locked keys before it ran. */
+  waited(command: Command<C>, waitedMs: number): void;
 }
 
 /** Events that commands have caused and that are yet to be told. */
@@ -197,6 +224,9 @@ export class Executor<C extends Call> {
   /** The arguments of the queued command that EXEC runs. */
   readonly #queued = new Arguments();
   readonly #ready: ReadyKeys;
+  readonly #locks: CommandLocks;
+  /** What is to be done around the transaction at hand. */
+  #around: AroundRun | null = null;
   readonly #serving: Serving<C>;
   readonly #seed0: number;
   readonly #seed1: number;
@@ -220,9 +250,12 @@ export class Executor<C extends Call> {
     [this.#seed0, this.#seed1] = call.hashSeed;
     const { ready, records } = ports;
     this.#ready = ready;
+    this.#locks = ports.locks;
+    call.lockGate = { mustWait: this.#mustWaitForDatabases };
     this.#serving = new Serving(table, call, latches, ready, records, {
       fillKeys: (command) => this.#fillKeys(command),
       run: (command) => this.#run(command),
+      mustDefer: (command, key) => this.#mustDefer(command, key),
       served: ports.served,
     });
   }
@@ -365,11 +398,8 @@ export class Executor<C extends Call> {
       call.keyCount = 1;
       const shard = key.shard;
       this.#latches.acquire(shard);
-      if (
-        call.keyspaces[shard]!.control[SHARD_FLAGS] !== 0 && !this.ignoresFlags
-      ) {
-        this.#latches.release(shard);
-        return this.#forward(command, shard);
+      if (call.keyspaces[shard]!.control[SHARD_FLAGS] !== 0) {
+        return this.#runFlagged(command, key);
       }
       this.#run(command);
       this.#latches.release(shard);
@@ -377,10 +407,151 @@ export class Executor<C extends Call> {
     }
     if (command.keyKind === KEY_KIND.NONE) {
       call.keyCount = 0;
-      return this.#run(command);
+      return (command.flags & FLAG.WRITE) === 0
+        ? this.#run(command)
+        : this.#runOnDatabases(command);
     }
     return this.#runWide(command);
   }
+
+  /** A command with one key, whose latch is held, in a shard with flags. */
+  #runFlagged(command: Command<C>, { shard, hash }: Key): number {
+    const { control } = this.#call.keyspaces[shard]!;
+    const flags = control[SHARD_FLAGS]!;
+    if (flags !== FLAG_KEY_LOCKS || mayBeLocked(control, hash)) {
+      const outcome = this.#askLocks(command, false);
+      if (outcome !== GOES_ON) {
+        this.#latches.release(shard);
+        return this.#endAsking(command, outcome);
+      }
+      if ((flags & ROUTE_TO_OWNER) !== 0 && !this.ignoresFlags) {
+        this.#latches.release(shard);
+        return this.#forward(command, shard);
+      }
+    }
+    this.#run(command);
+    this.#latches.release(shard);
+    return DONE;
+  }
+
+  /**
+   * Whether the command at hand may run: {@linkcode GOES_ON}, or it is held for
+   * its keys, or must be refused. All latches that it needs are held.
+   */
+  #askLocks(command: Command<C>, isTransaction: boolean): number {
+    const locks = this.#locks;
+    if (locks.isExempt) return GOES_ON;
+    const call = this.#call;
+    const claim = () =>
+      isTransaction
+        ? this.#claimTransaction((call.session as Session).transaction!)
+        : this.#claimKeys(command, call.db);
+    locks.begin(call.session as Session);
+    try {
+      claim();
+      if (locks.claimsAgain()) claim();
+    } catch (cause) {
+      if (!(cause instanceof OutOfMemory)) throw cause;
+      locks.giveUp();
+      return NO_ROOM;
+    }
+    return locks.mustPark() ? HELD : GOES_ON;
+  }
+
+  #endAsking(command: Command<C>, outcome: number): number {
+    return outcome === NO_ROOM ? this.#reject(command, OUT_OF_MEMORY) : outcome;
+  }
+
+  /**
+   * Whether a command that waits for elements of `from` cannot have them now
+   * because its keys, which have been filled in, are locked: `from` is looked at
+   * again when they may be free. Its latches are held.
+   */
+  #mustDefer(command: Command<C>, from: Key): boolean {
+    const flags = this.#latches.wordsOfMarked(SHARD_FLAGS);
+    if ((flags & FLAG_KEY_LOCKS) === 0 || this.#locks.isExempt) return false;
+    const call = this.#call;
+    const { session, db } = call;
+    const { shard, hash, length } = from;
+    const bytes = from.buf.slice(from.off, from.off + length);
+    const guest = guestSession(0);
+    guest.db = db;
+    guest.onLockWake = () => {
+      this.#locks.withdraw(guest, true);
+      this.#ready.note(shard, db, bytes, 0, length, hash);
+      this.#ports.settle();
+    };
+    call.session = guest;
+    const outcome = this.#askLocks(command, false);
+    call.session = session;
+    return outcome !== GOES_ON;
+  }
+
+  /** Claims the keys of a command, which have been filled in. */
+  #claimKeys(command: Command<C>, db: number): void {
+    this.#visitKeys(command, this.#call.args, db, this.#claimKey);
+  }
+
+  readonly #claimKey = (db: number, key: Key, isWrite: boolean): void => {
+    this.#locks.claim(this.#call.keyspace(key), db, key, isWrite);
+  };
+
+  /** Visits the keys of a command, which have been filled in. */
+  #visitKeys(
+    command: Command<C>,
+    args: Arguments,
+    db: number,
+    visit: TouchVisitor,
+  ): void {
+    const call = this.#call;
+    const positions = this.#positions;
+    const view = this.#view;
+    view.reset(args, 0);
+    if (command.keyKind === KEY_KIND.SINGLE) {
+      findKeysToRun(command.spec, view, positions);
+    }
+    const otherDb = command.spec.findOtherDatabase?.(view) ?? NaN;
+    for (let i = 0; i < call.keyCount; i++) {
+      const key = call.key(i);
+      const isWrite = command.changes(positions.flags[i]!);
+      visit(db, key, isWrite);
+      if (isWrite && otherDb >= 0 && otherDb < call.settings.databases) {
+        visit(otherDb, key, true);
+      }
+    }
+  }
+
+  /** A command that changes databases as a whole. */
+  #runOnDatabases(command: Command<C>): number {
+    this.#locks.hasParked = false;
+    const outcome = this.#run(command);
+    if (!this.#locks.hasParked) return outcome;
+    this.#locks.hasParked = false;
+    this.#countCalls(command, -1);
+    return HELD;
+  }
+
+  readonly #mustWaitForDatabases = (
+    databases: readonly number[],
+    forReaders: boolean,
+  ): boolean => {
+    const locks = this.#locks;
+    const call = this.#call;
+    // A transaction has asked before.
+    if (locks.isExempt || !call.canWait) return false;
+    locks.begin(call.session as Session);
+    try {
+      for (const space of call.keyspaces) {
+        for (const db of databases) locks.claimDatabase(space, db, forReaders);
+      }
+    } catch (cause) {
+      if (!(cause instanceof OutOfMemory)) throw cause;
+      locks.giveUp();
+      call.reply.error(OUT_OF_MEMORY);
+      return true;
+    }
+    return locks.mustPark();
+  };
 
   /**
    * What a session does instead while a transaction is open: nearly all
@@ -389,7 +560,7 @@ export class Executor<C extends Call> {
   #dispatchQueued(session: Session, command: Command<C>): number {
     switch (command.fullName) {
       case "exec":
-        return this.#run(command, this.#execute);
+        return this.#runExec(command);
       case "discard":
       case "multi":
       case "watch":
@@ -409,6 +580,15 @@ export class Executor<C extends Call> {
     return DONE;
   }
 
+  #runExec(command: Command<C>): number {
+    this.#locks.hasParked = false;
+    const outcome = this.#run(command, this.#execute);
+    if (!this.#locks.hasParked) return outcome;
+    this.#locks.hasParked = false;
+    this.#countCalls(command, -1);
+    return HELD;
+  }
+
   /** EXEC: all queued commands under one hold of the latches they need. */
   readonly #execute = (call: C): void | Promise<LateReply> => {
     const session = call.session as Session;
@@ -426,15 +606,46 @@ export class Executor<C extends Call> {
     }
     this.#markTransaction(transaction);
     this.#latches.acquireMarked();
-    this.#latches.beginShared();
     const isUntouched = this.#isUntouched(transaction);
+    if (
+      isUntouched &&
+      (this.#latches.wordsOfMarked(SHARD_FLAGS) & FLAG_KEY_LOCKS) !== 0
+    ) {
+      const outcome = this.#askLocks(session.command as Command<C>, true);
+      if (outcome !== GOES_ON) this.#latches.releaseMarked();
+      if (outcome === HELD) return;
+      if (outcome === NO_ROOM) {
+        this.endTransaction(session);
+        return reply.error(execAbort(OUT_OF_MEMORY.text));
+      }
+    }
+    this.#latches.beginShared();
     this.#unwatch(transaction);
-    const late = isUntouched ? this.#runQueued(transaction) : reply.nullArray();
+    let late: void | Promise<LateReply> = undefined;
+    if (!isUntouched) reply.nullArray();
+    else if (!this.#beginAround()) {
+      reply.error(execAbort(OUT_OF_MEMORY.text));
+    } else {
+      late = this.#runQueued(transaction);
+      this.#around?.end();
+    }
     this.#latches.endShared();
     this.#latches.releaseMarked();
     this.endTransaction(session);
     return late;
   };
+
+  #beginAround(): boolean {
+    if (this.#around === null) return true;
+    try {
+      this.#around.begin((shard) => this.#latches.isMarked(shard));
+    } catch (cause) {
+      if (!(cause instanceof OutOfMemory)) throw cause;
+      this.#around.end();
+      return false;
+    }
+    return true;
+  }
 
   /** Runs the queued commands; some of their replies may come later. */
   #runQueued(transaction: Transaction): void | Promise<LateReply> {
@@ -480,6 +691,35 @@ export class Executor<C extends Call> {
       call.args = this.#queued;
       if (this.#fillKeys(command)) latches.markAll();
       for (let k = 0; k < call.keyCount; k++) latches.mark(call.key(k).shard);
+    }
+    this.#queued.clear();
+    call.args = own;
+  }
+
+  /** Claims the keys of all queued commands, and the databases they change. */
+  #claimTransaction(transaction: Transaction): void {
+    const call = this.#call;
+    const own = call.args;
+    let { db } = call;
+    for (let i = 0; i < transaction.count; i++) {
+      const command = this.#table.all[transaction.command(i)]!;
+      transaction.load(i, this.#queued, this.#ports.addBig);
+      call.args = this.#queued;
+      this.#fillKeys(command);
+      this.#claimKeys(command, db);
+      if (command.fullName === "select") {
+        this.#view.reset(this.#queued, 0);
+        const chosen = this.#view.integer(1);
+        if (chosen >= 0 && chosen < call.settings.databases) db = chosen;
+      }
+      if (
+        command.keyKind === KEY_KIND.NONE && (command.flags & FLAG.WRITE) !== 0
+      ) {
+        const forReaders = command.fullName === "swapdb";
+        for (const space of call.keyspaces) {
+          this.#locks.claimDatabase(space, -1, forReaders);
+        }
+      }
     }
     this.#queued.clear();
     call.args = own;
@@ -572,12 +812,22 @@ export class Executor<C extends Call> {
     this.#lookAhead.run();
     this.#latches.acquireMarked();
     const isBlocking = (command.flags & FLAG.BLOCKING) !== 0;
-    const flagged = this.ignoresFlags || isBlocking
-      ? -1
-      : this.#latches.firstMarkedWith(SHARD_FLAGS);
-    if (flagged >= 0) {
-      this.#latches.releaseMarked();
-      return this.#forward(command, flagged);
+    const flags = this.#latches.wordsOfMarked(SHARD_FLAGS);
+    if (flags !== 0) {
+      const outcome = (flags & FLAG_KEY_LOCKS) === 0
+        ? GOES_ON
+        : this.#askLocks(command, false);
+      if (outcome !== GOES_ON) {
+        this.#latches.releaseMarked();
+        return this.#endAsking(command, outcome);
+      }
+      if (
+        (flags & ROUTE_TO_OWNER) !== 0 && !this.ignoresFlags && !isBlocking
+      ) {
+        const shard = this.#latches.firstMarkedWith(SHARD_FLAGS);
+        this.#latches.releaseMarked();
+        return this.#forward(command, shard);
+      }
     }
     if (isBlocking && this.#serving.isOvertaking()) {
       this.#latches.releaseMarked();
@@ -685,25 +935,85 @@ export class Executor<C extends Call> {
     return outcome;
   }
 
-  /** Runs a request that another worker forwarded. */
+  /** As {@linkcode runForwarded}, of EXEC, with something to do around it. */
+  runAround(
+    session: Session,
+    args: Arguments,
+    reply: ReplyWriter,
+    nowMs: number,
+    around: AroundRun,
+  ): void {
+    this.#around = around;
+    this.runForwarded(session, args, reply, nowMs);
+    this.#around = null;
+  }
+
+  /**
+   * What a request would do to which keys, for one who has locked some; or why
+   * it cannot be run on them: it must be a command that looks at no keys but
+   * those it names, and does not wait.
+   */
+  inspect(
+    args: Arguments,
+    db: number,
+    visit: TouchVisitor,
+  ): InspectedCommand | ErrorReply {
+    const call = this.#call;
+    const command = this.#commandOf(args);
+    if (command === undefined) return unknown(args);
+    if (!command.allowsCount(args.count)) {
+      return wrongNumberOfArguments(command.fullName);
+    }
+    if (command.keyKind === KEY_KIND.NONE || command.subcommands.length !== 0) {
+      return NOT_ON_LOCKED_KEYS;
+    }
+    const own = call.args;
+    call.args = args;
+    const looksFurther = this.#fillKeys(command);
+    call.args = own;
+    if (looksFurther) return NOT_ON_LOCKED_KEYS;
+    this.#visitKeys(command, args, db, visit);
+    const isWrite = (command.flags & FLAG.WRITE) !== 0;
+    return { index: command.index, flags: command.flags, isWrite };
+  }
+
+  #commandOf(args: Arguments): Command<C> | undefined {
+    const { off, length } = args;
+    const command = this.#table.lookup(args.source(0), off[0]!, length[0]!);
+    if (
+      command === undefined || command.subcommands.length === 0 ||
+      args.count === 1
+    ) return command;
+    return command.lookupSubcommand(args.source(1), off[1]!, length[1]!);
+  }
+
+  /**
+   * Runs a request that comes from no connection of this worker: {@linkcode DONE},
+   * or {@linkcode HELD} if it is to be tried again when the session's
+   * `onLockWake` is called.
+   */
   runForwarded(
     session: Session,
     args: Arguments,
     reply: ReplyWriter,
     nowMs: number,
-  ): void {
+  ): number {
     const own = this.#call.reply;
     this.#call.reply = reply;
     this.ignoresFlags = true;
     this.beginBatch(nowMs);
     const outcome = this.run(session, args);
-    assert(outcome === DONE, "a forwarded command is a short one");
+    assert(outcome !== PARKED, "a forwarded command is a short one");
     this.endBatch();
     this.ignoresFlags = false;
     this.#call.reply = own;
+    return outcome;
   }
 
   #gated(session: Session, command: Command<C>): number {
+    if ((session.gate & GATE_LOCKED) !== 0) {
+      return this.#retry(session, command);
+    }
     if (
       (session.gate & GATE_AUTH) !== 0 &&
       (command.flags & FLAG.NO_AUTH) === 0 &&
@@ -727,12 +1037,47 @@ export class Executor<C extends Call> {
       ? this.#dispatch(command)
       : this.#dispatchQueued(session, command);
     if (!touches) this.#setNoTouch(false);
+    if (outcome === HELD) return HELD;
     if ((session.gate & (GATE_REPLY_OFF | GATE_REPLY_SKIP)) !== 0) {
       session.gate &= ~GATE_REPLY_SKIP;
       this.#takeBack(this.#call.reply, start);
       if (outcome === PARKED) this.#silencePending();
     }
     return outcome;
+  }
+
+  /** A command whose session has been parked for its keys is tried again. */
+  #retry(session: Session, command: Command<C>): number {
+    const locks = this.#locks;
+    session.gate &= ~GATE_LOCKED;
+    const verdict = locks.takeVerdict(session);
+    if (verdict !== null && verdict !== "null") {
+      return this.#reject(command, verdict);
+    }
+    if (verdict === "null") return this.#replyNull(session, command);
+    const outcome = (session.gate | this.gate) === 0
+      ? this.#dispatch(command)
+      : this.#gated(session, command);
+    const isParked = (session.gate & GATE_LOCKED) !== 0;
+    if (session.lockWait !== null && !isParked) {
+      // Held back for another reason, or refused before it came to its keys.
+      locks.withdraw(session, outcome !== HELD);
+      if (outcome === HELD) session.gate |= GATE_LOCKED;
+    } else if (!isParked) this.#ports.waited(command, session.lockWaitedMs);
+    return outcome;
+  }
+
+  /** What a command that waits no longer replies where it would find nothing. */
+  #replyNull(session: Session, command: Command<C>): number {
+    const { reply } = this.#call;
+    if (command.fullName === "exec") this.endTransaction(session);
+    if ((session.gate & GATE_SILENT) !== 0) {
+      session.gate &= ~GATE_REPLY_SKIP;
+      return DONE;
+    }
+    if (command.spec.replies?.includes("array") === true) reply.nullArray();
+    else reply.nullBulk();
+    return DONE;
   }
 
   /** Answers a request that no command gets to see with an error. */

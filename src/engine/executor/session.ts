@@ -5,6 +5,8 @@
  */
 
 import type { Session as CoreSession } from "../../core/commands/call.ts";
+import type { LockVerdict } from "../locks/command_locks.ts";
+import type { LockWait } from "../locks/lock_waits.ts";
 import type { Transaction } from "./transaction.ts";
 
 /** Bits of {@linkcode Session.gate}: why a command may not simply run. */
@@ -28,6 +30,9 @@ export const GATE_MULTI = 32;
 export const GATE_SUBSCRIBED = 64;
 /** Messages wait behind the reply of the command at hand. */
 export const GATE_PUSHED = 128;
+
+/** Its command is parked until locked keys are free. */
+export const GATE_LOCKED = 256;
 
 /** What is remembered of a command that was called. */
 export interface CalledCommand {
@@ -60,6 +65,14 @@ export class Session implements CoreSession {
   noEvict = false;
   /** What it has queued and watches; null if it never did. */
   transaction: Transaction | null = null;
+  /** How its parked command waits for locked keys; null nearly always. */
+  lockWait: LockWait | null = null;
+  /** What that command is told instead of being run. */
+  lockVerdict: LockVerdict | null = null;
+  /** How long it has waited, in milliseconds, until it could run. */
+  lockWaitedMs = 0;
+  /** Runs the parked command; null where the session's connection does. */
+  onLockWake: (() => void) | null = null;
   /** When it connected. */
   readonly createdMs: number;
   /** When its last command began. */
@@ -114,4 +127,15 @@ export class Session implements CoreSession {
     this.user = DEFAULT_USER;
     this.noEvict = false;
   }
+}
+
+/** A session without a connection, in whose name commands are run. */
+export function guestSession(id: number): Session {
+  return new Session({
+    id,
+    nowMs: 0,
+    address: "",
+    localAddress: "",
+    isUnix: false,
+  });
 }

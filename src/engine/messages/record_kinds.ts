@@ -15,3 +15,5 @@ export const REPLY_RECORD = FIRST_FREE_KIND + 1;
 export const PUBLISH_RECORD = FIRST_FREE_KIND + 2;
 /** The reply of a command that waited for a key, to its session's worker. */
 export const SERVED_RECORD = FIRST_FREE_KIND + 3;
+/** One who waits for key locks must look again; its ticket. */
+export const LOCK_RECORD = FIRST_FREE_KIND + 4;

@@ -37,6 +37,8 @@ export const PROCESS_PUBSUB_SEQUENCE = 7;
  * compute thread.
  */
 export const PROCESS_COMPUTE_LOAD = 64;
+/** Word: the last ticket or handle number of key locks. */
+export const PROCESS_LOCK_TICKET = 8;
 /** Words of {@linkcode SharedState.process}. */
 const PROCESS_WORDS = 128;
 

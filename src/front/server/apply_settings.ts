@@ -18,6 +18,7 @@ import { isLfuPolicy } from "../../core/keyspace/evict.ts";
 import { parseEventClasses } from "../../core/keyspace/key_events.ts";
 import type { ErrorReply } from "../../core/resp/error_reply.ts";
 import type { Settings } from "../../core/settings/settings.ts";
+import { LOCK_FAIRNESS } from "../../core/settings/settings_table.ts";
 import {
   ownerOf,
   PROCESS_SETTINGS_VERSION,
@@ -98,6 +99,8 @@ function copySettings(worker: WorkerContext): void {
   );
   if (executor.slowMicroseconds === Infinity) executor.slowMicroseconds = -1;
   latency.thresholdMs = latencyMs;
+  worker.locks.rules.readersPass =
+    settings.lockFairness === LOCK_FAIRNESS.READERS_PASS;
   setEventClasses(worker);
 }
 

@@ -48,6 +48,7 @@ import { CONNECTION_COMMANDS } from "./commands/connection.ts";
 import { DEBUG_COMMANDS } from "./commands/debug.ts";
 import { INFO_COMMANDS } from "./commands/info.ts";
 import { LATENCY_COMMANDS } from "./commands/latency.ts";
+import { LOCK_COMMANDS } from "./commands/locks.ts";
 import { MEMORY_COMMANDS } from "./commands/memory.ts";
 import { PUBSUB_COMMANDS } from "./commands/pubsub.ts";
 import { SERVER_COMMANDS } from "./commands/server.ts";
@@ -104,5 +105,6 @@ export function makeCommandTable(): CommandTable<ServerCall> {
     LATENCY_COMMANDS,
     DEBUG_COMMANDS,
     SERVER_COMMANDS,
+    LOCK_COMMANDS,
   );
 }

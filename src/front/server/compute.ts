@@ -23,6 +23,9 @@ import type {
   ComputeResult,
 } from "../../engine/compute/compute_job.ts";
 import { ComputeRunner } from "../../engine/compute/compute_runner.ts";
+import { DONE } from "../../engine/executor/executor.ts";
+import { guestSession } from "../../engine/executor/session.ts";
+import type { LockHandle, LockSpec } from "../../engine/locks/lock_spec.ts";
 import { Latches } from "../../engine/latch/shard_latches.ts";
 import { takeReply } from "../../engine/messages/forwarding.ts";
 import { PROCESS_COMPUTE_LOAD } from "../../engine/messages/shared_state.ts";
@@ -82,22 +85,14 @@ export function beginComputing(start: ComputeStart): void {
   }
 }
 
-/** Runs a command at once and writes its reply. */
-type RunInPlace = (
-  db: number,
-  resp: 2 | 3,
-  args: Arguments,
-  reply: ReplyWriter,
-) => void;
-
 /** A worker's end of the background. */
 export function makeComputePool(
   worker: WorkerContext,
   ports: {
     latches: Latches;
-    run: RunInPlace;
+    lock: (spec: LockSpec) => LockHandle | null;
     startThreads: () => void;
-    publishEvents: () => void;
+    settle: () => void;
   },
 ): ComputePool<ServerCall> {
   const { settings, process, executor } = worker;
@@ -113,7 +108,8 @@ export function makeComputePool(
       return { version, snapshot };
     },
     nowMs: worker.nowMs,
-    runInPlace: (db, resp, words) => {
+    lock: ports.lock,
+    runInPlace: (db, resp, words, done) => {
       const args = new Arguments();
       const bytes = new Uint8Array(words.reduce((n, w) => n + w.length, 0));
       args.buf = bytes;
@@ -125,13 +121,18 @@ export function makeComputePool(
       }
       const writer = new ReplyWriter();
       writer.resp = resp;
-      ports.run(db, resp, args, writer);
-      return takeReply(writer);
+      const session = guestSession(0);
+      session.db = db;
+      session.resp = resp;
+      const attempt = () => {
+        const { nowMs } = worker;
+        const outcome = executor.runForwarded(session, args, writer, nowMs());
+        if (outcome === DONE) done(takeReply(writer));
+        else session.onLockWake = attempt;
+      };
+      attempt();
     },
-    settle: () => {
-      executor.serveReady(worker.nowMs());
-      ports.publishEvents();
-    },
+    settle: ports.settle,
     countError: (text) => executor.countEnded(null, new ErrorReply(text)),
   });
 }

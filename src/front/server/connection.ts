@@ -608,6 +608,7 @@ export class Connection implements SocketHandler, Subscriber {
   #dropSession(): void {
     this.#dropArguments();
     this.#worker.blocked.drop(this.session.id);
+    this.#worker.locks.drop(this.session);
     this.#worker.pubsub.drop(this);
     this.#worker.executor.endTransaction(this.session);
   }

@@ -17,12 +17,14 @@ import { WaiterRecords } from "../../core/keyspace/waiter_records.ts";
 import { Evictor } from "../../core/keyspace/evict.ts";
 import { Arena, PAGE_BYTES } from "../../core/memory/arena.ts";
 import { ExternalStrings } from "../../core/memory/external.ts";
+import { OutOfMemory } from "../../core/memory/heap.ts";
 import { PagePool } from "../../core/memory/page_pool.ts";
 import { Settings } from "../../core/settings/settings.ts";
 import { BlockedSessions } from "../../engine/blocking/blocked_sessions.ts";
-import { Executor } from "../../engine/executor/executor.ts";
+import { DONE, Executor } from "../../engine/executor/executor.ts";
+import { guestSession } from "../../engine/executor/session.ts";
 import { Forwarder } from "../../engine/executor/forwarder.ts";
-import { Session } from "../../engine/executor/session.ts";
+import { LockRules } from "../../engine/locks/lock_waits.ts";
 import { Latches } from "../../engine/latch/shard_latches.ts";
 import {
   readForwardedReply,
@@ -44,13 +46,15 @@ import { followSettings } from "./apply_settings.ts";
 import { makeCommandTable } from "./command_groups.ts";
 import { beginComputing, makeComputePool } from "./compute.ts";
 import { answerClientQuestions } from "./commands/client.ts";
+import { answerLockQuestions } from "./commands/locks.ts";
 import { Listeners } from "./listener.ts";
 import { ServerCall } from "./server_call.ts";
 import { DelayedLatches, delayedPort, TestDelays } from "./test_delays.ts";
 import { answerServerQuestions } from "./server_questions.ts";
-import { noteSlowCommand } from "./slow_log.ts";
+import { noteLockWait, noteSlowCommand } from "./slow_log.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./thread_protocol.ts";
 import { WorkerContext } from "./worker_context.ts";
+import { WorkerLocks } from "./worker_locks.ts";
 
 /** Time between two rounds of the periodic work. */
 const CRON_MS = 100;
@@ -143,6 +147,7 @@ function begin(start: WorkerStart): WorkerContext {
     limits: settings,
     events: notifications,
     ready,
+    locks: new LockRules(),
   };
   const keyspaces = controls.map((control, shard) =>
     new Keyspace(context, control, shard)
@@ -187,6 +192,7 @@ function begin(start: WorkerStart): WorkerContext {
     process: new Int32Array(shared.process),
   });
   notifications.pubsub = pubsub;
+  const externals = new ExternalStrings(arena, pool);
   const forwarder = new Forwarder(mesh, counters);
   const table = makeCommandTable();
   const blocked = new BlockedSessions({
@@ -204,6 +210,23 @@ function begin(start: WorkerStart): WorkerContext {
     },
     giveBack: (undo, db, late) => giveBack(made, undo, db, late),
   });
+  const settle = () => {
+    executor.serveReady(Date.now());
+    notifications.publish();
+  };
+  const locks = new WorkerLocks({
+    id,
+    rules: context.locks,
+    call,
+    latches,
+    mesh,
+    process: new Int32Array(shared.process),
+    externals,
+    executor: () => executor,
+    resume: (session) => made.connections.get(session.id)?.release(),
+    settle,
+    log: (text, level) => made.log(text, level),
+  });
   const executor: Executor<ServerCall> = new Executor(table, call, latches, {
     monotonicMs: () => performance.now(),
     forward: (session, args, shard) => {
@@ -219,6 +242,9 @@ function begin(start: WorkerStart): WorkerContext {
     addBig: (args, run, length) => made.addBig(args, run, length),
     freeBig: (args) => made.freeBig(args),
     events: notifications,
+    locks: locks.commands,
+    settle,
+    waited: (command, waitedMs) => noteLockWait(made, command, waitedMs),
     worker: id,
     ready,
     records,
@@ -246,8 +272,9 @@ function begin(start: WorkerStart): WorkerContext {
     table,
     peers: mesh,
     pubsub,
+    locks,
     shared,
-    externals: new ExternalStrings(arena, pool),
+    externals,
     segments: arena.u8,
     configFile: start.configFile,
     nowMs: Date.now,
@@ -257,27 +284,31 @@ function begin(start: WorkerStart): WorkerContext {
   });
   const computePool = makeComputePool(made, {
     latches,
-    run: (db, resp, args, reply) => {
-      const session = guest(0);
-      session.db = db;
-      session.resp = resp;
-      executor.runForwarded(session, args, reply, Date.now());
+    lock: (spec) => {
+      try {
+        return locks.manager.tryLockHeld(spec);
+      } catch (cause) {
+        if (cause instanceof OutOfMemory) return null;
+        throw cause;
+      }
     },
     startThreads: () => tell({ kind: "compute" }),
-    publishEvents: () => notifications.publish(),
+    settle,
   });
   attachThreads = (ports) =>
     computePool.attach(
       delays === null ? ports : ports.map((port) => delayedPort(port, delays)),
     );
   serveForwarded(mesh, {
-    run: (command, args, reply) => {
-      const session = guest(command.request);
-      session.db = command.db;
-      session.resp = command.resp;
-      session.noTouch = command.noTouch;
-      executor.runForwarded(session, args, reply, Date.now());
+    sessionOf: ({ request, db, resp, noTouch }) => {
+      const session = guestSession(request);
+      session.db = db;
+      session.resp = resp;
+      session.noTouch = noTouch;
+      return session;
     },
+    run: (session, args, reply) =>
+      executor.runForwarded(session, args, reply, Date.now()) === DONE,
     addBig: (args, run, length) => made.addBig(args, run, length),
     freeBig: (args) => made.freeBig(args),
   });
@@ -292,29 +323,16 @@ function begin(start: WorkerStart): WorkerContext {
     isPaused: () => executor.gate !== 0,
     nowMs: Date.now,
     monotonicMs: () => performance.now(),
-    publishEvents: () => {
-      executor.serveReady(Date.now());
-      notifications.publish();
-    },
+    publishEvents: settle,
     later: (run, delayMs) => setTimeout(run, delayMs),
   });
   followSettings(made);
   answerServerQuestions(made);
   answerClientQuestions(made);
+  answerLockQuestions(made);
   made.owner.start();
   setInterval(() => made.cron(), CRON_MS);
   return made;
-}
-
-/** The session of a command that another worker forwarded. */
-function guest(id: number): Session {
-  return new Session({
-    id,
-    nowMs: 0,
-    address: "",
-    localAddress: "",
-    isUnix: false,
-  });
 }
 
 /** A bug: the process must not go on, and must say why. */

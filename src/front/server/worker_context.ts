@@ -32,6 +32,7 @@ import type { ServerCall } from "./server_call.ts";
 import { SlowLog } from "./slow_log.ts";
 import { Statistics } from "./statistics.ts";
 import type { LogLevel } from "./thread_protocol.ts";
+import type { WorkerLocks } from "./worker_locks.ts";
 
 /** Requests read ahead at a time. */
 const AHEAD_MAX = 32;
@@ -78,6 +79,8 @@ export class WorkerContext {
   readonly buffers: BufferPool = new BufferPool();
   /** Who listens to what. */
   readonly pubsub: PubSub;
+  /** Key locks of this worker. */
+  readonly locks: WorkerLocks;
   /** Sessions whose command waits for a key. */
   readonly blocked: BlockedSessions;
   /** Connections by session id. */
@@ -117,6 +120,7 @@ export class WorkerContext {
       peers: Peers;
       pubsub: PubSub;
       blocked: BlockedSessions;
+      locks: WorkerLocks;
       shared: SharedState;
       externals: ExternalStrings;
       nowMs: () => number;
@@ -133,6 +137,7 @@ export class WorkerContext {
     this.peers = parts.peers;
     this.pubsub = parts.pubsub;
     this.blocked = parts.blocked;
+    this.locks = parts.locks;
     this.shared = parts.shared;
     this.process = new Int32Array(parts.shared.process);
     this.externals = parts.externals;
@@ -267,6 +272,7 @@ export class WorkerContext {
   cron(): void {
     const nowMs = this.nowMs();
     this.statistics.sample(this, nowMs);
+    this.locks.watch(nowMs);
     if (nowMs - this.#timeoutsCheckedMs >= 1000) {
       this.#timeoutsCheckedMs = nowMs;
       this.#closeIdle(nowMs);

@@ -118,6 +118,7 @@ function flagsOf(connection: Connection): string {
   const { session } = connection;
   let flags = "";
   if (connection.isWaiting) flags += "b";
+  if (session.lockWait !== null) flags += "l";
   if ((session.gate & GATE_SUBSCRIBED) !== 0) flags += "P";
   if (session.transaction?.isOpen === true) flags += "x";
   if (connection.isClosing) flags += "c";

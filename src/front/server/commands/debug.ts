@@ -38,11 +38,12 @@ import {
   subcommandSyntax,
   SYNTAX_ERROR,
 } from "../../../core/resp/error_reply.ts";
-import { ROUTE_TO_OWNER } from "../../../engine/owner/shard_flags.ts";
+import { ROUTE_TO_OWNER } from "../../../engine/latch/shard_flags.ts";
 import { PERMISSION } from "../../../core/settings/settings_table.ts";
 import type { ServerCall } from "../server_call.ts";
 import { ASK_ACTIVE_EXPIRE } from "../server_questions.ts";
 import { isLocal, textAt } from "./_arguments.ts";
+import { debugKeylock } from "./debug_locks.ts";
 import { type HelpLines, writeHelp } from "./_help.ts";
 
 const WRITER = new RdbWriter();
@@ -60,6 +61,7 @@ const HELP: HelpLines = [
   ["DIGEST", "A signature of all data."],
   ["DIGEST-VALUE <key> [<key> ...]", "A signature of each key's value."],
   ["HTSTATS <dbid>", "How the dictionaries of a database are filled."],
+  ["KEYLOCK <subcommand> ...", "Takes key locks as code in the server does."],
   ["OBJECT <key>", "Where a value lies and how it is encoded."],
   ["PANIC", "Fails as if an invariant did not hold."],
   ["ROUTE <OWNER|IN-PLACE>", "Whether the owners of shards run all commands."],
@@ -75,6 +77,7 @@ const TOOLS: ReadonlyMap<string, Tool> = new Map<string, Tool>([
   ["digest-value", { argc: 2, isOpen: true, run: digestValue }],
   ["help", { argc: 2, run: (call) => writeHelp(call, "DEBUG", HELP) }],
   ["htstats", { argc: 3, run: hashTableStatistics }],
+  ["keylock", { argc: 3, isOpen: true, run: debugKeylock }],
   ["object", { argc: 3, run: describeObject }],
   ["panic", { argc: 2, run: panic }],
   ["route", { argc: 3, run: route }],
