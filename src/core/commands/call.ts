@@ -78,7 +78,26 @@ export interface CallContext {
   readonly latches: ShardLatches;
   /** How something is done in a later turn; without it, nothing is. */
   readonly later?: Later;
+  /** How values are held that replies are read from; without it, none is. */
+  readonly holdValue?: HoldValue;
 }
+
+/** A value that a reply is read from, of a key that is locked meanwhile. */
+export interface ValueHold {
+  /** Nobody reads any more; no latch is held. */
+  release(): void;
+}
+
+/**
+ * Keeps others from changing the value of an entry as long as a reply is read
+ * from it, so that they need not copy it; null if they may, and copy. The latch
+ * of the shard is held.
+ */
+export type HoldValue = (
+  space: Keyspace,
+  db: number,
+  ref: number,
+) => ValueHold | null;
 
 /** Calls back after so many milliseconds, with the time; no latch is held. */
 export type Later = (run: (nowMs: number) => void, delayMs: number) => void;
@@ -103,6 +122,8 @@ export class Call {
   readonly latches: ShardLatches;
   /** How something is done in a later turn; null where nothing is. */
   readonly later: Later | null;
+  /** How values are held that replies are read from; null where none is. */
+  readonly holdValue: HoldValue | null;
   /** The arguments, the command's name first. */
   args: Arguments = new Arguments();
   /** Where the reply goes. */
@@ -143,6 +164,7 @@ export class Call {
     this.random = context.random;
     this.latches = context.latches;
     this.later = context.later ?? null;
+    this.holdValue = context.holdValue ?? null;
     [this.#seed0, this.#seed1] = context.hashSeed;
   }
 

@@ -103,6 +103,11 @@ export class CapturedKeys {
     }
   }
 
+  /** Captures a key whose value is to be copied. */
+  captureValue(space: Keyspace, key: Key, nowMs: number): void {
+    this.#keys.push(this.#captureKey(space, key, 0, true, nowMs));
+  }
+
   #captureKey(
     space: Keyspace,
     key: Key,

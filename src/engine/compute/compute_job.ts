@@ -12,6 +12,9 @@
 import type { HeapContents } from "../../core/memory/heap.ts";
 import type { SettingsSnapshot } from "../../core/settings/settings.ts";
 
+/** Stands for a command: copy the value of the job's one key. */
+export const COPY_VALUE = -1;
+
 /** Kind of a key that is not there. */
 export const NO_VALUE = -1;
 /** Entry of a key that the job has deleted. */
@@ -39,7 +42,7 @@ export interface JobKey {
 export interface ComputeJob {
   /** Number that the result will carry. */
   readonly id: number;
-  /** The command's number in the table. */
+  /** The command's number in the table, or COPY_VALUE. */
   readonly command: number;
   /** The arguments, one behind the other, and where each ends. */
   readonly bytes: Uint8Array;

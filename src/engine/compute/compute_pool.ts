@@ -34,6 +34,9 @@ import {
   KEYSPACE_MISSES,
 } from "../../core/keyspace/counters.ts";
 import { CHANGED } from "../../core/keyspace/key_events.ts";
+import { Key } from "../../core/keyspace/key.ts";
+import type { Keyspace } from "../../core/keyspace/keyspace.ts";
+import { unshareWith } from "../../core/keyspace/shared_value.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
 import { writeLongReply } from "../../core/resp/bytes_source.ts";
 import { OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
@@ -46,6 +49,7 @@ import {
   type ComputeJob,
   type ComputePort,
   type ComputeResult,
+  COPY_VALUE,
   DELETED,
 } from "./compute_job.ts";
 
@@ -66,6 +70,8 @@ export interface ComputePoolPorts {
     snapshot: SettingsSnapshot | null;
   };
   nowMs(): number;
+  /** Fills a key with its name and what follows from it. */
+  fillKey(key: Key, name: Uint8Array): void;
   /**
    * Locks keys whose shards' latches are held; null if they are locked already,
    * or memory is short.
@@ -83,6 +89,8 @@ export interface ComputePoolPorts {
   /** Counts an error that was replied. */
   countError(text: string): void;
 }
+
+const NO_REPLY: LateReply = () => {};
 
 interface OpenJob {
   readonly job: ComputeJob;
@@ -163,7 +171,6 @@ export class ComputePool<C extends Call> {
       label: command.fullName,
       maxHoldMs: 0,
     });
-    Atomics.add(load, 0, 1);
     const { counters } = this.#ports;
     counters[BACKGROUND_COMMANDS] = counters[BACKGROUND_COMMANDS]! + 1;
     const job: ComputeJob = {
@@ -178,16 +185,52 @@ export class ComputePool<C extends Call> {
       keys: keys.jobs,
       settings: null,
     };
-    return new Promise((resolve) => {
-      const open: OpenJob = { job, keys, handle, resolve, thread: -1 };
-      this.#open.set(job.id, open);
-      if (this.#threads !== null) this.#send(open);
-      else {
-        this.#early.push(open);
-        if (!this.#isStarting) this.#ports.startThreads();
-        this.#isStarting = true;
-      }
-    });
+    return new Promise((resolve) =>
+      this.#start(job, { keys, handle, resolve })
+    );
+  }
+
+  /**
+   * Copies a value that others still read, so that the key has one of its own;
+   * no latch is held. Calls back when that is done, or turned out to be needless.
+   */
+  copyValue(space: Keyspace, db: number, name: Uint8Array, done: () => void) {
+    const { latches, nowMs, fillKey } = this.#ports;
+    const key = new Key();
+    fillKey(key, name);
+    const keys = new CapturedKeys(db);
+    latches.acquire(space.shard);
+    try {
+      keys.captureValue(space, key, nowMs());
+    } catch (cause) {
+      if (!(cause instanceof OutOfMemory)) throw cause;
+    }
+    const isThere = keys.count > 0 && keys.jobs[0]!.root !== 0;
+    if (!isThere) keys.release();
+    latches.release(space.shard);
+    if (!isThere) return done();
+    this.#start({
+      id: ++this.#lastId,
+      command: COPY_VALUE,
+      bytes: name,
+      ends: Int32Array.of(name.length),
+      db,
+      resp: 2,
+      nowMs: nowMs(),
+      shard: space.shard,
+      keys: keys.jobs,
+      settings: null,
+    }, { keys, handle: null, resolve: done });
+  }
+
+  #start(job: ComputeJob, parts: Omit<OpenJob, "job" | "thread">): void {
+    Atomics.add(this.#ports.load, 0, 1);
+    const open: OpenJob = { ...parts, job, thread: -1 };
+    this.#open.set(job.id, open);
+    if (this.#threads !== null) return this.#send(open);
+    this.#early.push(open);
+    if (!this.#isStarting) this.#ports.startThreads();
+    this.#isStarting = true;
   }
 
   /** Sends a job to the thread that has least to do. */
@@ -217,7 +260,13 @@ export class ComputePool<C extends Call> {
     latches.acquireMarked();
     const nowMs = this.#ports.nowMs();
     takeMemory(open, result);
-    const isGood = !changesAnything(result) || keys.areUnchanged(nowMs);
+    if (open.job.command === COPY_VALUE) {
+      useCopy(open, result);
+      keys.release();
+      latches.releaseMarked();
+      return open.resolve(NO_REPLY);
+    }
+    const isGood = !changesAnything(result) || areStill(open, nowMs);
     const hasRoom = isGood && this.#apply(open, result, nowMs);
     if (!hasRoom) dropWritten(open, result);
     keys.release();
@@ -304,6 +353,26 @@ function takeMemory(
   const space = keys.space(made[0]!.key);
   assert(space.shard === job.shard, "a value is made for its shard");
   space.heap.absorb(contents);
+}
+
+/**
+ * Whether the keys are what they were when the job began: nobody could change
+ * those that are locked.
+ */
+function areStill({ handle, keys }: OpenJob, nowMs: number): boolean {
+  return handle !== null && !handle.isClosed || keys.areUnchanged(nowMs);
+}
+
+/** Gives a key the copy of its value, if it still has the value. */
+function useCopy({ keys, job }: OpenJob, { written }: ComputeResult): void {
+  const made = written[0];
+  if (made === undefined) return;
+  const space = keys.space(0);
+  const ref = space.peek(job.db, keys.key(0));
+  const { root, kind } = job.keys[0]!;
+  if (ref !== 0 && space.valueRef(ref) === root && space.kind(ref) === kind) {
+    unshareWith(space, ref, made.ref);
+  } else space.freeEntry(made.ref);
 }
 
 /** Frees what was written for nothing. */

@@ -32,7 +32,7 @@ import {
 } from "../../core/keyspace/key_events.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
-import { shareValue } from "../../core/keyspace/shared_value.ts";
+import { shareValue, unshareValue } from "../../core/keyspace/shared_value.ts";
 import { OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
 import { dropSpan } from "../../core/resp/reply_source.ts";
 import {
@@ -47,6 +47,7 @@ import {
 import {
   type ComputeJob,
   type ComputeResult,
+  COPY_VALUE,
   DELETED,
   type JobKey,
   NO_VALUE,
@@ -98,8 +99,11 @@ export class ComputeRunner<C extends Call> {
         this.#putKey(call, space, job, key, readings);
       }
       space.notify(NOTIFY_MASK);
-      const late = this.#ports.table.all[job.command]!.run(call);
-      assert(late === undefined, "a job is a command that ends");
+      if (job.command === COPY_VALUE) copyValue(call, space, job);
+      else {
+        const late = this.#ports.table.all[job.command]!.run(call);
+        assert(late === undefined, "a job is a command that ends");
+      }
       space.notify(0);
       this.#takeWritten(call, space, job, written);
     } catch (cause) {
@@ -153,6 +157,7 @@ export class ComputeRunner<C extends Call> {
     call.nowMs = job.nowMs;
     call.clock.tell(job.nowMs);
     call.canWait = false;
+    if (job.command === COPY_VALUE) return;
     const positions = new KeyPositions();
     const view = new RequestView(args);
     const command = this.#ports.table.all[job.command]!;
@@ -262,6 +267,12 @@ export class ComputeRunner<C extends Call> {
     dict.clear(control, space.expiresHeader(job.db));
     dict.clear(control, space.fieldExpiresHeader(job.db));
   }
+}
+
+function copyValue(call: Call, space: Keyspace, job: ComputeJob): void {
+  const key = new Key();
+  fillKey(call, key, job.keys[0]!.at);
+  unshareValue(space, space.peek(job.db, key));
 }
 
 function fillKey(call: Call, key: Key, at: number): void {

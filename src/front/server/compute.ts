@@ -108,6 +108,7 @@ export function makeComputePool(
       return { version, snapshot };
     },
     nowMs: worker.nowMs,
+    fillKey: (key, name) => worker.call.fillKey(key, name, 0, name.length),
     lock: ports.lock,
     runInPlace: (db, resp, words, done) => {
       const args = new Arguments();

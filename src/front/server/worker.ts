@@ -24,6 +24,8 @@ import { BlockedSessions } from "../../engine/blocking/blocked_sessions.ts";
 import { DONE, Executor } from "../../engine/executor/executor.ts";
 import { guestSession } from "../../engine/executor/session.ts";
 import { Forwarder } from "../../engine/executor/forwarder.ts";
+import type { LockSpec } from "../../engine/locks/lock_spec.ts";
+import { ValueHolds } from "../../engine/compute/value_holds.ts";
 import { LockRules } from "../../engine/locks/lock_waits.ts";
 import { Latches } from "../../engine/latch/shard_latches.ts";
 import {
@@ -157,7 +159,7 @@ function begin(start: WorkerStart): WorkerContext {
     ? new Latches(controls, counters, latched, start.checks)
     : new DelayedLatches(controls, counters, latched, start.checks);
   if (latches instanceof DelayedLatches) latches.delays = delays;
-  const call = new ServerCall({
+  const call: ServerCall = new ServerCall({
     keyspaces,
     slotShards: new Uint16Array(shared.slotShards),
     hashSeed: shared.hashSeed,
@@ -167,6 +169,7 @@ function begin(start: WorkerStart): WorkerContext {
     random,
     latches,
     later: (run, delayMs) => setTimeout(() => run(Date.now()), delayMs),
+    holdValue: (space, db, ref) => valueHolds.hold(space, db, ref),
   });
   const evictor = new Evictor({
     keyspaces,
@@ -214,7 +217,7 @@ function begin(start: WorkerStart): WorkerContext {
     executor.serveReady(Date.now());
     notifications.publish();
   };
-  const locks = new WorkerLocks({
+  const locks: WorkerLocks = new WorkerLocks({
     id,
     rules: context.locks,
     call,
@@ -282,18 +285,31 @@ function begin(start: WorkerStart): WorkerContext {
     fail,
     shutdown: () => tell({ kind: "shutdown" }),
   });
+  const tryLockHeld = (spec: LockSpec) => {
+    try {
+      return locks.manager.tryLockHeld(spec);
+    } catch (cause) {
+      if (cause instanceof OutOfMemory) return null;
+      throw cause;
+    }
+  };
   const computePool = makeComputePool(made, {
     latches,
-    lock: (spec) => {
-      try {
-        return locks.manager.tryLockHeld(spec);
-      } catch (cause) {
-        if (cause instanceof OutOfMemory) return null;
-        throw cause;
-      }
-    },
+    lock: tryLockHeld,
     startThreads: () => tell({ kind: "compute" }),
     settle,
+  });
+  const valueHolds: ValueHolds = new ValueHolds({
+    smallMax: () => settings.backgroundThreshold,
+    lock: tryLockHeld,
+    isWaitedFor: ({ id }) => {
+      const handle = locks.manager.handle(id);
+      return handle !== undefined && locks.manager.waitersOf(handle) > 0;
+    },
+    copyValue: (space, db, name, done) =>
+      computePool.copyValue(space, db, name, done),
+    monotonicMs: () => performance.now(),
+    later: (run, delayMs) => setTimeout(run, delayMs),
   });
   attachThreads = (ports) =>
     computePool.attach(
