@@ -574,3 +574,52 @@ suite("long replies arrive whole", async (client) => {
   assertEquals(plain(replies[4]!), "PONG");
   assertEquals(toBinary(new Uint8Array(0)), "");
 });
+
+suite(
+  "what is removed in slices is removed at one instant",
+  async (client, server) => {
+    using other = await server.client();
+    const count = 6000;
+    const members = Array.from({ length: count }, (_, i) => [`${i}`, `m:${i}`]);
+    const numbers = Array.from({ length: 10 * count }, (_, i) => String(i));
+    const removals: [string[], Plain][] = [
+      [["ZREMRANGEBYRANK", zset1, "500", "4999"], 4500],
+      [["ZREMRANGEBYSCORE", zset1, "(500", "+inf"], 5499],
+      [["ZREMRANGEBYLEX", zset1, "-", "[m:4"], 3335],
+      [["LTRIM", list, "30000", "-10001"], "OK"],
+    ];
+    for (const [argv, expected] of removals) {
+      const isList = argv[0] === "LTRIM";
+      await client.run("DEL", zset1, list);
+      const byLex = argv[0] === "ZREMRANGEBYLEX";
+      await client.run(
+        "ZADD",
+        zset1,
+        ...members.flatMap((
+          [score, member],
+        ) => [byLex ? "0" : score!, member!]),
+      );
+      await client.run("RPUSH", list, ...numbers);
+      const size = isList ? ["LLEN", list] : ["ZCARD", zset1];
+      const before = plain(await client.run(...size));
+      const sizes = new Set<Plain>();
+      let isOver = false;
+      const watching = (async () => {
+        while (!isOver) sizes.add(plain(await other.run(...size)));
+      })();
+      const events = await heard(server, client, async () => {
+        const replies = await client.pipeline([argv, size]);
+        assertEquals(plain(replies[0]!), expected);
+        sizes.add(plain(replies[1]!));
+      });
+      isOver = true;
+      await watching;
+      const after = plain(await client.run(...size));
+      assert([...sizes].every((seen) => seen === before || seen === after));
+      const inPlace = await runInline(client, ...argv);
+      assert(inPlace === "OK" || typeof inPlace === "number");
+      const key = argv[1]!;
+      assertEquals(events, [`__keyspace@0__:${key} ${argv[0]!.toLowerCase()}`]);
+    }
+  },
+);

@@ -18,6 +18,7 @@ import { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { Arguments } from "../resp/arguments.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
+import type { LateReply } from "./command_spec.ts";
 import type { Settings } from "../settings/settings.ts";
 
 /** The part of a connection's state that commands act on. */
@@ -80,7 +81,29 @@ export interface CallContext {
   readonly later?: Later;
   /** How values are held that replies are read from; without it, none is. */
   readonly holdValue?: HoldValue;
+  /** How a key is changed in slices; without it, none is. */
+  readonly inSlices?: InSlices;
 }
+
+/** A change of one key that would take long. */
+export interface SlicedChange {
+  /** Does a slice of it, about half a millisecond; says whether some is left. */
+  step(space: Keyspace, ref: number): boolean;
+  /** All is done: tells of it, and returns the reply. */
+  finish(space: Keyspace, db: number, key: Key): LateReply;
+}
+
+/**
+ * Does what a command is to do with its first key slice by slice, between which
+ * others go on; the key is locked until it is done. Null if it has to be done at
+ * once. The latch of the key's shard is held, by the slices as well.
+ */
+export type InSlices = (
+  space: Keyspace,
+  db: number,
+  ref: number,
+  change: SlicedChange,
+) => Promise<LateReply> | null;
 
 /** A value that a reply is read from, of a key that is locked meanwhile. */
 export interface ValueHold {
@@ -122,6 +145,8 @@ export class Call {
   readonly latches: ShardLatches;
   /** How something is done in a later turn; null where nothing is. */
   readonly later: Later | null;
+  /** How a key is changed in slices; null where none is. */
+  readonly inSlices: InSlices | null;
   /** How values are held that replies are read from; null where none is. */
   readonly holdValue: HoldValue | null;
   /** The arguments, the command's name first. */
@@ -165,6 +190,7 @@ export class Call {
     this.latches = context.latches;
     this.later = context.later ?? null;
     this.holdValue = context.holdValue ?? null;
+    this.inSlices = context.inSlices ?? null;
     [this.#seed0, this.#seed1] = context.hashSeed;
   }
 

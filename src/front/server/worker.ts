@@ -25,6 +25,7 @@ import { DONE, Executor } from "../../engine/executor/executor.ts";
 import { guestSession } from "../../engine/executor/session.ts";
 import { Forwarder } from "../../engine/executor/forwarder.ts";
 import type { LockSpec } from "../../engine/locks/lock_spec.ts";
+import { SlicedChanges } from "../../engine/compute/sliced_changes.ts";
 import { ValueHolds } from "../../engine/compute/value_holds.ts";
 import { LockRules } from "../../engine/locks/lock_waits.ts";
 import { Latches } from "../../engine/latch/shard_latches.ts";
@@ -169,6 +170,8 @@ function begin(start: WorkerStart): WorkerContext {
     random,
     latches,
     later: (run, delayMs) => setTimeout(() => run(Date.now()), delayMs),
+    inSlices: (space, db, ref, change) =>
+      slicedChanges.begin(space, db, ref, change),
     holdValue: (space, db, ref) => valueHolds.hold(space, db, ref),
   });
   const evictor = new Evictor({
@@ -310,6 +313,15 @@ function begin(start: WorkerStart): WorkerContext {
       computePool.copyValue(space, db, name, done),
     monotonicMs: () => performance.now(),
     later: (run, delayMs) => setTimeout(run, delayMs),
+  });
+  const slicedChanges: SlicedChanges = new SlicedChanges({
+    latches,
+    isAtOnce: () => executor.ignoresFlags,
+    lock: tryLockHeld,
+    fillKey: (key, name) => call.fillKey(key, name, 0, name.length),
+    monotonicMs: () => performance.now(),
+    later: (run, delayMs) => setTimeout(run, delayMs),
+    settle,
   });
   attachThreads = (ports) =>
     computePool.attach(
