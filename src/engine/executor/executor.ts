@@ -425,7 +425,11 @@ export class Executor<C extends Call> {
    * Whether the command at hand may run: {@linkcode GOES_ON}, or it is held for
    * its keys, or must be refused. All latches that it needs are held.
    */
-  #askLocks(command: Command<C>, isTransaction: boolean): number {
+  #askLocks(
+    command: Command<C>,
+    isTransaction: boolean,
+    passes = false,
+  ): number {
     const locks = this.#locks;
     if (locks.isExempt) return GOES_ON;
     const call = this.#call;
@@ -433,7 +437,7 @@ export class Executor<C extends Call> {
       isTransaction
         ? this.#claimTransaction((call.session as Session).transaction!)
         : this.#claimKeys(command, call.db);
-    locks.begin(call.session as Session);
+    locks.begin(call.session as Session, passes);
     try {
       claim();
       if (locks.claimsAgain()) claim();
@@ -469,7 +473,7 @@ export class Executor<C extends Call> {
       this.#ports.settle();
     };
     call.session = guest;
-    const outcome = this.#askLocks(command, false);
+    const outcome = this.#askLocks(command, false, true);
     call.session = session;
     return outcome !== GOES_ON;
   }
@@ -619,6 +623,8 @@ export class Executor<C extends Call> {
     this.#latches.endShared();
     this.#latches.releaseMarked();
     this.endTransaction(session);
+    // Those who are served now are others.
+    if (this.#around !== null) this.#locks.isExempt = false;
     return late;
   };
 
@@ -909,7 +915,10 @@ export class Executor<C extends Call> {
     return outcome;
   }
 
-  /** As {@linkcode runForwarded}, of EXEC, with something to do around it. */
+  /**
+   * As {@linkcode runForwarded}, of EXEC in the name of one who has its keys
+   * locked, with something to do around it.
+   */
   runAround(
     session: Session,
     args: Arguments,
@@ -918,7 +927,9 @@ export class Executor<C extends Call> {
     around: AroundRun,
   ): void {
     this.#around = around;
+    this.#locks.isExempt = true;
     this.runForwarded(session, args, reply, nowMs);
+    this.#locks.isExempt = false;
     this.#around = null;
   }
 

@@ -22,7 +22,11 @@ import {
   LOCK_WAIT_MS,
 } from "../../core/keyspace/counters.ts";
 import type { Key } from "../../core/keyspace/key.ts";
-import { PLACE_COMMAND, PLACE_WRITE } from "../../core/keyspace/key_locks.ts";
+import {
+  PLACE_COMMAND,
+  PLACE_NESTED,
+  PLACE_WRITE,
+} from "../../core/keyspace/key_locks.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import {
   FLAG_KEY_LOCKS,
@@ -64,6 +68,7 @@ export class CommandLocks {
   #wait: LockWait | null = null;
   #before: LockPlaces | null = null;
   #isBlocked = false;
+  #kind = PLACE_COMMAND;
   /** Queue for every key that is claimed, be it free or not. */
   #queuesAll = false;
 
@@ -78,8 +83,12 @@ export class CommandLocks {
     return this.#parked.size;
   }
 
-  /** Begins to look at the command of a session. */
-  begin(session: Session): void {
+  /**
+   * Begins to look at the command of a session. With `passes` it minds only who
+   * has locks, not who waits for them.
+   */
+  begin(session: Session, passes = false): void {
+    this.#kind = passes ? PLACE_COMMAND | PLACE_NESTED : PLACE_COMMAND;
     this.#session = session;
     this.#wait = session.lockWait;
     this.#before = this.#wait === null
@@ -92,7 +101,7 @@ export class CommandLocks {
   /** The command wants a key. May throw OutOfMemory. */
   claim(space: Keyspace, db: number, key: Key, isWrite: boolean): void {
     const flags = space.control[SHARD_FLAGS]!;
-    const kind = isWrite ? PLACE_COMMAND | PLACE_WRITE : PLACE_COMMAND;
+    const kind = isWrite ? this.#kind | PLACE_WRITE : this.#kind;
     if (this.#queuesAll) {
       return this.#waits.queue(this.#wait!, space, db, key, kind);
     }
@@ -116,7 +125,7 @@ export class CommandLocks {
   claimDatabase(space: Keyspace, db: number, forReaders: boolean): void {
     if ((space.control[SHARD_FLAGS]! & FLAG_KEY_LOCKS) === 0) return;
     if (!isWholeHeld(space) && !hasLocks(space, db, forReaders)) return;
-    const kind = PLACE_COMMAND | PLACE_WRITE;
+    const kind = this.#kind | PLACE_WRITE;
     this.#waits.queueForWhole(this.#block(), space, kind);
   }
 
