@@ -39,7 +39,7 @@ import {
   UNBLOCKED,
 } from "../../core/resp/error_reply.ts";
 import { GATE_LOCKED, type Session } from "../executor/session.ts";
-import type { LockPlaces, LockWait, LockWaits } from "./lock_waits.ts";
+import type { LockWait, LockWaits } from "./lock_waits.ts";
 
 /** What commands need to wait for locks. */
 export interface CommandLockPorts {
@@ -66,7 +66,6 @@ export class CommandLocks {
   readonly #parked = new Map<number, Session>();
   #session: Session | null = null;
   #wait: LockWait | null = null;
-  #before: LockPlaces | null = null;
   #isBlocked = false;
   #kind = PLACE_COMMAND;
   /** Queue for every key that is claimed, be it free or not. */
@@ -91,9 +90,7 @@ export class CommandLocks {
     this.#kind = passes ? PLACE_COMMAND | PLACE_NESTED : PLACE_COMMAND;
     this.#session = session;
     this.#wait = session.lockWait;
-    this.#before = this.#wait === null
-      ? null
-      : this.#waits.takePlaces(this.#wait);
+    if (this.#wait !== null) this.#waits.beginLook(this.#wait);
     this.#isBlocked = this.#queuesAll = false;
     this.hasParked = false;
   }
@@ -142,8 +139,7 @@ export class CommandLocks {
   mustPark(): boolean {
     const session = this.#session!;
     const wait = this.#wait;
-    if (this.#before !== null) this.#waits.leave(this.#before);
-    this.#before = null;
+    if (wait !== null) this.#waits.leaveRest(wait);
     if (!this.#isBlocked) {
       if (wait !== null) this.#end(session, wait);
       return false;
@@ -161,13 +157,10 @@ export class CommandLocks {
 
   /** Memory ran out before all keys were claimed: the command does not wait. */
   giveUp(): void {
-    const session = this.#session!;
-    if (this.#before !== null) this.#waits.leave(this.#before);
-    this.#before = null;
     const wait = this.#wait;
     if (wait === null) return;
-    this.#waits.leave(this.#waits.takePlaces(wait));
-    this.#end(session, wait);
+    this.#waits.leaveAll(wait);
+    this.#end(this.#session!, wait);
   }
 
   /** What a parked command is told instead of being run; null to run it. */
