@@ -251,7 +251,8 @@ export class KeyLocks {
     if (next !== 0) this.#set(next, PREVIOUS, previous);
     this.#heap.free(place);
     this.#control[isWrite ? SHARD_WRITE_LOCKS : SHARD_READ_LOCKS]!--;
-    this.#wake(node, isWrite);
+    // While others still read, nobody can go on who could not before.
+    if (this.#word(node, STATE) === 0) this.#wake(node, true);
     this.#wakeWhole();
   }
 
@@ -326,6 +327,11 @@ export class KeyLocks {
     if (this.#notes.qualifier(node) === WHOLE) this.#wakeWhole();
     else this.#wake(node, false);
     this.prune(node);
+  }
+
+  /** One that was told to look again has done so, and waits on. */
+  keepWaiting(place: number): void {
+    this.#set(place, KIND, this.#word(place, KIND) & ~PLACE_WOKEN);
   }
 
   /** The node that a place belongs to. */
@@ -427,8 +433,8 @@ export class KeyLocks {
 
   /**
    * Wakes those who need not wait any more. Who wants to write excludes all
-   * behind, but for commands that pass: these are looked for only when a writer
-   * has gone (`isThorough`), as nothing else can have kept them.
+   * behind, but for those who pass: these are looked for only when a holder has
+   * gone (`isThorough`), as nothing else can have kept them.
    */
   #wake(node: number, isThorough: boolean): void {
     const state = this.#word(node, STATE);

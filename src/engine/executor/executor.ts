@@ -15,7 +15,8 @@
  *   connection is parked until its promise settles;
  * - the size of what it works on: it is run in the background.
  *
- * Size: all ways of a request through the executor stand here, side by side.
+ * Size: one request's way from its bytes to its reply, and all that may turn it
+ * from there.
  *
  * @module
  */
@@ -24,11 +25,7 @@ import { assert } from "../../core/base/assert.ts";
 import { hashSlot } from "../../core/base/crc16.ts";
 import { halfSipHash } from "../../core/base/half_siphash.ts";
 import type { Call } from "../../core/commands/call.ts";
-import {
-  findKeysToRun,
-  KeyPositions,
-  RequestView,
-} from "../../core/commands/command_keys.ts";
+import type { KeyPositions } from "../../core/commands/command_keys.ts";
 import {
   FLAG,
   type Handler,
@@ -66,10 +63,8 @@ import {
   execAbort,
   NO_AUTH,
   NOT_IN_TRANSACTION,
-  NOT_ON_LOCKED_KEYS,
   onlySubscriberCommands,
   OUT_OF_MEMORY,
-  unknownCommand,
   unknownSubcommand,
   wrongNumberOfArguments,
 } from "../../core/resp/error_reply.ts";
@@ -86,6 +81,13 @@ import { ROUTE_TO_OWNER } from "../latch/shard_flags.ts";
 import { beginWait } from "../blocking/registering.ts";
 import { Serving } from "../blocking/serving.ts";
 import { joinLateReplies, type LatePiece } from "./late_replies.ts";
+import {
+  LockAsking,
+  LOCKS_FREE,
+  LOCKS_NO_ROOM,
+  LOCKS_PARKED,
+} from "./lock_asking.ts";
+import { RequestKeys, unknown } from "./request_keys.ts";
 import type { BigAdder, Transaction } from "./transaction.ts";
 import { CommandTimer } from "./command_timer.ts";
 import type { Latches } from "../latch/shard_latches.ts";
@@ -100,7 +102,6 @@ import {
   GATE_REPLY_SKIP_NEXT,
   GATE_SILENT,
   GATE_SUBSCRIBED,
-  guestSession,
   type Session,
 } from "./session.ts";
 
@@ -111,28 +112,15 @@ export const PARKED = 1;
 /** The request was not run and is to be tried again when the gate opens. */
 export const HELD = 2;
 
-/** The command may run: no outcome of a request. */
-const GOES_ON = -1;
-/** Memory is too short for it to wait. */
-const NO_ROOM = -2;
-
 /** Commands that CLIENT PAUSE WRITE holds up. */
 const HELD_WRITES = FLAG.WRITE | FLAG.MAY_REPLICATE;
 /** Keys kept ready between commands. */
 const KEYS_KEPT = 1024;
-/** Words that the error of an unknown command echoes. */
-const ECHOED_ARGUMENTS_MAX = 32;
 
 /** Commands that a client in RESP2 may send while it listens to channels. */
 const SUBSCRIBER_COMMANDS: ReadonlySet<string> = new Set([
   ...["subscribe", "psubscribe", "ssubscribe", "unsubscribe"],
   ...["punsubscribe", "sunsubscribe", "ping", "quit", "reset"],
-]);
-
-/** Groups of commands that look at no keys but those they name. */
-const CLIENT_GROUPS: ReadonlySet<string> = new Set([
-  "connection",
-  "transactions",
 ]);
 
 /** What the executor needs from the worker around it. */
@@ -218,8 +206,8 @@ export class Executor<C extends Call> {
   readonly #ports: ExecutorPorts<C>;
   readonly #events: PendingEvents;
   readonly #counters: Float64Array;
-  readonly #positions = new KeyPositions();
-  readonly #view: RequestView;
+  readonly #keys: RequestKeys<C>;
+  readonly #asking: LockAsking<C>;
   readonly #lookAhead: LookAhead;
   /** The arguments of the queued command that EXEC runs. */
   readonly #queued = new Arguments();
@@ -245,17 +233,26 @@ export class Executor<C extends Call> {
     this.#events = ports.events;
     this.#counters = call.counters;
     this.timer = new CommandTimer(call.counters, ports.monotonicMs);
-    this.#view = new RequestView(call.args);
+    this.#keys = new RequestKeys(table, call);
     this.#lookAhead = new LookAhead(call.keyspaces[0]!.arena.i32);
     [this.#seed0, this.#seed1] = call.hashSeed;
     const { ready, records } = ports;
     this.#ready = ready;
     this.#locks = ports.locks;
-    call.lockGate = { mustWait: this.#mustWaitForDatabases };
+    this.#asking = new LockAsking({
+      table,
+      call,
+      keys: this.#keys,
+      latches,
+      locks: ports.locks,
+      ready,
+      addBig: ports.addBig,
+      settle: ports.settle,
+    });
     this.#serving = new Serving(table, call, latches, ready, records, {
-      fillKeys: (command) => this.#fillKeys(command),
+      fillKeys: (command) => this.#keys.fill(command),
       run: (command) => this.#run(command),
-      mustDefer: (command, key) => this.#mustDefer(command, key),
+      mustDefer: (command, key) => this.#asking.mustDefer(command, key),
       served: ports.served,
     });
   }
@@ -419,8 +416,8 @@ export class Executor<C extends Call> {
     const { control } = this.#call.keyspaces[shard]!;
     const flags = control[SHARD_FLAGS]!;
     if (flags !== FLAG_KEY_LOCKS || mayBeLocked(control, hash)) {
-      const outcome = this.#askLocks(command, false);
-      if (outcome !== GOES_ON) {
+      const outcome = this.#asking.ask(command, null);
+      if (outcome !== LOCKS_FREE) {
         this.#latches.release(shard);
         return this.#endAsking(command, outcome);
       }
@@ -434,91 +431,10 @@ export class Executor<C extends Call> {
     return DONE;
   }
 
-  /**
-   * Whether the command at hand may run: {@linkcode GOES_ON}, or it is held for
-   * its keys, or must be refused. All latches that it needs are held.
-   */
-  #askLocks(command: Command<C>, isTransaction: boolean): number {
-    const locks = this.#locks;
-    if (locks.isExempt) return GOES_ON;
-    const call = this.#call;
-    const claim = () =>
-      isTransaction
-        ? this.#claimTransaction((call.session as Session).transaction!)
-        : this.#claimKeys(command, call.db);
-    locks.begin(call.session as Session);
-    try {
-      claim();
-      if (locks.claimsAgain()) claim();
-    } catch (cause) {
-      if (!(cause instanceof OutOfMemory)) throw cause;
-      locks.giveUp();
-      return NO_ROOM;
-    }
-    return locks.mustPark() ? HELD : GOES_ON;
-  }
-
   #endAsking(command: Command<C>, outcome: number): number {
-    return outcome === NO_ROOM ? this.#reject(command, OUT_OF_MEMORY) : outcome;
-  }
-
-  /**
-   * Whether a command that waits for elements of `from` cannot have them now
-   * because its keys, which have been filled in, are locked: `from` is looked at
-   * again when they may be free. Its latches are held.
-   */
-  #mustDefer(command: Command<C>, from: Key): boolean {
-    const flags = this.#latches.wordsOfMarked(SHARD_FLAGS);
-    if ((flags & FLAG_KEY_LOCKS) === 0 || this.#locks.isExempt) return false;
-    const call = this.#call;
-    const { session, db } = call;
-    const { shard, hash, length } = from;
-    const bytes = from.buf.slice(from.off, from.off + length);
-    const guest = guestSession(0);
-    guest.db = db;
-    guest.onLockWake = () => {
-      this.#locks.withdraw(guest, true);
-      this.#ready.note(shard, db, bytes, 0, length, hash);
-      this.#ports.settle();
-    };
-    call.session = guest;
-    const outcome = this.#askLocks(command, false);
-    call.session = session;
-    return outcome !== GOES_ON;
-  }
-
-  /** Claims the keys of a command, which have been filled in. */
-  #claimKeys(command: Command<C>, db: number): void {
-    this.#visitKeys(command, this.#call.args, db, this.#claimKey);
-  }
-
-  readonly #claimKey = (db: number, key: Key, isWrite: boolean): void => {
-    this.#locks.claim(this.#call.keyspace(key), db, key, isWrite);
-  };
-
-  /** Visits the keys of a command, which have been filled in. */
-  #visitKeys(
-    command: Command<C>,
-    args: Arguments,
-    db: number,
-    visit: TouchVisitor,
-  ): void {
-    const call = this.#call;
-    const positions = this.#positions;
-    const view = this.#view;
-    view.reset(args, 0);
-    if (command.keyKind === KEY_KIND.SINGLE) {
-      findKeysToRun(command.spec, view, positions);
-    }
-    const otherDb = command.spec.findOtherDatabase?.(view) ?? NaN;
-    for (let i = 0; i < call.keyCount; i++) {
-      const key = call.key(i);
-      const isWrite = command.changes(positions.flags[i]!);
-      visit(db, key, isWrite);
-      if (isWrite && otherDb >= 0 && otherDb < call.settings.databases) {
-        visit(otherDb, key, true);
-      }
-    }
+    return outcome === LOCKS_PARKED
+      ? HELD
+      : this.#reject(command, OUT_OF_MEMORY);
   }
 
   /** A command that changes databases as a whole. */
@@ -530,28 +446,6 @@ export class Executor<C extends Call> {
     this.#countCalls(command, -1);
     return HELD;
   }
-
-  readonly #mustWaitForDatabases = (
-    databases: readonly number[],
-    forReaders: boolean,
-  ): boolean => {
-    const locks = this.#locks;
-    const call = this.#call;
-    // A transaction has asked before.
-    if (locks.isExempt || !call.canWait) return false;
-    locks.begin(call.session as Session);
-    try {
-      for (const space of call.keyspaces) {
-        for (const db of databases) locks.claimDatabase(space, db, forReaders);
-      }
-    } catch (cause) {
-      if (!(cause instanceof OutOfMemory)) throw cause;
-      locks.giveUp();
-      call.reply.error(OUT_OF_MEMORY);
-      return true;
-    }
-    return locks.mustPark();
-  };
 
   /**
    * What a session does instead while a transaction is open: nearly all
@@ -611,10 +505,11 @@ export class Executor<C extends Call> {
       isUntouched &&
       (this.#latches.wordsOfMarked(SHARD_FLAGS) & FLAG_KEY_LOCKS) !== 0
     ) {
-      const outcome = this.#askLocks(session.command as Command<C>, true);
-      if (outcome !== GOES_ON) this.#latches.releaseMarked();
-      if (outcome === HELD) return;
-      if (outcome === NO_ROOM) {
+      const command = session.command as Command<C>;
+      const outcome = this.#asking.ask(command, transaction);
+      if (outcome !== LOCKS_FREE) this.#latches.releaseMarked();
+      if (outcome === LOCKS_PARKED) return;
+      if (outcome === LOCKS_NO_ROOM) {
         this.endTransaction(session);
         return reply.error(execAbort(OUT_OF_MEMORY.text));
       }
@@ -632,6 +527,8 @@ export class Executor<C extends Call> {
     this.#latches.endShared();
     this.#latches.releaseMarked();
     this.endTransaction(session);
+    // Those who are served now are others.
+    if (this.#around !== null) this.#locks.isExempt = false;
     return late;
   };
 
@@ -664,7 +561,7 @@ export class Executor<C extends Call> {
       call.args = args;
       const command = this.#table.all[transaction.command(i)]!;
       session.command = command;
-      this.#fillKeys(command);
+      this.#keys.fill(command);
       if (this.#run(command) === PARKED) {
         late ??= [];
         late.push({ at: reply.at - start, promise: this.pending! });
@@ -673,7 +570,7 @@ export class Executor<C extends Call> {
     }
     call.canWait = true;
     call.args = own;
-    this.#view.reset(own, 0);
+    this.#keys.view.reset(own, 0);
     if (late !== null) return joinLateReplies(reply, start, late);
   }
 
@@ -689,37 +586,8 @@ export class Executor<C extends Call> {
       const command = this.#table.all[transaction.command(i)]!;
       transaction.load(i, this.#queued, this.#ports.addBig);
       call.args = this.#queued;
-      if (this.#fillKeys(command)) latches.markAll();
+      if (this.#keys.fill(command)) latches.markAll();
       for (let k = 0; k < call.keyCount; k++) latches.mark(call.key(k).shard);
-    }
-    this.#queued.clear();
-    call.args = own;
-  }
-
-  /** Claims the keys of all queued commands, and the databases they change. */
-  #claimTransaction(transaction: Transaction): void {
-    const call = this.#call;
-    const own = call.args;
-    let { db } = call;
-    for (let i = 0; i < transaction.count; i++) {
-      const command = this.#table.all[transaction.command(i)]!;
-      transaction.load(i, this.#queued, this.#ports.addBig);
-      call.args = this.#queued;
-      this.#fillKeys(command);
-      this.#claimKeys(command, db);
-      if (command.fullName === "select") {
-        this.#view.reset(this.#queued, 0);
-        const chosen = this.#view.integer(1);
-        if (chosen >= 0 && chosen < call.settings.databases) db = chosen;
-      }
-      if (
-        command.keyKind === KEY_KIND.NONE && (command.flags & FLAG.WRITE) !== 0
-      ) {
-        const forReaders = command.fullName === "swapdb";
-        for (const space of call.keyspaces) {
-          this.#locks.claimDatabase(space, -1, forReaders);
-        }
-      }
     }
     this.#queued.clear();
     call.args = own;
@@ -764,44 +632,10 @@ export class Executor<C extends Call> {
     this.#call.keyspaces[0]!.externals.unpin(run);
   };
 
-  /**
-   * Fills in the keys of the command whose arguments the call has; says whether
-   * it may look at keys besides, on any shard.
-   */
-  #fillKeys(command: Command<C>): boolean {
-    const call = this.#call;
-    const { args } = call;
-    call.keyCount = 0;
-    if (command.keyKind === KEY_KIND.NONE) return looksEverywhere(command);
-    if (command.keyKind === KEY_KIND.SINGLE) {
-      call.keyCount = 1;
-      const key = call.key(0);
-      call.fillKey(key, args.source(1), args.off[1]!, args.length[1]!);
-      return false;
-    }
-    const positions = this.#positions;
-    this.#view.reset(args, 0);
-    findKeysToRun(command.spec, this.#view, positions);
-    const { findOtherKeys } = command;
-    const looksFurther = findOtherKeys !== undefined &&
-      findOtherKeys(this.#view, positions);
-    for (let i = 0; i < positions.count; i++) {
-      const at = positions.positions[i]!;
-      call.fillKey(
-        call.ensureKey(i),
-        args.source(at),
-        args.off[at]!,
-        args.length[at]!,
-      );
-    }
-    call.keyCount = positions.count;
-    return looksFurther;
-  }
-
   /** A command with any number of keys. */
   #runWide(command: Command<C>): number {
     const call = this.#call;
-    const looksFurther = this.#fillKeys(command);
+    const looksFurther = this.#keys.fill(command);
     if (looksFurther) this.#latches.markAll();
     const count = call.keyCount;
     for (let i = 0; i < count; i++) {
@@ -815,9 +649,9 @@ export class Executor<C extends Call> {
     const flags = this.#latches.wordsOfMarked(SHARD_FLAGS);
     if (flags !== 0) {
       const outcome = (flags & FLAG_KEY_LOCKS) === 0
-        ? GOES_ON
-        : this.#askLocks(command, false);
-      if (outcome !== GOES_ON) {
+        ? LOCKS_FREE
+        : this.#asking.ask(command, null);
+      if (outcome !== LOCKS_FREE) {
         this.#latches.releaseMarked();
         return this.#endAsking(command, outcome);
       }
@@ -849,7 +683,12 @@ export class Executor<C extends Call> {
     const call = this.#call;
     if (this.ignoresFlags || !isHeavy(call)) return this.#run(command);
     const { resp } = call.session as Session;
-    const late = this.#ports.background(command, call, this.#positions, resp);
+    const late = this.#ports.background(
+      command,
+      call,
+      this.#keys.positions,
+      resp,
+    );
     if (late === null) return this.#run(command);
     return this.#run(command, () => late);
   }
@@ -935,7 +774,10 @@ export class Executor<C extends Call> {
     return outcome;
   }
 
-  /** As {@linkcode runForwarded}, of EXEC, with something to do around it. */
+  /**
+   * As {@linkcode runForwarded}, of EXEC in the name of one who has its keys
+   * locked, with something to do around it.
+   */
   runAround(
     session: Session,
     args: Arguments,
@@ -944,47 +786,19 @@ export class Executor<C extends Call> {
     around: AroundRun,
   ): void {
     this.#around = around;
+    this.#locks.isExempt = true;
     this.runForwarded(session, args, reply, nowMs);
+    this.#locks.isExempt = false;
     this.#around = null;
   }
 
-  /**
-   * What a request would do to which keys, for one who has locked some; or why
-   * it cannot be run on them: it must be a command that looks at no keys but
-   * those it names, and does not wait.
-   */
+  /** As {@linkcode RequestKeys.inspect}. */
   inspect(
     args: Arguments,
     db: number,
     visit: TouchVisitor,
   ): InspectedCommand | ErrorReply {
-    const call = this.#call;
-    const command = this.#commandOf(args);
-    if (command === undefined) return unknown(args);
-    if (!command.allowsCount(args.count)) {
-      return wrongNumberOfArguments(command.fullName);
-    }
-    if (command.keyKind === KEY_KIND.NONE || command.subcommands.length !== 0) {
-      return NOT_ON_LOCKED_KEYS;
-    }
-    const own = call.args;
-    call.args = args;
-    const looksFurther = this.#fillKeys(command);
-    call.args = own;
-    if (looksFurther) return NOT_ON_LOCKED_KEYS;
-    this.#visitKeys(command, args, db, visit);
-    const isWrite = (command.flags & FLAG.WRITE) !== 0;
-    return { index: command.index, flags: command.flags, isWrite };
-  }
-
-  #commandOf(args: Arguments): Command<C> | undefined {
-    const { off, length } = args;
-    const command = this.#table.lookup(args.source(0), off[0]!, length[0]!);
-    if (
-      command === undefined || command.subcommands.length === 0 ||
-      args.count === 1
-    ) return command;
-    return command.lookupSubcommand(args.source(1), off[1]!, length[1]!);
+    return this.#keys.inspect(args, db, visit);
   }
 
   /**
@@ -1143,16 +957,4 @@ function flagsIn(session: Session, command: Command<never>): number {
   return command.fullName === "exec"
     ? session.transaction?.flags ?? 0
     : command.flags;
-}
-
-/** Whether a command without keys may look at shards. */
-function looksEverywhere(command: Command<never>): boolean {
-  return !CLIENT_GROUPS.has(command.group);
-}
-
-function unknown(args: Arguments): ErrorReply {
-  const argv: Uint8Array[] = [];
-  const count = Math.min(args.count, ECHOED_ARGUMENTS_MAX);
-  for (let i = 0; i < count; i++) argv.push(args.copy(i));
-  return unknownCommand(argv);
 }

@@ -22,7 +22,11 @@ import {
   LOCK_WAIT_MS,
 } from "../../core/keyspace/counters.ts";
 import type { Key } from "../../core/keyspace/key.ts";
-import { PLACE_COMMAND, PLACE_WRITE } from "../../core/keyspace/key_locks.ts";
+import {
+  PLACE_COMMAND,
+  PLACE_NESTED,
+  PLACE_WRITE,
+} from "../../core/keyspace/key_locks.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import {
   FLAG_KEY_LOCKS,
@@ -35,7 +39,7 @@ import {
   UNBLOCKED,
 } from "../../core/resp/error_reply.ts";
 import { GATE_LOCKED, type Session } from "../executor/session.ts";
-import type { LockPlaces, LockWait, LockWaits } from "./lock_waits.ts";
+import type { LockWait, LockWaits } from "./lock_waits.ts";
 
 /** What commands need to wait for locks. */
 export interface CommandLockPorts {
@@ -62,8 +66,8 @@ export class CommandLocks {
   readonly #parked = new Map<number, Session>();
   #session: Session | null = null;
   #wait: LockWait | null = null;
-  #before: LockPlaces | null = null;
   #isBlocked = false;
+  #kind = PLACE_COMMAND;
   /** Queue for every key that is claimed, be it free or not. */
   #queuesAll = false;
 
@@ -78,13 +82,15 @@ export class CommandLocks {
     return this.#parked.size;
   }
 
-  /** Begins to look at the command of a session. */
-  begin(session: Session): void {
+  /**
+   * Begins to look at the command of a session. With `passes` it minds only who
+   * has locks, not who waits for them.
+   */
+  begin(session: Session, passes = false): void {
+    this.#kind = passes ? PLACE_COMMAND | PLACE_NESTED : PLACE_COMMAND;
     this.#session = session;
     this.#wait = session.lockWait;
-    this.#before = this.#wait === null
-      ? null
-      : this.#waits.takePlaces(this.#wait);
+    if (this.#wait !== null) this.#waits.beginLook(this.#wait);
     this.#isBlocked = this.#queuesAll = false;
     this.hasParked = false;
   }
@@ -92,7 +98,7 @@ export class CommandLocks {
   /** The command wants a key. May throw OutOfMemory. */
   claim(space: Keyspace, db: number, key: Key, isWrite: boolean): void {
     const flags = space.control[SHARD_FLAGS]!;
-    const kind = isWrite ? PLACE_COMMAND | PLACE_WRITE : PLACE_COMMAND;
+    const kind = isWrite ? this.#kind | PLACE_WRITE : this.#kind;
     if (this.#queuesAll) {
       return this.#waits.queue(this.#wait!, space, db, key, kind);
     }
@@ -116,7 +122,7 @@ export class CommandLocks {
   claimDatabase(space: Keyspace, db: number, forReaders: boolean): void {
     if ((space.control[SHARD_FLAGS]! & FLAG_KEY_LOCKS) === 0) return;
     if (!isWholeHeld(space) && !hasLocks(space, db, forReaders)) return;
-    const kind = PLACE_COMMAND | PLACE_WRITE;
+    const kind = this.#kind | PLACE_WRITE;
     this.#waits.queueForWhole(this.#block(), space, kind);
   }
 
@@ -133,8 +139,7 @@ export class CommandLocks {
   mustPark(): boolean {
     const session = this.#session!;
     const wait = this.#wait;
-    if (this.#before !== null) this.#waits.leave(this.#before);
-    this.#before = null;
+    if (wait !== null) this.#waits.leaveRest(wait);
     if (!this.#isBlocked) {
       if (wait !== null) this.#end(session, wait);
       return false;
@@ -152,13 +157,10 @@ export class CommandLocks {
 
   /** Memory ran out before all keys were claimed: the command does not wait. */
   giveUp(): void {
-    const session = this.#session!;
-    if (this.#before !== null) this.#waits.leave(this.#before);
-    this.#before = null;
     const wait = this.#wait;
     if (wait === null) return;
-    this.#waits.leave(this.#waits.takePlaces(wait));
-    this.#end(session, wait);
+    this.#waits.leaveAll(wait);
+    this.#end(this.#session!, wait);
   }
 
   /** What a parked command is told instead of being run; null to run it. */

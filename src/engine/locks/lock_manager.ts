@@ -335,7 +335,7 @@ export class LockManager implements KeyLocking, HandleOwner {
     for (const { key } of request.claims) latches.mark(key.shard);
     latches.acquireMarked();
     const wait = pending?.wait ?? null;
-    const before = wait === null ? null : waits.takePlaces(wait);
+    if (wait !== null) waits.beginLook(wait);
     try {
       const isFree = isGrantable(keyspaces, request, wait?.ticket ?? 0);
       if (isFree) this.#grant(handle, request);
@@ -348,13 +348,13 @@ export class LockManager implements KeyLocking, HandleOwner {
     } catch (cause) {
       if (!(cause instanceof OutOfMemory)) throw cause;
       if (pending?.wait) {
-        waits.leave(waits.takePlaces(pending.wait));
+        waits.leaveAll(pending.wait);
         waits.end(pending.wait);
         pending.wait = null;
       }
       throw new LockError("OOM", "no memory for the locks");
     } finally {
-      if (before !== null) waits.leave(before);
+      if (wait !== null) waits.leaveRest(wait);
       latches.releaseMarked();
     }
   }

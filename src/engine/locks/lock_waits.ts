@@ -53,6 +53,8 @@ export interface LockWait extends Timed {
   readonly expire: () => void;
   /** Where it waits. */
   held: LockPlaces;
+  /** While it looks again: where it waited, and may not have to any more. */
+  rest: LockPlaces;
   /** How often it has looked again in vain. */
   vain: number;
 }
@@ -125,6 +127,7 @@ export class LockWaits {
       wake,
       expire,
       held: noPlaces(),
+      rest: noPlaces(),
       vain: 0,
       deadlineMs: sinceMs + waitMs,
       heapIndex: -1,
@@ -145,6 +148,25 @@ export class LockWaits {
   }
 
   /**
+   * A wait looks again: those of its places that it is not queued for once more
+   * are given up by {@linkcode LockWaits.leaveRest}.
+   */
+  beginLook(wait: LockWait): void {
+    wait.rest = wait.held;
+    wait.held = noPlaces();
+  }
+
+  /** Gives the rest up; the latches of their shards are held. */
+  leaveRest(wait: LockWait): void {
+    const { shards, places } = wait.rest;
+    wait.rest = noPlaces();
+    const { keyspaces } = this.#ports;
+    for (let i = 0; i < places.length; i++) {
+      keyspaces[shards[i]!]!.locks.endWait(places[i]!);
+    }
+  }
+
+  /**
    * Queues a wait for a key, once; the shard's latch is held. May throw
    * OutOfMemory.
    */
@@ -155,57 +177,64 @@ export class LockWaits {
     key: Key,
     kind: number,
   ): void {
-    const { locks } = space;
-    const { shards, places } = wait.held;
+    const { locks, shard } = space;
     const node = locks.find(db, key.buf, key.off, key.length, key.hash);
-    for (let i = 0; node !== 0 && i < places.length; i++) {
-      if (shards[i] === space.shard && locks.nodeOf(places[i]!) === node) {
-        return;
-      }
-    }
-    places.push(
+    if (this.#isQueued(wait, space, node)) return;
+    wait.held.places.push(
       locks.wait(db, key, kind, wait.ticket, this.#ports.worker),
     );
-    shards.push(space.shard);
+    wait.held.shards.push(shard);
   }
 
   /** Queues a wait for a whole shard, as {@linkcode LockWaits.queue}. */
   queueForWhole(wait: LockWait, space: Keyspace, kind: number): void {
-    const { locks } = space;
-    const { shards, places } = wait.held;
-    const node = locks.findWhole();
-    for (let i = 0; node !== 0 && i < places.length; i++) {
-      if (shards[i] === space.shard && locks.nodeOf(places[i]!) === node) {
-        return;
-      }
-    }
-    places.push(locks.waitForWhole(kind, wait.ticket, this.#ports.worker));
-    shards.push(space.shard);
+    const { locks, shard } = space;
+    if (this.#isQueued(wait, space, locks.findWhole())) return;
+    wait.held.places.push(
+      locks.waitForWhole(kind, wait.ticket, this.#ports.worker),
+    );
+    wait.held.shards.push(shard);
   }
 
-  /** Takes the places from a wait that looks again. */
-  takePlaces(wait: LockWait): LockPlaces {
-    const { held } = wait;
-    wait.held = noPlaces();
-    return held;
+  /** Whether a wait has a place at a node, or had one before it looked again. */
+  #isQueued(wait: LockWait, { locks, shard }: Keyspace, node: number): boolean {
+    if (node === 0) return false;
+    const { held, rest } = wait;
+    for (let i = 0; i < held.places.length; i++) {
+      if (held.shards[i] !== shard) continue;
+      if (locks.nodeOf(held.places[i]!) === node) return true;
+    }
+    for (let i = 0; i < rest.places.length; i++) {
+      if (rest.shards[i] !== shard) continue;
+      const place = rest.places[i]!;
+      if (locks.nodeOf(place) !== node) continue;
+      // It keeps its place: if it left and came back, it would wake others for
+      // nothing, and they it.
+      locks.keepWaiting(place);
+      held.places.push(place);
+      held.shards.push(shard);
+      rest.places.splice(i, 1);
+      rest.shards.splice(i, 1);
+      return true;
+    }
+    return false;
   }
 
-  /** Gives places up; the latches of their shards are held. */
-  leave({ shards, places }: LockPlaces): void {
-    const { keyspaces } = this.#ports;
-    for (let i = 0; i < places.length; i++) {
-      keyspaces[shards[i]!]!.locks.endWait(places[i]!);
-    }
+  /** Gives all places up, their shards' latches held. */
+  leaveAll(wait: LockWait): void {
+    this.leaveRest(wait);
+    this.beginLook(wait);
+    this.leaveRest(wait);
   }
 
   /** Gives a wait's places up, but not its ticket; no latch is held. */
   withdraw(wait: LockWait): void {
-    const held = this.takePlaces(wait);
-    if (held.places.length === 0) return;
+    const { shards } = wait.held;
+    if (shards.length === 0) return;
     const { latches } = this.#ports;
-    for (const shard of held.shards) latches.mark(shard);
+    for (const shard of shards) latches.mark(shard);
     latches.acquireMarked();
-    this.leave(held);
+    this.leaveAll(wait);
     latches.releaseMarked();
   }
 

@@ -12,7 +12,6 @@ import type { ErrorReply } from "../../core/resp/error_reply.ts";
 import { ReplyWriter } from "../../core/resp/reply_writer.ts";
 import { GATE_MULTI, guestSession, type Session } from "../executor/session.ts";
 import type { Transaction } from "../executor/transaction.ts";
-import type { CommandLocks } from "./command_locks.ts";
 import { LockError } from "./lock_spec.ts";
 
 const MINUS = 45;
@@ -47,7 +46,10 @@ export interface LockedCommandPorts {
     db: number,
     visit: TouchVisitor,
   ): InspectedCommand | ErrorReply;
-  /** Runs a request of a session that has no connection. */
+  /**
+   * Runs a request of a session that has no connection, to which locks do not
+   * apply.
+   */
   run(
     session: Session,
     args: Arguments,
@@ -55,7 +57,6 @@ export interface LockedCommandPorts {
     nowMs: number,
     around: AroundRun,
   ): void;
-  readonly locks: CommandLocks;
   readonly externals: ExternalStrings;
 }
 
@@ -103,14 +104,8 @@ export class LockedCommands {
     commands.isOpen = true;
     const reply = new ReplyWriter();
     reply.resp = 3;
-    const { locks, externals } = this.#ports;
-    locks.isExempt = true;
-    try {
-      this.#ports.run(session, this.#exec, reply, nowMs, around);
-    } finally {
-      locks.isExempt = false;
-    }
-    const bytes = flatten(reply, externals);
+    this.#ports.run(session, this.#exec, reply, nowMs, around);
+    const bytes = flatten(reply, this.#ports.externals);
     if (bytes[0] === MINUS) {
       throw new LockError("OOM", decoder.decode(bytes.subarray(1)).trim());
     }

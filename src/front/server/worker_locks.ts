@@ -94,7 +94,6 @@ export class WorkerLocks {
         inspect: (args, db, visit) => parts.executor().inspect(args, db, visit),
         run: (session, args, reply, nowMs, around) =>
           parts.executor().runAround(session, args, reply, nowMs, around),
-        locks: this.commands,
         externals,
       }),
       nowMs: Date.now,
