@@ -13,10 +13,13 @@
  * - a command that is asynchronous by nature (it asks other workers): its
  *   connection is parked until its promise settles.
  *
+ * Size: what a command passes through on its way stands in one place.
+ *
  * @module
  */
 
 import { assert } from "../../core/base/assert.ts";
+import { latin1BytesOf } from "../../core/base/bytes.ts";
 import { hashSlot } from "../../core/base/crc16.ts";
 import { halfSipHash } from "../../core/base/half_siphash.ts";
 import type { Call } from "../../core/commands/call.ts";
@@ -68,7 +71,7 @@ import type { BlockedSessions } from "../blocking/blocked_sessions.ts";
 import { beginWait } from "../blocking/registering.ts";
 import { Serving } from "../blocking/serving.ts";
 import { joinLateReplies, type LatePiece } from "./late_replies.ts";
-import type { BigAdder, Transaction } from "./transaction.ts";
+import { type BigAdder, NO_SHARD, type Transaction } from "./transaction.ts";
 import { CommandTimer } from "./command_timer.ts";
 import type { Latches } from "../latch/shard_latches.ts";
 import {
@@ -95,6 +98,8 @@ export const HELD = 2;
 const HELD_WRITES = FLAG.WRITE | FLAG.MAY_REPLICATE;
 /** Keys kept ready between commands. */
 const KEYS_KEPT = 1024;
+/** What is replied to a command that EXEC will run. */
+const QUEUED = latin1BytesOf("+QUEUED\r\n");
 /** Words that the error of an unknown command echoes. */
 const ECHOED_ARGUMENTS_MAX = 32;
 
@@ -270,6 +275,11 @@ export class Executor<C extends Call> {
       command === undefined || command.keyKind !== KEY_KIND.SINGLE ||
       command.subcommands.length !== 0 || !command.allowsCount(args.count)
     ) return;
+    this.#hashKey(command, args);
+  }
+
+  /** Hashes the key of a request that has one. */
+  #hashKey(command: Command<C>, args: Arguments): void {
     const off = args.off[1]!;
     const length = args.length[1]!;
     const buf = args.source(1);
@@ -339,18 +349,9 @@ export class Executor<C extends Call> {
     ) return this.#reject(command, OUT_OF_MEMORY);
     if (command.keyKind === KEY_KIND.SINGLE) {
       const args = call.args;
-      const key = call.key(0);
-      if (args.command >= 0) {
-        key.buf = args.source(1);
-        key.off = args.off[1]!;
-        key.length = args.length[1]!;
-        key.hash = args.hash;
-        key.shard = args.shard;
-      } else {
-        call.fillKey(key, args.source(1), args.off[1]!, args.length[1]!);
-      }
-      call.keyCount = 1;
-      const shard = key.shard;
+      if (args.command < 0) this.#hashKey(command, args);
+      const { shard } = args;
+      this.#takeKey(args, shard, args.hash);
       this.#latches.acquire(shard);
       if (
         call.keyspaces[shard]!.control[SHARD_FLAGS] !== 0 && !this.ignoresFlags
@@ -367,6 +368,18 @@ export class Executor<C extends Call> {
       return this.#run(command);
     }
     return this.#runWide(command);
+  }
+
+  /** The one key of a request becomes the call's. */
+  #takeKey(args: Arguments, shard: number, hash: number): void {
+    const call = this.#call;
+    const key = call.key(0);
+    key.buf = args.source(1);
+    key.off = args.off[1]!;
+    key.length = args.length[1]!;
+    key.hash = hash;
+    key.shard = shard;
+    call.keyCount = 1;
   }
 
   /**
@@ -391,8 +404,11 @@ export class Executor<C extends Call> {
       (command.flags & FLAG.DENYOOM) !== 0 && !this.#ports.makeRoom()
     ) return this.#reject(command, OUT_OF_MEMORY);
     const { args, reply } = this.#call;
+    if (args.command < 0 && command.keyKind === KEY_KIND.SINGLE) {
+      this.#hashKey(command, args);
+    }
     session.transaction!.queue(command.index, command.flags, args);
-    reply.simple("QUEUED");
+    reply.raw(QUEUED);
     return DONE;
   }
 
@@ -440,7 +456,9 @@ export class Executor<C extends Call> {
       call.args = args;
       const command = this.#table.all[transaction.command(i)]!;
       session.command = command;
-      this.#fillKeys(command);
+      const shard = transaction.shard(i);
+      if (shard === NO_SHARD) this.#fillKeys(command);
+      else this.#takeKey(args, shard, transaction.hash(i));
       if (this.#run(command) === PARKED) {
         late ??= [];
         late.push({ at: reply.at - start, promise: this.pending! });
@@ -462,6 +480,11 @@ export class Executor<C extends Call> {
     const call = this.#call;
     const own = call.args;
     for (let i = 0; i < transaction.count; i++) {
+      const shard = transaction.shard(i);
+      if (shard !== NO_SHARD) {
+        latches.mark(shard);
+        continue;
+      }
       const command = this.#table.all[transaction.command(i)]!;
       transaction.load(i, this.#queued, this.#ports.addBig);
       call.args = this.#queued;

@@ -22,6 +22,7 @@
 
 import {
   GATE_AUTH,
+  GATE_MULTI,
   GATE_PUSHED,
   GATE_SUBSCRIBED,
   type Session,
@@ -419,7 +420,7 @@ export class Connection implements SocketHandler, Subscriber {
     const session = this.session;
     let count = ahead.length;
     while (
-      count === ahead.length && session.gate === 0 && this.#big === null &&
+      count === ahead.length && mayReadAhead(session) && this.#big === null &&
       !parser.isMidRequest
     ) {
       count = this.#readAhead();
@@ -431,7 +432,7 @@ export class Connection implements SocketHandler, Subscriber {
         this.#isStalled ||= isFull(writer);
         if (
           outcome === DONE && !this.#isStalled && !this.#isClosing &&
-          session.gate === 0
+          mayReadAhead(session)
         ) continue;
         if (outcome === HELD) {
           ahead[i] = this.#args!;
@@ -613,6 +614,11 @@ export class Connection implements SocketHandler, Subscriber {
     if (this.#args !== null) this.#worker.dropArguments(this.#args);
     this.#args = null;
   }
+}
+
+/** Whether requests may be read ahead: no gate but that of MULTI is closed. */
+function mayReadAhead(session: Session): boolean {
+  return (session.gate & ~GATE_MULTI) === 0;
 }
 
 /** Whether no further command is run before some of the replies are sent. */
