@@ -97,7 +97,7 @@ function commandsIn(text: string): string[][] {
 
 /** Two clocks are never further apart. */
 const CLOCKS_APART_MS = 20_000;
-const MOMENT = /^(\d{13})(-\d+)?$/;
+const MOMENT = /^(\d{13,19})(-\d+)?$/;
 
 /** Whether both are the same, or moments of the same time. */
 function isSameArgument(a: string, b: string): boolean {
