@@ -33,8 +33,11 @@ export const RECORDED = {
   SET: bytesOf("SET"),
   SREM: bytesOf("SREM"),
   TIME: bytesOf("TIME"),
+  XADD: bytesOf("XADD"),
   XCLAIM: bytesOf("XCLAIM"),
   XGROUP: bytesOf("XGROUP"),
+  XTRIM: bytesOf("XTRIM"),
+  ZADD: bytesOf("ZADD"),
   ZPOPMAX: bytesOf("ZPOPMAX"),
   ZPOPMIN: bytesOf("ZPOPMIN"),
 } as const;

@@ -53,6 +53,7 @@ const KEPT_BYTES = 1 << 20;
 /** Most bytes that a buffer gets beyond what is asked for. */
 const SPARE_BYTES_MAX = 1 << 26;
 
+const TWO_TO_32 = 2 ** 32;
 const NO_BYTES: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
 /** One per worker. */
@@ -210,6 +211,12 @@ export class EffectLog {
     const buf = DIGITS;
     for (let i = 0; i < text.length; i++) buf[i] = text.charCodeAt(i);
     return this.bytes(buf, 0, text.length);
+  }
+
+  /** Adds an argument: an integer of two words in decimal. */
+  int64(hi: number, lo: number): this {
+    if (hi === lo >> 31) return this.integer(lo);
+    return this.integer(hi * TWO_TO_32 + (lo >>> 0));
   }
 
   /** Records the deletion of a key. */
