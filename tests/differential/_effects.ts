@@ -131,9 +131,10 @@ const DIFFERENCES: readonly ((argv: readonly string[]) => readonly string[])[] =
     (argv) => {
       const name = argv[0]!.toUpperCase();
       if (name !== "XADD" && name !== "XTRIM") return argv;
-      if (argv[3] !== "=" && argv[4] !== "=") return argv;
+      const at = argv.slice(0, 9).indexOf("=");
+      if (at < 0) return argv;
       let kept = argv;
-      for (let i = 2; i < 8; i++) {
+      for (let i = 2; i < at + 4; i++) {
         if (kept[i]?.toUpperCase() === "LIMIT") kept = kept.toSpliced(i--, 2);
       }
       return kept;

@@ -26,7 +26,7 @@
  */
 
 import { assert } from "../base/assert.ts";
-import { copyBytes } from "../base/bytes.ts";
+import { bytesOf, copyBytes } from "../base/bytes.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import {
   putPadding,
@@ -225,6 +225,16 @@ export class EffectLog {
     this.also(db, DEL, 2).bytes(buf, off, length);
   }
 
+  /** Records the deletion of a field of a hash; its name must follow. */
+  fieldDeletion(
+    db: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+  ): this {
+    return this.also(db, HDEL, 3).bytes(buf, off, length);
+  }
+
   #record(db: number, args: Arguments): void {
     if (
       this.#depth === 1 && this.#stagedEnd === RECORD_HEADER_BYTES &&
@@ -372,5 +382,6 @@ function withSpare(bytes: number): number {
   return bytes + Math.min(bytes >> 1, SPARE_BYTES_MAX);
 }
 
-const DEL = Uint8Array.of(0x44, 0x45, 0x4c);
+const DEL = bytesOf("DEL");
+const HDEL = bytesOf("HDEL");
 const DIGITS = new Uint8Array(24);
