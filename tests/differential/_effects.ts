@@ -187,6 +187,25 @@ function withoutGroups(want: Effect, got: Effect): [Effect, Effect] {
     ];
 }
 
+/**
+ * The record of XREADGROUP without what it has told of entries that it read
+ * again: Redis forgets that they were delivered once more.
+ */
+export function withoutHistory(
+  argv: readonly string[],
+  effect: Effect,
+): Effect {
+  if (argv[0]!.toUpperCase() !== "XREADGROUP") return effect;
+  const at = argv.findIndex((word) => word.toUpperCase() === "STREAMS") + 1;
+  const count = (argv.length - at) / 2;
+  const isHistory = ({ argv: [name, key] }: RecordedCommand) =>
+    name === "XCLAIM" &&
+    argv.slice(at, at + count).every((other, i) =>
+      other !== key || argv[at + count + i] !== ">"
+    );
+  return effect.filter((command) => !isHistory(command));
+}
+
 /** Whether nothing is left of a record once such differences are left out. */
 export function isAboutConsumer(effect: Effect): boolean {
   return withoutGroups([], effect)[1].length === 0;

@@ -245,7 +245,7 @@ class ClaimOptions {
 
   /** Reads the arguments from `from` on; false after an error reply. */
   read(call: Call, from: number): boolean {
-    const { args, argc, reply, nowMs } = call;
+    const { args, argc, reply, clockMs: nowMs } = call;
     this.isForced = this.isJustId = this.hasDeliveries = false;
     this.lastId.setLeast();
     let atMs = nowMs;
@@ -303,7 +303,7 @@ function readFor(call: Call, i: number, error: ErrorReply): number {
  * [LASTID lastid]`
  */
 function xclaimCommand(call: Call): void {
-  const { argc, reply, nowMs } = call;
+  const { argc, reply, clockMs: nowMs } = call;
   if (!findGroup(call, readStreamToChange(call, 0))) return;
   const minIdleMs = readFor(call, 4, minIdleTimeInvalid("XCLAIM"));
   if (Number.isNaN(minIdleMs)) return;
@@ -373,7 +373,7 @@ function seenConsumer(call: Call, groups: StreamGroups): number {
   let consumer = consumerOf(call, 0, FOUND.group, 3);
   FOUND.madeConsumer = consumer === 0;
   if (consumer === 0) consumer = addConsumer(call, 0, FOUND.group, 3);
-  groups.setSeenAt(consumer, call.nowMs);
+  groups.setSeenAt(consumer, call.clockMs);
   call.effects.silence();
   return consumer;
 }
@@ -520,6 +520,7 @@ function claimAll(
     isThere = groups.nextPending(PLACE);
   }
   if (claimed > 0) groups.setActiveAt(consumer, nowMs);
+  else recordMadeConsumer(call);
   reply.recount(start, claimed);
   // Where to go on is known only now, but stands before the entries.
   const middle = reply.at;

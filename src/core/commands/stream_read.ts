@@ -441,6 +441,8 @@ function replyHistory(
   let written = 0;
   IDS.read(i, ID);
   ID.increment();
+  groups.readLastId(group, LAST);
+  const place = { key: call.key(i), groupAt: OPTIONS.groupAt };
   let isThere = groups.firstOwned(consumer, ID, PLACE);
   for (; isThere && written < most; isThere = groups.nextOwned(PLACE)) {
     groups.readOwned(PLACE, ID);
@@ -448,6 +450,10 @@ function replyHistory(
       groups.findPending(group, ID, PENDING_PLACE);
       groups.setDeliveredAt(PENDING_PLACE, nowMs);
       groups.countDelivery(PENDING_PLACE);
+      if (call.effects.isOn) {
+        groups.readPending(PENDING_PLACE, DELIVERED);
+        recordClaim(call, place, groups, DELIVERED, LAST);
+      }
     } else {
       reply.array(2);
       replyId(reply, ID);

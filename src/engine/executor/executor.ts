@@ -236,6 +236,16 @@ export class Executor<C extends Call> {
     this.timer.beginBatch();
   }
 
+  /**
+   * Begins a batch of recorded commands that are replayed, ended as any other:
+   * keys do not expire by the clock.
+   */
+  beginReplay(nowMs: number): void {
+    this.beginBatch(nowMs);
+    this.#call.nowMs = 0;
+    this.#call.replayMs = nowMs;
+  }
+
   /** Ends the batch. */
   endBatch(): void {
     this.timer.endBatch();
