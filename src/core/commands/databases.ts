@@ -82,6 +82,8 @@ function swapdbCommand(call: Call): void {
       space.signalDatabase(second);
     }
     keyspaces[0]!.noteChange();
+    // No cache can know which of its keys have changed.
+    keyspaces[0]!.signalCaches(0);
     latches.releaseAll();
   }
   reply.ok();
@@ -114,6 +116,7 @@ function flushdbCommand(call: Call): void {
   if (!readFlushMode(call)) return;
   latchToDetach(call, 1);
   for (const space of call.keyspaces) detachDatabase(space, call.db);
+  flushCaches(call);
   call.latches.releaseAll();
   call.reply.ok();
 }
@@ -125,8 +128,16 @@ function flushallCommand(call: Call): void {
   for (const space of call.keyspaces) {
     for (let db = 0; db < space.databases; db++) detachDatabase(space, db);
   }
+  flushCaches(call);
   call.latches.releaseAll();
   call.reply.ok();
+}
+
+/** Clients drop all that they have in their caches, as in Redis. */
+function flushCaches({ keyspaces }: Call): void {
+  let forgotten = 0;
+  for (const space of keyspaces) forgotten += space.forgetTracked();
+  keyspaces[0]!.signalCaches(forgotten);
 }
 
 /** Both modes do the same: the keys are gone at once, their memory soon. */
@@ -149,6 +160,7 @@ function latchToDetach(call: Call, most: number): void {
   for (;;) {
     latches.acquireAll();
     const full = keyspaces.find((space) =>
+      !space.tracked.canForget() ||
       !canDetach(space, Math.min(most, usedDatabases(space)))
     );
     if (full === undefined) return;

@@ -74,7 +74,7 @@ export function findField(
 
 /** Removes the field that was met last; replies may still read it. */
 function removeExpiredField(call: Call, space: Keyspace, ref: number): void {
-  if (space.hasReaders(ref)) return;
+  if (space.hasReaders(ref) || space.keepsExpired) return;
   space.values.hashes.removeFound(ref);
   call.counters[EXPIRED_SUBKEYS] = call.counters[EXPIRED_SUBKEYS]! + 1;
   space.noteChange();

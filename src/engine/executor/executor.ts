@@ -58,6 +58,7 @@ import {
   NOT_IN_TRANSACTION,
   onlySubscriberCommands,
   OUT_OF_MEMORY,
+  REPLICA_KEYSPACE,
   unknownCommand,
   unknownSubcommand,
   wrongNumberOfArguments,
@@ -68,12 +69,15 @@ import type { BlockedSessions } from "../blocking/blocked_sessions.ts";
 import { beginWait } from "../blocking/registering.ts";
 import { Serving } from "../blocking/serving.ts";
 import { joinLateReplies, type LatePiece } from "./late_replies.ts";
+import type { Tellings } from "./tellings.ts";
 import type { BigAdder, Transaction } from "./transaction.ts";
 import { CommandTimer } from "./command_timer.ts";
 import type { Latches } from "../latch/shard_latches.ts";
+import type { SessionTracking } from "../tracking/session_tracking.ts";
 import {
   type CalledCommand,
   GATE_AUTH,
+  GATE_MONITOR,
   GATE_MULTI,
   GATE_NO_TOUCH,
   GATE_REPLY_OFF,
@@ -81,7 +85,8 @@ import {
   GATE_REPLY_SKIP_NEXT,
   GATE_SILENT,
   GATE_SUBSCRIBED,
-  type Session,
+  GATE_TRACKING,
+  Session,
 } from "./session.ts";
 
 /** The request was answered. */
@@ -91,6 +96,15 @@ export const PARKED = 1;
 /** The request was not run and is to be tried again when the gate opens. */
 export const HELD = 2;
 
+/** Bit of {@linkcode Executor.gate}: commands are held back (CLIENT PAUSE). */
+export const WORKER_PAUSED = 1;
+/** Bit: somebody sees all commands (MONITOR). */
+export const WORKER_MONITORED = 2;
+
+/** Commands that touch keys, or what replicas would see. */
+const KEYSPACE_COMMANDS = FLAG.READONLY | FLAG.WRITE | FLAG.MAY_REPLICATE;
+/** Commands that MONITOR does not show. */
+const HIDDEN_COMMANDS = FLAG.SKIP_MONITOR | FLAG.ADMIN;
 /** Commands that CLIENT PAUSE WRITE holds up. */
 const HELD_WRITES = FLAG.WRITE | FLAG.MAY_REPLICATE;
 /** Keys kept ready between commands. */
@@ -144,16 +158,15 @@ export interface ExecutorPorts<C extends Call> {
    * empties the writer.
    */
   served(worker: number, session: number, reply: ReplyWriter): void;
-  /** Events of keys that wait to be published when no latch is held. */
-  readonly events: PendingEvents;
-}
-
-/** Events that commands have caused and that are yet to be told. */
-export interface PendingEvents {
-  /** How many there are. */
-  readonly count: number;
-  /** Tells them; no latch is held. */
-  publish(): void;
+  /** What commands have caused that others are to be told of. */
+  readonly tellings: Tellings;
+  /**
+   * Notes that the client of a session keeps what the command at hand has read;
+   * the latches of its keys are held.
+   */
+  remember(call: C, session: Session, tracking: SessionTracking): void;
+  /** Shows the command at hand to those who see all commands. */
+  show(call: C, command: Command<C>): void;
 }
 
 /** Runs requests; one object per worker. */
@@ -176,7 +189,7 @@ export class Executor<C extends Call> {
   readonly #call: C;
   readonly #latches: Latches;
   readonly #ports: ExecutorPorts<C>;
-  readonly #events: PendingEvents;
+  readonly #tellings: Tellings;
   readonly #counters: Float64Array;
   readonly #positions = new KeyPositions();
   readonly #view: RequestView;
@@ -187,6 +200,16 @@ export class Executor<C extends Call> {
   readonly #serving: Serving<C>;
   readonly #seed0: number;
   readonly #seed1: number;
+  /** The session while no command runs. */
+  readonly #nobody = new Session({
+    id: 0,
+    nowMs: 0,
+    address: "",
+    localAddress: "",
+    isUnix: false,
+  });
+  /** The command of {@linkcode #toldRun}. */
+  #told: Command<C> | null = null;
 
   /** `call` is this worker's call. */
   constructor(
@@ -199,7 +222,7 @@ export class Executor<C extends Call> {
     this.#call = call;
     this.#latches = latches;
     this.#ports = ports;
-    this.#events = ports.events;
+    this.#tellings = ports.tellings;
     this.#counters = call.counters;
     this.timer = new CommandTimer(call.counters, ports.monotonicMs);
     this.#view = new RequestView(call.args);
@@ -236,6 +259,8 @@ export class Executor<C extends Call> {
   endBatch(): void {
     this.timer.endBatch();
     this.#latches.checkNoneHeld();
+    this.#call.session = this.#nobody;
+    if (this.#tellings.batchCount !== 0) this.#tellings.publishBatch();
   }
 
   /**
@@ -282,7 +307,7 @@ export class Executor<C extends Call> {
   run(session: Session, args: Arguments): number {
     const outcome = this.#runRequest(session, args);
     if (this.#ready.count !== 0) this.#serving.serve();
-    if (this.#events.count !== 0) this.#events.publish();
+    if (this.#tellings.count !== 0) this.#tellings.publish();
     return outcome;
   }
 
@@ -331,7 +356,10 @@ export class Executor<C extends Call> {
     return this.#dispatch(command);
   }
 
-  #dispatch(command: Command<C>): number {
+  #dispatch(
+    command: Command<C>,
+    handler: Handler<C> = command.run,
+  ): number {
     const call = this.#call;
     if (
       (command.flags & FLAG.DENYOOM) !== 0 && !this.#ports.makeRoom() &&
@@ -356,17 +384,17 @@ export class Executor<C extends Call> {
         call.keyspaces[shard]!.control[SHARD_FLAGS] !== 0 && !this.ignoresFlags
       ) {
         this.#latches.release(shard);
-        return this.#forward(command, shard);
+        return this.#forward(command, shard, handler);
       }
-      this.#run(command);
+      this.#run(command, handler);
       this.#latches.release(shard);
       return DONE;
     }
     if (command.keyKind === KEY_KIND.NONE) {
       call.keyCount = 0;
-      return this.#run(command);
+      return this.#run(command, handler);
     }
-    return this.#runWide(command);
+    return this.#runWide(command, handler);
   }
 
   /**
@@ -376,13 +404,13 @@ export class Executor<C extends Call> {
   #dispatchQueued(session: Session, command: Command<C>): number {
     switch (command.fullName) {
       case "exec":
-        return this.#run(command, this.#execute);
+        return this.#runExec(command);
       case "discard":
       case "multi":
       case "watch":
       case "quit":
       case "reset":
-        return this.#dispatch(command);
+        return this.#dispatch(command, this.#handlerOf(session, command));
     }
     if ((command.flags & FLAG.NO_MULTI) !== 0) {
       return this.#reject(command, NOT_IN_TRANSACTION);
@@ -394,6 +422,12 @@ export class Executor<C extends Call> {
     session.transaction!.queue(command.index, command.flags, args);
     reply.simple("QUEUED");
     return DONE;
+  }
+
+  #runExec(command: Command<C>): number {
+    const outcome = this.#run(command, this.#execute);
+    if (this.#isShown(command)) this.#ports.show(this.#call, command);
+    return outcome;
   }
 
   /** EXEC: all queued commands under one hold of the latches they need. */
@@ -441,7 +475,8 @@ export class Executor<C extends Call> {
       const command = this.#table.all[transaction.command(i)]!;
       session.command = command;
       this.#fillKeys(command);
-      if (this.#run(command) === PARKED) {
+      const handler = this.#handlerOf(session, command);
+      if (this.#run(command, handler) === PARKED) {
         late ??= [];
         late.push({ at: reply.at - start, promise: this.pending! });
       }
@@ -546,7 +581,7 @@ export class Executor<C extends Call> {
   }
 
   /** A command with any number of keys. */
-  #runWide(command: Command<C>): number {
+  #runWide(command: Command<C>, handler: Handler<C>): number {
     const call = this.#call;
     if (this.#fillKeys(command)) this.#latches.markAll();
     const count = call.keyCount;
@@ -563,26 +598,26 @@ export class Executor<C extends Call> {
       : this.#latches.firstMarkedWith(SHARD_FLAGS);
     if (flagged >= 0) {
       this.#latches.releaseMarked();
-      return this.#forward(command, flagged);
+      return this.#forward(command, flagged, handler);
     }
     if (isBlocking && this.#serving.isOvertaking()) {
       this.#latches.releaseMarked();
       this.#serving.serve();
-      return this.#runWide(command);
+      return this.#runWide(command, handler);
     }
     const outcome = isBlocking
-      ? this.#runBlocking(command)
-      : this.#run(command);
+      ? this.#runBlocking(command, handler)
+      : this.#run(command, handler);
     this.#latches.releaseMarked();
     if (count > KEYS_KEPT) call.trimKeys(KEYS_KEPT);
     return outcome;
   }
 
   /** A command that may wait, which is decided under its keys' latches. */
-  #runBlocking(command: Command<C>): number {
+  #runBlocking(command: Command<C>, handler: Handler<C>): number {
     const call = this.#call;
     call.waitKind = 0;
-    const outcome = this.#run(command);
+    const outcome = this.#run(command, handler);
     if (call.waitKind === 0) return outcome;
     const { worker, records, blocked } = this.#ports;
     this.pending = beginWait(call, worker, records, blocked);
@@ -649,12 +684,17 @@ export class Executor<C extends Call> {
       (command.flags & FLAG.SKIP_SLOWLOG) === 0;
   }
 
-  #forward(command: Command<C>, shard: number): number {
+  #forward(
+    command: Command<C>,
+    shard: number,
+    handler: Handler<C>,
+  ): number {
     const { session, args } = this.#call;
+    if (this.#isShown(command)) this.#ports.show(this.#call, command);
     this.pending = this.#ports.forward(session as Session, args, shard);
     if (this.pending !== null) return PARKED;
     this.ignoresFlags = true;
-    const outcome = this.#dispatch(command);
+    const outcome = this.#dispatch(command, handler);
     this.ignoresFlags = false;
     return outcome;
   }
@@ -687,8 +727,13 @@ export class Executor<C extends Call> {
       (session.gate & GATE_SUBSCRIBED) !== 0 && session.resp === 2 &&
       !SUBSCRIBER_COMMANDS.has(command.fullName)
     ) return this.#reject(command, onlySubscriberCommands(command.fullName));
+    const isMonitor = (session.gate & GATE_MONITOR) !== 0;
+    if (isMonitor && (flagsIn(session, command) & KEYSPACE_COMMANDS) !== 0) {
+      return this.#reject(command, REPLICA_KEYSPACE);
+    }
+    const isPaused = (this.gate & WORKER_PAUSED) !== 0 && !this.ignoresFlags;
     if (
-      this.gate !== 0 && !this.ignoresFlags &&
+      isPaused && !isMonitor &&
       (!this.gateWritesOnly || (flagsIn(session, command) & HELD_WRITES) !== 0)
     ) return HELD;
     if ((session.gate & GATE_REPLY_SKIP_NEXT) !== 0) {
@@ -697,16 +742,47 @@ export class Executor<C extends Call> {
     const start = this.#call.reply.at;
     const touches = (session.gate & GATE_NO_TOUCH) === 0;
     if (!touches) this.#setNoTouch(true);
+    if (isPaused) this.#setKeepsExpired(true);
     const outcome = (session.gate & GATE_MULTI) === 0
-      ? this.#dispatch(command)
+      ? this.#dispatch(command, this.#handlerOf(session, command))
       : this.#dispatchQueued(session, command);
     if (!touches) this.#setNoTouch(false);
+    if (isPaused) this.#setKeepsExpired(false);
+    if ((session.gate & GATE_TRACKING) !== 0) endCaching(session, command);
     if ((session.gate & (GATE_REPLY_OFF | GATE_REPLY_SKIP)) !== 0) {
       session.gate &= ~GATE_REPLY_SKIP;
       this.#takeBack(this.#call.reply, start);
       if (outcome === PARKED) this.#silencePending();
     }
     return outcome;
+  }
+
+  /** The handler of a command, also one of which others are to be told. */
+  #handlerOf(session: Session, command: Command<C>): Handler<C> {
+    const isTold = (session.gate & GATE_TRACKING) !== 0 ||
+      (this.gate & WORKER_MONITORED) !== 0;
+    if (!isTold) return command.run;
+    this.#told = command;
+    return this.#toldRun;
+  }
+
+  readonly #toldRun: Handler<C> = (call) => {
+    const command = this.#told!;
+    const late = command.run(call);
+    const session = call.session as Session;
+    if (
+      (session.gate & GATE_TRACKING) !== 0 &&
+      (command.flags & FLAG.READONLY) !== 0 && session.tracking!.remembers
+    ) this.#ports.remember(call, session, session.tracking!);
+    if (this.#isShown(command) && !this.ignoresFlags) {
+      this.#ports.show(call, command);
+    }
+    return late;
+  };
+
+  #isShown(command: Command<C>): boolean {
+    return (this.gate & WORKER_MONITORED) !== 0 &&
+      (command.flags & HIDDEN_COMMANDS) === 0;
   }
 
   /** Answers a request that no command gets to see with an error. */
@@ -731,6 +807,7 @@ export class Executor<C extends Call> {
     if ((gate & GATE_MULTI) !== 0) {
       (session as Session).transaction!.isDoomed = true;
     }
+    if ((gate & GATE_TRACKING) !== 0) endCaching(session as Session, command);
     if (command !== null) {
       const at = COUNTER_COUNT + command.index * COMMAND_COUNTERS + REJECTED;
       this.#counters[at] = this.#counters[at]! + 1;
@@ -740,6 +817,10 @@ export class Executor<C extends Call> {
 
   #setNoTouch(value: boolean): void {
     for (const space of this.#call.keyspaces) space.noTouch = value;
+  }
+
+  #setKeepsExpired(value: boolean): void {
+    for (const space of this.#call.keyspaces) space.keepsExpired = value;
   }
 
   /** Makes what was written from `start` on unwritten. */
@@ -767,6 +848,13 @@ export class Executor<C extends Call> {
   }
 }
 
+/** CLIENT CACHING is for one command, or transaction, that is none of CLIENT. */
+function endCaching(session: Session, command: Command<never> | null): void {
+  if ((session.gate & GATE_MULTI) !== 0) return;
+  if (command?.fullName.startsWith("client|") === true) return;
+  session.tracking!.isCachingGiven = false;
+}
+
 /** Flags of a command; those of EXEC are those of what it will run. */
 function flagsIn(session: Session, command: Command<never>): number {
   return command.fullName === "exec"
@@ -776,7 +864,8 @@ function flagsIn(session: Session, command: Command<never>): number {
 
 /** Whether a command without keys may look at shards. */
 function looksEverywhere(command: Command<never>): boolean {
-  return !CLIENT_GROUPS.has(command.group);
+  return !CLIENT_GROUPS.has(command.group) ||
+    command.fullName === "client|tracking";
 }
 
 function unknown(args: Arguments): ErrorReply {
