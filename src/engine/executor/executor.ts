@@ -6,12 +6,15 @@
  * flag words, run, release. No message, no await, no allocation.
  *
  * What may turn a command from this path:
- * - the session's gate (authentication, CLIENT REPLY) or the worker's gate
- *   (CLIENT PAUSE), one test for both;
+ * - the session's gate (authentication, CLIENT REPLY, CLIENT TRACKING) or the
+ *   worker's gate (CLIENT PAUSE, MONITOR), one test for both;
  * - a shard's flag word: the command is not run here but forwarded to the
  *   shard's owner, and its connection is parked until the reply comes;
  * - a command that is asynchronous by nature (it asks other workers): its
  *   connection is parked until its promise settles.
+ *
+ * Size: all ways that a request can take stand here, so that who holds which
+ * latches can be read together.
  *
  * @module
  */

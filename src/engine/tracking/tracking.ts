@@ -17,9 +17,10 @@
  *   its connections, which may not be the client's own (REDIRECT). Notes name the
  *   worker of the tracker.
  * - The messages for a connection are never behind what a reply to it knows:
- *   every record is counted in shared memory before the reply of its change can
- *   leave, and a connection that gets such messages runs nothing while records to
- *   its worker are under way ({@linkcode Tracking.isBehind}).
+ *   what is to be told is counted in shared memory under the latch under which
+ *   the note was taken, so before anybody can see the change, or change the key
+ *   anew; and a connection that gets such messages runs nothing while some to its
+ *   worker are under way ({@linkcode Tracking.isBehind}).
  * - A client's notes outlive the client; messages to it lead nowhere.
  *
  * Source: https://redis.io/docs/latest/develop/reference/client-side-caching/
@@ -40,7 +41,8 @@ import { NOTED, NOTED_FIRST } from "../../core/keyspace/tracked_keys.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
 import type { Session } from "../executor/session.ts";
 import type { Tellings } from "../executor/tellings.ts";
-import type { FrameReader, FrameWriter } from "../messages/frame.ts";
+import type { Latches } from "../latch/shard_latches.ts";
+import type { FrameReader } from "../messages/frame.ts";
 import type { Mesh } from "../messages/mesh.ts";
 import {
   CACHE_ALL_RECORD,
@@ -66,9 +68,14 @@ const TRIM_KEYS = 256;
 /** What the engine needs from the worker around it. */
 export interface TrackingParts {
   readonly mesh: Mesh;
+  readonly keyspaces: readonly Keyspace[];
+  readonly latches: Latches;
   /** The process's words. */
   readonly process: Int32Array;
-  /** Records sent, by receiver and sender: workers times workers. */
+  /**
+   * What is told, by receiver and sender (workers times workers): each client of
+   * a key, each broadcast, each word that all keys have changed.
+   */
   readonly sent: Int32Array;
   readonly tellings: Tellings;
   readonly trackers: Trackers;
@@ -98,7 +105,7 @@ export class Tracking implements CacheListener {
   readonly #notes = new CacheNotes();
   /** Changes that are to be told by prefix at the end of the batch. */
   readonly #changes = new CacheNotes();
-  /** Records handled, by sender. */
+  /** What has been heard of {@linkcode TrackingParts.sent}, by sender. */
   readonly #handled: Int32Array;
   #waiting: Waiting[] = [];
 
@@ -114,16 +121,15 @@ export class Tracking implements CacheListener {
     tellings.tell(() => this.#tellNotes());
     tellings.tellBatch(() => this.#tellChanges());
     mesh.handle(CACHE_KEY_RECORD, (from, reader) => {
-      this.#receiveKey(reader);
-      this.#noteHandled(from);
+      this.#noteHandled(from, this.#receiveKey(reader));
     });
     mesh.handle(CACHE_BROADCAST_RECORD, (from, reader) => {
       this.#receiveChanges(reader);
-      this.#noteHandled(from);
+      this.#noteHandled(from, 1);
     });
     mesh.handle(CACHE_ALL_RECORD, (from) => {
       this.trackers.dropAll();
-      this.#noteHandled(from);
+      this.#noteHandled(from, 1);
     });
   }
 
@@ -161,10 +167,14 @@ export class Tracking implements CacheListener {
       if (!(cause instanceof OutOfMemory)) throw cause;
       // What cannot be noted must not be kept.
       this.#begin(key.buf, key.off, key.length, 0);
-      return this.#notes.addClient(client, worker);
+      return this.#addClient(client, worker);
     }
     if (outcome === NOTED) this.#checkClients(space, key, client, worker);
-    if (outcome === NOTED_FIRST) this.#countKey(space);
+    if (outcome === NOTED_FIRST) {
+      Atomics.add(this.#parts.process, PROCESS_TRACKED_KEYS, 1);
+      // Room is made when the latches are given back, in any shard.
+      if (this.isOverLimit()) this.#parts.tellings.count++;
+    }
   }
 
   /** A key cannot have more clients than there are connections: most are gone. */
@@ -184,34 +194,44 @@ export class Tracking implements CacheListener {
     this.#remember(space, key, client, worker);
   }
 
-  /** Counts a key of a shard; makes room for it if there are too many. */
-  #countKey(space: Keyspace): void {
-    const { process, keysMax } = this.#parts;
-    const count = Atomics.add(process, PROCESS_TRACKED_KEYS, 1) + 1;
-    const most = keysMax();
-    if (most !== 0 && count > most) this.#forgetOne(space);
-  }
-
-  /** Forgets some keys of a shard if there are too many; its latch is held. */
-  trim(space: Keyspace): void {
-    const most = this.#parts.keysMax();
-    if (most === 0) return;
-    for (let i = 0; i < TRIM_KEYS; i++) {
-      if (this.keyCount <= most || space.tracked.count === 0) return;
-      this.#forgetOne(space);
-    }
-  }
-
   /** Whether there are more tracked keys than the settings allow. */
   isOverLimit(): boolean {
     const most = this.#parts.keysMax();
     return most !== 0 && this.keyCount > most;
   }
 
-  /** Forgets a key, so its clients drop it. */
+  /**
+   * Forgets some keys, chosen at random, if there are too many: their clients are
+   * told to drop them. No latch is held.
+   */
+  trim(): void {
+    const { keyspaces, latches, random } = this.#parts;
+    for (let i = 0; i < TRIM_KEYS && this.isOverLimit(); i++) {
+      const first = (random() >>> 0) % keyspaces.length;
+      const shard = this.#shardWithKeys(first);
+      if (shard < 0) return;
+      latches.acquire(shard);
+      this.#forgetOne(keyspaces[shard]!);
+      latches.release(shard);
+    }
+  }
+
+  /** A shard that has tracked keys, from `first` on; -1 if there is none. */
+  #shardWithKeys(first: number): number {
+    const { keyspaces } = this.#parts;
+    for (let i = 0; i < keyspaces.length; i++) {
+      const shard = (first + i) % keyspaces.length;
+      // Read without the latch: the shard is looked at again.
+      if (keyspaces[shard]!.tracked.count > 0) return shard;
+    }
+    return -1;
+  }
+
+  /** Forgets a key of a shard, if it has one; its latch is held. */
   #forgetOne(space: Keyspace): void {
     const { tracked } = space;
     const node = tracked.draw(this.#parts.random);
+    if (node === 0) return;
     const { buf, off, length } = tracked.keyOf(node);
     this.#take(space, node, buf, off, length, 0);
   }
@@ -242,6 +262,9 @@ export class Tracking implements CacheListener {
     if (this.clientCount === 0) return;
     this.#notes.addAll();
     this.#parts.tellings.count++;
+    for (let worker = 0; worker < this.#workers; worker++) {
+      if (worker !== this.#self) this.#count(worker);
+    }
   }
 
   /** Whether records for trackers of this worker are under way. */
@@ -271,6 +294,12 @@ export class Tracking implements CacheListener {
     this.#parts.tellings.count++;
   }
 
+  /** Adds a client to the note at hand; the latch is held that it needs. */
+  readonly #addClient = (client: number, worker: number): void => {
+    this.#notes.addClient(client, worker);
+    if (worker !== this.#self) this.#count(worker);
+  };
+
   #take(
     space: Keyspace,
     node: number,
@@ -280,17 +309,19 @@ export class Tracking implements CacheListener {
     writer: number,
   ): void {
     this.#begin(buf, off, length, writer);
-    space.untrack(node, this.#notes.addClient);
+    space.untrack(node, this.#addClient);
     Atomics.sub(this.#parts.process, PROCESS_TRACKED_KEYS, 1);
   }
 
   #tellNotes(): void {
+    if (this.isOverLimit()) this.trim();
     if (this.#notes.count === 0) return;
     this.#notes.take({
       key: (key, writer, clients) => this.#tellKey(key, writer, clients),
       all: () => {
         for (let worker = 0; worker < this.#workers; worker++) {
-          if (worker !== this.#self) this.#record(worker, CACHE_ALL_RECORD);
+          if (worker === this.#self) continue;
+          this.#parts.mesh.record(worker, CACHE_ALL_RECORD);
         }
         this.trackers.dropAll();
       },
@@ -325,7 +356,7 @@ export class Tracking implements CacheListener {
     writer: number,
     clients: readonly number[],
   ): void {
-    const record = this.#record(worker, CACHE_KEY_RECORD);
+    const record = this.#parts.mesh.record(worker, CACHE_KEY_RECORD);
     record.u32(writer);
     record.bytes(key, 0, key.length);
     record.u32(clients.length);
@@ -335,10 +366,13 @@ export class Tracking implements CacheListener {
   /** Sends a message on that came too late for a tracker that has moved. */
   #forward(client: number, writer: number, key: Uint8Array): void {
     const worker = this.trackers.movedTo(client);
-    if (worker >= 0) this.#sendKey(worker, key, writer, [client]);
+    if (worker < 0) return;
+    this.#count(worker);
+    this.#sendKey(worker, key, writer, [client]);
   }
 
-  #receiveKey(reader: FrameReader): void {
+  /** Returns how many clients were told. */
+  #receiveKey(reader: FrameReader): number {
     const writer = reader.u32();
     const key = reader.bytes();
     const message = new CacheMessage([key]);
@@ -349,6 +383,7 @@ export class Tracking implements CacheListener {
         this.#forward(client, writer, key);
       }
     }
+    return count;
   }
 
   /** Tells of changes by prefix. */
@@ -376,7 +411,8 @@ export class Tracking implements CacheListener {
     }
     byWorker.forEach((keys, worker) => {
       if (keys.length === 0 || worker === this.#self) return;
-      const record = this.#record(worker, CACHE_BROADCAST_RECORD);
+      this.#count(worker);
+      const record = this.#parts.mesh.record(worker, CACHE_BROADCAST_RECORD);
       record.u32(keys.length);
       for (const key of keys) {
         const bytes = latin1BytesOf(key);
@@ -399,14 +435,13 @@ export class Tracking implements CacheListener {
     this.trackers.dropByPrefix([...writers.keys()], writers);
   }
 
-  /** Where to write a record, which is counted as sent. */
-  #record(worker: number, kind: number): FrameWriter {
+  /** Counts something that a worker will be told. */
+  #count(worker: number): void {
     Atomics.add(this.#parts.sent, worker * this.#workers + this.#self, 1);
-    return this.#parts.mesh.record(worker, kind);
   }
 
-  #noteHandled(from: number): void {
-    this.#handled[from]!++;
+  #noteHandled(from: number, count: number): void {
+    this.#handled[from]! += count;
     if (this.#waiting.length === 0) return;
     const handled = this.#handled;
     const hasCome = ({ sent }: Waiting) =>

@@ -49,14 +49,12 @@ import {
 } from "../../core/resp/request_parser.ts";
 import { BigArgument } from "./big_argument.ts";
 import { INPUT_BYTES_MAX, InputBuffer } from "./input_buffer.ts";
-import { FLAG, type LateReply } from "../../core/commands/command_spec.ts";
-import type { Command } from "../../core/commands/command_table.ts";
+import type { LateReply } from "../../core/commands/command_spec.ts";
 import {
   REPLY_BUFFER_BYTES,
   type ReplyWriter,
 } from "../../core/resp/reply_writer.ts";
 import { OutputQueue } from "./output_queue.ts";
-import type { ServerCall } from "./server_call.ts";
 import { Socket, type SocketHandler } from "./socket.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
@@ -231,6 +229,11 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
       else if (!this.#holdsPushes) this.#worker.planPush(this);
     }
     return this.#pushes;
+  }
+
+  /** Hands on the messages that wait, at the end of a turn. */
+  sendPlannedPushes(): void {
+    if (!this.#holdsPushes) this.sendPushes();
   }
 
   /** Hands on the messages that wait. */
@@ -548,9 +551,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
       return true;
     }
     this.#isParked = true;
-    const command = this.session.command as Command<ServerCall> | null;
-    this.#holdsPushes = command === null ||
-      (command.flags & FLAG.BLOCKING) === 0;
+    this.#holdsPushes = !this.#worker.blocked.has(this.session.id);
     const pending = this.#worker.executor.pending;
     if (pending !== null) {
       pending.then(

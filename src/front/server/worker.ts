@@ -152,6 +152,8 @@ function begin(start: WorkerStart): WorkerContext {
   });
   const tracking = new Tracking({
     mesh,
+    keyspaces,
+    latches,
     process,
     sent: new Int32Array(shared.cacheRecords),
     tellings,

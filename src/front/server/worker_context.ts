@@ -20,7 +20,6 @@ import type { Executor } from "../../engine/executor/executor.ts";
 import type { Tellings } from "../../engine/executor/tellings.ts";
 import type { Peers } from "../../engine/messages/peers.ts";
 import {
-  ownerOf,
   PROCESS_CONNECTIONS,
   type SharedState,
 } from "../../engine/messages/shared_state.ts";
@@ -243,7 +242,7 @@ export class WorkerContext {
 
   readonly #sendPushes = (): void => {
     const pushing = this.#pushing;
-    for (let i = 0; i < pushing.length; i++) pushing[i]!.sendPushes();
+    for (let i = 0; i < pushing.length; i++) pushing[i]!.sendPlannedPushes();
     pushing.length = 0;
   };
 
@@ -283,7 +282,8 @@ export class WorkerContext {
   cron(): void {
     const nowMs = this.nowMs();
     this.statistics.sample(this, nowMs);
-    if (this.tracking.isOverLimit()) this.#trimTracking();
+    // The limit may have been lowered.
+    if (this.tracking.isOverLimit()) this.tellings.publish();
     if (nowMs - this.#timeoutsCheckedMs >= 1000) {
       this.#timeoutsCheckedMs = nowMs;
       this.#closeIdle(nowMs);
@@ -291,20 +291,6 @@ export class WorkerContext {
         connection.checkOutputLimit();
       }
     }
-  }
-
-  /** Forgets tracked keys of the own shards, when the limit was lowered. */
-  #trimTracking(): void {
-    const { keyspaces, latches } = this.call;
-    for (const space of keyspaces) {
-      if (ownerOf(space.shard, this.shared.workers) !== this.peers.self) {
-        continue;
-      }
-      latches.acquire(space.shard);
-      this.tracking.trim(space);
-      latches.release(space.shard);
-    }
-    this.tellings.publish();
   }
 
   #timeoutsCheckedMs = 0;
