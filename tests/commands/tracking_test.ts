@@ -343,6 +343,8 @@ commandSuite("tracking-table-max-keys bounds the keys", async (context) => {
   await ask(client, "CONFIG SET tracking-table-max-keys 3");
   try {
     const heard = await tell(reader, `MGET ${KEYS.join(" ")}`);
+    // Another worker may have found that there are too many.
+    heard.push(...await tell(reader));
     const dropped = heard.slice(1).map((push) => (push as string[][])[1]![0]);
     assertEquals(dropped.length, KEYS.length - 3);
     assertEquals(await figure(client, "tracking_total_keys"), 3);

@@ -118,7 +118,7 @@ export class Tracking implements CacheListener {
     this.#self = mesh.self;
     this.#workers = mesh.count;
     this.#handled = new Int32Array(mesh.count);
-    tellings.tell(() => this.#tellNotes());
+    tellings.tell(() => this.tell());
     tellings.tellBatch(() => this.#tellChanges());
     mesh.handle(CACHE_KEY_RECORD, (from, reader) => {
       this.#noteHandled(from, this.#receiveKey(reader));
@@ -313,7 +313,11 @@ export class Tracking implements CacheListener {
     Atomics.sub(this.#parts.process, PROCESS_TRACKED_KEYS, 1);
   }
 
-  #tellNotes(): void {
+  /**
+   * Tells what has been noted so far. Asked for when latches are given back, and
+   * before a transaction changes who tracks: it must hold all latches then.
+   */
+  tell(): void {
     if (this.isOverLimit()) this.trim();
     if (this.#notes.count === 0) return;
     this.#notes.take({

@@ -59,6 +59,8 @@ export function clientTrackingCommand(
   const isOn = view.equalsIgnoreCase(2, "ON");
   const isOff = view.equalsIgnoreCase(2, "OFF");
   const request = readRequest(call, view);
+  // Earlier changes of the same transaction concern those who track until now.
+  worker.tracking.tell();
   if (request.error === null) {
     if (isOn) request.error = whyNot(session.tracking, request);
     else if (!isOff) request.error = SYNTAX_ERROR;
