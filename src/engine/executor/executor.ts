@@ -6,14 +6,15 @@
  * flag words, run, release. No message, no await, no allocation.
  *
  * What may turn a command from this path:
- * - the session's gate (authentication, CLIENT REPLY) or the worker's gate
- *   (CLIENT PAUSE), one test for both;
+ * - the session's gate (authentication, CLIENT REPLY, CLIENT TRACKING) or the
+ *   worker's gate (CLIENT PAUSE, MONITOR), one test for both;
  * - a shard's flag word: the command is not run here but forwarded to the
  *   shard's owner, and its connection is parked until the reply comes;
  * - a command that is asynchronous by nature (it asks other workers): its
  *   connection is parked until its promise settles.
  *
- * Size: what a command passes through on its way stands in one place.
+ * Size: all ways that a request can take stand here, so that who holds which
+ * latches can be read together.
  *
  * @module
  */
@@ -63,6 +64,7 @@ import {
   NOT_IN_TRANSACTION,
   onlySubscriberCommands,
   OUT_OF_MEMORY,
+  REPLICA_KEYSPACE,
   unknownCommand,
   unknownSubcommand,
   wrongNumberOfArguments,
@@ -74,11 +76,14 @@ import { beginWait } from "../blocking/registering.ts";
 import { Serving } from "../blocking/serving.ts";
 import { joinLateReplies, type LatePiece } from "./late_replies.ts";
 import { type BigAdder, NO_SHARD, type Transaction } from "./transaction.ts";
+import type { Tellings } from "./tellings.ts";
 import { CommandTimer } from "./command_timer.ts";
 import type { Latches } from "../latch/shard_latches.ts";
+import type { SessionTracking } from "../tracking/session_tracking.ts";
 import {
   type CalledCommand,
   GATE_AUTH,
+  GATE_MONITOR,
   GATE_MULTI,
   GATE_NO_TOUCH,
   GATE_REPLY_OFF,
@@ -86,7 +91,8 @@ import {
   GATE_REPLY_SKIP_NEXT,
   GATE_SILENT,
   GATE_SUBSCRIBED,
-  type Session,
+  GATE_TRACKING,
+  Session,
 } from "./session.ts";
 
 /** The request was answered. */
@@ -96,6 +102,15 @@ export const PARKED = 1;
 /** The request was not run and is to be tried again when the gate opens. */
 export const HELD = 2;
 
+/** Bit of {@linkcode Executor.gate}: commands are held back (CLIENT PAUSE). */
+export const WORKER_PAUSED = 1;
+/** Bit: somebody sees all commands (MONITOR). */
+export const WORKER_MONITORED = 2;
+
+/** Commands that touch keys, or what replicas would see. */
+const KEYSPACE_COMMANDS = FLAG.READONLY | FLAG.WRITE | FLAG.MAY_REPLICATE;
+/** Commands that MONITOR does not show. */
+const HIDDEN_COMMANDS = FLAG.SKIP_MONITOR | FLAG.ADMIN;
 /** Commands that CLIENT PAUSE WRITE holds up. */
 const HELD_WRITES = FLAG.WRITE | FLAG.MAY_REPLICATE;
 /** Keys kept ready between commands. */
@@ -151,16 +166,15 @@ export interface ExecutorPorts<C extends Call> {
    * empties the writer.
    */
   served(worker: number, session: number, reply: ReplyWriter): void;
-  /** Events of keys that wait to be published when no latch is held. */
-  readonly events: PendingEvents;
-}
-
-/** Events that commands have caused and that are yet to be told. */
-export interface PendingEvents {
-  /** How many there are. */
-  readonly count: number;
-  /** Tells them; no latch is held. */
-  publish(): void;
+  /** What commands have caused that others are to be told of. */
+  readonly tellings: Tellings;
+  /**
+   * Notes that the client of a session keeps what the command at hand has read;
+   * the latches of its keys are held.
+   */
+  remember(call: C, session: Session, tracking: SessionTracking): void;
+  /** Shows the command at hand to those who see all commands. */
+  show(call: C, command: Command<C>): void;
 }
 
 /** Runs requests; one object per worker. */
@@ -183,7 +197,7 @@ export class Executor<C extends Call> {
   readonly #call: C;
   readonly #latches: Latches;
   readonly #ports: ExecutorPorts<C>;
-  readonly #events: PendingEvents;
+  readonly #tellings: Tellings;
   readonly #counters: Float64Array;
   readonly #effects: EffectLog;
   readonly #positions = new KeyPositions();
@@ -195,6 +209,16 @@ export class Executor<C extends Call> {
   readonly #serving: Serving<C>;
   readonly #seed0: number;
   readonly #seed1: number;
+  /** The session while no command runs. */
+  readonly #nobody = new Session({
+    id: 0,
+    nowMs: 0,
+    address: "",
+    localAddress: "",
+    isUnix: false,
+  });
+  /** The command of {@linkcode #toldRun}. */
+  #told: Command<C> | null = null;
 
   /** `call` is this worker's call. */
   constructor(
@@ -207,7 +231,7 @@ export class Executor<C extends Call> {
     this.#call = call;
     this.#latches = latches;
     this.#ports = ports;
-    this.#events = ports.events;
+    this.#tellings = ports.tellings;
     this.#counters = call.counters;
     this.#effects = call.effects;
     this.timer = new CommandTimer(call.counters, ports.monotonicMs);
@@ -255,6 +279,8 @@ export class Executor<C extends Call> {
   endBatch(): void {
     this.timer.endBatch();
     this.#latches.checkNoneHeld();
+    this.#call.session = this.#nobody;
+    if (this.#tellings.batchCount !== 0) this.#tellings.publishBatch();
   }
 
   /**
@@ -306,7 +332,7 @@ export class Executor<C extends Call> {
   run(session: Session, args: Arguments): number {
     const outcome = this.#runRequest(session, args);
     if (this.#ready.count !== 0) this.#serving.serve();
-    if (this.#events.count !== 0) this.#events.publish();
+    if (this.#tellings.count !== 0) this.#tellings.publish();
     return outcome;
   }
 
@@ -355,7 +381,10 @@ export class Executor<C extends Call> {
     return this.#dispatch(command);
   }
 
-  #dispatch(command: Command<C>): number {
+  #dispatch(
+    command: Command<C>,
+    handler: Handler<C> = command.run,
+  ): number {
     const call = this.#call;
     if (
       (command.flags & FLAG.DENYOOM) !== 0 && !this.#ports.makeRoom() &&
@@ -371,17 +400,17 @@ export class Executor<C extends Call> {
         call.keyspaces[shard]!.control[SHARD_FLAGS] !== 0 && !this.ignoresFlags
       ) {
         this.#latches.release(shard);
-        return this.#forward(command, shard);
+        return this.#forward(command, shard, handler);
       }
-      this.#run(command);
+      this.#run(command, handler);
       this.#latches.release(shard);
       return DONE;
     }
     if (command.keyKind === KEY_KIND.NONE) {
       call.keyCount = 0;
-      return this.#run(command);
+      return this.#run(command, handler);
     }
-    return this.#runWide(command);
+    return this.#runWide(command, handler);
   }
 
   /** The one key of a request becomes the call's. */
@@ -403,13 +432,13 @@ export class Executor<C extends Call> {
   #dispatchQueued(session: Session, command: Command<C>): number {
     switch (command.fullName) {
       case "exec":
-        return this.#run(command, this.#execute);
+        return this.#runExec(command);
       case "discard":
       case "multi":
       case "watch":
       case "quit":
       case "reset":
-        return this.#dispatch(command);
+        return this.#dispatch(command, this.#handlerOf(session, command));
     }
     if ((command.flags & FLAG.NO_MULTI) !== 0) {
       return this.#reject(command, NOT_IN_TRANSACTION);
@@ -424,6 +453,12 @@ export class Executor<C extends Call> {
     session.transaction!.queue(command.index, command.flags, args);
     reply.raw(QUEUED);
     return DONE;
+  }
+
+  #runExec(command: Command<C>): number {
+    const outcome = this.#run(command, this.#execute);
+    if (this.#isShown(command)) this.#ports.show(this.#call, command);
+    return outcome;
   }
 
   /** EXEC: all queued commands under one hold of the latches they need. */
@@ -476,7 +511,8 @@ export class Executor<C extends Call> {
       const shard = transaction.shard(i);
       if (shard === NO_SHARD) this.#fillKeys(command);
       else this.#takeKey(args, shard, transaction.hash(i));
-      if (this.#run(command) === PARKED) {
+      const handler = this.#handlerOf(session, command);
+      if (this.#run(command, handler) === PARKED) {
         late ??= [];
         late.push({ at: reply.at - start, promise: this.pending! });
       }
@@ -586,7 +622,7 @@ export class Executor<C extends Call> {
   }
 
   /** A command with any number of keys. */
-  #runWide(command: Command<C>): number {
+  #runWide(command: Command<C>, handler: Handler<C>): number {
     const call = this.#call;
     if (this.#fillKeys(command)) this.#latches.markAll();
     const count = call.keyCount;
@@ -603,26 +639,26 @@ export class Executor<C extends Call> {
       : this.#latches.firstMarkedWith(SHARD_FLAGS);
     if (flagged >= 0) {
       this.#latches.releaseMarked();
-      return this.#forward(command, flagged);
+      return this.#forward(command, flagged, handler);
     }
     if (isBlocking && this.#serving.isOvertaking()) {
       this.#latches.releaseMarked();
       this.#serving.serve();
-      return this.#runWide(command);
+      return this.#runWide(command, handler);
     }
     const outcome = isBlocking
-      ? this.#runBlocking(command)
-      : this.#run(command);
+      ? this.#runBlocking(command, handler)
+      : this.#run(command, handler);
     this.#latches.releaseMarked();
     if (count > KEYS_KEPT) call.trimKeys(KEYS_KEPT);
     return outcome;
   }
 
   /** A command that may wait, which is decided under its keys' latches. */
-  #runBlocking(command: Command<C>): number {
+  #runBlocking(command: Command<C>, handler: Handler<C>): number {
     const call = this.#call;
     call.waitKind = 0;
-    const outcome = this.#run(command);
+    const outcome = this.#run(command, handler);
     if (call.waitKind === 0) return outcome;
     const { worker, records, blocked } = this.#ports;
     this.pending = beginWait(call, worker, records, blocked);
@@ -697,12 +733,17 @@ export class Executor<C extends Call> {
       (command.flags & FLAG.SKIP_SLOWLOG) === 0;
   }
 
-  #forward(command: Command<C>, shard: number): number {
+  #forward(
+    command: Command<C>,
+    shard: number,
+    handler: Handler<C>,
+  ): number {
     const { session, args } = this.#call;
+    if (this.#isShown(command)) this.#ports.show(this.#call, command);
     this.pending = this.#ports.forward(session as Session, args, shard);
     if (this.pending !== null) return PARKED;
     this.ignoresFlags = true;
-    const outcome = this.#dispatch(command);
+    const outcome = this.#dispatch(command, handler);
     this.ignoresFlags = false;
     return outcome;
   }
@@ -735,8 +776,13 @@ export class Executor<C extends Call> {
       (session.gate & GATE_SUBSCRIBED) !== 0 && session.resp === 2 &&
       !SUBSCRIBER_COMMANDS.has(command.fullName)
     ) return this.#reject(command, onlySubscriberCommands(command.fullName));
+    const isMonitor = (session.gate & GATE_MONITOR) !== 0;
+    if (isMonitor && (flagsIn(session, command) & KEYSPACE_COMMANDS) !== 0) {
+      return this.#reject(command, REPLICA_KEYSPACE);
+    }
+    const isPaused = (this.gate & WORKER_PAUSED) !== 0 && !this.ignoresFlags;
     if (
-      this.gate !== 0 && !this.ignoresFlags &&
+      isPaused && !isMonitor &&
       (!this.gateWritesOnly || (flagsIn(session, command) & HELD_WRITES) !== 0)
     ) return HELD;
     if ((session.gate & GATE_REPLY_SKIP_NEXT) !== 0) {
@@ -745,16 +791,47 @@ export class Executor<C extends Call> {
     const start = this.#call.reply.at;
     const touches = (session.gate & GATE_NO_TOUCH) === 0;
     if (!touches) this.#setNoTouch(true);
+    if (isPaused) this.#setKeepsExpired(true);
     const outcome = (session.gate & GATE_MULTI) === 0
-      ? this.#dispatch(command)
+      ? this.#dispatch(command, this.#handlerOf(session, command))
       : this.#dispatchQueued(session, command);
     if (!touches) this.#setNoTouch(false);
+    if (isPaused) this.#setKeepsExpired(false);
+    if ((session.gate & GATE_TRACKING) !== 0) endCaching(session, command);
     if ((session.gate & (GATE_REPLY_OFF | GATE_REPLY_SKIP)) !== 0) {
       session.gate &= ~GATE_REPLY_SKIP;
       this.#takeBack(this.#call.reply, start);
       if (outcome === PARKED) this.#silencePending();
     }
     return outcome;
+  }
+
+  /** The handler of a command, also one of which others are to be told. */
+  #handlerOf(session: Session, command: Command<C>): Handler<C> {
+    const isTold = (session.gate & GATE_TRACKING) !== 0 ||
+      (this.gate & WORKER_MONITORED) !== 0;
+    if (!isTold) return command.run;
+    this.#told = command;
+    return this.#toldRun;
+  }
+
+  readonly #toldRun: Handler<C> = (call) => {
+    const command = this.#told!;
+    const late = command.run(call);
+    const session = call.session as Session;
+    if (
+      (session.gate & GATE_TRACKING) !== 0 &&
+      (command.flags & FLAG.READONLY) !== 0 && session.tracking!.remembers
+    ) this.#ports.remember(call, session, session.tracking!);
+    if (this.#isShown(command) && !this.ignoresFlags) {
+      this.#ports.show(call, command);
+    }
+    return late;
+  };
+
+  #isShown(command: Command<C>): boolean {
+    return (this.gate & WORKER_MONITORED) !== 0 &&
+      (command.flags & HIDDEN_COMMANDS) === 0;
   }
 
   /** Answers a request that no command gets to see with an error. */
@@ -779,6 +856,7 @@ export class Executor<C extends Call> {
     if ((gate & GATE_MULTI) !== 0) {
       (session as Session).transaction!.isDoomed = true;
     }
+    if ((gate & GATE_TRACKING) !== 0) endCaching(session as Session, command);
     if (command !== null) {
       const at = COUNTER_COUNT + command.index * COMMAND_COUNTERS + REJECTED;
       this.#counters[at] = this.#counters[at]! + 1;
@@ -788,6 +866,10 @@ export class Executor<C extends Call> {
 
   #setNoTouch(value: boolean): void {
     for (const space of this.#call.keyspaces) space.noTouch = value;
+  }
+
+  #setKeepsExpired(value: boolean): void {
+    for (const space of this.#call.keyspaces) space.keepsExpired = value;
   }
 
   /** Makes what was written from `start` on unwritten. */
@@ -815,6 +897,13 @@ export class Executor<C extends Call> {
   }
 }
 
+/** CLIENT CACHING is for one command, or transaction, that is none of CLIENT. */
+function endCaching(session: Session, command: Command<never> | null): void {
+  if ((session.gate & GATE_MULTI) !== 0) return;
+  if (command?.fullName.startsWith("client|") === true) return;
+  session.tracking!.isCachingGiven = false;
+}
+
 /** Flags of a command; those of EXEC are those of what it will run. */
 function flagsIn(session: Session, command: Command<never>): number {
   return command.fullName === "exec"
@@ -824,7 +913,8 @@ function flagsIn(session: Session, command: Command<never>): number {
 
 /** Whether a command without keys may look at shards. */
 function looksEverywhere(command: Command<never>): boolean {
-  return !CLIENT_GROUPS.has(command.group);
+  return !CLIENT_GROUPS.has(command.group) ||
+    command.fullName === "client|tracking";
 }
 
 function unknown(args: Arguments): ErrorReply {

@@ -21,9 +21,10 @@ import { ExternalStrings } from "../../core/memory/external.ts";
 import { PagePool } from "../../core/memory/page_pool.ts";
 import { Settings } from "../../core/settings/settings.ts";
 import { BlockedSessions } from "../../engine/blocking/blocked_sessions.ts";
-import { Executor } from "../../engine/executor/executor.ts";
+import { Executor, WORKER_PAUSED } from "../../engine/executor/executor.ts";
 import { Forwarder } from "../../engine/executor/forwarder.ts";
-import { Session } from "../../engine/executor/session.ts";
+import { GATE_TRACKING, Session } from "../../engine/executor/session.ts";
+import { Tellings } from "../../engine/executor/tellings.ts";
 import { Latches } from "../../engine/latch/shard_latches.ts";
 import {
   readForwardedReply,
@@ -38,6 +39,10 @@ import {
 } from "../../engine/messages/shared_state.ts";
 import { KeyNotifications } from "../../engine/pubsub/key_notifications.ts";
 import { PubSub } from "../../engine/pubsub/pubsub.ts";
+import { Prefixes } from "../../engine/tracking/prefixes.ts";
+import { SessionTracking } from "../../engine/tracking/session_tracking.ts";
+import { Trackers } from "../../engine/tracking/trackers.ts";
+import { Tracking } from "../../engine/tracking/tracking.ts";
 import { serveForwarded } from "../../engine/owner/forwarded_commands.ts";
 import { Owner } from "../../engine/owner/owner.ts";
 import { giveBack } from "./give_back.ts";
@@ -45,6 +50,7 @@ import { followSettings } from "./apply_settings.ts";
 import { makeCommandTable } from "./command_groups.ts";
 import { answerClientQuestions } from "./commands/client.ts";
 import { Listeners } from "./listener.ts";
+import { Monitors } from "./monitors.ts";
 import { ServerCall } from "./server_call.ts";
 import { answerServerQuestions } from "./server_questions.ts";
 import { noteSlowCommand } from "./slow_log.ts";
@@ -120,13 +126,46 @@ function begin(start: WorkerStart): WorkerContext {
   const random = new Prng(shared.hashSeed[0] ^ (id + 1));
   const clock = new AccessClock(random);
   const arena = new Arena(shared.arena);
-  const notifications = new KeyNotifications();
+  const tellings = new Tellings();
   const latched = shared.workers > 1;
   const pool = new PagePool(arena, latched);
   const controls = shared.controls.map((buffer) => new Int32Array(buffer));
   const ready = new ReadyKeys();
   const records = new WaiterRecords(arena);
   const effects = new EffectLog(shared.effects, id);
+  const mesh = new Mesh(id, start.ports);
+  const process = new Int32Array(shared.process);
+  // Keyspaces tell them, and they are made of keyspaces.
+  const keyspaces: Keyspace[] = [];
+  const latches = new Latches(controls, counters, latched, start.checks);
+  const prefixes = new Prefixes({
+    self: id,
+    workers: shared.workers,
+    keyspaces,
+    hashSeed: shared.hashSeed,
+    latches,
+    process,
+  });
+  const trackers = new Trackers({
+    mesh,
+    process,
+    prefixes,
+    receiver: (session) => made.connections.get(session) ?? null,
+  });
+  const tracking = new Tracking({
+    mesh,
+    keyspaces,
+    latches,
+    process,
+    sent: new Int32Array(shared.cacheRecords),
+    tellings,
+    trackers,
+    prefixes,
+    keysMax: () => settings.trackingTableMaxKeys,
+    writer: () => call.session.id,
+    random: () => random.nextUint32(),
+  });
+  const notifications = new KeyNotifications(tellings);
   const context = {
     arena,
     pool,
@@ -136,13 +175,13 @@ function begin(start: WorkerStart): WorkerContext {
     hashSeed: shared.hashSeed,
     limits: settings,
     events: notifications,
+    caches: tracking,
     ready,
     effects,
   };
-  const keyspaces = controls.map((control, shard) =>
-    new Keyspace(context, control, shard)
-  );
-  const latches = new Latches(controls, counters, latched, start.checks);
+  controls.forEach((control, shard) => {
+    keyspaces.push(new Keyspace(context, control, shard));
+  });
   const call = new ServerCall({
     keyspaces,
     slotShards: new Uint16Array(shared.slotShards),
@@ -165,14 +204,13 @@ function begin(start: WorkerStart): WorkerContext {
     pageCount: arena.capacityBytes / PAGE_BYTES,
     monotonicMs: () => performance.now(),
   });
-  const mesh = new Mesh(id, start.ports);
   const pubsub = new PubSub({
     mesh,
     keyspaces,
     slotShards: call.slotShards,
     hashSeed: shared.hashSeed,
     latches,
-    process: new Int32Array(shared.process),
+    process,
   });
   notifications.pubsub = pubsub;
   const forwarder = new Forwarder(mesh, counters);
@@ -203,7 +241,9 @@ function begin(start: WorkerStart): WorkerContext {
     makeRoom: () => evictor.makeRoom(),
     addBig: (args, run, length) => made.addBig(args, run, length),
     freeBig: (args) => made.freeBig(args),
-    events: notifications,
+    tellings,
+    remember: (call, session, cache) => tracking.remember(call, session, cache),
+    show: (call, command) => monitors.show(call, command),
     worker: id,
     ready,
     records,
@@ -218,6 +258,7 @@ function begin(start: WorkerStart): WorkerContext {
       queueMicrotask(() => blocked.served(session, late));
     },
   });
+  const monitors = new Monitors(mesh, executor);
   mesh.handle(SERVED_RECORD, (_from, reader) => {
     const session = reader.u32();
     blocked.served(session, readForwardedReply(reader));
@@ -229,6 +270,9 @@ function begin(start: WorkerStart): WorkerContext {
     table,
     peers: mesh,
     pubsub,
+    tracking,
+    monitors,
+    tellings,
     shared,
     externals: new ExternalStrings(arena, pool),
     segments: arena.u8,
@@ -240,10 +284,16 @@ function begin(start: WorkerStart): WorkerContext {
   });
   serveForwarded(mesh, {
     run: (command, args, reply) => {
-      const session = guest(command.request);
+      const session = guest(command.session);
       session.db = command.db;
       session.resp = command.resp;
       session.noTouch = command.noTouch;
+      if (command.cacheWorker >= 0) {
+        session.gate |= GATE_TRACKING;
+        session.tracking = new SessionTracking();
+        session.tracking.isOn = true;
+        session.tracking.worker = command.cacheWorker;
+      }
       executor.runForwarded(session, args, reply, Date.now());
     },
     addBig: (args, run, length) => made.addBig(args, run, length),
@@ -257,12 +307,13 @@ function begin(start: WorkerStart): WorkerContext {
     latches,
     settings,
     counters,
-    isPaused: () => executor.gate !== 0,
+    isPaused: () => (executor.gate & WORKER_PAUSED) !== 0,
     nowMs: Date.now,
     monotonicMs: () => performance.now(),
     publishEvents: () => {
       executor.serveReady(Date.now());
-      notifications.publish();
+      if (tellings.count !== 0) tellings.publish();
+      if (tellings.batchCount !== 0) tellings.publishBatch();
     },
     later: (run, delayMs) => setTimeout(run, delayMs),
   });

@@ -17,17 +17,20 @@ import type { Settings } from "../../core/settings/settings.ts";
 import type { CommandTable } from "../../core/commands/command_table.ts";
 import type { BlockedSessions } from "../../engine/blocking/blocked_sessions.ts";
 import type { Executor } from "../../engine/executor/executor.ts";
+import type { Tellings } from "../../engine/executor/tellings.ts";
 import type { Peers } from "../../engine/messages/peers.ts";
 import {
   PROCESS_CONNECTIONS,
   type SharedState,
 } from "../../engine/messages/shared_state.ts";
 import type { PubSub } from "../../engine/pubsub/pubsub.ts";
+import type { Tracking } from "../../engine/tracking/tracking.ts";
 import type { Owner } from "../../engine/owner/owner.ts";
 import { SettingsExchange } from "./apply_settings.ts";
 import { BufferPool } from "./buffer_pool.ts";
 import type { Connection } from "./connection.ts";
 import { LatencyMonitor } from "./latency_monitor.ts";
+import type { Monitors } from "./monitors.ts";
 import type { ServerCall } from "./server_call.ts";
 import { SlowLog } from "./slow_log.ts";
 import { Statistics } from "./statistics.ts";
@@ -78,6 +81,12 @@ export class WorkerContext {
   readonly buffers: BufferPool = new BufferPool();
   /** Who listens to what. */
   readonly pubsub: PubSub;
+  /** Who has what in a cache of its own. */
+  readonly tracking: Tracking;
+  /** Who sees all commands. */
+  readonly monitors: Monitors;
+  /** What others are to be told of. */
+  readonly tellings: Tellings;
   /** Sessions whose command waits for a key. */
   readonly blocked: BlockedSessions;
   /** Connections by session id. */
@@ -116,6 +125,9 @@ export class WorkerContext {
       table: CommandTable<ServerCall>;
       peers: Peers;
       pubsub: PubSub;
+      tracking: Tracking;
+      monitors: Monitors;
+      tellings: Tellings;
       blocked: BlockedSessions;
       shared: SharedState;
       externals: ExternalStrings;
@@ -132,6 +144,9 @@ export class WorkerContext {
     this.table = parts.table;
     this.peers = parts.peers;
     this.pubsub = parts.pubsub;
+    this.tracking = parts.tracking;
+    this.monitors = parts.monitors;
+    this.tellings = parts.tellings;
     this.blocked = parts.blocked;
     this.shared = parts.shared;
     this.process = new Int32Array(parts.shared.process);
@@ -227,7 +242,7 @@ export class WorkerContext {
 
   readonly #sendPushes = (): void => {
     const pushing = this.#pushing;
-    for (let i = 0; i < pushing.length; i++) pushing[i]!.sendPushes();
+    for (let i = 0; i < pushing.length; i++) pushing[i]!.sendPlannedPushes();
     pushing.length = 0;
   };
 
@@ -267,6 +282,8 @@ export class WorkerContext {
   cron(): void {
     const nowMs = this.nowMs();
     this.statistics.sample(this, nowMs);
+    // The limit may have been lowered.
+    if (this.tracking.isOverLimit()) this.tellings.publish();
     if (nowMs - this.#timeoutsCheckedMs >= 1000) {
       this.#timeoutsCheckedMs = nowMs;
       this.#closeIdle(nowMs);
