@@ -14,6 +14,7 @@ import { hashSlot } from "../base/crc16.ts";
 import { halfSipHash } from "../base/half_siphash.ts";
 import type { Prng } from "../base/prng.ts";
 import type { AccessClock } from "../keyspace/access_clock.ts";
+import { EffectLog } from "../keyspace/effect_log.ts";
 import { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { Arguments } from "../resp/arguments.ts";
@@ -62,6 +63,8 @@ export interface CallContext {
   readonly random: Prng;
   /** The shards' latches. */
   readonly latches: ShardLatches;
+  /** Where changes are recorded; missing if they are not. */
+  readonly effects?: EffectLog;
 }
 
 /** The running command's arguments, keys, time, session and reply. */
@@ -82,6 +85,11 @@ export class Call {
   readonly random: Prng;
   /** The shards' latches. */
   readonly latches: ShardLatches;
+  /**
+   * Where changes are recorded. A command whose effect does not follow from its
+   * arguments and the data set alone says here what is to be recorded instead.
+   */
+  readonly effects: EffectLog;
   /** The arguments, the command's name first. */
   args: Arguments = new Arguments();
   /** Where the reply goes. */
@@ -119,6 +127,7 @@ export class Call {
     this.clock = context.clock;
     this.random = context.random;
     this.latches = context.latches;
+    this.effects = context.effects ?? new EffectLog();
     [this.#seed0, this.#seed1] = context.hashSeed;
   }
 

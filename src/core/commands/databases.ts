@@ -82,6 +82,7 @@ function swapdbCommand(call: Call): void {
       space.signalDatabase(second);
     }
     keyspaces[0]!.noteChange();
+    call.effects.asGiven(call.db, call.args);
     latches.releaseAll();
   }
   reply.ok();
@@ -114,6 +115,7 @@ function flushdbCommand(call: Call): void {
   if (!readFlushMode(call)) return;
   latchToDetach(call, 1);
   for (const space of call.keyspaces) detachDatabase(space, call.db);
+  call.effects.asGiven(call.db, call.args);
   call.latches.releaseAll();
   call.reply.ok();
 }
@@ -125,6 +127,7 @@ function flushallCommand(call: Call): void {
   for (const space of call.keyspaces) {
     for (let db = 0; db < space.databases; db++) detachDatabase(space, db);
   }
+  call.effects.asGiven(call.db, call.args);
   call.latches.releaseAll();
   call.reply.ok();
 }

@@ -65,6 +65,7 @@ import {
 } from "../types/entry.ts";
 import type { EncodingLimits } from "../types/value_type.ts";
 import { ValueTypes } from "../types/value_types.ts";
+import type { EffectLog } from "./effect_log.ts";
 import type { Key } from "./key.ts";
 import {
   DEL,
@@ -120,6 +121,8 @@ export interface KeyspaceContext {
   readonly ready?: ReadyKeys;
   /** Who is told of events, where a shard's hooks ask for it. */
   readonly events?: KeyEventListener;
+  /** Where deletions that no command asks for are recorded. */
+  readonly effects?: EffectLog;
 }
 
 /** Values of more allocations are not freed at once, see reclaim.ts. */
@@ -155,6 +158,7 @@ export class Keyspace {
   readonly #clock: AccessClock;
   readonly #ready: ReadyKeys | undefined;
   readonly #events: KeyEventListener | undefined;
+  readonly #effects: EffectLog | undefined;
   /** The entry of a value that is being built, or 0. */
   #begun = 0;
   /** Whether a key that is made is not announced. */
@@ -198,6 +202,7 @@ export class Keyspace {
     this.#clock = context.clock;
     this.#ready = context.ready;
     this.#events = context.events;
+    this.#effects = context.effects;
   }
 
   #notesAt(header: number): KeyNotes {
@@ -716,10 +721,23 @@ export class Keyspace {
 
   /** Deletes an entry whose time has come, and counts it. */
   expire(db: number, ref: number): void {
-    this.signalEntry(db, ref, EXPIRED);
     this.#counters[EXPIRED_KEYS] = this.#counters[EXPIRED_KEYS]! + 1;
+    this.deleteUnasked(db, ref, EXPIRED);
+  }
+
+  /**
+   * Deletes an entry that no command wants to be deleted. That is recorded at
+   * once, and is no change of the command at hand.
+   */
+  deleteUnasked(db: number, ref: number, event: number): void {
+    this.signalEntry(db, ref, event);
+    this.#effects?.deletion(
+      db,
+      this.bytes(ref),
+      this.keyOff(ref),
+      this.keyLength(ref),
+    );
     this.delete(db, ref);
-    this.noteChange();
   }
 
   /** Takes an entry out of its database; it is the caller's to free. */

@@ -37,6 +37,7 @@ import {
 } from "../../core/commands/command_table.ts";
 import {
   CALLS,
+  CHANGES,
   COMMAND_COUNTERS,
   COMMANDS_PROCESSED,
   COUNTER_COUNT,
@@ -44,6 +45,7 @@ import {
   FAILED,
   REJECTED,
 } from "../../core/keyspace/counters.ts";
+import type { EffectLog } from "../../core/keyspace/effect_log.ts";
 import { LookAhead } from "../../core/keyspace/look_ahead.ts";
 import type { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
 import { SHARD_FLAGS } from "../../core/keyspace/shard_control.ts";
@@ -178,6 +180,7 @@ export class Executor<C extends Call> {
   readonly #ports: ExecutorPorts<C>;
   readonly #events: PendingEvents;
   readonly #counters: Float64Array;
+  readonly #effects: EffectLog;
   readonly #positions = new KeyPositions();
   readonly #view: RequestView;
   readonly #lookAhead: LookAhead;
@@ -201,6 +204,7 @@ export class Executor<C extends Call> {
     this.#ports = ports;
     this.#events = ports.events;
     this.#counters = call.counters;
+    this.#effects = call.effects;
     this.timer = new CommandTimer(call.counters, ports.monotonicMs);
     this.#view = new RequestView(call.args);
     this.#lookAhead = new LookAhead(call.keyspaces[0]!.arena.i32);
@@ -416,7 +420,10 @@ export class Executor<C extends Call> {
     this.#latches.beginShared();
     const isUntouched = this.#isUntouched(transaction);
     this.#unwatch(transaction);
+    const isLogged = this.#effects.isOn;
+    if (isLogged) this.#effects.begin();
     const late = isUntouched ? this.#runQueued(transaction) : reply.nullArray();
+    if (isLogged) this.#effects.end();
     this.#latches.endShared();
     this.#latches.releaseMarked();
     this.endTransaction(session);
@@ -600,6 +607,10 @@ export class Executor<C extends Call> {
     counters[at + CALLS] = counters[at + CALLS]! + 1;
     const startMs = this.timer.begin(command);
     const start = reply.at;
+    // A command without keys takes its latches itself, and records itself.
+    const isLogged = this.#effects.isOn && command.keyKind !== KEY_KIND.NONE;
+    const changes = counters[CHANGES]!;
+    if (isLogged) this.#effects.begin();
     let promise: void | Promise<LateReply> = undefined;
     try {
       promise = handler(this.#call);
@@ -608,6 +619,10 @@ export class Executor<C extends Call> {
       this.#takeBack(reply, start);
       this.#call.dropUnfilled();
       reply.error(OUT_OF_MEMORY);
+    }
+    if (isLogged) {
+      const isChange = counters[CHANGES] !== changes;
+      this.#effects.endCommand(this.#call.db, this.#call.args, isChange);
     }
     if (startMs >= 0) {
       const microseconds = this.timer.end(command, startMs);

@@ -8,6 +8,10 @@
 import { reserveArena } from "../../core/memory/arena.ts";
 import type { ArenaBuffers } from "../../core/memory/arena.ts";
 import { WORKER_DOUBLES } from "../../core/keyspace/counters.ts";
+import {
+  type EffectBuffers,
+  makeEffectBuffers,
+} from "../../core/keyspace/effect_ring.ts";
 import { shardControlWords } from "../../core/keyspace/shard_control.ts";
 
 /** Hash slots of the keyspace, as in Redis Cluster. */
@@ -15,6 +19,8 @@ export const SLOT_COUNT = 16384;
 /** Shards per worker, so that two workers seldom want the same latch. */
 const SHARDS_PER_WORKER = 8;
 const SHARDS_MAX = 512;
+/** Bytes of a worker's ring of records; pages come when they are written. */
+const RING_BYTES = 8 << 20;
 
 /** Word of {@linkcode SharedState.process}: last session id given out. */
 export const PROCESS_LAST_ID = 0;
@@ -43,6 +49,8 @@ export interface SharedState {
   readonly controls: readonly SharedArrayBuffer[];
   /** Statistics, one buffer per worker. */
   readonly counters: readonly SharedArrayBuffer[];
+  /** Where the workers record what they change. */
+  readonly effects: EffectBuffers;
   /** The shard of each hash slot. */
   readonly slotShards: SharedArrayBuffer;
   /** Words about the process as a whole. */
@@ -86,6 +94,7 @@ export function makeSharedState(
       { length: workers },
       () => new SharedArrayBuffer(WORKER_DOUBLES * 8),
     ),
+    effects: makeEffectBuffers(workers, RING_BYTES),
     slotShards: slots,
     process: new SharedArrayBuffer(PROCESS_WORDS * 4),
     hashSeed: [options.random[0]! | 0, options.random[1]! | 0],

@@ -11,6 +11,7 @@
 
 import { Prng } from "../../core/base/prng.ts";
 import { AccessClock } from "../../core/keyspace/access_clock.ts";
+import { EffectLog } from "../../core/keyspace/effect_log.ts";
 import { Keyspace } from "../../core/keyspace/keyspace.ts";
 import { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
 import { WaiterRecords } from "../../core/keyspace/waiter_records.ts";
@@ -125,6 +126,7 @@ function begin(start: WorkerStart): WorkerContext {
   const controls = shared.controls.map((buffer) => new Int32Array(buffer));
   const ready = new ReadyKeys();
   const records = new WaiterRecords(arena);
+  const effects = new EffectLog(shared.effects, id);
   const context = {
     arena,
     pool,
@@ -135,6 +137,7 @@ function begin(start: WorkerStart): WorkerContext {
     limits: settings,
     events: notifications,
     ready,
+    effects,
   };
   const keyspaces = controls.map((control, shard) =>
     new Keyspace(context, control, shard)
@@ -149,6 +152,7 @@ function begin(start: WorkerStart): WorkerContext {
     clock,
     random,
     latches,
+    effects,
   });
   const evictor = new Evictor({
     keyspaces,
