@@ -171,21 +171,6 @@ function checkRecords(
   return count === frame.count;
 }
 
-/**
- * The place of the first whole frame from `from` on, or -1: where there is one
- * behind a bad one, the file is damaged and not just cut off.
- */
-export function findFrame(buf: Uint8Array, from: number, end: number): number {
-  const frame = { bytes: 0, firstTicket: 0, lastTicket: 0, count: 0 };
-  const mark = FRAME_MARK & 0xff;
-  for (let at = from; at < end; at++) {
-    at = buf.indexOf(mark, at);
-    if (at < 0 || at >= end) return -1;
-    if (readFrame(buf, at, end, frame) === FRAME_WHOLE) return at;
-  }
-  return -1;
-}
-
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

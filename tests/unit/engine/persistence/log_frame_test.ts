@@ -1,7 +1,6 @@
 import { assertEquals } from "@std/assert";
 import {
   FILE_HEAD_BYTES,
-  findFrame,
   FRAME_BAD,
   FRAME_SHORT,
   FRAME_WHOLE,
@@ -9,7 +8,7 @@ import {
   readFileHead,
   readFrame,
 } from "../../../../src/engine/persistence/log_frame.ts";
-import { concat, frame } from "./_records.ts";
+import { frame } from "./_records.ts";
 
 const FIRST = 2 ** 32 + 5;
 
@@ -66,14 +65,4 @@ Deno.test("a bit that flips anywhere in a frame is seen", () => {
 Deno.test("records that are out of order are no frame", () => {
   assertEquals(look(frame(3, 2)).found, FRAME_BAD);
   assertEquals(look(frame(3, 3)).found, FRAME_BAD);
-});
-
-Deno.test("findFrame() finds the next whole frame at any place", () => {
-  const good = frame(1, 2);
-  for (let shift = 0; shift < 9; shift++) {
-    const buf = concat([new Uint8Array(shift).fill(0xf2), good, frame(4)]);
-    assertEquals(findFrame(buf, 0, buf.length), shift);
-    assertEquals(findFrame(buf, shift + 1, buf.length), shift + good.length);
-    assertEquals(findFrame(buf, 0, shift + good.length - 1), -1);
-  }
 });
