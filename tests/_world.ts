@@ -55,6 +55,15 @@ export function argumentsOf(argv: readonly string[]): Arguments {
   return args;
 }
 
+/** A call of which transactions have their end. */
+class WorldCall extends Call {
+  executor: Executor<Call> | null = null;
+
+  endTransaction(): void {
+    this.executor!.endTransaction(this.session as Session);
+  }
+}
+
 /** A worker with its data set. */
 export class World {
   readonly settings: Settings = new Settings({ cores: 1, dir: "/" });
@@ -112,12 +121,13 @@ export class World {
     );
     this.latches = latches;
     this.counters = counters;
-    const call = this.call = new Call({
+    const own = new WorldCall({
       ...{ keyspaces: this.keyspaces, settings: this.settings },
       ...{ hashSeed, counters, clock, random, latches },
       slotShards: new Uint16Array(shared.slotShards),
       effects: this.effects,
     });
+    const call: Call = this.call = own;
     call.reply = this.#writer;
     this.evictor = new Evictor({
       ...{ keyspaces: this.keyspaces, latches, settings: this.settings },
@@ -166,6 +176,7 @@ export class World {
         queueMicrotask(() => this.#blocked.served(session, late));
       },
     });
+    own.executor = this.executor;
   }
 
   readonly #monotonicMs = (): number => this.#elapsedMs += 0.001;

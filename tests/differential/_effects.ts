@@ -97,7 +97,7 @@ function commandsIn(text: string): string[][] {
 
 /** Two clocks are never further apart. */
 const CLOCKS_APART_MS = 20_000;
-const MOMENT = /^(\d{13})(-\d+)?$/;
+const MOMENT = /^(\d{13,19})(-\d+)?$/;
 
 /** Whether both are the same, or moments of the same time. */
 function isSameArgument(a: string, b: string): boolean {
@@ -129,6 +129,13 @@ const DIFFERENCES: readonly ((argv: readonly string[]) => readonly string[])[] =
     },
   ];
 
+/** Whether a record of redis-server's changes nothing, and is missing here. */
+export function isIdle(effect: Effect): boolean {
+  const [{ argv }, more] = effect as [RecordedCommand, RecordedCommand?];
+  return more === undefined && argv[0]!.toUpperCase() === "SWAPDB" &&
+    argv[1] === argv[2];
+}
+
 function isSameCommand(
   want: RecordedCommand,
   got: RecordedCommand,
@@ -152,14 +159,36 @@ function isSameCommand(
   );
 }
 
+/** One SREM for several that follow each other: how many is not the point. */
+function merged(effect: Effect): Effect {
+  const commands: RecordedCommand[] = [];
+  for (const command of effect) {
+    const { db, argv } = command;
+    const last = commands.at(-1);
+    if (
+      last !== undefined && argv[0] === "SREM" && last.argv[0] === "SREM" &&
+      last.db === db && last.argv[1] === argv[1]
+    ) {
+      commands[commands.length - 1] = {
+        db,
+        argv: [...last.argv, ...argv.slice(2)],
+      };
+    } else commands.push(command);
+  }
+  return commands;
+}
+
 /** Whether both records are the same but for what is left open. */
 export function isSameEffect(
   want: Effect,
   got: Effect,
   shapeOnly = false,
 ): boolean {
-  return want.length === got.length &&
-    want.every((command, i) => isSameCommand(command, got[i]!, shapeOnly));
+  const [expected, actual] = [merged(want), merged(got)];
+  return expected.length === actual.length &&
+    expected.every((command, i) =>
+      isSameCommand(command, actual[i]!, shapeOnly)
+    );
 }
 
 /** A record as text. */

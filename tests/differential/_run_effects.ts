@@ -9,6 +9,7 @@ import { World } from "../_world.ts";
 import { sameShape, sameType } from "./_compare.ts";
 import {
   type Effect,
+  isIdle,
   isSameEffect,
   type RecordingRedis,
   showEffect,
@@ -35,8 +36,12 @@ export async function runEffects(
   const session = world.session();
   for (const [index, { argv, check }] of script.entries()) {
     if (!world.has(argv)) continue;
-    await send(client, argv);
-    const expected = reference.take();
+    try {
+      await send(client, argv);
+    } catch (cause) {
+      throw new Error(`No reply to ${argv.join(" ")}`, { cause });
+    }
+    const expected = reference.take().filter((effect) => !isIdle(effect));
     world.nowMs = Date.now();
     const reply = world.run(session, argv);
     if (reply instanceof Promise) {

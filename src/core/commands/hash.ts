@@ -34,6 +34,7 @@ import type { ReplyWriter } from "../resp/reply_writer.ts";
 import { type FieldVisitor, KEEP_EXPIRE } from "../types/hash_value.ts";
 import { bigIntegerAt, safeIntegerAt } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
+import { RECORDED } from "./recorded.ts";
 import {
   type CommandSpec,
   KEY_RO,
@@ -292,6 +293,10 @@ function hincrbyfloatCommand(call: Call): void {
   if (!isFiniteLongDouble(sum)) return reply.error(INCREMENT_NOT_FINITE);
   const text = latin1BytesOf(formatLongDouble(sum));
   setText(call, space, found, text, text.length, HINCRBYFLOAT);
+  if (call.effects.isOn) {
+    call.effects.replace(call.db, RECORDED.HSET, 4).argument(args, 1)
+      .argument(args, 2).constant(text);
+  }
   reply.bulk(text, 0, text.length);
 }
 

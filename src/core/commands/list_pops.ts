@@ -31,6 +31,7 @@ import {
   replyPopped,
   writeList,
 } from "./list_entry.ts";
+import { RECORDED } from "./recorded.ts";
 import { WRONG } from "./typed_entry.ts";
 
 const LEFT = bytesOf("left");
@@ -163,6 +164,11 @@ export function replyFirstPops(
     reply.array(2);
     reply.bulk(key.buf, key.off, key.length);
     replyPopped(call, key, ref, atHead, popped);
+    const { effects, db } = call;
+    if (effects.isOn) {
+      effects.replace(db, atHead ? RECORDED.LPOP : RECORDED.RPOP, 3)
+        .bytes(key.buf, key.off, key.length).integer(popped);
+    }
     return true;
   }
   return false;

@@ -186,6 +186,12 @@ export class EffectLog {
     return this.bytes(args.source(i), args.off[i]!, args.length[i]!);
   }
 
+  /** Adds the arguments of the command at hand from `from` on. */
+  rest(args: Arguments, from: number): this {
+    for (let i = from; i < args.count; i++) this.argument(args, i);
+    return this;
+  }
+
   /** Adds an argument. */
   constant(bytes: Uint8Array): this {
     return this.bytes(bytes, 0, bytes.length);
@@ -198,9 +204,9 @@ export class EffectLog {
     return this;
   }
 
-  /** Adds an argument: a safe integer in decimal. */
+  /** Adds an argument: an integer of up to 64 bits in decimal. */
   integer(value: number): this {
-    const text = String(value);
+    const text = String(Number.isSafeInteger(value) ? value : BigInt(value));
     const buf = DIGITS;
     for (let i = 0; i < text.length; i++) buf[i] = text.charCodeAt(i);
     return this.bytes(buf, 0, text.length);
