@@ -170,6 +170,7 @@ export class World {
       freeBig: () => {},
       events: { count: 0, publish: () => {} },
       worker: 0,
+      workers: 1,
       ...{ ready, records, blocked: this.#blocked },
       served: (_worker, session, reply) => {
         const late = takeReply(reply);

@@ -137,6 +137,11 @@ export class Settings {
   readonly latencyTrackingInfoPercentiles: readonly number[] = [];
   readonly dir: string = "";
   readonly dbfilename: string = "";
+  readonly appendonly: boolean = false;
+  readonly appendfsync: number = 0;
+  readonly appendfilename: string = "";
+  readonly appenddirname: string = "";
+  readonly aofLoadTruncated: boolean = true;
   readonly rdbcompression: boolean = true;
   readonly hashMaxListpackEntries: number = 0;
   readonly hashMaxListpackValue: number = 0;

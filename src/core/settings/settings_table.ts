@@ -120,7 +120,6 @@ function only(
 }
 
 const NO_SNAPSHOT = "there are no snapshots yet";
-const NO_LOG = "there is no append-only file yet";
 const NO_DAEMON = "start it in the background with a service manager";
 
 const NETWORK: readonly SettingSpec[] = [
@@ -492,7 +491,6 @@ const PERSISTENCE: readonly SettingSpec[] = [
     BOOLEAN,
     "no",
     "Whether every change is logged to a file",
-    only("no", NO_LOG),
   ),
   live(
     "appendfsync",
@@ -511,6 +509,12 @@ const PERSISTENCE: readonly SettingSpec[] = [
     FILE_NAME,
     "appendonlydir",
     "Directory of the log, below dir",
+  ),
+  live(
+    "aof-load-truncated",
+    BOOLEAN,
+    "yes",
+    "Whether the end of the log is cut off where it is not whole",
   ),
   live(
     "auto-aof-rewrite-percentage",
@@ -633,7 +637,6 @@ const ENCODINGS: readonly SettingSpec[] = [
 export const IGNORED_DIRECTIVES: ReadonlySet<string> = new Set([
   "acllog-max-len",
   "activerehashing",
-  "aof-load-truncated",
   "aof-rewrite-incremental-fsync",
   "aof-timestamp-enabled",
   "aof-use-rdb-preamble",

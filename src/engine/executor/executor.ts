@@ -56,6 +56,7 @@ import {
   type ErrorReply,
   EXEC_ABORT,
   execAbort,
+  LOADING,
   NO_AUTH,
   NOT_IN_TRANSACTION,
   onlySubscriberCommands,
@@ -66,6 +67,7 @@ import {
 } from "../../core/resp/error_reply.ts";
 import { dropSpan } from "../../core/resp/reply_source.ts";
 import type { ReplyWriter } from "../../core/resp/reply_writer.ts";
+import { ownerOf } from "../messages/shared_state.ts";
 import type { BlockedSessions } from "../blocking/blocked_sessions.ts";
 import { beginWait } from "../blocking/registering.ts";
 import { Serving } from "../blocking/serving.ts";
@@ -85,6 +87,7 @@ import {
   GATE_SUBSCRIBED,
   type Session,
 } from "./session.ts";
+import { GATE_LOADING, GATE_NO_WRITES, GATE_PAUSED } from "./worker_gate.ts";
 
 /** The request was answered. */
 export const DONE = 0;
@@ -135,6 +138,8 @@ export interface ExecutorPorts<C extends Call> {
   freeBig(args: Arguments): void;
   /** Number of the worker. */
   readonly worker: number;
+  /** How many workers there are. */
+  readonly workers: number;
   /** Changed keys that commands wait for. */
   readonly ready: ReadyKeys;
   /** The commands that wait, in shared memory. */
@@ -160,8 +165,10 @@ export interface PendingEvents {
 
 /** Runs requests; one object per worker. */
 export class Executor<C extends Call> {
-  /** Reasons for which every command of this worker must wait. */
+  /** Bits of worker_gate.ts: why commands of this worker may not simply run. */
   gate = 0;
+  /** What commands that write are answered while the gate refuses them. */
+  writeRefusal: ErrorReply | null = null;
   /** Whether held commands are only those that write. */
   gateWritesOnly = false;
   /** The reply to come of the command that was just parked. */
@@ -338,8 +345,8 @@ export class Executor<C extends Call> {
   #dispatch(command: Command<C>): number {
     const call = this.#call;
     if (
-      (command.flags & FLAG.DENYOOM) !== 0 && !this.#ports.makeRoom() &&
-      !this.ignoresLimit
+      (command.flags & FLAG.DENYOOM) !== 0 && !this.ignoresLimit &&
+      !this.#ports.makeRoom()
     ) return this.#reject(command, OUT_OF_MEMORY);
     if (command.keyKind === KEY_KIND.SINGLE) {
       const args = call.args;
@@ -692,6 +699,65 @@ export class Executor<C extends Call> {
     this.#call.reply = own;
   }
 
+  /**
+   * The worker that owns all shards of the keys of a command from the log; -1 if
+   * there are several, or if the command names no keys.
+   */
+  ownerOfLogged(args: Arguments): number {
+    const call = this.#call;
+    const command = this.#table.lookup(
+      args.source(0),
+      args.off[0]!,
+      args.length[0]!,
+    );
+    if (command === undefined || args.count < 2) return -1;
+    if (command.keyKind === KEY_KIND.NONE && command.subcommands.length === 0) {
+      return -1;
+    }
+    const { workers } = this.#ports;
+    if (command.keyKind === KEY_KIND.SINGLE) {
+      const slot = hashSlot(args.source(1), args.off[1]!, args.length[1]!);
+      return ownerOf(call.slotShards[slot]!, workers);
+    }
+    call.args = args;
+    if (
+      this.#fillKeys(this.#subcommand(command, args)) || call.keyCount === 0
+    ) {
+      return -1;
+    }
+    const owner = ownerOf(call.key(0).shard, workers);
+    for (let i = 1; i < call.keyCount; i++) {
+      if (ownerOf(call.key(i).shard, workers) !== owner) return -1;
+    }
+    return owner;
+  }
+
+  /** The command itself, or the subcommand that its arguments name. */
+  #subcommand(command: Command<C>, args: Arguments): Command<C> {
+    if (command.subcommands.length === 0 || args.count < 2) return command;
+    return command.lookupSubcommand(
+      args.source(1),
+      args.off[1]!,
+      args.length[1]!,
+    ) ?? command;
+  }
+
+  /**
+   * Runs a command from the log, whatever the gate, the flags of shards, and
+   * `maxmemory` say; its reply is written to the call's writer. At the time 0,
+   * nothing expires.
+   */
+  runLogged(session: Session, args: Arguments): void {
+    const { gate } = this;
+    this.gate = 0;
+    this.ignoresFlags = this.ignoresLimit = true;
+    this.#call.nowMs = 0;
+    const outcome = this.#runRequest(session, args);
+    assert(outcome === DONE, "a command from the log is a short one");
+    this.ignoresFlags = this.ignoresLimit = false;
+    this.gate = gate;
+  }
+
   #gated(session: Session, command: Command<C>): number {
     if (
       (session.gate & GATE_AUTH) !== 0 &&
@@ -699,11 +765,20 @@ export class Executor<C extends Call> {
       this.#call.settings.requirepass.length > 0
     ) return this.#reject(command, NO_AUTH);
     if (
+      (this.gate & GATE_NO_WRITES) !== 0 && !this.ignoresFlags &&
+      ((flagsIn(session, command) & FLAG.WRITE) !== 0 ||
+        command.fullName === "ping")
+    ) return this.#reject(command, this.writeRefusal!);
+    if (
       (session.gate & GATE_SUBSCRIBED) !== 0 && session.resp === 2 &&
       !SUBSCRIBER_COMMANDS.has(command.fullName)
     ) return this.#reject(command, onlySubscriberCommands(command.fullName));
     if (
-      this.gate !== 0 && !this.ignoresFlags &&
+      (this.gate & GATE_LOADING) !== 0 && !this.ignoresFlags &&
+      (command.flags & FLAG.LOADING) === 0
+    ) return this.#reject(command, LOADING);
+    if (
+      (this.gate & GATE_PAUSED) !== 0 && !this.ignoresFlags &&
       (!this.gateWritesOnly || (flagsIn(session, command) & HELD_WRITES) !== 0)
     ) return HELD;
     if ((session.gate & GATE_REPLY_SKIP_NEXT) !== 0) {

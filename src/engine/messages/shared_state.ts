@@ -13,6 +13,10 @@ import {
   makeEffectBuffers,
 } from "../../core/keyspace/effect_ring.ts";
 import { shardControlWords } from "../../core/keyspace/shard_control.ts";
+import {
+  type LogStatusBuffers,
+  makeLogStatus,
+} from "../persistence/log_status.ts";
 
 /** Hash slots of the keyspace, as in Redis Cluster. */
 export const SLOT_COUNT = 16384;
@@ -51,6 +55,8 @@ export interface SharedState {
   readonly counters: readonly SharedArrayBuffer[];
   /** Where the workers record what they change. */
   readonly effects: EffectBuffers;
+  /** How far these records are on their way to the disk. */
+  readonly logStatus: LogStatusBuffers;
   /** The shard of each hash slot. */
   readonly slotShards: SharedArrayBuffer;
   /** Words about the process as a whole. */
@@ -95,6 +101,7 @@ export function makeSharedState(
       () => new SharedArrayBuffer(WORKER_DOUBLES * 8),
     ),
     effects: makeEffectBuffers(workers, RING_BYTES),
+    logStatus: makeLogStatus(workers),
     slotShards: slots,
     process: new SharedArrayBuffer(PROCESS_WORDS * 4),
     hashSeed: [options.random[0]! | 0, options.random[1]! | 0],

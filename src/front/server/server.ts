@@ -14,6 +14,9 @@ import { Arena } from "../../core/memory/arena.ts";
 import { PagePool } from "../../core/memory/page_pool.ts";
 import type { Settings } from "../../core/settings/settings.ts";
 import { makeSharedState } from "../../engine/messages/shared_state.ts";
+import type { SharedState } from "../../engine/messages/shared_state.ts";
+import { SYNC_POLICIES } from "./log_link.ts";
+import { LogThread } from "./log_thread_handle.ts";
 import { machineBytes } from "./host_facts.ts";
 import { adviseHugePages } from "./huge_pages.ts";
 import type {
@@ -62,6 +65,7 @@ export class Server {
   readonly finished: Promise<void>;
   readonly #options: ServerOptions;
   readonly #workers: WorkerThread[] = [];
+  #log: LogThread | null = null;
   #finish: () => void = () => {};
   #stopping: Promise<void> | null = null;
   #port = -1;
@@ -102,10 +106,33 @@ export class Server {
         ports: ports[id]!,
         configFile: this.#options.configFile,
         checks: this.#options.checks,
+        isLoading: settings.appendonly,
       });
     }
     await Promise.all(this.#workers.map((worker) => worker.next("ready")));
+    if (settings.appendonly) this.#log = this.#spawnLog(shared);
     await this.#listen();
+    await this.#log?.loaded;
+  }
+
+  /** Starts the log thread, which loads what there is. */
+  #spawnLog(shared: SharedState): LogThread {
+    const { settings } = this.#options;
+    const ports = this.#workers.map((worker) => {
+      const { port1, port2 } = new MessageChannel();
+      worker.send({ kind: "log", port: port1 }, [port1]);
+      return port2;
+    });
+    return new LogThread({
+      kind: "start",
+      effects: shared.effects,
+      status: shared.logStatus,
+      folder: `${settings.dir}/${settings.appenddirname}`,
+      prefix: settings.appendfilename,
+      policy: SYNC_POLICIES[settings.appendfsync]!,
+      cutsTornEnd: settings.aofLoadTruncated,
+      ports,
+    }, this.#options);
   }
 
   /** Accepts nothing more, answers what is under way, ends the workers. */
@@ -126,6 +153,7 @@ export class Server {
       // A worker that does not stop by itself is ended.
     }
     for (const worker of this.#workers) worker.terminate();
+    await this.#log?.stop();
     const path = this.#options.settings.unixsocket;
     if (path !== "") {
       try {

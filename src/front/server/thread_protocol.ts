@@ -25,11 +25,15 @@ export interface WorkerStart {
   readonly configFile: string;
   /** Whether latches assert their rules. */
   readonly checks: boolean;
+  /** Whether commands are refused until the data set is loaded. */
+  readonly isLoading: boolean;
 }
 
 /** Main thread to worker. */
 export type ToWorker =
   | WorkerStart
+  /** Changes are logged; this is the way to the log thread. */
+  | { readonly kind: "log"; readonly port: MessagePort }
   /** Listen on this TCP port (0: any; -1: none) and perhaps the unix socket. */
   | { readonly kind: "listen"; readonly port: number; readonly unix: boolean }
   /** Accept nothing more, answer what is under way, close. */

@@ -23,6 +23,7 @@ import { Settings } from "../../core/settings/settings.ts";
 import { BlockedSessions } from "../../engine/blocking/blocked_sessions.ts";
 import { Executor } from "../../engine/executor/executor.ts";
 import { Forwarder } from "../../engine/executor/forwarder.ts";
+import { GATE_LOADING } from "../../engine/executor/worker_gate.ts";
 import { Session } from "../../engine/executor/session.ts";
 import { Latches } from "../../engine/latch/shard_latches.ts";
 import {
@@ -36,6 +37,7 @@ import {
   ownerOf,
   PROCESS_TCP_PORT,
 } from "../../engine/messages/shared_state.ts";
+import { WorkerLog } from "../../engine/persistence/worker_log.ts";
 import { KeyNotifications } from "../../engine/pubsub/key_notifications.ts";
 import { PubSub } from "../../engine/pubsub/pubsub.ts";
 import { serveForwarded } from "../../engine/owner/forwarded_commands.ts";
@@ -45,6 +47,7 @@ import { followSettings } from "./apply_settings.ts";
 import { makeCommandTable } from "./command_groups.ts";
 import { answerClientQuestions } from "./commands/client.ts";
 import { Listeners } from "./listener.ts";
+import { LogLink } from "./log_link.ts";
 import { ServerCall } from "./server_call.ts";
 import { answerServerQuestions } from "./server_questions.ts";
 import { noteSlowCommand } from "./slow_log.ts";
@@ -70,12 +73,20 @@ self.onmessage = (event: MessageEvent<ToWorker>) => {
       worker = begin(message);
       listeners = new Listeners(worker);
       return tell({ kind: "ready" });
+    case "log":
+      return connectLog(message.port);
     case "listen":
       return listen(message.port, message.unix);
     case "stop":
       return stop();
   }
 };
+
+function connectLog(port: MessagePort): void {
+  const link = new LogLink(worker!, port);
+  worker!.logLink = worker!.durability.link = link;
+  worker!.followSyncPolicy();
+}
 
 function listen(port: number, unix: boolean): void {
   const { settings, shared } = worker!;
@@ -104,7 +115,8 @@ function stop(): void {
   }
   const deadlineMs = Date.now() + DRAIN_MS;
   const timer = setInterval(() => {
-    if (connections.size > 0 && Date.now() < deadlineMs) return;
+    const isBusy = connections.size > 0 || worker!.durability.isCongested;
+    if (isBusy && Date.now() < deadlineMs) return;
     clearInterval(timer);
     for (const connection of [...connections.values()]) connection.close();
     tell({ kind: "stopped" });
@@ -205,6 +217,7 @@ function begin(start: WorkerStart): WorkerContext {
     freeBig: (args) => made.freeBig(args),
     events: notifications,
     worker: id,
+    workers: shared.workers,
     ready,
     records,
     blocked,
@@ -229,6 +242,7 @@ function begin(start: WorkerStart): WorkerContext {
     table,
     peers: mesh,
     pubsub,
+    durability: new WorkerLog(effects, shared.effects, shared.logStatus, id),
     shared,
     externals: new ExternalStrings(arena, pool),
     segments: arena.u8,
@@ -245,6 +259,7 @@ function begin(start: WorkerStart): WorkerContext {
       session.resp = command.resp;
       session.noTouch = command.noTouch;
       executor.runForwarded(session, args, reply, Date.now());
+      made.planLook();
     },
     addBig: (args, run, length) => made.addBig(args, run, length),
     freeBig: (args) => made.freeBig(args),
@@ -257,15 +272,17 @@ function begin(start: WorkerStart): WorkerContext {
     latches,
     settings,
     counters,
-    isPaused: () => executor.gate !== 0,
+    isPaused: () => executor.gate !== 0 || made.durability.isCongested,
     nowMs: Date.now,
     monotonicMs: () => performance.now(),
     publishEvents: () => {
       executor.serveReady(Date.now());
       notifications.publish();
+      made.planLook();
     },
     later: (run, delayMs) => setTimeout(run, delayMs),
   });
+  if (start.isLoading) executor.gate |= GATE_LOADING;
   followSettings(made);
   answerServerQuestions(made);
   answerClientQuestions(made);

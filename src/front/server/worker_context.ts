@@ -11,22 +11,26 @@ import {
 import { SEGMENT_SHIFT } from "../../core/memory/arena.ts";
 import type { ExternalStrings } from "../../core/memory/external.ts";
 import { Arguments } from "../../core/resp/arguments.ts";
+import type { ErrorReply } from "../../core/resp/error_reply.ts";
 import { dropSpan } from "../../core/resp/reply_source.ts";
 import { ReplyWriter } from "../../core/resp/reply_writer.ts";
 import type { Settings } from "../../core/settings/settings.ts";
 import type { CommandTable } from "../../core/commands/command_table.ts";
 import type { BlockedSessions } from "../../engine/blocking/blocked_sessions.ts";
 import type { Executor } from "../../engine/executor/executor.ts";
+import { GATE_NO_WRITES } from "../../engine/executor/worker_gate.ts";
 import type { Peers } from "../../engine/messages/peers.ts";
 import {
   PROCESS_CONNECTIONS,
   type SharedState,
 } from "../../engine/messages/shared_state.ts";
+import type { WorkerLog } from "../../engine/persistence/worker_log.ts";
 import type { PubSub } from "../../engine/pubsub/pubsub.ts";
 import type { Owner } from "../../engine/owner/owner.ts";
 import { SettingsExchange } from "./apply_settings.ts";
 import { BufferPool } from "./buffer_pool.ts";
 import type { Connection } from "./connection.ts";
+import { type LogLink, SYNC_POLICIES } from "./log_link.ts";
 import { LatencyMonitor } from "./latency_monitor.ts";
 import type { ServerCall } from "./server_call.ts";
 import { SlowLog } from "./slow_log.ts";
@@ -78,6 +82,10 @@ export class WorkerContext {
   readonly buffers: BufferPool = new BufferPool();
   /** Who listens to what. */
   readonly pubsub: PubSub;
+  /** What is changed on its way to the disk. */
+  readonly durability: WorkerLog;
+  /** The way to the log thread; null while there is none. */
+  logLink: LogLink | null = null;
   /** Sessions whose command waits for a key. */
   readonly blocked: BlockedSessions;
   /** Connections by session id. */
@@ -107,6 +115,11 @@ export class WorkerContext {
   readonly #planned: Connection[] = [];
   readonly #pushing: Connection[] = [];
   readonly #writers: ReplyWriter[] = [];
+  /** Connections whose replies wait for what they tell of. */
+  readonly #held: Connection[] = [];
+  #awaitsDurable = false;
+  #isLookPlanned = false;
+  readonly #refusals = new Map<string, ErrorReply>();
 
   /** One context per worker. */
   constructor(
@@ -116,6 +129,7 @@ export class WorkerContext {
       table: CommandTable<ServerCall>;
       peers: Peers;
       pubsub: PubSub;
+      durability: WorkerLog;
       blocked: BlockedSessions;
       shared: SharedState;
       externals: ExternalStrings;
@@ -132,6 +146,7 @@ export class WorkerContext {
     this.table = parts.table;
     this.peers = parts.peers;
     this.pubsub = parts.pubsub;
+    this.durability = parts.durability;
     this.blocked = parts.blocked;
     this.shared = parts.shared;
     this.process = new Int32Array(parts.shared.process);
@@ -202,9 +217,80 @@ export class WorkerContext {
 
   readonly #sendPlanned = (): void => {
     const planned = this.#planned;
+    if (this.durability.holdsReplies) {
+      this.#held.push(...planned);
+      planned.length = 0;
+      return this.#sendHeld();
+    }
     for (let i = 0; i < planned.length; i++) planned[i]!.sendPlanned();
     planned.length = 0;
   };
+
+  /** Sends the replies of which all that they tell is on the disk. */
+  readonly #sendHeld = (): void => {
+    const held = this.#held;
+    const { durability } = this;
+    for (let isAgain = false;; isAgain = true) {
+      let kept = 0;
+      for (const connection of held) {
+        if (connection.mayTell(durability)) connection.sendPlanned();
+        else held[kept++] = connection;
+      }
+      held.length = kept;
+      if (kept === 0 || this.#awaitsDurable && isAgain) return;
+      if (!this.#awaitsDurable) {
+        this.#awaitsDurable = true;
+        durability.whenDurable(() => {
+          this.#awaitsDurable = false;
+          this.#sendHeld();
+        });
+      }
+      // It may have come before the log writer was asked to tell.
+    }
+  };
+
+  /** Commands have run: at the end of the turn, the log writer hears of it. */
+  planLook(): void {
+    if (!this.durability.hasNews || this.#isLookPlanned) return;
+    this.#isLookPlanned = true;
+    queueMicrotask(this.#look);
+  }
+
+  readonly #look = (): void => {
+    this.#isLookPlanned = false;
+    this.durability.endTurn();
+  };
+
+  /** Takes over `appendfsync`. */
+  followSyncPolicy(): void {
+    const { durability, logLink, settings } = this;
+    logLink?.followPolicy();
+    durability.holdsReplies = logLink !== null &&
+      SYNC_POLICIES[settings.appendfsync] === "always";
+    if (!durability.holdsReplies && this.#held.length > 0) this.#sendHeld();
+  }
+
+  /** Refuses commands that write while one of several things is amiss. */
+  refuseWrites(what: "log" | "snapshot", error: ErrorReply | null): void {
+    if (error === null) this.#refusals.delete(what);
+    else this.#refusals.set(what, error);
+    const { executor } = this;
+    const [refusal = null] = this.#refusals.values();
+    executor.writeRefusal = refusal;
+    if (refusal === null) executor.gate &= ~GATE_NO_WRITES;
+    else executor.gate |= GATE_NO_WRITES;
+  }
+
+  /** Whether no further request may be run, as others have fallen behind. */
+  get isCongested(): boolean {
+    return this.peers.isCongested || this.durability.isCongested;
+  }
+
+  /** Calls back when that may have changed. */
+  whenFree(run: () => void): void {
+    if (this.peers.isCongested) this.peers.whenFree(run);
+    else this.durability.whenRoom(run);
+  }
 
   /** A writer for messages that no request asked for. */
   takeWriter(): ReplyWriter {
@@ -272,6 +358,7 @@ export class WorkerContext {
       this.#closeIdle(nowMs);
       for (const connection of this.connections.values()) {
         connection.checkOutputLimit();
+        connection.forgetDurable();
       }
     }
   }

@@ -1,0 +1,355 @@
+/**
+ * The log thread: loads the log when the server starts, and writes it then.
+ *
+ * This file is the entry of the thread. It has the disk, and may wait for it;
+ * nobody else does.
+ *
+ * @module
+ */
+/// <reference lib="deno.worker" />
+
+import { LOG_IS_ON, LOG_NEXT_TICKET } from "../../core/keyspace/effect_ring.ts";
+import {
+  DiskError,
+  type DiskFile,
+  type DiskLock,
+} from "../../engine/persistence/disk.ts";
+import {
+  LogDamage,
+  LogDirectory,
+} from "../../engine/persistence/log_directory.ts";
+import { FILE_HEAD_BYTES } from "../../engine/persistence/log_frame.ts";
+import {
+  type LogReport,
+  readLog,
+} from "../../engine/persistence/log_reader.ts";
+import {
+  LOAD_BYTES,
+  LOAD_BYTES_DONE,
+  LOAD_STARTED_MS,
+  LOG_BASE_SIZE,
+  LOG_LOADING,
+  LOG_ON,
+  LOG_SIZE,
+  LOG_STATE,
+} from "../../engine/persistence/log_status.ts";
+import { type LogEnd, LogWriter } from "../../engine/persistence/log_writer.ts";
+import { RecordFeeder } from "../../engine/persistence/record_feeder.ts";
+import { DenoDisk } from "./deno_disk.ts";
+import type {
+  FromLog,
+  LogStart,
+  LogToWorker,
+  ToLog,
+  WorkerToLog,
+} from "./log_protocol.ts";
+import type { LogLevel } from "./thread_protocol.ts";
+
+/** Time between two lines about how far loading is. */
+const PROGRESS_MS = 2000;
+const MEGABYTE = 1 << 20;
+
+let thread: LogThread | null = null;
+
+function tell(message: FromLog): void {
+  self.postMessage(message);
+}
+
+function log(text: string, level: LogLevel = "notice"): void {
+  tell({ kind: "log", level, text });
+}
+
+self.onmessage = (event: MessageEvent<ToLog>) => {
+  const message = event.data;
+  if (message.kind === "start") {
+    thread = new LogThread(message);
+    thread.begin();
+  } else thread!.stop();
+};
+
+/** All of the thread. */
+class LogThread {
+  readonly #start: LogStart;
+  readonly #directory: LogDirectory;
+  readonly #words: Int32Array;
+  readonly #logWords: Int32Array;
+  readonly #figures: Float64Array;
+  readonly #workers: number;
+  #lock: DiskLock | null = null;
+  #writer: LogWriter | null = null;
+  #feeder: RecordFeeder | null = null;
+  /** Keys that each worker has. */
+  readonly #keys: number[];
+  /** Workers that are still to say that they are done, and who waits. */
+  #missing = 0;
+  #allDone: (() => void) | null = null;
+
+  constructor(start: LogStart) {
+    this.#start = start;
+    this.#workers = start.ports.length;
+    this.#words = new Int32Array(start.status.words);
+    this.#logWords = new Int32Array(start.effects.words);
+    this.#figures = new Float64Array(start.status.figures);
+    this.#directory = new LogDirectory(
+      new DenoDisk(),
+      start.folder,
+      start.prefix,
+    );
+    this.#keys = start.ports.map(() => 0);
+    start.ports.forEach((port, worker) => {
+      port.onmessage = (event: MessageEvent<WorkerToLog>) =>
+        this.#onWorker(worker, event.data);
+    });
+  }
+
+  async begin(): Promise<void> {
+    try {
+      await this.#begin();
+      tell({ kind: "loaded" });
+    } catch (cause) {
+      if (!isForeseen(cause)) throw cause;
+      tell({ kind: "failed", text: cause.message });
+    }
+  }
+
+  async #begin(): Promise<void> {
+    const directory = this.#directory;
+    directory.disk.makeDirectory(this.#start.folder);
+    this.#lock = directory.disk.lock(
+      directory.path(`${this.#start.prefix}.lock`),
+    );
+    if (this.#lock === null) {
+      throw new LogDamage(
+        `Another server uses the append-only log in ${this.#start.folder}`,
+      );
+    }
+    directory.open();
+    const end = await this.#load();
+    this.#goOn(end);
+    this.#writer = new LogWriter({
+      directory,
+      buffers: this.#start.effects,
+      status: this.#start.status,
+      end,
+      ports: {
+        monotonicMs: () => performance.now(),
+        later: (run, delayMs) => {
+          const timer = setTimeout(run, delayMs);
+          return () => clearTimeout(timer);
+        },
+        tell: (worker) => this.#post(worker, { kind: "told" }),
+        failing: (cause) => this.#failing(cause),
+        cut: () => {},
+      },
+    });
+    this.#writer.policy = this.#start.policy;
+    this.#figures[LOG_BASE_SIZE] = this.#figures[LOG_SIZE]!;
+    this.#postAll({ kind: "loaded" });
+  }
+
+  stop(): void {
+    const cause = this.#writer?.close() ?? null;
+    if (cause !== null) {
+      log(
+        `The end of the append-only log is lost: ${cause.message}`,
+        "warning",
+      );
+    }
+    this.#lock?.release();
+    tell({ kind: "stopped" });
+  }
+
+  /** Changes are logged from here on; the workers run no commands yet. */
+  #goOn(end: LogEnd): void {
+    Atomics.store(this.#logWords, LOG_NEXT_TICKET, end.nextTicket | 0);
+    Atomics.store(this.#logWords, LOG_IS_ON, 1);
+    Atomics.store(this.#words, LOG_STATE, LOG_ON);
+  }
+
+  /** Replays the log; makes one if there is none. */
+  async #load(): Promise<LogEnd> {
+    const directory = this.#directory;
+    if (!directory.exists) {
+      const { entry, file } = directory.createIncrement(0, false);
+      directory.addIncrement(entry);
+      log(`Creating AOF incr file ${entry.name} on server start`);
+      return { file, size: FILE_HEAD_BYTES, nextTicket: 0 };
+    }
+    const report = await this.#replay();
+    return this.#openEnd(report);
+  }
+
+  async #replay(): Promise<LogReport> {
+    const directory = this.#directory;
+    const { base, increments } = directory.manifest;
+    if (base !== null) {
+      throw new LogDamage(
+        `Cannot load ${directory.path(base.name)}: ` +
+          "the log begins with a snapshot, which cannot be loaded yet",
+      );
+    }
+    const figures = this.#figures;
+    const startMs = performance.now();
+    figures[LOAD_STARTED_MS] = Date.now();
+    figures[LOAD_BYTES] = directory.totalBytes();
+    figures[LOAD_BYTES_DONE] = 0;
+    Atomics.store(this.#words, LOG_STATE, LOG_LOADING);
+    const feeder = this.#feeder = new RecordFeeder(
+      this.#workers,
+      (worker, chunk) => this.#post(worker, { kind: "records", chunk }),
+    );
+    let bytesBefore = 0;
+    let bytesInFile = 0;
+    let saidMs = startMs;
+    const report = await readLog(directory, feeder, (bytes) => {
+      if (bytes < bytesInFile) bytesBefore += bytesInFile;
+      bytesInFile = bytes;
+      figures[LOAD_BYTES_DONE] = bytesBefore + bytes;
+      const nowMs = performance.now();
+      if (nowMs - saidMs < PROGRESS_MS) return;
+      saidMs = nowMs;
+      this.#sayProgress((nowMs - startMs) / 1000);
+    });
+    await feeder.finish();
+    this.#feeder = null;
+    const seconds = (performance.now() - startMs) / 1000;
+    log(
+      `DB loaded from append only file: ${seconds.toFixed(3)} seconds, ` +
+        `${report.records} records, ${this.#keyCount()} keys, ` +
+        `${increments.length} incr files`,
+    );
+    return report;
+  }
+
+  #sayProgress(seconds: number): void {
+    const done = this.#figures[LOAD_BYTES_DONE]!;
+    const all = this.#figures[LOAD_BYTES]!;
+    const keys = this.#keyCount();
+    const left = Math.ceil((all - done) * seconds / done);
+    log(
+      `Loading the append only file: ${Math.floor(done * 100 / all)} % ` +
+        `(${Math.floor(done / MEGABYTE)} of ${
+          Math.ceil(all / MEGABYTE)
+        } MB), ` +
+        `${keys} keys, ${Math.round(keys / seconds)} keys/s, ${left} s left`,
+    );
+  }
+
+  #keyCount(): number {
+    return this.#keys.reduce((sum, keys) => sum + keys, 0);
+  }
+
+  /** Opens the last file where it is to go on, and cuts off what is torn. */
+  #openEnd(report: LogReport): LogEnd {
+    const directory = this.#directory;
+    const last = directory.manifest.increments.at(-1);
+    if (last === undefined) {
+      const { entry, file } = directory.createIncrement(0, false);
+      directory.addIncrement(entry);
+      return { file, size: FILE_HEAD_BYTES, nextTicket: 0 };
+    }
+    const path = directory.path(last.name);
+    const { torn, tornBytes, size, nextTicket } = report;
+    if (torn !== "") {
+      const text = `${path}: ${torn}: ${tornBytes} bytes at its end`;
+      if (!this.#start.cutsTornEnd) {
+        throw new LogDamage(
+          `${text} are no whole records. Cut them off with check-aof --fix, ` +
+            "or set aof-load-truncated to yes",
+        );
+      }
+      log(`!!! Warning: ${text} are cut off !!!`, "warning");
+    }
+    const file: DiskFile = directory.disk.open(path, "update");
+    if (torn !== "") file.truncate(size);
+    file.sync();
+    return { file, size, nextTicket };
+  }
+
+  #failing(cause: DiskError | null): void {
+    if (cause === null) log("The append only file can be written again");
+    else {
+      log(
+        `Error writing to the AOF file: ${cause.message}. ` +
+          "Writes are refused until it works again",
+        "warning",
+      );
+    }
+    const reason = cause === null ? null : cause.reason;
+    this.#postAll({ kind: "failing", reason });
+  }
+
+  #onWorker(worker: number, message: WorkerToLog): void {
+    switch (message.kind) {
+      case "look":
+        return this.#writer?.wake();
+      case "sync":
+        return this.#writer?.syncSoon();
+      case "policy":
+        if (this.#writer !== null) this.#writer.policy = message.policy;
+        return;
+      case "taken":
+        this.#keys[worker] = message.keys;
+        return this.#feeder!.taken(worker, message.error);
+      case "reload":
+        this.#reload(worker);
+        return;
+      case "done":
+        if (--this.#missing === 0) this.#allDone!();
+    }
+  }
+
+  /** Loads the log again; who asked is told when that is done. */
+  async #reload(worker: number): Promise<void> {
+    let error: string | null = null;
+    try {
+      await this.#ask({ kind: "pause" });
+      this.#writer!.flush();
+      Atomics.store(this.#logWords, LOG_IS_ON, 0);
+      await this.#ask({ kind: "empty" });
+      const report = await this.#replay();
+      if (
+        report.torn !== "" || report.nextTicket !== this.#writer!.nextTicket
+      ) {
+        throw new LogDamage("The log is not what was written");
+      }
+    } catch (cause) {
+      if (!isForeseen(cause)) throw cause;
+      error = cause.message;
+      log(`Could not load the append only file: ${error}`, "warning");
+    }
+    Atomics.store(this.#logWords, LOG_IS_ON, 1);
+    Atomics.store(this.#words, LOG_STATE, LOG_ON);
+    this.#postAll({ kind: "loaded" });
+    this.#post(worker, { kind: "reloaded", error });
+  }
+
+  /** Sends to all workers, and waits until all are done. */
+  #ask(message: LogToWorker): Promise<void> {
+    this.#missing = this.#workers;
+    this.#postAll(message);
+    return new Promise((resolve) => this.#allDone = resolve);
+  }
+
+  #post(worker: number, message: LogToWorker): void {
+    this.#start.ports[worker]!.postMessage(message);
+  }
+
+  #postAll(message: LogToWorker): void {
+    for (let i = 0; i < this.#workers; i++) this.#post(i, message);
+  }
+}
+
+/** What the disk or the files are to blame for, and not the program. */
+function isForeseen(cause: unknown): cause is Error {
+  return cause instanceof DiskError || cause instanceof LogDamage;
+}
+
+self.addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  const { reason } = event as PromiseRejectionEvent;
+  // Thrown outside of any promise, so that the main thread's onerror sees it.
+  setTimeout(() => {
+    throw reason;
+  }, 0);
+});
