@@ -121,12 +121,17 @@ function flushdbCommand(call: Call): void {
 /** `FLUSHALL [ASYNC | SYNC]` */
 function flushallCommand(call: Call): void {
   if (!readFlushMode(call)) return;
+  emptyDatabases(call);
+  call.reply.ok();
+}
+
+/** Empties all databases at one instant; no latch is held. */
+export function emptyDatabases(call: Call): void {
   latchToDetach(call, call.settings.databases);
   for (const space of call.keyspaces) {
     for (let db = 0; db < space.databases; db++) detachDatabase(space, db);
   }
   call.latches.releaseAll();
-  call.reply.ok();
 }
 
 /** Both modes do the same: the keys are gone at once, their memory soon. */

@@ -69,8 +69,10 @@ import { beginWait } from "../blocking/registering.ts";
 import { Serving } from "../blocking/serving.ts";
 import { joinLateReplies, type LatePiece } from "./late_replies.ts";
 import type { BigAdder, Transaction } from "./transaction.ts";
+import { PROCESS_SNAPSHOT } from "../persistence/snapshot_protocol.ts";
 import { CommandTimer } from "./command_timer.ts";
 import type { Latches } from "../latch/shard_latches.ts";
+import { GATE_PAUSE, GATE_STOP, refusalBy } from "./gate.ts";
 import {
   type CalledCommand,
   GATE_AUTH,
@@ -93,6 +95,8 @@ export const HELD = 2;
 
 /** Commands that CLIENT PAUSE WRITE holds up. */
 const HELD_WRITES = FLAG.WRITE | FLAG.MAY_REPLICATE;
+/** Commands that may change a value, if only what is cached in it. */
+const CHANGES_VALUES = FLAG.WRITE | FLAG.MAY_REPLICATE;
 /** Keys kept ready between commands. */
 const KEYS_KEPT = 1024;
 /** Words that the error of an unknown command echoes. */
@@ -144,6 +148,8 @@ export interface ExecutorPorts<C extends Call> {
    * empties the writer.
    */
   served(worker: number, session: number, reply: ReplyWriter): void;
+  /** Words of the process. */
+  readonly process: Int32Array;
   /** Events of keys that wait to be published when no latch is held. */
   readonly events: PendingEvents;
 }
@@ -158,7 +164,7 @@ export interface PendingEvents {
 
 /** Runs requests; one object per worker. */
 export class Executor<C extends Call> {
-  /** Reasons for which every command of this worker must wait. */
+  /** Reasons to hold commands of this worker back, or to refuse them: gate.ts. */
   gate = 0;
   /** Whether held commands are only those that write. */
   gateWritesOnly = false;
@@ -187,6 +193,7 @@ export class Executor<C extends Call> {
   readonly #serving: Serving<C>;
   readonly #seed0: number;
   readonly #seed1: number;
+  readonly #process: Int32Array;
 
   /** `call` is this worker's call. */
   constructor(
@@ -200,6 +207,7 @@ export class Executor<C extends Call> {
     this.#latches = latches;
     this.#ports = ports;
     this.#events = ports.events;
+    this.#process = ports.process;
     this.#counters = call.counters;
     this.timer = new CommandTimer(call.counters, ports.monotonicMs);
     this.#view = new RequestView(call.args);
@@ -592,6 +600,10 @@ export class Executor<C extends Call> {
   }
 
   #run(command: Command<C>, handler: Handler<C> = command.run): number {
+    if (
+      this.#process[PROCESS_SNAPSHOT] !== 0 &&
+      (command.flags & CHANGES_VALUES) !== 0
+    ) this.#keepOld();
     const reply = this.#call.reply;
     const counters = this.#counters;
     const errors = reply.errorCount;
@@ -628,6 +640,15 @@ export class Executor<C extends Call> {
     if (promise === undefined) return DONE;
     this.pending = promise;
     return PARKED;
+  }
+
+  /** Lets a snapshot have the values of the command's keys as they are. */
+  #keepOld(): void {
+    const call = this.#call;
+    for (let i = 0; i < call.keyCount; i++) {
+      const key = call.key(i);
+      call.keyspace(key).keepOldOf(key);
+    }
   }
 
   #countCalls(command: Command<C>, count: number): void {
@@ -687,10 +708,15 @@ export class Executor<C extends Call> {
       (session.gate & GATE_SUBSCRIBED) !== 0 && session.resp === 2 &&
       !SUBSCRIBER_COMMANDS.has(command.fullName)
     ) return this.#reject(command, onlySubscriberCommands(command.fullName));
-    if (
-      this.gate !== 0 && !this.ignoresFlags &&
-      (!this.gateWritesOnly || (flagsIn(session, command) & HELD_WRITES) !== 0)
-    ) return HELD;
+    if (this.gate !== 0 && !this.ignoresFlags) {
+      const flags = flagsIn(session, command);
+      const refusal = refusalBy(this.gate, flags, command.fullName === "ping");
+      if (refusal !== null) return this.#reject(command, refusal);
+      if (
+        (this.gate & GATE_STOP) !== 0 || (this.gate & GATE_PAUSE) !== 0 &&
+          (!this.gateWritesOnly || (flags & HELD_WRITES) !== 0)
+      ) return HELD;
+    }
     if ((session.gate & GATE_REPLY_SKIP_NEXT) !== 0) {
       session.gate = session.gate & ~GATE_REPLY_SKIP_NEXT | GATE_REPLY_SKIP;
     }

@@ -22,6 +22,7 @@ import {
   ownerOf,
   PROCESS_SETTINGS_VERSION,
 } from "../../engine/messages/shared_state.ts";
+import { followSnapshots } from "./snapshot_requests.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
 /** Below this threshold of the slow log even the fastest commands matter. */
@@ -99,6 +100,7 @@ function copySettings(worker: WorkerContext): void {
   if (executor.slowMicroseconds === Infinity) executor.slowMicroseconds = -1;
   latency.thresholdMs = latencyMs;
   setEventClasses(worker);
+  followSnapshots(worker);
 }
 
 /**

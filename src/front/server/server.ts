@@ -14,8 +14,10 @@ import { Arena } from "../../core/memory/arena.ts";
 import { PagePool } from "../../core/memory/page_pool.ts";
 import type { Settings } from "../../core/settings/settings.ts";
 import { makeSharedState } from "../../engine/messages/shared_state.ts";
+import { DenoDisk } from "./deno_disk.ts";
 import { machineBytes } from "./host_facts.ts";
 import { adviseHugePages } from "./huge_pages.ts";
+import { Persistence } from "./persistence.ts";
 import type {
   FromWorker,
   LogLevel,
@@ -65,6 +67,7 @@ export class Server {
   #finish: () => void = () => {};
   #stopping: Promise<void> | null = null;
   #port = -1;
+  #persistence: Persistence | null = null;
 
   /** Use {@linkcode startServer}. */
   constructor(options: ServerOptions) {
@@ -91,6 +94,14 @@ export class Server {
     });
     adviseHugePages(shared.arena.segments);
     new PagePool(new Arena(shared.arena), false).format();
+    this.#persistence = new Persistence({
+      shared,
+      disk: new DenoDisk(),
+      send: (worker, message) => this.#workers[worker]!.send(message),
+      next: (worker, kind) => this.#workers[worker]!.next(kind),
+      log: this.#options.log,
+      stop: () => this.stop(),
+    });
     const ports = makeChannels(count);
     for (let id = 0; id < count; id++) {
       this.#spawn({
@@ -106,6 +117,21 @@ export class Server {
     }
     await Promise.all(this.#workers.map((worker) => worker.next("ready")));
     await this.#listen();
+    await this.#persistence!.start({
+      path: `${absolute(settings.dir, this.#options.host.dir)}/` +
+        settings.dbfilename,
+      dropsExpired: true,
+      replaces: false,
+    });
+  }
+
+  /**
+   * Stops, with a snapshot before if there are save points; if that fails the
+   * server goes on, unless `force` is true.
+   */
+  shutDown(force: boolean): Promise<void> {
+    this.#workers[0]!.send({ kind: "shutdown", force });
+    return this.finished;
   }
 
   /** Accepts nothing more, answers what is under way, ends the workers. */
@@ -158,7 +184,7 @@ export class Server {
 
   #spawn(start: WorkerStart): void {
     const worker = new WorkerThread(start.id, {
-      onMessage: (message) => this.#onMessage(message),
+      onMessage: (message) => this.#onMessage(start.id, message),
       onBug: (cause) => this.#options.onBug(cause),
     });
     this.#workers.push(worker);
@@ -166,7 +192,8 @@ export class Server {
     worker.send(start, transfer);
   }
 
-  #onMessage(message: FromWorker): void {
+  #onMessage(worker: number, message: FromWorker): void {
+    this.#persistence!.onMessage(worker, message);
     if (message.kind === "log") this.#options.log(message.level, message.text);
     else if (message.kind === "shutdown") this.stop();
   }
@@ -252,6 +279,10 @@ function makeChannels(count: number): (MessagePort | null)[][] {
 /** Address space for the data: what the machine has, or what was asked for. */
 function arenaBytes(maxmemory: number): number {
   return Math.max(machineBytes() || FALLBACK_BYTES, maxmemory);
+}
+
+function absolute(path: string, base: string): string {
+  return path.startsWith("/") ? path : `${base}/${path}`;
 }
 
 function runId(): string {

@@ -9,6 +9,8 @@
  */
 /// <reference lib="deno.worker" />
 
+import { emptyDatabases } from "../../core/commands/databases.ts";
+import { CHANGES } from "../../core/keyspace/counters.ts";
 import { Prng } from "../../core/base/prng.ts";
 import { AccessClock } from "../../core/keyspace/access_clock.ts";
 import { Keyspace } from "../../core/keyspace/keyspace.ts";
@@ -21,6 +23,7 @@ import { PagePool } from "../../core/memory/page_pool.ts";
 import { Settings } from "../../core/settings/settings.ts";
 import { BlockedSessions } from "../../engine/blocking/blocked_sessions.ts";
 import { Executor } from "../../engine/executor/executor.ts";
+import { GATES_STILL } from "../../engine/executor/gate.ts";
 import { Forwarder } from "../../engine/executor/forwarder.ts";
 import { Session } from "../../engine/executor/session.ts";
 import { Latches } from "../../engine/latch/shard_latches.ts";
@@ -35,6 +38,7 @@ import {
   ownerOf,
   PROCESS_TCP_PORT,
 } from "../../engine/messages/shared_state.ts";
+import { SnapshotSource } from "../../engine/persistence/snapshot_source.ts";
 import { KeyNotifications } from "../../engine/pubsub/key_notifications.ts";
 import { PubSub } from "../../engine/pubsub/pubsub.ts";
 import { serveForwarded } from "../../engine/owner/forwarded_commands.ts";
@@ -43,6 +47,10 @@ import { giveBack } from "./give_back.ts";
 import { followSettings } from "./apply_settings.ts";
 import { makeCommandTable } from "./command_groups.ts";
 import { answerClientQuestions } from "./commands/client.ts";
+import { DenoDisk } from "./deno_disk.ts";
+import { MainThread } from "./main_thread.ts";
+import { loadShare } from "./rdb_loading.ts";
+import { followSnapshots, shutDown } from "./snapshot_requests.ts";
 import { Listeners } from "./listener.ts";
 import { ServerCall } from "./server_call.ts";
 import { answerServerQuestions } from "./server_questions.ts";
@@ -57,6 +65,7 @@ const DRAIN_MS = 1000;
 
 let worker: WorkerContext | null = null;
 let listeners: Listeners | null = null;
+let source: SnapshotSource | null = null;
 
 function tell(message: FromWorker): void {
   self.postMessage(message);
@@ -71,10 +80,35 @@ self.onmessage = (event: MessageEvent<ToWorker>) => {
       return tell({ kind: "ready" });
     case "listen":
       return listen(message.port, message.unix);
+    case "snapshot":
+      return source!.order(message.order);
+    case "answer":
+      return worker!.main.answered(message.id, message.answer);
+    case "gate":
+      return setGate(message.set, message.clear);
+    case "load":
+      loadShare(worker!, new DenoDisk(), message.job)
+        .then((outcome) => tell({ kind: "loaded", outcome }));
+      return;
+    case "empty":
+      emptyDatabases(worker!.call);
+      return tell({ kind: "emptied" });
+    case "facts":
+      return followSnapshots(worker!);
+    case "shutdown":
+      return shutDown(worker!, message.force);
     case "stop":
       return stop();
   }
 };
+
+function setGate(set: number, clear: number): void {
+  const { executor } = worker!;
+  executor.gate = executor.gate & ~clear | set;
+  // Not right away: a connection may be at work.
+  if (clear !== 0) queueMicrotask(() => worker!.releaseHeld());
+  tell({ kind: "gated" });
+}
 
 function listen(port: number, unix: boolean): void {
   const { settings, shared } = worker!;
@@ -135,6 +169,10 @@ function begin(start: WorkerStart): WorkerContext {
     limits: settings,
     events: notifications,
     ready,
+    saver: {
+      save: (space: Keyspace, db: number, ref: number) =>
+        source!.save(space, db, ref),
+    },
   };
   const keyspaces = controls.map((control, shard) =>
     new Keyspace(context, control, shard)
@@ -200,6 +238,7 @@ function begin(start: WorkerStart): WorkerContext {
     addBig: (args, run, length) => made.addBig(args, run, length),
     freeBig: (args) => made.freeBig(args),
     events: notifications,
+    process: new Int32Array(shared.process),
     worker: id,
     ready,
     records,
@@ -233,6 +272,8 @@ function begin(start: WorkerStart): WorkerContext {
     log: (text, level = "notice") => tell({ kind: "log", level, text }),
     fail,
     shutdown: () => tell({ kind: "shutdown" }),
+    main: new MainThread(tell),
+    hostDir: start.host.dir,
   });
   serveForwarded(mesh, {
     run: (command, args, reply) => {
@@ -245,15 +286,31 @@ function begin(start: WorkerStart): WorkerContext {
     addBig: (args, run, length) => made.addBig(args, run, length),
     freeBig: (args) => made.freeBig(args),
   });
+  const owned = keyspaces.filter((space) =>
+    ownerOf(space.shard, shared.workers) === id
+  );
+  source = new SnapshotSource({
+    keyspaces,
+    owned,
+    latches,
+    clock,
+    process: made.process,
+    nextTicket: () => 0,
+    changes: () => made.statistics.sum(CHANGES),
+    monotonicMs: () => performance.now(),
+    later: (run, delayMs) => setTimeout(run, delayMs),
+    report: (report) => {
+      const transfer = report.step === "piece" ? [report.bytes.buffer] : [];
+      self.postMessage({ kind: "snapshot", report }, transfer);
+    },
+  });
   made.owner = new Owner({
     evictor,
-    keyspaces: keyspaces.filter((space) =>
-      ownerOf(space.shard, shared.workers) === id
-    ),
+    keyspaces: owned,
     latches,
     settings,
     counters,
-    isPaused: () => executor.gate !== 0,
+    isPaused: () => (executor.gate & GATES_STILL) !== 0,
     nowMs: Date.now,
     monotonicMs: () => performance.now(),
     publishEvents: () => {

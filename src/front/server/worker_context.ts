@@ -29,7 +29,9 @@ import { BufferPool } from "./buffer_pool.ts";
 import type { Connection } from "./connection.ts";
 import { LatencyMonitor } from "./latency_monitor.ts";
 import type { ServerCall } from "./server_call.ts";
+import type { MainThread } from "./main_thread.ts";
 import { SlowLog } from "./slow_log.ts";
+import { checkSavePoints } from "./snapshot_requests.ts";
 import { Statistics } from "./statistics.ts";
 import type { LogLevel } from "./thread_protocol.ts";
 
@@ -64,6 +66,14 @@ export class WorkerContext {
   readonly settingsExchange: SettingsExchange;
   /** The worker's statistics. */
   readonly counters: Float64Array;
+  /** What is known about snapshots: doubles of persistence_facts.ts. */
+  readonly facts: Float64Array;
+  /** The main thread. */
+  readonly main: MainThread;
+  /** The current directory of the process when it was started. */
+  readonly hostDir: string;
+  /** Whether a snapshot was asked for because a save point was reached. */
+  asksToSave = false;
   /** The statistics of all workers. */
   readonly statistics: Statistics;
   /** What the worker does for its own shards; set before it listens. */
@@ -122,6 +132,8 @@ export class WorkerContext {
       nowMs: () => number;
       log: (text: string, level?: LogLevel) => void;
       shutdown: () => void;
+      main: MainThread;
+      hostDir: string;
       configFile: string;
       fail: (cause: unknown) => void;
       segments: readonly Uint8Array[];
@@ -143,6 +155,9 @@ export class WorkerContext {
     this.nowMs = parts.nowMs;
     this.log = parts.log;
     this.shutdown = parts.shutdown;
+    this.facts = new Float64Array(parts.shared.facts);
+    this.main = parts.main;
+    this.hostDir = parts.hostDir;
     this.configFile = parts.configFile;
     this.fail = parts.fail;
     this.#segments = parts.segments;
@@ -267,6 +282,7 @@ export class WorkerContext {
   cron(): void {
     const nowMs = this.nowMs();
     this.statistics.sample(this, nowMs);
+    if (this.peers.self === 0) checkSavePoints(this, nowMs);
     if (nowMs - this.#timeoutsCheckedMs >= 1000) {
       this.#timeoutsCheckedMs = nowMs;
       this.#closeIdle(nowMs);
