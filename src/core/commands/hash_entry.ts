@@ -75,6 +75,7 @@ export function findField(
 /** Removes the field that was met last; replies may still read it. */
 function removeExpiredField(call: Call, space: Keyspace, ref: number): void {
   if (space.hasReaders(ref)) return;
+  space.keepOld(call.db, ref);
   space.values.hashes.removeFound(ref);
   call.counters[EXPIRED_SUBKEYS] = call.counters[EXPIRED_SUBKEYS]! + 1;
   space.noteChange();

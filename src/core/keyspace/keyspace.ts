@@ -53,10 +53,12 @@ import {
   CLOCK_SHIFT,
   encodingOf,
   entryMeta,
+  EPOCH_BIT,
   EXTERNAL_BYTES_MIN,
   HAS_FIELD_EXPIRES,
   HAS_READERS,
   KIND_MASK,
+  NOT_CLOCK_MASK,
   STRING_ENCODING_NAMES,
   STRING_EXTERNAL,
   TYPE_STREAM,
@@ -82,12 +84,14 @@ import {
   databasesOf,
   expiresAt,
   fieldExpiresAt,
+  HOOK_SNAPSHOT,
   HOOK_WAITERS,
   HOOK_WATCH,
   keysAt,
   SHARD_CHANNELS,
   SHARD_DETACHED,
   SHARD_DETACHED_COUNT,
+  SHARD_EPOCH,
   SHARD_HEAP,
   SHARD_HOOKS,
   SHARD_WAITERS,
@@ -95,6 +99,7 @@ import {
   SHARD_WATCHED,
 } from "./shard_control.ts";
 import type { ReadyKeys } from "./ready_keys.ts";
+import { type EntrySaver, originOf } from "./snapshot_marks.ts";
 import { leaveValue } from "./shared_value.ts";
 import { SubscriberCounts } from "./subscriber_counts.ts";
 import type { WaiterRecords } from "./waiter_records.ts";
@@ -123,6 +128,8 @@ export interface KeyspaceContext {
   readonly events?: KeyEventListener;
   /** Where deletions that no command asks for are recorded. */
   readonly effects?: EffectLog;
+  /** Saves entries that are about to change while a snapshot is under way. */
+  readonly saver?: EntrySaver;
 }
 
 /** Values of more allocations are not freed at once, see reclaim.ts. */
@@ -159,6 +166,7 @@ export class Keyspace {
   readonly #ready: ReadyKeys | undefined;
   readonly #events: KeyEventListener | undefined;
   readonly #effects: EffectLog | undefined;
+  readonly #saver: EntrySaver | undefined;
   /** The entry of a value that is being built, or 0. */
   #begun = 0;
   /** Whether a key that is made is not announced. */
@@ -203,6 +211,7 @@ export class Keyspace {
     this.#ready = context.ready;
     this.#events = context.events;
     this.#effects = context.effects;
+    this.#saver = context.saver;
   }
 
   #notesAt(header: number): KeyNotes {
@@ -267,7 +276,8 @@ export class Keyspace {
       const clock = meta >>> CLOCK_SHIFT;
       const touched = this.#clock.touched(clock);
       if (touched !== clock) {
-        words[at + NODE_META] = (meta & KIND_MASK) | touched << CLOCK_SHIFT;
+        words[at + NODE_META] = (meta & NOT_CLOCK_MASK) |
+          touched << CLOCK_SHIFT;
       }
     }
     return ref;
@@ -328,7 +338,7 @@ export class Keyspace {
     this.#setWord(
       ref,
       NODE_META,
-      (this.meta(ref) & KIND_MASK) | clock << CLOCK_SHIFT,
+      (this.meta(ref) & NOT_CLOCK_MASK) | clock << CLOCK_SHIFT,
     );
   }
 
@@ -715,6 +725,7 @@ export class Keyspace {
 
   /** Deletes an entry and its value. */
   delete(db: number, ref: number): void {
+    this.keepOld(db, ref);
     this.detach(db, ref);
     this.freeEntry(ref);
   }
@@ -738,6 +749,29 @@ export class Keyspace {
       this.keyLength(ref),
     );
     this.delete(db, ref);
+  }
+
+  /**
+   * To be called before an entry changes or goes: hands it to the snapshot that
+   * is under way, if there is one that has not saved it yet.
+   */
+  keepOld(db: number, ref: number): void {
+    if ((this.control[SHARD_HOOKS]! & HOOK_SNAPSHOT) === 0) return;
+    const meta = this.meta(ref);
+    if ((meta & EPOCH_BIT) === this.control[SHARD_EPOCH]) return;
+    this.#setWord(ref, NODE_META, meta ^ EPOCH_BIT);
+    const origin = originOf(this.control, keysAt(db));
+    if (origin >= 0) this.#saver!.save(this, origin, ref);
+  }
+
+  /** As {@linkcode keepOld}, for what a key has in any database. */
+  keepOldOf(key: Key): void {
+    if ((this.control[SHARD_HOOKS]! & HOOK_SNAPSHOT) === 0) return;
+    for (let db = 0; db < this.databases; db++) {
+      if (this.count(db) === 0) continue;
+      const ref = this.peek(db, key);
+      if (ref !== 0) this.keepOld(db, ref);
+    }
   }
 
   /** Takes an entry out of its database; it is the caller's to free. */
@@ -1011,7 +1045,7 @@ export class Keyspace {
       ) {
         this.setFieldExpires(db, existing, false);
         this.#freeValue(existing);
-        this.#setWord(existing, NODE_META, meta);
+        this.#setWord(existing, NODE_META, meta | this.control[SHARD_EPOCH]!);
         if (has) this.#setExpireAt(existing, expireAtMs);
         return existing;
       }
@@ -1019,7 +1053,7 @@ export class Keyspace {
     const ref = this.heap.allocate(units);
     const words = this.arena.i32[ref >>> SEGMENT_SHIFT]!;
     const at = wordOf(ref);
-    words[at + NODE_META] = meta;
+    words[at + NODE_META] = meta | this.control[SHARD_EPOCH]!;
     words[at + NODE_KEY] = has ? key.length | HAS_EXPIRE : key.length;
     words[at + NODE_HASH] = key.hash;
     if (has) this.#setExpireAt(ref, expireAtMs);

@@ -143,6 +143,10 @@ export class Settings {
   readonly appenddirname: string = "";
   readonly aofLoadTruncated: boolean = true;
   readonly rdbcompression: boolean = true;
+  readonly rdbchecksum: boolean = true;
+  readonly stopWritesOnBgsaveError: boolean = true;
+  /** Pairs of seconds and changes, as a text. */
+  readonly save: string = "";
   readonly hashMaxListpackEntries: number = 0;
   readonly hashMaxListpackValue: number = 0;
   readonly listMaxListpackSize: number = 0;

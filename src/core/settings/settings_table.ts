@@ -1,7 +1,7 @@
 /**
  * Every setting that sherd knows, as data: the names, kinds, ranges and
  * defaults are Redis's, except where a default of Redis would be untrue or
- * unsafe here (no save points, loopback only).
+ * unsafe here (loopback only) or unwanted (no save points).
  *
  * A value that is accepted is true. A feature that does not exist yet has its
  * row, with the one value that holds today; any other is refused with the
@@ -119,7 +119,6 @@ function only(
   return { only: { texts: [text], why } };
 }
 
-const NO_SNAPSHOT = "there are no snapshots yet";
 const NO_DAEMON = "start it in the background with a service manager";
 
 const NETWORK: readonly SettingSpec[] = [
@@ -484,7 +483,6 @@ const PERSISTENCE: readonly SettingSpec[] = [
     { type: "savePoints" },
     "",
     "Seconds and changes after which a snapshot is taken",
-    only("", NO_SNAPSHOT),
   ),
   live(
     "appendonly",

@@ -13,6 +13,8 @@
  * - a command that is asynchronous by nature (it asks other workers): its
  *   connection is parked until its promise settles.
  *
+ * Size: the one place that every command passes, and all that may turn it aside.
+ *
  * @module
  */
 
@@ -56,7 +58,6 @@ import {
   type ErrorReply,
   EXEC_ABORT,
   execAbort,
-  LOADING,
   NO_AUTH,
   NOT_IN_TRANSACTION,
   onlySubscriberCommands,
@@ -73,8 +74,10 @@ import { beginWait } from "../blocking/registering.ts";
 import { Serving } from "../blocking/serving.ts";
 import { joinLateReplies, type LatePiece } from "./late_replies.ts";
 import type { BigAdder, Transaction } from "./transaction.ts";
+import { PROCESS_SNAPSHOT } from "../persistence/snapshot_protocol.ts";
 import { CommandTimer } from "./command_timer.ts";
 import type { Latches } from "../latch/shard_latches.ts";
+import { GATE_PAUSE, GATE_STOP, refusalBy } from "./gate.ts";
 import {
   type CalledCommand,
   GATE_AUTH,
@@ -87,7 +90,6 @@ import {
   GATE_SUBSCRIBED,
   type Session,
 } from "./session.ts";
-import { GATE_LOADING, GATE_NO_WRITES, GATE_PAUSED } from "./worker_gate.ts";
 
 /** The request was answered. */
 export const DONE = 0;
@@ -98,6 +100,8 @@ export const HELD = 2;
 
 /** Commands that CLIENT PAUSE WRITE holds up. */
 const HELD_WRITES = FLAG.WRITE | FLAG.MAY_REPLICATE;
+/** Commands that may change a value, if only what is cached in it. */
+const CHANGES_VALUES = FLAG.WRITE | FLAG.MAY_REPLICATE;
 /** Keys kept ready between commands. */
 const KEYS_KEPT = 1024;
 /** Words that the error of an unknown command echoes. */
@@ -151,6 +155,8 @@ export interface ExecutorPorts<C extends Call> {
    * empties the writer.
    */
   served(worker: number, session: number, reply: ReplyWriter): void;
+  /** Words of the process. */
+  readonly process: Int32Array;
   /** Events of keys that wait to be published when no latch is held. */
   readonly events: PendingEvents;
 }
@@ -165,10 +171,10 @@ export interface PendingEvents {
 
 /** Runs requests; one object per worker. */
 export class Executor<C extends Call> {
-  /** Bits of worker_gate.ts: why commands of this worker may not simply run. */
+  /** Reasons to hold commands of this worker back, or to refuse them: gate.ts. */
   gate = 0;
-  /** What commands that write are answered while the gate refuses them. */
-  writeRefusal: ErrorReply | null = null;
+  /** What commands that write are answered while the log cannot be written. */
+  logRefusal: ErrorReply | null = null;
   /** Whether held commands are only those that write. */
   gateWritesOnly = false;
   /** The reply to come of the command that was just parked. */
@@ -197,6 +203,7 @@ export class Executor<C extends Call> {
   readonly #serving: Serving<C>;
   readonly #seed0: number;
   readonly #seed1: number;
+  readonly #process: Int32Array;
 
   /** `call` is this worker's call. */
   constructor(
@@ -210,6 +217,7 @@ export class Executor<C extends Call> {
     this.#latches = latches;
     this.#ports = ports;
     this.#events = ports.events;
+    this.#process = ports.process;
     this.#counters = call.counters;
     this.#effects = call.effects;
     this.timer = new CommandTimer(call.counters, ports.monotonicMs);
@@ -606,6 +614,10 @@ export class Executor<C extends Call> {
   }
 
   #run(command: Command<C>, handler: Handler<C> = command.run): number {
+    if (
+      this.#process[PROCESS_SNAPSHOT] !== 0 &&
+      (command.flags & CHANGES_VALUES) !== 0
+    ) this.#keepOld();
     const reply = this.#call.reply;
     const counters = this.#counters;
     const errors = reply.errorCount;
@@ -650,6 +662,15 @@ export class Executor<C extends Call> {
     if (promise === undefined) return DONE;
     this.pending = promise;
     return PARKED;
+  }
+
+  /** Lets a snapshot have the values of the command's keys as they are. */
+  #keepOld(): void {
+    const call = this.#call;
+    for (let i = 0; i < call.keyCount; i++) {
+      const key = call.key(i);
+      call.keyspace(key).keepOldOf(key);
+    }
   }
 
   #countCalls(command: Command<C>, count: number): void {
@@ -765,22 +786,23 @@ export class Executor<C extends Call> {
       this.#call.settings.requirepass.length > 0
     ) return this.#reject(command, NO_AUTH);
     if (
-      (this.gate & GATE_NO_WRITES) !== 0 && !this.ignoresFlags &&
-      ((flagsIn(session, command) & FLAG.WRITE) !== 0 ||
-        command.fullName === "ping")
-    ) return this.#reject(command, this.writeRefusal!);
-    if (
       (session.gate & GATE_SUBSCRIBED) !== 0 && session.resp === 2 &&
       !SUBSCRIBER_COMMANDS.has(command.fullName)
     ) return this.#reject(command, onlySubscriberCommands(command.fullName));
-    if (
-      (this.gate & GATE_LOADING) !== 0 && !this.ignoresFlags &&
-      (command.flags & FLAG.LOADING) === 0
-    ) return this.#reject(command, LOADING);
-    if (
-      (this.gate & GATE_PAUSED) !== 0 && !this.ignoresFlags &&
-      (!this.gateWritesOnly || (flagsIn(session, command) & HELD_WRITES) !== 0)
-    ) return HELD;
+    if (this.gate !== 0 && !this.ignoresFlags) {
+      const flags = flagsIn(session, command);
+      const refusal = refusalBy(
+        this.gate,
+        flags,
+        command.fullName === "ping",
+        this.logRefusal,
+      );
+      if (refusal !== null) return this.#reject(command, refusal);
+      if (
+        (this.gate & GATE_STOP) !== 0 || (this.gate & GATE_PAUSE) !== 0 &&
+          (!this.gateWritesOnly || (flags & HELD_WRITES) !== 0)
+      ) return HELD;
+    }
     if ((session.gate & GATE_REPLY_SKIP_NEXT) !== 0) {
       session.gate = session.gate & ~GATE_REPLY_SKIP_NEXT | GATE_REPLY_SKIP;
     }

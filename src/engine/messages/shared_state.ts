@@ -12,6 +12,7 @@ import {
   type EffectBuffers,
   makeEffectBuffers,
 } from "../../core/keyspace/effect_ring.ts";
+import { makeFacts } from "../persistence/persistence_facts.ts";
 import { shardControlWords } from "../../core/keyspace/shard_control.ts";
 import {
   type LogStatusBuffers,
@@ -42,7 +43,10 @@ export const PROCESS_PATTERNS = 5;
 export const PROCESS_PATTERNS_VERSION = 6;
 /** Word: the last number given to a subscription or a published message. */
 export const PROCESS_PUBSUB_SEQUENCE = 7;
-/** Words of {@linkcode SharedState.process}. */
+/**
+ * Words of {@linkcode SharedState.process}; 16 and 17 are those of
+ * persistence/snapshot_protocol.ts.
+ */
 const PROCESS_WORDS = 64;
 
 /** Shared memory and constants; structured-cloneable. */
@@ -61,6 +65,8 @@ export interface SharedState {
   readonly slotShards: SharedArrayBuffer;
   /** Words about the process as a whole. */
   readonly process: SharedArrayBuffer;
+  /** What is known about snapshots: doubles of persistence_facts.ts. */
+  readonly facts: SharedArrayBuffer;
   /** Seed of the keys' hash. */
   readonly hashSeed: readonly [number, number];
   /** How many workers there are. */
@@ -104,6 +110,7 @@ export function makeSharedState(
     logStatus: makeLogStatus(workers),
     slotShards: slots,
     process: new SharedArrayBuffer(PROCESS_WORDS * 4),
+    facts: makeFacts(options.startedMs),
     hashSeed: [options.random[0]! | 0, options.random[1]! | 0],
     workers,
     databases,

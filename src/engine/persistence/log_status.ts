@@ -28,17 +28,15 @@ export const WRITER_FAILING = 2;
 export const CUT_WANTED = 3;
 /** Word: the lower 32 bits of that ticket. */
 export const CUT_TICKET = 4;
-/** Word: what the log is about: see {@linkcode LOG_OFF} and its like. */
+/** Word: what there is of a log: see {@linkcode LOG_OFF} and its like. */
 export const LOG_STATE = 5;
 
 /** There is no log. */
 export const LOG_OFF = 0;
-/** The data set is being loaded. */
-export const LOG_LOADING = 1;
 /** Changes are logged, but there is no snapshot yet for them to begin with. */
-export const LOG_WAITS_FOR_BASE = 2;
+export const LOG_WAITS_FOR_BASE = 1;
 /** Changes are logged. */
-export const LOG_ON = 3;
+export const LOG_ON = 2;
 
 const WORKERS_AT = 16;
 const WORKER_WORDS = 16;
@@ -63,12 +61,6 @@ export const LOG_UNSYNCED = 2;
 export const LOG_SYNCING = 3;
 /** Figure: syncs that were put off because the last was still under way. */
 export const LOG_SYNCS_DELAYED = 4;
-/** Figure: bytes to load. */
-export const LOAD_BYTES = 5;
-/** Figure: bytes that are loaded. */
-export const LOAD_BYTES_DONE = 6;
-/** Figure: when loading began, milliseconds of the epoch. */
-export const LOAD_STARTED_MS = 7;
 /** Figure: bytes taken out of the rings that are not written yet. */
 export const LOG_BUFFERED = 8;
 /** Figure: rewrites that have succeeded. */
@@ -79,8 +71,8 @@ export const LOG_REWRITE_FAILURES = 10;
 export const LOG_REWRITE_STARTED_MS = 11;
 /** Figure: seconds that the last rewrite took, -1 if there was none. */
 export const LOG_REWRITE_SECONDS = 12;
-/** Figure: whether the last rewrite has failed. */
-export const LOG_REWRITE_FAILED = 13;
+/** Figure: whether a rewrite begins when a snapshot that is taken is done. */
+export const LOG_REWRITE_SCHEDULED = 13;
 const FIGURES = 32;
 
 /** The two buffers; structured-cloneable. */

@@ -8,10 +8,15 @@
 import type { EffectLog } from "../../core/keyspace/effect_log.ts";
 import {
   type EffectBuffers,
+  LOG_IS_ON,
   LOG_NEXT_TICKET,
 } from "../../core/keyspace/effect_ring.ts";
 import {
+  CUT_TICKET,
+  CUT_WANTED,
   DURABLE_TICKET,
+  LOG_ON,
+  LOG_STATE,
   type LogStatusBuffers,
   WANTS_DURABLE,
   WANTS_ROOM,
@@ -75,9 +80,33 @@ export class WorkerLog {
     return Atomics.load(this.#words, WRITER_FAILING) !== 0;
   }
 
+  /** Whether the log has the data set, and not only changes of it. */
+  get isKept(): boolean {
+    return Atomics.load(this.#words, LOG_STATE) === LOG_ON;
+  }
+
   /** The ticket, of 32 bits, that is drawn next by any worker. */
   get nextTicket(): number {
     return Atomics.load(this.#logWords, LOG_NEXT_TICKET);
+  }
+
+  /**
+   * The ticket that is drawn next, at the instant of a snapshot: with `cutsLog`,
+   * records from it on go to a new file. The latches of all shards are held.
+   */
+  cut(cutsLog: boolean): number {
+    const ticket = this.nextTicket;
+    if (cutsLog) {
+      Atomics.store(this.#words, CUT_TICKET, ticket);
+      Atomics.store(this.#words, CUT_WANTED, 1);
+      this.link?.look();
+    }
+    return ticket;
+  }
+
+  /** Changes are logged no more. The latches of all shards are held. */
+  end(): void {
+    Atomics.store(this.#logWords, LOG_IS_ON, 0);
   }
 
   /** Whether all before that ticket is on the disk. */

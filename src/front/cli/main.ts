@@ -78,7 +78,7 @@ async function run(line: RunCommandLine): Promise<void> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     Deno.addSignalListener(signal, () => {
       log.write("warning", `Received ${signal} scheduling shutdown...`);
-      server.stop();
+      server.shutDown(false);
     });
   }
   await server.finished;

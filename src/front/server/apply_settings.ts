@@ -18,11 +18,12 @@ import { isLfuPolicy } from "../../core/keyspace/evict.ts";
 import { parseEventClasses } from "../../core/keyspace/key_events.ts";
 import type { ErrorReply } from "../../core/resp/error_reply.ts";
 import type { Settings } from "../../core/settings/settings.ts";
-import { GATE_LOADING } from "../../engine/executor/worker_gate.ts";
+import { GATE_LOADING } from "../../engine/executor/gate.ts";
 import {
   ownerOf,
   PROCESS_SETTINGS_VERSION,
 } from "../../engine/messages/shared_state.ts";
+import { followSnapshots } from "./snapshot_requests.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
 /** Below this threshold of the slow log even the fastest commands matter. */
@@ -102,6 +103,7 @@ export function copySettings(worker: WorkerContext): void {
   latency.thresholdMs = latencyMs;
   worker.followSyncPolicy();
   setEventClasses(worker);
+  followSnapshots(worker);
 }
 
 /**

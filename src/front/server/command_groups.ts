@@ -52,6 +52,7 @@ import { MEMORY_COMMANDS } from "./commands/memory.ts";
 import { PUBSUB_COMMANDS } from "./commands/pubsub.ts";
 import { SERVER_COMMANDS } from "./commands/server.ts";
 import { SLOWLOG_COMMANDS } from "./commands/slowlog.ts";
+import { SNAPSHOT_COMMANDS } from "./commands/snapshot.ts";
 import type { ServerCall } from "./server_call.ts";
 
 /** Builds the table; one per worker. */
@@ -104,5 +105,6 @@ export function makeCommandTable(): CommandTable<ServerCall> {
     LATENCY_COMMANDS,
     DEBUG_COMMANDS,
     SERVER_COMMANDS,
+    SNAPSHOT_COMMANDS,
   );
 }

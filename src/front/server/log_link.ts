@@ -4,15 +4,9 @@
  * @module
  */
 
-import { CHANGES } from "../../core/keyspace/counters.ts";
-import {
-  canDetach,
-  detachDatabase,
-  reclaimSlice,
-  usedDatabases,
-} from "../../core/keyspace/reclaim.ts";
+import { emptyDatabases } from "../../core/commands/databases.ts";
 import { aofMisconfigured } from "../../core/resp/error_reply.ts";
-import { GATE_LOADING } from "../../engine/executor/worker_gate.ts";
+import { GATE_LOADING } from "../../engine/executor/gate.ts";
 import { Session } from "../../engine/executor/session.ts";
 import { ownerOf } from "../../engine/messages/shared_state.ts";
 import type { RecordChunk } from "../../engine/persistence/record_feeder.ts";
@@ -21,8 +15,10 @@ import { copySettings } from "./apply_settings.ts";
 import type { LogToWorker, WorkerToLog } from "./log_protocol.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
-/** Ask for the log to be loaded again; settles with an error, or null. */
-export type Reload = () => Promise<string | null>;
+/** Longest wait for the disk when the log ends. */
+const CLOSE_MS = 3000;
+/** Time between two looks at it. */
+const CLOSE_LOOK_MS = 5;
 
 /** Connects a worker with the log thread. */
 export class LogLink {
@@ -66,6 +62,19 @@ export class LogLink {
     return new Promise((resolve) => this.#reloads.push(resolve));
   }
 
+  /** Waits a while for what was logged to be on the disk, and sends no more. */
+  async close(): Promise<void> {
+    const { durability } = this.#worker;
+    const { nextTicket, effects } = durability;
+    const deadlineMs = performance.now() + CLOSE_MS;
+    while (!durability.isDurable(nextTicket) || effects.isCongested) {
+      if (performance.now() > deadlineMs) break;
+      durability.syncSoon();
+      await new Promise((resolve) => setTimeout(resolve, CLOSE_LOOK_MS));
+    }
+    this.#port.close();
+  }
+
   #post(message: WorkerToLog): void {
     this.#port.postMessage(message);
   }
@@ -77,7 +86,6 @@ export class LogLink {
         return worker.durability.onTold();
       case "failing":
         worker.refuseWrites(
-          "log",
           message.reason === null ? null : aofMisconfigured(message.reason),
         );
         return worker.durability.onTold();
@@ -87,15 +95,16 @@ export class LogLink {
         setTimeout(() => this.#post({ kind: "done" }), 0);
         return;
       case "empty":
-        this.#empty();
+        emptyDatabases(worker.call, false);
         return this.#post({ kind: "done" });
       case "records": {
         const error = this.#take(message.chunk);
         return this.#post({ kind: "taken", error, keys: this.#countKeys() });
       }
+      case "on":
+        return worker.followSyncPolicy();
       case "loaded":
         this.#replay = null;
-        worker.counters[CHANGES] = 0;
         worker.executor.gate &= ~GATE_LOADING;
         return copySettings(worker);
       case "reloaded":
@@ -150,17 +159,6 @@ export class LogLink {
         },
       },
     });
-  }
-
-  #empty(): void {
-    const { call, shared, peers } = this.#worker;
-    for (const space of call.keyspaces) {
-      if (ownerOf(space.shard, shared.workers) !== peers.self) continue;
-      call.latches.acquire(space.shard);
-      while (!canDetach(space, usedDatabases(space))) reclaimSlice(space, 1024);
-      for (let db = 0; db < space.databases; db++) detachDatabase(space, db);
-      call.latches.release(space.shard);
-    }
   }
 
   #countKeys(): number {

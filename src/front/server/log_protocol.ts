@@ -16,6 +16,8 @@ export interface LogStart {
   readonly kind: "start";
   readonly effects: EffectBuffers;
   readonly status: LogStatusBuffers;
+  /** Doubles of persistence_facts.ts. */
+  readonly facts: SharedArrayBuffer;
   /** Path of the log's folder. */
   readonly folder: string;
   /** What the names of its files begin with. */
@@ -23,6 +25,8 @@ export interface LogStart {
   readonly policy: SyncPolicy;
   /** `aof-load-truncated` */
   readonly cutsTornEnd: boolean;
+  /** The log does not have the data set, which it is to have from now on. */
+  readonly waitsForBase: boolean;
   /** Channels to the workers, by their number. */
   readonly ports: readonly MessagePort[];
 }
@@ -30,15 +34,29 @@ export interface LogStart {
 /** Main thread to log thread. */
 export type ToLog =
   | LogStart
-  /** The workers have stopped: write and sync what there is, and end. */
+  /** Answers `load`: whether there are keys now of which no log knows. */
+  | {
+    readonly kind: "base loaded";
+    readonly isUnlogged: boolean;
+    readonly error: string | null;
+  }
+  /** Where is the next snapshot to be written? Answered by `rewriting`. */
+  | { readonly kind: "rewrite" }
+  /** It is written, and its cut was marked; answered by `rewritten`. */
+  | { readonly kind: "base" }
+  /** Write and sync what there is, and end; answered by `stopped`. */
   | { readonly kind: "stop" };
 
 /** Log thread to main thread. */
 export type FromLog =
-  /** The data set is as the log has it, and changes are logged. */
-  | { readonly kind: "loaded" }
+  /** Load this snapshot; null: there is no log yet, and what is there counts. */
+  | { readonly kind: "load"; readonly path: string | null }
+  /** The data set is as the log has it, or the log waits for a snapshot of it. */
+  | { readonly kind: "loaded"; readonly waitsForBase: boolean }
   | { readonly kind: "failed"; readonly text: string }
   | { readonly kind: "log"; readonly level: LogLevel; readonly text: string }
+  | { readonly kind: "rewriting"; readonly name: string }
+  | { readonly kind: "rewritten"; readonly error: string | null }
   | { readonly kind: "stopped" };
 
 /** Worker to log thread. */
@@ -57,7 +75,7 @@ export type WorkerToLog =
   }
   /** Load the log again in the place of the data set (DEBUG LOADAOF). */
   | { readonly kind: "reload" }
-  /** Nothing is run any more; after that, all keys are gone. */
+  /** As was asked. */
   | { readonly kind: "done" };
 
 /** Log thread to worker. */
@@ -68,11 +86,13 @@ export type LogToWorker =
   | { readonly kind: "failing"; readonly reason: string | null }
   /** Run nothing while the data set is loaded; answered by "done". */
   | { readonly kind: "pause" }
-  /** Drop the data of your shards; answered by "done". */
+  /** Drop all data; answered by "done". */
   | { readonly kind: "empty" }
   /** Replay this. */
   | { readonly kind: "records"; readonly chunk: RecordChunk }
-  /** The data set is loaded: go on. */
+  /** The log has the data set. */
+  | { readonly kind: "on" }
+  /** The data set is loaded: run commands. */
   | { readonly kind: "loaded" }
   /** The log that was to be loaded again is. */
   | { readonly kind: "reloaded"; readonly error: string | null };

@@ -18,20 +18,26 @@ import {
   LogDamage,
   LogDirectory,
 } from "../../engine/persistence/log_directory.ts";
+import type { LogFile } from "../../engine/persistence/log_manifest.ts";
+import {
+  LOADING,
+  LOADING_DONE_BYTES,
+  LOADING_START_S,
+  LOADING_TOTAL_BYTES,
+} from "../../engine/persistence/persistence_facts.ts";
 import { FILE_HEAD_BYTES } from "../../engine/persistence/log_frame.ts";
 import {
   type LogReport,
   readLog,
 } from "../../engine/persistence/log_reader.ts";
 import {
-  LOAD_BYTES,
-  LOAD_BYTES_DONE,
-  LOAD_STARTED_MS,
+  CUT_WANTED,
   LOG_BASE_SIZE,
-  LOG_LOADING,
+  LOG_OFF,
   LOG_ON,
   LOG_SIZE,
   LOG_STATE,
+  LOG_WAITS_FOR_BASE,
 } from "../../engine/persistence/log_status.ts";
 import { type LogEnd, LogWriter } from "../../engine/persistence/log_writer.ts";
 import { RecordFeeder } from "../../engine/persistence/record_feeder.ts";
@@ -64,7 +70,7 @@ self.onmessage = (event: MessageEvent<ToLog>) => {
   if (message.kind === "start") {
     thread = new LogThread(message);
     thread.begin();
-  } else thread!.stop();
+  } else thread!.onMain(message);
 };
 
 /** All of the thread. */
@@ -74,6 +80,7 @@ class LogThread {
   readonly #words: Int32Array;
   readonly #logWords: Int32Array;
   readonly #figures: Float64Array;
+  readonly #facts: Float64Array;
   readonly #workers: number;
   #lock: DiskLock | null = null;
   #writer: LogWriter | null = null;
@@ -83,6 +90,12 @@ class LogThread {
   /** Workers that are still to say that they are done, and who waits. */
   #missing = 0;
   #allDone: (() => void) | null = null;
+  /** Who waits for the main thread to load a snapshot. */
+  #onBase: ((answer: BaseLoaded) => void) | null = null;
+  /** The first file behind the last cut, once there is one. */
+  #cutFile: LogFile | null = null;
+  /** Who waits for it. */
+  #onCut: (() => void) | null = null;
 
   constructor(start: LogStart) {
     this.#start = start;
@@ -90,6 +103,7 @@ class LogThread {
     this.#words = new Int32Array(start.status.words);
     this.#logWords = new Int32Array(start.effects.words);
     this.#figures = new Float64Array(start.status.figures);
+    this.#facts = new Float64Array(start.facts);
     this.#directory = new LogDirectory(
       new DenoDisk(),
       start.folder,
@@ -104,15 +118,16 @@ class LogThread {
 
   async begin(): Promise<void> {
     try {
-      await this.#begin();
-      tell({ kind: "loaded" });
+      const waitsForBase = await this.#begin();
+      tell({ kind: "loaded", waitsForBase });
     } catch (cause) {
       if (!isForeseen(cause)) throw cause;
       tell({ kind: "failed", text: cause.message });
     }
   }
 
-  async #begin(): Promise<void> {
+  /** Says whether the log waits for a snapshot. */
+  async #begin(): Promise<boolean> {
     const directory = this.#directory;
     directory.disk.makeDirectory(this.#start.folder);
     this.#lock = directory.disk.lock(
@@ -124,8 +139,10 @@ class LogThread {
       );
     }
     directory.open();
-    const end = await this.#load();
-    this.#goOn(end);
+    const end = this.#start.waitsForBase
+      ? this.#waitForBase()
+      : await this.#load();
+    Atomics.store(this.#words, CUT_WANTED, 0);
     this.#writer = new LogWriter({
       directory,
       buffers: this.#start.effects,
@@ -139,15 +156,47 @@ class LogThread {
         },
         tell: (worker) => this.#post(worker, { kind: "told" }),
         failing: (cause) => this.#failing(cause),
-        cut: () => {},
+        cut: (_firstTicket, entry) => {
+          this.#cutFile = entry;
+          this.#onCut?.();
+        },
       },
     });
     this.#writer.policy = this.#start.policy;
-    this.#figures[LOG_BASE_SIZE] = this.#figures[LOG_SIZE]!;
+    this.#noteSize();
+    Atomics.store(
+      this.#words,
+      LOG_STATE,
+      end.file === null ? LOG_WAITS_FOR_BASE : LOG_ON,
+    );
+    Atomics.store(this.#logWords, LOG_NEXT_TICKET, end.nextTicket | 0);
+    Atomics.store(this.#logWords, LOG_IS_ON, 1);
+    if (end.file === null) return true;
+    this.#postAll({ kind: "on" });
     this.#postAll({ kind: "loaded" });
+    return false;
   }
 
-  stop(): void {
+  onMain(message: Exclude<ToLog, LogStart>): void {
+    switch (message.kind) {
+      case "base loaded":
+        return this.#onBase!(message);
+      case "rewrite": {
+        this.#cutFile = null;
+        const name = this.#directory.temporaryBase;
+        return tell({ kind: "rewriting", name });
+      }
+      case "base":
+        this.#takeBase();
+        return;
+      case "stop":
+        return this.#stop();
+    }
+  }
+
+  #stop(): void {
+    Atomics.store(this.#logWords, LOG_IS_ON, 0);
+    Atomics.store(this.#words, LOG_STATE, LOG_OFF);
     const cause = this.#writer?.close() ?? null;
     if (cause !== null) {
       log(
@@ -159,17 +208,55 @@ class LogThread {
     tell({ kind: "stopped" });
   }
 
-  /** Changes are logged from here on; the workers run no commands yet. */
-  #goOn(end: LogEnd): void {
-    Atomics.store(this.#logWords, LOG_NEXT_TICKET, end.nextTicket | 0);
-    Atomics.store(this.#logWords, LOG_IS_ON, 1);
-    Atomics.store(this.#words, LOG_STATE, LOG_ON);
+  /** The snapshot of a rewrite is on the disk: the log begins with it. */
+  async #takeBase(): Promise<void> {
+    let error: string | null = null;
+    try {
+      if (this.#cutFile === null) {
+        // The writer still has to write what comes before the cut.
+        this.#writer!.wake();
+        await new Promise<void>((resolve) => this.#onCut = resolve);
+      }
+      this.#directory.replaceBase(this.#cutFile!);
+      this.#writer!.noteFiles();
+      this.#noteSize();
+      if (Atomics.exchange(this.#words, LOG_STATE, LOG_ON) !== LOG_ON) {
+        this.#postAll({ kind: "on" });
+        if (!this.#start.waitsForBase) this.#postAll({ kind: "loaded" });
+      }
+    } catch (cause) {
+      if (!isForeseen(cause)) throw cause;
+      error = cause.message;
+    }
+    tell({ kind: "rewritten", error });
+  }
+
+  /** Automatic rewrites count from here. */
+  #noteSize(): void {
+    this.#figures[LOG_BASE_SIZE] = this.#figures[LOG_SIZE]!;
+  }
+
+  /** Tickets go on from what there is; nothing is kept before a cut. */
+  #waitForBase(): LogEnd {
+    const nextTicket = Atomics.load(this.#logWords, LOG_NEXT_TICKET) >>> 0;
+    return { file: null, size: 0, nextTicket };
+  }
+
+  /** Lets the main thread load a snapshot, or what there is. */
+  async #loadBase(path: string | null): Promise<boolean> {
+    tell({ kind: "load", path });
+    const answer = await new Promise<BaseLoaded>((resolve) =>
+      this.#onBase = resolve
+    );
+    if (answer.error !== null) throw new LogDamage(answer.error);
+    return answer.isUnlogged;
   }
 
   /** Replays the log; makes one if there is none. */
   async #load(): Promise<LogEnd> {
     const directory = this.#directory;
     if (!directory.exists) {
+      if (await this.#loadBase(null)) return this.#waitForBase();
       const { entry, file } = directory.createIncrement(0, false);
       directory.addIncrement(entry);
       log(`Creating AOF incr file ${entry.name} on server start`);
@@ -182,18 +269,16 @@ class LogThread {
   async #replay(): Promise<LogReport> {
     const directory = this.#directory;
     const { base, increments } = directory.manifest;
-    if (base !== null) {
-      throw new LogDamage(
-        `Cannot load ${directory.path(base.name)}: ` +
-          "the log begins with a snapshot, which cannot be loaded yet",
-      );
-    }
-    const figures = this.#figures;
+    if (base !== null) await this.#loadBase(directory.path(base.name));
+    const facts = this.#facts;
     const startMs = performance.now();
-    figures[LOAD_STARTED_MS] = Date.now();
-    figures[LOAD_BYTES] = directory.totalBytes();
-    figures[LOAD_BYTES_DONE] = 0;
-    Atomics.store(this.#words, LOG_STATE, LOG_LOADING);
+    facts[LOADING_START_S] = Math.floor(Date.now() / 1000);
+    facts[LOADING_TOTAL_BYTES] = increments.reduce(
+      (sum, file) => sum + directory.sizeOf(file),
+      0,
+    );
+    facts[LOADING_DONE_BYTES] = 0;
+    facts[LOADING] = 1;
     const feeder = this.#feeder = new RecordFeeder(
       this.#workers,
       (worker, chunk) => this.#post(worker, { kind: "records", chunk }),
@@ -204,7 +289,7 @@ class LogThread {
     const report = await readLog(directory, feeder, (bytes) => {
       if (bytes < bytesInFile) bytesBefore += bytesInFile;
       bytesInFile = bytes;
-      figures[LOAD_BYTES_DONE] = bytesBefore + bytes;
+      facts[LOADING_DONE_BYTES] = bytesBefore + bytes;
       const nowMs = performance.now();
       if (nowMs - saidMs < PROGRESS_MS) return;
       saidMs = nowMs;
@@ -212,6 +297,7 @@ class LogThread {
     });
     await feeder.finish();
     this.#feeder = null;
+    facts[LOADING] = 0;
     const seconds = (performance.now() - startMs) / 1000;
     log(
       `DB loaded from append only file: ${seconds.toFixed(3)} seconds, ` +
@@ -222,8 +308,8 @@ class LogThread {
   }
 
   #sayProgress(seconds: number): void {
-    const done = this.#figures[LOAD_BYTES_DONE]!;
-    const all = this.#figures[LOAD_BYTES]!;
+    const done = this.#facts[LOADING_DONE_BYTES]!;
+    const all = this.#facts[LOADING_TOTAL_BYTES]!;
     const keys = this.#keyCount();
     const left = Math.ceil((all - done) * seconds / done);
     log(
@@ -303,10 +389,10 @@ class LogThread {
   async #reload(worker: number): Promise<void> {
     let error: string | null = null;
     try {
-      await this.#ask({ kind: "pause" });
+      await this.#ask(this.#workers, { kind: "pause" });
       this.#writer!.flush();
       Atomics.store(this.#logWords, LOG_IS_ON, 0);
-      await this.#ask({ kind: "empty" });
+      await this.#ask(1, { kind: "empty" });
       const report = await this.#replay();
       if (
         report.torn !== "" || report.nextTicket !== this.#writer!.nextTicket
@@ -319,15 +405,17 @@ class LogThread {
       log(`Could not load the append only file: ${error}`, "warning");
     }
     Atomics.store(this.#logWords, LOG_IS_ON, 1);
-    Atomics.store(this.#words, LOG_STATE, LOG_ON);
+    this.#facts[LOADING] = 0;
     this.#postAll({ kind: "loaded" });
     this.#post(worker, { kind: "reloaded", error });
   }
 
-  /** Sends to all workers, and waits until all are done. */
-  #ask(message: LogToWorker): Promise<void> {
-    this.#missing = this.#workers;
-    this.#postAll(message);
+  /** Sends to the first so many workers, and waits until they are done. */
+  #ask(workers: number, message: LogToWorker): Promise<void> {
+    this.#missing = workers;
+    for (let worker = 0; worker < workers; worker++) {
+      this.#post(worker, message);
+    }
     return new Promise((resolve) => this.#allDone = resolve);
   }
 
@@ -339,6 +427,8 @@ class LogThread {
     for (let i = 0; i < this.#workers; i++) this.#post(i, message);
   }
 }
+
+type BaseLoaded = Extract<ToLog, { kind: "base loaded" }>;
 
 /** What the disk or the files are to blame for, and not the program. */
 function isForeseen(cause: unknown): cause is Error {

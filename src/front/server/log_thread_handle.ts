@@ -14,12 +14,17 @@ export class StartError extends Error {
 
 /** A running log thread. */
 export class LogThread {
-  /** Settles when the data set is loaded, and changes are logged. */
-  readonly loaded: Promise<void>;
+  /**
+   * Settles when the data set is loaded, and changes are logged; tells whether
+   * the log waits for a snapshot of it.
+   */
+  readonly loaded: Promise<boolean>;
   readonly #thread: Worker;
-  #onLoaded: () => void = () => {};
+  #onLoaded: (waitsForBase: boolean) => void = () => {};
   #onFailed: (cause: Error) => void = () => {};
   #onStopped: () => void = () => {};
+  #onRewriting: (name: string) => void = () => {};
+  #onRewritten: (error: string | null) => void = () => {};
 
   /** Starts it. */
   constructor(
@@ -27,6 +32,11 @@ export class LogThread {
     events: {
       readonly log: (level: LogLevel, text: string) => void;
       readonly onBug: (cause: unknown) => void;
+      /**
+       * Loads a snapshot, or what there is if `path` is null; says whether there
+       * are keys now of which no log knows. Rejects with the reason.
+       */
+      readonly load: (path: string | null) => Promise<boolean>;
     },
   ) {
     this.loaded = new Promise((resolve, reject) => {
@@ -43,7 +53,23 @@ export class LogThread {
       const message = event.data;
       switch (message.kind) {
         case "loaded":
-          return this.#onLoaded();
+          return this.#onLoaded(message.waitsForBase);
+        case "load":
+          events.load(message.path).then(
+            (isUnlogged) =>
+              this.#send({ kind: "base loaded", isUnlogged, error: null }),
+            (cause: Error) =>
+              this.#send({
+                kind: "base loaded",
+                isUnlogged: false,
+                error: cause.message,
+              }),
+          );
+          return;
+        case "rewriting":
+          return this.#onRewriting(message.name);
+        case "rewritten":
+          return this.#onRewritten(message.error);
         case "failed":
           return this.#onFailed(new StartError(message.text));
         case "log":
@@ -60,6 +86,18 @@ export class LogThread {
       events.onBug(cause);
     };
     this.#send(start, [...start.ports]);
+  }
+
+  /** Where the snapshot of a rewrite is to be written. */
+  rewrite(): Promise<string> {
+    this.#send({ kind: "rewrite" });
+    return new Promise((resolve) => this.#onRewriting = resolve);
+  }
+
+  /** The snapshot is there; settles when the log begins with it, or with why not. */
+  takeBase(): Promise<string | null> {
+    this.#send({ kind: "base" });
+    return new Promise((resolve) => this.#onRewritten = resolve);
   }
 
   /** Writes and syncs what the workers have left, and ends the thread. */

@@ -18,7 +18,7 @@ import type { Settings } from "../../core/settings/settings.ts";
 import type { CommandTable } from "../../core/commands/command_table.ts";
 import type { BlockedSessions } from "../../engine/blocking/blocked_sessions.ts";
 import type { Executor } from "../../engine/executor/executor.ts";
-import { GATE_NO_WRITES } from "../../engine/executor/worker_gate.ts";
+import { GATE_LOG_FAILED } from "../../engine/executor/gate.ts";
 import type { Peers } from "../../engine/messages/peers.ts";
 import {
   PROCESS_CONNECTIONS,
@@ -33,7 +33,9 @@ import type { Connection } from "./connection.ts";
 import { type LogLink, SYNC_POLICIES } from "./log_link.ts";
 import { LatencyMonitor } from "./latency_monitor.ts";
 import type { ServerCall } from "./server_call.ts";
+import type { MainThread } from "./main_thread.ts";
 import { SlowLog } from "./slow_log.ts";
+import { checkSavePoints } from "./snapshot_requests.ts";
 import { Statistics } from "./statistics.ts";
 import type { LogLevel } from "./thread_protocol.ts";
 
@@ -68,6 +70,14 @@ export class WorkerContext {
   readonly settingsExchange: SettingsExchange;
   /** The worker's statistics. */
   readonly counters: Float64Array;
+  /** What is known about snapshots: doubles of persistence_facts.ts. */
+  readonly facts: Float64Array;
+  /** The main thread. */
+  readonly main: MainThread;
+  /** The current directory of the process when it was started. */
+  readonly hostDir: string;
+  /** Whether a snapshot was asked for because a save point was reached. */
+  asksToSave = false;
   /** The statistics of all workers. */
   readonly statistics: Statistics;
   /** What the worker does for its own shards; set before it listens. */
@@ -119,7 +129,6 @@ export class WorkerContext {
   readonly #held: Connection[] = [];
   #awaitsDurable = false;
   #isLookPlanned = false;
-  readonly #refusals = new Map<string, ErrorReply>();
 
   /** One context per worker. */
   constructor(
@@ -136,6 +145,8 @@ export class WorkerContext {
       nowMs: () => number;
       log: (text: string, level?: LogLevel) => void;
       shutdown: () => void;
+      main: MainThread;
+      hostDir: string;
       configFile: string;
       fail: (cause: unknown) => void;
       segments: readonly Uint8Array[];
@@ -158,6 +169,9 @@ export class WorkerContext {
     this.nowMs = parts.nowMs;
     this.log = parts.log;
     this.shutdown = parts.shutdown;
+    this.facts = new Float64Array(parts.shared.facts);
+    this.main = parts.main;
+    this.hostDir = parts.hostDir;
     this.configFile = parts.configFile;
     this.fail = parts.fail;
     this.#segments = parts.segments;
@@ -265,20 +279,17 @@ export class WorkerContext {
   followSyncPolicy(): void {
     const { durability, logLink, settings } = this;
     logLink?.followPolicy();
-    durability.holdsReplies = logLink !== null &&
+    durability.holdsReplies = logLink !== null && durability.isKept &&
       SYNC_POLICIES[settings.appendfsync] === "always";
     if (!durability.holdsReplies && this.#held.length > 0) this.#sendHeld();
   }
 
-  /** Refuses commands that write while one of several things is amiss. */
-  refuseWrites(what: "log" | "snapshot", error: ErrorReply | null): void {
-    if (error === null) this.#refusals.delete(what);
-    else this.#refusals.set(what, error);
+  /** Refuses commands that write while the log cannot be written. */
+  refuseWrites(error: ErrorReply | null): void {
     const { executor } = this;
-    const [refusal = null] = this.#refusals.values();
-    executor.writeRefusal = refusal;
-    if (refusal === null) executor.gate &= ~GATE_NO_WRITES;
-    else executor.gate |= GATE_NO_WRITES;
+    executor.logRefusal = error;
+    if (error === null) executor.gate &= ~GATE_LOG_FAILED;
+    else executor.gate |= GATE_LOG_FAILED;
   }
 
   /** Whether no further request may be run, as others have fallen behind. */
@@ -353,6 +364,7 @@ export class WorkerContext {
   cron(): void {
     const nowMs = this.nowMs();
     this.statistics.sample(this, nowMs);
+    if (this.peers.self === 0) checkSavePoints(this, nowMs);
     if (nowMs - this.#timeoutsCheckedMs >= 1000) {
       this.#timeoutsCheckedMs = nowMs;
       this.#closeIdle(nowMs);
