@@ -142,6 +142,8 @@ export class Settings {
   readonly appendfilename: string = "";
   readonly appenddirname: string = "";
   readonly aofLoadTruncated: boolean = true;
+  readonly autoAofRewritePercentage: number = 0;
+  readonly autoAofRewriteMinSize: number = 0;
   readonly rdbcompression: boolean = true;
   readonly rdbchecksum: boolean = true;
   readonly stopWritesOnBgsaveError: boolean = true;

@@ -41,6 +41,7 @@ import { STRING_COMMANDS } from "../../core/commands/string.ts";
 import { STRING_NUMBER_COMMANDS } from "../../core/commands/string_numbers.ts";
 import { STRING_RANGE_COMMANDS } from "../../core/commands/string_ranges.ts";
 import { TRANSACTION_COMMANDS } from "../../engine/executor/transaction_commands.ts";
+import { APPEND_ONLY_COMMANDS } from "./commands/append_only.ts";
 import { CLIENT_COMMANDS } from "./commands/client.ts";
 import { COMMAND_COMMANDS } from "./commands/command.ts";
 import { CONFIG_COMMANDS } from "./commands/config.ts";
@@ -106,5 +107,6 @@ export function makeCommandTable(): CommandTable<ServerCall> {
     DEBUG_COMMANDS,
     SERVER_COMMANDS,
     SNAPSHOT_COMMANDS,
+    APPEND_ONLY_COMMANDS,
   );
 }

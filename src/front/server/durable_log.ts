@@ -18,6 +18,7 @@ import type { SyncPolicy } from "../../engine/persistence/log_writer.ts";
 import { SnapshotFile } from "../../engine/persistence/snapshot_file.ts";
 import type { SnapshotOptions } from "../../engine/persistence/snapshot_taker.ts";
 import { LogThread, StartError } from "./log_thread_handle.ts";
+import type { SaveData } from "./snapshot_requests.ts";
 import type { Persistence } from "./persistence.ts";
 import type { LogLevel } from "./thread_protocol.ts";
 
@@ -40,7 +41,7 @@ export const ASK_LOG = "log.switch";
 export type LogSwitch = {
   /** The log; null to log no more. */
   readonly log: LogData | null;
-  readonly snapshot: SnapshotOptions;
+  readonly snapshot: SaveData;
 };
 
 /** What the log needs from the server. */

@@ -28,6 +28,7 @@ import type { WorkerLog } from "../../engine/persistence/worker_log.ts";
 import type { PubSub } from "../../engine/pubsub/pubsub.ts";
 import type { Owner } from "../../engine/owner/owner.ts";
 import { SettingsExchange } from "./apply_settings.ts";
+import { checkLogGrowth } from "./append_only.ts";
 import { BufferPool } from "./buffer_pool.ts";
 import type { Connection } from "./connection.ts";
 import { type LogLink, SYNC_POLICIES } from "./log_link.ts";
@@ -78,6 +79,10 @@ export class WorkerContext {
   readonly hostDir: string;
   /** Whether a snapshot was asked for because a save point was reached. */
   asksToSave = false;
+  /** Whether the log is asked to be rewritten because it has grown. */
+  asksToRewrite = false;
+  /** When that was asked for last. */
+  askedToRewriteMs = 0;
   /** The statistics of all workers. */
   readonly statistics: Statistics;
   /** What the worker does for its own shards; set before it listens. */
@@ -364,7 +369,7 @@ export class WorkerContext {
   cron(): void {
     const nowMs = this.nowMs();
     this.statistics.sample(this, nowMs);
-    if (this.peers.self === 0) checkSavePoints(this, nowMs);
+    if (this.peers.self === 0) this.#checkFiles(nowMs);
     if (nowMs - this.#timeoutsCheckedMs >= 1000) {
       this.#timeoutsCheckedMs = nowMs;
       this.#closeIdle(nowMs);
@@ -373,6 +378,11 @@ export class WorkerContext {
         connection.forgetDurable();
       }
     }
+  }
+
+  #checkFiles(nowMs: number): void {
+    checkSavePoints(this, nowMs);
+    checkLogGrowth(this, nowMs);
   }
 
   #timeoutsCheckedMs = 0;

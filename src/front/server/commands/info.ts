@@ -75,6 +75,7 @@ import {
   SAVING_START_MS,
 } from "../../../engine/persistence/persistence_facts.ts";
 import { PROCESS_SNAPSHOT_BYTES } from "../../../engine/persistence/snapshot_protocol.ts";
+import { logFields } from "../append_only.ts";
 import { PROCESS_TCP_PORT } from "../../../engine/messages/shared_state.ts";
 import {
   executablePath,
@@ -320,18 +321,7 @@ function persistenceFields({ worker, nowMs }: Facts): Fields {
     ["rdb_last_cow_size", fact(LAST_SAVE_PEAK_BYTES)],
     ["rdb_last_load_keys_expired", fact(LAST_LOAD_EXPIRED)],
     ["rdb_last_load_keys_loaded", fact(LAST_LOAD_KEYS)],
-    ["aof_enabled", 0],
-    ["aof_rewrite_in_progress", 0],
-    ["aof_rewrite_scheduled", 0],
-    ["aof_last_rewrite_time_sec", -1],
-    ["aof_current_rewrite_time_sec", -1],
-    ["aof_last_bgrewrite_status", "ok"],
-    ["aof_rewrites", 0],
-    ["aof_rewrites_consecutive_failures", 0],
-    ["aof_last_write_status", "ok"],
-    ["aof_last_cow_size", 0],
-    ["module_fork_in_progress", 0],
-    ["module_fork_last_cow_size", 0],
+    ...logFields(worker, nowMs),
     ...loadingFields(facts, nowMs),
   ];
 }
