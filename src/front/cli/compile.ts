@@ -41,19 +41,23 @@ function deno(args: readonly string[], cwd: string | URL): void {
   }
 }
 
+/** Bundles program and threads into a folder; returns their names there. */
+export function bundle(folder: string): string[] {
+  return ENTRIES.map((entry) => {
+    const name = entry.split("/").at(-1)!;
+    deno(
+      ["bundle", "--quiet", "--minify", "--keep-names"]
+        .concat(["--output", `${folder}/${name}`, entry]),
+      ROOT,
+    );
+    return name;
+  });
+}
+
 function compile(output: string): void {
   const folder = Deno.makeTempDirSync({ prefix: "sherd_bundle_" });
   try {
-    const names = ENTRIES.map((entry) => {
-      const name = entry.split("/").at(-1)!;
-      deno(
-        ["bundle", "--quiet", "--minify", "--keep-names"]
-          .concat(["--output", `${folder}/${name}`, entry]),
-        ROOT,
-      );
-      return name;
-    });
-    const [program, ...threads] = names;
+    const [program, ...threads] = bundle(folder);
     deno(
       ["compile", "--no-config", "--no-check", ...BAKED]
         .concat(threads.flatMap((name) => ["--include", name]))
