@@ -106,7 +106,8 @@ export class LogLink {
       case "loaded":
         this.#replay = null;
         worker.executor.gate &= ~GATE_LOADING;
-        return copySettings(worker);
+        copySettings(worker);
+        return this.#post({ kind: "done" });
       case "reloaded":
         return this.#reloads.shift()!(message.error);
     }

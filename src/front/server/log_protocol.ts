@@ -92,7 +92,7 @@ export type LogToWorker =
   | { readonly kind: "records"; readonly chunk: RecordChunk }
   /** The log has the data set. */
   | { readonly kind: "on" }
-  /** The data set is loaded: run commands. */
+  /** The data set is loaded: run commands. Answered by "done". */
   | { readonly kind: "loaded" }
   /** The log that was to be loaded again is. */
   | { readonly kind: "reloaded"; readonly error: string | null };

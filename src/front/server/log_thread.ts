@@ -173,7 +173,7 @@ class LogThread {
     Atomics.store(this.#logWords, LOG_IS_ON, 1);
     if (end.file === null) return true;
     this.#postAll({ kind: "on" });
-    this.#postAll({ kind: "loaded" });
+    await this.#ask(this.#workers, { kind: "loaded" });
     return false;
   }
 
@@ -222,7 +222,9 @@ class LogThread {
       this.#noteSize();
       if (Atomics.exchange(this.#words, LOG_STATE, LOG_ON) !== LOG_ON) {
         this.#postAll({ kind: "on" });
-        if (!this.#start.waitsForBase) this.#postAll({ kind: "loaded" });
+        if (!this.#start.waitsForBase) {
+          await this.#ask(this.#workers, { kind: "loaded" });
+        }
       }
     } catch (cause) {
       if (!isForeseen(cause)) throw cause;
@@ -406,7 +408,7 @@ class LogThread {
     }
     Atomics.store(this.#logWords, LOG_IS_ON, 1);
     this.#facts[LOADING] = 0;
-    this.#postAll({ kind: "loaded" });
+    await this.#ask(this.#workers, { kind: "loaded" });
     this.#post(worker, { kind: "reloaded", error });
   }
 
