@@ -121,7 +121,9 @@ class World {
       tellings: new Tellings(),
       remember: () => {},
       show: () => {},
+      process: new Int32Array(shared.process),
       worker: 0,
+      workers: 1,
       ready: new ReadyKeys(),
       records,
       blocked: new BlockedSessions({

@@ -176,7 +176,9 @@ export class World {
       tellings: new Tellings(),
       remember: () => {},
       show: () => {},
+      process: new Int32Array(shared.process),
       worker: 0,
+      workers: 1,
       ...{ ready, records, blocked: this.#blocked },
       served: (_worker, session, reply) => {
         const late = takeReply(reply);

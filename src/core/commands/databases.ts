@@ -130,14 +130,22 @@ function flushdbCommand(call: Call): void {
 /** `FLUSHALL [ASYNC | SYNC]` */
 function flushallCommand(call: Call): void {
   if (!readFlushMode(call)) return;
+  emptyDatabases(call, true);
+  call.reply.ok();
+}
+
+/**
+ * Empties all databases at one instant; no latch is held. It is recorded as the
+ * command at hand if it `isCommand`.
+ */
+export function emptyDatabases(call: Call, isCommand: boolean): void {
   latchToDetach(call, call.settings.databases);
   for (const space of call.keyspaces) {
     for (let db = 0; db < space.databases; db++) detachDatabase(space, db);
   }
-  call.effects.asGiven(call.db, call.args);
+  if (isCommand) call.effects.asGiven(call.db, call.args);
   flushCaches(call);
   call.latches.releaseAll();
-  call.reply.ok();
 }
 
 /** Clients drop all that they have in their caches, as in Redis. */

@@ -82,6 +82,7 @@ function removeExpiredField(
   i: number,
 ): void {
   if (space.hasReaders(ref) || space.keepsExpired) return;
+  space.keepOld(call.db, ref);
   space.values.hashes.removeFound(ref);
   call.counters[EXPIRED_SUBKEYS] = call.counters[EXPIRED_SUBKEYS]! + 1;
   const { args } = call;

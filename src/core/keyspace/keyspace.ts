@@ -53,10 +53,12 @@ import {
   CLOCK_SHIFT,
   encodingOf,
   entryMeta,
+  EPOCH_BIT,
   EXTERNAL_BYTES_MIN,
   HAS_FIELD_EXPIRES,
   HAS_READERS,
   KIND_MASK,
+  NOT_CLOCK_MASK,
   STRING_ENCODING_NAMES,
   STRING_EXTERNAL,
   TYPE_STREAM,
@@ -83,6 +85,7 @@ import {
   expiresAt,
   fieldExpiresAt,
   HOOK_BROADCAST,
+  HOOK_SNAPSHOT,
   HOOK_TRACKED,
   HOOK_WAITERS,
   HOOK_WATCH,
@@ -90,6 +93,7 @@ import {
   SHARD_CHANNELS,
   SHARD_DETACHED,
   SHARD_DETACHED_COUNT,
+  SHARD_EPOCH,
   SHARD_HEAP,
   SHARD_HOOKS,
   SHARD_TRACKED,
@@ -98,6 +102,7 @@ import {
   SHARD_WATCHED,
 } from "./shard_control.ts";
 import type { ReadyKeys } from "./ready_keys.ts";
+import { type EntrySaver, originOf } from "./snapshot_marks.ts";
 import { leaveValue } from "./shared_value.ts";
 import { SubscriberCounts } from "./subscriber_counts.ts";
 import { type ClientVisitor, TrackedKeys } from "./tracked_keys.ts";
@@ -129,6 +134,8 @@ export interface KeyspaceContext {
   readonly effects?: EffectLog;
   /** Who tells clients of changes of what they have in their caches. */
   readonly caches?: CacheListener;
+  /** Saves entries that are about to change while a snapshot is under way. */
+  readonly saver?: EntrySaver;
 }
 
 /** Who is told of changed keys that clients may have in caches of their own. */
@@ -195,6 +202,7 @@ export class Keyspace {
   readonly #events: KeyEventListener | undefined;
   readonly #effects: EffectLog | undefined;
   readonly #caches: CacheListener | undefined;
+  readonly #saver: EntrySaver | undefined;
   /** The entry of a value that is being built, or 0. */
   #begun = 0;
   /** Whether a key that is made is not announced. */
@@ -247,6 +255,7 @@ export class Keyspace {
     this.#events = context.events;
     this.#effects = context.effects;
     this.#caches = context.caches;
+    this.#saver = context.saver;
   }
 
   #notesAt(header: number): KeyNotes {
@@ -311,7 +320,8 @@ export class Keyspace {
       const clock = meta >>> CLOCK_SHIFT;
       const touched = this.#clock.touched(clock);
       if (touched !== clock) {
-        words[at + NODE_META] = (meta & KIND_MASK) | touched << CLOCK_SHIFT;
+        words[at + NODE_META] = (meta & NOT_CLOCK_MASK) |
+          touched << CLOCK_SHIFT;
       }
     }
     return ref;
@@ -372,7 +382,7 @@ export class Keyspace {
     this.#setWord(
       ref,
       NODE_META,
-      (this.meta(ref) & KIND_MASK) | clock << CLOCK_SHIFT,
+      (this.meta(ref) & NOT_CLOCK_MASK) | clock << CLOCK_SHIFT,
     );
   }
 
@@ -759,6 +769,7 @@ export class Keyspace {
 
   /** Deletes an entry and its value. */
   delete(db: number, ref: number): void {
+    this.keepOld(db, ref);
     this.detach(db, ref);
     this.freeEntry(ref);
   }
@@ -808,6 +819,29 @@ export class Keyspace {
       this.keyOff(ref),
       this.keyLength(ref),
     ).bytes(buf, off, length);
+  }
+
+  /**
+   * To be called before an entry changes or goes: hands it to the snapshot that
+   * is under way, if there is one that has not saved it yet.
+   */
+  keepOld(db: number, ref: number): void {
+    if ((this.control[SHARD_HOOKS]! & HOOK_SNAPSHOT) === 0) return;
+    const meta = this.meta(ref);
+    if ((meta & EPOCH_BIT) === this.control[SHARD_EPOCH]) return;
+    this.#setWord(ref, NODE_META, meta ^ EPOCH_BIT);
+    const origin = originOf(this.control, keysAt(db));
+    if (origin >= 0) this.#saver!.save(this, origin, ref);
+  }
+
+  /** As {@linkcode keepOld}, for what a key has in any database. */
+  keepOldOf(key: Key): void {
+    if ((this.control[SHARD_HOOKS]! & HOOK_SNAPSHOT) === 0) return;
+    for (let db = 0; db < this.databases; db++) {
+      if (this.count(db) === 0) continue;
+      const ref = this.peek(db, key);
+      if (ref !== 0) this.keepOld(db, ref);
+    }
   }
 
   /** Takes an entry out of its database; it is the caller's to free. */
@@ -1122,7 +1156,7 @@ export class Keyspace {
       ) {
         this.setFieldExpires(db, existing, false);
         this.#freeValue(existing);
-        this.#setWord(existing, NODE_META, meta);
+        this.#setWord(existing, NODE_META, meta | this.control[SHARD_EPOCH]!);
         if (has) this.#setExpireAt(existing, expireAtMs);
         return existing;
       }
@@ -1130,7 +1164,7 @@ export class Keyspace {
     const ref = this.heap.allocate(units);
     const words = this.arena.i32[ref >>> SEGMENT_SHIFT]!;
     const at = wordOf(ref);
-    words[at + NODE_META] = meta;
+    words[at + NODE_META] = meta | this.control[SHARD_EPOCH]!;
     words[at + NODE_KEY] = has ? key.length | HAS_EXPIRE : key.length;
     words[at + NODE_HASH] = key.hash;
     if (has) this.#setExpireAt(ref, expireAtMs);

@@ -71,13 +71,16 @@ import {
 } from "../../core/resp/error_reply.ts";
 import { dropSpan } from "../../core/resp/reply_source.ts";
 import type { ReplyWriter } from "../../core/resp/reply_writer.ts";
+import { ownerOf } from "../messages/shared_state.ts";
 import type { BlockedSessions } from "../blocking/blocked_sessions.ts";
 import { beginWait } from "../blocking/registering.ts";
 import { Serving } from "../blocking/serving.ts";
 import { joinLateReplies, type LatePiece } from "./late_replies.ts";
 import { type BigAdder, NO_SHARD, type Transaction } from "./transaction.ts";
 import type { Tellings } from "./tellings.ts";
+import { PROCESS_SNAPSHOT } from "../persistence/snapshot_protocol.ts";
 import { CommandTimer } from "./command_timer.ts";
+import { GATE_MONITORED, GATE_PAUSE, GATE_STOP, refusalBy } from "./gate.ts";
 import type { Latches } from "../latch/shard_latches.ts";
 import type { SessionTracking } from "../tracking/session_tracking.ts";
 import {
@@ -102,17 +105,14 @@ export const PARKED = 1;
 /** The request was not run and is to be tried again when the gate opens. */
 export const HELD = 2;
 
-/** Bit of {@linkcode Executor.gate}: commands are held back (CLIENT PAUSE). */
-export const WORKER_PAUSED = 1;
-/** Bit: somebody sees all commands (MONITOR). */
-export const WORKER_MONITORED = 2;
-
 /** Commands that touch keys, or what replicas would see. */
 const KEYSPACE_COMMANDS = FLAG.READONLY | FLAG.WRITE | FLAG.MAY_REPLICATE;
 /** Commands that MONITOR does not show. */
 const HIDDEN_COMMANDS = FLAG.SKIP_MONITOR | FLAG.ADMIN;
 /** Commands that CLIENT PAUSE WRITE holds up. */
 const HELD_WRITES = FLAG.WRITE | FLAG.MAY_REPLICATE;
+/** Commands that may change a value, if only what is cached in it. */
+const CHANGES_VALUES = FLAG.WRITE | FLAG.MAY_REPLICATE;
 /** Keys kept ready between commands. */
 const KEYS_KEPT = 1024;
 /** What is replied to a command that EXEC will run. */
@@ -155,6 +155,8 @@ export interface ExecutorPorts<C extends Call> {
   freeBig(args: Arguments): void;
   /** Number of the worker. */
   readonly worker: number;
+  /** How many workers there are. */
+  readonly workers: number;
   /** Changed keys that commands wait for. */
   readonly ready: ReadyKeys;
   /** The commands that wait, in shared memory. */
@@ -175,12 +177,16 @@ export interface ExecutorPorts<C extends Call> {
   remember(call: C, session: Session, tracking: SessionTracking): void;
   /** Shows the command at hand to those who see all commands. */
   show(call: C, command: Command<C>): void;
+  /** Words of the process. */
+  readonly process: Int32Array;
 }
 
 /** Runs requests; one object per worker. */
 export class Executor<C extends Call> {
-  /** Reasons for which every command of this worker must wait. */
+  /** Reasons to hold commands of this worker back, or to refuse them: gate.ts. */
   gate = 0;
+  /** What commands that write are answered while the log cannot be written. */
+  logRefusal: ErrorReply | null = null;
   /** Whether held commands are only those that write. */
   gateWritesOnly = false;
   /** The reply to come of the command that was just parked. */
@@ -219,6 +225,7 @@ export class Executor<C extends Call> {
   });
   /** The command of {@linkcode #toldRun}. */
   #told: Command<C> | null = null;
+  readonly #process: Int32Array;
 
   /** `call` is this worker's call. */
   constructor(
@@ -232,6 +239,7 @@ export class Executor<C extends Call> {
     this.#latches = latches;
     this.#ports = ports;
     this.#tellings = ports.tellings;
+    this.#process = ports.process;
     this.#counters = call.counters;
     this.#effects = call.effects;
     this.timer = new CommandTimer(call.counters, ports.monotonicMs);
@@ -387,8 +395,8 @@ export class Executor<C extends Call> {
   ): number {
     const call = this.#call;
     if (
-      (command.flags & FLAG.DENYOOM) !== 0 && !this.#ports.makeRoom() &&
-      !this.ignoresLimit
+      (command.flags & FLAG.DENYOOM) !== 0 && !this.ignoresLimit &&
+      !this.#ports.makeRoom()
     ) return this.#reject(command, OUT_OF_MEMORY);
     if (command.keyKind === KEY_KIND.SINGLE) {
       const args = call.args;
@@ -668,6 +676,10 @@ export class Executor<C extends Call> {
   }
 
   #run(command: Command<C>, handler: Handler<C> = command.run): number {
+    if (
+      this.#process[PROCESS_SNAPSHOT] !== 0 &&
+      (command.flags & CHANGES_VALUES) !== 0
+    ) this.#keepOld();
     const reply = this.#call.reply;
     const counters = this.#counters;
     const errors = reply.errorCount;
@@ -712,6 +724,15 @@ export class Executor<C extends Call> {
     if (promise === undefined) return DONE;
     this.pending = promise;
     return PARKED;
+  }
+
+  /** Lets a snapshot have the values of the command's keys as they are. */
+  #keepOld(): void {
+    const call = this.#call;
+    for (let i = 0; i < call.keyCount; i++) {
+      const key = call.key(i);
+      call.keyspace(key).keepOldOf(key);
+    }
   }
 
   #countCalls(command: Command<C>, count: number): void {
@@ -766,6 +787,65 @@ export class Executor<C extends Call> {
     this.#call.reply = own;
   }
 
+  /**
+   * The worker that owns all shards of the keys of a command from the log; -1 if
+   * there are several, or if the command names no keys.
+   */
+  ownerOfLogged(args: Arguments): number {
+    const call = this.#call;
+    const command = this.#table.lookup(
+      args.source(0),
+      args.off[0]!,
+      args.length[0]!,
+    );
+    if (command === undefined || args.count < 2) return -1;
+    if (command.keyKind === KEY_KIND.NONE && command.subcommands.length === 0) {
+      return -1;
+    }
+    const { workers } = this.#ports;
+    if (command.keyKind === KEY_KIND.SINGLE) {
+      const slot = hashSlot(args.source(1), args.off[1]!, args.length[1]!);
+      return ownerOf(call.slotShards[slot]!, workers);
+    }
+    call.args = args;
+    if (
+      this.#fillKeys(this.#subcommand(command, args)) || call.keyCount === 0
+    ) {
+      return -1;
+    }
+    const owner = ownerOf(call.key(0).shard, workers);
+    for (let i = 1; i < call.keyCount; i++) {
+      if (ownerOf(call.key(i).shard, workers) !== owner) return -1;
+    }
+    return owner;
+  }
+
+  /** The command itself, or the subcommand that its arguments name. */
+  #subcommand(command: Command<C>, args: Arguments): Command<C> {
+    if (command.subcommands.length === 0 || args.count < 2) return command;
+    return command.lookupSubcommand(
+      args.source(1),
+      args.off[1]!,
+      args.length[1]!,
+    ) ?? command;
+  }
+
+  /**
+   * Runs a command from the log, whatever the gate, the flags of shards, and
+   * `maxmemory` say; its reply is written to the call's writer. At the time 0,
+   * nothing expires.
+   */
+  runLogged(session: Session, args: Arguments): void {
+    const { gate } = this;
+    this.gate = 0;
+    this.ignoresFlags = this.ignoresLimit = true;
+    this.#call.nowMs = 0;
+    const outcome = this.#runRequest(session, args);
+    assert(outcome === DONE, "a command from the log is a short one");
+    this.ignoresFlags = this.ignoresLimit = false;
+    this.gate = gate;
+  }
+
   #gated(session: Session, command: Command<C>): number {
     if (
       (session.gate & GATE_AUTH) !== 0 &&
@@ -780,11 +860,22 @@ export class Executor<C extends Call> {
     if (isMonitor && (flagsIn(session, command) & KEYSPACE_COMMANDS) !== 0) {
       return this.#reject(command, REPLICA_KEYSPACE);
     }
-    const isPaused = (this.gate & WORKER_PAUSED) !== 0 && !this.ignoresFlags;
-    if (
-      isPaused && !isMonitor &&
-      (!this.gateWritesOnly || (flagsIn(session, command) & HELD_WRITES) !== 0)
-    ) return HELD;
+    const isPaused = (this.gate & GATE_PAUSE) !== 0 && !this.ignoresFlags;
+    if ((this.gate & ~GATE_MONITORED) !== 0 && !this.ignoresFlags) {
+      const flags = flagsIn(session, command);
+      const refusal = refusalBy(
+        this.gate,
+        flags,
+        command.fullName === "ping",
+        this.logRefusal,
+      );
+      if (refusal !== null) return this.#reject(command, refusal);
+      if (
+        (this.gate & GATE_STOP) !== 0 ||
+        isPaused && !isMonitor &&
+          (!this.gateWritesOnly || (flags & HELD_WRITES) !== 0)
+      ) return HELD;
+    }
     if ((session.gate & GATE_REPLY_SKIP_NEXT) !== 0) {
       session.gate = session.gate & ~GATE_REPLY_SKIP_NEXT | GATE_REPLY_SKIP;
     }
@@ -809,7 +900,7 @@ export class Executor<C extends Call> {
   /** The handler of a command, also one of which others are to be told. */
   #handlerOf(session: Session, command: Command<C>): Handler<C> {
     const isTold = (session.gate & GATE_TRACKING) !== 0 ||
-      (this.gate & WORKER_MONITORED) !== 0;
+      (this.gate & GATE_MONITORED) !== 0;
     if (!isTold) return command.run;
     this.#told = command;
     return this.#toldRun;
@@ -830,7 +921,7 @@ export class Executor<C extends Call> {
   };
 
   #isShown(command: Command<C>): boolean {
-    return (this.gate & WORKER_MONITORED) !== 0 &&
+    return (this.gate & GATE_MONITORED) !== 0 &&
       (command.flags & HIDDEN_COMMANDS) === 0;
   }
 
