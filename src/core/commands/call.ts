@@ -14,6 +14,7 @@ import { hashSlot } from "../base/crc16.ts";
 import { halfSipHash } from "../base/half_siphash.ts";
 import type { Prng } from "../base/prng.ts";
 import type { AccessClock } from "../keyspace/access_clock.ts";
+import { EffectLog } from "../keyspace/effect_log.ts";
 import { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { Arguments } from "../resp/arguments.ts";
@@ -83,6 +84,8 @@ export interface CallContext {
   readonly holdValue?: HoldValue;
   /** How a key is changed in slices; without it, none is. */
   readonly inSlices?: InSlices;
+  /** Where changes are recorded; missing if they are not. */
+  readonly effects?: EffectLog;
 }
 
 /** A change of one key that would take long. */
@@ -103,6 +106,7 @@ export type InSlices = (
   db: number,
   ref: number,
   change: SlicedChange,
+  args: Arguments,
 ) => Promise<LateReply> | null;
 
 /** A value that a reply is read from, of a key that is locked meanwhile. */
@@ -149,6 +153,11 @@ export class Call {
   readonly inSlices: InSlices | null;
   /** How values are held that replies are read from; null where none is. */
   readonly holdValue: HoldValue | null;
+  /**
+   * Where changes are recorded. A command whose effect does not follow from its
+   * arguments and the data set alone says here what is to be recorded instead.
+   */
+  readonly effects: EffectLog;
   /** The arguments, the command's name first. */
   args: Arguments = new Arguments();
   /** Where the reply goes. */
@@ -157,8 +166,13 @@ export class Call {
   lockGate: LockGate = OPEN;
   /** The session that asks. */
   session: Session = { db: 0 };
-  /** Milliseconds of the epoch; one value for a batch of commands. */
+  /**
+   * Milliseconds of the epoch; one value for a batch of commands. 0 while
+   * records are replayed: nothing may expire then but what they say.
+   */
   nowMs = 0;
+  /** The time while records are replayed. */
+  replayMs = 0;
   /** Keys of this command. */
   keyCount = 0;
   /** Whether a command may wait: not inside of a transaction. */
@@ -191,6 +205,7 @@ export class Call {
     this.later = context.later ?? null;
     this.holdValue = context.holdValue ?? null;
     this.inSlices = context.inSlices ?? null;
+    this.effects = context.effects ?? new EffectLog();
     [this.#seed0, this.#seed1] = context.hashSeed;
   }
 
@@ -202,6 +217,11 @@ export class Call {
   /** The selected database. */
   get db(): number {
     return this.session.db;
+  }
+
+  /** The time for what has nothing to do with expiry. */
+  get clockMs(): number {
+    return this.nowMs === 0 ? this.replayMs : this.nowMs;
   }
 
   /** Key `i` of the command, in the order of its arguments. */

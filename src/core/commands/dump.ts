@@ -39,6 +39,7 @@ import {
 } from "./command_spec.ts";
 import { isLongString, replyDumpedString } from "./dumped_string.ts";
 import { largeValue } from "./heavy_work.ts";
+import { RECORDED, recordOfKey } from "./recorded.ts";
 
 const REPLACE = bytesOf("replace");
 const ABSTTL = bytesOf("absttl");
@@ -125,7 +126,7 @@ function restoreCommand(call: Call): void {
     const kind = reader.byte();
     readValue(reader, kind, space);
     if (ttl !== 0 && expireAtMs <= nowMs) {
-      deleteReplaced(space, db, key, existing);
+      deleteReplaced(call, space, key, existing);
     } else store(call, reader, kind, space, key, existing, expireAtMs);
   } catch (cause) {
     if (!(cause instanceof BadFormat)) throw cause;
@@ -148,14 +149,16 @@ function expireAt(ttl: number, nowMs: number): number {
 
 /** A value that has expired already takes the place of another all the same. */
 function deleteReplaced(
+  call: Call,
   space: Keyspace,
-  db: number,
   key: Key,
   existing: number,
 ): void {
+  const { db } = call;
   if (existing === 0) return;
   space.delete(db, existing);
   space.changed(db, key, DEL);
+  recordOfKey(call, RECORDED.DEL);
 }
 
 function store(
@@ -183,6 +186,11 @@ function store(
   }
   if (existing !== 0) space.signal(db, key, NEW);
   space.changed(db, key, RESTORE);
+  const { effects, args } = call;
+  if (expireAtMs !== 0 && !OPTIONS.isAbsolute && effects.isOn) {
+    effects.replace(db, RECORDED.RESTORE, args.count + 1).argument(args, 1)
+      .integer(expireAtMs).rest(args, 3).constant(RECORDED.ABSTTL);
+  }
 }
 
 /** Reads the options from argument 4 on; false after an error reply. */

@@ -267,7 +267,13 @@ function ltrimCommand(call: Call): void | Promise<LateReply> {
     call.inSlices !== null
   ) {
     const trimming = new Trimming(from, length - to);
-    const late = call.inSlices(space, call.db, ref, trimming);
+    const late = call.inSlices(
+      space,
+      call.db,
+      ref,
+      trimming,
+      call.args,
+    );
     if (late !== null) return late;
   }
   lists.removeRange(ref, to, length - to);

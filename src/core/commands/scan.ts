@@ -36,8 +36,6 @@ const POSITIONS_PER_ENTRY = 10;
 const PICTURE_WAIT_MS = 2;
 /** Attempts to hit an entry at random before one is looked for. */
 const DRAWS_MAX = 200;
-/** Expired keys that are locked, met by RANDOMKEY before it gives up. */
-const LOCKED_DRAWS_MAX = 100;
 
 /** Which entries SCAN returns: options as places in the argument vector. */
 class ScanFilter {
@@ -100,7 +98,10 @@ function scanCommand(call: Call): void {
   let found = 0;
   const visit = (space: Keyspace, ref: number): void => {
     if (!filter.accepts(call, space, ref)) return;
-    if (space.isExpired(ref, nowMs)) return void space.tryExpire(db, ref);
+    if (space.isExpired(ref, nowMs)) {
+      if (!space.keepsExpired) space.tryExpire(db, ref);
+      return;
+    }
     replyKey(reply, space, ref);
     found++;
   };
@@ -159,13 +160,18 @@ function isEmpty(call: Call): boolean {
   return count === 0;
 }
 
+/** Expired keys that RANDOMKEY draws, where none may be deleted, at most. */
+const EXPIRED_DRAWS = 100;
+
 /** `RANDOMKEY` */
 function randomkeyCommand(call: Call): void {
   const { db, nowMs, latches, keyspaces, reply } = call;
   // Each round finds a key, deletes an expired one, or meets a shard that was
-  // emptied since its keys were counted. Only what is locked is not deleted.
-  let locked = 0;
-  while (locked < LOCKED_DRAWS_MAX) {
+  // emptied since its keys were counted. Expired ones that must stay are met
+  // again: after some tries, one is as good as another that CLIENT PAUSE keeps, and
+  // where all are locked there is none.
+  let kept = 0;
+  for (;;) {
     const shard = drawShard(call);
     if (shard < 0) {
       if (isEmpty(call)) return reply.nullBulk();
@@ -174,13 +180,17 @@ function randomkeyCommand(call: Call): void {
     const space = keyspaces[shard]!;
     latches.acquire(shard);
     const ref = drawEntry(call, space);
-    const isLive = ref !== 0 && !space.isExpired(ref, nowMs);
+    const isLive = ref !== 0 &&
+      (!space.isExpired(ref, nowMs) ||
+        space.keepsExpired && kept >= EXPIRED_DRAWS);
     if (isLive) replyKey(reply, space, ref);
-    else if (ref !== 0 && !space.tryExpire(db, ref)) locked++;
+    else if (ref !== 0 && (space.keepsExpired || !space.tryExpire(db, ref))) {
+      kept++;
+    }
     latches.release(shard);
     if (isLive) return;
+    if (kept > EXPIRED_DRAWS) return reply.nullBulk();
   }
-  reply.nullBulk();
 }
 
 /** A shard by the share of its keys, or -1 if there are none at all. */

@@ -375,7 +375,7 @@ function removeRange(
     call.inSlices !== null
   ) {
     const removal = new RangeRemoval(from, to - from, event);
-    const late = call.inSlices(space, call.db, ref, removal);
+    const late = call.inSlices(space, call.db, ref, removal, call.args);
     if (late !== null) return late;
   }
   if (isGone) space.delete(call.db, ref);

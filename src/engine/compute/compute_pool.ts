@@ -34,10 +34,12 @@ import {
   KEYSPACE_MISSES,
 } from "../../core/keyspace/counters.ts";
 import { CHANGED } from "../../core/keyspace/key_events.ts";
+import type { EffectLog } from "../../core/keyspace/effect_log.ts";
 import { Key } from "../../core/keyspace/key.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import { unshareWith } from "../../core/keyspace/shared_value.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
+import { Arguments } from "../../core/resp/arguments.ts";
 import { writeLongReply } from "../../core/resp/bytes_source.ts";
 import { OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
 import type { Latches } from "../latch/shard_latches.ts";
@@ -60,6 +62,8 @@ const KEYS_MAX = 1024;
 export interface ComputePoolPorts {
   readonly latches: Latches;
   readonly counters: Float64Array;
+  /** Where changes are recorded. */
+  readonly effects: EffectLog;
   /** Jobs of all workers, by thread; word 0 counts all of them. */
   readonly load: Int32Array;
   /** Asks for the threads; {@linkcode ComputePool.attach} gets their ports. */
@@ -81,7 +85,7 @@ export interface ComputePoolPorts {
   runInPlace(
     db: number,
     resp: 2 | 3,
-    args: readonly Uint8Array[],
+    args: Arguments,
     done: (reply: LateReply) => void,
   ): void;
   /** Serves who waits for changed keys, and tells events; no latch is held. */
@@ -267,7 +271,7 @@ export class ComputePool<C extends Call> {
       return open.resolve(NO_REPLY);
     }
     const isGood = !changesAnything(result) || areStill(open, nowMs);
-    const hasRoom = isGood && this.#apply(open, result, nowMs);
+    const hasRoom = isGood && this.#applyRecorded(open, result, nowMs);
     if (!hasRoom) dropWritten(open, result);
     keys.release();
     latches.releaseMarked();
@@ -294,11 +298,18 @@ export class ComputePool<C extends Call> {
   }
 
   #runInPlace({ job, resolve }: OpenJob): void {
-    const args = Array.from(
-      job.ends,
-      (end, i) => job.bytes.subarray(i === 0 ? 0 : job.ends[i - 1]!, end),
-    );
-    this.#ports.runInPlace(job.db, job.resp, args, resolve);
+    this.#ports.runInPlace(job.db, job.resp, argumentsOf(job), resolve);
+  }
+
+  /** As {@linkcode #apply}, and what has changed is recorded. */
+  #applyRecorded(open: OpenJob, result: ComputeResult, nowMs: number): boolean {
+    const { effects } = this.#ports;
+    if (!effects.isOn) return this.#apply(open, result, nowMs);
+    effects.begin();
+    const hasRoom = this.#apply(open, result, nowMs);
+    const isChange = hasRoom && result.changes > 0;
+    effects.endCommand(open.job.db, argumentsOf(open.job), isChange);
+    return hasRoom;
   }
 
   /** Puts what was written in its place; false if there is no room for it. */
@@ -307,6 +318,9 @@ export class ComputePool<C extends Call> {
     { written, events }: ComputeResult,
     nowMs: number,
   ): boolean {
+    for (let i = 0; i < keys.count; i++) {
+      if (job.keys[i]!.isWritten) keys.space(i).keepOldOf(keys.key(i));
+    }
     // What may not find room comes first.
     for (const { key, ref, hasFieldExpires } of written) {
       if (ref === DELETED) continue;
@@ -401,6 +415,16 @@ function changesAnything({ written, changes }: ComputeResult): boolean {
 /** RENAME and its like only delete the key in the other shard. */
 function isMove({ fullName }: Command<never>): boolean {
   return fullName === "rename" || fullName === "renamenx";
+}
+
+function argumentsOf({ bytes, ends }: ComputeJob): Arguments {
+  const args = new Arguments();
+  args.buf = bytes;
+  ends.forEach((end, i) => {
+    const from = i === 0 ? 0 : ends[i - 1]!;
+    args.add(from, end - from);
+  });
+  return args;
 }
 
 function copyArguments(

@@ -12,7 +12,6 @@ import { Keyspace } from "../../core/keyspace/keyspace.ts";
 import { shardControlWords } from "../../core/keyspace/shard_control.ts";
 import { Arena } from "../../core/memory/arena.ts";
 import { PagePool } from "../../core/memory/page_pool.ts";
-import { Arguments } from "../../core/resp/arguments.ts";
 import { ErrorReply } from "../../core/resp/error_reply.ts";
 import { ReplyWriter } from "../../core/resp/reply_writer.ts";
 import { Settings } from "../../core/settings/settings.ts";
@@ -101,6 +100,7 @@ export function makeComputePool(
   return new ComputePool({
     latches: ports.latches,
     counters: worker.counters,
+    effects: worker.durability.effects,
     load: process.subarray(PROCESS_COMPUTE_LOAD),
     startThreads: ports.startThreads,
     settings: (known) => {
@@ -110,16 +110,7 @@ export function makeComputePool(
     nowMs: worker.nowMs,
     fillKey: (key, name) => worker.call.fillKey(key, name, 0, name.length),
     lock: ports.lock,
-    runInPlace: (db, resp, words, done) => {
-      const args = new Arguments();
-      const bytes = new Uint8Array(words.reduce((n, w) => n + w.length, 0));
-      args.buf = bytes;
-      let at = 0;
-      for (const word of words) {
-        bytes.set(word, at);
-        args.add(at, word.length);
-        at += word.length;
-      }
+    runInPlace: (db, resp, args, done) => {
       const writer = new ReplyWriter();
       writer.resp = resp;
       const session = guestSession(0);

@@ -10,6 +10,7 @@
  */
 
 import { deadline } from "@std/async";
+import { CLOCK_NONE } from "../../core/rdb/rdb_file_writer.ts";
 import { Arena } from "../../core/memory/arena.ts";
 import { PagePool } from "../../core/memory/page_pool.ts";
 import type { Settings } from "../../core/settings/settings.ts";
@@ -17,8 +18,12 @@ import {
   makeSharedState,
   type SharedState,
 } from "../../engine/messages/shared_state.ts";
+import { DurableLog } from "./durable_log.ts";
+import { SYNC_POLICIES } from "./log_link.ts";
+import { DenoDisk } from "./deno_disk.ts";
 import { machineBytes } from "./host_facts.ts";
 import { adviseHugePages } from "./huge_pages.ts";
+import { Persistence } from "./persistence.ts";
 import type {
   FromWorker,
   LogLevel,
@@ -69,9 +74,11 @@ export class Server {
   readonly #workers: WorkerThread[] = [];
   readonly #computeThreads: WorkerThread[] = [];
   #shared: SharedState | null = null;
+  #log: DurableLog | null = null;
   #finish: () => void = () => {};
   #stopping: Promise<void> | null = null;
   #port = -1;
+  #persistence: Persistence | null = null;
 
   /** Use {@linkcode startServer}. */
   constructor(options: ServerOptions) {
@@ -99,6 +106,24 @@ export class Server {
     this.#shared = shared;
     adviseHugePages(shared.arena.segments);
     new PagePool(new Arena(shared.arena), false).format();
+    this.#persistence = new Persistence({
+      shared,
+      disk: new DenoDisk(),
+      send: (worker, message) => this.#workers[worker]!.send(message),
+      next: (worker, kind) => this.#workers[worker]!.next(kind),
+      log: this.#options.log,
+      durableLog: () => this.#log!,
+      stop: () => this.stop(),
+    });
+    this.#log = new DurableLog({
+      shared,
+      disk: new DenoDisk(),
+      persistence: this.#persistence,
+      connect: () => this.#connectLog(),
+      disconnect: () => this.#disconnectLog(),
+      log: this.#options.log,
+      onBug: this.#options.onBug,
+    });
     const ports = makeChannels(count);
     for (let id = 0; id < count; id++) {
       this.#spawn({
@@ -111,10 +136,71 @@ export class Server {
         configFile: this.#options.configFile,
         checks: this.#options.checks,
         delays: this.#options.delays ?? 0,
+        isLoading: settings.appendonly,
       });
     }
     await Promise.all(this.#workers.map((worker) => worker.next("ready")));
     await this.#listen();
+    await this.#load();
+  }
+
+  /** Loads the log, or the snapshot if no log is kept. */
+  async #load(): Promise<void> {
+    const { settings, host } = this.#options;
+    const folder = absolute(settings.dir, host.dir);
+    const path = `${folder}/${settings.dbfilename}`;
+    if (!settings.appendonly) {
+      await this.#persistence!.start({
+        path,
+        dropsExpired: true,
+        replaces: false,
+      });
+      return;
+    }
+    await this.#log!.start(
+      {
+        folder: `${folder}/${settings.appenddirname}`,
+        prefix: settings.appendfilename,
+        policy: SYNC_POLICIES[settings.appendfsync]!,
+        cutsTornEnd: settings.aofLoadTruncated,
+      },
+      path,
+      {
+        compresses: settings.rdbcompression,
+        sums: settings.rdbchecksum,
+        notes: CLOCK_NONE,
+        share: 1,
+        texts: [],
+      },
+    );
+  }
+
+  /** Gives each worker its end of a channel to a log thread. */
+  #connectLog(): MessagePort[] {
+    return this.#workers.map((worker) => {
+      const { port1, port2 } = new MessageChannel();
+      worker.send({ kind: "log", port: port1 }, [port1]);
+      return port2;
+    });
+  }
+
+  /** Resolves when no worker logs anything any more. */
+  async #disconnectLog(): Promise<void> {
+    // The first ends the log; what the others have logged is complete then.
+    for (const worker of this.#workers) {
+      const done = worker.next("unlogged");
+      worker.send({ kind: "unlog" });
+      await done;
+    }
+  }
+
+  /**
+   * Stops, with a snapshot before if there are save points; if that fails the
+   * server goes on, unless `force` is true.
+   */
+  shutDown(force: boolean): Promise<void> {
+    this.#workers[0]!.send({ kind: "shutdown", force });
+    return this.finished;
   }
 
   /** Accepts nothing more, answers what is under way, ends the workers. */
@@ -136,6 +222,7 @@ export class Server {
     }
     for (const worker of this.#workers) worker.terminate();
     for (const thread of this.#computeThreads) thread.terminate();
+    await this.#log?.stop();
     const path = this.#options.settings.unixsocket;
     if (path !== "") {
       try {
@@ -167,15 +254,15 @@ export class Server {
   }
 
   #spawn(start: WorkerStart): void {
-    const worker = this.#makeThread(`worker-${start.id}`);
+    const worker = this.#makeThread(`worker-${start.id}`, start.id);
     this.#workers.push(worker);
     const transfer = start.ports.filter((port) => port !== null);
     worker.send(start, transfer);
   }
 
-  #makeThread(name: string): WorkerThread {
+  #makeThread(name: string, worker: number): WorkerThread {
     return new WorkerThread(name, {
-      onMessage: (message) => this.#onMessage(message),
+      onMessage: (message) => this.#onMessage(worker, message),
       onBug: (cause) => this.#options.onBug(cause),
     });
   }
@@ -191,7 +278,7 @@ export class Server {
         own.push(port1);
         return port2;
       });
-      const thread = this.#makeThread(`compute-${id}`);
+      const thread = this.#makeThread(`compute-${id}`, -1);
       this.#computeThreads.push(thread);
       thread.send({
         kind: "compute",
@@ -207,7 +294,8 @@ export class Server {
     }
   }
 
-  #onMessage(message: FromWorker): void {
+  #onMessage(worker: number, message: FromWorker): void {
+    if (worker >= 0) this.#persistence!.onMessage(worker, message);
     if (message.kind === "log") this.#options.log(message.level, message.text);
     else if (message.kind === "shutdown") this.stop();
     else if (message.kind === "compute") this.#startComputing();
@@ -294,6 +382,10 @@ function makeChannels(count: number): (MessagePort | null)[][] {
 /** Address space for the data: what the machine has, or what was asked for. */
 function arenaBytes(maxmemory: number): number {
   return Math.max(machineBytes() || FALLBACK_BYTES, maxmemory);
+}
+
+function absolute(path: string, base: string): string {
+  return path.startsWith("/") ? path : `${base}/${path}`;
 }
 
 function runId(): string {
