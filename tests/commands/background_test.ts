@@ -485,6 +485,71 @@ suite("KT3: a reader that is fast is waited for", async (client, server) => {
   }
 });
 
+Deno.test("what the background writes survives, also with snapshots beside it", async () => {
+  const dir = await Deno.makeTempDir({ prefix: "sherd_background_" });
+  try {
+    await using server = await startServer({
+      workers: 3,
+      args: [
+        ...["--background-threshold", "100", "--appendonly", "yes"],
+        ...["--background-threshold-bytes", "1000", "--dir", dir],
+      ],
+    });
+    using client = await server.client();
+    const digest = async () => plain(await client.run("DEBUG", "DIGEST"));
+    for (const argv of WRITES) {
+      await client.run("FLUSHALL");
+      await fill(client);
+      await client.run("SET", "before", argv.join(" "));
+      await client.run(...argv);
+      const before = await digest();
+      assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
+      assertEquals(await digest(), before, argv.join(" "));
+    }
+    await client.run("FLUSHALL");
+    await fill(client);
+    // Values are replaced, and changed in slices, while the log is written anew.
+    const members = Array.from({ length: 6000 }, (_, i) => [`${i}`, `m:${i}`]);
+    const writing = Array.from({ length: 6 }, async (_, number) => {
+      using writer = await server.client();
+      const key = `{${[A, B, C, D][number % 4]}}own:${number}`;
+      for (let round = 0; round < 12; round++) {
+        await writer.run("SUNIONSTORE", key, set1, set2);
+        await writer.run("COPY", zset1, key, "REPLACE");
+        await writer.run("ZADD", `${key}z`, ...members.flat());
+        await writer.run(
+          "ZREMRANGEBYRANK",
+          `${key}z`,
+          "0",
+          String(3000 + round),
+        );
+        await writer.run("ZUNIONSTORE", `${key}u`, "2", `${key}z`, zset2);
+        await writer.run("RENAME", `${key}u`, `{${A}}renamed:${number}`);
+      }
+    });
+    let isOver = false;
+    const rewriting = (async () => {
+      while (!isOver) {
+        await client.run("BGREWRITEAOF");
+        for (;;) {
+          const info = String(plain(await client.run("INFO", "persistence")));
+          if (info.includes("aof_rewrite_in_progress:0")) break;
+        }
+      }
+    })();
+    await Promise.all(writing);
+    isOver = true;
+    await rewriting;
+    const before = await digest();
+    assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
+    assertEquals(await digest(), before);
+    assertEquals(plain(await client.run("DEBUG", "RELOAD")), "OK");
+    assertEquals(await digest(), before);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
 suite("KT56: KEYS is a picture of one instant", async (client, server) => {
   const many = Array.from({ length: 3000 }, (_, i) => [`key:${i}`, "v"]);
   await client.run("MSET", ...many.flat());
