@@ -268,6 +268,7 @@ export class World {
         this.latches,
       );
     }
+    this.effects.publish();
   }
 
   /** Lets the command of a session that waits end as if its time were over. */

@@ -249,6 +249,7 @@ export class Executor<C extends Call> {
   /** Ends the batch. */
   endBatch(): void {
     this.timer.endBatch();
+    this.#effects.publish();
     this.#latches.checkNoneHeld();
   }
 

@@ -257,6 +257,7 @@ function begin(start: WorkerStart): WorkerContext {
     latches,
     settings,
     counters,
+    effects,
     isPaused: () => executor.gate !== 0,
     nowMs: Date.now,
     monotonicMs: () => performance.now(),
