@@ -227,7 +227,8 @@ export class World {
     return this.executor.pending!.then((late) => {
       const reply = new ReplyWriter();
       late(reply);
-      return this.#read(reply);
+      // Nothing is written for a client that is gone.
+      return reply.at === 0 ? null : this.#read(reply);
     });
   }
 

@@ -349,8 +349,8 @@ export class Executor<C extends Call> {
   #dispatch(command: Command<C>): number {
     const call = this.#call;
     if (
-      (command.flags & FLAG.DENYOOM) !== 0 && !this.#ports.makeRoom() &&
-      !this.ignoresLimit
+      (command.flags & FLAG.DENYOOM) !== 0 && !this.ignoresLimit &&
+      !this.#ports.makeRoom()
     ) return this.#reject(command, OUT_OF_MEMORY);
     if (command.keyKind === KEY_KIND.SINGLE) {
       const args = call.args;
@@ -620,7 +620,7 @@ export class Executor<C extends Call> {
     const start = reply.at;
     // A command without keys takes its latches itself, and records itself.
     const isLogged = this.#effects.isOn && command.keyKind !== KEY_KIND.NONE;
-    const changes = counters[CHANGES]!;
+    const changes = isLogged ? counters[CHANGES]! : 0;
     if (isLogged) this.#effects.begin();
     let promise: void | Promise<LateReply> = undefined;
     try {
