@@ -13,6 +13,9 @@
  * - a command that is asynchronous by nature (it asks other workers): its
  *   connection is parked until its promise settles.
  *
+ * Size: what happens to a request between its arrival and its reply, and in which
+ * order, can be read in one place.
+ *
  * @module
  */
 
