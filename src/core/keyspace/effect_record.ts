@@ -84,6 +84,11 @@ export class CommandReader {
     this.isDamaged = false;
   }
 
+  /** Whether the command at hand is the last. */
+  get isAtEnd(): boolean {
+    return this.#at >= this.#end;
+  }
+
   /** Goes to the next command; false if there is none, or if it is damaged. */
   next(): boolean {
     const { args } = this;

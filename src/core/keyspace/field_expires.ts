@@ -98,6 +98,7 @@ export class FieldExpireSlice implements CycleSlice {
       this.examined++;
       // Replies that are still being written read the hash as it was.
       if (hashes.expiresFrom(ref) > nowMs || isShared(space, ref)) continue;
+      space.keepOld(db, ref);
       const budget = SLICE_ENTRIES - this.expired;
       const removed = this.#remove(space, db, ref, nowMs, budget);
       this.expired += removed;
