@@ -89,7 +89,6 @@ export class World {
   readonly #writer = new ReplyWriter();
   #elapsedMs = 0;
   #lastSession = 0;
-  #isReplay = false;
 
   constructor(
     options: { arenaBytes?: number; seed?: number; ringBytes?: number } = {},
@@ -224,8 +223,7 @@ export class World {
     const writer = this.#writer;
     writer.reset();
     writer.resp = session.resp;
-    if (this.#isReplay) this.executor.beginReplay(this.nowMs);
-    else this.executor.beginBatch(this.nowMs);
+    this.executor.beginBatch(this.nowMs);
     const outcome = this.executor.run(session, argumentsOf(argv));
     this.executor.endBatch();
     if (outcome !== PARKED) return this.#read(writer);
@@ -243,19 +241,22 @@ export class World {
    */
   replay(effects: readonly RecordedEffect[]): void {
     this.drain.isOn = false;
-    this.#isReplay = true;
+    const writer = this.#writer;
+    this.executor.beginBatch(this.nowMs);
     const session = this.session();
     for (const { commands } of effects) {
       for (const { db, argv } of commands) {
         session.db = db;
-        const reply = this.run(session, argv);
-        if (reply instanceof Error || reply instanceof Promise) {
+        writer.reset();
+        this.executor.runLogged(session, argumentsOf(argv));
+        const reply = this.#read(writer);
+        if (reply instanceof Error) {
           throw new Error(`Cannot replay ${argv.join(" ")}: ${reply}`);
         }
       }
     }
+    this.executor.endBatch();
     this.drain.isOn = true;
-    this.#isReplay = false;
   }
 
   /** As if the connection of a session were gone. */

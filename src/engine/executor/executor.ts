@@ -273,16 +273,6 @@ export class Executor<C extends Call> {
     this.timer.beginBatch();
   }
 
-  /**
-   * Begins a batch of recorded commands that are replayed, ended as any other:
-   * keys do not expire by the clock.
-   */
-  beginReplay(nowMs: number): void {
-    this.beginBatch(nowMs);
-    this.#call.nowMs = 0;
-    this.#call.replayMs = nowMs;
-  }
-
   /** Ends the batch. */
   endBatch(): void {
     this.timer.endBatch();
@@ -840,7 +830,9 @@ export class Executor<C extends Call> {
     const { gate } = this;
     this.gate = 0;
     this.ignoresFlags = this.ignoresLimit = true;
-    this.#call.nowMs = 0;
+    const call = this.#call;
+    if (call.nowMs !== 0) call.replayMs = call.nowMs;
+    call.nowMs = 0;
     const outcome = this.#runRequest(session, args);
     assert(outcome === DONE, "a command from the log is a short one");
     this.ignoresFlags = this.ignoresLimit = false;
