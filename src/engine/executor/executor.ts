@@ -50,6 +50,7 @@ import {
   REJECTED,
 } from "../../core/keyspace/counters.ts";
 import type { EffectLog } from "../../core/keyspace/effect_log.ts";
+import { recordKeys } from "../../core/commands/recorded_keys.ts";
 import { LookAhead } from "../../core/keyspace/look_ahead.ts";
 import type { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
 import { SHARD_FLAGS } from "../../core/keyspace/shard_control.ts";
@@ -690,6 +691,7 @@ export class Executor<C extends Call> {
       if (!(cause instanceof OutOfMemory)) throw cause;
       this.#takeBack(reply, start);
       this.#call.dropUnfilled();
+      if (isLogged && counters[CHANGES] !== changes) recordKeys(this.#call);
       reply.error(OUT_OF_MEMORY);
     }
     if (isLogged) {

@@ -286,6 +286,29 @@ for (const [name, scripts] of Object.entries({ ...CHANGES, more: MORE })) {
   });
 }
 
+Deno.test("a command that memory has ended is replayed as far as it came", () => {
+  const world = new World({ arenaBytes: 16 << 20 });
+  const session = world.session();
+  const value = "v".repeat(2 << 20);
+  world.run(session, ["SET", "a", "old", "EX", "100"]);
+  world.run(session, ["HSET", "c", "field", "value"]);
+  const argv = ["MSET", "b", "1"];
+  for (const key of "acdefghij") argv.push(key, value);
+  const reply = world.run(session, argv);
+  assert(reply instanceof Error && reply.message.startsWith("OOM"), `${reply}`);
+  const recorded: RecordedEffect[] = [];
+  do {
+    recorded.push(...world.drain.take());
+    world.effects.flush();
+  } while (world.effects.isCongested);
+  recorded.push(...world.drain.take());
+  const after = world.describe();
+  assert(after.length > 2 && after.length < 10, "a part was done");
+  const copy = new World({ arenaBytes: 32 << 20 });
+  copy.replay(recorded);
+  assertEquals(copy.describe(), after);
+});
+
 async function replayScript(name: string, script: string): Promise<void> {
   const world = new World({ arenaBytes: 64 << 20, seed: script.length });
   const session = world.session();
