@@ -37,7 +37,10 @@ import {
   ReplyParser,
   toBinary,
 } from "./_resp_reply.ts";
-import { EffectDrain } from "./unit/core/keyspace/_effects.ts";
+import {
+  EffectDrain,
+  type RecordedEffect,
+} from "./unit/core/keyspace/_effects.ts";
 
 /** Groups of which nothing runs without a server, and what runs of them. */
 const OUTSIDE_GROUPS = ["connection", "server", "pubsub"];
@@ -85,6 +88,7 @@ export class World {
   readonly #writer = new ReplyWriter();
   #elapsedMs = 0;
   #lastSession = 0;
+  #isReplay = false;
 
   constructor(
     options: { arenaBytes?: number; seed?: number; ringBytes?: number } = {},
@@ -216,7 +220,8 @@ export class World {
     const writer = this.#writer;
     writer.reset();
     writer.resp = session.resp;
-    this.executor.beginBatch(this.nowMs);
+    if (this.#isReplay) this.executor.beginReplay(this.nowMs);
+    else this.executor.beginBatch(this.nowMs);
     const outcome = this.executor.run(session, argumentsOf(argv));
     this.executor.endBatch();
     if (outcome !== PARKED) return this.#read(writer);
@@ -225,6 +230,27 @@ export class World {
       late(reply);
       return this.#read(reply);
     });
+  }
+
+  /**
+   * Runs what another has recorded, as a server does that starts: nothing
+   * expires by itself, and nothing is recorded. Throws if a command fails.
+   */
+  replay(effects: readonly RecordedEffect[]): void {
+    this.drain.isOn = false;
+    this.#isReplay = true;
+    const session = this.session();
+    for (const { commands } of effects) {
+      for (const { db, argv } of commands) {
+        session.db = db;
+        const reply = this.run(session, argv);
+        if (reply instanceof Error || reply instanceof Promise) {
+          throw new Error(`Cannot replay ${argv.join(" ")}: ${reply}`);
+        }
+      }
+    }
+    this.drain.isOn = true;
+    this.#isReplay = false;
   }
 
   /** As if the connection of a session were gone. */
@@ -243,6 +269,7 @@ export class World {
         this.latches,
       );
     }
+    this.effects.publish();
   }
 
   /** Lets the command of a session that waits end as if its time were over. */

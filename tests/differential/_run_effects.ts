@@ -6,13 +6,15 @@
  */
 import type { Plain, TestClient } from "../_resp_client.ts";
 import { World } from "../_world.ts";
+import type { RecordedEffect } from "../unit/core/keyspace/_effects.ts";
 import { sameShape, sameType } from "./_compare.ts";
 import {
   type Effect,
-  isIdle,
+  isAboutConsumer,
   isSameEffect,
   type RecordingRedis,
   showEffect,
+  withoutHistory,
 } from "./_effects.ts";
 import type { Step } from "./_generate.ts";
 import type { ScriptLimits } from "./_limits.ts";
@@ -34,21 +36,26 @@ export async function runEffects(
   const world = new World({ arenaBytes: 64 << 20 });
   if (limits !== undefined) setLimits(world, limits.subject);
   const session = world.session();
+  const recorded: RecordedEffect[] = [];
   for (const [index, { argv, check }] of script.entries()) {
     if (!world.has(argv)) continue;
-    try {
-      await send(client, argv);
-    } catch (cause) {
-      throw new Error(`No reply to ${argv.join(" ")}`, { cause });
-    }
-    const expected = reference.take().filter((effect) => !isIdle(effect));
     world.nowMs = Date.now();
     const reply = world.run(session, argv);
     if (reply instanceof Promise) {
+      // The reference would wait in earnest.
       world.endWait(session);
       await reply;
+      recorded.push(...world.drain.take());
+      continue;
     }
-    const actual = world.drain.take().map(({ commands }) => commands);
+    await send(client, argv);
+    const expected = reference.take()
+      .filter((effect) => !isAboutConsumer(effect));
+    const effects = world.drain.take();
+    recorded.push(...effects);
+    const actual = effects
+      .map(({ commands }) => withoutHistory(argv, commands))
+      .filter((effect) => !isAboutConsumer(effect));
     const shapeOnly = check === sameShape || check === sameType;
     if (isSame(expected, actual, shapeOnly)) continue;
     return {
@@ -57,7 +64,28 @@ export async function runEffects(
       actual: actual.map(showEffect).join(" | "),
     };
   }
-  return null;
+  return replayed(script, world, recorded, limits?.subject ?? []);
+}
+
+/** Runs the records anew and compares what there is then. */
+function replayed(
+  script: readonly Step[],
+  world: World,
+  recorded: readonly RecordedEffect[],
+  limits: readonly string[],
+): Mismatch | null {
+  const copy = new World({ arenaBytes: 64 << 20 });
+  setLimits(copy, limits);
+  copy.nowMs = Date.now();
+  copy.replay(recorded);
+  const [want, got] = [world.describe(), copy.describe()];
+  const at = want.findIndex((line, i) => line !== got[i]);
+  if (at < 0 && want.length === got.length) return null;
+  return {
+    index: script.length - 1,
+    expected: `(replayed) ${want[at] ?? "nothing"}`,
+    actual: got[at < 0 ? want.length : at] ?? "nothing",
+  };
 }
 
 function isSame(

@@ -96,8 +96,13 @@ export class Call {
   reply: ReplyWriter = new ReplyWriter(0);
   /** The session that asks. */
   session: Session = { db: 0 };
-  /** Milliseconds of the epoch; one value for a batch of commands. */
+  /**
+   * Milliseconds of the epoch; one value for a batch of commands. 0 while
+   * records are replayed: nothing may expire then but what they say.
+   */
   nowMs = 0;
+  /** The time while records are replayed. */
+  replayMs = 0;
   /** Keys of this command. */
   keyCount = 0;
   /** Whether a command may wait: not inside of a transaction. */
@@ -139,6 +144,11 @@ export class Call {
   /** The selected database. */
   get db(): number {
     return this.session.db;
+  }
+
+  /** The time for what has nothing to do with expiry. */
+  get clockMs(): number {
+    return this.nowMs === 0 ? this.replayMs : this.nowMs;
   }
 
   /** Key `i` of the command, in the order of its arguments. */

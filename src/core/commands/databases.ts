@@ -84,6 +84,10 @@ function swapdbCommand(call: Call): void {
     keyspaces[0]!.noteChange();
     call.effects.asGiven(call.db, call.args);
     latches.releaseAll();
+  } else {
+    // As Redis has it, nothing is a change, too.
+    keyspaces[0]!.noteChange();
+    call.effects.asGiven(call.db, call.args);
   }
   reply.ok();
 }

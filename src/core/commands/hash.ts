@@ -293,11 +293,20 @@ function hincrbyfloatCommand(call: Call): void {
   if (!isFiniteLongDouble(sum)) return reply.error(INCREMENT_NOT_FINITE);
   const text = latin1BytesOf(formatLongDouble(sum));
   setText(call, space, found, text, text.length, HINCRBYFLOAT);
-  if (call.effects.isOn) {
-    call.effects.replace(call.db, RECORDED.HSET, 4).argument(args, 1)
-      .argument(args, 2).constant(text);
-  }
+  recordSum(call, text, found !== 0 && space.hasFieldExpires(found));
   reply.bulk(text, 0, text.length);
+}
+
+/** Records the sum; HSET alone would end the expire of the field. */
+function recordSum(call: Call, text: Uint8Array, mayExpire: boolean): void {
+  const { effects, args, db } = call;
+  if (!effects.isOn) return;
+  if (mayExpire) {
+    effects.replace(db, RECORDED.HSETEX, 7).argument(args, 1)
+      .constant(RECORDED.KEEPTTL).constant(RECORDED.FIELDS)
+      .constant(RECORDED.ONE);
+  } else effects.replace(db, RECORDED.HSET, 4).argument(args, 1);
+  effects.argument(args, 2).constant(text);
 }
 
 /** Sets the field in argument 2, of a hash that is made if `found` is 0. */

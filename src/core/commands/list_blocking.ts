@@ -96,15 +96,8 @@ function move(
   toHead: boolean,
   recorded: Uint8Array,
 ): void {
-  const { effects, args, argc, db } = call;
-  const waitMs = readWaitSeconds(call, argc - 1);
-  if (waitMs < 0) return;
-  if (replyMoved(call, fromHead, toHead)) {
-    if (!effects.isOn) return;
-    effects.replace(db, recorded, argc - 1);
-    for (let i = 1; i < argc - 1; i++) effects.argument(args, i);
-    return;
-  }
+  const waitMs = readWaitSeconds(call, call.argc - 1);
+  if (waitMs < 0 || replyMoved(call, fromHead, toHead, recorded)) return;
   if (!call.wait(WAITS_FOR_LIST, waitMs, 1, "")) call.reply.nullBulk();
 }
 

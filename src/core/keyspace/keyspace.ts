@@ -774,6 +774,27 @@ export class Keyspace {
     }
   }
 
+  /** Whether changes are recorded. */
+  get isRecorded(): boolean {
+    return this.#effects !== undefined && this.#effects.isOn;
+  }
+
+  /** Records that a field of a hash is removed because it has expired. */
+  recordField(
+    db: number,
+    ref: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+  ): void {
+    this.#effects?.fieldDeletion(
+      db,
+      this.bytes(ref),
+      this.keyOff(ref),
+      this.keyLength(ref),
+    ).bytes(buf, off, length);
+  }
+
   /** Takes an entry out of its database; it is the caller's to free. */
   detach(db: number, ref: number): void {
     const hash = this.#word(ref, NODE_HASH);

@@ -251,9 +251,20 @@ export class Executor<C extends Call> {
     this.timer.beginBatch();
   }
 
+  /**
+   * Begins a batch of recorded commands that are replayed, ended as any other:
+   * keys do not expire by the clock.
+   */
+  beginReplay(nowMs: number): void {
+    this.beginBatch(nowMs);
+    this.#call.nowMs = 0;
+    this.#call.replayMs = nowMs;
+  }
+
   /** Ends the batch. */
   endBatch(): void {
     this.timer.endBatch();
+    this.#effects.publish();
     this.#latches.checkNoneHeld();
   }
 
@@ -765,14 +776,12 @@ export class Executor<C extends Call> {
 
   /**
    * Runs a command from the log, whatever the gate, the flags of shards, and
-   * `maxmemory` say; its reply is written to the call's writer. At the time 0,
-   * nothing expires.
+   * `maxmemory` say; its reply is written to the call's writer.
    */
   runLogged(session: Session, args: Arguments): void {
     const { gate } = this;
     this.gate = 0;
     this.ignoresFlags = this.ignoresLimit = true;
-    this.#call.nowMs = 0;
     const outcome = this.#runRequest(session, args);
     assert(outcome === DONE, "a command from the log is a short one");
     this.ignoresFlags = this.ignoresLimit = false;

@@ -142,6 +142,7 @@ export class WorkerLog {
     const { effects, link } = this;
     if (effects.lastTicket === this.#told || link === null) return;
     this.#told = effects.lastTicket;
+    effects.publish();
     if (effects.isCongested) this.#wantRoom();
     const words = this.#words;
     if (

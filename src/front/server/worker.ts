@@ -346,8 +346,8 @@ function begin(start: WorkerStart): WorkerContext {
     latches,
     settings,
     counters,
-    isPaused: () =>
-      (executor.gate & GATES_STILL) !== 0 || made.durability.isCongested,
+    effects,
+    isPaused: () => (executor.gate & GATES_STILL) !== 0,
     nowMs: Date.now,
     monotonicMs: () => performance.now(),
     publishEvents: () => {
