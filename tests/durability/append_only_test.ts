@@ -117,7 +117,9 @@ const SOME_OF_ALL: readonly string[][] = [
 
 Deno.test("all is there after a restart, on any number of workers", async () => {
   await withDirectory(async (directory) => {
-    let digest = await withServer(directory, { workers: 3 }, async (client) => {
+    const args = ["--appendfsync", "always"];
+    const first = { workers: 3, args };
+    let digest = await withServer(directory, first, async (client) => {
       for (const argv of SOME_OF_ALL) {
         const reply = await client.run(...argv);
         assert(reply.type !== "error", `${argv}: ${plain(reply)}`);
