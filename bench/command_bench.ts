@@ -44,6 +44,7 @@ import { Settings } from "../src/core/settings/settings.ts";
 import { Executor } from "../src/engine/executor/executor.ts";
 import { Session } from "../src/engine/executor/session.ts";
 import { Latches } from "../src/engine/latch/shard_latches.ts";
+import { Tellings } from "../src/engine/executor/tellings.ts";
 import { makeSharedState } from "../src/engine/messages/shared_state.ts";
 
 const KEYS = 500_000;
@@ -117,8 +118,12 @@ class World {
       makeRoom: () => true,
       addBig: () => {},
       freeBig: () => {},
-      events: { count: 0, publish: () => {} },
+      tellings: new Tellings(),
+      remember: () => {},
+      show: () => {},
+      process: new Int32Array(shared.process),
       worker: 0,
+      workers: 1,
       ready: new ReadyKeys(),
       records,
       blocked: new BlockedSessions({

@@ -26,6 +26,7 @@ import { BlockedSessions } from "../src/engine/blocking/blocked_sessions.ts";
 import { giveBackArguments } from "../src/engine/blocking/giving_back.ts";
 import { Executor, PARKED } from "../src/engine/executor/executor.ts";
 import { Session } from "../src/engine/executor/session.ts";
+import { Tellings } from "../src/engine/executor/tellings.ts";
 import { Latches } from "../src/engine/latch/shard_latches.ts";
 import { takeReply } from "../src/engine/messages/forwarding.ts";
 import { makeSharedState } from "../src/engine/messages/shared_state.ts";
@@ -172,7 +173,10 @@ export class World {
       makeRoom: () => this.evictor.makeRoom(),
       addBig: () => {},
       freeBig: () => {},
-      events: { count: 0, publish: () => {} },
+      tellings: new Tellings(),
+      remember: () => {},
+      show: () => {},
+      process: new Int32Array(shared.process),
       worker: 0,
       workers: 1,
       ...{ ready, records, blocked: this.#blocked },

@@ -83,6 +83,8 @@ function swapdbCommand(call: Call): void {
     }
     keyspaces[0]!.noteChange();
     call.effects.asGiven(call.db, call.args);
+    // No cache can know which of its keys have changed.
+    keyspaces[0]!.signalCaches(0);
     latches.releaseAll();
   } else {
     // As Redis has it, nothing is a change, too.
@@ -120,6 +122,7 @@ function flushdbCommand(call: Call): void {
   latchToDetach(call, 1);
   for (const space of call.keyspaces) detachDatabase(space, call.db);
   call.effects.asGiven(call.db, call.args);
+  flushCaches(call);
   call.latches.releaseAll();
   call.reply.ok();
 }
@@ -141,7 +144,15 @@ export function emptyDatabases(call: Call, isCommand: boolean): void {
     for (let db = 0; db < space.databases; db++) detachDatabase(space, db);
   }
   if (isCommand) call.effects.asGiven(call.db, call.args);
+  flushCaches(call);
   call.latches.releaseAll();
+}
+
+/** Clients drop all that they have in their caches, as in Redis. */
+function flushCaches({ keyspaces }: Call): void {
+  let forgotten = 0;
+  for (const space of keyspaces) forgotten += space.forgetTracked();
+  keyspaces[0]!.signalCaches(forgotten);
 }
 
 /** Both modes do the same: the keys are gone at once, their memory soon. */
@@ -164,6 +175,7 @@ function latchToDetach(call: Call, most: number): void {
   for (;;) {
     latches.acquireAll();
     const full = keyspaces.find((space) =>
+      !space.tracked.canForget() ||
       !canDetach(space, Math.min(most, usedDatabases(space)))
     );
     if (full === undefined) return;

@@ -92,6 +92,7 @@ export class Settings {
   readonly tcpKeepalive: number = 0;
   readonly timeout: number = 0;
   readonly maxclients: number = 0;
+  readonly trackingTableMaxKeys: number = 0;
   readonly protectedMode: boolean = true;
   /** Empty: no password is asked for. */
   readonly requirepass: Uint8Array = new Uint8Array(0);

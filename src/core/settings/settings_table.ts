@@ -160,6 +160,12 @@ const NETWORK: readonly SettingSpec[] = [
     "Seconds after which an idle connection is closed; 0 never",
   ),
   live(
+    "tracking-table-max-keys",
+    COUNT,
+    "1000000",
+    "Most keys that clients may have in caches of their own; 0 is no limit",
+  ),
+  live(
     "maxclients",
     integer(1n, UINT_MAX),
     "10000",

@@ -25,6 +25,9 @@ export const GATE_SNAPSHOT_FAILED = 8;
 /** The log of changes cannot be written: what writes is refused. */
 export const GATE_LOG_FAILED = 16;
 
+/** Somebody sees all commands (MONITOR); holds nothing back. */
+export const GATE_MONITORED = 32;
+
 /** While there is one of them, data does not change by itself. */
 export const GATES_STILL: number = GATE_PAUSE | GATE_STOP | GATE_LOADING |
   GATE_LOG_FAILED;

@@ -43,6 +43,15 @@ export const PROCESS_PATTERNS = 5;
 export const PROCESS_PATTERNS_VERSION = 6;
 /** Word: the last number given to a subscription or a published message. */
 export const PROCESS_PUBSUB_SEQUENCE = 7;
+/** Word: keys that are tracked, in all shards. */
+export const PROCESS_TRACKED_KEYS = 8;
+/** Word: sessions that track keys, over all workers. */
+export const PROCESS_TRACKING_CLIENTS = 9;
+/** Word: prefixes that sessions want to be told of. */
+export const PROCESS_PREFIXES = 10;
+/** Word: changes of these prefixes. */
+export const PROCESS_PREFIXES_VERSION = 11;
+/** Words of {@linkcode SharedState.process}. */
 /**
  * Words of {@linkcode SharedState.process}; 16 and 17 are those of
  * persistence/snapshot_protocol.ts.
@@ -65,6 +74,8 @@ export interface SharedState {
   readonly slotShards: SharedArrayBuffer;
   /** Words about the process as a whole. */
   readonly process: SharedArrayBuffer;
+  /** Records to caches that were sent, see tracking.ts: workers squared. */
+  readonly cacheRecords: SharedArrayBuffer;
   /** What is known about snapshots: doubles of persistence_facts.ts. */
   readonly facts: SharedArrayBuffer;
   /** Seed of the keys' hash. */
@@ -110,6 +121,7 @@ export function makeSharedState(
     logStatus: makeLogStatus(workers),
     slotShards: slots,
     process: new SharedArrayBuffer(PROCESS_WORDS * 4),
+    cacheRecords: new SharedArrayBuffer(workers * workers * 4),
     facts: makeFacts(options.startedMs),
     hashSeed: [options.random[0]! | 0, options.random[1]! | 0],
     workers,

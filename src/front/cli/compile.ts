@@ -26,7 +26,20 @@ const BAKED = [
   "--allow-all",
   "--unstable-net",
   "--unstable-worker-options",
+  v8Flags(),
 ];
+
+/**
+ * How V8 is to compile, as in `deno task start`: functions of the fast path are
+ * put into each other more freely than V8 does by itself, which takes up to a
+ * fifth off a command.
+ */
+function v8Flags(): string {
+  const text = Deno.readTextFileSync(new URL("deno.json", ROOT));
+  const flags = /--v8-flags=[^ ]+/.exec(JSON.parse(text).tasks.start);
+  if (flags === null) throw new Error("deno task start has no flags for V8");
+  return flags[0];
+}
 
 function deno(args: readonly string[], cwd: string | URL): void {
   const { success } = new Deno.Command(Deno.execPath(), {

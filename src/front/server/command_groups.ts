@@ -50,6 +50,7 @@ import { DEBUG_COMMANDS } from "./commands/debug.ts";
 import { INFO_COMMANDS } from "./commands/info.ts";
 import { LATENCY_COMMANDS } from "./commands/latency.ts";
 import { MEMORY_COMMANDS } from "./commands/memory.ts";
+import { MONITOR_COMMANDS } from "./commands/monitor.ts";
 import { PUBSUB_COMMANDS } from "./commands/pubsub.ts";
 import { SERVER_COMMANDS } from "./commands/server.ts";
 import { SLOWLOG_COMMANDS } from "./commands/slowlog.ts";
@@ -106,6 +107,7 @@ export function makeCommandTable(): CommandTable<ServerCall> {
     LATENCY_COMMANDS,
     DEBUG_COMMANDS,
     SERVER_COMMANDS,
+    MONITOR_COMMANDS,
     SNAPSHOT_COMMANDS,
     APPEND_ONLY_COMMANDS,
   );

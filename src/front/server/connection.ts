@@ -22,12 +22,15 @@
 
 import {
   GATE_AUTH,
+  GATE_MULTI,
   GATE_PUSHED,
+  GATE_RECEIVES,
   GATE_SUBSCRIBED,
   type Session,
 } from "../../engine/executor/session.ts";
 import { PUSH_BYTE } from "../../engine/pubsub/push_message.ts";
 import type { Subscriber } from "../../engine/pubsub/pubsub.ts";
+import type { CacheReceiver } from "../../engine/tracking/trackers.ts";
 import { DONE, HELD } from "../../engine/executor/executor.ts";
 import {
   NET_INPUT_BYTES,
@@ -73,7 +76,7 @@ const OUTPUT_BYTES_FREE = REPLY_BUFFER_BYTES;
 const SENDING_MS_MAX = 4;
 
 /** One client's connection, living in one worker. */
-export class Connection implements SocketHandler, Subscriber {
+export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   /** Its Redis state. */
   readonly session: Session;
   readonly #worker: WorkerContext;
@@ -95,6 +98,11 @@ export class Connection implements SocketHandler, Subscriber {
   #isHeldUp = false;
   /** Messages that no request asked for, to be sent at the end of the turn. */
   #pushes: ReplyWriter | null = null;
+  /**
+   * They wait for the reply of the parked command: what it has read may be what
+   * they say has changed.
+   */
+  #holdsPushes = false;
   #isClosing = false;
   #isClosed = false;
   #isProcessing = false;
@@ -237,17 +245,29 @@ export class Connection implements SocketHandler, Subscriber {
    */
   push(message: Uint8Array): void {
     if (this.#isClosed) return;
+    const writer = this.#pushWriter();
+    const { at } = writer;
+    writer.raw(message);
+    if (this.session.resp === 3) writer.buf[at] = PUSH_BYTE;
+  }
+
+  /** As {@linkcode push}, as it is: a line of MONITOR. */
+  pushLine(line: Uint8Array): void {
+    if (!this.#isClosed) this.#pushWriter().raw(line);
+  }
+
+  #pushWriter(): ReplyWriter {
     if (this.#pushes === null) {
       this.#pushes = this.#worker.takeWriter();
       if (this.#isProcessing) this.session.gate |= GATE_PUSHED;
-      else this.#worker.planPush(this);
+      else if (!this.#holdsPushes) this.#worker.planPush(this);
     }
-    const { buf, at } = this.#pushes;
-    this.#pushes.raw(message);
-    if (this.session.resp === 3) {
-      const now = this.#pushes.buf;
-      (now === buf ? buf : now)[at] = PUSH_BYTE;
-    }
+    return this.#pushes;
+  }
+
+  /** Hands on the messages that wait, at the end of a turn. */
+  sendPlannedPushes(): void {
+    if (!this.#holdsPushes) this.sendPushes();
   }
 
   /** Hands on the messages that wait. */
@@ -374,7 +394,12 @@ export class Connection implements SocketHandler, Subscriber {
     const session = this.session;
     const nowMs = worker.nowMs();
     // What came before these requests is sent before their replies.
-    this.sendPushes();
+    const holdsPushes = this.#holdsPushes;
+    this.#holdsPushes = false;
+    if (!holdsPushes) this.sendPushes();
+    // Messages that these requests' replies must not overtake are under way.
+    const isBehind = (session.gate & GATE_RECEIVES) !== 0 &&
+      worker.tracking.isBehind();
     writer.resp = session.resp;
     this.#parser.bulkBytesMax = worker.settings.protoMaxBulkLen;
     session.lastActiveMs = nowMs;
@@ -384,11 +409,12 @@ export class Connection implements SocketHandler, Subscriber {
     this.#ticketBefore = durability.effects.lastTicket;
     executor.beginBatch(nowMs);
     if (late !== null) late(writer);
+    if (holdsPushes) this.sendPushes();
     const args = this.#args ?? worker.takeArguments();
     let keep = this.#args !== null && !this.#parser.isMidRequest;
     this.#args = args;
     args.buf = this.#input.bytes;
-    while (!this.#isClosing && !this.#isStalled) {
+    while (!this.#isClosing && !this.#isStalled && !isBehind) {
       if ((session.gate & GATE_PUSHED) !== 0) this.sendPushes();
       if (!keep) {
         const outcome = this.#runAhead();
@@ -431,16 +457,21 @@ export class Connection implements SocketHandler, Subscriber {
     }
     if (!keep) this.#dropArguments();
     this.#flush(writer);
-    if (worker.isCongested) return this.#holdUp();
+    if (isBehind) {
+      return this.#holdUp((run) => worker.tracking.whenCaughtUp(run));
+    }
+    if (worker.isCongested) {
+      return this.#holdUp((run) => worker.whenFree(run));
+    }
     if (!this.isWaiting && !this.#isStalled) this.#socket.resumeInput();
   }
 
-  /** Runs nothing more until the other workers have caught up. */
-  #holdUp(): void {
+  /** Runs nothing more until the other workers have caught up, or this one. */
+  #holdUp(whenOver: (run: () => void) => void): void {
     if (this.#isHeldUp) return;
     this.#isHeldUp = true;
     this.#socket.pauseInput();
-    this.#worker.whenFree(() => {
+    whenOver(() => {
       this.#isHeldUp = false;
       if (this.#isClosed || this.isWaiting || this.#isStalled) return;
       this.#process(null);
@@ -460,7 +491,7 @@ export class Connection implements SocketHandler, Subscriber {
     const session = this.session;
     let count = ahead.length;
     while (
-      count === ahead.length && session.gate === 0 && this.#big === null &&
+      count === ahead.length && mayReadAhead(session) && this.#big === null &&
       !parser.isMidRequest
     ) {
       count = this.#readAhead();
@@ -472,7 +503,7 @@ export class Connection implements SocketHandler, Subscriber {
         this.#isStalled ||= isFull(writer);
         if (
           outcome === DONE && !this.#isStalled && !this.#isClosing &&
-          session.gate === 0
+          mayReadAhead(session)
         ) continue;
         if (outcome === HELD) {
           ahead[i] = this.#args!;
@@ -562,6 +593,7 @@ export class Connection implements SocketHandler, Subscriber {
       return true;
     }
     this.#isParked = true;
+    this.#holdsPushes = !this.#worker.blocked.has(this.session.id);
     const pending = this.#worker.executor.pending;
     if (pending !== null) {
       pending.then(
@@ -649,6 +681,8 @@ export class Connection implements SocketHandler, Subscriber {
     this.#dropArguments();
     this.#worker.blocked.drop(this.session.id);
     this.#worker.pubsub.drop(this);
+    this.#worker.tracking.trackers.end(this.session);
+    this.#worker.monitors.end(this);
     this.#worker.executor.endTransaction(this.session);
   }
 
@@ -656,6 +690,11 @@ export class Connection implements SocketHandler, Subscriber {
     if (this.#args !== null) this.#worker.dropArguments(this.#args);
     this.#args = null;
   }
+}
+
+/** Whether requests may be read ahead: no gate but that of MULTI is closed. */
+function mayReadAhead(session: Session): boolean {
+  return (session.gate & ~GATE_MULTI) === 0;
 }
 
 /** Whether no further command is run before some of the replies are sent. */

@@ -24,10 +24,10 @@ import { PagePool } from "../../core/memory/page_pool.ts";
 import { Settings } from "../../core/settings/settings.ts";
 import { BlockedSessions } from "../../engine/blocking/blocked_sessions.ts";
 import { Executor } from "../../engine/executor/executor.ts";
-import { GATES_STILL } from "../../engine/executor/gate.ts";
+import { GATE_LOADING, GATES_STILL } from "../../engine/executor/gate.ts";
 import { Forwarder } from "../../engine/executor/forwarder.ts";
-import { GATE_LOADING } from "../../engine/executor/gate.ts";
-import { Session } from "../../engine/executor/session.ts";
+import { GATE_TRACKING, Session } from "../../engine/executor/session.ts";
+import { Tellings } from "../../engine/executor/tellings.ts";
 import { Latches } from "../../engine/latch/shard_latches.ts";
 import {
   readForwardedReply,
@@ -44,6 +44,10 @@ import { WorkerLog } from "../../engine/persistence/worker_log.ts";
 import { SnapshotSource } from "../../engine/persistence/snapshot_source.ts";
 import { KeyNotifications } from "../../engine/pubsub/key_notifications.ts";
 import { PubSub } from "../../engine/pubsub/pubsub.ts";
+import { Prefixes } from "../../engine/tracking/prefixes.ts";
+import { SessionTracking } from "../../engine/tracking/session_tracking.ts";
+import { Trackers } from "../../engine/tracking/trackers.ts";
+import { Tracking } from "../../engine/tracking/tracking.ts";
 import { serveForwarded } from "../../engine/owner/forwarded_commands.ts";
 import { Owner } from "../../engine/owner/owner.ts";
 import { giveBack } from "./give_back.ts";
@@ -55,6 +59,7 @@ import { MainThread } from "./main_thread.ts";
 import { loadShare } from "./rdb_loading.ts";
 import { followSnapshots, shutDown } from "./snapshot_requests.ts";
 import { Listeners } from "./listener.ts";
+import { Monitors } from "./monitors.ts";
 import { LogLink } from "./log_link.ts";
 import { ServerCall } from "./server_call.ts";
 import { answerServerQuestions } from "./server_questions.ts";
@@ -184,13 +189,46 @@ function begin(start: WorkerStart): WorkerContext {
   const random = new Prng(shared.hashSeed[0] ^ (id + 1));
   const clock = new AccessClock(random);
   const arena = new Arena(shared.arena);
-  const notifications = new KeyNotifications();
+  const tellings = new Tellings();
   const latched = shared.workers > 1;
   const pool = new PagePool(arena, latched);
   const controls = shared.controls.map((buffer) => new Int32Array(buffer));
   const ready = new ReadyKeys();
   const records = new WaiterRecords(arena);
   const effects = new EffectLog(shared.effects, id);
+  const mesh = new Mesh(id, start.ports);
+  const process = new Int32Array(shared.process);
+  // Keyspaces tell them, and they are made of keyspaces.
+  const keyspaces: Keyspace[] = [];
+  const latches = new Latches(controls, counters, latched, start.checks);
+  const prefixes = new Prefixes({
+    self: id,
+    workers: shared.workers,
+    keyspaces,
+    hashSeed: shared.hashSeed,
+    latches,
+    process,
+  });
+  const trackers = new Trackers({
+    mesh,
+    process,
+    prefixes,
+    receiver: (session) => made.connections.get(session) ?? null,
+  });
+  const tracking = new Tracking({
+    mesh,
+    keyspaces,
+    latches,
+    process,
+    sent: new Int32Array(shared.cacheRecords),
+    tellings,
+    trackers,
+    prefixes,
+    keysMax: () => settings.trackingTableMaxKeys,
+    writer: () => call.session.id,
+    random: () => random.nextUint32(),
+  });
+  const notifications = new KeyNotifications(tellings);
   const context = {
     arena,
     pool,
@@ -200,6 +238,7 @@ function begin(start: WorkerStart): WorkerContext {
     hashSeed: shared.hashSeed,
     limits: settings,
     events: notifications,
+    caches: tracking,
     ready,
     effects,
     saver: {
@@ -207,10 +246,9 @@ function begin(start: WorkerStart): WorkerContext {
         source!.save(space, db, ref),
     },
   };
-  const keyspaces = controls.map((control, shard) =>
-    new Keyspace(context, control, shard)
-  );
-  const latches = new Latches(controls, counters, latched, start.checks);
+  controls.forEach((control, shard) => {
+    keyspaces.push(new Keyspace(context, control, shard));
+  });
   const call = new ServerCall({
     keyspaces,
     slotShards: new Uint16Array(shared.slotShards),
@@ -233,14 +271,13 @@ function begin(start: WorkerStart): WorkerContext {
     pageCount: arena.capacityBytes / PAGE_BYTES,
     monotonicMs: () => performance.now(),
   });
-  const mesh = new Mesh(id, start.ports);
   const pubsub = new PubSub({
     mesh,
     keyspaces,
     slotShards: call.slotShards,
     hashSeed: shared.hashSeed,
     latches,
-    process: new Int32Array(shared.process),
+    process,
   });
   notifications.pubsub = pubsub;
   const forwarder = new Forwarder(mesh, counters);
@@ -271,8 +308,10 @@ function begin(start: WorkerStart): WorkerContext {
     makeRoom: () => evictor.makeRoom(),
     addBig: (args, run, length) => made.addBig(args, run, length),
     freeBig: (args) => made.freeBig(args),
-    events: notifications,
-    process: new Int32Array(shared.process),
+    tellings,
+    remember: (call, session, cache) => tracking.remember(call, session, cache),
+    show: (call, command) => monitors.show(call, command),
+    process,
     worker: id,
     workers: shared.workers,
     ready,
@@ -288,6 +327,7 @@ function begin(start: WorkerStart): WorkerContext {
       queueMicrotask(() => blocked.served(session, late));
     },
   });
+  const monitors = new Monitors(mesh, executor);
   mesh.handle(SERVED_RECORD, (_from, reader) => {
     const session = reader.u32();
     blocked.served(session, readForwardedReply(reader));
@@ -299,6 +339,9 @@ function begin(start: WorkerStart): WorkerContext {
     table,
     peers: mesh,
     pubsub,
+    tracking,
+    monitors,
+    tellings,
     durability: new WorkerLog(effects, shared.effects, shared.logStatus, id),
     shared,
     externals: new ExternalStrings(arena, pool),
@@ -313,10 +356,16 @@ function begin(start: WorkerStart): WorkerContext {
   });
   serveForwarded(mesh, {
     run: (command, args, reply) => {
-      const session = guest(command.request);
+      const session = guest(command.session);
       session.db = command.db;
       session.resp = command.resp;
       session.noTouch = command.noTouch;
+      if (command.cacheWorker >= 0) {
+        session.gate |= GATE_TRACKING;
+        session.tracking = new SessionTracking();
+        session.tracking.isOn = true;
+        session.tracking.worker = command.cacheWorker;
+      }
       executor.runForwarded(session, args, reply, Date.now());
       made.planLook();
     },
@@ -355,7 +404,8 @@ function begin(start: WorkerStart): WorkerContext {
     monotonicMs: () => performance.now(),
     publishEvents: () => {
       executor.serveReady(Date.now());
-      notifications.publish();
+      if (tellings.count !== 0) tellings.publish();
+      if (tellings.batchCount !== 0) tellings.publishBatch();
       made.planLook();
     },
     later: (run, delayMs) => setTimeout(run, delayMs),

@@ -18,6 +18,7 @@ import type { Settings } from "../../core/settings/settings.ts";
 import type { CommandTable } from "../../core/commands/command_table.ts";
 import type { BlockedSessions } from "../../engine/blocking/blocked_sessions.ts";
 import type { Executor } from "../../engine/executor/executor.ts";
+import type { Tellings } from "../../engine/executor/tellings.ts";
 import { GATE_LOG_FAILED } from "../../engine/executor/gate.ts";
 import type { Peers } from "../../engine/messages/peers.ts";
 import {
@@ -26,6 +27,7 @@ import {
 } from "../../engine/messages/shared_state.ts";
 import type { WorkerLog } from "../../engine/persistence/worker_log.ts";
 import type { PubSub } from "../../engine/pubsub/pubsub.ts";
+import type { Tracking } from "../../engine/tracking/tracking.ts";
 import type { Owner } from "../../engine/owner/owner.ts";
 import { SettingsExchange } from "./apply_settings.ts";
 import { checkLogGrowth } from "./append_only.ts";
@@ -33,6 +35,7 @@ import { BufferPool } from "./buffer_pool.ts";
 import type { Connection } from "./connection.ts";
 import { type LogLink, SYNC_POLICIES } from "./log_link.ts";
 import { LatencyMonitor } from "./latency_monitor.ts";
+import type { Monitors } from "./monitors.ts";
 import type { ServerCall } from "./server_call.ts";
 import type { MainThread } from "./main_thread.ts";
 import { SlowLog } from "./slow_log.ts";
@@ -97,6 +100,12 @@ export class WorkerContext {
   readonly buffers: BufferPool = new BufferPool();
   /** Who listens to what. */
   readonly pubsub: PubSub;
+  /** Who has what in a cache of its own. */
+  readonly tracking: Tracking;
+  /** Who sees all commands. */
+  readonly monitors: Monitors;
+  /** What others are to be told of. */
+  readonly tellings: Tellings;
   /** What is changed on its way to the disk. */
   readonly durability: WorkerLog;
   /** The way to the log thread; null while there is none. */
@@ -143,6 +152,9 @@ export class WorkerContext {
       table: CommandTable<ServerCall>;
       peers: Peers;
       pubsub: PubSub;
+      tracking: Tracking;
+      monitors: Monitors;
+      tellings: Tellings;
       durability: WorkerLog;
       blocked: BlockedSessions;
       shared: SharedState;
@@ -162,6 +174,9 @@ export class WorkerContext {
     this.table = parts.table;
     this.peers = parts.peers;
     this.pubsub = parts.pubsub;
+    this.tracking = parts.tracking;
+    this.monitors = parts.monitors;
+    this.tellings = parts.tellings;
     this.durability = parts.durability;
     this.blocked = parts.blocked;
     this.shared = parts.shared;
@@ -329,7 +344,7 @@ export class WorkerContext {
 
   readonly #sendPushes = (): void => {
     const pushing = this.#pushing;
-    for (let i = 0; i < pushing.length; i++) pushing[i]!.sendPushes();
+    for (let i = 0; i < pushing.length; i++) pushing[i]!.sendPlannedPushes();
     pushing.length = 0;
   };
 
@@ -369,6 +384,8 @@ export class WorkerContext {
   cron(): void {
     const nowMs = this.nowMs();
     this.statistics.sample(this, nowMs);
+    // The limit may have been lowered.
+    if (this.tracking.isOverLimit()) this.tellings.publish();
     if (this.peers.self === 0) this.#checkFiles(nowMs);
     if (nowMs - this.#timeoutsCheckedMs >= 1000) {
       this.#timeoutsCheckedMs = nowMs;
