@@ -274,6 +274,13 @@ export class Executor<C extends Call> {
     this.timer.beginBatch();
   }
 
+  /** Begins a batch of commands from the log: nothing expires by itself. */
+  beginReplay(nowMs: number): void {
+    this.beginBatch(nowMs);
+    this.#call.nowMs = 0;
+    this.#call.replayMs = nowMs;
+  }
+
   /** Ends the batch. */
   endBatch(): void {
     this.timer.endBatch();
@@ -825,16 +832,12 @@ export class Executor<C extends Call> {
 
   /**
    * Runs a command from the log, whatever the gate, the flags of shards, and
-   * `maxmemory` say; its reply is written to the call's writer. At the time 0,
-   * nothing expires.
+   * `maxmemory` say; its reply is written to the call's writer.
    */
   runLogged(session: Session, args: Arguments): void {
     const { gate } = this;
     this.gate = 0;
     this.ignoresFlags = this.ignoresLimit = true;
-    const call = this.#call;
-    if (call.nowMs !== 0) call.replayMs = call.nowMs;
-    call.nowMs = 0;
     const outcome = this.#runRequest(session, args);
     assert(outcome === DONE, "a command from the log is a short one");
     this.ignoresFlags = this.ignoresLimit = false;

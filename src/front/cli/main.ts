@@ -17,6 +17,7 @@ import { Settings } from "../../core/settings/settings.ts";
 import { StartError } from "../server/log_thread_handle.ts";
 import { type Server, startServer } from "../server/server.ts";
 import { REDIS_VERSION, SHERD_VERSION } from "../server/version.ts";
+import { checkAof } from "./check_aof.ts";
 import { parseFlags, type RunCommandLine } from "./flags.ts";
 import { helpText, versionText } from "./help.ts";
 import { Log } from "./log.ts";
@@ -25,6 +26,10 @@ const EXIT_CONFIGURATION = 1;
 const EXIT_BUG = 70;
 
 async function main(argv: readonly string[]): Promise<void> {
+  if (argv[0] === "check-aof") {
+    Deno.exitCode = await checkAof(argv.slice(1), print);
+    return;
+  }
   const line = parseFlags(argv);
   switch (line.action) {
     case "help":

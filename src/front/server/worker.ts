@@ -75,6 +75,8 @@ const DRAIN_MS = 1000;
 let worker: WorkerContext | null = null;
 let listeners: Listeners | null = null;
 let source: SnapshotSource | null = null;
+/** The data set is to stay as it is: nothing is deleted by itself any more. */
+let isStopping = false;
 
 function tell(message: FromWorker): void {
   self.postMessage(message);
@@ -162,6 +164,7 @@ function listen(port: number, unix: boolean): void {
 }
 
 function stop(): void {
+  isStopping = true;
   listeners!.close();
   const connections = worker!.connections;
   for (const connection of [...connections.values()]) {
@@ -396,7 +399,7 @@ function begin(start: WorkerStart): WorkerContext {
     settings,
     counters,
     effects,
-    isPaused: () => (executor.gate & GATES_STILL) !== 0,
+    isPaused: () => isStopping || (executor.gate & GATES_STILL) !== 0,
     nowMs: Date.now,
     monotonicMs: () => performance.now(),
     publishEvents: () => {
