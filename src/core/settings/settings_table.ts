@@ -119,7 +119,6 @@ function only(
   return { only: { texts: [text], why } };
 }
 
-const NO_LOG = "there is no append-only file yet";
 const NO_DAEMON = "start it in the background with a service manager";
 
 const NETWORK: readonly SettingSpec[] = [
@@ -159,6 +158,12 @@ const NETWORK: readonly SettingSpec[] = [
     integer(0n, INT_MAX),
     "0",
     "Seconds after which an idle connection is closed; 0 never",
+  ),
+  live(
+    "tracking-table-max-keys",
+    COUNT,
+    "1000000",
+    "Most keys that clients may have in caches of their own; 0 is no limit",
   ),
   live(
     "maxclients",
@@ -490,7 +495,6 @@ const PERSISTENCE: readonly SettingSpec[] = [
     BOOLEAN,
     "no",
     "Whether every change is logged to a file",
-    only("no", NO_LOG),
   ),
   live(
     "appendfsync",
@@ -509,6 +513,12 @@ const PERSISTENCE: readonly SettingSpec[] = [
     FILE_NAME,
     "appendonlydir",
     "Directory of the log, below dir",
+  ),
+  live(
+    "aof-load-truncated",
+    BOOLEAN,
+    "yes",
+    "Whether the end of the log is cut off where it is not whole",
   ),
   live(
     "auto-aof-rewrite-percentage",
@@ -631,7 +641,6 @@ const ENCODINGS: readonly SettingSpec[] = [
 export const IGNORED_DIRECTIVES: ReadonlySet<string> = new Set([
   "acllog-max-len",
   "activerehashing",
-  "aof-load-truncated",
   "aof-rewrite-incremental-fsync",
   "aof-timestamp-enabled",
   "aof-use-rdb-preamble",

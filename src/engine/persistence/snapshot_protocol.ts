@@ -30,7 +30,12 @@ export type SnapshotOrder =
     /** Share of the processor that the walk may take. */
     readonly share: number;
   }
-  | { readonly step: "cut" | "walk" | "uncut" | "flush" | "abort" };
+  | {
+    readonly step: "cut";
+    /** Whether the log of changes begins anew at this instant. */
+    readonly cutsLog: boolean;
+  }
+  | { readonly step: "walk" | "uncut" | "flush" | "abort" };
 
 /** From a worker. */
 export type SnapshotReport =

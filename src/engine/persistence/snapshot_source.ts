@@ -56,8 +56,11 @@ export interface SnapshotSourceParts {
   readonly clock: AccessClock;
   /** Words of the process. */
   readonly process: Int32Array;
-  /** The ticket of the next change; all latches are held. */
-  nextTicket(): number;
+  /**
+   * The ticket of the next change; with `cutsLog`, a log begins anew with it. All
+   * latches are held.
+   */
+  nextTicket(cutsLog: boolean): number;
   /** Changes counted, over all workers. */
   changes(): number;
   /** Monotonic milliseconds. */
@@ -102,7 +105,7 @@ export class SnapshotSource implements EntrySaver, RdbSink {
         this.#keys = 0;
         return this.#parts.report({ step: "ready" });
       case "cut":
-        return this.#cut();
+        return this.#cut(order.cutsLog);
       case "walk":
         this.#shardIndex = 0;
         return this.#walk();
@@ -154,13 +157,13 @@ export class SnapshotSource implements EntrySaver, RdbSink {
     this.#parts.report({ step: "piece", bytes, isOpen, keys });
   }
 
-  #cut(): void {
+  #cut(cutsLog: boolean): void {
     const { keyspaces, latches, process } = this.#parts;
     const counts: CutCounts = { keys: [], expires: [], fieldExpires: 0 };
     latches.acquireAll();
     for (const space of keyspaces) cutShard(space, counts);
     Atomics.store(process, PROCESS_SNAPSHOT, 1);
-    const ticket = this.#parts.nextTicket();
+    const ticket = this.#parts.nextTicket(cutsLog);
     const changes = this.#parts.changes();
     latches.releaseAll();
     this.#parts.report({ step: "cut", ticket, counts, changes });

@@ -41,6 +41,8 @@ export interface SnapshotOptions {
   readonly notes: number;
   /** Share of the processor that the walk may take. */
   readonly share: number;
+  /** Whether the log of changes begins anew at its instant. */
+  readonly cutsLog?: boolean;
   /** Texts about the file, by name. */
   readonly texts: readonly (readonly [name: string, text: string])[];
 }
@@ -140,9 +142,9 @@ class Undertaking implements RdbSink {
   }
 
   async run(onCut: (cut: SnapshotCut) => void): Promise<void> {
-    const { compresses, notes, share } = this.#options;
+    const { compresses, notes, share, cutsLog = false } = this.#options;
     await this.#all({ step: "begin", compresses, notes, share });
-    await this.#first({ step: "cut" });
+    await this.#first({ step: "cut", cutsLog });
     const { ticket, changes, counts } = this.#cut!;
     onCut({ ticket, changes, keys: sum(counts.keys) });
     this.#attempt(() => this.#writeHead(counts));

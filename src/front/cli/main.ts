@@ -14,6 +14,7 @@ import {
   parseConfig,
 } from "../../core/settings/config_file.ts";
 import { Settings } from "../../core/settings/settings.ts";
+import { StartError } from "../server/log_thread_handle.ts";
 import { type Server, startServer } from "../server/server.ts";
 import { REDIS_VERSION, SHERD_VERSION } from "../server/version.ts";
 import { checkRdb } from "./data/check_rdb.ts";
@@ -181,6 +182,7 @@ function refuse(text: string): void {
 }
 
 function describe(cause: unknown): string {
+  if (cause instanceof StartError) return cause.message;
   return cause instanceof Error ? cause.stack ?? cause.message : String(cause);
 }
 

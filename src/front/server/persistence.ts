@@ -28,6 +28,12 @@ import {
 } from "../../engine/persistence/persistence_facts.ts";
 import { CHANGES } from "../../core/keyspace/counters.ts";
 import {
+  ASK_LOG,
+  ASK_REWRITE,
+  type DurableLog,
+  type LogSwitch,
+} from "./durable_log.ts";
+import {
   ASK_BGSAVE,
   ASK_RELOAD,
   ASK_SAVE,
@@ -57,6 +63,8 @@ export interface PersistenceParts {
     kind: K,
   ): Promise<Extract<FromWorker, { kind: K }>>;
   log(level: LogLevel, text: string): void;
+  /** The log of changes. */
+  durableLog(): DurableLog;
   /** Stops the server. */
   stop(): void;
 }
@@ -117,6 +125,10 @@ export class Persistence {
 
   #answer(question: string, data: Json): Promise<Json> {
     switch (question) {
+      case ASK_REWRITE:
+        return this.#parts.durableLog().rewrite(data as SaveData);
+      case ASK_LOG:
+        return this.#parts.durableLog().switch(data as unknown as LogSwitch);
       case ASK_BGSAVE:
         return this.#begin(data as { save: SaveData; schedule: boolean });
       case ASK_SAVE:
@@ -199,7 +211,7 @@ export class Persistence {
    * is no such file; throws LoadError if it cannot be used.
    */
   async start(job: LoadJob): Promise<boolean> {
-    if (!this.#exists(job.path)) return false;
+    if (!this.exists(job.path)) return false;
     await this.#gate(GATE_LOADING, 0);
     await this.load(job);
     await this.#gate(0, GATE_LOADING);
@@ -279,7 +291,8 @@ export class Persistence {
     );
   }
 
-  #exists(path: string): boolean {
+  /** Whether there is such a file. */
+  exists(path: string): boolean {
     try {
       this.#parts.disk.open(path, "read").close();
       return true;

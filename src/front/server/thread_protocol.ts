@@ -30,11 +30,17 @@ export interface WorkerStart {
   readonly configFile: string;
   /** Whether latches assert their rules. */
   readonly checks: boolean;
+  /** Whether commands are refused until the data set is loaded. */
+  readonly isLoading: boolean;
 }
 
 /** Main thread to worker. */
 export type ToWorker =
   | WorkerStart
+  /** Changes are logged; this is the way to the log thread. */
+  | { readonly kind: "log"; readonly port: MessagePort }
+  /** Changes are no longer logged. */
+  | { readonly kind: "unlog" }
   /** Listen on this TCP port (0: any; -1: none) and perhaps the unix socket. */
   | { readonly kind: "listen"; readonly port: number; readonly unix: boolean }
   /** Take part in a snapshot. */
@@ -98,6 +104,7 @@ export type FromWorker =
     readonly data: Json;
   }
   | { readonly kind: "gated" }
+  | { readonly kind: "unlogged" }
   | { readonly kind: "loaded"; readonly outcome: LoadOutcome }
   | { readonly kind: "emptied" }
   | { readonly kind: "stopped" };

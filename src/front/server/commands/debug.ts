@@ -34,6 +34,8 @@ import { type RdbSink, RdbWriter } from "../../../core/rdb/rdb_writer.ts";
 import {
   DATABASE_OUT_OF_RANGE,
   DEBUG_NOT_ALLOWED,
+  LOAD_LOG_FAILED,
+  NO_LOG_TO_LOAD,
   NO_SUCH_KEY,
   RELOAD_FAILED,
   RELOAD_OPTION,
@@ -65,6 +67,7 @@ const HELP: HelpLines = [
   ["DIGEST", "A signature of all data."],
   ["DIGEST-VALUE <key> [<key> ...]", "A signature of each key's value."],
   ["HTSTATS <dbid>", "How the dictionaries of a database are filled."],
+  ["LOADAOF", "Empties all databases and loads the append-only log."],
   ["OBJECT <key>", "Where a value lies and how it is encoded."],
   ["PANIC", "Fails as if an invariant did not hold."],
   [
@@ -84,6 +87,7 @@ const TOOLS: ReadonlyMap<string, Tool> = new Map<string, Tool>([
   ["digest-value", { argc: 2, isOpen: true, run: digestValue }],
   ["help", { argc: 2, run: (call) => writeHelp(call, "DEBUG", HELP) }],
   ["htstats", { argc: 3, run: hashTableStatistics }],
+  ["loadaof", { argc: 2, run: loadLog }],
   ["object", { argc: 3, run: describeObject }],
   ["panic", { argc: 2, run: panic }],
   ["reload", { argc: 2, isOpen: true, run: reload }],
@@ -140,6 +144,17 @@ function reload(call: ServerCall): void | Promise<LateReply> {
         return reply.error(SAVE_FAILED);
     }
     reply.error(RELOAD_FAILED);
+  });
+}
+
+/** `DEBUG LOADAOF` */
+function loadLog({ worker, reply }: ServerCall): void | Promise<LateReply> {
+  if (worker.logLink === null || !worker.durability.isKept) {
+    return reply.error(NO_LOG_TO_LOAD);
+  }
+  return worker.logLink.reload().then((error) => (reply) => {
+    if (error === null) return reply.ok();
+    reply.error(LOAD_LOG_FAILED);
   });
 }
 

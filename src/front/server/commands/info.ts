@@ -75,6 +75,7 @@ import {
   SAVING_START_MS,
 } from "../../../engine/persistence/persistence_facts.ts";
 import { PROCESS_SNAPSHOT_BYTES } from "../../../engine/persistence/snapshot_protocol.ts";
+import { logFields } from "../append_only.ts";
 import { PROCESS_TCP_PORT } from "../../../engine/messages/shared_state.ts";
 import {
   executablePath,
@@ -228,7 +229,7 @@ function clientsFields({ worker, blocked }: Facts): Fields {
     ["client_recent_max_input_buffer", statistics.max(INPUT_BUFFER_MAX)],
     ["client_recent_max_output_buffer", statistics.max(OUTPUT_BUFFER_MAX)],
     ["blocked_clients", blocked],
-    ["tracking_clients", 0],
+    ["tracking_clients", worker.tracking.clientCount],
     ["clients_in_timeout_table", 0],
     ["total_blocking_keys", 0],
     ["total_blocking_keys_on_nokey", 0],
@@ -320,18 +321,7 @@ function persistenceFields({ worker, nowMs }: Facts): Fields {
     ["rdb_last_cow_size", fact(LAST_SAVE_PEAK_BYTES)],
     ["rdb_last_load_keys_expired", fact(LAST_LOAD_EXPIRED)],
     ["rdb_last_load_keys_loaded", fact(LAST_LOAD_KEYS)],
-    ["aof_enabled", 0],
-    ["aof_rewrite_in_progress", 0],
-    ["aof_rewrite_scheduled", 0],
-    ["aof_last_rewrite_time_sec", -1],
-    ["aof_current_rewrite_time_sec", -1],
-    ["aof_last_bgrewrite_status", "ok"],
-    ["aof_rewrites", 0],
-    ["aof_rewrites_consecutive_failures", 0],
-    ["aof_last_write_status", "ok"],
-    ["aof_last_cow_size", 0],
-    ["module_fork_in_progress", 0],
-    ["module_fork_last_cow_size", 0],
+    ...logFields(worker, nowMs),
     ...loadingFields(facts, nowMs),
   ];
 }
@@ -363,7 +353,7 @@ function loadingFields(facts: Float64Array, nowMs: number): Fields {
 }
 
 function statsFields({ worker }: Facts): Fields {
-  const { statistics, pubsub } = worker;
+  const { statistics, pubsub, tracking, call } = worker;
   const sum = (counter: number) => statistics.sum(counter);
   const kilobytes = (counter: number) =>
     (statistics.rate(counter) / 1024).toFixed(2);
@@ -405,9 +395,12 @@ function statsFields({ worker }: Facts): Fields {
     ["slave_expires_tracked_keys", 0],
     ["active_defrag_hits", sum(DEFRAG_HITS)],
     ["active_defrag_misses", sum(DEFRAG_MISSES)],
-    ["tracking_total_keys", 0],
-    ["tracking_total_items", 0],
-    ["tracking_total_prefixes", 0],
+    ["tracking_total_keys", tracking.keyCount],
+    [
+      "tracking_total_items",
+      call.keyspaces.reduce((sum, space) => sum + space.tracked.items, 0),
+    ],
+    ["tracking_total_prefixes", tracking.prefixes.count],
     ["unexpected_error_replies", 0],
     ["total_error_replies", sum(ERROR_REPLIES)],
     ["dump_payload_sanitizations", 0],
