@@ -135,7 +135,6 @@ const REFUSED: [name: string, value: string, reason: string][] = [
   ],
   ["save", "900", "Invalid save parameters"],
   ["save", "0 1", "Invalid save parameters"],
-  ["save", "900 1", 'only "" is accepted: there are no snapshots yet'],
   [
     "notify-keyspace-events",
     "KEq",
