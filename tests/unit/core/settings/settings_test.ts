@@ -128,11 +128,6 @@ const REFUSED: [name: string, value: string, reason: string][] = [
   ],
   ["protected-mode", "maybe", "argument must be 'yes' or 'no'"],
   ["appendonly", "maybe", "argument must be 'yes' or 'no'"],
-  [
-    "appendonly",
-    "yes",
-    "only 'no' is accepted: there is no append-only file yet",
-  ],
   ["save", "900", "Invalid save parameters"],
   ["save", "0 1", "Invalid save parameters"],
   [
