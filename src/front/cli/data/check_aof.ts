@@ -13,18 +13,18 @@ import {
   readWord,
   RECORD_HEADER_BYTES,
   recordBytes,
-} from "../../core/keyspace/effect_record.ts";
-import { DiskError } from "../../engine/persistence/disk.ts";
+} from "../../../core/keyspace/effect_record.ts";
+import { DiskError } from "../../../engine/persistence/disk.ts";
 import {
   LogDamage,
   LogDirectory,
-} from "../../engine/persistence/log_directory.ts";
+} from "../../../engine/persistence/log_directory.ts";
 import {
   emptyReport,
   type LogReport,
   readLog,
-} from "../../engine/persistence/log_reader.ts";
-import { DenoDisk } from "../server/deno_disk.ts";
+} from "../../../engine/persistence/log_reader.ts";
+import { DenoDisk } from "../../server/deno_disk.ts";
 
 const USAGE = "Usage: sherd check-aof [--fix] <folder or manifest of a log>\n";
 const MANIFEST = ".manifest";
