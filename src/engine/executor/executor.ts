@@ -734,23 +734,25 @@ export class Executor<C extends Call> {
     if (isMonitor && (flagsIn(session, command) & KEYSPACE_COMMANDS) !== 0) {
       return this.#reject(command, REPLICA_KEYSPACE);
     }
-    const isPaused = (this.gate & WORKER_PAUSED) !== 0 && !this.ignoresFlags;
+    const isPaused = (this.gate & WORKER_PAUSED) !== 0;
+    const isWrite = isPaused && (flagsIn(session, command) & HELD_WRITES) !== 0;
     if (
-      isPaused && !isMonitor &&
-      (!this.gateWritesOnly || (flagsIn(session, command) & HELD_WRITES) !== 0)
+      isPaused && !isMonitor && !this.ignoresFlags &&
+      (isWrite || !this.gateWritesOnly)
     ) return HELD;
+    const keepsExpired = isPaused && !isWrite;
     if ((session.gate & GATE_REPLY_SKIP_NEXT) !== 0) {
       session.gate = session.gate & ~GATE_REPLY_SKIP_NEXT | GATE_REPLY_SKIP;
     }
     const start = this.#call.reply.at;
     const touches = (session.gate & GATE_NO_TOUCH) === 0;
     if (!touches) this.#setNoTouch(true);
-    if (isPaused) this.#setKeepsExpired(true);
+    if (keepsExpired) this.#setKeepsExpired(true);
     const outcome = (session.gate & GATE_MULTI) === 0
       ? this.#dispatch(command, this.#handlerOf(session, command))
       : this.#dispatchQueued(session, command);
     if (!touches) this.#setNoTouch(false);
-    if (isPaused) this.#setKeepsExpired(false);
+    if (keepsExpired) this.#setKeepsExpired(false);
     if ((session.gate & GATE_TRACKING) !== 0) endCaching(session, command);
     if ((session.gate & (GATE_REPLY_OFF | GATE_REPLY_SKIP)) !== 0) {
       session.gate &= ~GATE_REPLY_SKIP;
