@@ -53,10 +53,12 @@ import {
   CLOCK_SHIFT,
   encodingOf,
   entryMeta,
+  EPOCH_BIT,
   EXTERNAL_BYTES_MIN,
   HAS_FIELD_EXPIRES,
   HAS_READERS,
   KIND_MASK,
+  NOT_CLOCK_MASK,
   STRING_ENCODING_NAMES,
   STRING_EXTERNAL,
   TYPE_STREAM,
@@ -65,6 +67,7 @@ import {
 } from "../types/entry.ts";
 import type { EncodingLimits } from "../types/value_type.ts";
 import { ValueTypes } from "../types/value_types.ts";
+import type { EffectLog } from "./effect_log.ts";
 import type { Key } from "./key.ts";
 import {
   DEL,
@@ -82,6 +85,7 @@ import {
   expiresAt,
   fieldExpiresAt,
   HOOK_BROADCAST,
+  HOOK_SNAPSHOT,
   HOOK_TRACKED,
   HOOK_WAITERS,
   HOOK_WATCH,
@@ -89,6 +93,7 @@ import {
   SHARD_CHANNELS,
   SHARD_DETACHED,
   SHARD_DETACHED_COUNT,
+  SHARD_EPOCH,
   SHARD_HEAP,
   SHARD_HOOKS,
   SHARD_TRACKED,
@@ -97,6 +102,7 @@ import {
   SHARD_WATCHED,
 } from "./shard_control.ts";
 import type { ReadyKeys } from "./ready_keys.ts";
+import { type EntrySaver, originOf } from "./snapshot_marks.ts";
 import { leaveValue } from "./shared_value.ts";
 import { SubscriberCounts } from "./subscriber_counts.ts";
 import { type ClientVisitor, TrackedKeys } from "./tracked_keys.ts";
@@ -124,8 +130,12 @@ export interface KeyspaceContext {
   readonly ready?: ReadyKeys;
   /** Who is told of events, where a shard's hooks ask for it. */
   readonly events?: KeyEventListener;
+  /** Where deletions that no command asks for are recorded. */
+  readonly effects?: EffectLog;
   /** Who tells clients of changes of what they have in their caches. */
   readonly caches?: CacheListener;
+  /** Saves entries that are about to change while a snapshot is under way. */
+  readonly saver?: EntrySaver;
 }
 
 /** Who is told of changed keys that clients may have in caches of their own. */
@@ -190,7 +200,9 @@ export class Keyspace {
   readonly #clock: AccessClock;
   readonly #ready: ReadyKeys | undefined;
   readonly #events: KeyEventListener | undefined;
+  readonly #effects: EffectLog | undefined;
   readonly #caches: CacheListener | undefined;
+  readonly #saver: EntrySaver | undefined;
   /** The entry of a value that is being built, or 0. */
   #begun = 0;
   /** Whether a key that is made is not announced. */
@@ -241,7 +253,9 @@ export class Keyspace {
     this.#clock = context.clock;
     this.#ready = context.ready;
     this.#events = context.events;
+    this.#effects = context.effects;
     this.#caches = context.caches;
+    this.#saver = context.saver;
   }
 
   #notesAt(header: number): KeyNotes {
@@ -306,7 +320,8 @@ export class Keyspace {
       const clock = meta >>> CLOCK_SHIFT;
       const touched = this.#clock.touched(clock);
       if (touched !== clock) {
-        words[at + NODE_META] = (meta & KIND_MASK) | touched << CLOCK_SHIFT;
+        words[at + NODE_META] = (meta & NOT_CLOCK_MASK) |
+          touched << CLOCK_SHIFT;
       }
     }
     return ref;
@@ -367,7 +382,7 @@ export class Keyspace {
     this.#setWord(
       ref,
       NODE_META,
-      (this.meta(ref) & KIND_MASK) | clock << CLOCK_SHIFT,
+      (this.meta(ref) & NOT_CLOCK_MASK) | clock << CLOCK_SHIFT,
     );
   }
 
@@ -754,6 +769,7 @@ export class Keyspace {
 
   /** Deletes an entry and its value. */
   delete(db: number, ref: number): void {
+    this.keepOld(db, ref);
     this.detach(db, ref);
     this.freeEntry(ref);
   }
@@ -765,10 +781,67 @@ export class Keyspace {
 
   /** Deletes an entry whose time has come, and counts it. */
   expire(db: number, ref: number): void {
-    this.signalEntry(db, ref, EXPIRED);
     this.#counters[EXPIRED_KEYS] = this.#counters[EXPIRED_KEYS]! + 1;
+    this.deleteUnasked(db, ref, EXPIRED);
+  }
+
+  /**
+   * Deletes an entry that no command wants to be deleted. That is recorded at
+   * once, and is no change of the command at hand.
+   */
+  deleteUnasked(db: number, ref: number, event: number): void {
+    this.signalEntry(db, ref, event);
+    this.#effects?.deletion(
+      db,
+      this.bytes(ref),
+      this.keyOff(ref),
+      this.keyLength(ref),
+    );
     this.delete(db, ref);
-    this.noteChange();
+  }
+
+  /** Whether changes are recorded. */
+  get isRecorded(): boolean {
+    return this.#effects !== undefined && this.#effects.isOn;
+  }
+
+  /** Records that a field of a hash is removed because it has expired. */
+  recordField(
+    db: number,
+    ref: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+  ): void {
+    this.#effects?.fieldDeletion(
+      db,
+      this.bytes(ref),
+      this.keyOff(ref),
+      this.keyLength(ref),
+    ).bytes(buf, off, length);
+  }
+
+  /**
+   * To be called before an entry changes or goes: hands it to the snapshot that
+   * is under way, if there is one that has not saved it yet.
+   */
+  keepOld(db: number, ref: number): void {
+    if ((this.control[SHARD_HOOKS]! & HOOK_SNAPSHOT) === 0) return;
+    const meta = this.meta(ref);
+    if ((meta & EPOCH_BIT) === this.control[SHARD_EPOCH]) return;
+    this.#setWord(ref, NODE_META, meta ^ EPOCH_BIT);
+    const origin = originOf(this.control, keysAt(db));
+    if (origin >= 0) this.#saver!.save(this, origin, ref);
+  }
+
+  /** As {@linkcode keepOld}, for what a key has in any database. */
+  keepOldOf(key: Key): void {
+    if ((this.control[SHARD_HOOKS]! & HOOK_SNAPSHOT) === 0) return;
+    for (let db = 0; db < this.databases; db++) {
+      if (this.count(db) === 0) continue;
+      const ref = this.peek(db, key);
+      if (ref !== 0) this.keepOld(db, ref);
+    }
   }
 
   /** Takes an entry out of its database; it is the caller's to free. */
@@ -1083,7 +1156,7 @@ export class Keyspace {
       ) {
         this.setFieldExpires(db, existing, false);
         this.#freeValue(existing);
-        this.#setWord(existing, NODE_META, meta);
+        this.#setWord(existing, NODE_META, meta | this.control[SHARD_EPOCH]!);
         if (has) this.#setExpireAt(existing, expireAtMs);
         return existing;
       }
@@ -1091,7 +1164,7 @@ export class Keyspace {
     const ref = this.heap.allocate(units);
     const words = this.arena.i32[ref >>> SEGMENT_SHIFT]!;
     const at = wordOf(ref);
-    words[at + NODE_META] = meta;
+    words[at + NODE_META] = meta | this.control[SHARD_EPOCH]!;
     words[at + NODE_KEY] = has ? key.length | HAS_EXPIRE : key.length;
     words[at + NODE_HASH] = key.hash;
     if (has) this.#setExpireAt(ref, expireAtMs);

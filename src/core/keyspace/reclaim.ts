@@ -85,7 +85,9 @@ export function reclaimSlice(space: Keyspace, budgetEntries: number): boolean {
   const { control, dict } = space;
   if (!space.freeDetached(budgetEntries)) return true;
   let budget = space.tracked.freeForgotten(budgetEntries);
+  let place = 0;
   const free = (ref: number): void => {
+    space.keepOld(place, ref);
     space.freeEntry(ref);
     budget--;
   };
@@ -95,6 +97,7 @@ export function reclaimSlice(space: Keyspace, budgetEntries: number): boolean {
     const fieldExpires = space.fieldExpiresHeader(db);
     while (budget > 0 && dict.popBucket(control, fieldExpires, keep)) budget--;
     const keys = space.keysHeader(db);
+    place = db;
     while (budget > 0 && dict.popBucket(control, keys, free)) budget--;
     if (budget <= 0) return hasDetached(space);
   }

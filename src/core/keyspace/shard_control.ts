@@ -3,6 +3,7 @@
  *
  * ```text
  * [0]  latch          [16] flags, see shard_flags.ts     [17] hooks
+ * [18] epoch, see snapshot_marks.ts
  * [32] heap, then the chain of values that wait to be freed and its length,
  * and the chain of values that replies still read, the watched keys,
  * the channels, the waiters, the tracked keys
@@ -39,6 +40,10 @@ export const HOOK_WAITERS = 2;
 export const HOOK_TRACKED = 4;
 /** Hook: clients want to be told of changed keys by their prefix. */
 export const HOOK_BROADCAST = 8;
+/** Hook: a snapshot is under way, see snapshot_marks.ts. */
+export const HOOK_SNAPSHOT = 16;
+/** Word of a shard's epoch: EPOCH_BIT (types/entry.ts) or 0. */
+export const SHARD_EPOCH = 18;
 /** First word of a shard's heap. */
 export const SHARD_HEAP = 32;
 /** Word of the first entry whose value waits to be freed, see reclaim.ts. */

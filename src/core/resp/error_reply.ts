@@ -882,6 +882,39 @@ export const SHUTDOWN_FAILED = new ErrorReply(
   "ERR Errors trying to SHUTDOWN. Check logs.",
 );
 
+// BGREWRITEAOF, WAITAOF, DEBUG LOADAOF
+export const REWRITE_IN_PROGRESS = new ErrorReply(
+  "ERR Background append only file rewriting already in progress",
+);
+export const NO_LOG_TO_REWRITE = new ErrorReply(
+  "ERR There is no append only file to rewrite: appendonly is disabled.",
+);
+export const WAITAOF_WITHOUT_LOG = new ErrorReply(
+  "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.",
+);
+export const NO_LOG_TO_LOAD = new ErrorReply(
+  "ERR There is no append only file to load: appendonly is disabled.",
+);
+export const LOAD_LOG_FAILED = new ErrorReply(
+  "ERR Error trying to load the AOF files, check server logs.",
+);
+
+// SAVE, BGSAVE, DEBUG RELOAD
+export const SAVE_IN_PROGRESS = new ErrorReply(
+  "ERR Background save already in progress",
+);
+export const ANOTHER_CHILD_ACTIVE = new ErrorReply(
+  "ERR Another child process is active (AOF?): can't BGSAVE right now. Use " +
+    "BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible.",
+);
+export const SAVE_FAILED = new ErrorReply("ERR");
+export const RELOAD_OPTION = new ErrorReply(
+  "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
+);
+export const RELOAD_FAILED = new ErrorReply(
+  "ERR Error trying to load the RDB dump, check server logs.",
+);
+
 /** LATENCY GRAPH. */
 export function noLatencySamples(event: Uint8Array): ErrorReply {
   return errorReply(`ERR No samples available for event '${echo(event)}'`);

@@ -20,6 +20,7 @@
  */
 
 import { assert } from "../../core/base/assert.ts";
+import { latin1BytesOf } from "../../core/base/bytes.ts";
 import { hashSlot } from "../../core/base/crc16.ts";
 import { halfSipHash } from "../../core/base/half_siphash.ts";
 import type { Call } from "../../core/commands/call.ts";
@@ -40,6 +41,7 @@ import {
 } from "../../core/commands/command_table.ts";
 import {
   CALLS,
+  CHANGES,
   COMMAND_COUNTERS,
   COMMANDS_PROCESSED,
   COUNTER_COUNT,
@@ -47,6 +49,7 @@ import {
   FAILED,
   REJECTED,
 } from "../../core/keyspace/counters.ts";
+import type { EffectLog } from "../../core/keyspace/effect_log.ts";
 import { LookAhead } from "../../core/keyspace/look_ahead.ts";
 import type { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
 import { SHARD_FLAGS } from "../../core/keyspace/shard_control.ts";
@@ -68,13 +71,16 @@ import {
 } from "../../core/resp/error_reply.ts";
 import { dropSpan } from "../../core/resp/reply_source.ts";
 import type { ReplyWriter } from "../../core/resp/reply_writer.ts";
+import { ownerOf } from "../messages/shared_state.ts";
 import type { BlockedSessions } from "../blocking/blocked_sessions.ts";
 import { beginWait } from "../blocking/registering.ts";
 import { Serving } from "../blocking/serving.ts";
 import { joinLateReplies, type LatePiece } from "./late_replies.ts";
+import { type BigAdder, NO_SHARD, type Transaction } from "./transaction.ts";
 import type { Tellings } from "./tellings.ts";
-import type { BigAdder, Transaction } from "./transaction.ts";
+import { PROCESS_SNAPSHOT } from "../persistence/snapshot_protocol.ts";
 import { CommandTimer } from "./command_timer.ts";
+import { GATE_MONITORED, GATE_PAUSE, GATE_STOP, refusalBy } from "./gate.ts";
 import type { Latches } from "../latch/shard_latches.ts";
 import type { SessionTracking } from "../tracking/session_tracking.ts";
 import {
@@ -99,19 +105,18 @@ export const PARKED = 1;
 /** The request was not run and is to be tried again when the gate opens. */
 export const HELD = 2;
 
-/** Bit of {@linkcode Executor.gate}: commands are held back (CLIENT PAUSE). */
-export const WORKER_PAUSED = 1;
-/** Bit: somebody sees all commands (MONITOR). */
-export const WORKER_MONITORED = 2;
-
 /** Commands that touch keys, or what replicas would see. */
 const KEYSPACE_COMMANDS = FLAG.READONLY | FLAG.WRITE | FLAG.MAY_REPLICATE;
 /** Commands that MONITOR does not show. */
 const HIDDEN_COMMANDS = FLAG.SKIP_MONITOR | FLAG.ADMIN;
 /** Commands that CLIENT PAUSE WRITE holds up. */
 const HELD_WRITES = FLAG.WRITE | FLAG.MAY_REPLICATE;
+/** Commands that may change a value, if only what is cached in it. */
+const CHANGES_VALUES = FLAG.WRITE | FLAG.MAY_REPLICATE;
 /** Keys kept ready between commands. */
 const KEYS_KEPT = 1024;
+/** What is replied to a command that EXEC will run. */
+const QUEUED = latin1BytesOf("+QUEUED\r\n");
 /** Words that the error of an unknown command echoes. */
 const ECHOED_ARGUMENTS_MAX = 32;
 
@@ -150,6 +155,8 @@ export interface ExecutorPorts<C extends Call> {
   freeBig(args: Arguments): void;
   /** Number of the worker. */
   readonly worker: number;
+  /** How many workers there are. */
+  readonly workers: number;
   /** Changed keys that commands wait for. */
   readonly ready: ReadyKeys;
   /** The commands that wait, in shared memory. */
@@ -170,12 +177,16 @@ export interface ExecutorPorts<C extends Call> {
   remember(call: C, session: Session, tracking: SessionTracking): void;
   /** Shows the command at hand to those who see all commands. */
   show(call: C, command: Command<C>): void;
+  /** Words of the process. */
+  readonly process: Int32Array;
 }
 
 /** Runs requests; one object per worker. */
 export class Executor<C extends Call> {
-  /** Reasons for which every command of this worker must wait. */
+  /** Reasons to hold commands of this worker back, or to refuse them: gate.ts. */
   gate = 0;
+  /** What commands that write are answered while the log cannot be written. */
+  logRefusal: ErrorReply | null = null;
   /** Whether held commands are only those that write. */
   gateWritesOnly = false;
   /** The reply to come of the command that was just parked. */
@@ -194,6 +205,7 @@ export class Executor<C extends Call> {
   readonly #ports: ExecutorPorts<C>;
   readonly #tellings: Tellings;
   readonly #counters: Float64Array;
+  readonly #effects: EffectLog;
   readonly #positions = new KeyPositions();
   readonly #view: RequestView;
   readonly #lookAhead: LookAhead;
@@ -213,6 +225,7 @@ export class Executor<C extends Call> {
   });
   /** The command of {@linkcode #toldRun}. */
   #told: Command<C> | null = null;
+  readonly #process: Int32Array;
 
   /** `call` is this worker's call. */
   constructor(
@@ -226,7 +239,9 @@ export class Executor<C extends Call> {
     this.#latches = latches;
     this.#ports = ports;
     this.#tellings = ports.tellings;
+    this.#process = ports.process;
     this.#counters = call.counters;
+    this.#effects = call.effects;
     this.timer = new CommandTimer(call.counters, ports.monotonicMs);
     this.#view = new RequestView(call.args);
     this.#lookAhead = new LookAhead(call.keyspaces[0]!.arena.i32);
@@ -256,6 +271,16 @@ export class Executor<C extends Call> {
     this.#call.nowMs = nowMs;
     this.#call.clock.tell(nowMs);
     this.timer.beginBatch();
+  }
+
+  /**
+   * Begins a batch of recorded commands that are replayed, ended as any other:
+   * keys do not expire by the clock.
+   */
+  beginReplay(nowMs: number): void {
+    this.beginBatch(nowMs);
+    this.#call.nowMs = 0;
+    this.#call.replayMs = nowMs;
   }
 
   /** Ends the batch. */
@@ -298,6 +323,11 @@ export class Executor<C extends Call> {
       command === undefined || command.keyKind !== KEY_KIND.SINGLE ||
       command.subcommands.length !== 0 || !command.allowsCount(args.count)
     ) return;
+    this.#hashKey(command, args);
+  }
+
+  /** Hashes the key of a request that has one. */
+  #hashKey(command: Command<C>, args: Arguments): void {
     const off = args.off[1]!;
     const length = args.length[1]!;
     const buf = args.source(1);
@@ -365,23 +395,14 @@ export class Executor<C extends Call> {
   ): number {
     const call = this.#call;
     if (
-      (command.flags & FLAG.DENYOOM) !== 0 && !this.#ports.makeRoom() &&
-      !this.ignoresLimit
+      (command.flags & FLAG.DENYOOM) !== 0 && !this.ignoresLimit &&
+      !this.#ports.makeRoom()
     ) return this.#reject(command, OUT_OF_MEMORY);
     if (command.keyKind === KEY_KIND.SINGLE) {
       const args = call.args;
-      const key = call.key(0);
-      if (args.command >= 0) {
-        key.buf = args.source(1);
-        key.off = args.off[1]!;
-        key.length = args.length[1]!;
-        key.hash = args.hash;
-        key.shard = args.shard;
-      } else {
-        call.fillKey(key, args.source(1), args.off[1]!, args.length[1]!);
-      }
-      call.keyCount = 1;
-      const shard = key.shard;
+      if (args.command < 0) this.#hashKey(command, args);
+      const { shard } = args;
+      this.#takeKey(args, shard, args.hash);
       this.#latches.acquire(shard);
       if (
         call.keyspaces[shard]!.control[SHARD_FLAGS] !== 0 && !this.ignoresFlags
@@ -398,6 +419,18 @@ export class Executor<C extends Call> {
       return this.#run(command, handler);
     }
     return this.#runWide(command, handler);
+  }
+
+  /** The one key of a request becomes the call's. */
+  #takeKey(args: Arguments, shard: number, hash: number): void {
+    const call = this.#call;
+    const key = call.key(0);
+    key.buf = args.source(1);
+    key.off = args.off[1]!;
+    key.length = args.length[1]!;
+    key.hash = hash;
+    key.shard = shard;
+    call.keyCount = 1;
   }
 
   /**
@@ -422,8 +455,11 @@ export class Executor<C extends Call> {
       (command.flags & FLAG.DENYOOM) !== 0 && !this.#ports.makeRoom()
     ) return this.#reject(command, OUT_OF_MEMORY);
     const { args, reply } = this.#call;
+    if (args.command < 0 && command.keyKind === KEY_KIND.SINGLE) {
+      this.#hashKey(command, args);
+    }
     session.transaction!.queue(command.index, command.flags, args);
-    reply.simple("QUEUED");
+    reply.raw(QUEUED);
     return DONE;
   }
 
@@ -453,7 +489,10 @@ export class Executor<C extends Call> {
     this.#latches.beginShared();
     const isUntouched = this.#isUntouched(transaction);
     this.#unwatch(transaction);
+    const isLogged = this.#effects.isOn;
+    if (isLogged) this.#effects.begin();
     const late = isUntouched ? this.#runQueued(transaction) : reply.nullArray();
+    if (isLogged) this.#effects.end();
     this.#latches.endShared();
     this.#latches.releaseMarked();
     this.endTransaction(session);
@@ -477,7 +516,9 @@ export class Executor<C extends Call> {
       call.args = args;
       const command = this.#table.all[transaction.command(i)]!;
       session.command = command;
-      this.#fillKeys(command);
+      const shard = transaction.shard(i);
+      if (shard === NO_SHARD) this.#fillKeys(command);
+      else this.#takeKey(args, shard, transaction.hash(i));
       const handler = this.#handlerOf(session, command);
       if (this.#run(command, handler) === PARKED) {
         late ??= [];
@@ -500,6 +541,11 @@ export class Executor<C extends Call> {
     const call = this.#call;
     const own = call.args;
     for (let i = 0; i < transaction.count; i++) {
+      const shard = transaction.shard(i);
+      if (shard !== NO_SHARD) {
+        latches.mark(shard);
+        continue;
+      }
       const command = this.#table.all[transaction.command(i)]!;
       transaction.load(i, this.#queued, this.#ports.addBig);
       call.args = this.#queued;
@@ -630,6 +676,10 @@ export class Executor<C extends Call> {
   }
 
   #run(command: Command<C>, handler: Handler<C> = command.run): number {
+    if (
+      this.#process[PROCESS_SNAPSHOT] !== 0 &&
+      (command.flags & CHANGES_VALUES) !== 0
+    ) this.#keepOld();
     const reply = this.#call.reply;
     const counters = this.#counters;
     const errors = reply.errorCount;
@@ -638,6 +688,10 @@ export class Executor<C extends Call> {
     counters[at + CALLS] = counters[at + CALLS]! + 1;
     const startMs = this.timer.begin(command);
     const start = reply.at;
+    // A command without keys takes its latches itself, and records itself.
+    const isLogged = this.#effects.isOn && command.keyKind !== KEY_KIND.NONE;
+    const changes = counters[CHANGES]!;
+    if (isLogged) this.#effects.begin();
     let promise: void | Promise<LateReply> = undefined;
     try {
       promise = handler(this.#call);
@@ -646,6 +700,10 @@ export class Executor<C extends Call> {
       this.#takeBack(reply, start);
       this.#call.dropUnfilled();
       reply.error(OUT_OF_MEMORY);
+    }
+    if (isLogged) {
+      const isChange = counters[CHANGES] !== changes;
+      this.#effects.endCommand(this.#call.db, this.#call.args, isChange);
     }
     if (startMs >= 0) {
       const microseconds = this.timer.end(command, startMs);
@@ -666,6 +724,15 @@ export class Executor<C extends Call> {
     if (promise === undefined) return DONE;
     this.pending = promise;
     return PARKED;
+  }
+
+  /** Lets a snapshot have the values of the command's keys as they are. */
+  #keepOld(): void {
+    const call = this.#call;
+    for (let i = 0; i < call.keyCount; i++) {
+      const key = call.key(i);
+      call.keyspace(key).keepOldOf(key);
+    }
   }
 
   #countCalls(command: Command<C>, count: number): void {
@@ -720,6 +787,65 @@ export class Executor<C extends Call> {
     this.#call.reply = own;
   }
 
+  /**
+   * The worker that owns all shards of the keys of a command from the log; -1 if
+   * there are several, or if the command names no keys.
+   */
+  ownerOfLogged(args: Arguments): number {
+    const call = this.#call;
+    const command = this.#table.lookup(
+      args.source(0),
+      args.off[0]!,
+      args.length[0]!,
+    );
+    if (command === undefined || args.count < 2) return -1;
+    if (command.keyKind === KEY_KIND.NONE && command.subcommands.length === 0) {
+      return -1;
+    }
+    const { workers } = this.#ports;
+    if (command.keyKind === KEY_KIND.SINGLE) {
+      const slot = hashSlot(args.source(1), args.off[1]!, args.length[1]!);
+      return ownerOf(call.slotShards[slot]!, workers);
+    }
+    call.args = args;
+    if (
+      this.#fillKeys(this.#subcommand(command, args)) || call.keyCount === 0
+    ) {
+      return -1;
+    }
+    const owner = ownerOf(call.key(0).shard, workers);
+    for (let i = 1; i < call.keyCount; i++) {
+      if (ownerOf(call.key(i).shard, workers) !== owner) return -1;
+    }
+    return owner;
+  }
+
+  /** The command itself, or the subcommand that its arguments name. */
+  #subcommand(command: Command<C>, args: Arguments): Command<C> {
+    if (command.subcommands.length === 0 || args.count < 2) return command;
+    return command.lookupSubcommand(
+      args.source(1),
+      args.off[1]!,
+      args.length[1]!,
+    ) ?? command;
+  }
+
+  /**
+   * Runs a command from the log, whatever the gate, the flags of shards, and
+   * `maxmemory` say; its reply is written to the call's writer. At the time 0,
+   * nothing expires.
+   */
+  runLogged(session: Session, args: Arguments): void {
+    const { gate } = this;
+    this.gate = 0;
+    this.ignoresFlags = this.ignoresLimit = true;
+    this.#call.nowMs = 0;
+    const outcome = this.#runRequest(session, args);
+    assert(outcome === DONE, "a command from the log is a short one");
+    this.ignoresFlags = this.ignoresLimit = false;
+    this.gate = gate;
+  }
+
   #gated(session: Session, command: Command<C>): number {
     if (
       (session.gate & GATE_AUTH) !== 0 &&
@@ -734,13 +860,26 @@ export class Executor<C extends Call> {
     if (isMonitor && (flagsIn(session, command) & KEYSPACE_COMMANDS) !== 0) {
       return this.#reject(command, REPLICA_KEYSPACE);
     }
-    const isPaused = (this.gate & WORKER_PAUSED) !== 0;
-    const isWrite = isPaused && (flagsIn(session, command) & HELD_WRITES) !== 0;
-    if (
-      isPaused && !isMonitor && !this.ignoresFlags &&
-      (isWrite || !this.gateWritesOnly)
-    ) return HELD;
-    const keepsExpired = isPaused && !isWrite;
+    let keepsExpired = false;
+    if ((this.gate & ~GATE_MONITORED) !== 0) {
+      const flags = flagsIn(session, command);
+      const isPaused = (this.gate & GATE_PAUSE) !== 0;
+      const isWrite = (flags & HELD_WRITES) !== 0;
+      keepsExpired = isPaused && !isWrite;
+      if (!this.ignoresFlags) {
+        const refusal = refusalBy(
+          this.gate,
+          flags,
+          command.fullName === "ping",
+          this.logRefusal,
+        );
+        if (refusal !== null) return this.#reject(command, refusal);
+        if (
+          (this.gate & GATE_STOP) !== 0 ||
+          isPaused && !isMonitor && (!this.gateWritesOnly || isWrite)
+        ) return HELD;
+      }
+    }
     if ((session.gate & GATE_REPLY_SKIP_NEXT) !== 0) {
       session.gate = session.gate & ~GATE_REPLY_SKIP_NEXT | GATE_REPLY_SKIP;
     }
@@ -765,7 +904,7 @@ export class Executor<C extends Call> {
   /** The handler of a command, also one of which others are to be told. */
   #handlerOf(session: Session, command: Command<C>): Handler<C> {
     const isTold = (session.gate & GATE_TRACKING) !== 0 ||
-      (this.gate & WORKER_MONITORED) !== 0;
+      (this.gate & GATE_MONITORED) !== 0;
     if (!isTold) return command.run;
     this.#told = command;
     return this.#toldRun;
@@ -786,7 +925,7 @@ export class Executor<C extends Call> {
   };
 
   #isShown(command: Command<C>): boolean {
-    return (this.gate & WORKER_MONITORED) !== 0 &&
+    return (this.gate & GATE_MONITORED) !== 0 &&
       (command.flags & HIDDEN_COMMANDS) === 0;
   }
 

@@ -22,6 +22,7 @@
 
 import {
   GATE_AUTH,
+  GATE_MULTI,
   GATE_PUSHED,
   GATE_RECEIVES,
   GATE_SUBSCRIBED,
@@ -54,6 +55,7 @@ import {
   REPLY_BUFFER_BYTES,
   type ReplyWriter,
 } from "../../core/resp/reply_writer.ts";
+import type { WorkerLog } from "../../engine/persistence/worker_log.ts";
 import { OutputQueue } from "./output_queue.ts";
 import { Socket, type SocketHandler } from "./socket.ts";
 import type { WorkerContext } from "./worker_context.ts";
@@ -113,6 +115,12 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   #sendingSinceMs = 0;
   /** When the soft output limit was first exceeded, 0 if it is not. */
   #softLimitSinceMs = 0;
+  /** The ticket behind all that its unsent replies can tell of. */
+  #seenTicket = 0;
+  /** Ticket of its own last change; -1 for none, or one that is durable. */
+  #ownTicket = -1;
+  /** Ticket of the worker's last change before the batch. */
+  #ticketBefore = 0;
 
   /** Takes over an accepted connection. */
   constructor(worker: WorkerContext, conn: Deno.Conn, session: Session) {
@@ -176,6 +184,32 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   /** Bytes of replies not yet sent. */
   get outputBytes(): number {
     return this.#sendingBytes + this.queuedBytes;
+  }
+
+  /** Ticket of its own last change that is not known to be durable, or -1. */
+  get lastTicket(): number {
+    const { lastTicket } = this.#worker.durability.effects;
+    return this.#isProcessing && lastTicket !== this.#ticketBefore
+      ? lastTicket
+      : this.#ownTicket;
+  }
+
+  /**
+   * Whether all that its replies tell of is on the disk; while the disk fails,
+   * all that it has changed itself.
+   */
+  mayTell(log: WorkerLog): boolean {
+    if (this.#isClosed || !log.holdsReplies) return true;
+    if (!log.isFailing) return log.isDurable(this.#seenTicket);
+    return this.#ownTicket < 0 || log.isDurable(this.#ownTicket + 1);
+  }
+
+  /** Tickets are compared modulo 2^32: old ones must not stay. */
+  forgetDurable(): void {
+    const log = this.#worker.durability;
+    if (this.#ownTicket >= 0 && log.isDurable(this.#ownTicket + 1)) {
+      this.#ownTicket = -1;
+    }
   }
 
   /** Whether nothing more will be run. */
@@ -371,6 +405,8 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
     session.lastActiveMs = nowMs;
     worker.current = this;
     this.#isProcessing = true;
+    const { durability } = worker;
+    this.#ticketBefore = durability.effects.lastTicket;
     executor.beginBatch(nowMs);
     if (late !== null) late(writer);
     if (holdsPushes) this.sendPushes();
@@ -407,6 +443,12 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
       }
     }
     executor.endBatch();
+    this.#ownTicket = this.lastTicket;
+    // What was done elsewhere in its name has one of the tickets so far.
+    if (late !== null && durability.isOn) {
+      this.#ownTicket = (durability.nextTicket - 1) >>> 0;
+    }
+    worker.planLook();
     if ((session.gate & GATE_PUSHED) !== 0) this.sendPushes();
     this.#isProcessing = false;
     if (this.#isClosed) {
@@ -418,8 +460,8 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
     if (isBehind) {
       return this.#holdUp((run) => worker.tracking.whenCaughtUp(run));
     }
-    if (worker.peers.isCongested) {
-      return this.#holdUp((run) => worker.peers.whenFree(run));
+    if (worker.isCongested) {
+      return this.#holdUp((run) => worker.whenFree(run));
     }
     if (!this.isWaiting && !this.#isStalled) this.#socket.resumeInput();
   }
@@ -449,7 +491,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
     const session = this.session;
     let count = ahead.length;
     while (
-      count === ahead.length && session.gate === 0 && this.#big === null &&
+      count === ahead.length && mayReadAhead(session) && this.#big === null &&
       !parser.isMidRequest
     ) {
       count = this.#readAhead();
@@ -461,7 +503,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
         this.#isStalled ||= isFull(writer);
         if (
           outcome === DONE && !this.#isStalled && !this.#isClosing &&
-          session.gate === 0
+          mayReadAhead(session)
         ) continue;
         if (outcome === HELD) {
           ahead[i] = this.#args!;
@@ -575,6 +617,8 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
       if (this.#isClosing && this.#sending === null) this.close();
       return;
     }
+    const { durability } = worker;
+    if (durability.holdsReplies) this.#seenTicket = durability.nextTicket;
     if (this.#sending === null && writer.spans === null) {
       this.#send(writer.buf, writer.at);
       writer.buf = worker.buffers.take();
@@ -646,6 +690,11 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
     if (this.#args !== null) this.#worker.dropArguments(this.#args);
     this.#args = null;
   }
+}
+
+/** Whether requests may be read ahead: no gate but that of MULTI is closed. */
+function mayReadAhead(session: Session): boolean {
+  return (session.gate & ~GATE_MULTI) === 0;
 }
 
 /** Whether no further command is run before some of the replies are sent. */

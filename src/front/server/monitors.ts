@@ -13,10 +13,8 @@
 import { latin1BytesOf } from "../../core/base/bytes.ts";
 import type { Command } from "../../core/commands/command_table.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
-import {
-  type Executor,
-  WORKER_MONITORED,
-} from "../../engine/executor/executor.ts";
+import type { Executor } from "../../engine/executor/executor.ts";
+import { GATE_MONITORED } from "../../engine/executor/gate.ts";
 import { GATE_MONITOR, GATE_SILENT } from "../../engine/executor/session.ts";
 import type { Mesh } from "../../engine/messages/mesh.ts";
 import {
@@ -120,8 +118,8 @@ export class Monitors {
   #count(worker: number, by: 1 | -1): void {
     this.#counts[worker]! += by;
     const isWatched = this.#counts.some((count) => count > 0);
-    if (isWatched) this.#executor.gate |= WORKER_MONITORED;
-    else this.#executor.gate &= ~WORKER_MONITORED;
+    if (isWatched) this.#executor.gate |= GATE_MONITORED;
+    else this.#executor.gate &= ~GATE_MONITORED;
   }
 
   /** `+seconds.microseconds [database address] "argument" ...` */
