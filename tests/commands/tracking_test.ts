@@ -476,3 +476,22 @@ commandSuite("a command that its owner runs is tracked", async (context) => {
     await ask(client, "DEBUG ROUTE IN-PLACE");
   }
 });
+
+commandSuite("XREAD is tracked when it waits and when it ends", async (c) => {
+  const { client, server } = c;
+  using stack = new DisposableStack();
+  for (const reader of await trackers(stack, server)) {
+    await client.run("DEL", "s");
+    await reader.sendCommands([["XREAD", "BLOCK", "0", "STREAMS", "s", "$"]]);
+    while (!String(await ask(client, "CLIENT LIST")).includes(" flags=bt "));
+    await ask(client, "XADD s 1-1 f v");
+    const heard = await hear(reader, 2);
+    assert(
+      heard.some((reply) => Array.isArray(reply) && reply[1] !== undefined),
+    );
+    await ask(client, "XADD s 1-2 f v");
+    assertEquals(await tell(reader), [drop("s")]);
+    await ask(client, "XADD s 1-3 f v");
+    assertEquals(await tell(reader), []);
+  }
+});

@@ -82,7 +82,6 @@ import { PROCESS_SNAPSHOT } from "../persistence/snapshot_protocol.ts";
 import { CommandTimer } from "./command_timer.ts";
 import { GATE_MONITORED, GATE_PAUSE, GATE_STOP, refusalBy } from "./gate.ts";
 import type { Latches } from "../latch/shard_latches.ts";
-import type { SessionTracking } from "../tracking/session_tracking.ts";
 import {
   type CalledCommand,
   GATE_AUTH,
@@ -171,10 +170,10 @@ export interface ExecutorPorts<C extends Call> {
   /** What commands have caused that others are to be told of. */
   readonly tellings: Tellings;
   /**
-   * Notes that the client of a session keeps what the command at hand has read;
-   * the latches of its keys are held.
+   * Notes that a client keeps what the command at hand has read, and the worker
+   * where its messages go; the latches of the command's keys are held.
    */
-  remember(call: C, session: Session, tracking: SessionTracking): void;
+  remember(call: C, client: number, worker: number): void;
   /** Shows the command at hand to those who see all commands. */
   show(call: C, command: Command<C>): void;
   /** Words of the process. */
@@ -251,6 +250,7 @@ export class Executor<C extends Call> {
     this.#serving = new Serving(table, call, latches, ready, records, {
       fillKeys: (command) => this.#fillKeys(command),
       run: (command) => this.#run(command),
+      remember: (client, worker) => ports.remember(call, client, worker),
       served: ports.served,
     });
   }
@@ -917,7 +917,7 @@ export class Executor<C extends Call> {
     if (
       (session.gate & GATE_TRACKING) !== 0 &&
       (command.flags & FLAG.READONLY) !== 0 && session.tracking!.remembers
-    ) this.#ports.remember(call, session, session.tracking!);
+    ) this.#ports.remember(call, session.id, session.tracking!.worker);
     if (this.#isShown(command) && !this.ignoresFlags) {
       this.#ports.show(call, command);
     }
