@@ -190,6 +190,11 @@ export class Executor<C extends Call> {
   gateWritesOnly = false;
   /** The reply to come of the command that was just parked. */
   pending: Promise<LateReply> | null = null;
+  /**
+   * Whether that command may have read keys: that they have changed since must
+   * be told behind its reply.
+   */
+  pendingHasRead = false;
   /** Commands from this duration on go to the slow log; -1 for none. */
   slowMicroseconds = 10_000;
   /** Notes how long commands take. */
@@ -465,6 +470,7 @@ export class Executor<C extends Call> {
 
   #runExec(command: Command<C>): number {
     const outcome = this.#run(command, this.#execute);
+    this.pendingHasRead = outcome === PARKED;
     if (this.#isShown(command)) this.#ports.show(this.#call, command);
     return outcome;
   }
@@ -670,6 +676,7 @@ export class Executor<C extends Call> {
     if (call.waitKind === 0) return outcome;
     const { worker, records, blocked } = this.#ports;
     this.pending = beginWait(call, worker, records, blocked);
+    this.pendingHasRead = false;
     call.waitKind = 0;
     if (this.pending === null) return DONE;
     return PARKED;
@@ -723,6 +730,7 @@ export class Executor<C extends Call> {
     ) this.#countCalls(command, -1);
     if (promise === undefined) return DONE;
     this.pending = promise;
+    this.pendingHasRead = false;
     return PARKED;
   }
 
@@ -762,7 +770,10 @@ export class Executor<C extends Call> {
     const { session, args } = this.#call;
     if (this.#isShown(command)) this.#ports.show(this.#call, command);
     this.pending = this.#ports.forward(session as Session, args, shard);
-    if (this.pending !== null) return PARKED;
+    if (this.pending !== null) {
+      this.pendingHasRead = true;
+      return PARKED;
+    }
     this.ignoresFlags = true;
     const outcome = this.#dispatch(command, handler);
     this.ignoresFlags = false;

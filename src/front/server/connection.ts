@@ -598,7 +598,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
       return true;
     }
     this.#isParked = true;
-    this.#holdsPushes = !this.#worker.blocked.has(this.session.id);
+    this.#holdsPushes = this.#worker.executor.pendingHasRead;
     const pending = this.#worker.executor.pending;
     if (pending !== null) {
       pending.then(
