@@ -318,7 +318,14 @@ commandSuite("what nobody can be told is not sent", async (context) => {
   assertEquals(await tell(reader, "CLIENT TRACKING ON", "GET k"), ["OK", null]);
   await ask(client, "SET k 1");
   assertEquals(await tell(reader), []);
-  // Nor is a redirection to a connection in RESP2 that listens to nothing.
+  // But to itself it can be sent, if it listens.
+  const own = await idOf(reader);
+  await tell(reader, `CLIENT TRACKING ON REDIRECT ${own}`, "GET k");
+  await tell(reader, `SUBSCRIBE ${CHANNEL}`);
+  await ask(client, "SET k 1");
+  assertEquals(await tell(reader), [["message", CHANNEL, ["k"]]]);
+  await tell(reader, "RESET");
+  // A redirection is not sent to a connection in RESP2 that listens to nothing.
   using news = await server.client({ resp });
   const id = await idOf(news);
   await tell(reader, `CLIENT TRACKING ON REDIRECT ${id}`, "GET k");
