@@ -309,7 +309,7 @@ function begin(start: WorkerStart): WorkerContext {
     addBig: (args, run, length) => made.addBig(args, run, length),
     freeBig: (args) => made.freeBig(args),
     tellings,
-    remember: (call, session, cache) => tracking.remember(call, session, cache),
+    remember: (call, client, to) => tracking.remember(call, client, to),
     show: (call, command) => monitors.show(call, command),
     process,
     worker: id,
