@@ -66,10 +66,19 @@ export class Mesh implements Peers {
   /** Peers for which records wait. */
   #congested = 0;
   readonly #waiting: (() => void)[] = [];
+  readonly #step: () => void;
 
-  /** `ports[i]` leads to worker `i`; its own place is null. */
-  constructor(self: number, ports: readonly (Port | null)[]) {
+  /**
+   * `ports[i]` leads to worker `i`; its own place is null. `step` is called
+   * before a batch is sent and before one is handled.
+   */
+  constructor(
+    self: number,
+    ports: readonly (Port | null)[],
+    step: () => void = () => {},
+  ) {
     this.self = self;
+    this.#step = step;
     this.#links = ports.map((port) =>
       port &&
       {
@@ -171,6 +180,7 @@ export class Mesh implements Peers {
     if (link.writer.length === 0) return;
     if (link.underWay > WINDOW_BYTES) return this.#setCongested(link, true);
     this.#setCongested(link, false);
+    this.#step();
     const batch = link.writer.take();
     link.underWay += batch.length;
     link.port.postMessage(batch, [batch.buffer]);
@@ -185,6 +195,7 @@ export class Mesh implements Peers {
   }
 
   #receive(from: number, link: Link, batch: Uint8Array): void {
+    this.#step();
     const reader = new FrameReader(batch);
     while (!reader.isAtEnd) {
       const handler = this.#handlers.get(reader.u8());

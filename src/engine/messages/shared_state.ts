@@ -32,6 +32,8 @@ export const PROCESS_PATTERNS = 5;
 export const PROCESS_PATTERNS_VERSION = 6;
 /** Word: the last number given to a subscription or a published message. */
 export const PROCESS_PUBSUB_SEQUENCE = 7;
+/** Word: how slow tests make the workers, see slow_steps.ts. */
+export const PROCESS_SLOW_STEPS = 8;
 /** Words of {@linkcode SharedState.process}. */
 const PROCESS_WORDS = 64;
 

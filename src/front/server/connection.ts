@@ -52,7 +52,9 @@ import {
   REPLY_BUFFER_BYTES,
   type ReplyWriter,
 } from "../../core/resp/reply_writer.ts";
+import { giveBack } from "./give_back.ts";
 import { OutputQueue } from "./output_queue.ts";
+import { OwedReplies } from "./owed_replies.ts";
 import { Socket, type SocketHandler } from "./socket.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
@@ -101,7 +103,10 @@ export class Connection implements SocketHandler, Subscriber {
   #isReading = false;
   #sending: Uint8Array<ArrayBuffer> | null = null;
   #sendingBytes = 0;
+  /** Where what is being sent comes from. */
+  #sendingFrom: Uint8Array | null = null;
   #queue: OutputQueue | null = null;
+  #owed: OwedReplies | null = null;
   /** Since when pieces are sent without a look at anything else. */
   #sendingSinceMs = 0;
   /** When the soft output limit was first exceeded, 0 if it is not. */
@@ -348,7 +353,7 @@ export class Connection implements SocketHandler, Subscriber {
     worker.current = this;
     this.#isProcessing = true;
     executor.beginBatch(nowMs);
-    if (late !== null) late(writer);
+    if (late !== null) this.#writeLate(late);
     const args = this.#args ?? worker.takeArguments();
     let keep = this.#args !== null && !this.#parser.isMidRequest;
     this.#args = args;
@@ -392,6 +397,17 @@ export class Connection implements SocketHandler, Subscriber {
     this.#flush(writer);
     if (worker.peers.isCongested) return this.#holdUp();
     if (!this.isWaiting && !this.#isStalled) this.#socket.resumeInput();
+  }
+
+  /** Writes the reply of a parked command. */
+  #writeLate(late: LateReply): void {
+    const { blocked, writer } = this.#worker;
+    const undo = blocked.undoOf(this.session.id);
+    const start = writer.at;
+    late(writer);
+    if (undo === "" || writer.at === start) return;
+    this.#owed ??= new OwedReplies();
+    this.#owed.add(undo, this.session.db, start, writer.at);
   }
 
   /** Runs nothing more until the other workers have caught up. */
@@ -540,11 +556,13 @@ export class Connection implements SocketHandler, Subscriber {
   #flush(writer: ReplyWriter): void {
     const worker = this.#worker;
     const bytes = writer.pendingBytes;
+    this.#owed?.waitIn(writer.buf);
     if (bytes === 0) {
       if (this.#isClosing && this.#sending === null) this.close();
       return;
     }
     if (this.#sending === null && writer.spans === null) {
+      this.#sendingFrom = writer.buf;
       this.#send(writer.buf, writer.at);
       writer.buf = worker.buffers.take();
       writer.at = 0;
@@ -562,6 +580,7 @@ export class Connection implements SocketHandler, Subscriber {
   }
 
   #sendNext(): boolean {
+    this.#sendingFrom = this.#queue!.nextBuffer;
     const piece = this.#queue!.next();
     if (piece === null) {
       this.#queue = null;
@@ -582,7 +601,10 @@ export class Connection implements SocketHandler, Subscriber {
 
   /** Writes what is to be sent; called at the end of the turn. */
   sendPlanned(): void {
-    if (!this.#isClosed) this.#socket.write(this.#sending!, this.#sendingBytes);
+    if (this.#isClosed) return;
+    if (this.#owed?.handOver(this.#sendingFrom!)) this.#owed = null;
+    this.#sendingFrom = null;
+    this.#socket.write(this.#sending!, this.#sendingBytes);
   }
 
   #isOverLimit(unsentBytes: number): boolean {
@@ -607,6 +629,12 @@ export class Connection implements SocketHandler, Subscriber {
     this.#worker.blocked.drop(this.session.id);
     this.#worker.pubsub.drop(this);
     this.#worker.executor.endTransaction(this.session);
+    const worker = this.#worker;
+    this.#owed?.takeBack(worker.writer.buf, (undo, db, reply) => {
+      // A command may be running that has closed the connection.
+      queueMicrotask(() => giveBack(worker, undo, db, reply));
+    });
+    this.#owed = null;
   }
 
   #dropArguments(): void {

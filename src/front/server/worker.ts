@@ -24,6 +24,7 @@ import { Executor } from "../../engine/executor/executor.ts";
 import { Forwarder } from "../../engine/executor/forwarder.ts";
 import { Session } from "../../engine/executor/session.ts";
 import { Latches } from "../../engine/latch/shard_latches.ts";
+import { SlowSteps } from "../../engine/latch/slow_steps.ts";
 import {
   readForwardedReply,
   takeReply,
@@ -33,13 +34,14 @@ import { SERVED_RECORD } from "../../engine/messages/record_kinds.ts";
 import { Mesh } from "../../engine/messages/mesh.ts";
 import {
   ownerOf,
+  PROCESS_SLOW_STEPS,
   PROCESS_TCP_PORT,
 } from "../../engine/messages/shared_state.ts";
 import { KeyNotifications } from "../../engine/pubsub/key_notifications.ts";
 import { PubSub } from "../../engine/pubsub/pubsub.ts";
 import { serveForwarded } from "../../engine/owner/forwarded_commands.ts";
 import { Owner } from "../../engine/owner/owner.ts";
-import { giveBack } from "./give_back.ts";
+import { giveBackLate } from "./give_back.ts";
 import { followSettings } from "./apply_settings.ts";
 import { makeCommandTable } from "./command_groups.ts";
 import { answerClientQuestions } from "./commands/client.ts";
@@ -139,7 +141,17 @@ function begin(start: WorkerStart): WorkerContext {
   const keyspaces = controls.map((control, shard) =>
     new Keyspace(context, control, shard)
   );
-  const latches = new Latches(controls, counters, latched, start.checks);
+  const process = new Int32Array(shared.process);
+  const slow = start.checks
+    ? new SlowSteps(process, PROCESS_SLOW_STEPS, new Prng(id))
+    : null;
+  const latches = new Latches(
+    controls,
+    counters,
+    latched,
+    start.checks,
+    slow,
+  );
   const call = new ServerCall({
     keyspaces,
     slotShards: new Uint16Array(shared.slotShards),
@@ -161,14 +173,14 @@ function begin(start: WorkerStart): WorkerContext {
     pageCount: arena.capacityBytes / PAGE_BYTES,
     monotonicMs: () => performance.now(),
   });
-  const mesh = new Mesh(id, start.ports);
+  const mesh = new Mesh(id, start.ports, () => latches.step());
   const pubsub = new PubSub({
     mesh,
     keyspaces,
     slotShards: call.slotShards,
     hashSeed: shared.hashSeed,
     latches,
-    process: new Int32Array(shared.process),
+    process,
   });
   notifications.pubsub = pubsub;
   const forwarder = new Forwarder(mesh, counters);
@@ -186,7 +198,7 @@ function begin(start: WorkerStart): WorkerContext {
       const command = made.connections.get(session)?.session.command ?? null;
       executor.countEnded(command, error);
     },
-    giveBack: (undo, db, late) => giveBack(made, undo, db, late),
+    giveBack: (undo, db, late) => giveBackLate(made, undo, db, late),
   });
   const executor: Executor<ServerCall> = new Executor(table, call, latches, {
     monotonicMs: () => performance.now(),
