@@ -4,7 +4,11 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { startServer, tagsOnDistinctSlots } from "../_harness.ts";
-import { ConnectionClosedError, plain, TestClient } from "../_resp_client.ts";
+import {
+  ConnectionClosedError,
+  plain,
+  type TestClient,
+} from "../_resp_client.ts";
 import { ask } from "./_replies.ts";
 import { commandSuite, type SuiteContext } from "./_suite.ts";
 import { Crowd, until, type Waiting } from "./_waiting.ts";
