@@ -39,9 +39,9 @@ import {
 } from "../messages/shared_state.ts";
 import { PatternIndex } from "./pattern_index.ts";
 import {
-  encodeMessage,
   MESSAGE,
   PATTERN_MESSAGE,
+  PushMessage,
   SHARD_MESSAGE,
 } from "./push_message.ts";
 import { PUBLISH_RECORD } from "../messages/record_kinds.ts";
@@ -52,8 +52,8 @@ const PATTERN_SHARD = 0;
 
 /** Somebody who listens: a connection. */
 export interface Subscriber {
-  /** Sends a message that begins as RESP2 has it; the bytes are shared. */
-  push(message: Uint8Array): void;
+  /** Sends a message that others get, too. */
+  pushShared(message: PushMessage): void;
 }
 
 /** Who listens on this worker, and since which number. */
@@ -361,12 +361,12 @@ export class PubSub {
     const listeners = this.#channels[kind]!.get(name);
     if (listeners !== undefined) {
       const word = kind === CHANNEL ? MESSAGE : SHARD_MESSAGE;
-      push(listeners, encodeMessage([word, channel, message]), sequence);
+      push(listeners, new PushMessage([word, channel, message]), sequence);
     }
     if (kind !== CHANNEL || this.#patterns.size === 0) return;
     this.#patterns.match(name, channel, ({ bytes, listeners }) => {
       const parts = [PATTERN_MESSAGE, bytes, channel, message];
-      push(listeners, encodeMessage(parts), patternSequence);
+      push(listeners, new PushMessage(parts), patternSequence);
     });
   }
 
@@ -387,10 +387,10 @@ export class PubSub {
 /** Sends to those whose subscription is older than the message. */
 function push(
   listeners: Listeners,
-  message: Uint8Array,
+  message: PushMessage,
   sequence: number,
 ): void {
   for (const [subscriber, since] of listeners) {
-    if (((sequence - since) | 0) > 0) subscriber.push(message);
+    if (((sequence - since) | 0) > 0) subscriber.pushShared(message);
   }
 }

@@ -26,7 +26,10 @@ import {
   GATE_SUBSCRIBED,
   type Session,
 } from "../../engine/executor/session.ts";
-import { PUSH_BYTE } from "../../engine/pubsub/push_message.ts";
+import {
+  PUSH_BYTE,
+  type PushMessage,
+} from "../../engine/pubsub/push_message.ts";
 import type { Subscriber } from "../../engine/pubsub/pubsub.ts";
 import { DONE, HELD } from "../../engine/executor/executor.ts";
 import {
@@ -96,6 +99,9 @@ export class Connection implements SocketHandler, Subscriber {
   #isHeldUp = false;
   /** Messages that no request asked for, to be sent at the end of the turn. */
   #pushes: ReplyWriter | null = null;
+  /** The same, as a part of the worker's log; it ends at 0 if there are none. */
+  #logStart = 0;
+  #logEnd = 0;
   #isClosing = false;
   #isClosed = false;
   #isProcessing = false;
@@ -222,8 +228,50 @@ export class Connection implements SocketHandler, Subscriber {
     }
   }
 
+  /** Sends a message that others get, too, and that the turn's log may hold. */
+  pushShared(message: PushMessage): void {
+    if (this.#isClosed) return;
+    if (this.#isProcessing || this.#pushes !== null) {
+      return this.push(message.bytes);
+    }
+    const { resp } = this.session;
+    const start = message.placeIn(this.#worker.pushLog(resp), resp);
+    if (this.#logEnd === 0) {
+      this.#logStart = start;
+      this.#worker.planPush(this);
+    } else if (this.#logEnd !== start) {
+      // Others have got something in between.
+      this.#leaveLog();
+      return this.push(message.bytes);
+    }
+    this.#logEnd = start + message.bytes.length;
+  }
+
+  /** Takes the messages out of the log. */
+  #leaveLog(): void {
+    const { buf } = this.#worker.pushLog(this.session.resp);
+    this.#pushes = this.#worker.takeWriter();
+    this.#pushes.raw(buf.subarray(this.#logStart, this.#logEnd));
+    this.#logEnd = 0;
+  }
+
+  /** Sends messages as they lie in the log, if the socket takes them. */
+  #sendLog(): void {
+    const from = this.#logStart;
+    const length = this.#logEnd - from;
+    if (this.#sending !== null || this.#isClosed) return this.#leaveLog();
+    const { buf } = this.#worker.pushLog(this.session.resp);
+    const bytes = from === 0 ? buf : buf.subarray(from, this.#logEnd);
+    const sent = this.#socket.sendNow(bytes, length);
+    if (sent > 0) this.#countSent(sent);
+    this.#logStart = from + sent;
+    if (sent < length) this.#leaveLog();
+    else this.#logEnd = 0;
+  }
+
   /** Hands on the messages that wait. */
   sendPushes(): void {
+    if (this.#logEnd !== 0) this.#sendLog();
     const writer = this.#pushes;
     if (writer === null) return;
     this.#pushes = null;
@@ -591,12 +639,16 @@ export class Connection implements SocketHandler, Subscriber {
   }
 
   #send(buffer: Uint8Array<ArrayBuffer>, length: number): void {
-    const counters = this.#worker.counters;
-    counters[WRITES_PROCESSED] = counters[WRITES_PROCESSED]! + 1;
-    counters[NET_OUTPUT_BYTES] = counters[NET_OUTPUT_BYTES]! + length;
+    this.#countSent(length);
     this.#sending = buffer;
     this.#sendingBytes = length;
     this.#worker.planSend(this);
+  }
+
+  #countSent(bytes: number): void {
+    const { counters } = this.#worker;
+    counters[WRITES_PROCESSED] = counters[WRITES_PROCESSED]! + 1;
+    counters[NET_OUTPUT_BYTES] = counters[NET_OUTPUT_BYTES]! + bytes;
   }
 
   /** Writes what is to be sent; called at the end of the turn. */

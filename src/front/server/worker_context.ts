@@ -23,6 +23,7 @@ import {
   type SharedState,
 } from "../../engine/messages/shared_state.ts";
 import type { PubSub } from "../../engine/pubsub/pubsub.ts";
+import { PushLog } from "../../engine/pubsub/push_message.ts";
 import type { Owner } from "../../engine/owner/owner.ts";
 import { SettingsExchange } from "./apply_settings.ts";
 import { BufferPool } from "./buffer_pool.ts";
@@ -107,6 +108,7 @@ export class WorkerContext {
   readonly #planned: Connection[] = [];
   readonly #pushing: Connection[] = [];
   readonly #writers: ReplyWriter[] = [];
+  readonly #pushLogs: readonly PushLog[] = [new PushLog(2), new PushLog(3)];
 
   /** One context per worker. */
   constructor(
@@ -197,14 +199,31 @@ export class WorkerContext {
    */
   planSend(connection: Connection): void {
     this.#planned.push(connection);
-    if (this.#planned.length === 1) queueMicrotask(this.#sendPlanned);
+    this.#planEnd();
   }
 
-  readonly #sendPlanned = (): void => {
+  #planEnd(): void {
+    if (this.#planned.length + this.#pushing.length > 1) return;
+    queueMicrotask(this.#endTurn);
+  }
+
+  /** Replies go first: who gets one may go on while others get messages. */
+  readonly #endTurn = (): void => {
     const planned = this.#planned;
-    for (let i = 0; i < planned.length; i++) planned[i]!.sendPlanned();
-    planned.length = 0;
+    const pushing = this.#pushing;
+    let [sent, pushed] = [0, 0];
+    while (sent < planned.length || pushed < pushing.length) {
+      if (sent < planned.length) planned[sent++]!.sendPlanned();
+      else pushing[pushed++]!.sendPushes();
+    }
+    planned.length = pushing.length = 0;
+    for (const log of this.#pushLogs) log.clear();
   };
+
+  /** The messages of this turn to subscribers that speak `resp`. */
+  pushLog(resp: 2 | 3): PushLog {
+    return this.#pushLogs[resp - 2]!;
+  }
 
   /** A writer for messages that no request asked for. */
   takeWriter(): ReplyWriter {
@@ -222,14 +241,8 @@ export class WorkerContext {
   /** Lets a connection send its messages at the end of the turn. */
   planPush(connection: Connection): void {
     this.#pushing.push(connection);
-    if (this.#pushing.length === 1) queueMicrotask(this.#sendPushes);
+    this.#planEnd();
   }
-
-  readonly #sendPushes = (): void => {
-    const pushing = this.#pushing;
-    for (let i = 0; i < pushing.length; i++) pushing[i]!.sendPushes();
-    pushing.length = 0;
-  };
 
   /** Forgets replies to a connection that was closed while it was served. */
   discardReplies(): void {
