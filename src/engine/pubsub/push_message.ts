@@ -6,11 +6,13 @@
  */
 
 import { copyBytes } from "../../core/base/bytes.ts";
-import { decimalLength, writeInteger } from "../../core/base/integer.ts";
+import { writeInteger } from "../../core/base/integer.ts";
 
 /** Bytes of a log that is kept between turns. */
 const KEPT_BYTES = 256 * 1024;
 const FIRST_BYTES = 4096;
+/** The longest head of an array or a string. */
+const HEAD_BYTES_MAX = 16;
 
 const CR = 13;
 const LF = 10;
@@ -38,85 +40,96 @@ export class PushLog {
   buf: Uint8Array<ArrayBuffer> = new Uint8Array(FIRST_BYTES);
   /** Where the next message goes. */
   at = 0;
-  /** What messages begin with, or 0 to leave them as they are. */
-  readonly #firstByte: number;
-
-  /** A log of messages in RESP2 or RESP3. */
-  constructor(resp: 2 | 3) {
-    this.#firstByte = resp === 3 ? PUSH_BYTE : 0;
-  }
-
-  /** Adds a message; returns where it begins. */
-  add(bytes: Uint8Array): number {
-    const from = this.at;
-    const end = from + bytes.length;
-    if (end > this.buf.length) {
-      const grown = new Uint8Array(Math.max(end, this.buf.length * 2));
-      grown.set(this.buf.subarray(0, from));
-      this.buf = grown;
-    }
-    copyBytes(bytes, 0, this.buf, from, bytes.length);
-    if (this.#firstByte !== 0) this.buf[from] = this.#firstByte;
-    this.at = end;
-    return from;
-  }
 
   /** Forgets the messages; nobody is to be sent any. */
   clear(): void {
     this.at = 0;
     if (this.buf.length > KEPT_BYTES) this.buf = new Uint8Array(FIRST_BYTES);
   }
+
+  /** Begins an array of bulk strings. */
+  head(kind: number, count: number): void {
+    this.#room(HEAD_BYTES_MAX);
+    const { buf } = this;
+    buf[this.at] = kind;
+    const end = writeInteger(count, buf, this.at + 1);
+    buf[end] = CR;
+    buf[end + 1] = LF;
+    this.at = end + 2;
+  }
+
+  /** A bulk string. */
+  bulk(bytes: Uint8Array): void {
+    const { length } = bytes;
+    this.head(BULK, length);
+    this.#room(length + 2);
+    const { buf, at } = this;
+    copyBytes(bytes, 0, buf, at, length);
+    buf[at + length] = CR;
+    buf[at + length + 1] = LF;
+    this.at = at + length + 2;
+  }
+
+  #room(bytes: number): void {
+    const end = this.at + bytes;
+    if (end <= this.buf.length) return;
+    const grown = new Uint8Array(Math.max(end, this.buf.length * 2));
+    grown.set(this.buf.subarray(0, this.at));
+    this.buf = grown;
+  }
 }
 
-/** A message on its way to the subscribers of a worker. */
+/**
+ * A message on its way to the subscribers of a worker. There is one object per
+ * worker, as each message reaches all of them before the next one comes.
+ */
 export class PushMessage {
-  /** As RESP2 has it. */
-  readonly bytes: Uint8Array;
-  #places: [number, number] = [-1, -1];
+  readonly #logs: readonly PushLog[];
+  #word = MESSAGE;
+  #pattern: Uint8Array | null = null;
+  #channel = MESSAGE;
+  #body = MESSAGE;
+  #place2 = -1;
+  #place3 = -1;
 
-  /** An array of these bulk strings. */
-  constructor(parts: readonly Uint8Array[]) {
-    this.bytes = encodeMessage(parts);
+  /** `logs` are those of the worker's turn in RESP2 and in RESP3. */
+  constructor(logs: readonly PushLog[]) {
+    this.#logs = logs;
   }
 
-  /** Where it begins in the log of that protocol, in this turn. */
-  placeIn(log: PushLog, resp: 2 | 3): number {
-    let place = this.#places[resp - 2]!;
-    if (place < 0) place = this.#places[resp - 2] = log.add(this.bytes);
-    return place;
+  /** Makes it another message; the bytes are not kept. */
+  become(
+    word: Uint8Array,
+    pattern: Uint8Array | null,
+    channel: Uint8Array,
+    body: Uint8Array,
+  ): void {
+    this.#word = word;
+    this.#pattern = pattern;
+    this.#channel = channel;
+    this.#body = body;
+    this.#place2 = this.#place3 = -1;
   }
-}
 
-/** An array of bulk strings. */
-function encodeMessage(parts: readonly Uint8Array[]): Uint8Array {
-  let length = headLength(parts.length);
-  for (const part of parts) length += headLength(part.length) + part.length + 2;
-  const bytes = new Uint8Array(length);
-  let at = writeHead(bytes, 0, ARRAY, parts.length);
-  for (const part of parts) {
-    at = writeHead(bytes, at, BULK, part.length);
-    copyBytes(part, 0, bytes, at, part.length);
-    at += part.length;
-    bytes[at] = CR;
-    bytes[at + 1] = LF;
-    at += 2;
+  /** Where it begins in the log of a protocol; it ends there, or is the last. */
+  placeIn(resp: 2 | 3): number {
+    if (resp === 3) {
+      return this.#place3 < 0
+        ? this.#place3 = this.#write(this.#logs[1]!, PUSH_BYTE)
+        : this.#place3;
+    }
+    return this.#place2 < 0
+      ? this.#place2 = this.#write(this.#logs[0]!, ARRAY)
+      : this.#place2;
   }
-  return bytes;
-}
 
-function headLength(count: number): number {
-  return decimalLength(count) + 3;
-}
-
-function writeHead(
-  to: Uint8Array,
-  at: number,
-  kind: number,
-  count: number,
-): number {
-  to[at] = kind;
-  const end = writeInteger(count, to, at + 1);
-  to[end] = CR;
-  to[end + 1] = LF;
-  return end + 2;
+  #write(log: PushLog, kind: number): number {
+    const from = log.at;
+    log.head(kind, this.#pattern === null ? 3 : 4);
+    log.bulk(this.#word);
+    if (this.#pattern !== null) log.bulk(this.#pattern);
+    log.bulk(this.#channel);
+    log.bulk(this.#body);
+    return from;
+  }
 }

@@ -215,43 +215,51 @@ export class Connection implements SocketHandler, Subscriber {
    */
   push(message: Uint8Array): void {
     if (this.#isClosed) return;
-    if (this.#pushes === null) {
-      this.#pushes = this.#worker.takeWriter();
-      if (this.#isProcessing) this.session.gate |= GATE_PUSHED;
-      else this.#worker.planPush(this);
-    }
-    const { buf, at } = this.#pushes;
-    this.#pushes.raw(message);
-    if (this.session.resp === 3) {
-      const now = this.#pushes.buf;
-      (now === buf ? buf : now)[at] = PUSH_BYTE;
-    }
+    // What waits in the log came before.
+    if (this.#logEnd !== 0) this.#leaveLog();
+    const writer = this.#writerForPushes();
+    const { at } = writer;
+    writer.raw(message);
+    if (this.session.resp === 3) writer.buf[at] = PUSH_BYTE;
   }
 
-  /** Sends a message that others get, too, and that the turn's log may hold. */
   pushShared(message: PushMessage): void {
     if (this.#isClosed) return;
-    if (this.#isProcessing || this.#pushes !== null) {
-      return this.push(message.bytes);
-    }
     const { resp } = this.session;
-    const start = message.placeIn(this.#worker.pushLog(resp), resp);
+    const start = message.placeIn(resp);
+    const log = this.#worker.pubsub.log(resp);
+    if (this.#isProcessing || this.#pushes !== null) {
+      return this.#pushPart(log.buf, start, log.at);
+    }
     if (this.#logEnd === 0) {
       this.#logStart = start;
       this.#worker.planPush(this);
     } else if (this.#logEnd !== start) {
       // Others have got something in between.
       this.#leaveLog();
-      return this.push(message.bytes);
+      return this.#pushPart(log.buf, start, log.at);
     }
-    this.#logEnd = start + message.bytes.length;
+    this.#logEnd = log.at;
+  }
+
+  /** Adds a part of a log to the messages that wait. */
+  #pushPart(buf: Uint8Array, from: number, to: number): void {
+    this.#writerForPushes().raw(buf.subarray(from, to));
+  }
+
+  #writerForPushes(): ReplyWriter {
+    if (this.#pushes !== null) return this.#pushes;
+    const writer = this.#pushes = this.#worker.takeWriter();
+    if (this.#isProcessing) this.session.gate |= GATE_PUSHED;
+    else this.#worker.planPush(this);
+    return writer;
   }
 
   /** Takes the messages out of the log. */
   #leaveLog(): void {
-    const { buf } = this.#worker.pushLog(this.session.resp);
-    this.#pushes = this.#worker.takeWriter();
-    this.#pushes.raw(buf.subarray(this.#logStart, this.#logEnd));
+    const { buf } = this.#worker.pubsub.log(this.session.resp);
+    const writer = this.#pushes = this.#worker.takeWriter();
+    writer.raw(buf.subarray(this.#logStart, this.#logEnd));
     this.#logEnd = 0;
   }
 
@@ -259,8 +267,9 @@ export class Connection implements SocketHandler, Subscriber {
   #sendLog(): void {
     const from = this.#logStart;
     const length = this.#logEnd - from;
-    if (this.#sending !== null || this.#isClosed) return this.#leaveLog();
-    const { buf } = this.#worker.pushLog(this.session.resp);
+    if (this.#isClosed) return void (this.#logEnd = 0);
+    if (this.#sending !== null) return this.#leaveLog();
+    const { buf } = this.#worker.pubsub.log(this.session.resp);
     const bytes = from === 0 ? buf : buf.subarray(from, this.#logEnd);
     const sent = this.#socket.sendNow(bytes, length);
     if (sent > 0) this.#countSent(sent);

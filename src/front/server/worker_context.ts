@@ -23,7 +23,6 @@ import {
   type SharedState,
 } from "../../engine/messages/shared_state.ts";
 import type { PubSub } from "../../engine/pubsub/pubsub.ts";
-import { PushLog } from "../../engine/pubsub/push_message.ts";
 import type { Owner } from "../../engine/owner/owner.ts";
 import { SettingsExchange } from "./apply_settings.ts";
 import { BufferPool } from "./buffer_pool.ts";
@@ -108,7 +107,6 @@ export class WorkerContext {
   readonly #planned: Connection[] = [];
   readonly #pushing: Connection[] = [];
   readonly #writers: ReplyWriter[] = [];
-  readonly #pushLogs: readonly PushLog[] = [new PushLog(2), new PushLog(3)];
 
   /** One context per worker. */
   constructor(
@@ -217,13 +215,8 @@ export class WorkerContext {
       else pushing[pushed++]!.sendPushes();
     }
     planned.length = pushing.length = 0;
-    for (const log of this.#pushLogs) log.clear();
+    this.pubsub.endTurn();
   };
-
-  /** The messages of this turn to subscribers that speak `resp`. */
-  pushLog(resp: 2 | 3): PushLog {
-    return this.#pushLogs[resp - 2]!;
-  }
 
   /** A writer for messages that no request asked for. */
   takeWriter(): ReplyWriter {
