@@ -17,12 +17,12 @@ import { assert } from "../../core/base/assert.ts";
 import { FrameReader, FrameWriter } from "./frame.ts";
 import type { Answerer, Json, Peers } from "./peers.ts";
 
-/** A MessagePort, or a stand-in for tests. */
+/** What leads to a peer: see rings.ts. */
 export interface Port {
   /** Sends a batch; its buffer is transferred. */
   postMessage(message: Uint8Array, transfer: Transferable[]): void;
   /** Called with each batch that comes. */
-  onmessage: ((event: MessageEvent<Uint8Array>) => void) | null;
+  onmessage: ((event: { readonly data: Uint8Array }) => void) | null;
 }
 
 /** Handles the records of one kind; must read exactly the record's fields. */

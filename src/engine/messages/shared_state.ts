@@ -9,6 +9,7 @@ import { reserveArena } from "../../core/memory/arena.ts";
 import type { ArenaBuffers } from "../../core/memory/arena.ts";
 import { WORKER_DOUBLES } from "../../core/keyspace/counters.ts";
 import { shardControlWords } from "../../core/keyspace/shard_control.ts";
+import { makeRings, type RingBuffers } from "./rings.ts";
 
 /** Hash slots of the keyspace, as in Redis Cluster. */
 export const SLOT_COUNT = 16384;
@@ -33,7 +34,7 @@ export const PROCESS_PATTERNS_VERSION = 6;
 /** Word: the last number given to a subscription or a published message. */
 export const PROCESS_PUBSUB_SEQUENCE = 7;
 /** Word: how slow tests make the workers, see slow_steps.ts. */
-export const PROCESS_SLOW_STEPS = 8;
+export const PROCESS_SLOW_STEPS = 40;
 /** Words of {@linkcode SharedState.process}. */
 const PROCESS_WORDS = 64;
 
@@ -51,6 +52,8 @@ export interface SharedState {
   readonly process: SharedArrayBuffer;
   /** Seed of the keys' hash. */
   readonly hashSeed: readonly [number, number];
+  /** How batches of messages reach other workers. */
+  readonly rings: RingBuffers;
   /** How many workers there are. */
   readonly workers: number;
   /** How many databases there are. */
@@ -90,6 +93,7 @@ export function makeSharedState(
     ),
     slotShards: slots,
     process: new SharedArrayBuffer(PROCESS_WORDS * 4),
+    rings: makeRings(workers),
     hashSeed: [options.random[0]! | 0, options.random[1]! | 0],
     workers,
     databases,

@@ -217,7 +217,7 @@ export class Connection implements SocketHandler, Subscriber {
     if (this.#isClosed) return;
     // What waits in the log came before.
     if (this.#logEnd !== 0) this.#leaveLog();
-    const writer = this.#writerForPushes();
+    const writer = this.#pushWriter();
     const { at } = writer;
     writer.raw(message);
     if (this.session.resp === 3) writer.buf[at] = PUSH_BYTE;
@@ -244,10 +244,10 @@ export class Connection implements SocketHandler, Subscriber {
 
   /** Adds a part of a log to the messages that wait. */
   #pushPart(buf: Uint8Array, from: number, to: number): void {
-    this.#writerForPushes().raw(buf.subarray(from, to));
+    this.#pushWriter().raw(buf.subarray(from, to));
   }
 
-  #writerForPushes(): ReplyWriter {
+  #pushWriter(): ReplyWriter {
     if (this.#pushes !== null) return this.#pushes;
     const writer = this.#pushes = this.#worker.takeWriter();
     if (this.#isProcessing) this.session.gate |= GATE_PUSHED;

@@ -32,6 +32,7 @@ import {
 } from "../../engine/messages/forwarding.ts";
 import { SERVED_RECORD } from "../../engine/messages/record_kinds.ts";
 import { Mesh } from "../../engine/messages/mesh.ts";
+import { RingPorts } from "../../engine/messages/rings.ts";
 import {
   ownerOf,
   PROCESS_SLOW_STEPS,
@@ -173,7 +174,13 @@ function begin(start: WorkerStart): WorkerContext {
     pageCount: arena.capacityBytes / PAGE_BYTES,
     monotonicMs: () => performance.now(),
   });
-  const mesh = new Mesh(id, start.ports, () => latches.step());
+  const rings = new RingPorts(
+    id,
+    start.ports,
+    shared.rings,
+    (run) => setImmediate(run),
+  );
+  const mesh = new Mesh(id, rings.ports, () => latches.step());
   const pubsub = new PubSub({
     mesh,
     keyspaces,
@@ -278,6 +285,7 @@ function begin(start: WorkerStart): WorkerContext {
   answerServerQuestions(made);
   answerClientQuestions(made);
   made.owner.start();
+  rings.start();
   setInterval(() => made.cron(), CRON_MS);
   return made;
 }
