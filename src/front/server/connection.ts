@@ -354,13 +354,11 @@ export class Connection implements SocketHandler, Subscriber {
       performance.now() - this.#sendingSinceMs < SENDING_MS_MAX
     ) return this.#afterWrite();
     // A timer, as immediates come dozens of times before sockets are looked at.
-    setTimeout(this.#goOnSending, 0);
+    setTimeout(() => {
+      this.#sendingSinceMs = performance.now();
+      if (!this.#isClosed) this.#afterWrite();
+    }, 0);
   }
-
-  readonly #goOnSending = (): void => {
-    this.#sendingSinceMs = performance.now();
-    if (!this.#isClosed) this.#afterWrite();
-  };
 
   #afterWrite(): void {
     const sent = this.#sending!;

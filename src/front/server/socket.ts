@@ -115,18 +115,20 @@ export class Socket {
     const piece = this.#from === 0 && this.#to === buffer.length
       ? buffer
       : buffer.subarray(this.#from, this.#to);
-    this.#conn.write(piece).then(this.#wrote, this.#failed);
+    // Closures only for those that need them: most bytes are sent at once.
+    this.#conn.write(piece).then(
+      (count) => this.#wrote(count),
+      () => this.close(),
+    );
   }
 
-  readonly #wrote = (count: number): void => {
+  #wrote(count: number): void {
     this.#from += count;
     if (this.#closed) return;
     if (this.#from < this.#to) return this.#send();
     this.#buffer = null;
     this.#handler.onWritten();
-  };
-
-  readonly #failed = (): void => this.close();
+  }
 
   async #readLoop(): Promise<void> {
     while (!this.#closed) {
