@@ -224,9 +224,14 @@ export class RingPorts {
     if (this.ports.length > 1) this.#listen();
   }
 
+  /** Hands over what has come, whether the bell was heard or not. */
+  receive(): void {
+    for (const port of this.ports) port?.receive();
+  }
+
   readonly #listen = (): void => {
     const heard = Atomics.load(this.#bells, this.#bell);
-    for (const port of this.ports) port?.receive();
+    this.receive();
     const { async, value } = Atomics.waitAsync(this.#bells, this.#bell, heard);
     // More has come meanwhile: but sockets and timers have their turn first.
     if (!async) return this.#later(this.#listen);

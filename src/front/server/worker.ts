@@ -286,7 +286,11 @@ function begin(start: WorkerStart): WorkerContext {
   answerClientQuestions(made);
   made.owner.start();
   rings.start();
-  setInterval(() => made.cron(), CRON_MS);
+  setInterval(() => {
+    made.cron();
+    // A bell that was not heard costs a moment, and never a hang.
+    rings.receive();
+  }, CRON_MS);
   return made;
 }
 
