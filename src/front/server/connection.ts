@@ -204,8 +204,12 @@ export class Connection implements SocketHandler, Subscriber {
     if (this.#queue === null || this.#queue.count === 0) this.close();
   }
 
-  /** Closes at once. */
+  /** Closes at once; replies that only wait for the end of the turn are sent. */
   close(): void {
+    if (this.#sendingFrom !== null && !this.#isClosed) {
+      this.#handOver();
+      this.#socket.sendLast(this.#sending!, this.#sendingBytes);
+    }
     this.#socket.close();
   }
 
@@ -652,6 +656,12 @@ export class Connection implements SocketHandler, Subscriber {
     this.#worker.planSend(this);
   }
 
+  /** The socket gets what is to be sent. */
+  #handOver(): void {
+    if (this.#owed?.handOver(this.#sendingFrom!)) this.#owed = null;
+    this.#sendingFrom = null;
+  }
+
   #countSent(bytes: number): void {
     const { counters } = this.#worker;
     counters[WRITES_PROCESSED] = counters[WRITES_PROCESSED]! + 1;
@@ -660,9 +670,8 @@ export class Connection implements SocketHandler, Subscriber {
 
   /** Writes what is to be sent; called at the end of the turn. */
   sendPlanned(): void {
-    if (this.#isClosed) return;
-    if (this.#owed?.handOver(this.#sendingFrom!)) this.#owed = null;
-    this.#sendingFrom = null;
+    if (this.#isClosed || this.#sendingFrom === null) return;
+    this.#handOver();
     this.#socket.write(this.#sending!, this.#sendingBytes);
   }
 

@@ -84,6 +84,14 @@ export class Socket {
     return sent < 0 ? 0 : sent;
   }
 
+  /** Sends what can be sent at once; nobody is told, and close() comes next. */
+  sendLast(bytes: Uint8Array<ArrayBuffer>, length: number): void {
+    if (this.#closed) return;
+    const sent = this.sendNow(bytes, length);
+    if (sent === length) return;
+    this.#conn.write(bytes.subarray(sent, length)).catch(() => {});
+  }
+
   /** Stops reading until {@linkcode resumeInput}. */
   pauseInput(): void {
     this.#paused = true;
