@@ -12,8 +12,8 @@
  *   is three times as fast and says nothing.
  * - The requests of a run are read once, in order, so they are misses too, which
  *   the processor foresees. In a server they have just been copied.
- * - Two worlds, with and without latches, run the same code: what V8 learns of
- *   one holds for both.
+ * - Several worlds, with and without latches or records of changes, run the same
+ *   code: what V8 learns of one holds for all.
  * - The first thousands of requests run before V8 has compiled them; the warm-up
  *   of `deno bench` and the filling of the store take care of that.
  *
@@ -24,6 +24,12 @@ import { Call } from "../src/core/commands/call.ts";
 import { CommandTable } from "../src/core/commands/command_table.ts";
 import { STRING_COMMANDS } from "../src/core/commands/string.ts";
 import { STRING_NUMBER_COMMANDS } from "../src/core/commands/string_numbers.ts";
+import { EffectLog } from "../src/core/keyspace/effect_log.ts";
+import {
+  LOG_IS_ON,
+  RING_DRAINED,
+  RING_WRITTEN,
+} from "../src/core/keyspace/effect_ring.ts";
 import { AccessClock } from "../src/core/keyspace/access_clock.ts";
 import { ReadyKeys } from "../src/core/keyspace/ready_keys.ts";
 import { WaiterRecords } from "../src/core/keyspace/waiter_records.ts";
@@ -38,6 +44,7 @@ import { Settings } from "../src/core/settings/settings.ts";
 import { Executor } from "../src/engine/executor/executor.ts";
 import { Session } from "../src/engine/executor/session.ts";
 import { Latches } from "../src/engine/latch/shard_latches.ts";
+import { Tellings } from "../src/engine/executor/tellings.ts";
 import { makeSharedState } from "../src/engine/messages/shared_state.ts";
 
 const KEYS = 500_000;
@@ -59,7 +66,9 @@ class World {
     isUnix: false,
   });
 
-  constructor(isLatched: boolean) {
+  readonly #ring: Int32Array;
+
+  constructor(isLatched: boolean, isRecorded: boolean) {
     const shared = makeSharedState({
       workers: 1,
       databases: 16,
@@ -78,7 +87,10 @@ class World {
     const latches = new Latches(controls, counters, isLatched, false);
     const settings = new Settings({ cores: 1, dir: "/" });
     const { hashSeed } = shared;
-    const parts = { arena, pool, counters, clock, random, hashSeed };
+    const effects = new EffectLog(shared.effects, 0);
+    new Int32Array(shared.effects.words)[LOG_IS_ON] = isRecorded ? 1 : 0;
+    this.#ring = new Int32Array(shared.effects.rings[0]!);
+    const parts = { arena, pool, counters, clock, random, hashSeed, effects };
     const context = { ...parts, limits: settings };
     const call = new Call({
       keyspaces: controls.map((control, shard) =>
@@ -91,6 +103,7 @@ class World {
       clock,
       random,
       latches,
+      effects,
     });
     call.reply = this.#writer;
     const table = new CommandTable<Call>([
@@ -105,8 +118,12 @@ class World {
       makeRoom: () => true,
       addBig: () => {},
       freeBig: () => {},
-      events: { count: 0, publish: () => {} },
+      tellings: new Tellings(),
+      remember: () => {},
+      show: () => {},
+      process: new Int32Array(shared.process),
       worker: 0,
+      workers: 1,
       ready: new ReadyKeys(),
       records,
       blocked: new BlockedSessions({
@@ -142,6 +159,7 @@ class World {
         for (const args of ahead) executor.run(this.#session, args);
       }
       executor.endBatch();
+      this.#ring[RING_DRAINED] = this.#ring[RING_WRITTEN]!;
     }
     // An error reply is quick, or slow, and in any case not what is measured.
     if (executor.errorCounts.size > 0) throw new Error("an error reply");
@@ -195,10 +213,11 @@ const COMMANDS: Readonly<Record<string, () => readonly string[]>> = {
   "MGET of 10": () => ["MGET", ...Array.from({ length: 10 }, anyKey)],
 };
 
-const worlds = new Map([["", new World(false)], [
-  ", latched",
-  new World(true),
-]]);
+const worlds = new Map([
+  ["", new World(false, false)],
+  [", latched", new World(true, false)],
+  [", recorded", new World(false, true)],
+]);
 let number = 0;
 const filling = pipelinesOf(KEYS, () => ["SET", keyOf(number++), VALUE]);
 for (const world of worlds.values()) world.run(filling, true);

@@ -94,7 +94,7 @@ function scanCommand(call: Call): void {
   let found = 0;
   const visit = (space: Keyspace, ref: number): void => {
     if (!filter.accepts(call, space, ref)) return;
-    if (space.isExpired(ref, nowMs)) return space.expire(db, ref);
+    if (space.isExpired(ref, nowMs)) return space.meetExpired(db, ref);
     replyKey(reply, space, ref);
     found++;
   };
@@ -146,20 +146,26 @@ function walkShard(call: Call, shard: number, visit: EntryVisitor): boolean {
   return !walk.hasShrunk;
 }
 
+/** Expired keys that RANDOMKEY draws, where none may be deleted, at most. */
+const EXPIRED_DRAWS = 100;
+
 /** `RANDOMKEY` */
 function randomkeyCommand(call: Call): void {
   const { db, nowMs, latches, keyspaces, reply } = call;
   // Each round finds a key, deletes an expired one, or meets a shard that was
-  // emptied since its keys were counted.
-  for (;;) {
+  // emptied since its keys were counted. Expired ones that must stay are met again:
+  // after some tries, one is as good as another.
+  for (let tries = 1;; tries++) {
     const shard = drawShard(call);
     if (shard < 0) return reply.nullBulk();
     const space = keyspaces[shard]!;
     latches.acquire(shard);
     const ref = drawEntry(call, space);
-    const isLive = ref !== 0 && !space.isExpired(ref, nowMs);
+    const isLive = ref !== 0 &&
+      (!space.isExpired(ref, nowMs) ||
+        space.keepsExpired && tries >= EXPIRED_DRAWS);
     if (isLive) replyKey(reply, space, ref);
-    else if (ref !== 0) space.expire(db, ref);
+    else if (ref !== 0) space.meetExpired(db, ref);
     latches.release(shard);
     if (isLive) return;
   }

@@ -358,9 +358,7 @@ export class Evictor {
   }
 
   #evict(space: Keyspace, db: number, ref: number): void {
-    space.signalEntry(db, ref, EVICTED);
-    space.delete(db, ref);
-    space.noteChange();
+    space.deleteUnasked(db, ref, EVICTED);
     this.#counters[EVICTED_KEYS] = this.#counters[EVICTED_KEYS]! + 1;
   }
 }

@@ -8,12 +8,15 @@
  * ```text
  * one ring for each direction of each pair of workers
  *   word 0   bytes written so far     word 1   bytes read so far
- *   entries  length u32, number u32, bytes, padding to 8 bytes
+ *   entries  length u32, number u32, ticket u32, unused, bytes, padding to 8
  * one bell for each worker: a word that everybody changes who has written
  * ```
  *
- * What does not fit goes through the pair's port. The batches of a pair are
- * numbered, and taken in the order of their numbers, whichever way they came.
+ * - What does not fit goes through the pair's port. The batches of a pair are
+ *   numbered, and taken in the order of their numbers, whichever way they came.
+ * - Tickets are drawn from one counter. Batches of several workers are taken in
+ *   the order of their tickets: who has sent one because of another's, of which a
+ *   reply or a change told, is heard after that. (A batch in a port has none.)
  *
  * @module
  */
@@ -30,13 +33,13 @@ const HEAD_BYTES = 128;
 const WRITTEN = 0;
 const READ = 16;
 /** Bytes before a batch. */
-const ENTRY_BYTES = 8;
+const ENTRY_BYTES = 16;
 /** Words between two bells: a cache line. */
 const BELL_WORDS = 16;
 
 /** Shared memory of all rings and bells. */
 export interface RingBuffers {
-  /** The bells, by worker. */
+  /** The bells, by worker, and behind them the last ticket. */
   readonly bells: SharedArrayBuffer;
   /** The ring from worker i to worker j is number `i * workers + j`. */
   readonly rings: SharedArrayBuffer;
@@ -53,7 +56,7 @@ export function makeRings(workers: number): RingBuffers {
   }
   const count = workers > 1 ? pairs : 0;
   return {
-    bells: new SharedArrayBuffer(workers * BELL_WORDS * 4),
+    bells: new SharedArrayBuffer((workers + 1) * BELL_WORDS * 4),
     rings: new SharedArrayBuffer(count * (HEAD_BYTES + ringBytes)),
     ringBytes,
   };
@@ -74,17 +77,23 @@ class Ring {
     this.#mask = ringBytes - 1;
   }
 
-  /** Adds a batch, if there is room. */
-  add(number: number, batch: Uint8Array): boolean {
+  /** Adds a batch, if there is room; `tickets[at]` is the last ticket. */
+  add(
+    number: number,
+    batch: Uint8Array,
+    tickets: Int32Array,
+    at: number,
+  ): boolean {
     const words = this.#words;
     const written = words[WRITTEN]!;
     const used = (written - Atomics.load(words, READ)) | 0;
     const size = ENTRY_BYTES + (batch.length + 7 & ~7);
     if (used + size > this.#mask + 1) return false;
-    const at = written & this.#mask;
-    this.#entryWords[at >> 2] = batch.length;
-    this.#entryWords[(at >> 2) + 1] = number;
-    const from = at + ENTRY_BYTES & this.#mask;
+    const start = written & this.#mask;
+    this.#set(start, batch.length);
+    this.#set(start + 4, number);
+    this.#set(start + 8, Atomics.add(tickets, at, 1));
+    const from = start + ENTRY_BYTES & this.#mask;
     const first = Math.min(batch.length, this.#mask + 1 - from);
     if (first === batch.length) this.#entries.set(batch, from);
     else {
@@ -95,21 +104,33 @@ class Ring {
     return true;
   }
 
-  /** Whether the next batch is that number. */
+  /** Whether the next batch is there and is that number. */
   has(number: number): boolean {
     const words = this.#words;
     const read = words[READ]!;
     if (Atomics.load(words, WRITTEN) === read) return false;
-    return this.#entryWords[((read & this.#mask) >> 2) + 1] === number;
+    return this.#get(read + 4) === number;
+  }
+
+  /** The ticket of the next batch, which is there. */
+  get ticket(): number {
+    return this.#get(this.#words[READ]! + 8);
+  }
+
+  #get(at: number): number {
+    return this.#entryWords[(at & this.#mask) >> 2]!;
+  }
+
+  #set(at: number, value: number): void {
+    this.#entryWords[(at & this.#mask) >> 2] = value;
   }
 
   /** Takes the next batch, which is there. */
   take(): Uint8Array<ArrayBuffer> {
     const words = this.#words;
     const read = words[READ]!;
-    const at = read & this.#mask;
-    const length = this.#entryWords[at >> 2]!;
-    const from = at + ENTRY_BYTES & this.#mask;
+    const length = this.#get(read);
+    const from = read + ENTRY_BYTES & this.#mask;
     const batch = new Uint8Array(length);
     const first = Math.min(length, this.#mask + 1 - from);
     batch.set(this.#entries.subarray(from, from + first));
@@ -140,46 +161,65 @@ export class RingPort implements Port {
   readonly #port: ParcelPort;
   readonly #out: Ring;
   readonly #in: Ring;
-  readonly #ring: () => void;
+  readonly #bells: Int32Array;
+  readonly #bell: number;
+  readonly #tickets: number;
   readonly #parcels: Parcel[] = [];
   #sent = 0;
   #taken = 0;
 
-  /** Leads from worker `self` to worker `peer`; `ring` wakes that one. */
+  /**
+   * Leads from worker `self` to worker `peer`, of `workers`; `hasCome` is called
+   * when something has come through the port.
+   */
   constructor(
     port: ParcelPort,
-    rings: { out: Ring; in: Ring },
-    ring: () => void,
+    buffers: RingBuffers,
+    pair: { self: number; peer: number; workers: number },
+    hasCome: () => void,
   ) {
+    const { self, peer, workers } = pair;
     this.#port = port;
-    this.#out = rings.out;
-    this.#in = rings.in;
-    this.#ring = ring;
+    this.#out = new Ring(buffers, self * workers + peer);
+    this.#in = new Ring(buffers, peer * workers + self);
+    this.#bells = new Int32Array(buffers.bells);
+    this.#bell = peer * BELL_WORDS;
+    this.#tickets = workers * BELL_WORDS;
     port.onmessage = ({ data }) => {
       this.#parcels.push(data);
-      this.receive();
+      hasCome();
     };
   }
 
   postMessage(batch: Uint8Array, transfer: Transferable[]): void {
     const number = this.#sent = (this.#sent + 1) | 0;
-    if (this.#out.add(number, batch)) return this.#ring();
-    this.#port.postMessage({ number, batch }, transfer);
+    if (this.#out.add(number, batch, this.#bells, this.#tickets)) {
+      Atomics.add(this.#bells, this.#bell, 1);
+      Atomics.notify(this.#bells, this.#bell, 1);
+    } else this.#port.postMessage({ number, batch }, transfer);
   }
 
-  /** Hands over what has come; says whether there was anything. */
-  receive(): boolean {
-    let hasCome = false;
-    for (;;) {
-      const number = (this.#taken + 1) | 0;
-      let data: Uint8Array;
-      if (this.#in.has(number)) data = this.#in.take();
-      else if (this.#parcels[0]?.number === number) {
-        data = this.#parcels.shift()!.batch;
-      } else return hasCome;
-      this.#taken = number;
-      hasCome = true;
-      this.onmessage!({ data });
+  /** Whether the next batch has come, through the ring. */
+  get isInRing(): boolean {
+    return this.#in.has((this.#taken + 1) | 0);
+  }
+
+  /** Its ticket. */
+  get ticket(): number {
+    return this.#in.ticket;
+  }
+
+  /** Hands it over. */
+  take(): void {
+    this.#taken = (this.#taken + 1) | 0;
+    this.onmessage!({ data: this.#in.take() });
+  }
+
+  /** Hands over what is next and has come through the port. */
+  takeParcels(): void {
+    while (this.#parcels[0]?.number === ((this.#taken + 1) | 0)) {
+      this.#taken = (this.#taken + 1) | 0;
+      this.onmessage!({ data: this.#parcels.shift()!.batch });
     }
   }
 }
@@ -188,6 +228,7 @@ export class RingPort implements Port {
 export class RingPorts {
   /** By worker; null at its own place. */
   readonly ports: readonly (RingPort | null)[];
+  readonly #all: readonly RingPort[];
   readonly #bells: Int32Array;
   readonly #bell: number;
   readonly #later: (run: () => void) => void;
@@ -203,30 +244,45 @@ export class RingPorts {
     later: (run: () => void) => void,
   ) {
     const workers = ports.length;
-    const bells = this.#bells = new Int32Array(buffers.bells);
+    this.#bells = new Int32Array(buffers.bells);
     this.#bell = self * BELL_WORDS;
     this.#later = later;
-    this.ports = ports.map((port, peer) => {
-      if (port === null) return null;
-      const rings = {
-        out: new Ring(buffers, self * workers + peer),
-        in: new Ring(buffers, peer * workers + self),
-      };
-      return new RingPort(port, rings, () => {
-        Atomics.add(bells, peer * BELL_WORDS, 1);
-        Atomics.notify(bells, peer * BELL_WORDS, 1);
-      });
-    });
+    const receive = () => this.receive();
+    this.ports = ports.map((port, peer) =>
+      port && new RingPort(port, buffers, { self, peer, workers }, receive)
+    );
+    this.#all = this.ports.filter((port) => port !== null);
   }
 
   /** Begins to hand over what comes; the ports' users are there. */
   start(): void {
-    if (this.ports.length > 1) this.#listen();
+    if (this.#all.length > 0) this.#listen();
   }
 
   /** Hands over what has come, whether the bell was heard or not. */
   receive(): void {
-    for (const port of this.ports) port?.receive();
+    for (;;) {
+      for (const port of this.#all) port.takeParcels();
+      const first = this.#first();
+      if (first === null) return;
+      first.take();
+    }
+  }
+
+  /** The port whose next batch has the lowest ticket. */
+  #first(): RingPort | null {
+    let first: RingPort | null = null;
+    // When a ticket has been seen, what has a lower one is there to be seen.
+    for (;;) {
+      const before: RingPort | null = first;
+      for (const port of this.#all) {
+        if (
+          port !== first && port.isInRing &&
+          (first === null || ((port.ticket - first.ticket) | 0) < 0)
+        ) first = port;
+      }
+      if (first === before) return first;
+    }
   }
 
   readonly #listen = (): void => {

@@ -22,7 +22,9 @@
 
 import {
   GATE_AUTH,
+  GATE_MULTI,
   GATE_PUSHED,
+  GATE_RECEIVES,
   GATE_SUBSCRIBED,
   type Session,
 } from "../../engine/executor/session.ts";
@@ -31,6 +33,7 @@ import {
   type PushMessage,
 } from "../../engine/pubsub/push_message.ts";
 import type { Subscriber } from "../../engine/pubsub/pubsub.ts";
+import type { CacheReceiver } from "../../engine/tracking/trackers.ts";
 import { DONE, HELD } from "../../engine/executor/executor.ts";
 import {
   NET_INPUT_BYTES,
@@ -56,6 +59,7 @@ import {
   type ReplyWriter,
 } from "../../core/resp/reply_writer.ts";
 import { giveBack } from "./give_back.ts";
+import type { WorkerLog } from "../../engine/persistence/worker_log.ts";
 import { OutputQueue } from "./output_queue.ts";
 import { OwedReplies } from "./owed_replies.ts";
 import { Socket, type SocketHandler } from "./socket.ts";
@@ -77,7 +81,7 @@ const OUTPUT_BYTES_FREE = REPLY_BUFFER_BYTES;
 const SENDING_MS_MAX = 4;
 
 /** One client's connection, living in one worker. */
-export class Connection implements SocketHandler, Subscriber {
+export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   /** Its Redis state. */
   readonly session: Session;
   readonly #worker: WorkerContext;
@@ -102,6 +106,11 @@ export class Connection implements SocketHandler, Subscriber {
   /** The same, as a part of the worker's log; it ends at 0 if there are none. */
   #logStart = 0;
   #logEnd = 0;
+  /**
+   * They wait for the reply of the parked command: what it has read may be what
+   * they say has changed.
+   */
+  #holdsPushes = false;
   #isClosing = false;
   #isClosed = false;
   #isProcessing = false;
@@ -117,6 +126,12 @@ export class Connection implements SocketHandler, Subscriber {
   #sendingSinceMs = 0;
   /** When the soft output limit was first exceeded, 0 if it is not. */
   #softLimitSinceMs = 0;
+  /** The ticket behind all that its unsent replies can tell of. */
+  #seenTicket = 0;
+  /** Ticket of its own last change; -1 for none, or one that is durable. */
+  #ownTicket = -1;
+  /** Ticket of the worker's last change before the batch. */
+  #ticketBefore = 0;
 
   /** Takes over an accepted connection. */
   constructor(worker: WorkerContext, conn: Deno.Conn, session: Session) {
@@ -182,6 +197,32 @@ export class Connection implements SocketHandler, Subscriber {
     return this.#sendingBytes + this.queuedBytes;
   }
 
+  /** Ticket of its own last change that is not known to be durable, or -1. */
+  get lastTicket(): number {
+    const { lastTicket } = this.#worker.durability.effects;
+    return this.#isProcessing && lastTicket !== this.#ticketBefore
+      ? lastTicket
+      : this.#ownTicket;
+  }
+
+  /**
+   * Whether all that its replies tell of is on the disk; while the disk fails,
+   * all that it has changed itself.
+   */
+  mayTell(log: WorkerLog): boolean {
+    if (this.#isClosed || !log.holdsReplies) return true;
+    if (!log.isFailing) return log.isDurable(this.#seenTicket);
+    return this.#ownTicket < 0 || log.isDurable(this.#ownTicket + 1);
+  }
+
+  /** Tickets are compared modulo 2^32: old ones must not stay. */
+  forgetDurable(): void {
+    const log = this.#worker.durability;
+    if (this.#ownTicket >= 0 && log.isDurable(this.#ownTicket + 1)) {
+      this.#ownTicket = -1;
+    }
+  }
+
   /** Whether nothing more will be run. */
   get isClosing(): boolean {
     return this.#isClosing;
@@ -206,7 +247,10 @@ export class Connection implements SocketHandler, Subscriber {
 
   /** Closes at once; replies that only wait for the end of the turn are sent. */
   close(): void {
-    if (this.#sendingFrom !== null && !this.#isClosed) {
+    if (
+      this.#sendingFrom !== null && !this.#isClosed &&
+      this.mayTell(this.#worker.durability)
+    ) {
       this.#handOver();
       this.#socket.sendLast(this.#sending!, this.#sendingBytes);
     }
@@ -232,7 +276,7 @@ export class Connection implements SocketHandler, Subscriber {
     const { resp } = this.session;
     const start = message.placeIn(resp);
     const log = this.#worker.pubsub.log(resp);
-    if (this.#isProcessing || this.#pushes !== null) {
+    if (this.#isProcessing || this.#holdsPushes || this.#pushes !== null) {
       return this.#pushPart(log.buf, start, log.at);
     }
     if (this.#logEnd === 0) {
@@ -252,11 +296,12 @@ export class Connection implements SocketHandler, Subscriber {
   }
 
   #pushWriter(): ReplyWriter {
-    if (this.#pushes !== null) return this.#pushes;
-    const writer = this.#pushes = this.#worker.takeWriter();
-    if (this.#isProcessing) this.session.gate |= GATE_PUSHED;
-    else this.#worker.planPush(this);
-    return writer;
+    if (this.#pushes === null) {
+      this.#pushes = this.#worker.takeWriter();
+      if (this.#isProcessing) this.session.gate |= GATE_PUSHED;
+      else if (!this.#holdsPushes) this.#worker.planPush(this);
+    }
+    return this.#pushes;
   }
 
   /** Takes the messages out of the log. */
@@ -272,7 +317,9 @@ export class Connection implements SocketHandler, Subscriber {
     const from = this.#logStart;
     const length = this.#logEnd - from;
     if (this.#isClosed) return void (this.#logEnd = 0);
-    if (this.#sending !== null) return this.#leaveLog();
+    if (this.#sending !== null || this.#worker.durability.holdsReplies) {
+      return this.#leaveLog();
+    }
     const { buf } = this.#worker.pubsub.log(this.session.resp);
     const bytes = from === 0 ? buf : buf.subarray(from, this.#logEnd);
     const sent = this.#socket.sendNow(bytes, length);
@@ -280,6 +327,16 @@ export class Connection implements SocketHandler, Subscriber {
     this.#logStart = from + sent;
     if (sent < length) this.#leaveLog();
     else this.#logEnd = 0;
+  }
+
+  /** As {@linkcode push}, as it is: a line of MONITOR. */
+  pushLine(line: Uint8Array): void {
+    if (!this.#isClosed) this.#pushWriter().raw(line);
+  }
+
+  /** Hands on the messages that wait, at the end of a turn. */
+  sendPlannedPushes(): void {
+    if (!this.#holdsPushes) this.sendPushes();
   }
 
   /** Hands on the messages that wait. */
@@ -405,19 +462,27 @@ export class Connection implements SocketHandler, Subscriber {
     const session = this.session;
     const nowMs = worker.nowMs();
     // What came before these requests is sent before their replies.
-    this.sendPushes();
+    const holdsPushes = this.#holdsPushes;
+    this.#holdsPushes = false;
+    if (!holdsPushes) this.sendPushes();
+    // Messages that these requests' replies must not overtake are under way.
+    const isBehind = (session.gate & GATE_RECEIVES) !== 0 &&
+      worker.tracking.isBehind();
     writer.resp = session.resp;
     this.#parser.bulkBytesMax = worker.settings.protoMaxBulkLen;
     session.lastActiveMs = nowMs;
     worker.current = this;
     this.#isProcessing = true;
+    const { durability } = worker;
+    this.#ticketBefore = durability.effects.lastTicket;
     executor.beginBatch(nowMs);
     if (late !== null) this.#writeLate(late);
+    if (holdsPushes) this.sendPushes();
     const args = this.#args ?? worker.takeArguments();
     let keep = this.#args !== null && !this.#parser.isMidRequest;
     this.#args = args;
     args.buf = this.#input.bytes;
-    while (!this.#isClosing && !this.#isStalled) {
+    while (!this.#isClosing && !this.#isStalled && !isBehind) {
       if ((session.gate & GATE_PUSHED) !== 0) this.sendPushes();
       if (!keep) {
         const outcome = this.#runAhead();
@@ -446,6 +511,12 @@ export class Connection implements SocketHandler, Subscriber {
       }
     }
     executor.endBatch();
+    this.#ownTicket = this.lastTicket;
+    // What was done elsewhere in its name has one of the tickets so far.
+    if (late !== null && durability.isOn) {
+      this.#ownTicket = (durability.nextTicket - 1) >>> 0;
+    }
+    worker.planLook();
     if ((session.gate & GATE_PUSHED) !== 0) this.sendPushes();
     this.#isProcessing = false;
     if (this.#isClosed) {
@@ -454,7 +525,12 @@ export class Connection implements SocketHandler, Subscriber {
     }
     if (!keep) this.#dropArguments();
     this.#flush(writer);
-    if (worker.peers.isCongested) return this.#holdUp();
+    if (isBehind) {
+      return this.#holdUp((run) => worker.tracking.whenCaughtUp(run));
+    }
+    if (worker.isCongested) {
+      return this.#holdUp((run) => worker.whenFree(run));
+    }
     if (!this.isWaiting && !this.#isStalled) this.#socket.resumeInput();
   }
 
@@ -469,12 +545,12 @@ export class Connection implements SocketHandler, Subscriber {
     this.#owed.add(undo, this.session.db, start, writer.at);
   }
 
-  /** Runs nothing more until the other workers have caught up. */
-  #holdUp(): void {
+  /** Runs nothing more until the other workers have caught up, or this one. */
+  #holdUp(whenOver: (run: () => void) => void): void {
     if (this.#isHeldUp) return;
     this.#isHeldUp = true;
     this.#socket.pauseInput();
-    this.#worker.peers.whenFree(() => {
+    whenOver(() => {
       this.#isHeldUp = false;
       if (this.#isClosed || this.isWaiting || this.#isStalled) return;
       this.#process(null);
@@ -494,7 +570,7 @@ export class Connection implements SocketHandler, Subscriber {
     const session = this.session;
     let count = ahead.length;
     while (
-      count === ahead.length && session.gate === 0 && this.#big === null &&
+      count === ahead.length && mayReadAhead(session) && this.#big === null &&
       !parser.isMidRequest
     ) {
       count = this.#readAhead();
@@ -506,7 +582,7 @@ export class Connection implements SocketHandler, Subscriber {
         this.#isStalled ||= isFull(writer);
         if (
           outcome === DONE && !this.#isStalled && !this.#isClosing &&
-          session.gate === 0
+          mayReadAhead(session)
         ) continue;
         if (outcome === HELD) {
           ahead[i] = this.#args!;
@@ -596,6 +672,7 @@ export class Connection implements SocketHandler, Subscriber {
       return true;
     }
     this.#isParked = true;
+    this.#holdsPushes = !this.#worker.blocked.has(this.session.id);
     const pending = this.#worker.executor.pending;
     if (pending !== null) {
       pending.then(
@@ -620,6 +697,8 @@ export class Connection implements SocketHandler, Subscriber {
       if (this.#isClosing && this.#sending === null) this.close();
       return;
     }
+    const { durability } = worker;
+    if (durability.holdsReplies) this.#seenTicket = durability.nextTicket;
     if (this.#sending === null && writer.spans === null) {
       this.#sendingFrom = writer.buf;
       this.#send(writer.buf, writer.at);
@@ -696,6 +775,8 @@ export class Connection implements SocketHandler, Subscriber {
     this.#dropArguments();
     this.#worker.blocked.drop(this.session.id);
     this.#worker.pubsub.drop(this);
+    this.#worker.tracking.trackers.end(this.session);
+    this.#worker.monitors.end(this);
     this.#worker.executor.endTransaction(this.session);
     const worker = this.#worker;
     this.#owed?.takeBack(worker.writer.buf, (undo, db, reply) => {
@@ -709,6 +790,11 @@ export class Connection implements SocketHandler, Subscriber {
     if (this.#args !== null) this.#worker.dropArguments(this.#args);
     this.#args = null;
   }
+}
+
+/** Whether requests may be read ahead: no gate but that of MULTI is closed. */
+function mayReadAhead(session: Session): boolean {
+  return (session.gate & ~GATE_MULTI) === 0;
 }
 
 /** Whether no further command is run before some of the replies are sent. */

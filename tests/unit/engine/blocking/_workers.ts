@@ -24,6 +24,7 @@ import { BlockedSessions } from "../../../../src/engine/blocking/blocked_session
 import { giveBackArguments } from "../../../../src/engine/blocking/giving_back.ts";
 import { Executor, PARKED } from "../../../../src/engine/executor/executor.ts";
 import { Session } from "../../../../src/engine/executor/session.ts";
+import { Tellings } from "../../../../src/engine/executor/tellings.ts";
 import { Latches } from "../../../../src/engine/latch/shard_latches.ts";
 import { takeReply } from "../../../../src/engine/messages/forwarding.ts";
 import { makeCommandTable } from "../../../../src/front/server/command_groups.ts";
@@ -138,7 +139,11 @@ export class FakeWorker {
       makeRoom: () => true,
       addBig() {},
       freeBig() {},
-      events: { count: 0, publish() {} },
+      tellings: new Tellings(),
+      remember() {},
+      show() {},
+      process: workers.process,
+      workers: workers.count,
       worker: id,
       ...{ ready, records },
       blocked: this.blocked,
@@ -163,6 +168,8 @@ export class FakeWorker {
 /** All of them, and what is between them. */
 export class Workers {
   readonly arena: Arena = new Arena(reserveArena(64 << 20));
+  readonly process = new Int32Array(new SharedArrayBuffer(256));
+  readonly count: number;
   readonly settings: Settings = new Settings({ cores: 1, dir: "/" });
   readonly controls: readonly Int32Array[] = Array.from(
     { length: SHARDS },
@@ -179,6 +186,7 @@ export class Workers {
   #lastId = 0;
 
   constructor(count: number) {
+    this.count = count;
     this.settings.load([]);
     new PagePool(this.arena, false).format();
     this.#all = Array.from(
