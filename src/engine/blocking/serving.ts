@@ -223,6 +223,7 @@ export class Serving<C extends Call> {
     const call = this.#call;
     const records = this.#records;
     call.waitKind = 0;
+    this.#latches.step();
     this.#ports.run(command);
     if (call.waitKind !== 0) {
       call.waitKind = 0;
@@ -236,6 +237,7 @@ export class Serving<C extends Call> {
     const worker = records.worker(record);
     const session = records.session(record);
     records.end(record);
+    this.#latches.step();
     this.#ports.served(worker, session, this.#reply);
   }
 }

@@ -29,6 +29,7 @@ import { Forwarder } from "../../engine/executor/forwarder.ts";
 import { GATE_TRACKING, Session } from "../../engine/executor/session.ts";
 import { Tellings } from "../../engine/executor/tellings.ts";
 import { Latches } from "../../engine/latch/shard_latches.ts";
+import { SlowSteps } from "../../engine/latch/slow_steps.ts";
 import {
   readForwardedReply,
   takeReply,
@@ -36,8 +37,10 @@ import {
 } from "../../engine/messages/forwarding.ts";
 import { SERVED_RECORD } from "../../engine/messages/record_kinds.ts";
 import { Mesh } from "../../engine/messages/mesh.ts";
+import { RingPorts } from "../../engine/messages/rings.ts";
 import {
   ownerOf,
+  PROCESS_SLOW_STEPS,
   PROCESS_TCP_PORT,
 } from "../../engine/messages/shared_state.ts";
 import { WorkerLog } from "../../engine/persistence/worker_log.ts";
@@ -50,7 +53,7 @@ import { Trackers } from "../../engine/tracking/trackers.ts";
 import { Tracking } from "../../engine/tracking/tracking.ts";
 import { serveForwarded } from "../../engine/owner/forwarded_commands.ts";
 import { Owner } from "../../engine/owner/owner.ts";
-import { giveBack } from "./give_back.ts";
+import { giveBackLate } from "./give_back.ts";
 import { followSettings } from "./apply_settings.ts";
 import { makeCommandTable } from "./command_groups.ts";
 import { answerClientQuestions } from "./commands/client.ts";
@@ -196,11 +199,26 @@ function begin(start: WorkerStart): WorkerContext {
   const ready = new ReadyKeys();
   const records = new WaiterRecords(arena);
   const effects = new EffectLog(shared.effects, id);
-  const mesh = new Mesh(id, start.ports);
   const process = new Int32Array(shared.process);
+  const slow = start.checks
+    ? new SlowSteps(process, PROCESS_SLOW_STEPS, new Prng(id))
+    : null;
+  const rings = new RingPorts(
+    id,
+    start.ports,
+    shared.rings,
+    (run) => setImmediate(run),
+  );
+  const mesh = new Mesh(id, rings.ports, () => slow?.step());
   // Keyspaces tell them, and they are made of keyspaces.
   const keyspaces: Keyspace[] = [];
-  const latches = new Latches(controls, counters, latched, start.checks);
+  const latches = new Latches(
+    controls,
+    counters,
+    latched,
+    start.checks,
+    slow,
+  );
   const prefixes = new Prefixes({
     self: id,
     workers: shared.workers,
@@ -295,7 +313,7 @@ function begin(start: WorkerStart): WorkerContext {
       const command = made.connections.get(session)?.session.command ?? null;
       executor.countEnded(command, error);
     },
-    giveBack: (undo, db, late) => giveBack(made, undo, db, late),
+    giveBack: (undo, db, late) => giveBackLate(made, undo, db, late),
   });
   const executor: Executor<ServerCall> = new Executor(table, call, latches, {
     monotonicMs: () => performance.now(),
@@ -415,7 +433,12 @@ function begin(start: WorkerStart): WorkerContext {
   answerServerQuestions(made);
   answerClientQuestions(made);
   made.owner.start();
-  setInterval(() => made.cron(), CRON_MS);
+  rings.start();
+  setInterval(() => {
+    made.cron();
+    // A bell that was not heard costs a moment, and never a hang.
+    rings.receive();
+  }, CRON_MS);
   return made;
 }
 
