@@ -16,6 +16,7 @@
  */
 
 import type { Call } from "../../core/commands/call.ts";
+import { FLAG } from "../../core/commands/command_spec.ts";
 import type {
   Command,
   CommandTable,
@@ -47,6 +48,8 @@ export interface ServingPorts<C extends Call> {
   fillKeys(command: Command<C>): void;
   /** Runs a command whose latches are held. */
   run(command: Command<C>): void;
+  /** Notes that a client keeps what the command has read: see tracking.ts. */
+  remember(client: number, worker: number): void;
   /** Hands over the reply of a session's command, and empties the writer. */
   served(worker: number, session: number, reply: ReplyWriter): void;
 }
@@ -224,6 +227,10 @@ export class Serving<C extends Call> {
     if (call.waitKind !== 0) {
       call.waitKind = 0;
       return records.unclaim(record);
+    }
+    const cacheWorker = records.cacheWorker(record);
+    if (cacheWorker >= 0 && (command.flags & FLAG.READONLY) !== 0) {
+      this.#ports.remember(records.session(record), cacheWorker);
     }
     removeRegistrations(call.keyspaces, records, record);
     const worker = records.worker(record);

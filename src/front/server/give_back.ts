@@ -42,6 +42,7 @@ export function giveBack(
     worker.nowMs(),
   );
   executor.ignoresLimit = false;
+  worker.planLook();
 }
 
 function argumentsOf(argv: readonly Uint8Array[]): Arguments {

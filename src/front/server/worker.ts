@@ -75,6 +75,8 @@ const DRAIN_MS = 1000;
 let worker: WorkerContext | null = null;
 let listeners: Listeners | null = null;
 let source: SnapshotSource | null = null;
+/** The data set is to stay as it is: nothing is deleted by itself any more. */
+let isStopping = false;
 
 function tell(message: FromWorker): void {
   self.postMessage(message);
@@ -162,6 +164,7 @@ function listen(port: number, unix: boolean): void {
 }
 
 function stop(): void {
+  isStopping = true;
   listeners!.close();
   const connections = worker!.connections;
   for (const connection of [...connections.values()]) {
@@ -306,7 +309,7 @@ function begin(start: WorkerStart): WorkerContext {
     addBig: (args, run, length) => made.addBig(args, run, length),
     freeBig: (args) => made.freeBig(args),
     tellings,
-    remember: (call, session, cache) => tracking.remember(call, session, cache),
+    remember: (call, client, to) => tracking.remember(call, client, to),
     show: (call, command) => monitors.show(call, command),
     process,
     worker: id,
@@ -396,7 +399,7 @@ function begin(start: WorkerStart): WorkerContext {
     settings,
     counters,
     effects,
-    isPaused: () => (executor.gate & GATES_STILL) !== 0,
+    isPaused: () => isStopping || (executor.gate & GATES_STILL) !== 0,
     nowMs: Date.now,
     monotonicMs: () => performance.now(),
     publishEvents: () => {
