@@ -248,7 +248,7 @@ export class World {
   replay(effects: readonly RecordedEffect[]): void {
     this.drain.isOn = false;
     const writer = this.#writer;
-    this.executor.beginBatch(this.nowMs);
+    this.executor.beginReplay(this.nowMs);
     const session = this.session();
     for (const { commands } of effects) {
       for (const { db, argv } of commands) {

@@ -7,7 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { FLAG } from "../../../../src/core/commands/command_spec.ts";
 import { World } from "../../../_world.ts";
-import { type Plain, plain } from "../../../_resp_reply.ts";
+import type { Plain } from "../../../_resp_reply.ts";
 import { linesOf, type RecordedEffect } from "../../core/keyspace/_effects.ts";
 
 const NOW_MS = 1_700_000_000_000;
