@@ -91,13 +91,19 @@ export class World {
   #lastSession = 0;
 
   constructor(
-    options: { arenaBytes?: number; seed?: number; ringBytes?: number } = {},
+    options: {
+      arenaBytes?: number;
+      /** Of random choices. */
+      seed?: number;
+      /** Of the hash of keys and members, which gives their order in tables. */
+      hashSeed?: readonly [number, number];
+    } = {},
   ) {
     const shared = makeSharedState({
       workers: 1,
       databases: 16,
       arenaBytes: options.arenaBytes ?? 256 << 20,
-      random: new Uint32Array([1, 2]),
+      random: new Uint32Array(options.hashSeed ?? [1, 2]),
       runId: "0".repeat(40),
       startedMs: 0,
     });
@@ -242,7 +248,7 @@ export class World {
   replay(effects: readonly RecordedEffect[]): void {
     this.drain.isOn = false;
     const writer = this.#writer;
-    this.executor.beginBatch(this.nowMs);
+    this.executor.beginReplay(this.nowMs);
     const session = this.session();
     for (const { commands } of effects) {
       for (const { db, argv } of commands) {
