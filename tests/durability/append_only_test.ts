@@ -2,7 +2,7 @@
  * The append-only log as its user meets it: files, commands, start and stop.
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { checkAof } from "../../src/front/cli/check_aof.ts";
+import { checkAof } from "../../src/front/cli/data/check_aof.ts";
 import {
   FILE_HEAD_BYTES,
   makeFileHead,

@@ -13,18 +13,19 @@ import {
   readWord,
   RECORD_HEADER_BYTES,
   recordBytes,
-} from "../../core/keyspace/effect_record.ts";
-import { DiskError } from "../../engine/persistence/disk.ts";
+} from "../../../core/keyspace/effect_record.ts";
+import { DiskError } from "../../../engine/persistence/disk.ts";
 import {
   LogDamage,
   LogDirectory,
-} from "../../engine/persistence/log_directory.ts";
+} from "../../../engine/persistence/log_directory.ts";
 import {
   emptyReport,
   type LogReport,
   readLog,
-} from "../../engine/persistence/log_reader.ts";
-import { DenoDisk } from "../server/deno_disk.ts";
+} from "../../../engine/persistence/log_reader.ts";
+import { checkRdb } from "./check_rdb.ts";
+import { DenoDisk } from "../../server/deno_disk.ts";
 
 const USAGE = "Usage: sherd check-aof [--fix] <folder or manifest of a log>\n";
 const MANIFEST = ".manifest";
@@ -94,10 +95,9 @@ class Check {
     log.read();
     if (!log.exists) throw new LogDamage(`There is no log in ${log.folder}`);
     const { base, increments } = log.manifest;
-    if (base !== null) {
-      // That it is there; its contents are for check-rdb.
-      const bytes = log.sizeOf(base);
-      this.#print(`${base.name}: snapshot, ${bytes} bytes, not looked into\n`);
+    if (base !== null && checkRdb([log.path(base.name)]) !== 0) {
+      this.#print("The snapshot that the log begins with is not valid\n");
+      return 1;
     }
     const report = emptyReport();
     let problem = "";
