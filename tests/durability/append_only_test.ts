@@ -9,6 +9,7 @@ import {
 } from "../../src/engine/persistence/log_frame.ts";
 import { Random } from "../_random.ts";
 import { plain, type TestClient } from "../_resp_client.ts";
+import { findFreePort } from "../_server_process.ts";
 import { concat, frame, frameOf } from "../unit/engine/persistence/_records.ts";
 import { Victim, withDirectory } from "./_victim.ts";
 
@@ -294,7 +295,8 @@ Deno.test("commands are refused while the log is loaded", async () => {
       (_, i) => frame(...Array.from({ length: 1000 }, (_, k) => i * 1000 + k)),
     );
     writeLog(directory, ...frames);
-    const victim = new Victim({ directory, workers: 2 });
+    const port = findFreePort();
+    const victim = new Victim({ directory, workers: 2, port });
     try {
       let refused = 0;
       for (;;) {
