@@ -1090,6 +1090,15 @@ export class Keyspace {
       : bytes;
   }
 
+  /**
+   * Makes room for the names of so many keys, if the database has none yet; 0
+   * takes it back.
+   */
+  expect(db: number, keys: number, expires: number): void {
+    this.dict.expect(this.control, keysAt(db), keys);
+    this.dict.expect(this.control, expiresAt(db), expires);
+  }
+
   /** Index of the header of a database's dictionary of keys. */
   keysHeader(db: number): number {
     return keysAt(db);
