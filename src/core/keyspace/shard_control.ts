@@ -68,7 +68,7 @@ export const SHARD_LOCK_WAITS: number = SHARD_WRITE_LOCKS + 1;
 /** First word of the filter of locked keys: a bit for each hash, roughly. */
 export const SHARD_LOCK_FILTER: number = SHARD_LOCK_WAITS + 1;
 /** Words of that filter, a power of two. */
-export const LOCK_FILTER_WORDS = 128;
+export const LOCK_FILTER_WORDS = 512;
 const DATABASES = SHARD_LOCK_FILTER + LOCK_FILTER_WORDS;
 /** Control blocks are whole cache lines. */
 const LINE_WORDS = 16;

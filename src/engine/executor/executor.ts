@@ -383,9 +383,12 @@ export class Executor<C extends Call> {
       call.keyCount = 1;
       const shard = key.shard;
       this.#latches.acquire(shard);
-      if (call.keyspaces[shard]!.control[SHARD_FLAGS] !== 0) {
-        return this.#runFlagged(command, key);
-      }
+      const { control } = call.keyspaces[shard]!;
+      const flags = control[SHARD_FLAGS]!;
+      if (
+        flags !== 0 &&
+        (flags !== FLAG_KEY_LOCKS || mayBeLocked(control, key.hash))
+      ) return this.#runFlagged(command, key);
       this.#run(command);
       this.#latches.release(shard);
       return DONE;
@@ -399,20 +402,23 @@ export class Executor<C extends Call> {
     return this.#runWide(command);
   }
 
-  /** A command with one key, whose latch is held, in a shard with flags. */
-  #runFlagged(command: Command<C>, { shard, hash }: Key): number {
-    const { control } = this.#call.keyspaces[shard]!;
-    const flags = control[SHARD_FLAGS]!;
-    if (flags !== FLAG_KEY_LOCKS || mayBeLocked(control, hash)) {
-      const outcome = this.#asking.ask(command, null);
-      if (outcome !== LOCKS_FREE) {
-        this.#latches.release(shard);
-        return this.#endAsking(command, outcome);
-      }
-      if ((flags & ROUTE_TO_OWNER) !== 0 && !this.ignoresFlags) {
-        this.#latches.release(shard);
-        return this.#forward(command, shard);
-      }
+  /**
+   * A command with one key, whose latch is held, that its shard's flags may turn
+   * from its way.
+   */
+  #runFlagged(command: Command<C>, key: Key): number {
+    const { shard } = key;
+    const flags = this.#call.keyspaces[shard]!.control[SHARD_FLAGS]!;
+    const outcome = this.#asking.isFree(command, key, flags)
+      ? LOCKS_FREE
+      : this.#asking.ask(command, null);
+    if (outcome !== LOCKS_FREE) {
+      this.#latches.release(shard);
+      return this.#endAsking(command, outcome);
+    }
+    if ((flags & ROUTE_TO_OWNER) !== 0 && !this.ignoresFlags) {
+      this.#latches.release(shard);
+      return this.#forward(command, shard);
     }
     this.#run(command);
     this.#latches.release(shard);
@@ -635,7 +641,7 @@ export class Executor<C extends Call> {
     const isBlocking = (command.flags & FLAG.BLOCKING) !== 0;
     const flags = this.#latches.wordsOfMarked(SHARD_FLAGS);
     if (flags !== 0) {
-      const outcome = (flags & FLAG_KEY_LOCKS) === 0
+      const outcome = this.#asking.areFree(flags)
         ? LOCKS_FREE
         : this.#asking.ask(command, null);
       if (outcome !== LOCKS_FREE) {
