@@ -234,6 +234,7 @@ lockSuite("a client that disconnects leaves the queue", async (room) => {
   const holder = await room.holder();
   await holder.take("READ k");
   const gone = await room.park("SET", "k", "1");
+  await gone.client.sendCommands([["PING"], ["SET", "k", "x".repeat(20_000)]]);
   const next = await room.park("APPEND", "k", "2");
   gone.client.close();
   await room.waitersOf("k", 1);

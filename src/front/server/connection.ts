@@ -272,7 +272,10 @@ export class Connection implements SocketHandler, Subscriber {
       return this.close();
     }
     // While a command waits, reading on is how the end of the peer is noticed.
-    if (this.#isParked && this.#input.end < PARKED_BYTES_MAX) return;
+    if (
+      (this.#isParked || this.session.lockWait !== null) &&
+      this.#input.end < PARKED_BYTES_MAX
+    ) return;
     if (this.isWaiting || this.#isStalled || this.#isHeldUp) {
       this.#socket.pauseInput();
       return;
