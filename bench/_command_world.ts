@@ -9,6 +9,12 @@ import { Call } from "../src/core/commands/call.ts";
 import { CommandTable } from "../src/core/commands/command_table.ts";
 import { STRING_COMMANDS } from "../src/core/commands/string.ts";
 import { STRING_NUMBER_COMMANDS } from "../src/core/commands/string_numbers.ts";
+import { EffectLog } from "../src/core/keyspace/effect_log.ts";
+import {
+  LOG_IS_ON,
+  RING_DRAINED,
+  RING_WRITTEN,
+} from "../src/core/keyspace/effect_ring.ts";
 import { AccessClock } from "../src/core/keyspace/access_clock.ts";
 import { ReadyKeys } from "../src/core/keyspace/ready_keys.ts";
 import { WaiterRecords } from "../src/core/keyspace/waiter_records.ts";
@@ -22,12 +28,13 @@ import { REQUEST, RequestParser } from "../src/core/resp/request_parser.ts";
 import { Settings } from "../src/core/settings/settings.ts";
 import { Executor } from "../src/engine/executor/executor.ts";
 import { Session } from "../src/engine/executor/session.ts";
+import { Latches } from "../src/engine/latch/shard_latches.ts";
+import { Tellings } from "../src/engine/executor/tellings.ts";
+import { makeSharedState } from "../src/engine/messages/shared_state.ts";
 import { CommandLocks } from "../src/engine/locks/command_locks.ts";
 import { keyOf } from "../src/engine/locks/lock_claims.ts";
 import { LockWaits } from "../src/engine/locks/lock_waits.ts";
 import { lockKey } from "../src/core/keyspace/locking.ts";
-import { Latches } from "../src/engine/latch/shard_latches.ts";
-import { makeSharedState } from "../src/engine/messages/shared_state.ts";
 
 /** Requests of a pipeline. */
 export const PIPELINE = 16;
@@ -47,7 +54,9 @@ export class World {
     isUnix: false,
   });
 
-  constructor(isLatched: boolean) {
+  readonly #ring: Int32Array;
+
+  constructor(isLatched: boolean, isRecorded: boolean) {
     const shared = makeSharedState({
       workers: 1,
       databases: 16,
@@ -66,7 +75,10 @@ export class World {
     const latches = new Latches(controls, counters, isLatched, false);
     const settings = new Settings({ cores: 1, dir: "/" });
     const { hashSeed } = shared;
-    const parts = { arena, pool, counters, clock, random, hashSeed };
+    const effects = new EffectLog(shared.effects, 0);
+    new Int32Array(shared.effects.words)[LOG_IS_ON] = isRecorded ? 1 : 0;
+    this.#ring = new Int32Array(shared.effects.rings[0]!);
+    const parts = { arena, pool, counters, clock, random, hashSeed, effects };
     const context = { ...parts, limits: settings };
     const call = new Call({
       keyspaces: controls.map((control, shard) =>
@@ -79,6 +91,7 @@ export class World {
       clock,
       random,
       latches,
+      effects,
     });
     call.reply = this.#writer;
     this.#call = call;
@@ -94,11 +107,15 @@ export class World {
       makeRoom: () => true,
       addBig: () => {},
       freeBig: () => {},
-      events: { count: 0, publish: () => {} },
+      tellings: new Tellings(),
+      remember: () => {},
+      show: () => {},
+      process: new Int32Array(shared.process),
       locks: this.#makeLocks(counters, latches, call.keyspaces),
       settle: () => {},
       waited: () => {},
       worker: 0,
+      workers: 1,
       ready: new ReadyKeys(),
       records,
       blocked: new BlockedSessions({
@@ -167,6 +184,7 @@ export class World {
         for (const args of ahead) executor.run(this.#session, args);
       }
       executor.endBatch();
+      this.#ring[RING_DRAINED] = this.#ring[RING_WRITTEN]!;
     }
     // An error reply is quick, or slow, and in any case not what is measured.
     if (executor.errorCounts.size > 0) throw new Error("an error reply");

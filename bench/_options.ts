@@ -37,10 +37,16 @@ const KEY_CHOICES: KeyChoice[] = ["uniform", "hot"];
 
 /** How the server of this repository is started. */
 export const DEFAULT_SHERD: string[] = [
-  ...[Deno.execPath(), "run", "--quiet", "-A", "--unstable-net"],
-  ...["src/front/cli/main.ts", "--port", "{port}", "--workers", "{workers}"],
+  ...[Deno.execPath(), ...startTask().slice(1)],
+  ...["--port", "{port}", "--workers", "{workers}"],
   ...["--save", "", "--appendonly", "no"],
 ];
+
+/** The words of `deno task start`. */
+function startTask(): string[] {
+  const file = new URL("../deno.json", import.meta.url);
+  return JSON.parse(Deno.readTextFileSync(file)).tasks.start.split(" ");
+}
 
 const USAGE = `Usage: deno run -A bench/load.ts [OPTIONS]
 

@@ -12,8 +12,8 @@
  *   is three times as fast and says nothing.
  * - The requests of a run are read once, in order, so they are misses too, which
  *   the processor foresees. In a server they have just been copied.
- * - Two worlds, with and without latches, run the same code: what V8 learns of
- *   one holds for both.
+ * - Several worlds, with and without latches or records of changes, run the same
+ *   code: what V8 learns of one holds for all.
  * - The first thousands of requests run before V8 has compiled them; the warm-up
  *   of `deno bench` and the filling of the store take care of that.
  *
@@ -73,10 +73,11 @@ const COMMANDS: Readonly<Record<string, () => readonly string[]>> = {
   "MGET of 10": () => ["MGET", ...Array.from({ length: 10 }, anyKey)],
 };
 
-const worlds = new Map([["", new World(false)], [
-  ", latched",
-  new World(true),
-]]);
+const worlds = new Map([
+  ["", new World(false, false)],
+  [", latched", new World(true, false)],
+  [", recorded", new World(false, true)],
+]);
 let number = 0;
 const filling = pipelinesOf(KEYS, () => ["SET", keyOf(number++), VALUE]);
 for (const world of worlds.values()) world.run(filling, true);

@@ -11,6 +11,8 @@ import { findFreePort, ServerProcess } from "./_server_process.ts";
 /** A running redis-server that ends with the scope that holds it. */
 export interface RedisServer extends AsyncDisposable {
   readonly port: number;
+  /** Its working directory. */
+  readonly directory: string;
   /** A new connection. */
   client(options?: ConnectOptions): Promise<TestClient>;
   stop(): Promise<void>;
@@ -51,6 +53,7 @@ export async function startRedisServer(
   const { process, port } = await startOnFreePort(program, args);
   return {
     port,
+    directory: process.directory,
     client: (options) => TestClient.connect(port, options),
     stop: async () => void await process.stop(),
     [Symbol.asyncDispose]: () => process[Symbol.asyncDispose](),

@@ -15,7 +15,7 @@ const NAME_INVALID =
 /** The fields of CLIENT LIST, in their order. */
 const FIELDS = [
   ...["id", "addr", "laddr", "fd", "name", "age", "idle", "flags", "db"],
-  ...["sub", "psub", "ssub", "multi", "qbuf", "qbuf-free", "argv-mem"],
+  ...["sub", "psub", "ssub", "multi", "watch", "qbuf", "qbuf-free", "argv-mem"],
   ...["multi-mem", "rbs", "rbp", "obl", "oll", "omem", "tot-mem", "events"],
   ...["cmd", "user", "redir", "resp", "lib-name", "lib-ver"],
 ];

@@ -23,8 +23,10 @@ import {
   type RedisServer,
   startRedisServer,
 } from "../_redis_server.ts";
+import { RecordingRedis } from "./_effects.ts";
 import { generateScript, type Row, type Step } from "./_generate.ts";
 import { drawLimits, type ScriptLimits } from "./_limits.ts";
+import { runEffects } from "./_run_effects.ts";
 import { runEvents } from "./_run_events.ts";
 import { type Mismatch, runScript, showStep } from "./_run_script.ts";
 import { shrink } from "./_shrink.ts";
@@ -44,6 +46,8 @@ export interface FamilyOptions {
   eventClasses?: string;
   /** Names of events that are not compared. */
   ignoredEvents?: readonly string[];
+  /** Whether the commands change nothing that would be recorded. */
+  hasNoEffects?: boolean;
 }
 
 /** Registers the tests of one family of commands. */
@@ -61,6 +65,20 @@ export function differentialFamily(
       for (const workers of options.workers ?? WORKERS) {
         subjects.set(workers, stack.use(await startServer({ workers })));
       }
+    });
+  }
+  if (options.hasNoEffects !== true) {
+    Deno.test({
+      name: `${family}: records as redis-server's append-only file`,
+      ignore,
+      fn: async () => {
+        await using recording = await RecordingRedis.start();
+        await runRounds(
+          rows,
+          (script, limits) => runEffects(script, recording, limits),
+          options.smallLimits === true,
+        );
+      },
     });
   }
   for (const workers of options.workers ?? WORKERS) {

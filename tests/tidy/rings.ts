@@ -23,6 +23,7 @@ export const ENTRIES: readonly string[] = [
   "src/front/cli/main.ts",
   "src/front/cli/compile.ts",
   "src/front/server/worker.ts",
+  "src/front/server/log_thread.ts",
 ];
 
 /** Bare specifiers that an area may import, by their beginning. */

@@ -14,6 +14,7 @@ import { hashSlot } from "../base/crc16.ts";
 import { halfSipHash } from "../base/half_siphash.ts";
 import type { Prng } from "../base/prng.ts";
 import type { AccessClock } from "../keyspace/access_clock.ts";
+import { EffectLog } from "../keyspace/effect_log.ts";
 import { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { Arguments } from "../resp/arguments.ts";
@@ -76,6 +77,8 @@ export interface CallContext {
   readonly random: Prng;
   /** The shards' latches. */
   readonly latches: ShardLatches;
+  /** Where changes are recorded; missing if they are not. */
+  readonly effects?: EffectLog;
 }
 
 /** The running command's arguments, keys, time, session and reply. */
@@ -96,6 +99,11 @@ export class Call {
   readonly random: Prng;
   /** The shards' latches. */
   readonly latches: ShardLatches;
+  /**
+   * Where changes are recorded. A command whose effect does not follow from its
+   * arguments and the data set alone says here what is to be recorded instead.
+   */
+  readonly effects: EffectLog;
   /** The arguments, the command's name first. */
   args: Arguments = new Arguments();
   /** Where the reply goes. */
@@ -104,8 +112,13 @@ export class Call {
   lockGate: LockGate = OPEN;
   /** The session that asks. */
   session: Session = { db: 0 };
-  /** Milliseconds of the epoch; one value for a batch of commands. */
+  /**
+   * Milliseconds of the epoch; one value for a batch of commands. 0 while
+   * records are replayed: nothing may expire then but what they say.
+   */
   nowMs = 0;
+  /** The time while records are replayed. */
+  replayMs = 0;
   /** Keys of this command. */
   keyCount = 0;
   /** Whether a command may wait: not inside of a transaction. */
@@ -135,6 +148,7 @@ export class Call {
     this.clock = context.clock;
     this.random = context.random;
     this.latches = context.latches;
+    this.effects = context.effects ?? new EffectLog();
     [this.#seed0, this.#seed1] = context.hashSeed;
   }
 
@@ -146,6 +160,11 @@ export class Call {
   /** The selected database. */
   get db(): number {
     return this.session.db;
+  }
+
+  /** The time for what has nothing to do with expiry. */
+  get clockMs(): number {
+    return this.nowMs === 0 ? this.replayMs : this.nowMs;
   }
 
   /** Key `i` of the command, in the order of its arguments. */

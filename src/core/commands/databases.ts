@@ -85,7 +85,14 @@ function swapdbCommand(call: Call): void {
       space.signalDatabase(second);
     }
     keyspaces[0]!.noteChange();
+    call.effects.asGiven(call.db, call.args);
+    // No cache can know which of its keys have changed.
+    keyspaces[0]!.signalCaches(0);
     latches.releaseAll();
+  } else {
+    // As Redis has it, nothing is a change, too.
+    keyspaces[0]!.noteChange();
+    call.effects.asGiven(call.db, call.args);
   }
   reply.ok();
 }
@@ -120,6 +127,8 @@ function flushdbCommand(call: Call): void {
     return call.latches.releaseAll();
   }
   for (const space of call.keyspaces) detachDatabase(space, call.db);
+  call.effects.asGiven(call.db, call.args);
+  flushCaches(call);
   call.latches.releaseAll();
   call.reply.ok();
 }
@@ -127,13 +136,30 @@ function flushdbCommand(call: Call): void {
 /** `FLUSHALL [ASYNC | SYNC]` */
 function flushallCommand(call: Call): void {
   if (!readFlushMode(call)) return;
+  emptyDatabases(call, true);
+  call.reply.ok();
+}
+
+/**
+ * Empties all databases at one instant; no latch is held. It is recorded as the
+ * command at hand if it `isCommand`.
+ */
+export function emptyDatabases(call: Call, isCommand: boolean): void {
   latchToDetach(call, call.settings.databases);
   if (call.lockGate.mustWait([-1], false)) return call.latches.releaseAll();
   for (const space of call.keyspaces) {
     for (let db = 0; db < space.databases; db++) detachDatabase(space, db);
   }
+  if (isCommand) call.effects.asGiven(call.db, call.args);
+  flushCaches(call);
   call.latches.releaseAll();
-  call.reply.ok();
+}
+
+/** Clients drop all that they have in their caches, as in Redis. */
+function flushCaches({ keyspaces }: Call): void {
+  let forgotten = 0;
+  for (const space of keyspaces) forgotten += space.forgetTracked();
+  keyspaces[0]!.signalCaches(forgotten);
 }
 
 /** Both modes do the same: the keys are gone at once, their memory soon. */
@@ -156,6 +182,7 @@ function latchToDetach(call: Call, most: number): void {
   for (;;) {
     latches.acquireAll();
     const full = keyspaces.find((space) =>
+      !space.tracked.canForget() ||
       !canDetach(space, Math.min(most, usedDatabases(space)))
     );
     if (full === undefined) return;

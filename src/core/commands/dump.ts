@@ -38,6 +38,7 @@ import {
   KEY_RO_ACCESS,
 } from "./command_spec.ts";
 import { isLongString, replyDumpedString } from "./dumped_string.ts";
+import { RECORDED, recordOfKey } from "./recorded.ts";
 
 const REPLACE = bytesOf("replace");
 const ABSTTL = bytesOf("absttl");
@@ -124,7 +125,7 @@ function restoreCommand(call: Call): void {
     const kind = reader.byte();
     readValue(reader, kind, space);
     if (ttl !== 0 && expireAtMs <= nowMs) {
-      deleteReplaced(space, db, key, existing);
+      deleteReplaced(call, space, key, existing);
     } else store(call, reader, kind, space, key, existing, expireAtMs);
   } catch (cause) {
     if (!(cause instanceof BadFormat)) throw cause;
@@ -147,14 +148,16 @@ function expireAt(ttl: number, nowMs: number): number {
 
 /** A value that has expired already takes the place of another all the same. */
 function deleteReplaced(
+  call: Call,
   space: Keyspace,
-  db: number,
   key: Key,
   existing: number,
 ): void {
+  const { db } = call;
   if (existing === 0) return;
   space.delete(db, existing);
   space.changed(db, key, DEL);
+  recordOfKey(call, RECORDED.DEL);
 }
 
 function store(
@@ -182,6 +185,11 @@ function store(
   }
   if (existing !== 0) space.signal(db, key, NEW);
   space.changed(db, key, RESTORE);
+  const { effects, args } = call;
+  if (expireAtMs !== 0 && !OPTIONS.isAbsolute && effects.isOn) {
+    effects.replace(db, RECORDED.RESTORE, args.count + 1).argument(args, 1)
+      .integer(expireAtMs).rest(args, 3).constant(RECORDED.ABSTTL);
+  }
 }
 
 /** Reads the options from argument 4 on; false after an error reply. */

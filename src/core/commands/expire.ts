@@ -25,6 +25,7 @@ import {
   SECONDS,
   type UnitMs,
 } from "./expire_time.ts";
+import { RECORDED, recordExpire, recordOfKey } from "./recorded.ts";
 
 /** Only if the key has no expire. */
 const NX = 1 << 0;
@@ -82,9 +83,13 @@ function expire(
   if (expireAtMs <= nowMs) {
     space.delete(db, ref);
     space.changed(db, key, DEL);
+    recordOfKey(call, RECORDED.DEL);
   } else {
     space.setExpire(db, ref, expireAtMs);
     space.changed(db, key, EXPIRE);
+    if (unitMs !== MILLISECONDS || baseMs !== 0) {
+      recordExpire(call, expireAtMs, 3);
+    }
   }
   reply.integer(1);
 }

@@ -28,6 +28,7 @@ import {
   KEY_RW_UPDATE,
 } from "./command_spec.ts";
 import { readPoint, readUnit } from "./geo_arguments.ts";
+import { RECORDED } from "./recorded.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 
 const NX = bytesOf("nx");
@@ -91,8 +92,22 @@ function geoaddCommand(call: Call): void {
       changed++;
     }
   }
-  if (added + changed > 0) space.changed(call.db, key, ZADD, added + changed);
+  if (added + changed > 0) {
+    space.changed(call.db, key, ZADD, added + changed);
+    if (call.effects.isOn) recordScores(call, from, count);
+  }
   reply.integer(countsChanges ? added + changed : added);
+}
+
+/** Records what ZADD would have to be told. */
+function recordScores(call: Call, from: number, count: number): void {
+  const { effects, args, db } = call;
+  effects.replace(db, RECORDED.ZADD, from + 2 * count);
+  for (let i = 1; i < from; i++) effects.argument(args, i);
+  for (let i = 0; i < count; i++) {
+    effects.integer(scores[i]!)
+      .argument(args, from + i * PLACE_ARGUMENTS + 2);
+  }
 }
 
 /** Reads all places into `scores`; false after an error reply. */

@@ -34,6 +34,7 @@ import type { ReplyWriter } from "../resp/reply_writer.ts";
 import { type FieldVisitor, KEEP_EXPIRE } from "../types/hash_value.ts";
 import { bigIntegerAt, safeIntegerAt } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
+import { RECORDED } from "./recorded.ts";
 import {
   type CommandSpec,
   KEY_RO,
@@ -292,7 +293,20 @@ function hincrbyfloatCommand(call: Call): void {
   if (!isFiniteLongDouble(sum)) return reply.error(INCREMENT_NOT_FINITE);
   const text = latin1BytesOf(formatLongDouble(sum));
   setText(call, space, found, text, text.length, HINCRBYFLOAT);
+  recordSum(call, text, found !== 0 && space.hasFieldExpires(found));
   reply.bulk(text, 0, text.length);
+}
+
+/** Records the sum; HSET alone would end the expire of the field. */
+function recordSum(call: Call, text: Uint8Array, mayExpire: boolean): void {
+  const { effects, args, db } = call;
+  if (!effects.isOn) return;
+  if (mayExpire) {
+    effects.replace(db, RECORDED.HSETEX, 7).argument(args, 1)
+      .constant(RECORDED.KEEPTTL).constant(RECORDED.FIELDS)
+      .constant(RECORDED.ONE);
+  } else effects.replace(db, RECORDED.HSET, 4).argument(args, 1);
+  effects.argument(args, 2).constant(text);
 }
 
 /** Sets the field in argument 2, of a hash that is made if `found` is 0. */

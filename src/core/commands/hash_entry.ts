@@ -68,15 +68,27 @@ export function findField(
     args.length[i]!,
     call.nowMs,
   );
-  if (!isFound && hashes.isExpiredFound) removeExpiredField(call, space, ref);
+  if (!isFound && hashes.isExpiredFound) {
+    removeExpiredField(call, space, ref, i);
+  }
   return isFound;
 }
 
 /** Removes the field that was met last; replies may still read it. */
-function removeExpiredField(call: Call, space: Keyspace, ref: number): void {
-  if (space.hasReaders(ref)) return;
+function removeExpiredField(
+  call: Call,
+  space: Keyspace,
+  ref: number,
+  i: number,
+): void {
+  if (space.hasReaders(ref) || space.keepsExpired) return;
+  space.keepOld(call.db, ref);
   space.values.hashes.removeFound(ref);
   call.counters[EXPIRED_SUBKEYS] = call.counters[EXPIRED_SUBKEYS]! + 1;
-  space.noteChange();
+  const { args } = call;
+  if (space.isRecorded) {
+    const off = args.off[i]!;
+    space.recordField(call.db, ref, args.source(i), off, args.length[i]!);
+  }
   space.signalEntry(call.db, ref, HEXPIRED);
 }

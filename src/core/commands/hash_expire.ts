@@ -24,6 +24,7 @@ import { expireConditionAt, meetsExpireConditions } from "./expire.ts";
 import { MILLISECONDS, SECONDS, type UnitMs } from "./expire_time.ts";
 import { readFieldCount, readFieldExpire } from "./hash_arguments.ts";
 import { findField, readHash, writeHash } from "./hash_entry.ts";
+import { RECORDED } from "./recorded.ts";
 import { WRONG } from "./typed_entry.ts";
 
 /** Replies for one field. */
@@ -82,7 +83,7 @@ function expireFields(
       reply.integer(CONDITION_NOT_MET);
     } else {
       changed++;
-      const isDeleted = expireFound(call, space, ref, expireAtMs);
+      const isDeleted = expireFound(call, space, ref, expireAtMs, i);
       if (isDeleted) deleted++;
       reply.integer(isDeleted ? DELETED : DONE);
     }
@@ -91,8 +92,23 @@ function expireFields(
   if (changed > 0) {
     const event = deleted > 0 ? HDEL : HEXPIRE;
     space.changed(call.db, call.key(0), event, changed);
+    if (deleted === 0) recordFieldExpires(call, expireAtMs, 3);
   }
   endHash(space, call.db, ref);
+}
+
+/**
+ * Records `HPEXPIREAT key unix-time-milliseconds` with the arguments from `from`
+ * on.
+ */
+export function recordFieldExpires(
+  { effects, args, db }: Call,
+  expireAtMs: number,
+  from: number,
+): void {
+  if (!effects.isOn) return;
+  effects.replace(db, RECORDED.HPEXPIREAT, 3 + args.count - from)
+    .argument(args, 1).integer(expireAtMs).rest(args, from);
 }
 
 /** Makes room for expires in a hash, and lets its shard's owner know of it. */
@@ -102,14 +118,15 @@ export function makeExpiring(call: Call, space: Keyspace, ref: number): void {
 }
 
 /**
- * Lets the field that was found last expire, or deletes it if its time has come:
- * then it says so.
+ * Lets the field that was found last, which is argument `i`, expire, or deletes
+ * it if its time has come: then it says so, and it has been recorded.
  */
 export function expireFound(
   call: Call,
   space: Keyspace,
   ref: number,
   expireAtMs: number,
+  i: number,
 ): boolean {
   const { hashes } = space.values;
   if (expireAtMs > call.nowMs) {
@@ -117,6 +134,10 @@ export function expireFound(
     return false;
   }
   hashes.removeFound(ref);
+  const { effects, args, db } = call;
+  if (effects.isOn) {
+    effects.replace(db, RECORDED.HDEL, 3).argument(args, 1).argument(args, i);
+  }
   call.counters[EXPIRED_SUBKEYS] = call.counters[EXPIRED_SUBKEYS]! + 1;
   return true;
 }

@@ -36,8 +36,13 @@ import {
   readFieldExpire,
 } from "./hash_arguments.ts";
 import { findField, makeHash, prepareFields, writeHash } from "./hash_entry.ts";
-import { expireFound, makeExpiring } from "./hash_expire.ts";
+import {
+  expireFound,
+  makeExpiring,
+  recordFieldExpires,
+} from "./hash_expire.ts";
 import { replyValue } from "./hash_replies.ts";
+import { RECORDED } from "./recorded.ts";
 import { WRONG } from "./typed_entry.ts";
 
 const EX = 0;
@@ -67,8 +72,19 @@ function hgetdelCommand(call: Call): void {
     hashes.removeFound(ref);
     deleted++;
   }
-  if (deleted > 0) space.changed(call.db, call.key(0), HDEL, deleted);
+  if (deleted > 0) {
+    space.changed(call.db, call.key(0), HDEL, deleted);
+    recordRest(call, RECORDED.HDEL, 4);
+  }
   endHash(space, call.db, ref);
+}
+
+/** Records `name key` with the arguments from `from` on. */
+function recordRest(call: Call, name: Uint8Array, from: number): void {
+  const { effects, args, db } = call;
+  if (!effects.isOn) return;
+  effects.replace(db, name, 2 + args.count - from).argument(args, 1)
+    .rest(args, from);
 }
 
 /**
@@ -97,7 +113,7 @@ function hgetexCommand(call: Call): void {
   let changed = 0;
   for (let i = fieldsAt + 2; i < argc; i++) {
     if (!replyValue(call, space, ref, i)) continue;
-    if (time >= 0) expireFound(call, space, ref, expireAtMs);
+    if (time >= 0) expireFound(call, space, ref, expireAtMs, i);
     else if (persists && hashes.expireAtMs !== 0) hashes.setFoundExpire(ref, 0);
     else continue;
     changed++;
@@ -105,6 +121,8 @@ function hgetexCommand(call: Call): void {
   if (changed > 0) {
     const event = persists ? HPERSIST : expireAtMs > nowMs ? HEXPIRE : HDEL;
     space.changed(call.db, call.key(0), event, changed);
+    if (persists) recordRest(call, RECORDED.HPERSIST, fieldsAt);
+    else if (expireAtMs > nowMs) recordFieldExpires(call, expireAtMs, fieldsAt);
   }
   endHash(space, call.db, ref);
 }
@@ -234,6 +252,7 @@ function hsetexCommand(call: Call): void {
   const { count, hasTime, expireAtMs } = HSETEX;
   if (hasTime && expireAtMs <= nowMs) {
     space.noteChange(count);
+    call.effects.silence();
     if (found !== 0) deleteFields(call, space, found);
   } else {
     const key = call.key(0);
@@ -241,9 +260,20 @@ function hsetexCommand(call: Call): void {
     if (hasTime) makeExpiring(call, space, ref);
     setFields(call, space, ref);
     space.changed(call.db, key, HSET, count);
-    if (hasTime) space.signal(call.db, key, HEXPIRE);
+    if (hasTime) {
+      space.signal(call.db, key, HEXPIRE);
+      recordSetExpiring(call);
+    }
   }
   reply.integer(1);
+}
+
+/** Records `HSETEX key PXAT unix-time-milliseconds FIELDS ...`. */
+function recordSetExpiring({ effects, args, db }: Call): void {
+  if (!effects.isOn) return;
+  const from = HSETEX.fieldsAt - 2;
+  effects.replace(db, RECORDED.HSETEX, 4 + args.count - from).argument(args, 1)
+    .constant(RECORDED.PXAT).integer(HSETEX.expireAtMs).rest(args, from);
 }
 
 /** Whether all fields are there, or none is, as FXX or FNX ask. */
@@ -261,7 +291,7 @@ function deleteFields(call: Call, space: Keyspace, ref: number): void {
   let isChanged = false;
   for (let i = fieldsAt; i < fieldsAt + count * 2; i += 2) {
     if (findField(call, space, ref, i)) {
-      expireFound(call, space, ref, expireAtMs);
+      expireFound(call, space, ref, expireAtMs, i);
       isChanged = true;
     }
   }

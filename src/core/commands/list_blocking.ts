@@ -22,6 +22,7 @@ import {
   replyFirstPops,
   replyMoved,
 } from "./list_pops.ts";
+import { RECORDED } from "./recorded.ts";
 import { WRONG } from "./typed_entry.ts";
 import { readWaitSeconds } from "./wait_timeout.ts";
 
@@ -49,7 +50,12 @@ function pop(call: Call, atHead: boolean): void {
     const key = call.key(i);
     reply.array(2);
     reply.bulk(key.buf, key.off, key.length);
-    return replyEnd(call, key, ref, atHead);
+    replyEnd(call, key, ref, atHead);
+    const { effects, db } = call;
+    if (!effects.isOn) return;
+    effects.replace(db, atHead ? RECORDED.LPOP : RECORDED.RPOP, 2)
+      .bytes(key.buf, key.off, key.length);
+    return;
   }
   const undo = atHead ? "LPUSH" : "RPUSH";
   if (!call.wait(WAITS_FOR_LIST, waitMs, keyCount, undo)) reply.nullArray();
@@ -75,12 +81,12 @@ function blmoveCommand(call: Call): void {
     !fromHead && !argumentIs(call, 3, RIGHT) ||
     !toHead && !argumentIs(call, 4, RIGHT)
   ) return call.reply.error(SYNTAX_ERROR);
-  move(call, fromHead, toHead, 5);
+  move(call, fromHead, toHead, RECORDED.LMOVE);
 }
 
 /** `BRPOPLPUSH source destination timeout` */
 function brpoplpushCommand(call: Call): void {
-  move(call, false, true, 3);
+  move(call, false, true, RECORDED.RPOPLPUSH);
 }
 
 /** What has been moved stays moved, even if nobody reads the reply. */
@@ -88,10 +94,10 @@ function move(
   call: Call,
   fromHead: boolean,
   toHead: boolean,
-  timeoutAt: number,
+  recorded: Uint8Array,
 ): void {
-  const waitMs = readWaitSeconds(call, timeoutAt);
-  if (waitMs < 0 || replyMoved(call, fromHead, toHead)) return;
+  const waitMs = readWaitSeconds(call, call.argc - 1);
+  if (waitMs < 0 || replyMoved(call, fromHead, toHead, recorded)) return;
   if (!call.wait(WAITS_FOR_LIST, waitMs, 1, "")) call.reply.nullBulk();
 }
 

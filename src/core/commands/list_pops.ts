@@ -31,6 +31,7 @@ import {
   replyPopped,
   writeList,
 } from "./list_entry.ts";
+import { RECORDED } from "./recorded.ts";
 import { WRONG } from "./typed_entry.ts";
 
 const LEFT = bytesOf("left");
@@ -163,6 +164,11 @@ export function replyFirstPops(
     reply.array(2);
     reply.bulk(key.buf, key.off, key.length);
     replyPopped(call, key, ref, atHead, popped);
+    const { effects, db } = call;
+    if (effects.isOn) {
+      effects.replace(db, atHead ? RECORDED.LPOP : RECORDED.RPOP, 3)
+        .bytes(key.buf, key.off, key.length).integer(popped);
+    }
     return true;
   }
   return false;
@@ -186,13 +192,15 @@ function rpoplpushCommand(call: Call): void {
 
 /**
  * Moves an element of the first key's list to the second key, and replies it, or
- * an error; false if there is no list. The element goes to its new place first:
+ * an error; false if there is no list. A command that may wait is `recorded`
+ * under another name. The element goes to its new place first:
  * only that can fail.
  */
 export function replyMoved(
   call: Call,
   fromHead: boolean,
   toHead: boolean,
+  recorded: Uint8Array | null = null,
 ): boolean {
   const { reply } = call;
   const ref = writeList(call, 0);
@@ -221,7 +229,14 @@ export function replyMoved(
   const { db } = call;
   target.signal(db, call.key(1), toHead ? LPUSH : RPUSH);
   space.changedOrGone(db, call.key(0), fromHead ? LPOP : RPOP, !isThere);
+  if (recorded !== null && call.effects.isOn) recordMove(call, recorded);
   return true;
+}
+
+/** Records what has been moved without the last argument, a timeout. */
+function recordMove({ effects, args, db }: Call, name: Uint8Array): void {
+  effects.replace(db, name, args.count - 1);
+  for (let i = 1; i < args.count - 1; i++) effects.argument(args, i);
 }
 
 /** Adds the element that a list's item tells of to another list. */

@@ -32,8 +32,6 @@ const COUNT_DEFAULT = 10;
 const POSITIONS_PER_ENTRY = 10;
 /** Attempts to hit an entry at random before one is looked for. */
 const DRAWS_MAX = 200;
-/** Expired keys that are locked, met by RANDOMKEY before it gives up. */
-const LOCKED_DRAWS_MAX = 100;
 
 /** Which entries SCAN returns: options as places in the argument vector. */
 class ScanFilter {
@@ -96,7 +94,10 @@ function scanCommand(call: Call): void {
   let found = 0;
   const visit = (space: Keyspace, ref: number): void => {
     if (!filter.accepts(call, space, ref)) return;
-    if (space.isExpired(ref, nowMs)) return void space.tryExpire(db, ref);
+    if (space.isExpired(ref, nowMs)) {
+      if (!space.isLocked(db, ref)) space.meetExpired(db, ref);
+      return;
+    }
     replyKey(reply, space, ref);
     found++;
   };
@@ -148,25 +149,32 @@ function walkShard(call: Call, shard: number, visit: EntryVisitor): boolean {
   return !walk.hasShrunk;
 }
 
+/** Expired keys that RANDOMKEY draws, where none may be deleted, at most. */
+const EXPIRED_DRAWS = 100;
+
 /** `RANDOMKEY` */
 function randomkeyCommand(call: Call): void {
   const { db, nowMs, latches, keyspaces, reply } = call;
   // Each round finds a key, deletes an expired one, or meets a shard that was
-  // emptied since its keys were counted. Only what is locked is not deleted.
+  // emptied since its keys were counted. Expired ones that must stay are met again:
+  // after some tries, one is as good as another, but for those that are locked.
   let locked = 0;
-  while (locked < LOCKED_DRAWS_MAX) {
+  for (let tries = 1;; tries++) {
     const shard = drawShard(call);
     if (shard < 0) return reply.nullBulk();
     const space = keyspaces[shard]!;
     latches.acquire(shard);
     const ref = drawEntry(call, space);
-    const isLive = ref !== 0 && !space.isExpired(ref, nowMs);
+    const isLive = ref !== 0 &&
+      (!space.isExpired(ref, nowMs) ||
+        space.keepsExpired && tries >= EXPIRED_DRAWS);
     if (isLive) replyKey(reply, space, ref);
-    else if (ref !== 0 && !space.tryExpire(db, ref)) locked++;
+    else if (ref !== 0 && space.isLocked(db, ref)) locked++;
+    else if (ref !== 0) space.meetExpired(db, ref);
     latches.release(shard);
     if (isLive) return;
+    if (locked >= EXPIRED_DRAWS) return reply.nullBulk();
   }
-  reply.nullBulk();
 }
 
 /** A shard by the share of its keys, or -1 if there are none at all. */

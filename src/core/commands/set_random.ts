@@ -13,6 +13,7 @@ import {
   valueNotBetween,
 } from "../resp/error_reply.ts";
 import { TYPE_SET } from "../types/entry.ts";
+import type { SetMember } from "../types/set_member.ts";
 import { SET_INTSET, SET_LISTPACK } from "../types/set_value.ts";
 import { bigIntegerAt, integerAt, readInteger } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
@@ -26,12 +27,15 @@ import {
   replyElements,
   STREAMED_ELEMENTS_MIN,
 } from "./element_stream.ts";
+import { RECORDED, recordOfKey } from "./recorded.ts";
 import { MemberReplies, MEMBERS, replyMembers } from "./set_replies.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 
 const INT64_MAX = 2n ** 63n - 1n;
 /** Times as many members popped as stay: then those that stay are moved. */
 const MOVE_FACTOR = 5;
+/** Most members that one recorded command removes, as in Redis 7.2. */
+const RECORDED_MEMBERS_MAX = 1024;
 
 const REPLIES = new MemberReplies();
 
@@ -71,6 +75,7 @@ function spopCommand(call: Call): void {
   const member = sets.draw(ref);
   const buf = member.text();
   reply.bulk(buf, member.off, member.length);
+  if (call.effects.isOn) recordRemoved(call, 1, () => member);
   sets.removeDrawn(ref);
   const isGone = space.deleteIfEmpty(call.db, ref);
   space.changedOrGone(call.db, key, SPOP, isGone);
@@ -91,13 +96,52 @@ function popMembers(call: Call): void {
   if (count >= length) {
     replyMembers(call, space, ref);
     space.delete(call.db, ref);
+    recordOfKey(call, RECORDED.DEL);
   } else if (count < (length - count) * MOVE_FACTOR) {
     sets.choose(ref, count);
     replyChosen(call, space, ref, count);
+    if (call.effects.isOn) {
+      recordRemoved(call, count, (i) => sets.chosen(ref, i));
+    }
     sets.removeChosen(ref);
   } else popMost(call, space, ref, length - count);
   const popped = Math.min(count, length);
   space.changedOrGone(call.db, call.key(0), SPOP, popped === length, popped);
+}
+
+/** Records that members were removed, so many in one command at most. */
+function recordRemoved(
+  { effects, args, db }: Call,
+  count: number,
+  memberAt: (i: number) => SetMember,
+): void {
+  for (let i = 0; i < count; i++) {
+    if (i % RECORDED_MEMBERS_MAX === 0) {
+      const members = Math.min(RECORDED_MEMBERS_MAX, count - i);
+      effects.replace(db, RECORDED.SREM, 2 + members).argument(args, 1);
+    }
+    const member = memberAt(i);
+    effects.bytes(member.text(), member.off, member.length);
+  }
+}
+
+/** As above, of all members that a set has. */
+function recordAllRemoved(call: Call, space: Keyspace, ref: number): void {
+  const { effects, args, db } = call;
+  if (!effects.isOn) return;
+  let left = space.values.sets.length(ref);
+  let inCommand = 0;
+  space.values.sets.visitAll(ref, {
+    member(member) {
+      if (inCommand === 0) {
+        inCommand = Math.min(RECORDED_MEMBERS_MAX, left);
+        effects.replace(db, RECORDED.SREM, 2 + inCommand).argument(args, 1);
+      }
+      effects.bytes(member.text(), member.off, member.length);
+      inCommand--;
+      left--;
+    },
+  });
 }
 
 /**
@@ -126,6 +170,7 @@ function popMost(
     replyElements(call, space, ref, POPPED, from, Infinity, count);
   }
   sets.removeChosen(ref);
+  recordAllRemoved(call, space, ref);
   if (!isStreamed) replyMembers(call, space, ref);
   space.replaceValue(ref);
 }

@@ -35,6 +35,7 @@ import {
   readInteger,
 } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
+import { RECORDED } from "./recorded.ts";
 import {
   type CommandSpec,
   KEY_RO,
@@ -392,6 +393,13 @@ export function replyFirstMembers(
     reply.bulk(key.buf, key.off, key.length);
     if (!isFlat) reply.array(popped);
     popMembers(call, key, ref, popped, isMax, !isFlat);
+    const { effects, db } = call;
+    if (effects.isOn) {
+      const name = isMax ? RECORDED.ZPOPMAX : RECORDED.ZPOPMIN;
+      effects.replace(db, name, isFlat ? 2 : 3)
+        .bytes(key.buf, key.off, key.length);
+      if (!isFlat) effects.integer(popped);
+    }
     return true;
   }
   return false;

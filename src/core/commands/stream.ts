@@ -36,9 +36,11 @@ import {
   KEY_RW_DELETE,
   KEY_RW_UPDATE,
 } from "./command_spec.ts";
+import { RECORDED } from "./recorded.ts";
 import { IdList, readEnd, readId, readStart } from "./stream_args.ts";
 import { readStream, streamsOf, writeStream } from "./stream_entry.ts";
 import { StreamOptions, trimStream } from "./stream_options.ts";
+import { recordTrimmed } from "./stream_recorded.ts";
 import { replyId, replyRange } from "./stream_reply.ts";
 import { WRONG } from "./typed_entry.ts";
 
@@ -88,6 +90,21 @@ function xaddCommand(call: Call): void {
   if (OPTIONS.hasTrim && trimStream(space, ref, OPTIONS.trim) > 0) {
     space.signal(call.db, key, XTRIM);
   }
+  if (!OPTIONS.hasSequence || OPTIONS.hasTrim && OPTIONS.trim.isApproximate) {
+    recordTrim(call, RECORDED.XADD, ref, OPTIONS.hasSequence ? null : ID);
+  }
+}
+
+/** Records what was added, or trimmed, in the place of the command. */
+function recordTrim(
+  call: Call,
+  name: Uint8Array,
+  ref: number,
+  newId: StreamId | null,
+): void {
+  if (!call.effects.isOn) return;
+  streamsOf(call, 0).readCounters(ref, COUNTERS);
+  recordTrimmed(call, OPTIONS, name, newId, COUNTERS);
 }
 
 /**
@@ -181,7 +198,10 @@ function xtrimCommand(call: Call): void {
   if (ref === 0) return call.reply.integer(0);
   const space = call.keyspace(call.key(0));
   const removed = trimStream(space, ref, OPTIONS.trim);
-  if (removed > 0) space.changed(call.db, call.key(0), XTRIM, removed);
+  if (removed > 0) {
+    space.changed(call.db, call.key(0), XTRIM, removed);
+    if (OPTIONS.trim.isApproximate) recordTrim(call, RECORDED.XTRIM, ref, null);
+  }
   call.reply.integer(removed);
 }
 

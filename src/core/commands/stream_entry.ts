@@ -103,7 +103,7 @@ export function addConsumer(
     args.source(i),
     args.off[i]!,
     args.length[i]!,
-    call.nowMs,
+    call.clockMs,
   );
   space.changed(call.db, key, XGROUP_CREATECONSUMER);
   return consumer;

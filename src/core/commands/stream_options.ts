@@ -25,7 +25,8 @@ import { beginSpare } from "./stream_entry.ts";
 
 const MAXLEN = bytesOf("maxlen");
 const MINID = bytesOf("minid");
-const LIMIT = bytesOf("limit");
+/** Limits how much work trimming may be. */
+export const LIMIT: Uint8Array = bytesOf("limit");
 const NOMKSTREAM = bytesOf("nomkstream");
 const STAR = 0x2a;
 const TILDE = 0x7e;
@@ -55,6 +56,10 @@ export class StreamOptions {
   readonly id: StreamId = new StreamId();
   /** The argument of the ID. */
   idAt = 0;
+  /** The argument of the threshold to trim to. */
+  thresholdAt = 0;
+  /** How often LIMIT is given. */
+  limits = 0;
   #hasLimit = false;
 
   /** Reads the options behind the key; false after an error reply. */
@@ -65,6 +70,7 @@ export class StreamOptions {
     trim.maxLength = Infinity;
     trim.isApproximate = false;
     trim.limit = 0;
+    this.limits = 0;
     const { argc, reply } = call;
     let i = 2;
     for (; i < argc; i++) {
@@ -81,6 +87,7 @@ export class StreamOptions {
           return false;
         }
         this.#hasLimit = true;
+        this.limits++;
       } else if (isAdding && argumentIs(call, i, NOMKSTREAM)) {
         this.isWithoutMaking = true;
       } else if (isAdding) {
@@ -122,6 +129,11 @@ export class StreamOptions {
       return 0;
     }
     this.hasTrim = true;
+    this.thresholdAt = this.#thresholdAt(call, at);
+    return this.thresholdAt;
+  }
+
+  #thresholdAt(call: Call, at: number): number {
     if (at + 2 >= call.argc) return at + 1;
     if (argumentIsCharacter(call, at + 1, TILDE)) {
       this.trim.isApproximate = true;

@@ -50,6 +50,12 @@ import {
   readStream,
   readStreamToChange,
 } from "./stream_entry.ts";
+import {
+  type GroupPlace,
+  recordClaim,
+  recordConsumer,
+  recordGroupId,
+} from "./stream_recorded.ts";
 import { replyEntryOf, replyId, replyInt64 } from "./stream_reply.ts";
 import { WRONG } from "./typed_entry.ts";
 
@@ -71,6 +77,7 @@ const AUTOCLAIM_COUNT_TOO_HIGH = 2 ** 43;
 
 const IDS = new IdList();
 const ID = new StreamId();
+const LAST = new StreamId();
 const START = new StreamId();
 const END = new StreamId();
 const ENTRY = new PendingEntry();
@@ -238,7 +245,7 @@ class ClaimOptions {
 
   /** Reads the arguments from `from` on; false after an error reply. */
   read(call: Call, from: number): boolean {
-    const { args, argc, reply, nowMs } = call;
+    const { args, argc, reply, clockMs: nowMs } = call;
     this.isForced = this.isJustId = this.hasDeliveries = false;
     this.lastId.setLeast();
     let atMs = nowMs;
@@ -296,7 +303,7 @@ function readFor(call: Call, i: number, error: ErrorReply): number {
  * [LASTID lastid]`
  */
 function xclaimCommand(call: Call): void {
-  const { argc, reply, nowMs } = call;
+  const { argc, reply, clockMs: nowMs } = call;
   if (!findGroup(call, readStreamToChange(call, 0))) return;
   const minIdleMs = readFor(call, 4, minIdleTimeInvalid("XCLAIM"));
   if (Number.isNaN(minIdleMs)) return;
@@ -306,7 +313,11 @@ function xclaimCommand(call: Call): void {
   if (!OPTIONS.read(call, i)) return;
   const space = call.keyspace(call.key(0));
   const { groups } = space.values.streams;
+  const { group } = FOUND;
   const consumer = seenConsumer(call, groups);
+  groups.readLastId(group, LAST);
+  const hasNewLast = OPTIONS.lastId.compare(LAST) > 0;
+  if (hasNewLast) LAST.set(OPTIONS.lastId);
   const head = reply.at;
   reply.array(IDS.count);
   let claimed = 0;
@@ -324,14 +335,37 @@ function xclaimCommand(call: Call): void {
       break;
     }
   }
-  const { group } = FOUND;
-  groups.readLastId(group, ID);
-  if (OPTIONS.lastId.compare(ID) > 0) {
-    groups.setLastId(group, OPTIONS.lastId);
+  if (hasNewLast) {
+    groups.setLastId(group, LAST);
     space.signal(call.db, call.key(0), CHANGED);
+    if (claimed + dropped === 0 && call.effects.isOn) {
+      const scratch = { id: ID, read: new Int64() };
+      const { streams } = space.values;
+      recordGroupId(call, placeOf(call), streams, group, scratch);
+    }
   }
   if (claimed > 0) groups.setActiveAt(consumer, nowMs);
+  else recordMadeConsumer(call);
   reply.recount(head, claimed);
+}
+
+/** The group of the command. */
+function placeOf(call: Call): GroupPlace {
+  return { key: call.key(0), groupAt: 2 };
+}
+
+/** Records a pending entry as it is now, in the place of the command. */
+function recordPending(call: Call, groups: StreamGroups): void {
+  if (!call.effects.isOn || !groups.findPending(FOUND.group, ID, PLACE)) return;
+  groups.readPending(PLACE, ENTRY);
+  recordClaim(call, placeOf(call), groups, ENTRY, LAST);
+}
+
+/** Records a consumer that was made for nothing. */
+function recordMadeConsumer(call: Call): void {
+  if (FOUND.madeConsumer && call.effects.isOn) {
+    recordConsumer(call, placeOf(call));
+  }
 }
 
 /** The consumer of argument 3, which is made if need be and counts as seen. */
@@ -339,7 +373,8 @@ function seenConsumer(call: Call, groups: StreamGroups): number {
   let consumer = consumerOf(call, 0, FOUND.group, 3);
   FOUND.madeConsumer = consumer === 0;
   if (consumer === 0) consumer = addConsumer(call, 0, FOUND.group, 3);
-  groups.setSeenAt(consumer, call.nowMs);
+  groups.setSeenAt(consumer, call.clockMs);
+  call.effects.silence();
   return consumer;
 }
 
@@ -380,6 +415,7 @@ function claim(
   const { log, groups } = space.values.streams;
   const { group, ref } = FOUND;
   if (!log.has(ref, ID)) {
+    recordPending(call, groups);
     if (!groups.acknowledge(group, ID)) return LEFT;
     space.changed(call.db, call.key(0), CHANGED);
     return DROPPED;
@@ -400,6 +436,7 @@ function claim(
   } else if (!OPTIONS.isJustId) groups.countDelivery(PLACE);
   if (OPTIONS.isJustId) replyId(reply, ID);
   else replyEntryOf(reply, space, ref, ID);
+  recordPending(call, groups);
   space.changed(call.db, call.key(0), CHANGED);
   return CLAIMED;
 }
@@ -446,6 +483,7 @@ function claimAll(
   const { log, groups } = space.values.streams;
   const { group, ref } = FOUND;
   IDS.clear();
+  groups.readLastId(group, LAST);
   const start = reply.at;
   reply.array(Math.min(count, groups.pendingCount(group)));
   let claimed = 0;
@@ -455,6 +493,7 @@ function claimAll(
     groups.readPending(PLACE, ENTRY);
     ID.set(ENTRY.id);
     if (!log.has(ref, ID)) {
+      recordPending(call, groups);
       groups.acknowledge(group, ID);
       IDS.add(ID);
       space.changed(db, key, CHANGED);
@@ -474,12 +513,14 @@ function claimAll(
         groups.countDelivery(PLACE);
         replyEntryOf(reply, space, ref, ID);
       }
+      recordPending(call, groups);
       claimed++;
       space.changed(db, key, CHANGED);
     }
     isThere = groups.nextPending(PLACE);
   }
   if (claimed > 0) groups.setActiveAt(consumer, nowMs);
+  else recordMadeConsumer(call);
   reply.recount(start, claimed);
   // Where to go on is known only now, but stands before the entries.
   const middle = reply.at;

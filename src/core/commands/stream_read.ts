@@ -34,6 +34,7 @@ import {
   unbalancedStreams,
 } from "../resp/error_reply.ts";
 import { TreePlace } from "../types/id_tree.ts";
+import { PendingEntry } from "../types/stream_group.ts";
 import { StreamId } from "../types/stream_id.ts";
 import { addOne, entryNumber, hasDeletedFrom } from "../types/stream_lag.ts";
 import { StreamCounters } from "../types/stream_value.ts";
@@ -49,6 +50,11 @@ import {
   readStream,
   readStreamToChange,
 } from "./stream_entry.ts";
+import {
+  recordClaim,
+  recordConsumer,
+  recordGroupId,
+} from "./stream_recorded.ts";
 import {
   replyEntry,
   replyEntryOf,
@@ -75,6 +81,8 @@ const COUNTERS = new StreamCounters();
 const READ = new Int64();
 const PLACE = new TreePlace();
 const PENDING_PLACE = new TreePlace();
+const DELIVERED = new PendingEntry();
+const SCRATCH = { id: new StreamId(), read: new Int64() };
 
 /** The arguments, read anew by each command. */
 class ReadOptions {
@@ -203,6 +211,7 @@ function xreadgroupCommand(call: Call): void {
   const { reply } = call;
   const { streams } = OPTIONS;
   const head = reply.at;
+  call.effects.silence();
   replyHead(call, streams);
   let served = 0;
   for (let i = 0; i < streams; i++) {
@@ -320,7 +329,11 @@ function serveGroup(call: Call, i: number): boolean {
   const isMade = consumer === 0;
   if (isMade) consumer = addConsumer(call, i, group, OPTIONS.groupAt + 1);
   groups.setSeenAt(consumer, nowMs);
-  if (!hasNew(call, i, true)) return false;
+  const place = { key: call.key(i), groupAt: OPTIONS.groupAt };
+  if (!hasNew(call, i, true)) {
+    if (isMade && call.effects.isOn) recordConsumer(call, place);
+    return false;
+  }
   replyKey(call, i);
   IDS.read(i, ID);
   const isNew = ID.isGreatest();
@@ -335,6 +348,10 @@ function serveGroup(call: Call, i: number): boolean {
       }
       throw cause;
     }
+  }
+  if (call.effects.isOn) {
+    if (isMade && (!isNew || OPTIONS.isWithoutAck)) recordConsumer(call, place);
+    if (isNew) recordGroupId(call, place, space.values.streams, group, SCRATCH);
   }
   // Whoever reads what was delivered before changes nothing.
   if (isNew) space.changed(call.db, call.key(i), CHANGED);
@@ -376,6 +393,7 @@ function deliverNew(
     }
     countRead(id);
     LAST.set(id);
+    if (!isWithoutAck && call.effects.isOn) recordDelivered(call, i, consumer);
     replyEntry(reply, cursor.entry);
     delivered++;
   }
@@ -384,6 +402,18 @@ function deliverNew(
   groups.setLastId(group, LAST);
   groups.setEntriesRead(group, READ);
   if (!isWithoutAck) groups.setActiveAt(consumer, nowMs);
+}
+
+/** Records that {@linkcode LAST} was delivered. */
+function recordDelivered(call: Call, i: number, consumer: number): void {
+  const { groups } = call.keyspace(call.key(i)).values.streams;
+  DELIVERED.id.set(LAST);
+  DELIVERED.consumer = consumer;
+  DELIVERED.deliveredAtMs = call.nowMs;
+  DELIVERED.deliveriesHi = 0;
+  DELIVERED.deliveriesLo = 1;
+  const place = { key: call.key(i), groupAt: OPTIONS.groupAt };
+  recordClaim(call, place, groups, DELIVERED, LAST);
 }
 
 /** Counts an entry that the group reads, as far as its number is known. */
@@ -411,6 +441,8 @@ function replyHistory(
   let written = 0;
   IDS.read(i, ID);
   ID.increment();
+  groups.readLastId(group, LAST);
+  const place = { key: call.key(i), groupAt: OPTIONS.groupAt };
   let isThere = groups.firstOwned(consumer, ID, PLACE);
   for (; isThere && written < most; isThere = groups.nextOwned(PLACE)) {
     groups.readOwned(PLACE, ID);
@@ -418,6 +450,10 @@ function replyHistory(
       groups.findPending(group, ID, PENDING_PLACE);
       groups.setDeliveredAt(PENDING_PLACE, nowMs);
       groups.countDelivery(PENDING_PLACE);
+      if (call.effects.isOn) {
+        groups.readPending(PENDING_PLACE, DELIVERED);
+        recordClaim(call, place, groups, DELIVERED, LAST);
+      }
     } else {
       reply.array(2);
       replyId(reply, ID);

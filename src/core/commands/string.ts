@@ -34,10 +34,12 @@ import {
   SECONDS,
   type UnitMs,
 } from "./expire_time.ts";
+import { RECORDED, recordExpire, recordOfKey, recordSet } from "./recorded.ts";
 import {
   EXAT,
   GET,
   GETEX_OPTIONS,
+  isGetAt,
   KEEPTTL,
   NX,
   PERSIST,
@@ -91,13 +93,27 @@ function setWithOptions(call: Call): void {
     if (!asksOld) call.reply.nullBulk();
     return;
   }
+  const isExpiring = expireAtMs !== 0;
   if ((flags & KEEPTTL) !== 0 && ref !== 0) expireAtMs = space.expireAt(ref);
   storeArgument(call, space, key, ref, 2, expireAtMs);
   space.changed(call.db, key, SET);
-  if (expireAtMs !== 0 && (flags & KEEPTTL) === 0) {
+  if (isExpiring) {
     space.signal(call.db, key, EXPIRE);
-  }
+    recordSet(call, 2, expireAtMs);
+  } else if (asksOld) recordWithoutGet(call);
   if (!asksOld) call.reply.ok();
+}
+
+/** Nobody will ask for the old value again. */
+function recordWithoutGet(call: Call): void {
+  const { effects, args, db } = call;
+  if (!effects.isOn) return;
+  let argc = args.count;
+  for (let i = 3; i < args.count; i++) if (isGetAt(call, i)) argc--;
+  effects.replace(db, RECORDED.SET, argc);
+  for (let i = 1; i < args.count; i++) {
+    if (i < 3 || !isGetAt(call, i)) effects.argument(args, i);
+  }
 }
 
 /** `SETNX key value` */
@@ -129,6 +145,7 @@ function setExpiring(call: Call, unitMs: UnitMs, command: string): void {
   const space = call.keyspace(key);
   const ref = space.lookupWrite(call.db, key, call.nowMs);
   storeArgument(call, space, key, ref, 3, expireAtMs);
+  recordSet(call, 3, expireAtMs);
   space.changed(call.db, key, SET);
   space.signal(call.db, key, EXPIRE);
   call.reply.ok();
@@ -140,6 +157,7 @@ function getsetCommand(call: Call): void {
   const key = call.key(0);
   const space = call.keyspace(key);
   storeArgument(call, space, key, space.peek(call.db, key), 2, 0);
+  recordSet(call, 2, 0);
   space.changed(call.db, key, SET);
 }
 
@@ -153,6 +171,7 @@ function getdelCommand(call: Call): void {
   replyString(call.reply, space, ref);
   space.delete(call.db, ref);
   space.changed(call.db, key, DEL);
+  recordOfKey(call, RECORDED.DEL);
 }
 
 /**
@@ -176,12 +195,15 @@ function getexCommand(call: Call): void {
   if ((flags & (EXAT | PXAT)) !== 0 && expireAtMs <= call.nowMs) {
     space.delete(call.db, ref);
     space.changed(call.db, key, DEL);
+    recordOfKey(call, RECORDED.DEL);
   } else if (expireAtMs !== 0) {
     space.setExpire(call.db, ref, expireAtMs);
     space.changed(call.db, key, EXPIRE);
+    recordExpire(call, expireAtMs, call.argc);
   } else if ((flags & PERSIST) !== 0 && space.expireAt(ref) !== 0) {
     space.setExpire(call.db, ref, 0);
     space.changed(call.db, key, PERSISTED);
+    recordOfKey(call, RECORDED.PERSIST);
   }
 }
 

@@ -44,6 +44,7 @@ import {
 } from "../resp/error_reply.ts";
 import { bigIntegerAt, safeIntegerAt } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
+import { RECORDED } from "./recorded.ts";
 import { type CommandSpec, KEY_RW_ACCESS_UPDATE } from "./command_spec.ts";
 
 const INT64_MAX = 2n ** 63n - 1n;
@@ -177,6 +178,10 @@ function incrbyfloatCommand(call: Call): void {
   const expireAtMs = ref === 0 ? 0 : space.expireAt(ref);
   space.setString(db, key, ref, text, 0, text.length, encoding, expireAtMs);
   space.changed(db, key, INCRBYFLOAT);
+  if (call.effects.isOn) {
+    call.effects.replace(db, RECORDED.SET, 4).argument(args, 1)
+      .constant(text).constant(RECORDED.KEEPTTL);
+  }
   reply.bulk(text, 0, text.length);
 }
 

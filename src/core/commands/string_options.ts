@@ -44,6 +44,8 @@ export const GETEX_OPTIONS = PERSIST | TIMES;
 const WORDS = ["nx", "xx", "get", "keepttl", "persist", "ex", "px", "exat"]
   .concat("pxat").map(bytesOf);
 
+const GET_WORD = WORDS[2]!;
+
 /** The options of one command; read anew for each. */
 export class StringOptions {
   /** Bits of the options given. */
@@ -89,6 +91,11 @@ function excludedBy(option: number): number {
   if (option === NX) return XX;
   if (option === XX) return NX;
   return (option & ABOUT_EXPIRE) === 0 ? 0 : ABOUT_EXPIRE & ~option;
+}
+
+/** Whether argument `i` is the option GET. */
+export function isGetAt(call: Call, i: number): boolean {
+  return argumentIs(call, i, GET_WORD);
 }
 
 function optionAt(call: Call, i: number): number {

@@ -368,9 +368,7 @@ export class Evictor {
   /** Evicts an entry, unless its key is locked. */
   #evict(space: Keyspace, db: number, ref: number): boolean {
     if (space.isLocked(db, ref)) return false;
-    space.signalEntry(db, ref, EVICTED);
-    space.delete(db, ref);
-    space.noteChange();
+    space.deleteUnasked(db, ref, EVICTED);
     this.#counters[EVICTED_KEYS] = this.#counters[EVICTED_KEYS]! + 1;
     return true;
   }

@@ -101,8 +101,9 @@ export class FieldExpireSlice implements CycleSlice {
         hashes.expiresFrom(ref) > nowMs || isShared(space, ref) ||
         space.isLocked(db, ref)
       ) continue;
+      space.keepOld(db, ref);
       const budget = SLICE_ENTRIES - this.expired;
-      const removed = hashes.removeExpired(ref, nowMs, budget);
+      const removed = this.#remove(space, db, ref, nowMs, budget);
       this.expired += removed;
       this.examined += removed;
       if (removed > 0) space.signalEntry(db, ref, HEXPIRED);
@@ -110,5 +111,20 @@ export class FieldExpireSlice implements CycleSlice {
       if (isThere && hashes.expiresFrom(ref) <= nowMs) return false;
     }
     return true;
+  }
+
+  /** Removes fields, up to a number of them, and has each recorded. */
+  #remove(
+    space: Keyspace,
+    db: number,
+    ref: number,
+    nowMs: number,
+    budget: number,
+  ): number {
+    const { hashes } = space.values;
+    if (!space.isRecorded) return hashes.removeExpired(ref, nowMs, budget);
+    return hashes.removeExpired(ref, nowMs, budget, {
+      field: (buf, off, length) => space.recordField(db, ref, buf, off, length),
+    });
   }
 }

@@ -53,10 +53,12 @@ import {
   CLOCK_SHIFT,
   encodingOf,
   entryMeta,
+  EPOCH_BIT,
   EXTERNAL_BYTES_MIN,
   HAS_FIELD_EXPIRES,
   HAS_READERS,
   KIND_MASK,
+  NOT_CLOCK_MASK,
   STRING_ENCODING_NAMES,
   STRING_EXTERNAL,
   TYPE_STREAM,
@@ -65,6 +67,7 @@ import {
 } from "../types/entry.ts";
 import type { EncodingLimits } from "../types/value_type.ts";
 import { ValueTypes } from "../types/value_types.ts";
+import type { EffectLog } from "./effect_log.ts";
 import type { Key } from "./key.ts";
 import {
   DEL,
@@ -83,23 +86,30 @@ import {
   expiresAt,
   fieldExpiresAt,
   FLAG_KEY_LOCKS,
+  HOOK_BROADCAST,
+  HOOK_SNAPSHOT,
+  HOOK_TRACKED,
   HOOK_WAITERS,
   HOOK_WATCH,
   keysAt,
   SHARD_CHANNELS,
   SHARD_DETACHED,
   SHARD_DETACHED_COUNT,
+  SHARD_EPOCH,
   SHARD_FLAGS,
   SHARD_HEAP,
   SHARD_HOOKS,
   SHARD_LOCKS,
+  SHARD_TRACKED,
   SHARD_WAITERS,
   SHARD_WAITING,
   SHARD_WATCHED,
 } from "./shard_control.ts";
 import type { ReadyKeys } from "./ready_keys.ts";
+import { type EntrySaver, originOf } from "./snapshot_marks.ts";
 import { leaveValue } from "./shared_value.ts";
 import { SubscriberCounts } from "./subscriber_counts.ts";
+import { type ClientVisitor, TrackedKeys } from "./tracked_keys.ts";
 import type { WaiterRecords } from "./waiter_records.ts";
 import { Waiters } from "./waiters.ts";
 import { WatchedKeys } from "./watched_keys.ts";
@@ -124,12 +134,40 @@ export interface KeyspaceContext {
   readonly ready?: ReadyKeys;
   /** Who is told of events, where a shard's hooks ask for it. */
   readonly events?: KeyEventListener;
+  /** Where deletions that no command asks for are recorded. */
+  readonly effects?: EffectLog;
+  /** Who tells clients of changes of what they have in their caches. */
+  readonly caches?: CacheListener;
+  /** Saves entries that are about to change while a snapshot is under way. */
+  readonly saver?: EntrySaver;
   /** What the key locks of all shards have in common. */
   readonly locks?: LockSurroundings;
 }
 
 /** For a keyspace of which nobody locks keys. */
 const NO_LOCKS: LockSurroundings = { readersPass: true, wake() {} };
+
+/** Who is told of changed keys that clients may have in caches of their own. */
+export interface CacheListener {
+  /**
+   * A key has changed, of a shard whose hooks say that keys are tracked, or
+   * prefixes. The bytes are lent for the call; latches are held.
+   */
+  keyChanged(
+    space: Keyspace,
+    hooks: number,
+    event: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+    hash: number,
+  ): void;
+  /** Whole databases have changed; `forgotten` tracked keys are forgotten. */
+  databasesChanged(forgotten: number): void;
+}
+
+/** Either of the hooks of a {@linkcode CacheListener}. */
+const HOOK_CACHES = HOOK_TRACKED | HOOK_BROADCAST;
 
 /** Values of more allocations are not freed at once, see reclaim.ts. */
 const WEIGHT_MAX = 64;
@@ -158,14 +196,24 @@ export class Keyspace {
   readonly locks: KeyLocks;
   /** Who listens to the shard's channels. */
   readonly channels: SubscriberCounts;
+  /** Which clients may have which keys in caches of their own. */
+  readonly tracked: TrackedKeys;
   /** The worker's views. */
   readonly arena: Arena;
   /** Whether reads leave the access clock alone (CLIENT NO-TOUCH). */
   noTouch = false;
+  /**
+   * Whether what has expired is not deleted by who meets it (CLIENT PAUSE); only
+   * for commands that do not write.
+   */
+  keepsExpired = false;
   readonly #counters: Float64Array;
   readonly #clock: AccessClock;
   readonly #ready: ReadyKeys | undefined;
   readonly #events: KeyEventListener | undefined;
+  readonly #effects: EffectLog | undefined;
+  readonly #caches: CacheListener | undefined;
+  readonly #saver: EntrySaver | undefined;
   /** The entry of a value that is being built, or 0. */
   #begun = 0;
   /** Whether a key that is made is not announced. */
@@ -205,6 +253,13 @@ export class Keyspace {
       SHARD_WAITING,
       shard,
     );
+    this.tracked = new TrackedKeys(
+      this.#notesAt(SHARD_TRACKED),
+      this.heap,
+      this.dict,
+      this.arena,
+      control,
+    );
     this.locks = new KeyLocks(
       this.#notesAt(SHARD_LOCKS),
       this.heap,
@@ -215,6 +270,9 @@ export class Keyspace {
     this.#clock = context.clock;
     this.#ready = context.ready;
     this.#events = context.events;
+    this.#effects = context.effects;
+    this.#caches = context.caches;
+    this.#saver = context.saver;
   }
 
   #notesAt(header: number): KeyNotes {
@@ -271,7 +329,7 @@ export class Keyspace {
     const words = this.arena.i32[ref >>> SEGMENT_SHIFT]!;
     const at = (ref & UNIT_MASK) << 1;
     if (words[at + NODE_KEY]! < 0 && this.expireAt(ref) <= nowMs) {
-      this.#expireMet(db, ref);
+      this.meetExpired(db, ref);
       return 0;
     }
     if (!this.noTouch) {
@@ -279,7 +337,8 @@ export class Keyspace {
       const clock = meta >>> CLOCK_SHIFT;
       const touched = this.#clock.touched(clock);
       if (touched !== clock) {
-        words[at + NODE_META] = (meta & KIND_MASK) | touched << CLOCK_SHIFT;
+        words[at + NODE_META] = (meta & NOT_CLOCK_MASK) |
+          touched << CLOCK_SHIFT;
       }
     }
     return ref;
@@ -289,7 +348,7 @@ export class Keyspace {
   lookupQuiet(db: number, key: Key, nowMs: number): number {
     const ref = this.peek(db, key);
     if (ref === 0 || !this.isExpired(ref, nowMs)) return ref;
-    this.#expireMet(db, ref);
+    this.meetExpired(db, ref);
     return 0;
   }
 
@@ -340,7 +399,7 @@ export class Keyspace {
     this.#setWord(
       ref,
       NODE_META,
-      (this.meta(ref) & KIND_MASK) | clock << CLOCK_SHIFT,
+      (this.meta(ref) & NOT_CLOCK_MASK) | clock << CLOCK_SHIFT,
     );
   }
 
@@ -727,16 +786,84 @@ export class Keyspace {
 
   /** Deletes an entry and its value. */
   delete(db: number, ref: number): void {
+    this.keepOld(db, ref);
     this.detach(db, ref);
     this.freeEntry(ref);
   }
 
+  /**
+   * A command has met an entry whose time has come: deletes it if it may, and if
+   * nobody has it locked to read it.
+   */
+  meetExpired(db: number, ref: number): void {
+    if (this.keepsExpired) return;
+    const node = this.lockNode(db, ref);
+    if (node === 0 || this.locks.readers(node) === 0) this.expire(db, ref);
+  }
+
   /** Deletes an entry whose time has come, and counts it. */
   expire(db: number, ref: number): void {
-    this.signalEntry(db, ref, EXPIRED);
     this.#counters[EXPIRED_KEYS] = this.#counters[EXPIRED_KEYS]! + 1;
+    this.deleteUnasked(db, ref, EXPIRED);
+  }
+
+  /**
+   * Deletes an entry that no command wants to be deleted. That is recorded at
+   * once, and is no change of the command at hand.
+   */
+  deleteUnasked(db: number, ref: number, event: number): void {
+    this.signalEntry(db, ref, event);
+    this.#effects?.deletion(
+      db,
+      this.bytes(ref),
+      this.keyOff(ref),
+      this.keyLength(ref),
+    );
     this.delete(db, ref);
-    this.noteChange();
+  }
+
+  /** Whether changes are recorded. */
+  get isRecorded(): boolean {
+    return this.#effects !== undefined && this.#effects.isOn;
+  }
+
+  /** Records that a field of a hash is removed because it has expired. */
+  recordField(
+    db: number,
+    ref: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+  ): void {
+    this.#effects?.fieldDeletion(
+      db,
+      this.bytes(ref),
+      this.keyOff(ref),
+      this.keyLength(ref),
+    ).bytes(buf, off, length);
+  }
+
+  /**
+   * To be called before an entry changes or goes: hands it to the snapshot that
+   * is under way, if there is one that has not saved it yet.
+   */
+  keepOld(db: number, ref: number): void {
+    if ((this.control[SHARD_HOOKS]! & HOOK_SNAPSHOT) === 0) return;
+    const meta = this.meta(ref);
+    if ((meta & EPOCH_BIT) === this.control[SHARD_EPOCH]) return;
+    this.#setWord(ref, NODE_META, meta ^ EPOCH_BIT);
+    const origin = originOf(this.control, keysAt(db));
+    if (origin >= 0) this.#saver!.save(this, origin, ref);
+  }
+
+  /** As {@linkcode keepOld}, for what a key has in any database. */
+  keepOldOf(key: Key): void {
+    if ((this.control[SHARD_HOOKS]! & HOOK_SNAPSHOT) === 0) return;
+    for (let db = 0; db < this.databases; db++) {
+      if (this.count(db) === 0) continue;
+      const ref = this.peek(db, key);
+      if (ref !== 0) this.keepOld(db, ref);
+    }
   }
 
   /**
@@ -747,12 +874,6 @@ export class Keyspace {
     if (this.isLocked(db, ref)) return false;
     this.expire(db, ref);
     return true;
-  }
-
-  /** A command has met an expired entry: if it may only read, others do, too. */
-  #expireMet(db: number, ref: number): void {
-    const node = this.lockNode(db, ref);
-    if (node === 0 || this.locks.readers(node) === 0) this.expire(db, ref);
   }
 
   /** Whether the key of an entry is locked, so that the entry must stay. */
@@ -909,6 +1030,44 @@ export class Keyspace {
     if (this.waiters.count === 0) this.control[SHARD_HOOKS]! &= ~HOOK_WAITERS;
   }
 
+  /**
+   * Notes that a client has read a key: as {@linkcode TrackedKeys.note}, which
+   * may throw OutOfMemory.
+   */
+  track(key: Key, client: number, worker: number): number {
+    const outcome = this.tracked.note(key, client, worker);
+    this.control[SHARD_HOOKS]! |= HOOK_TRACKED;
+    return outcome;
+  }
+
+  /** Forgets a tracked key and visits its clients. */
+  untrack(node: number, visit: ClientVisitor): void {
+    this.tracked.take(node, visit);
+    if (this.tracked.count === 0) this.control[SHARD_HOOKS]! &= ~HOOK_TRACKED;
+  }
+
+  /** Forgets all tracked keys, if there is room; returns how many. */
+  forgetTracked(): number {
+    const { count } = this.tracked;
+    if (count === 0 || !this.tracked.canForget()) return 0;
+    this.tracked.forget();
+    this.control[SHARD_HOOKS]! &= ~HOOK_TRACKED;
+    return count;
+  }
+
+  /** Says whether changed keys are told by their prefix. */
+  broadcast(isOn: boolean): void {
+    const hooks = this.control[SHARD_HOOKS]!;
+    this.control[SHARD_HOOKS] = isOn
+      ? hooks | HOOK_BROADCAST
+      : hooks & ~HOOK_BROADCAST;
+  }
+
+  /** Tells caches that databases have changed, in all shards. */
+  signalCaches(forgotten: number): void {
+    this.#caches?.databasesChanged(forgotten);
+  }
+
   #tell(
     db: number,
     buf: Uint8Array,
@@ -926,6 +1085,9 @@ export class Keyspace {
       (hooks & HOOK_WAITERS) !== 0 && changes && this.#ready !== undefined &&
       this.waiters.find(db, buf, off, length, hash) !== 0
     ) this.#ready.note(this.shard, db, buf, off, length, hash);
+    if ((hooks & HOOK_CACHES) !== 0 && changes) {
+      this.#caches?.keyChanged(this, hooks, event, buf, off, length, hash);
+    }
     if ((hooks & EVENT_CLASSES[event]!) !== 0) {
       this.#events?.keyEvent(hooks, event, db, buf, off, length);
     }
@@ -1060,7 +1222,7 @@ export class Keyspace {
       ) {
         this.setFieldExpires(db, existing, false);
         this.#freeValue(existing);
-        this.#setWord(existing, NODE_META, meta);
+        this.#setWord(existing, NODE_META, meta | this.control[SHARD_EPOCH]!);
         if (has) this.#setExpireAt(existing, expireAtMs);
         return existing;
       }
@@ -1068,7 +1230,7 @@ export class Keyspace {
     const ref = this.heap.allocate(units);
     const words = this.arena.i32[ref >>> SEGMENT_SHIFT]!;
     const at = wordOf(ref);
-    words[at + NODE_META] = meta;
+    words[at + NODE_META] = meta | this.control[SHARD_EPOCH]!;
     words[at + NODE_KEY] = has ? key.length | HAS_EXPIRE : key.length;
     words[at + NODE_HASH] = key.hash;
     if (has) this.#setExpireAt(ref, expireAtMs);

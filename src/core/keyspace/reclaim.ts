@@ -13,7 +13,8 @@
  * ```
  *
  * A single value of many allocations is put aside in the same spirit: its entry
- * leaves the database at once and waits in a chain of the shard.
+ * leaves the database at once and waits in a chain of the shard. What was known
+ * of tracked keys waits in a dictionary of its own.
  *
  * As there are as many places as databases, a shard whose detached ones are
  * all freed can always empty all of its databases at one instant.
@@ -71,7 +72,7 @@ export function detachedCount(space: Keyspace): number {
 
 /** Whether anything waits to be freed. */
 export function hasDetached(space: Keyspace): boolean {
-  if (space.detachedValues() > 0) return true;
+  if (space.detachedValues() > 0 || space.tracked.hasForgotten()) return true;
   for (let i = 0; i < space.databases; i++) {
     if (!isEmpty(space, space.databases + i)) return true;
   }
@@ -85,8 +86,10 @@ export function hasDetached(space: Keyspace): boolean {
 export function reclaimSlice(space: Keyspace, budgetEntries: number): boolean {
   const { control, dict } = space;
   if (!space.freeDetached(budgetEntries)) return true;
-  let budget = budgetEntries;
+  let budget = space.tracked.freeForgotten(budgetEntries);
+  let place = 0;
   const free = (ref: number): void => {
+    space.keepOld(place, ref);
     space.freeEntry(ref);
     budget--;
   };
@@ -96,6 +99,7 @@ export function reclaimSlice(space: Keyspace, budgetEntries: number): boolean {
     const fieldExpires = space.fieldExpiresHeader(db);
     while (budget > 0 && dict.popBucket(control, fieldExpires, keep)) budget--;
     const keys = space.keysHeader(db);
+    place = db;
     while (budget > 0 && dict.popBucket(control, keys, free)) budget--;
     if (budget <= 0) return hasDetached(space);
   }

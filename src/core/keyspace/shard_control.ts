@@ -3,9 +3,10 @@
  *
  * ```text
  * [0]  latch          [16] flags, see shard_flags.ts     [17] hooks
+ * [18] epoch, see snapshot_marks.ts
  * [32] heap, then the chain of values that wait to be freed and its length,
  * and the chain of values that replies still read, the watched keys,
- * the channels, the waiters, the key locks
+ * the channels, the waiters, the tracked keys, the key locks
  * then, per database: dictionary of all keys, dictionary of keys with an expire,
  * dictionary of hashes with fields that have one
  * then as many databases that no client can select, see reclaim.ts
@@ -39,6 +40,14 @@ export const SHARD_HOOKS = 17;
 export const HOOK_WATCH = 1;
 /** Hook: commands wait for keys of the shard. */
 export const HOOK_WAITERS = 2;
+/** Hook: clients may have keys of the shard in caches of their own. */
+export const HOOK_TRACKED = 4;
+/** Hook: clients want to be told of changed keys by their prefix. */
+export const HOOK_BROADCAST = 8;
+/** Hook: a snapshot is under way, see snapshot_marks.ts. */
+export const HOOK_SNAPSHOT = 16;
+/** Word of a shard's epoch: EPOCH_BIT (types/entry.ts) or 0. */
+export const SHARD_EPOCH = 18;
 /** First word of a shard's heap. */
 export const SHARD_HEAP = 32;
 /** Word of the first entry whose value waits to be freed, see reclaim.ts. */
@@ -57,8 +66,14 @@ export const SHARD_CHANNELS: number = SHARD_WATCHED + DICT_HEADER_WORDS;
 export const SHARD_WAITING: number = SHARD_CHANNELS + DICT_HEADER_WORDS;
 /** Header of the dictionary of keys that commands wait for, see waiters.ts. */
 export const SHARD_WAITERS: number = SHARD_WAITING + 1;
+/** Header of the dictionary of tracked keys, see tracked_keys.ts. */
+export const SHARD_TRACKED: number = SHARD_WAITERS + DICT_HEADER_WORDS;
+/** Header of that of tracked keys that wait to be freed. */
+export const SHARD_FORGOTTEN: number = SHARD_TRACKED + DICT_HEADER_WORDS;
+/** Word that counts the clients of all tracked keys. */
+export const SHARD_TRACKED_ITEMS: number = SHARD_FORGOTTEN + DICT_HEADER_WORDS;
 /** Header of the dictionary of locked keys, see key_locks.ts. */
-export const SHARD_LOCKS: number = SHARD_WAITERS + DICT_HEADER_WORDS;
+export const SHARD_LOCKS: number = SHARD_TRACKED_ITEMS + 1;
 /** Word that counts read locks. */
 export const SHARD_READ_LOCKS: number = SHARD_LOCKS + DICT_HEADER_WORDS;
 /** Word that counts write locks. */

@@ -26,6 +26,8 @@ export const CHANNEL = 0;
 export const SHARD_CHANNEL = 1;
 /** A pattern of PSUBSCRIBE. */
 export const PATTERN = 2;
+/** A prefix of keys, of CLIENT TRACKING. */
+export const PREFIX = 3;
 
 const TOTAL = NODE_VALUE;
 

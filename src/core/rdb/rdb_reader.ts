@@ -43,9 +43,20 @@ const NUMBER = new DataView(new ArrayBuffer(8));
 /** Thrown where bytes are not what they claim to be. */
 export class BadFormat extends Error {
   override readonly name = "BadFormat";
+  /** What is not as it should be. */
+  readonly what: string;
   /** `what` is not as it should be. */
   constructor(what: string) {
     super(`Cannot read a dumped value: ${what}`);
+    this.what = what;
+  }
+}
+
+/** Thrown where there are not as many bytes as there should be. */
+export class EndOfBytes extends BadFormat {
+  /** It is always the same. */
+  constructor() {
+    super("it ends too early");
   }
 }
 
@@ -63,14 +74,14 @@ export class RdbString extends ListpackItem {
 /** A reader of one run of bytes. */
 export class RdbReader {
   /** Holds the bytes. */
-  readonly buf: Uint8Array;
+  buf: Uint8Array;
   /** Where the next byte is. */
   at: number;
   /** The upper half of the last length of 64 bits. */
   high = 0;
   /** Its lower half, without sign. */
   low = 0;
-  readonly #end: number;
+  #end: number;
   readonly #externals: ExternalStrings;
   /** Strings that have runs. */
   readonly #held: RdbString[] = [];
@@ -83,6 +94,14 @@ export class RdbReader {
     length: number,
   ) {
     this.#externals = externals;
+    this.buf = buf;
+    this.at = off;
+    this.#end = off + length;
+  }
+
+  /** Goes on with other bytes. */
+  reset(buf: Uint8Array, off: number, length: number): void {
+    this.end();
     this.buf = buf;
     this.at = off;
     this.#end = off + length;
@@ -152,6 +171,28 @@ export class RdbReader {
     into.buf = into.digits;
     into.off = 0;
     into.length = writeInteger(this.#integer(head), into.digits, 0);
+  }
+
+  /** Passes over a string. */
+  skipString(): void {
+    this.#need(1);
+    const head = this.buf[this.at]!;
+    if (head < 64) {
+      // By far the most.
+      this.at++;
+      this.raw(head);
+      return;
+    }
+    if (head >>> 6 !== LENGTH_ENCODED) {
+      this.raw(this.length());
+      return;
+    }
+    this.at++;
+    if (head === STRING_LZF) {
+      const packed = this.length();
+      this.length();
+      this.raw(packed);
+    } else this.#integer(head);
   }
 
   /** The run of a string is the caller's from now on; 0 if it has none. */
@@ -253,6 +294,6 @@ export class RdbReader {
   }
 
   #need(bytes: number): void {
-    if (bytes > this.#end - this.at) throw new BadFormat("it ends too early");
+    if (bytes > this.#end - this.at) throw new EndOfBytes();
   }
 }

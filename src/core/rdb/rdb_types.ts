@@ -34,6 +34,10 @@ export const RDB_ZSET_ZIPLIST = 12;
 export const RDB_HASH_ZIPLIST = 13;
 /** A count, ziplists: Redis 3.2 to 6.2. */
 export const RDB_LIST_QUICKLIST = 14;
+/** A module's value, of Redis 4 and of later ones. */
+export const RDB_MODULE = 6;
+/** The same, which can be passed over. */
+export const RDB_MODULE_2 = 7;
 /** A stream of Redis 5 and 6. */
 export const RDB_STREAM_LISTPACKS = 15;
 /** A listpack of pairs. */
@@ -59,6 +63,8 @@ export const RDB_HASH_LISTPACK_EX = 25;
 
 /** The format's version in Redis 7.0: the one in which values are written. */
 export const RDB_VERSION_7_0 = 10;
+/** The oldest version that ends with a checksum. */
+export const RDB_VERSION_CHECKSUM = 5;
 /** In Redis 7.4: for hashes of fields that expire, and the newest that is read. */
 export const RDB_VERSION_7_4 = 12;
 
@@ -84,6 +90,36 @@ export const STRING_LZF = 0xc3;
 
 /** Longest string that there can be. */
 export const STRING_BYTES_MAX: number = 2 ** 29 - 1;
+
+/** First byte of a record: how many keys a slot has (Valkey 8). */
+export const OPCODE_SLOT_INFO = 244;
+/** A library of functions. */
+export const OPCODE_FUNCTION = 245;
+/** The same, as candidates of Redis 7.0 wrote it. */
+export const OPCODE_FUNCTION_EARLY = 246;
+/** Data of a module. */
+export const OPCODE_MODULE_AUX = 247;
+/** Seconds for which the next key was not used. */
+export const OPCODE_IDLE = 248;
+/** How often the next key was used: one byte. */
+export const OPCODE_FREQUENCY = 249;
+/** A name and a text about the file. */
+export const OPCODE_AUX = 250;
+/** Keys of the database, and those with an expire. */
+export const OPCODE_RESIZE = 251;
+/** When the next key expires, in milliseconds. */
+export const OPCODE_EXPIRE_MS = 252;
+/** When the next key expires, in seconds of 32 bits. */
+export const OPCODE_EXPIRE_SECONDS = 253;
+/** The keys that follow are of another database. */
+export const OPCODE_SELECT = 254;
+/** The end, before the checksum. */
+export const OPCODE_END = 255;
+
+/** First bytes of a file; four digits of the version follow. */
+export const FILE_MAGIC = "REDIS";
+/** Bytes of magic and version. */
+export const FILE_HEAD_BYTES = 9;
 
 /** A part of a list that holds one element. */
 export const CONTAINER_PLAIN = 1;

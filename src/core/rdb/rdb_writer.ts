@@ -57,7 +57,7 @@ const NUMBER = new DataView(new ArrayBuffer(8));
 /** A writer; one per worker will do, as one value is written at a time. */
 export class RdbWriter {
   /** What is not yet with the sink: the first `at` bytes. */
-  readonly buf: Uint8Array<ArrayBuffer> = new Uint8Array(BUFFER_BYTES);
+  buf: Uint8Array<ArrayBuffer>;
   /** Where the next byte goes. */
   at = 0;
   /** Bytes that the sink has got. */
@@ -67,11 +67,21 @@ export class RdbWriter {
   #summed = 0;
   #sink: RdbSink | null = null;
   #compresses = true;
+  #sums = true;
   /** Room for a compressed string. */
   #packed = new Uint8Array(4096);
 
-  /** Begins anew; what is long goes to `sink`. */
-  begin(sink: RdbSink, compresses: boolean): void {
+  /** Gathers up to `bufferBytes`. */
+  constructor(bufferBytes: number = BUFFER_BYTES) {
+    this.buf = new Uint8Array(bufferBytes);
+  }
+
+  /**
+   * Begins anew; what is long goes to `sink`. Without `sums` there is no
+   * checksum, which then costs nothing.
+   */
+  begin(sink: RdbSink, compresses: boolean, sums = true): void {
+    this.#sums = sums;
     this.at = 0;
     this.sentBytes = 0;
     this.#summed = 0;
@@ -86,6 +96,19 @@ export class RdbWriter {
     this.#send(this.buf, 0, this.at);
     this.at = 0;
     this.#summed = 0;
+  }
+
+  /**
+   * Gives away the buffer with what is in it, which the sink does not get, and
+   * goes on with another.
+   */
+  takeBuffer(): Uint8Array<ArrayBuffer> {
+    this.#sum();
+    const taken = this.buf.subarray(0, this.at);
+    this.buf = new Uint8Array(this.buf.length);
+    this.at = 0;
+    this.#summed = 0;
+    return taken;
   }
 
   /** One byte. */
@@ -151,9 +174,9 @@ export class RdbWriter {
 
   /** Bytes as they are. */
   raw(buf: Uint8Array, off: number, length: number): void {
-    if (length > BUFFER_BYTES >>> 2) {
+    if (length > this.buf.length >>> 2) {
       this.flush();
-      this.#crc.update(buf, off, length);
+      if (this.#sums) this.#crc.update(buf, off, length);
       return this.#send(buf, off, length);
     }
     this.#room(length);
@@ -208,10 +231,11 @@ export class RdbWriter {
   }
 
   #room(bytes: number): void {
-    if (this.at + bytes > BUFFER_BYTES) this.flush();
+    if (this.at + bytes > this.buf.length) this.flush();
   }
 
   #sum(): void {
+    if (!this.#sums) return;
     this.#crc.update(this.buf, this.#summed, this.at - this.#summed);
     this.#summed = this.at;
   }

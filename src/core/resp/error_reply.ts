@@ -778,6 +778,64 @@ export function noSuchUser(user: Uint8Array): ErrorReply {
   return errorReply(`ERR No such user '${echo(user)}'`);
 }
 
+// ---- CLIENT TRACKING and MONITOR
+
+export const REDIRECT_TWICE = new ErrorReply(
+  "ERR A client can only redirect to a single other client",
+);
+export const REDIRECT_MISSING = new ErrorReply(
+  "ERR The client ID you want redirect to does not exist",
+);
+export const PREFIX_WITHOUT_BCAST = new ErrorReply(
+  "ERR PREFIX option requires BCAST mode to be enabled",
+);
+export const BCAST_SWITCHED = new ErrorReply(
+  "ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then re-enabling it with a different mode.",
+);
+export const BCAST_WITH_OPT = new ErrorReply(
+  "ERR OPTIN and OPTOUT are not compatible with BCAST",
+);
+export const OPTIN_WITH_OPTOUT = new ErrorReply(
+  "ERR You can't specify both OPTIN mode and OPTOUT mode",
+);
+export const OPT_SWITCHED = new ErrorReply(
+  "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode.",
+);
+export const CACHING_WITHOUT_TRACKING = new ErrorReply(
+  "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled",
+);
+export const CACHING_YES_WITHOUT_OPTIN = new ErrorReply(
+  "ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.",
+);
+export const CACHING_NO_WITHOUT_OPTOUT = new ErrorReply(
+  "ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.",
+);
+export const MONITOR_DENIED = new ErrorReply(
+  "ERR MONITOR isn't allowed for DENY BLOCKING client",
+);
+export const REPLICA_KEYSPACE = new ErrorReply(
+  "ERR Replica can't interact with the keyspace",
+);
+
+/** The client has one that begins like it, or that it begins like. */
+export function prefixOverlaps(
+  prefix: Uint8Array,
+  existing: Uint8Array,
+): ErrorReply {
+  return errorReply(
+    `ERR Prefix '${echo(prefix)}' overlaps with an existing prefix ` +
+      `'${echo(existing)}'. Prefixes for a single client must not overlap.`,
+  );
+}
+
+/** As {@linkcode prefixOverlaps}, of two prefixes in one command. */
+export function prefixesOverlap(a: Uint8Array, b: Uint8Array): ErrorReply {
+  return errorReply(
+    `ERR Prefix '${echo(a)}' overlaps with another provided prefix ` +
+      `'${echo(b)}'. Prefixes for a single client must not overlap.`,
+  );
+}
+
 // ---- CONFIG
 
 export const NO_CONFIG_FILE = new ErrorReply(
@@ -836,6 +894,39 @@ export const NO_SHUTDOWN_IN_PROGRESS = new ErrorReply(
 );
 export const SHUTDOWN_FAILED = new ErrorReply(
   "ERR Errors trying to SHUTDOWN. Check logs.",
+);
+
+// BGREWRITEAOF, WAITAOF, DEBUG LOADAOF
+export const REWRITE_IN_PROGRESS = new ErrorReply(
+  "ERR Background append only file rewriting already in progress",
+);
+export const NO_LOG_TO_REWRITE = new ErrorReply(
+  "ERR There is no append only file to rewrite: appendonly is disabled.",
+);
+export const WAITAOF_WITHOUT_LOG = new ErrorReply(
+  "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.",
+);
+export const NO_LOG_TO_LOAD = new ErrorReply(
+  "ERR There is no append only file to load: appendonly is disabled.",
+);
+export const LOAD_LOG_FAILED = new ErrorReply(
+  "ERR Error trying to load the AOF files, check server logs.",
+);
+
+// SAVE, BGSAVE, DEBUG RELOAD
+export const SAVE_IN_PROGRESS = new ErrorReply(
+  "ERR Background save already in progress",
+);
+export const ANOTHER_CHILD_ACTIVE = new ErrorReply(
+  "ERR Another child process is active (AOF?): can't BGSAVE right now. Use " +
+    "BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible.",
+);
+export const SAVE_FAILED = new ErrorReply("ERR");
+export const RELOAD_OPTION = new ErrorReply(
+  "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
+);
+export const RELOAD_FAILED = new ErrorReply(
+  "ERR Error trying to load the RDB dump, check server logs.",
 );
 
 /** LATENCY GRAPH. */

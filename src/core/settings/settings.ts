@@ -93,6 +93,7 @@ export class Settings {
   readonly tcpKeepalive: number = 0;
   readonly timeout: number = 0;
   readonly maxclients: number = 0;
+  readonly trackingTableMaxKeys: number = 0;
   readonly protectedMode: boolean = true;
   /** Empty: no password is asked for. */
   readonly requirepass: Uint8Array = new Uint8Array(0);
@@ -142,7 +143,18 @@ export class Settings {
   readonly latencyTrackingInfoPercentiles: readonly number[] = [];
   readonly dir: string = "";
   readonly dbfilename: string = "";
+  readonly appendonly: boolean = false;
+  readonly appendfsync: number = 0;
+  readonly appendfilename: string = "";
+  readonly appenddirname: string = "";
+  readonly aofLoadTruncated: boolean = true;
+  readonly autoAofRewritePercentage: number = 0;
+  readonly autoAofRewriteMinSize: number = 0;
   readonly rdbcompression: boolean = true;
+  readonly rdbchecksum: boolean = true;
+  readonly stopWritesOnBgsaveError: boolean = true;
+  /** Pairs of seconds and changes, as a text. */
+  readonly save: string = "";
   readonly hashMaxListpackEntries: number = 0;
   readonly hashMaxListpackValue: number = 0;
   readonly listMaxListpackSize: number = 0;

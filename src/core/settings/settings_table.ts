@@ -1,7 +1,7 @@
 /**
  * Every setting that sherd knows, as data: the names, kinds, ranges and
  * defaults are Redis's, except where a default of Redis would be untrue or
- * unsafe here (no save points, loopback only).
+ * unsafe here (loopback only) or unwanted (no save points).
  *
  * A value that is accepted is true. A feature that does not exist yet has its
  * row, with the one value that holds today; any other is refused with the
@@ -119,8 +119,6 @@ function only(
   return { only: { texts: [text], why } };
 }
 
-const NO_SNAPSHOT = "there are no snapshots yet";
-const NO_LOG = "there is no append-only file yet";
 const NO_DAEMON = "start it in the background with a service manager";
 
 const NETWORK: readonly SettingSpec[] = [
@@ -160,6 +158,12 @@ const NETWORK: readonly SettingSpec[] = [
     integer(0n, INT_MAX),
     "0",
     "Seconds after which an idle connection is closed; 0 never",
+  ),
+  live(
+    "tracking-table-max-keys",
+    COUNT,
+    "1000000",
+    "Most keys that clients may have in caches of their own; 0 is no limit",
   ),
   live(
     "maxclients",
@@ -515,14 +519,12 @@ const PERSISTENCE: readonly SettingSpec[] = [
     { type: "savePoints" },
     "",
     "Seconds and changes after which a snapshot is taken",
-    only("", NO_SNAPSHOT),
   ),
   live(
     "appendonly",
     BOOLEAN,
     "no",
     "Whether every change is logged to a file",
-    only("no", NO_LOG),
   ),
   live(
     "appendfsync",
@@ -541,6 +543,12 @@ const PERSISTENCE: readonly SettingSpec[] = [
     FILE_NAME,
     "appendonlydir",
     "Directory of the log, below dir",
+  ),
+  live(
+    "aof-load-truncated",
+    BOOLEAN,
+    "yes",
+    "Whether the end of the log is cut off where it is not whole",
   ),
   live(
     "auto-aof-rewrite-percentage",
@@ -663,7 +671,6 @@ const ENCODINGS: readonly SettingSpec[] = [
 export const IGNORED_DIRECTIVES: ReadonlySet<string> = new Set([
   "acllog-max-len",
   "activerehashing",
-  "aof-load-truncated",
   "aof-rewrite-incremental-fsync",
   "aof-timestamp-enabled",
   "aof-use-rdb-preamble",

@@ -2,7 +2,7 @@
  * Entries: a key with its value, as one node of the arena.
  *
  * ```text
- * word 0   type (bits 0-3) | encoding (4-7) | access clock (8-31)
+ * word 0   type (bits 0-2) | epoch (3) | encoding (4-7) | access clock (8-31)
  * word 1   key length | has readers (bit 29) | fields expire (30)
  *          | has expire (31)
  *                                                    (see memory/node.ts)
@@ -11,6 +11,9 @@
  * [ expireAtMs, a double ]
  * key bytes, then the bytes of an inline string
  * ```
+ *
+ * The epoch bit says whether a snapshot under way still has to save the entry:
+ * see keyspace/snapshot_marks.ts.
  *
  * Only the dictionaries of its database point at an entry, so it may be moved
  * whenever they are told.
@@ -79,7 +82,11 @@ export function encodingOfBytes(
 }
 
 /** Mask of type and encoding in word 0. */
-export const KIND_MASK = 0xff;
+export const KIND_MASK = 0xf7;
+/** Bit of word 0: the epoch in which the entry was made, or saved last. */
+export const EPOCH_BIT = 8;
+/** Mask of all but the access clock in word 0. */
+export const NOT_CLOCK_MASK = 0xff;
 const ENCODING_MASK = 0xf0;
 const ENCODING_SHIFT = 4;
 /** Shift of the access clock in word 0. */
@@ -94,7 +101,7 @@ export const HAS_FIELD_EXPIRES = 1 << 30;
 
 /** Type number in word 0. */
 export function typeOf(meta: number): number {
-  return meta & 15;
+  return meta & 7;
 }
 
 /** Encoding number in word 0. */

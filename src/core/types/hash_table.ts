@@ -160,14 +160,11 @@ export class HashTable {
     this.nodes.remove(root, node);
   }
 
-  /** Removes up to `budget` fields that have expired; returns how many. */
-  removeExpired(root: number, nowMs: number, budget: number): number {
-    let removed = 0;
-    while (removed < budget && this.expiresFrom(root) <= nowMs) {
-      this.remove(root, this.#queues.first(this.#queueOf(root)));
-      removed++;
-    }
-    return removed;
+  /** A field that has expired, the first to do so, or 0. */
+  firstExpired(root: number, nowMs: number): number {
+    return this.expiresFrom(root) <= nowMs
+      ? this.#queues.first(this.#queueOf(root))
+      : 0;
   }
 
   /** Frees about `budget` nodes; says whether nothing is left. */

@@ -359,16 +359,37 @@ export class HashValue implements ValueType {
   }
 
   /** Removes up to `budget` fields that have expired; returns how many. */
-  removeExpired(ref: number, nowMs: number, budget: number): number {
+  removeExpired(
+    ref: number,
+    nowMs: number,
+    budget: number,
+    visitor: FieldVisitor | null = null,
+  ): number {
     const root = valueRoot(this.#arena, ref);
     const encoding = valueEncoding(this.#arena, ref);
     if (encoding === HASH_TABLE) {
-      return this.#table.removeExpired(root, nowMs, budget);
+      return this.#removeExpiredNodes(root, nowMs, budget, visitor);
     }
     if (encoding === HASH_LISTPACK || root === 0) return 0;
-    const made = this.#packed.removeExpired(root, nowMs, budget);
+    const made = this.#packed.removeExpired(root, nowMs, budget, visitor);
     setValueRoot(this.#arena, ref, made);
     return this.#packed.removed;
+  }
+
+  #removeExpiredNodes(
+    root: number,
+    nowMs: number,
+    budget: number,
+    visitor: FieldVisitor | null,
+  ): number {
+    let removed = 0;
+    for (; removed < budget; removed++) {
+      const node = this.#table.firstExpired(root, nowMs);
+      if (node === 0) break;
+      if (visitor !== null) this.#visitNode(node, visitor, -Infinity);
+      this.#table.remove(root, node);
+    }
+    return removed;
   }
 
   /** Where {@linkcode HashValue.visit} begins. */

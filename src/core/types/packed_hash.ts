@@ -207,8 +207,16 @@ export class PackedHash {
     return count;
   }
 
-  /** Removes up to `budget` fields of an expiring hash; notes how many. */
-  removeExpired(root: number, nowMs: number, budget: number): number {
+  /**
+   * Removes up to `budget` fields of an expiring hash, after the visitor has
+   * seen them; notes how many.
+   */
+  removeExpired(
+    root: number,
+    nowMs: number,
+    budget: number,
+    visitor: FieldVisitor | null,
+  ): number {
     const listpacks = this.#listpacks;
     this.removed = 0;
     let made = root;
@@ -220,6 +228,7 @@ export class PackedHash {
         pos = listpacks.behind(made, third);
         continue;
       }
+      if (visitor !== null) this.visit(made, true, pos, visitor, -Infinity);
       made = listpacks.remove(made, pos, 3);
       this.removed++;
     }

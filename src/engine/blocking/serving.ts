@@ -194,6 +194,7 @@ export class Serving<C extends Call> {
     const args = this.#args;
     this.#records.load(record, args);
     call.args = args;
+    this.#guest.id = this.#records.session(record);
     this.#guest.db = db;
     this.#guest.resp = this.#reply.resp = this.#records.resp(record);
     const command = this.#table.lookup(

@@ -6,21 +6,22 @@
  * flag words, run, release. No message, no await, no allocation.
  *
  * What may turn a command from this path:
- * - the session's gate (authentication, CLIENT REPLY) or the worker's gate
- *   (CLIENT PAUSE), one test for both;
+ * - the session's gate (authentication, CLIENT REPLY, CLIENT TRACKING) or the
+ *   worker's gate (CLIENT PAUSE, MONITOR), one test for both;
  * - a shard's flag word: keys of the command are locked, so that its connection
  *   is held until they are free; or the command is forwarded to the shard's
  *   owner, and its connection parked until the reply comes;
  * - a command that is asynchronous by nature (it asks other workers): its
  *   connection is parked until its promise settles.
  *
- * Size: one request's way from its bytes to its reply, and all that may turn it
- * from there.
+ * Size: all ways that a request can take stand here, so that who holds which
+ * latches can be read together.
  *
  * @module
  */
 
 import { assert } from "../../core/base/assert.ts";
+import { latin1BytesOf } from "../../core/base/bytes.ts";
 import { hashSlot } from "../../core/base/crc16.ts";
 import { halfSipHash } from "../../core/base/half_siphash.ts";
 import type { Call } from "../../core/commands/call.ts";
@@ -36,6 +37,7 @@ import {
 } from "../../core/commands/command_table.ts";
 import {
   CALLS,
+  CHANGES,
   COMMAND_COUNTERS,
   COMMANDS_PROCESSED,
   COUNTER_COUNT,
@@ -43,7 +45,8 @@ import {
   FAILED,
   REJECTED,
 } from "../../core/keyspace/counters.ts";
-import type { Key } from "../../core/keyspace/key.ts";
+import type { EffectLog } from "../../core/keyspace/effect_log.ts";
+import { recordKeys } from "../../core/commands/recorded_keys.ts";
 import { mayBeLocked } from "../../core/keyspace/key_locks.ts";
 import { LookAhead } from "../../core/keyspace/look_ahead.ts";
 import type { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
@@ -62,11 +65,13 @@ import {
   NOT_IN_TRANSACTION,
   onlySubscriberCommands,
   OUT_OF_MEMORY,
+  REPLICA_KEYSPACE,
   unknownSubcommand,
   wrongNumberOfArguments,
 } from "../../core/resp/error_reply.ts";
 import { dropSpan } from "../../core/resp/reply_source.ts";
 import type { ReplyWriter } from "../../core/resp/reply_writer.ts";
+import { ownerOf } from "../messages/shared_state.ts";
 import type { BlockedSessions } from "../blocking/blocked_sessions.ts";
 import type { CommandLocks } from "../locks/command_locks.ts";
 import type {
@@ -85,13 +90,18 @@ import {
   LOCKS_PARKED,
 } from "./lock_asking.ts";
 import { RequestKeys, unknown } from "./request_keys.ts";
-import type { BigAdder, Transaction } from "./transaction.ts";
+import { type BigAdder, NO_SHARD, type Transaction } from "./transaction.ts";
+import type { Tellings } from "./tellings.ts";
+import { PROCESS_SNAPSHOT } from "../persistence/snapshot_protocol.ts";
 import { CommandTimer } from "./command_timer.ts";
+import { GATE_MONITORED, GATE_PAUSE, GATE_STOP, refusalBy } from "./gate.ts";
 import type { Latches } from "../latch/shard_latches.ts";
+import type { SessionTracking } from "../tracking/session_tracking.ts";
 import {
   type CalledCommand,
   GATE_AUTH,
   GATE_LOCKED,
+  GATE_MONITOR,
   GATE_MULTI,
   GATE_NO_TOUCH,
   GATE_REPLY_OFF,
@@ -99,7 +109,8 @@ import {
   GATE_REPLY_SKIP_NEXT,
   GATE_SILENT,
   GATE_SUBSCRIBED,
-  type Session,
+  GATE_TRACKING,
+  Session,
 } from "./session.ts";
 
 /** The request was answered. */
@@ -109,10 +120,18 @@ export const PARKED = 1;
 /** The request was not run and is to be tried again when the gate opens. */
 export const HELD = 2;
 
+/** Commands that touch keys, or what replicas would see. */
+const KEYSPACE_COMMANDS = FLAG.READONLY | FLAG.WRITE | FLAG.MAY_REPLICATE;
+/** Commands that MONITOR does not show. */
+const HIDDEN_COMMANDS = FLAG.SKIP_MONITOR | FLAG.ADMIN;
 /** Commands that CLIENT PAUSE WRITE holds up. */
 const HELD_WRITES = FLAG.WRITE | FLAG.MAY_REPLICATE;
+/** Commands that may change a value, if only what is cached in it. */
+const CHANGES_VALUES = FLAG.WRITE | FLAG.MAY_REPLICATE;
 /** Keys kept ready between commands. */
 const KEYS_KEPT = 1024;
+/** What is replied to a command that EXEC will run. */
+const QUEUED = latin1BytesOf("+QUEUED\r\n");
 
 /** Commands that a client in RESP2 may send while it listens to channels. */
 const SUBSCRIBER_COMMANDS: ReadonlySet<string> = new Set([
@@ -143,6 +162,8 @@ export interface ExecutorPorts<C extends Call> {
   freeBig(args: Arguments): void;
   /** Number of the worker. */
   readonly worker: number;
+  /** How many workers there are. */
+  readonly workers: number;
   /** Changed keys that commands wait for. */
   readonly ready: ReadyKeys;
   /** The commands that wait, in shared memory. */
@@ -154,8 +175,17 @@ export interface ExecutorPorts<C extends Call> {
    * empties the writer.
    */
   served(worker: number, session: number, reply: ReplyWriter): void;
-  /** Events of keys that wait to be published when no latch is held. */
-  readonly events: PendingEvents;
+  /** What commands have caused that others are to be told of. */
+  readonly tellings: Tellings;
+  /**
+   * Notes that the client of a session keeps what the command at hand has read;
+   * the latches of its keys are held.
+   */
+  remember(call: C, session: Session, tracking: SessionTracking): void;
+  /** Shows the command at hand to those who see all commands. */
+  show(call: C, command: Command<C>): void;
+  /** Words of the process. */
+  readonly process: Int32Array;
   /** Parks commands that meet locked keys. */
   readonly locks: CommandLocks;
   /** Serves keys that are ready and tells of events; no latch is held. */
@@ -164,18 +194,12 @@ export interface ExecutorPorts<C extends Call> {
   waited(command: Command<C>, waitedMs: number): void;
 }
 
-/** Events that commands have caused and that are yet to be told. */
-export interface PendingEvents {
-  /** How many there are. */
-  readonly count: number;
-  /** Tells them; no latch is held. */
-  publish(): void;
-}
-
 /** Runs requests; one object per worker. */
 export class Executor<C extends Call> {
-  /** Reasons for which every command of this worker must wait. */
+  /** Reasons to hold commands of this worker back, or to refuse them: gate.ts. */
   gate = 0;
+  /** What commands that write are answered while the log cannot be written. */
+  logRefusal: ErrorReply | null = null;
   /** Whether held commands are only those that write. */
   gateWritesOnly = false;
   /** The reply to come of the command that was just parked. */
@@ -192,8 +216,9 @@ export class Executor<C extends Call> {
   readonly #call: C;
   readonly #latches: Latches;
   readonly #ports: ExecutorPorts<C>;
-  readonly #events: PendingEvents;
+  readonly #tellings: Tellings;
   readonly #counters: Float64Array;
+  readonly #effects: EffectLog;
   readonly #keys: RequestKeys<C>;
   readonly #asking: LockAsking<C>;
   readonly #lookAhead: LookAhead;
@@ -206,6 +231,17 @@ export class Executor<C extends Call> {
   readonly #serving: Serving<C>;
   readonly #seed0: number;
   readonly #seed1: number;
+  /** The session while no command runs. */
+  readonly #nobody = new Session({
+    id: 0,
+    nowMs: 0,
+    address: "",
+    localAddress: "",
+    isUnix: false,
+  });
+  /** The command of {@linkcode #toldRun}. */
+  #told: Command<C> | null = null;
+  readonly #process: Int32Array;
 
   /** `call` is this worker's call. */
   constructor(
@@ -218,8 +254,10 @@ export class Executor<C extends Call> {
     this.#call = call;
     this.#latches = latches;
     this.#ports = ports;
-    this.#events = ports.events;
+    this.#tellings = ports.tellings;
+    this.#process = ports.process;
     this.#counters = call.counters;
+    this.#effects = call.effects;
     this.timer = new CommandTimer(call.counters, ports.monotonicMs);
     this.#keys = new RequestKeys(table, call);
     this.#lookAhead = new LookAhead(call.keyspaces[0]!.arena.i32);
@@ -266,7 +304,10 @@ export class Executor<C extends Call> {
   /** Ends the batch. */
   endBatch(): void {
     this.timer.endBatch();
+    this.#effects.publish();
     this.#latches.checkNoneHeld();
+    this.#call.session = this.#nobody;
+    if (this.#tellings.batchCount !== 0) this.#tellings.publishBatch();
   }
 
   /**
@@ -301,6 +342,11 @@ export class Executor<C extends Call> {
       command === undefined || command.keyKind !== KEY_KIND.SINGLE ||
       command.subcommands.length !== 0 || !command.allowsCount(args.count)
     ) return;
+    this.#hashKey(command, args);
+  }
+
+  /** Hashes the key of a request that has one. */
+  #hashKey(command: Command<C>, args: Arguments): void {
     const off = args.off[1]!;
     const length = args.length[1]!;
     const buf = args.source(1);
@@ -313,7 +359,7 @@ export class Executor<C extends Call> {
   run(session: Session, args: Arguments): number {
     const outcome = this.#runRequest(session, args);
     if (this.#ready.count !== 0) this.#serving.serve();
-    if (this.#events.count !== 0) this.#events.publish();
+    if (this.#tellings.count !== 0) this.#tellings.publish();
     return outcome;
   }
 
@@ -362,51 +408,46 @@ export class Executor<C extends Call> {
     return this.#dispatch(command);
   }
 
-  #dispatch(command: Command<C>): number {
+  #dispatch(
+    command: Command<C>,
+    handler: Handler<C> = command.run,
+  ): number {
     const call = this.#call;
     if (
-      (command.flags & FLAG.DENYOOM) !== 0 && !this.#ports.makeRoom() &&
-      !this.ignoresLimit
+      (command.flags & FLAG.DENYOOM) !== 0 && !this.ignoresLimit &&
+      !this.#ports.makeRoom()
     ) return this.#reject(command, OUT_OF_MEMORY);
     if (command.keyKind === KEY_KIND.SINGLE) {
       const args = call.args;
-      const key = call.key(0);
-      if (args.command >= 0) {
-        key.buf = args.source(1);
-        key.off = args.off[1]!;
-        key.length = args.length[1]!;
-        key.hash = args.hash;
-        key.shard = args.shard;
-      } else {
-        call.fillKey(key, args.source(1), args.off[1]!, args.length[1]!);
-      }
-      call.keyCount = 1;
-      const shard = key.shard;
+      if (args.command < 0) this.#hashKey(command, args);
+      const { shard } = args;
+      this.#takeKey(args, shard, args.hash);
       this.#latches.acquire(shard);
       const { control } = call.keyspaces[shard]!;
       const flags = control[SHARD_FLAGS]!;
       if (
         flags !== 0 &&
-        (flags !== FLAG_KEY_LOCKS || mayBeLocked(control, key.hash))
-      ) return this.#runFlagged(command, key);
-      this.#run(command);
+        (flags !== FLAG_KEY_LOCKS || mayBeLocked(control, args.hash))
+      ) return this.#runFlagged(command, handler);
+      this.#run(command, handler);
       this.#latches.release(shard);
       return DONE;
     }
     if (command.keyKind === KEY_KIND.NONE) {
       call.keyCount = 0;
       return (command.flags & FLAG.WRITE) === 0
-        ? this.#run(command)
-        : this.#runOnDatabases(command);
+        ? this.#run(command, handler)
+        : this.#runOnDatabases(command, handler);
     }
-    return this.#runWide(command);
+    return this.#runWide(command, handler);
   }
 
   /**
    * A command with one key, whose latch is held, that its shard's flags may turn
    * from its way.
    */
-  #runFlagged(command: Command<C>, key: Key): number {
+  #runFlagged(command: Command<C>, handler: Handler<C>): number {
+    const key = this.#call.key(0);
     const { shard } = key;
     const flags = this.#call.keyspaces[shard]!.control[SHARD_FLAGS]!;
     const outcome = this.#asking.isFree(command, key, flags)
@@ -418,9 +459,9 @@ export class Executor<C extends Call> {
     }
     if ((flags & ROUTE_TO_OWNER) !== 0 && !this.ignoresFlags) {
       this.#latches.release(shard);
-      return this.#forward(command, shard);
+      return this.#forward(command, shard, handler);
     }
-    this.#run(command);
+    this.#run(command, handler);
     this.#latches.release(shard);
     return DONE;
   }
@@ -431,14 +472,26 @@ export class Executor<C extends Call> {
       : this.#reject(command, OUT_OF_MEMORY);
   }
 
-  /** A command that changes databases as a whole. */
-  #runOnDatabases(command: Command<C>): number {
+  /** A command without keys of its own, that may have to wait for others'. */
+  #runOnDatabases(command: Command<C>, handler: Handler<C>): number {
     this.#locks.hasParked = false;
-    const outcome = this.#run(command);
+    const outcome = this.#run(command, handler);
     if (!this.#locks.hasParked) return outcome;
     this.#locks.hasParked = false;
     this.#countCalls(command, -1);
     return HELD;
+  }
+
+  /** The one key of a request becomes the call's. */
+  #takeKey(args: Arguments, shard: number, hash: number): void {
+    const call = this.#call;
+    const key = call.key(0);
+    key.buf = args.source(1);
+    key.off = args.off[1]!;
+    key.length = args.length[1]!;
+    key.hash = hash;
+    key.shard = shard;
+    call.keyCount = 1;
   }
 
   /**
@@ -454,7 +507,7 @@ export class Executor<C extends Call> {
       case "watch":
       case "quit":
       case "reset":
-        return this.#dispatch(command);
+        return this.#dispatch(command, this.#handlerOf(session, command));
     }
     if ((command.flags & FLAG.NO_MULTI) !== 0) {
       return this.#reject(command, NOT_IN_TRANSACTION);
@@ -463,18 +516,20 @@ export class Executor<C extends Call> {
       (command.flags & FLAG.DENYOOM) !== 0 && !this.#ports.makeRoom()
     ) return this.#reject(command, OUT_OF_MEMORY);
     const { args, reply } = this.#call;
+    if (args.command < 0 && command.keyKind === KEY_KIND.SINGLE) {
+      this.#hashKey(command, args);
+    }
     session.transaction!.queue(command.index, command.flags, args);
-    reply.simple("QUEUED");
+    reply.raw(QUEUED);
     return DONE;
   }
 
   #runExec(command: Command<C>): number {
-    this.#locks.hasParked = false;
-    const outcome = this.#run(command, this.#execute);
-    if (!this.#locks.hasParked) return outcome;
-    this.#locks.hasParked = false;
-    this.#countCalls(command, -1);
-    return HELD;
+    const outcome = this.#runOnDatabases(command, this.#execute);
+    if (outcome !== HELD && this.#isShown(command)) {
+      this.#ports.show(this.#call, command);
+    }
+    return outcome;
   }
 
   /** EXEC: all queued commands under one hold of the latches they need. */
@@ -510,6 +565,8 @@ export class Executor<C extends Call> {
     }
     this.#latches.beginShared();
     this.#unwatch(transaction);
+    const isLogged = this.#effects.isOn;
+    if (isLogged) this.#effects.begin();
     let late: void | Promise<LateReply> = undefined;
     if (!isUntouched) reply.nullArray();
     else if (!this.#beginAround()) {
@@ -518,6 +575,7 @@ export class Executor<C extends Call> {
       late = this.#runQueued(transaction);
       this.#around?.end();
     }
+    if (isLogged) this.#effects.end();
     this.#latches.endShared();
     this.#latches.releaseMarked();
     this.endTransaction(session);
@@ -555,8 +613,11 @@ export class Executor<C extends Call> {
       call.args = args;
       const command = this.#table.all[transaction.command(i)]!;
       session.command = command;
-      this.#keys.fill(command);
-      if (this.#run(command) === PARKED) {
+      const shard = transaction.shard(i);
+      if (shard === NO_SHARD) this.#keys.fill(command);
+      else this.#takeKey(args, shard, transaction.hash(i));
+      const handler = this.#handlerOf(session, command);
+      if (this.#run(command, handler) === PARKED) {
         late ??= [];
         late.push({ at: reply.at - start, promise: this.pending! });
       }
@@ -577,6 +638,11 @@ export class Executor<C extends Call> {
     const call = this.#call;
     const own = call.args;
     for (let i = 0; i < transaction.count; i++) {
+      const shard = transaction.shard(i);
+      if (shard !== NO_SHARD) {
+        latches.mark(shard);
+        continue;
+      }
       const command = this.#table.all[transaction.command(i)]!;
       transaction.load(i, this.#queued, this.#ports.addBig);
       call.args = this.#queued;
@@ -627,7 +693,7 @@ export class Executor<C extends Call> {
   };
 
   /** A command with any number of keys. */
-  #runWide(command: Command<C>): number {
+  #runWide(command: Command<C>, handler: Handler<C>): number {
     const call = this.#call;
     if (this.#keys.fill(command)) this.#latches.markAll();
     const count = call.keyCount;
@@ -653,27 +719,27 @@ export class Executor<C extends Call> {
       ) {
         const shard = this.#latches.firstMarkedWith(SHARD_FLAGS);
         this.#latches.releaseMarked();
-        return this.#forward(command, shard);
+        return this.#forward(command, shard, handler);
       }
     }
     if (isBlocking && this.#serving.isOvertaking()) {
       this.#latches.releaseMarked();
       this.#serving.serve();
-      return this.#runWide(command);
+      return this.#runWide(command, handler);
     }
     const outcome = isBlocking
-      ? this.#runBlocking(command)
-      : this.#run(command);
+      ? this.#runBlocking(command, handler)
+      : this.#run(command, handler);
     this.#latches.releaseMarked();
     if (count > KEYS_KEPT) call.trimKeys(KEYS_KEPT);
     return outcome;
   }
 
   /** A command that may wait, which is decided under its keys' latches. */
-  #runBlocking(command: Command<C>): number {
+  #runBlocking(command: Command<C>, handler: Handler<C>): number {
     const call = this.#call;
     call.waitKind = 0;
-    const outcome = this.#run(command);
+    const outcome = this.#run(command, handler);
     if (call.waitKind === 0) return outcome;
     const { worker, records, blocked } = this.#ports;
     this.pending = beginWait(call, worker, records, blocked);
@@ -683,6 +749,10 @@ export class Executor<C extends Call> {
   }
 
   #run(command: Command<C>, handler: Handler<C> = command.run): number {
+    if (
+      this.#process[PROCESS_SNAPSHOT] !== 0 &&
+      (command.flags & CHANGES_VALUES) !== 0
+    ) this.#keepOld();
     const reply = this.#call.reply;
     const counters = this.#counters;
     const errors = reply.errorCount;
@@ -691,6 +761,10 @@ export class Executor<C extends Call> {
     counters[at + CALLS] = counters[at + CALLS]! + 1;
     const startMs = this.timer.begin(command);
     const start = reply.at;
+    // A command without keys takes its latches itself, and records itself.
+    const isLogged = this.#effects.isOn && command.keyKind !== KEY_KIND.NONE;
+    const changes = isLogged ? counters[CHANGES]! : 0;
+    if (isLogged) this.#effects.begin();
     let promise: void | Promise<LateReply> = undefined;
     try {
       promise = handler(this.#call);
@@ -698,7 +772,12 @@ export class Executor<C extends Call> {
       if (!(cause instanceof OutOfMemory)) throw cause;
       this.#takeBack(reply, start);
       this.#call.dropUnfilled();
+      if (isLogged && counters[CHANGES] !== changes) recordKeys(this.#call);
       reply.error(OUT_OF_MEMORY);
+    }
+    if (isLogged) {
+      const isChange = counters[CHANGES] !== changes;
+      this.#effects.endCommand(this.#call.db, this.#call.args, isChange);
     }
     if (startMs >= 0) {
       const microseconds = this.timer.end(command, startMs);
@@ -721,6 +800,15 @@ export class Executor<C extends Call> {
     return PARKED;
   }
 
+  /** Lets a snapshot have the values of the command's keys as they are. */
+  #keepOld(): void {
+    const call = this.#call;
+    for (let i = 0; i < call.keyCount; i++) {
+      const key = call.key(i);
+      call.keyspace(key).keepOldOf(key);
+    }
+  }
+
   #countCalls(command: Command<C>, count: number): void {
     const counters = this.#counters;
     const at = COUNTER_COUNT + command.index * COMMAND_COUNTERS;
@@ -740,12 +828,17 @@ export class Executor<C extends Call> {
       (command.flags & FLAG.SKIP_SLOWLOG) === 0;
   }
 
-  #forward(command: Command<C>, shard: number): number {
+  #forward(
+    command: Command<C>,
+    shard: number,
+    handler: Handler<C>,
+  ): number {
     const { session, args } = this.#call;
+    if (this.#isShown(command)) this.#ports.show(this.#call, command);
     this.pending = this.#ports.forward(session as Session, args, shard);
     if (this.pending !== null) return PARKED;
     this.ignoresFlags = true;
-    const outcome = this.#dispatch(command);
+    const outcome = this.#dispatch(command, handler);
     this.ignoresFlags = false;
     return outcome;
   }
@@ -800,6 +893,67 @@ export class Executor<C extends Call> {
     return outcome;
   }
 
+  /**
+   * The worker that owns all shards of the keys of a command from the log; -1 if
+   * there are several, or if the command names no keys.
+   */
+  ownerOfLogged(args: Arguments): number {
+    const call = this.#call;
+    const command = this.#table.lookup(
+      args.source(0),
+      args.off[0]!,
+      args.length[0]!,
+    );
+    if (command === undefined || args.count < 2) return -1;
+    if (command.keyKind === KEY_KIND.NONE && command.subcommands.length === 0) {
+      return -1;
+    }
+    const { workers } = this.#ports;
+    if (command.keyKind === KEY_KIND.SINGLE) {
+      const slot = hashSlot(args.source(1), args.off[1]!, args.length[1]!);
+      return ownerOf(call.slotShards[slot]!, workers);
+    }
+    call.args = args;
+    if (
+      this.#keys.fill(this.#subcommand(command, args)) || call.keyCount === 0
+    ) {
+      return -1;
+    }
+    const owner = ownerOf(call.key(0).shard, workers);
+    for (let i = 1; i < call.keyCount; i++) {
+      if (ownerOf(call.key(i).shard, workers) !== owner) return -1;
+    }
+    return owner;
+  }
+
+  /** The command itself, or the subcommand that its arguments name. */
+  #subcommand(command: Command<C>, args: Arguments): Command<C> {
+    if (command.subcommands.length === 0 || args.count < 2) return command;
+    return command.lookupSubcommand(
+      args.source(1),
+      args.off[1]!,
+      args.length[1]!,
+    ) ?? command;
+  }
+
+  /**
+   * Runs a command from the log, whatever the gate, the flags of shards, locked
+   * keys, and `maxmemory` say; its reply is written to the call's writer. At the time 0,
+   * nothing expires.
+   */
+  runLogged(session: Session, args: Arguments): void {
+    const { gate } = this;
+    this.gate = 0;
+    this.ignoresFlags = this.ignoresLimit = this.#locks.isExempt = true;
+    const call = this.#call;
+    if (call.nowMs !== 0) call.replayMs = call.nowMs;
+    call.nowMs = 0;
+    const outcome = this.#runRequest(session, args);
+    assert(outcome === DONE, "a command from the log is a short one");
+    this.ignoresFlags = this.ignoresLimit = this.#locks.isExempt = false;
+    this.gate = gate;
+  }
+
   #gated(session: Session, command: Command<C>): number {
     if ((session.gate & GATE_LOCKED) !== 0) {
       return this.#retry(session, command);
@@ -813,21 +967,40 @@ export class Executor<C extends Call> {
       (session.gate & GATE_SUBSCRIBED) !== 0 && session.resp === 2 &&
       !SUBSCRIBER_COMMANDS.has(command.fullName)
     ) return this.#reject(command, onlySubscriberCommands(command.fullName));
-    if (
-      this.gate !== 0 && !this.ignoresFlags &&
-      (!this.gateWritesOnly || (flagsIn(session, command) & HELD_WRITES) !== 0)
-    ) return HELD;
+    const isMonitor = (session.gate & GATE_MONITOR) !== 0;
+    if (isMonitor && (flagsIn(session, command) & KEYSPACE_COMMANDS) !== 0) {
+      return this.#reject(command, REPLICA_KEYSPACE);
+    }
+    const isPaused = (this.gate & GATE_PAUSE) !== 0 && !this.ignoresFlags;
+    if ((this.gate & ~GATE_MONITORED) !== 0 && !this.ignoresFlags) {
+      const flags = flagsIn(session, command);
+      const refusal = refusalBy(
+        this.gate,
+        flags,
+        command.fullName === "ping",
+        this.logRefusal,
+      );
+      if (refusal !== null) return this.#reject(command, refusal);
+      if (
+        (this.gate & GATE_STOP) !== 0 ||
+        isPaused && !isMonitor &&
+          (!this.gateWritesOnly || (flags & HELD_WRITES) !== 0)
+      ) return HELD;
+    }
     if ((session.gate & GATE_REPLY_SKIP_NEXT) !== 0) {
       session.gate = session.gate & ~GATE_REPLY_SKIP_NEXT | GATE_REPLY_SKIP;
     }
     const start = this.#call.reply.at;
     const touches = (session.gate & GATE_NO_TOUCH) === 0;
     if (!touches) this.#setNoTouch(true);
+    if (isPaused) this.#setKeepsExpired(true);
     const outcome = (session.gate & GATE_MULTI) === 0
-      ? this.#dispatch(command)
+      ? this.#dispatch(command, this.#handlerOf(session, command))
       : this.#dispatchQueued(session, command);
     if (!touches) this.#setNoTouch(false);
+    if (isPaused) this.#setKeepsExpired(false);
     if (outcome === HELD) return HELD;
+    if ((session.gate & GATE_TRACKING) !== 0) endCaching(session, command);
     if ((session.gate & (GATE_REPLY_OFF | GATE_REPLY_SKIP)) !== 0) {
       session.gate &= ~GATE_REPLY_SKIP;
       this.#takeBack(this.#call.reply, start);
@@ -870,6 +1043,36 @@ export class Executor<C extends Call> {
     return DONE;
   }
 
+  /** The handler of a command, also one of which others are to be told. */
+  #handlerOf(session: Session, command: Command<C>): Handler<C> {
+    const isTold = (session.gate & GATE_TRACKING) !== 0 ||
+      (this.gate & GATE_MONITORED) !== 0;
+    if (!isTold) return command.run;
+    this.#told = command;
+    return this.#toldRun;
+  }
+
+  readonly #toldRun: Handler<C> = (call) => {
+    const command = this.#told!;
+    const late = command.run(call);
+    const session = call.session as Session;
+    if (
+      (session.gate & GATE_TRACKING) !== 0 &&
+      (command.flags & FLAG.READONLY) !== 0 && session.tracking!.remembers
+    ) this.#ports.remember(call, session, session.tracking!);
+    if (
+      this.#isShown(command) && !this.ignoresFlags && !this.#locks.hasParked
+    ) {
+      this.#ports.show(call, command);
+    }
+    return late;
+  };
+
+  #isShown(command: Command<C>): boolean {
+    return (this.gate & GATE_MONITORED) !== 0 &&
+      (command.flags & HIDDEN_COMMANDS) === 0;
+  }
+
   /** Answers a request that no command gets to see with an error. */
   refuse(session: Session, error: ErrorReply): void {
     this.#call.session = session;
@@ -892,6 +1095,7 @@ export class Executor<C extends Call> {
     if ((gate & GATE_MULTI) !== 0) {
       (session as Session).transaction!.isDoomed = true;
     }
+    if ((gate & GATE_TRACKING) !== 0) endCaching(session as Session, command);
     if (command !== null) {
       const at = COUNTER_COUNT + command.index * COMMAND_COUNTERS + REJECTED;
       this.#counters[at] = this.#counters[at]! + 1;
@@ -901,6 +1105,10 @@ export class Executor<C extends Call> {
 
   #setNoTouch(value: boolean): void {
     for (const space of this.#call.keyspaces) space.noTouch = value;
+  }
+
+  #setKeepsExpired(value: boolean): void {
+    for (const space of this.#call.keyspaces) space.keepsExpired = value;
   }
 
   /** Makes what was written from `start` on unwritten. */
@@ -926,6 +1134,13 @@ export class Executor<C extends Call> {
     const prefix = error.prefix;
     this.errorCounts.set(prefix, (this.errorCounts.get(prefix) ?? 0) + 1);
   }
+}
+
+/** CLIENT CACHING is for one command, or transaction, that is none of CLIENT. */
+function endCaching(session: Session, command: Command<never> | null): void {
+  if ((session.gate & GATE_MULTI) !== 0) return;
+  if (command?.fullName.startsWith("client|") === true) return;
+  session.tracking!.isCachingGiven = false;
 }
 
 /** Flags of a command; those of EXEC are those of what it will run. */

@@ -38,10 +38,11 @@ export class Forwarder {
     const request = this.#last = (this.#last + 1) >>> 0;
     this.#counters[COMMANDS_FORWARDED] = this.#counters[COMMANDS_FORWARDED]! +
       1;
-    const { db, resp, noTouch } = session;
+    const { id, db, resp, noTouch, tracking } = session;
+    const cacheWorker = tracking?.remembers === true ? tracking.worker : -1;
     writeForwarded(
       this.#mesh.record(to, COMMAND_RECORD),
-      { request, db, resp, noTouch },
+      { request, session: id, db, resp, noTouch, cacheWorker },
       args,
     );
     return new Promise((settle) => this.#open.set(request, settle));

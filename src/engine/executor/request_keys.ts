@@ -151,7 +151,8 @@ export class RequestKeys<C extends Call> {
 
 /** Whether a command without keys may look at shards. */
 function looksEverywhere(command: Command<never>): boolean {
-  return !CLIENT_GROUPS.has(command.group);
+  return !CLIENT_GROUPS.has(command.group) ||
+    command.fullName === "client|tracking";
 }
 
 /** The error of a request that no command has the name of. */

@@ -5,6 +5,7 @@
  */
 
 import type { Session as CoreSession } from "../../core/commands/call.ts";
+import type { SessionTracking } from "../tracking/session_tracking.ts";
 import type { LockVerdict } from "../locks/command_locks.ts";
 import type { LockWait } from "../locks/lock_waits.ts";
 import type { Transaction } from "./transaction.ts";
@@ -30,9 +31,15 @@ export const GATE_MULTI = 32;
 export const GATE_SUBSCRIBED = 64;
 /** Messages wait behind the reply of the command at hand. */
 export const GATE_PUSHED = 128;
+/** CLIENT TRACKING: what it reads is noted. */
+export const GATE_TRACKING = 256;
+/** It gets messages about changed keys, perhaps for another session. */
+export const GATE_RECEIVES = 512;
+/** MONITOR: it sees all commands, and may touch no key. */
+export const GATE_MONITOR = 1024;
 
 /** Its command is parked until locked keys are free. */
-export const GATE_LOCKED = 256;
+export const GATE_LOCKED = 2048;
 
 /** What is remembered of a command that was called. */
 export interface CalledCommand {
@@ -45,8 +52,11 @@ export const DEFAULT_USER = "default";
 
 /** State of a session; plain data, read by CLIENT LIST and INFO. */
 export class Session implements CoreSession {
-  /** Unique for the life of the process, over all workers. */
-  readonly id: number;
+  /**
+   * Unique for the life of the process, over all workers; 0 for nobody. A session
+   * in whose name others' commands run has the id of whose command it is.
+   */
+  id: number;
   /** Selected database. */
   db = 0;
   /** Protocol version. */
@@ -65,6 +75,8 @@ export class Session implements CoreSession {
   noEvict = false;
   /** What it has queued and watches; null if it never did. */
   transaction: Transaction | null = null;
+  /** CLIENT TRACKING; null if it never was on. */
+  tracking: SessionTracking | null = null;
   /** How its parked command waits for locked keys; null nearly always. */
   lockWait: LockWait | null = null;
   /** What that command is told instead of being run. */
@@ -114,14 +126,15 @@ export class Session implements CoreSession {
   }
 
   /**
-   * Back to what a fresh connection has; the transaction must have ended. The
+   * Back to what a fresh connection has; transaction and tracking must have
+   * ended, but it may still get messages for others. The
    * library's name and version stay, as the library is still the same. CLIENT
    * REPLY SKIP stays in force for the command at hand.
    */
   reset(mustAuthenticate: boolean): void {
     this.db = 0;
     this.resp = 2;
-    this.gate &= GATE_REPLY_SKIP | GATE_PUSHED;
+    this.gate &= GATE_REPLY_SKIP | GATE_PUSHED | GATE_RECEIVES;
     if (mustAuthenticate) this.gate |= GATE_AUTH;
     this.name = "";
     this.user = DEFAULT_USER;

@@ -7,24 +7,31 @@
  * run that it streamed into.
  *
  * ```text
- * commands   [ index in the table, first argument ] ...
+ * commands   [ index in the table, first argument, shard and hash of the key ] ...
  * arguments  [ offset, length, run or 0 ] ...
- * bytes      argument, argument, ...
+ * bytes      request, request, ...  without a big argument: as it came
  * ```
  *
  * @module
  */
 
+import { copyBytes } from "../../core/base/bytes.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
 
 /** Bytes of a buffer that is kept when the transaction ends. */
 const KEPT_BYTES = 16 * 1024;
 /** Words of an array that is kept. */
 const KEPT_WORDS = 4096;
-const COMMAND_WORDS = 2;
+/** Words of a command: number, first argument, shard and hash of its one key. */
+const COMMAND_WORDS = 4;
+const SHARD_WORD = 2;
+const HASH_WORD = 3;
 const ARGUMENT_WORDS = 3;
 /** Words of a watch: shard, node, version. */
 const WATCH_WORDS = 3;
+
+/** The shard of a command that has not just one key. */
+export const NO_SHARD = -1;
 
 /** Adds an argument that lies in the run `run` of the arena. */
 export type BigAdder = (args: Arguments, run: number, length: number) => void;
@@ -57,15 +64,35 @@ export class Transaction {
     return this.#byteCount + this.#bigBytes;
   }
 
-  /** Queues a command, which is number `index` of the table. */
+  /**
+   * Queues a command, which is number `index` of the table, and has one key that
+   * is hashed (`args.command` is set), or any number of keys.
+   */
   queue(index: number, flags: number, args: Arguments): void {
     this.flags |= flags;
     const at = this.#commandCount * COMMAND_WORDS;
-    this.#commands = withRoom(this.#commands, at + COMMAND_WORDS);
-    this.#commands[at] = index;
-    this.#commands[at + 1] = this.#argumentCount;
+    const commands = this.#commands = withRoom(
+      this.#commands,
+      at + COMMAND_WORDS,
+    );
+    commands[at] = index;
+    commands[at + 1] = this.#argumentCount;
+    commands[at + SHARD_WORD] = args.command < 0 ? NO_SHARD : args.shard;
+    commands[at + HASH_WORD] = args.hash;
     this.#commandCount++;
-    for (let i = 0; i < args.count; i++) this.#add(args, i);
+    if (args.hasBig) {
+      for (let i = 0; i < args.count; i++) this.#add(args, i);
+    } else this.#addAll(args);
+  }
+
+  /** Shard of the one key of a queued command, or {@linkcode NO_SHARD}. */
+  shard(i: number): number {
+    return this.#commands[i * COMMAND_WORDS + SHARD_WORD]!;
+  }
+
+  /** Hash of that key. */
+  hash(i: number): number {
+    return this.#commands[i * COMMAND_WORDS + HASH_WORD]!;
   }
 
   /** Number of a queued command in the table. */
@@ -168,6 +195,28 @@ export class Transaction {
       : this.#argumentCount;
   }
 
+  /** The arguments of a request as they came: with what stands between them. */
+  #addAll(args: Arguments): void {
+    const { count } = args;
+    const first = this.#argumentCount * ARGUMENT_WORDS;
+    const words = this.#arguments = withRoom(
+      this.#arguments,
+      first + count * ARGUMENT_WORDS,
+    );
+    const from = args.off[0]!;
+    const length = args.off[count - 1]! + args.length[count - 1]! - from;
+    const start = this.#byteCount;
+    this.#makeRoom(length);
+    copyBytes(args.buf, from, this.#bytes, start, length);
+    this.#byteCount = start + length;
+    for (let i = 0, at = first; i < count; i++, at += ARGUMENT_WORDS) {
+      words[at] = start + args.off[i]! - from;
+      words[at + 1] = args.length[i]!;
+      words[at + 2] = 0;
+    }
+    this.#argumentCount += count;
+  }
+
   #add(args: Arguments, i: number): void {
     const at = this.#argumentCount * ARGUMENT_WORDS;
     this.#arguments = withRoom(this.#arguments, at + ARGUMENT_WORDS);
@@ -181,18 +230,17 @@ export class Transaction {
       this.#bigBytes += length;
       return;
     }
+    this.#makeRoom(length);
+    copyBytes(args.buf, args.off[i]!, this.#bytes, this.#byteCount, length);
+    this.#byteCount += length;
+  }
+
+  #makeRoom(length: number): void {
     const end = this.#byteCount + length;
-    if (end > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(end, this.#bytes.length * 2));
-      grown.set(this.#bytes.subarray(0, this.#byteCount));
-      this.#bytes = grown;
-    }
-    const off = args.off[i]!;
-    this.#bytes.set(
-      args.source(i).subarray(off, off + length),
-      this.#byteCount,
-    );
-    this.#byteCount = end;
+    if (end <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(end, this.#bytes.length * 2));
+    grown.set(this.#bytes.subarray(0, this.#byteCount));
+    this.#bytes = grown;
   }
 }
 

@@ -3,7 +3,9 @@
  * reply back.
  *
  * ```text
- * COMMAND  request u32, database u32, protocol u8, no-touch u8, count u32,
+ * COMMAND  request u32, session u32, database u32, protocol u8, no-touch u8,
+ *          worker of the cache that keeps what is read u32, or 0xffffffff,
+ *          count u32,
  *          argument*: length u32, run i32 (0: the bytes follow)
  * REPLY    request u32, errors u32, bytes, span count u32,
  *          span*: at u32, run i32, from u32, length u32
@@ -22,12 +24,16 @@ import type { FrameReader, FrameWriter } from "./frame.ts";
 export interface ForwardedCommand {
   /** Number that the reply will carry. */
   readonly request: number;
+  /** Session whose command it is. */
+  readonly session: number;
   /** Selected database. */
   readonly db: number;
   /** Protocol version of the reply. */
   readonly resp: 2 | 3;
   /** Whether reads leave the access clock alone. */
   readonly noTouch: boolean;
+  /** Where the session's cache is told of changes, if it keeps what is read; -1. */
+  readonly cacheWorker: number;
 }
 
 /** Writes a command; its big arguments change hands. */
@@ -37,9 +43,11 @@ export function writeForwarded(
   args: Arguments,
 ): void {
   writer.u32(command.request);
+  writer.u32(command.session);
   writer.u32(command.db);
   writer.u8(command.resp);
   writer.u8(command.noTouch ? 1 : 0);
+  writer.u32(command.cacheWorker);
   writer.u32(args.count);
   for (let i = 0; i < args.count; i++) {
     const run = args.takeBig(i);
@@ -58,9 +66,11 @@ export function readForwarded(
   addBig: (args: Arguments, run: number, length: number) => void,
 ): ForwardedCommand {
   const request = reader.u32();
+  const session = reader.u32();
   const db = reader.u32();
   const resp = reader.u8() === 3 ? 3 : 2;
   const noTouch = reader.u8() === 1;
+  const cacheWorker = reader.i32();
   const count = reader.u32();
   args.clear();
   args.buf = reader.buf;
@@ -70,7 +80,7 @@ export function readForwarded(
     if (run === 0) args.add(reader.skipBytes(length), length);
     else addBig(args, run, length);
   }
-  return { request, db, resp, noTouch };
+  return { request, session, db, resp, noTouch, cacheWorker };
 }
 
 /** Writes what a writer holds, and empties it; its runs change hands. */

@@ -8,13 +8,24 @@
 import { reserveArena } from "../../core/memory/arena.ts";
 import type { ArenaBuffers } from "../../core/memory/arena.ts";
 import { WORKER_DOUBLES } from "../../core/keyspace/counters.ts";
+import {
+  type EffectBuffers,
+  makeEffectBuffers,
+} from "../../core/keyspace/effect_ring.ts";
+import { makeFacts } from "../persistence/persistence_facts.ts";
 import { shardControlWords } from "../../core/keyspace/shard_control.ts";
+import {
+  type LogStatusBuffers,
+  makeLogStatus,
+} from "../persistence/log_status.ts";
 
 /** Hash slots of the keyspace, as in Redis Cluster. */
 export const SLOT_COUNT = 16384;
 /** Shards per worker, so that two workers seldom want the same latch. */
 const SHARDS_PER_WORKER = 8;
 const SHARDS_MAX = 512;
+/** Bytes of a worker's ring of records; pages come when they are written. */
+const RING_BYTES = 8 << 20;
 
 /** Word of {@linkcode SharedState.process}: last session id given out. */
 export const PROCESS_LAST_ID = 0;
@@ -32,9 +43,21 @@ export const PROCESS_PATTERNS = 5;
 export const PROCESS_PATTERNS_VERSION = 6;
 /** Word: the last number given to a subscription or a published message. */
 export const PROCESS_PUBSUB_SEQUENCE = 7;
+/** Word: keys that are tracked, in all shards. */
+export const PROCESS_TRACKED_KEYS = 8;
+/** Word: sessions that track keys, over all workers. */
+export const PROCESS_TRACKING_CLIENTS = 9;
+/** Word: prefixes that sessions want to be told of. */
+export const PROCESS_PREFIXES = 10;
+/** Word: changes of these prefixes. */
+export const PROCESS_PREFIXES_VERSION = 11;
 /** Word: the last ticket or handle number of key locks. */
-export const PROCESS_LOCK_TICKET = 8;
+export const PROCESS_LOCK_TICKET = 24;
 /** Words of {@linkcode SharedState.process}. */
+/**
+ * Words of {@linkcode SharedState.process}; 16 and 17 are those of
+ * persistence/snapshot_protocol.ts.
+ */
 const PROCESS_WORDS = 64;
 
 /** Shared memory and constants; structured-cloneable. */
@@ -45,10 +68,18 @@ export interface SharedState {
   readonly controls: readonly SharedArrayBuffer[];
   /** Statistics, one buffer per worker. */
   readonly counters: readonly SharedArrayBuffer[];
+  /** Where the workers record what they change. */
+  readonly effects: EffectBuffers;
+  /** How far these records are on their way to the disk. */
+  readonly logStatus: LogStatusBuffers;
   /** The shard of each hash slot. */
   readonly slotShards: SharedArrayBuffer;
   /** Words about the process as a whole. */
   readonly process: SharedArrayBuffer;
+  /** Records to caches that were sent, see tracking.ts: workers squared. */
+  readonly cacheRecords: SharedArrayBuffer;
+  /** What is known about snapshots: doubles of persistence_facts.ts. */
+  readonly facts: SharedArrayBuffer;
   /** Seed of the keys' hash. */
   readonly hashSeed: readonly [number, number];
   /** How many workers there are. */
@@ -88,8 +119,12 @@ export function makeSharedState(
       { length: workers },
       () => new SharedArrayBuffer(WORKER_DOUBLES * 8),
     ),
+    effects: makeEffectBuffers(workers, RING_BYTES),
+    logStatus: makeLogStatus(workers),
     slotShards: slots,
     process: new SharedArrayBuffer(PROCESS_WORDS * 4),
+    cacheRecords: new SharedArrayBuffer(workers * workers * 4),
+    facts: makeFacts(options.startedMs),
     hashSeed: [options.random[0]! | 0, options.random[1]! | 0],
     workers,
     databases,

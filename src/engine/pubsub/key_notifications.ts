@@ -28,6 +28,7 @@ import {
   NOTIFY_KEYSPACE,
 } from "../../core/keyspace/key_events.ts";
 import { CHANNEL } from "../../core/keyspace/subscriber_counts.ts";
+import type { Tellings } from "../executor/tellings.ts";
 import type { PubSub } from "./pubsub.ts";
 
 const NOTE_WORDS = 4;
@@ -46,6 +47,13 @@ export class KeyNotifications implements KeyEventListener {
   #notes = new Int32Array(64);
   #bytes = new Uint8Array(1024);
   #byteCount = 0;
+  readonly #tellings: Tellings;
+
+  /** Is asked by `tellings` to publish. */
+  constructor(tellings: Tellings) {
+    this.#tellings = tellings;
+    tellings.tell(() => this.publish());
+  }
 
   keyEvent(
     hooks: number,
@@ -67,10 +75,12 @@ export class KeyNotifications implements KeyEventListener {
     copyBytes(buf, off, this.#bytes, this.#byteCount, length);
     this.#byteCount = end;
     this.count++;
+    this.#tellings.count++;
   }
 
   /** Publishes what has been noted; no latch may be held. */
   publish(): void {
+    if (this.count === 0) return;
     const pubsub = this.pubsub!;
     const notes = this.#notes;
     let off = 0;

@@ -14,6 +14,7 @@ import {
   parseConfig,
 } from "../../core/settings/config_file.ts";
 import { Settings } from "../../core/settings/settings.ts";
+import { StartError } from "../server/log_thread_handle.ts";
 import { type Server, startServer } from "../server/server.ts";
 import { REDIS_VERSION, SHERD_VERSION } from "../server/version.ts";
 import { parseFlags, type RunCommandLine } from "./flags.ts";
@@ -77,7 +78,7 @@ async function run(line: RunCommandLine): Promise<void> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     Deno.addSignalListener(signal, () => {
       log.write("warning", `Received ${signal} scheduling shutdown...`);
-      server.stop();
+      server.shutDown(false);
     });
   }
   await server.finished;
@@ -164,6 +165,7 @@ function refuse(text: string): void {
 }
 
 function describe(cause: unknown): string {
+  if (cause instanceof StartError) return cause.message;
   return cause instanceof Error ? cause.stack ?? cause.message : String(cause);
 }
 

@@ -18,11 +18,13 @@ import { isLfuPolicy } from "../../core/keyspace/evict.ts";
 import { parseEventClasses } from "../../core/keyspace/key_events.ts";
 import type { ErrorReply } from "../../core/resp/error_reply.ts";
 import type { Settings } from "../../core/settings/settings.ts";
+import { GATE_LOADING } from "../../engine/executor/gate.ts";
 import { LOCK_FAIRNESS } from "../../core/settings/settings_table.ts";
 import {
   ownerOf,
   PROCESS_SETTINGS_VERSION,
 } from "../../engine/messages/shared_state.ts";
+import { followSnapshots } from "./snapshot_requests.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
 /** Below this threshold of the slow log even the fastest commands matter. */
@@ -84,7 +86,8 @@ export function followSettings(worker: WorkerContext): void {
   worker.settings.onChange(() => copySettings(worker));
 }
 
-function copySettings(worker: WorkerContext): void {
+/** Copies settings to where they are kept. */
+export function copySettings(worker: WorkerContext): void {
   const { settings, call, executor, latency } = worker;
   call.clock.isLfu = isLfuPolicy(settings.maxmemoryPolicy);
   call.clock.lfuLogFactor = settings.lfuLogFactor;
@@ -99,9 +102,11 @@ function copySettings(worker: WorkerContext): void {
   );
   if (executor.slowMicroseconds === Infinity) executor.slowMicroseconds = -1;
   latency.thresholdMs = latencyMs;
+  worker.followSyncPolicy();
   worker.locks.rules.readersPass =
     settings.lockFairness === LOCK_FAIRNESS.READERS_PASS;
   setEventClasses(worker);
+  followSnapshots(worker);
 }
 
 /**
@@ -109,9 +114,12 @@ function copySettings(worker: WorkerContext): void {
  * when all workers have taken a change over, and CONFIG SET answers.
  */
 function setEventClasses(
-  { settings, call, peers, shared }: WorkerContext,
+  { settings, call, peers, shared, executor }: WorkerContext,
 ): void {
-  const classes = parseEventClasses(settings.notifyKeyspaceEvents)!;
+  // Nobody is told of what is done again while the data set is loaded.
+  const classes = (executor.gate & GATE_LOADING) === 0
+    ? parseEventClasses(settings.notifyKeyspaceEvents)!
+    : 0;
   for (const space of call.keyspaces) {
     if (ownerOf(space.shard, shared.workers) !== peers.self) continue;
     call.latches.acquire(space.shard);

@@ -41,6 +41,7 @@ import { STRING_COMMANDS } from "../../core/commands/string.ts";
 import { STRING_NUMBER_COMMANDS } from "../../core/commands/string_numbers.ts";
 import { STRING_RANGE_COMMANDS } from "../../core/commands/string_ranges.ts";
 import { TRANSACTION_COMMANDS } from "../../engine/executor/transaction_commands.ts";
+import { APPEND_ONLY_COMMANDS } from "./commands/append_only.ts";
 import { CLIENT_COMMANDS } from "./commands/client.ts";
 import { COMMAND_COMMANDS } from "./commands/command.ts";
 import { CONFIG_COMMANDS } from "./commands/config.ts";
@@ -50,9 +51,11 @@ import { INFO_COMMANDS } from "./commands/info.ts";
 import { LATENCY_COMMANDS } from "./commands/latency.ts";
 import { LOCK_COMMANDS } from "./commands/locks.ts";
 import { MEMORY_COMMANDS } from "./commands/memory.ts";
+import { MONITOR_COMMANDS } from "./commands/monitor.ts";
 import { PUBSUB_COMMANDS } from "./commands/pubsub.ts";
 import { SERVER_COMMANDS } from "./commands/server.ts";
 import { SLOWLOG_COMMANDS } from "./commands/slowlog.ts";
+import { SNAPSHOT_COMMANDS } from "./commands/snapshot.ts";
 import type { ServerCall } from "./server_call.ts";
 
 /** Builds the table; one per worker. */
@@ -106,5 +109,8 @@ export function makeCommandTable(): CommandTable<ServerCall> {
     DEBUG_COMMANDS,
     SERVER_COMMANDS,
     LOCK_COMMANDS,
+    MONITOR_COMMANDS,
+    SNAPSHOT_COMMANDS,
+    APPEND_ONLY_COMMANDS,
   );
 }

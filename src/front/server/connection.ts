@@ -22,12 +22,15 @@
 
 import {
   GATE_AUTH,
+  GATE_MULTI,
   GATE_PUSHED,
+  GATE_RECEIVES,
   GATE_SUBSCRIBED,
   type Session,
 } from "../../engine/executor/session.ts";
 import { PUSH_BYTE } from "../../engine/pubsub/push_message.ts";
 import type { Subscriber } from "../../engine/pubsub/pubsub.ts";
+import type { CacheReceiver } from "../../engine/tracking/trackers.ts";
 import { DONE, HELD } from "../../engine/executor/executor.ts";
 import {
   NET_INPUT_BYTES,
@@ -52,6 +55,7 @@ import {
   REPLY_BUFFER_BYTES,
   type ReplyWriter,
 } from "../../core/resp/reply_writer.ts";
+import type { WorkerLog } from "../../engine/persistence/worker_log.ts";
 import { OutputQueue } from "./output_queue.ts";
 import { Socket, type SocketHandler } from "./socket.ts";
 import type { WorkerContext } from "./worker_context.ts";
@@ -72,7 +76,7 @@ const OUTPUT_BYTES_FREE = REPLY_BUFFER_BYTES;
 const SENDING_MS_MAX = 4;
 
 /** One client's connection, living in one worker. */
-export class Connection implements SocketHandler, Subscriber {
+export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   /** Its Redis state. */
   readonly session: Session;
   readonly #worker: WorkerContext;
@@ -94,6 +98,11 @@ export class Connection implements SocketHandler, Subscriber {
   #isHeldUp = false;
   /** Messages that no request asked for, to be sent at the end of the turn. */
   #pushes: ReplyWriter | null = null;
+  /**
+   * They wait for the reply of the parked command: what it has read may be what
+   * they say has changed.
+   */
+  #holdsPushes = false;
   #isClosing = false;
   #isClosed = false;
   #isProcessing = false;
@@ -106,6 +115,12 @@ export class Connection implements SocketHandler, Subscriber {
   #sendingSinceMs = 0;
   /** When the soft output limit was first exceeded, 0 if it is not. */
   #softLimitSinceMs = 0;
+  /** The ticket behind all that its unsent replies can tell of. */
+  #seenTicket = 0;
+  /** Ticket of its own last change; -1 for none, or one that is durable. */
+  #ownTicket = -1;
+  /** Ticket of the worker's last change before the batch. */
+  #ticketBefore = 0;
 
   /** Takes over an accepted connection. */
   constructor(worker: WorkerContext, conn: Deno.Conn, session: Session) {
@@ -171,6 +186,32 @@ export class Connection implements SocketHandler, Subscriber {
     return this.#sendingBytes + this.queuedBytes;
   }
 
+  /** Ticket of its own last change that is not known to be durable, or -1. */
+  get lastTicket(): number {
+    const { lastTicket } = this.#worker.durability.effects;
+    return this.#isProcessing && lastTicket !== this.#ticketBefore
+      ? lastTicket
+      : this.#ownTicket;
+  }
+
+  /**
+   * Whether all that its replies tell of is on the disk; while the disk fails,
+   * all that it has changed itself.
+   */
+  mayTell(log: WorkerLog): boolean {
+    if (this.#isClosed || !log.holdsReplies) return true;
+    if (!log.isFailing) return log.isDurable(this.#seenTicket);
+    return this.#ownTicket < 0 || log.isDurable(this.#ownTicket + 1);
+  }
+
+  /** Tickets are compared modulo 2^32: old ones must not stay. */
+  forgetDurable(): void {
+    const log = this.#worker.durability;
+    if (this.#ownTicket >= 0 && log.isDurable(this.#ownTicket + 1)) {
+      this.#ownTicket = -1;
+    }
+  }
+
   /** Whether nothing more will be run. */
   get isClosing(): boolean {
     return this.#isClosing;
@@ -204,17 +245,29 @@ export class Connection implements SocketHandler, Subscriber {
    */
   push(message: Uint8Array): void {
     if (this.#isClosed) return;
+    const writer = this.#pushWriter();
+    const { at } = writer;
+    writer.raw(message);
+    if (this.session.resp === 3) writer.buf[at] = PUSH_BYTE;
+  }
+
+  /** As {@linkcode push}, as it is: a line of MONITOR. */
+  pushLine(line: Uint8Array): void {
+    if (!this.#isClosed) this.#pushWriter().raw(line);
+  }
+
+  #pushWriter(): ReplyWriter {
     if (this.#pushes === null) {
       this.#pushes = this.#worker.takeWriter();
       if (this.#isProcessing) this.session.gate |= GATE_PUSHED;
-      else this.#worker.planPush(this);
+      else if (!this.#holdsPushes) this.#worker.planPush(this);
     }
-    const { buf, at } = this.#pushes;
-    this.#pushes.raw(message);
-    if (this.session.resp === 3) {
-      const now = this.#pushes.buf;
-      (now === buf ? buf : now)[at] = PUSH_BYTE;
-    }
+    return this.#pushes;
+  }
+
+  /** Hands on the messages that wait, at the end of a turn. */
+  sendPlannedPushes(): void {
+    if (!this.#holdsPushes) this.sendPushes();
   }
 
   /** Hands on the messages that wait. */
@@ -344,19 +397,27 @@ export class Connection implements SocketHandler, Subscriber {
     const session = this.session;
     const nowMs = worker.nowMs();
     // What came before these requests is sent before their replies.
-    this.sendPushes();
+    const holdsPushes = this.#holdsPushes;
+    this.#holdsPushes = false;
+    if (!holdsPushes) this.sendPushes();
+    // Messages that these requests' replies must not overtake are under way.
+    const isBehind = (session.gate & GATE_RECEIVES) !== 0 &&
+      worker.tracking.isBehind();
     writer.resp = session.resp;
     this.#parser.bulkBytesMax = worker.settings.protoMaxBulkLen;
     session.lastActiveMs = nowMs;
     worker.current = this;
     this.#isProcessing = true;
+    const { durability } = worker;
+    this.#ticketBefore = durability.effects.lastTicket;
     executor.beginBatch(nowMs);
     if (late !== null) late(writer);
+    if (holdsPushes) this.sendPushes();
     const args = this.#args ?? worker.takeArguments();
     let keep = this.#args !== null && !this.#parser.isMidRequest;
     this.#args = args;
     args.buf = this.#input.bytes;
-    while (!this.#isClosing && !this.#isStalled) {
+    while (!this.#isClosing && !this.#isStalled && !isBehind) {
       if ((session.gate & GATE_PUSHED) !== 0) this.sendPushes();
       if (!keep) {
         const outcome = this.#runAhead();
@@ -385,6 +446,12 @@ export class Connection implements SocketHandler, Subscriber {
       }
     }
     executor.endBatch();
+    this.#ownTicket = this.lastTicket;
+    // What was done elsewhere in its name has one of the tickets so far.
+    if (late !== null && durability.isOn) {
+      this.#ownTicket = (durability.nextTicket - 1) >>> 0;
+    }
+    worker.planLook();
     if ((session.gate & GATE_PUSHED) !== 0) this.sendPushes();
     this.#isProcessing = false;
     if (this.#isClosed) {
@@ -393,16 +460,21 @@ export class Connection implements SocketHandler, Subscriber {
     }
     if (!keep) this.#dropArguments();
     this.#flush(writer);
-    if (worker.peers.isCongested) return this.#holdUp();
+    if (isBehind) {
+      return this.#holdUp((run) => worker.tracking.whenCaughtUp(run));
+    }
+    if (worker.isCongested) {
+      return this.#holdUp((run) => worker.whenFree(run));
+    }
     if (!this.isWaiting && !this.#isStalled) this.#socket.resumeInput();
   }
 
-  /** Runs nothing more until the other workers have caught up. */
-  #holdUp(): void {
+  /** Runs nothing more until the other workers have caught up, or this one. */
+  #holdUp(whenOver: (run: () => void) => void): void {
     if (this.#isHeldUp) return;
     this.#isHeldUp = true;
     this.#socket.pauseInput();
-    this.#worker.peers.whenFree(() => {
+    whenOver(() => {
       this.#isHeldUp = false;
       if (this.#isClosed || this.isWaiting || this.#isStalled) return;
       this.#process(null);
@@ -422,7 +494,7 @@ export class Connection implements SocketHandler, Subscriber {
     const session = this.session;
     let count = ahead.length;
     while (
-      count === ahead.length && session.gate === 0 && this.#big === null &&
+      count === ahead.length && mayReadAhead(session) && this.#big === null &&
       !parser.isMidRequest
     ) {
       count = this.#readAhead();
@@ -434,7 +506,7 @@ export class Connection implements SocketHandler, Subscriber {
         this.#isStalled ||= isFull(writer);
         if (
           outcome === DONE && !this.#isStalled && !this.#isClosing &&
-          session.gate === 0
+          mayReadAhead(session)
         ) continue;
         if (outcome === HELD) {
           ahead[i] = this.#args!;
@@ -524,6 +596,7 @@ export class Connection implements SocketHandler, Subscriber {
       return true;
     }
     this.#isParked = true;
+    this.#holdsPushes = !this.#worker.blocked.has(this.session.id);
     const pending = this.#worker.executor.pending;
     if (pending !== null) {
       pending.then(
@@ -547,6 +620,8 @@ export class Connection implements SocketHandler, Subscriber {
       if (this.#isClosing && this.#sending === null) this.close();
       return;
     }
+    const { durability } = worker;
+    if (durability.holdsReplies) this.#seenTicket = durability.nextTicket;
     if (this.#sending === null && writer.spans === null) {
       this.#send(writer.buf, writer.at);
       writer.buf = worker.buffers.take();
@@ -610,6 +685,8 @@ export class Connection implements SocketHandler, Subscriber {
     this.#worker.blocked.drop(this.session.id);
     this.#worker.locks.drop(this.session);
     this.#worker.pubsub.drop(this);
+    this.#worker.tracking.trackers.end(this.session);
+    this.#worker.monitors.end(this);
     this.#worker.executor.endTransaction(this.session);
   }
 
@@ -617,6 +694,11 @@ export class Connection implements SocketHandler, Subscriber {
     if (this.#args !== null) this.#worker.dropArguments(this.#args);
     this.#args = null;
   }
+}
+
+/** Whether requests may be read ahead: no gate but that of MULTI is closed. */
+function mayReadAhead(session: Session): boolean {
+  return (session.gate & ~GATE_MULTI) === 0;
 }
 
 /** Whether no further command is run before some of the replies are sent. */

@@ -33,6 +33,7 @@ export function giveBack(
     executor.ignoresLimit = true;
     executor.runForwarded(session, args, new ReplyWriter(), worker.nowMs());
     executor.ignoresLimit = false;
+    worker.planLook();
   };
   // Where the key is locked, it is tried again.
   session.onLockWake = run;

@@ -111,7 +111,7 @@ function handle(server: Server, settings: Settings): SherdServer {
   return {
     addr: { hostname: first.replace(/^-/, ""), port: server.port },
     finished: server.finished,
-    close: () => server.stop(),
-    [Symbol.asyncDispose]: () => server.stop(),
+    close: () => server.shutDown(true),
+    [Symbol.asyncDispose]: () => server.shutDown(true),
   };
 }

@@ -10,12 +10,17 @@
  */
 
 import { deadline } from "@std/async";
+import { CLOCK_NONE } from "../../core/rdb/rdb_file_writer.ts";
 import { Arena } from "../../core/memory/arena.ts";
 import { PagePool } from "../../core/memory/page_pool.ts";
 import type { Settings } from "../../core/settings/settings.ts";
 import { makeSharedState } from "../../engine/messages/shared_state.ts";
+import { DurableLog } from "./durable_log.ts";
+import { SYNC_POLICIES } from "./log_link.ts";
+import { DenoDisk } from "./deno_disk.ts";
 import { machineBytes } from "./host_facts.ts";
 import { adviseHugePages } from "./huge_pages.ts";
+import { Persistence } from "./persistence.ts";
 import type {
   FromWorker,
   LogLevel,
@@ -62,9 +67,11 @@ export class Server {
   readonly finished: Promise<void>;
   readonly #options: ServerOptions;
   readonly #workers: WorkerThread[] = [];
+  #log: DurableLog | null = null;
   #finish: () => void = () => {};
   #stopping: Promise<void> | null = null;
   #port = -1;
+  #persistence: Persistence | null = null;
 
   /** Use {@linkcode startServer}. */
   constructor(options: ServerOptions) {
@@ -91,6 +98,24 @@ export class Server {
     });
     adviseHugePages(shared.arena.segments);
     new PagePool(new Arena(shared.arena), false).format();
+    this.#persistence = new Persistence({
+      shared,
+      disk: new DenoDisk(),
+      send: (worker, message) => this.#workers[worker]!.send(message),
+      next: (worker, kind) => this.#workers[worker]!.next(kind),
+      log: this.#options.log,
+      durableLog: () => this.#log!,
+      stop: () => this.stop(),
+    });
+    this.#log = new DurableLog({
+      shared,
+      disk: new DenoDisk(),
+      persistence: this.#persistence,
+      connect: () => this.#connectLog(),
+      disconnect: () => this.#disconnectLog(),
+      log: this.#options.log,
+      onBug: this.#options.onBug,
+    });
     const ports = makeChannels(count);
     for (let id = 0; id < count; id++) {
       this.#spawn({
@@ -102,10 +127,71 @@ export class Server {
         ports: ports[id]!,
         configFile: this.#options.configFile,
         checks: this.#options.checks,
+        isLoading: settings.appendonly,
       });
     }
     await Promise.all(this.#workers.map((worker) => worker.next("ready")));
     await this.#listen();
+    await this.#load();
+  }
+
+  /** Loads the log, or the snapshot if no log is kept. */
+  async #load(): Promise<void> {
+    const { settings, host } = this.#options;
+    const folder = absolute(settings.dir, host.dir);
+    const path = `${folder}/${settings.dbfilename}`;
+    if (!settings.appendonly) {
+      await this.#persistence!.start({
+        path,
+        dropsExpired: true,
+        replaces: false,
+      });
+      return;
+    }
+    await this.#log!.start(
+      {
+        folder: `${folder}/${settings.appenddirname}`,
+        prefix: settings.appendfilename,
+        policy: SYNC_POLICIES[settings.appendfsync]!,
+        cutsTornEnd: settings.aofLoadTruncated,
+      },
+      path,
+      {
+        compresses: settings.rdbcompression,
+        sums: settings.rdbchecksum,
+        notes: CLOCK_NONE,
+        share: 1,
+        texts: [],
+      },
+    );
+  }
+
+  /** Gives each worker its end of a channel to a log thread. */
+  #connectLog(): MessagePort[] {
+    return this.#workers.map((worker) => {
+      const { port1, port2 } = new MessageChannel();
+      worker.send({ kind: "log", port: port1 }, [port1]);
+      return port2;
+    });
+  }
+
+  /** Resolves when no worker logs anything any more. */
+  async #disconnectLog(): Promise<void> {
+    // The first ends the log; what the others have logged is complete then.
+    for (const worker of this.#workers) {
+      const done = worker.next("unlogged");
+      worker.send({ kind: "unlog" });
+      await done;
+    }
+  }
+
+  /**
+   * Stops, with a snapshot before if there are save points; if that fails the
+   * server goes on, unless `force` is true.
+   */
+  shutDown(force: boolean): Promise<void> {
+    this.#workers[0]!.send({ kind: "shutdown", force });
+    return this.finished;
   }
 
   /** Accepts nothing more, answers what is under way, ends the workers. */
@@ -126,6 +212,7 @@ export class Server {
       // A worker that does not stop by itself is ended.
     }
     for (const worker of this.#workers) worker.terminate();
+    await this.#log?.stop();
     const path = this.#options.settings.unixsocket;
     if (path !== "") {
       try {
@@ -158,7 +245,7 @@ export class Server {
 
   #spawn(start: WorkerStart): void {
     const worker = new WorkerThread(start.id, {
-      onMessage: (message) => this.#onMessage(message),
+      onMessage: (message) => this.#onMessage(start.id, message),
       onBug: (cause) => this.#options.onBug(cause),
     });
     this.#workers.push(worker);
@@ -166,7 +253,8 @@ export class Server {
     worker.send(start, transfer);
   }
 
-  #onMessage(message: FromWorker): void {
+  #onMessage(worker: number, message: FromWorker): void {
+    this.#persistence!.onMessage(worker, message);
     if (message.kind === "log") this.#options.log(message.level, message.text);
     else if (message.kind === "shutdown") this.stop();
   }
@@ -252,6 +340,10 @@ function makeChannels(count: number): (MessagePort | null)[][] {
 /** Address space for the data: what the machine has, or what was asked for. */
 function arenaBytes(maxmemory: number): number {
   return Math.max(machineBytes() || FALLBACK_BYTES, maxmemory);
+}
+
+function absolute(path: string, base: string): string {
+  return path.startsWith("/") ? path : `${base}/${path}`;
 }
 
 function runId(): string {

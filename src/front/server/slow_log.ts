@@ -12,11 +12,8 @@ import { FLAG } from "../../core/commands/command_spec.ts";
 import type { Command } from "../../core/commands/command_table.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
 import { bytesToText } from "../../core/settings/config_file.ts";
-import {
-  findSetting,
-  SETTINGS_TABLE,
-} from "../../core/settings/settings_table.ts";
 import { PROCESS_SLOW_COUNT } from "../../engine/messages/shared_state.ts";
+import { isSecret, REDACTED } from "./secret_arguments.ts";
 import type { ServerCall } from "./server_call.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
@@ -26,7 +23,6 @@ const ARGUMENTS_MAX = 32;
 const ARGUMENT_BYTES_MAX = 128;
 /** Entries beyond the limit that may pile up before they are cut off. */
 const SLACK = 64;
-const REDACTED = "(redacted)";
 
 /** One slow command; travels between workers as it is. */
 export type SlowEntry = {
@@ -143,29 +139,4 @@ function clipOne(args: Arguments, i: number): string {
   }
   return bytesToText(bytes.subarray(off, off + ARGUMENT_BYTES_MAX)) +
     `... (${length - ARGUMENT_BYTES_MAX} more bytes)`;
-}
-
-/** Whether an argument is a password. */
-function isSecret(args: Arguments, i: number, command: string): boolean {
-  switch (command) {
-    case "auth":
-      return i > 0;
-    case "hello":
-      return i > 2 && isWord(args, i - 2, "auth") ||
-        i > 1 && isWord(args, i - 1, "auth");
-    case "config|set":
-      return i >= 3 && i % 2 === 1 && isSecretSetting(args, i - 1);
-    default:
-      return false;
-  }
-}
-
-function isSecretSetting(args: Arguments, i: number): boolean {
-  const row = findSetting(clipOne(args, i));
-  return row >= 0 && SETTINGS_TABLE[row]!.kind.type === "secret";
-}
-
-function isWord(args: Arguments, i: number, word: string): boolean {
-  return args.length[i] === word.length &&
-    clipOne(args, i).toLowerCase() === word;
 }

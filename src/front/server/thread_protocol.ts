@@ -6,6 +6,11 @@
  */
 
 import type { SettingsSnapshot } from "../../core/settings/settings.ts";
+import type { Json } from "../../engine/messages/peers.ts";
+import type {
+  SnapshotOrder,
+  SnapshotReport,
+} from "../../engine/persistence/snapshot_protocol.ts";
 import type { SharedState } from "../../engine/messages/shared_state.ts";
 
 /** Everything a worker needs to begin. */
@@ -25,15 +30,63 @@ export interface WorkerStart {
   readonly configFile: string;
   /** Whether latches assert their rules. */
   readonly checks: boolean;
+  /** Whether commands are refused until the data set is loaded. */
+  readonly isLoading: boolean;
 }
 
 /** Main thread to worker. */
 export type ToWorker =
   | WorkerStart
+  /** Changes are logged; this is the way to the log thread. */
+  | { readonly kind: "log"; readonly port: MessagePort }
+  /** Changes are no longer logged. */
+  | { readonly kind: "unlog" }
   /** Listen on this TCP port (0: any; -1: none) and perhaps the unix socket. */
   | { readonly kind: "listen"; readonly port: number; readonly unix: boolean }
+  /** Take part in a snapshot. */
+  | { readonly kind: "snapshot"; readonly order: SnapshotOrder }
+  /** Answer to an `ask`. */
+  | { readonly kind: "answer"; readonly id: number; readonly answer: Json }
+  /** Set or clear bits of the executor's gate. */
+  | { readonly kind: "gate"; readonly set: number; readonly clear: number }
+  /** Load the keys of your shards from a file. */
+  | { readonly kind: "load"; readonly job: LoadJob }
+  /** Empty all databases of all shards. */
+  | { readonly kind: "empty" }
+  /** The facts about snapshots have changed. */
+  | { readonly kind: "facts" }
+  /** Stop the server, with a snapshot before if there are save points. */
+  | {
+    readonly kind: "shutdown";
+    /** Whether it stops although that failed. */
+    readonly force: boolean;
+  }
   /** Accept nothing more, answer what is under way, close. */
   | { readonly kind: "stop" };
+
+/** A snapshot file to be loaded. */
+export interface LoadJob {
+  /** The file, absolute. */
+  readonly path: string;
+  /** Whether keys that have expired are passed over. */
+  readonly dropsExpired: boolean;
+  /** Whether keys that are there are replaced. */
+  readonly replaces: boolean;
+}
+
+/** What a worker has loaded. */
+export interface LoadOutcome {
+  /** Keys. */
+  readonly keys: number;
+  /** Keys passed over because they had expired. */
+  readonly expired: number;
+  /** Libraries of functions passed over. */
+  readonly libraries: number;
+  /** Why the file cannot be loaded, or null. */
+  readonly failure: string | null;
+  /** Where in the file that is, or -1. */
+  readonly offset: number;
+}
 
 /** Worker to main thread. */
 export type FromWorker =
@@ -42,6 +95,18 @@ export type FromWorker =
   | { readonly kind: "failed"; readonly text: string }
   | { readonly kind: "log"; readonly level: LogLevel; readonly text: string }
   | { readonly kind: "shutdown" }
+  | { readonly kind: "snapshot"; readonly report: SnapshotReport }
+  /** A question to the main thread. */
+  | {
+    readonly kind: "ask";
+    readonly id: number;
+    readonly question: string;
+    readonly data: Json;
+  }
+  | { readonly kind: "gated" }
+  | { readonly kind: "unlogged" }
+  | { readonly kind: "loaded"; readonly outcome: LoadOutcome }
+  | { readonly kind: "emptied" }
   | { readonly kind: "stopped" };
 
 /** As `loglevel` names them. */

@@ -9,8 +9,11 @@
  */
 /// <reference lib="deno.worker" />
 
+import { emptyDatabases } from "../../core/commands/databases.ts";
+import { CHANGES } from "../../core/keyspace/counters.ts";
 import { Prng } from "../../core/base/prng.ts";
 import { AccessClock } from "../../core/keyspace/access_clock.ts";
+import { EffectLog } from "../../core/keyspace/effect_log.ts";
 import { Keyspace } from "../../core/keyspace/keyspace.ts";
 import { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
 import { WaiterRecords } from "../../core/keyspace/waiter_records.ts";
@@ -21,8 +24,10 @@ import { PagePool } from "../../core/memory/page_pool.ts";
 import { Settings } from "../../core/settings/settings.ts";
 import { BlockedSessions } from "../../engine/blocking/blocked_sessions.ts";
 import { DONE, Executor } from "../../engine/executor/executor.ts";
-import { guestSession } from "../../engine/executor/session.ts";
+import { GATE_LOADING, GATES_STILL } from "../../engine/executor/gate.ts";
 import { Forwarder } from "../../engine/executor/forwarder.ts";
+import { GATE_TRACKING, guestSession } from "../../engine/executor/session.ts";
+import { Tellings } from "../../engine/executor/tellings.ts";
 import { LockRules } from "../../engine/locks/lock_waits.ts";
 import { Latches } from "../../engine/latch/shard_latches.ts";
 import {
@@ -36,16 +41,28 @@ import {
   ownerOf,
   PROCESS_TCP_PORT,
 } from "../../engine/messages/shared_state.ts";
+import { WorkerLog } from "../../engine/persistence/worker_log.ts";
+import { SnapshotSource } from "../../engine/persistence/snapshot_source.ts";
 import { KeyNotifications } from "../../engine/pubsub/key_notifications.ts";
 import { PubSub } from "../../engine/pubsub/pubsub.ts";
+import { Prefixes } from "../../engine/tracking/prefixes.ts";
+import { SessionTracking } from "../../engine/tracking/session_tracking.ts";
+import { Trackers } from "../../engine/tracking/trackers.ts";
+import { Tracking } from "../../engine/tracking/tracking.ts";
 import { serveForwarded } from "../../engine/owner/forwarded_commands.ts";
 import { Owner } from "../../engine/owner/owner.ts";
 import { giveBack } from "./give_back.ts";
 import { followSettings } from "./apply_settings.ts";
 import { makeCommandTable } from "./command_groups.ts";
 import { answerClientQuestions } from "./commands/client.ts";
+import { DenoDisk } from "./deno_disk.ts";
+import { MainThread } from "./main_thread.ts";
+import { loadShare } from "./rdb_loading.ts";
+import { followSnapshots, shutDown } from "./snapshot_requests.ts";
 import { answerLockQuestions } from "./commands/locks.ts";
 import { Listeners } from "./listener.ts";
+import { Monitors } from "./monitors.ts";
+import { LogLink } from "./log_link.ts";
 import { ServerCall } from "./server_call.ts";
 import { answerServerQuestions } from "./server_questions.ts";
 import { noteLockWait, noteSlowCommand } from "./slow_log.ts";
@@ -60,6 +77,7 @@ const DRAIN_MS = 1000;
 
 let worker: WorkerContext | null = null;
 let listeners: Listeners | null = null;
+let source: SnapshotSource | null = null;
 
 function tell(message: FromWorker): void {
   self.postMessage(message);
@@ -72,12 +90,60 @@ self.onmessage = (event: MessageEvent<ToWorker>) => {
       worker = begin(message);
       listeners = new Listeners(worker);
       return tell({ kind: "ready" });
+    case "log":
+      return connectLog(message.port);
+    case "unlog":
+      return disconnectLog();
     case "listen":
       return listen(message.port, message.unix);
+    case "snapshot":
+      return source!.order(message.order);
+    case "answer":
+      return worker!.main.answered(message.id, message.answer);
+    case "gate":
+      return setGate(message.set, message.clear);
+    case "load":
+      loadShare(worker!, new DenoDisk(), message.job)
+        .then((outcome) => tell({ kind: "loaded", outcome }));
+      return;
+    case "empty":
+      emptyDatabases(worker!.call, false);
+      return tell({ kind: "emptied" });
+    case "facts":
+      return followSnapshots(worker!);
+    case "shutdown":
+      return shutDown(worker!, message.force);
     case "stop":
       return stop();
   }
 };
+
+function connectLog(port: MessagePort): void {
+  const link = new LogLink(worker!, port);
+  worker!.logLink = worker!.durability.link = link;
+  worker!.followSyncPolicy();
+}
+
+/** The first worker that is told ends the log for all. */
+async function disconnectLog(): Promise<void> {
+  const { durability, call, logLink } = worker!;
+  call.latches.acquireAll();
+  durability.end();
+  call.latches.releaseAll();
+  await logLink!.close();
+  worker!.logLink = durability.link = null;
+  worker!.refuseWrites(null);
+  worker!.followSyncPolicy();
+  tell({ kind: "unlogged" });
+}
+
+function setGate(set: number, clear: number): void {
+  const { executor } = worker!;
+  executor.gate = executor.gate & ~clear | set;
+  // Not right away: a connection may be at work.
+  if (clear !== 0) queueMicrotask(() => worker!.releaseHeld());
+  tell({ kind: "gated" });
+}
 
 function listen(port: number, unix: boolean): void {
   const { settings, shared } = worker!;
@@ -106,7 +172,8 @@ function stop(): void {
   }
   const deadlineMs = Date.now() + DRAIN_MS;
   const timer = setInterval(() => {
-    if (connections.size > 0 && Date.now() < deadlineMs) return;
+    const isBusy = connections.size > 0 || worker!.durability.isCongested;
+    if (isBusy && Date.now() < deadlineMs) return;
     clearInterval(timer);
     for (const connection of [...connections.values()]) connection.close();
     tell({ kind: "stopped" });
@@ -122,12 +189,46 @@ function begin(start: WorkerStart): WorkerContext {
   const random = new Prng(shared.hashSeed[0] ^ (id + 1));
   const clock = new AccessClock(random);
   const arena = new Arena(shared.arena);
-  const notifications = new KeyNotifications();
+  const tellings = new Tellings();
   const latched = shared.workers > 1;
   const pool = new PagePool(arena, latched);
   const controls = shared.controls.map((buffer) => new Int32Array(buffer));
   const ready = new ReadyKeys();
   const records = new WaiterRecords(arena);
+  const effects = new EffectLog(shared.effects, id);
+  const mesh = new Mesh(id, start.ports);
+  const process = new Int32Array(shared.process);
+  // Keyspaces tell them, and they are made of keyspaces.
+  const keyspaces: Keyspace[] = [];
+  const latches = new Latches(controls, counters, latched, start.checks);
+  const prefixes = new Prefixes({
+    self: id,
+    workers: shared.workers,
+    keyspaces,
+    hashSeed: shared.hashSeed,
+    latches,
+    process,
+  });
+  const trackers = new Trackers({
+    mesh,
+    process,
+    prefixes,
+    receiver: (session) => made.connections.get(session) ?? null,
+  });
+  const tracking = new Tracking({
+    mesh,
+    keyspaces,
+    latches,
+    process,
+    sent: new Int32Array(shared.cacheRecords),
+    tellings,
+    trackers,
+    prefixes,
+    keysMax: () => settings.trackingTableMaxKeys,
+    writer: () => call.session.id,
+    random: () => random.nextUint32(),
+  });
+  const notifications = new KeyNotifications(tellings);
   const context = {
     arena,
     pool,
@@ -137,13 +238,18 @@ function begin(start: WorkerStart): WorkerContext {
     hashSeed: shared.hashSeed,
     limits: settings,
     events: notifications,
+    caches: tracking,
     ready,
+    effects,
+    saver: {
+      save: (space: Keyspace, db: number, ref: number) =>
+        source!.save(space, db, ref),
+    },
     locks: new LockRules(),
   };
-  const keyspaces = controls.map((control, shard) =>
-    new Keyspace(context, control, shard)
-  );
-  const latches = new Latches(controls, counters, latched, start.checks);
+  controls.forEach((control, shard) => {
+    keyspaces.push(new Keyspace(context, control, shard));
+  });
   const call = new ServerCall({
     keyspaces,
     slotShards: new Uint16Array(shared.slotShards),
@@ -153,6 +259,7 @@ function begin(start: WorkerStart): WorkerContext {
     clock,
     random,
     latches,
+    effects,
   });
   const evictor = new Evictor({
     keyspaces,
@@ -165,14 +272,13 @@ function begin(start: WorkerStart): WorkerContext {
     pageCount: arena.capacityBytes / PAGE_BYTES,
     monotonicMs: () => performance.now(),
   });
-  const mesh = new Mesh(id, start.ports);
   const pubsub = new PubSub({
     mesh,
     keyspaces,
     slotShards: call.slotShards,
     hashSeed: shared.hashSeed,
     latches,
-    process: new Int32Array(shared.process),
+    process,
   });
   notifications.pubsub = pubsub;
   const externals = new ExternalStrings(arena, pool);
@@ -195,7 +301,9 @@ function begin(start: WorkerStart): WorkerContext {
   });
   const settle = () => {
     executor.serveReady(Date.now());
-    notifications.publish();
+    if (tellings.count !== 0) tellings.publish();
+    if (tellings.batchCount !== 0) tellings.publishBatch();
+    made.planLook();
   };
   const locks = new WorkerLocks({
     id,
@@ -221,11 +329,15 @@ function begin(start: WorkerStart): WorkerContext {
     makeRoom: () => evictor.makeRoom(),
     addBig: (args, run, length) => made.addBig(args, run, length),
     freeBig: (args) => made.freeBig(args),
-    events: notifications,
     locks: locks.commands,
     settle,
     waited: (command, waitedMs) => noteLockWait(made, command, waitedMs),
+    tellings,
+    remember: (call, session, cache) => tracking.remember(call, session, cache),
+    show: (call, command) => monitors.show(call, command),
+    process,
     worker: id,
+    workers: shared.workers,
     ready,
     records,
     blocked,
@@ -239,6 +351,7 @@ function begin(start: WorkerStart): WorkerContext {
       queueMicrotask(() => blocked.served(session, late));
     },
   });
+  const monitors = new Monitors(mesh, executor);
   mesh.handle(SERVED_RECORD, (_from, reader) => {
     const session = reader.u32();
     blocked.served(session, readForwardedReply(reader));
@@ -250,6 +363,10 @@ function begin(start: WorkerStart): WorkerContext {
     table,
     peers: mesh,
     pubsub,
+    tracking,
+    monitors,
+    tellings,
+    durability: new WorkerLog(effects, shared.effects, shared.logStatus, id),
     locks,
     shared,
     externals,
@@ -259,34 +376,70 @@ function begin(start: WorkerStart): WorkerContext {
     log: (text, level = "notice") => tell({ kind: "log", level, text }),
     fail,
     shutdown: () => tell({ kind: "shutdown" }),
+    main: new MainThread(tell),
+    hostDir: start.host.dir,
   });
   serveForwarded(mesh, {
-    sessionOf: ({ request, db, resp, noTouch }) => {
-      const session = guestSession(request);
-      session.db = db;
-      session.resp = resp;
-      session.noTouch = noTouch;
+    sessionOf: (command) => {
+      const session = guestSession(command.session);
+      session.db = command.db;
+      session.resp = command.resp;
+      session.noTouch = command.noTouch;
+      if (command.cacheWorker >= 0) {
+        session.gate |= GATE_TRACKING;
+        session.tracking = new SessionTracking();
+        session.tracking.isOn = true;
+        session.tracking.worker = command.cacheWorker;
+      }
       return session;
     },
-    run: (session, args, reply) =>
-      executor.runForwarded(session, args, reply, Date.now()) === DONE,
+    run: (session, args, reply) => {
+      const isDone = executor.runForwarded(
+        session,
+        args,
+        reply,
+        Date.now(),
+      ) === DONE;
+      made.planLook();
+      return isDone;
+    },
     addBig: (args, run, length) => made.addBig(args, run, length),
     freeBig: (args) => made.freeBig(args),
   });
+  const owned = keyspaces.filter((space) =>
+    ownerOf(space.shard, shared.workers) === id
+  );
+  source = new SnapshotSource({
+    keyspaces,
+    owned,
+    latches,
+    clock,
+    process: made.process,
+    nextTicket: (cutsLog) => made.durability.cut(cutsLog),
+    changes: () => made.statistics.sum(CHANGES),
+    monotonicMs: () => performance.now(),
+    later: (run, delayMs) => setTimeout(run, delayMs),
+    report: (report) => {
+      const transfer = report.step === "piece"
+        ? [report.bytes.buffer as ArrayBuffer]
+        : [];
+      self.postMessage({ kind: "snapshot", report }, transfer);
+    },
+  });
   made.owner = new Owner({
     evictor,
-    keyspaces: keyspaces.filter((space) =>
-      ownerOf(space.shard, shared.workers) === id
-    ),
+    keyspaces: owned,
     latches,
     settings,
     counters,
-    isPaused: () => executor.gate !== 0,
+    effects,
+    isPaused: () => (executor.gate & GATES_STILL) !== 0,
     nowMs: Date.now,
     monotonicMs: () => performance.now(),
     publishEvents: settle,
     later: (run, delayMs) => setTimeout(run, delayMs),
   });
+  if (start.isLoading) executor.gate |= GATE_LOADING;
   followSettings(made);
   answerServerQuestions(made);
   answerClientQuestions(made);

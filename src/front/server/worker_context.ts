@@ -11,25 +11,35 @@ import {
 import { SEGMENT_SHIFT } from "../../core/memory/arena.ts";
 import type { ExternalStrings } from "../../core/memory/external.ts";
 import { Arguments } from "../../core/resp/arguments.ts";
+import type { ErrorReply } from "../../core/resp/error_reply.ts";
 import { dropSpan } from "../../core/resp/reply_source.ts";
 import { ReplyWriter } from "../../core/resp/reply_writer.ts";
 import type { Settings } from "../../core/settings/settings.ts";
 import type { CommandTable } from "../../core/commands/command_table.ts";
 import type { BlockedSessions } from "../../engine/blocking/blocked_sessions.ts";
 import type { Executor } from "../../engine/executor/executor.ts";
+import type { Tellings } from "../../engine/executor/tellings.ts";
+import { GATE_LOG_FAILED } from "../../engine/executor/gate.ts";
 import type { Peers } from "../../engine/messages/peers.ts";
 import {
   PROCESS_CONNECTIONS,
   type SharedState,
 } from "../../engine/messages/shared_state.ts";
+import type { WorkerLog } from "../../engine/persistence/worker_log.ts";
 import type { PubSub } from "../../engine/pubsub/pubsub.ts";
+import type { Tracking } from "../../engine/tracking/tracking.ts";
 import type { Owner } from "../../engine/owner/owner.ts";
 import { SettingsExchange } from "./apply_settings.ts";
+import { checkLogGrowth } from "./append_only.ts";
 import { BufferPool } from "./buffer_pool.ts";
 import type { Connection } from "./connection.ts";
+import { type LogLink, SYNC_POLICIES } from "./log_link.ts";
 import { LatencyMonitor } from "./latency_monitor.ts";
+import type { Monitors } from "./monitors.ts";
 import type { ServerCall } from "./server_call.ts";
+import type { MainThread } from "./main_thread.ts";
 import { SlowLog } from "./slow_log.ts";
+import { checkSavePoints } from "./snapshot_requests.ts";
 import { Statistics } from "./statistics.ts";
 import type { LogLevel } from "./thread_protocol.ts";
 import type { WorkerLocks } from "./worker_locks.ts";
@@ -65,6 +75,18 @@ export class WorkerContext {
   readonly settingsExchange: SettingsExchange;
   /** The worker's statistics. */
   readonly counters: Float64Array;
+  /** What is known about snapshots: doubles of persistence_facts.ts. */
+  readonly facts: Float64Array;
+  /** The main thread. */
+  readonly main: MainThread;
+  /** The current directory of the process when it was started. */
+  readonly hostDir: string;
+  /** Whether a snapshot was asked for because a save point was reached. */
+  asksToSave = false;
+  /** Whether the log is asked to be rewritten because it has grown. */
+  asksToRewrite = false;
+  /** When that was asked for last. */
+  askedToRewriteMs = 0;
   /** The statistics of all workers. */
   readonly statistics: Statistics;
   /** What the worker does for its own shards; set before it listens. */
@@ -79,6 +101,16 @@ export class WorkerContext {
   readonly buffers: BufferPool = new BufferPool();
   /** Who listens to what. */
   readonly pubsub: PubSub;
+  /** Who has what in a cache of its own. */
+  readonly tracking: Tracking;
+  /** Who sees all commands. */
+  readonly monitors: Monitors;
+  /** What others are to be told of. */
+  readonly tellings: Tellings;
+  /** What is changed on its way to the disk. */
+  readonly durability: WorkerLog;
+  /** The way to the log thread; null while there is none. */
+  logLink: LogLink | null = null;
   /** Key locks of this worker. */
   readonly locks: WorkerLocks;
   /** Sessions whose command waits for a key. */
@@ -110,6 +142,10 @@ export class WorkerContext {
   readonly #planned: Connection[] = [];
   readonly #pushing: Connection[] = [];
   readonly #writers: ReplyWriter[] = [];
+  /** Connections whose replies wait for what they tell of. */
+  readonly #held: Connection[] = [];
+  #awaitsDurable = false;
+  #isLookPlanned = false;
 
   /** One context per worker. */
   constructor(
@@ -119,6 +155,10 @@ export class WorkerContext {
       table: CommandTable<ServerCall>;
       peers: Peers;
       pubsub: PubSub;
+      tracking: Tracking;
+      monitors: Monitors;
+      tellings: Tellings;
+      durability: WorkerLog;
       blocked: BlockedSessions;
       locks: WorkerLocks;
       shared: SharedState;
@@ -126,6 +166,8 @@ export class WorkerContext {
       nowMs: () => number;
       log: (text: string, level?: LogLevel) => void;
       shutdown: () => void;
+      main: MainThread;
+      hostDir: string;
       configFile: string;
       fail: (cause: unknown) => void;
       segments: readonly Uint8Array[];
@@ -136,6 +178,10 @@ export class WorkerContext {
     this.table = parts.table;
     this.peers = parts.peers;
     this.pubsub = parts.pubsub;
+    this.tracking = parts.tracking;
+    this.monitors = parts.monitors;
+    this.tellings = parts.tellings;
+    this.durability = parts.durability;
     this.blocked = parts.blocked;
     this.locks = parts.locks;
     this.shared = parts.shared;
@@ -148,6 +194,9 @@ export class WorkerContext {
     this.nowMs = parts.nowMs;
     this.log = parts.log;
     this.shutdown = parts.shutdown;
+    this.facts = new Float64Array(parts.shared.facts);
+    this.main = parts.main;
+    this.hostDir = parts.hostDir;
     this.configFile = parts.configFile;
     this.fail = parts.fail;
     this.#segments = parts.segments;
@@ -207,9 +256,77 @@ export class WorkerContext {
 
   readonly #sendPlanned = (): void => {
     const planned = this.#planned;
+    if (this.durability.holdsReplies) {
+      this.#held.push(...planned);
+      planned.length = 0;
+      return this.#sendHeld();
+    }
     for (let i = 0; i < planned.length; i++) planned[i]!.sendPlanned();
     planned.length = 0;
   };
+
+  /** Sends the replies of which all that they tell is on the disk. */
+  readonly #sendHeld = (): void => {
+    const held = this.#held;
+    const { durability } = this;
+    for (let isAgain = false;; isAgain = true) {
+      let kept = 0;
+      for (const connection of held) {
+        if (connection.mayTell(durability)) connection.sendPlanned();
+        else held[kept++] = connection;
+      }
+      held.length = kept;
+      if (kept === 0 || this.#awaitsDurable && isAgain) return;
+      if (!this.#awaitsDurable) {
+        this.#awaitsDurable = true;
+        durability.whenDurable(() => {
+          this.#awaitsDurable = false;
+          this.#sendHeld();
+        });
+      }
+      // It may have come before the log writer was asked to tell.
+    }
+  };
+
+  /** Commands have run: at the end of the turn, the log writer hears of it. */
+  planLook(): void {
+    if (!this.durability.hasNews || this.#isLookPlanned) return;
+    this.#isLookPlanned = true;
+    queueMicrotask(this.#look);
+  }
+
+  readonly #look = (): void => {
+    this.#isLookPlanned = false;
+    this.durability.endTurn();
+  };
+
+  /** Takes over `appendfsync`. */
+  followSyncPolicy(): void {
+    const { durability, logLink, settings } = this;
+    logLink?.followPolicy();
+    durability.holdsReplies = logLink !== null && durability.isKept &&
+      SYNC_POLICIES[settings.appendfsync] === "always";
+    if (!durability.holdsReplies && this.#held.length > 0) this.#sendHeld();
+  }
+
+  /** Refuses commands that write while the log cannot be written. */
+  refuseWrites(error: ErrorReply | null): void {
+    const { executor } = this;
+    executor.logRefusal = error;
+    if (error === null) executor.gate &= ~GATE_LOG_FAILED;
+    else executor.gate |= GATE_LOG_FAILED;
+  }
+
+  /** Whether no further request may be run, as others have fallen behind. */
+  get isCongested(): boolean {
+    return this.peers.isCongested || this.durability.isCongested;
+  }
+
+  /** Calls back when that may have changed. */
+  whenFree(run: () => void): void {
+    if (this.peers.isCongested) this.peers.whenFree(run);
+    else this.durability.whenRoom(run);
+  }
 
   /** A writer for messages that no request asked for. */
   takeWriter(): ReplyWriter {
@@ -232,7 +349,7 @@ export class WorkerContext {
 
   readonly #sendPushes = (): void => {
     const pushing = this.#pushing;
-    for (let i = 0; i < pushing.length; i++) pushing[i]!.sendPushes();
+    for (let i = 0; i < pushing.length; i++) pushing[i]!.sendPlannedPushes();
     pushing.length = 0;
   };
 
@@ -272,14 +389,23 @@ export class WorkerContext {
   cron(): void {
     const nowMs = this.nowMs();
     this.statistics.sample(this, nowMs);
+    // The limit may have been lowered.
+    if (this.tracking.isOverLimit()) this.tellings.publish();
+    if (this.peers.self === 0) this.#checkFiles(nowMs);
     this.locks.watch(nowMs);
     if (nowMs - this.#timeoutsCheckedMs >= 1000) {
       this.#timeoutsCheckedMs = nowMs;
       this.#closeIdle(nowMs);
       for (const connection of this.connections.values()) {
         connection.checkOutputLimit();
+        connection.forgetDurable();
       }
     }
+  }
+
+  #checkFiles(nowMs: number): void {
+    checkSavePoints(this, nowMs);
+    checkLogGrowth(this, nowMs);
   }
 
   #timeoutsCheckedMs = 0;

@@ -40,8 +40,15 @@ import {
   clientPauseCommand,
   clientUnpauseCommand,
 } from "./client_pause.ts";
+import {
+  clientCachingCommand,
+  clientGetredirCommand,
+  clientTrackingCommand,
+  clientTrackinginfoCommand,
+} from "./client_tracking.ts";
 
 const HELP: HelpLines = [
+  ["CACHING (YES|NO)", "Whether this client keeps what it reads next."],
   ["GETNAME", "The name of this connection."],
   ["GETREDIR", "The id that invalidation messages go to; -1 for none."],
   ["ID", "The id of this connection."],
@@ -62,6 +69,11 @@ const HELP: HelpLines = [
   ["REPLY (ON|OFF|SKIP)", "Whether this connection gets replies."],
   ["SETINFO <option> <value>", "Tells LIB-NAME or LIB-VER of the client."],
   ["SETNAME <name>", "Names this connection."],
+  [
+    "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]] " +
+    "[OPTIN] [OPTOUT] [NOLOOP]",
+    "Tells this client when keys change that it keeps in a cache.",
+  ],
   ["TRACKINGINFO", "How this connection tracks keys."],
   ["UNBLOCK <clientid> [TIMEOUT|ERROR]", "Wakes a blocked connection."],
   ["UNPAUSE", "Ends CLIENT PAUSE."],
@@ -168,23 +180,6 @@ export function clientUnblockCommand(
   );
 }
 
-/** `CLIENT GETREDIR`: -1, as keys are not tracked. */
-export function clientGetredirCommand({ reply }: ServerCall): void {
-  reply.integer(-1);
-}
-
-/** `CLIENT TRACKINGINFO`: of a connection that does not track keys. */
-export function clientTrackinginfoCommand({ reply }: ServerCall): void {
-  reply.map(3);
-  reply.bulkText("flags");
-  reply.set(1);
-  reply.bulkText("off");
-  reply.bulkText("redirect");
-  reply.integer(-1);
-  reply.bulkText("prefixes");
-  reply.array(0);
-}
-
 /** `CLIENT HELP` */
 export function clientHelpCommand(call: ServerCall): void {
   writeHelp(call, "CLIENT", HELP);
@@ -208,6 +203,17 @@ export const CLIENT_COMMANDS: readonly CommandSpec<ServerCall>[] = [
     summary: "Commands about connections.",
     arity: -2,
     subcommands: [
+      {
+        name: "caching",
+        since: "6.0.0",
+        summary: "Says whether the client keeps what its next command reads.",
+        complexity: "O(1)",
+        arity: 3,
+        flags: ["noscript", "loading", "stale"],
+        syntax: "mode:(YES|NO)",
+        replies: ["status"],
+        run: clientCachingCommand,
+      },
       {
         name: "getname",
         since: "2.6.9",
@@ -354,6 +360,18 @@ export const CLIENT_COMMANDS: readonly CommandSpec<ServerCall>[] = [
         syntax: "connection-name",
         replies: ["status"],
         run: clientSetnameCommand,
+      },
+      {
+        name: "tracking",
+        since: "6.0.0",
+        summary: "Tells the client when keys change that it keeps in a cache.",
+        complexity: "O(1)",
+        arity: -3,
+        flags: ["noscript", "loading", "stale"],
+        syntax:
+          "status:(ON|OFF) [REDIRECT client-id:integer] [PREFIX prefix]... [BCAST] [OPTIN] [OPTOUT] [NOLOOP]",
+        replies: ["status"],
+        run: clientTrackingCommand,
       },
       {
         name: "trackinginfo",

@@ -20,12 +20,16 @@ import {
   SYNTAX_ERROR,
   unknownClientType,
 } from "../../../core/resp/error_reply.ts";
-import { GATE_SUBSCRIBED } from "../../../engine/executor/session.ts";
+import {
+  GATE_MONITOR,
+  GATE_SUBSCRIBED,
+} from "../../../engine/executor/session.ts";
 import type { Connection } from "../connection.ts";
 import type { ServerCall } from "../server_call.ts";
 import type { WorkerContext } from "../worker_context.ts";
 import { integerAt } from "./_arguments.ts";
 import { clientTypeAt, clientTypeOf } from "./_client_type.ts";
+import { redirectOf } from "./client_tracking.ts";
 
 /** Your connections as lines, by id; the question is their type, or null. */
 const ASK_CLIENTS = "clients.list";
@@ -101,6 +105,7 @@ function lineOf(
     ` flags=${flagsOf(connection)} db=${session.db}` +
     ` sub=${countOf(CHANNEL)} psub=${countOf(PATTERN)}` +
     ` ssub=${countOf(SHARD_CHANNEL)} multi=${isOpen ? transaction.count : -1}` +
+    ` watch=${transaction?.watchCount ?? 0}` +
     ` qbuf=${inputBytes} qbuf-free=${
       Math.max(0, inputBufferBytes - inputBytes)
     }` +
@@ -110,17 +115,23 @@ function lineOf(
     ` omem=${queuedBytes} tot-mem=${memory}` +
     ` events=${connection.outputBytes > 0 ? "rw" : "r"}` +
     ` cmd=${session.command?.fullName ?? "NULL"} user=${session.user}` +
-    ` redir=-1 resp=${session.resp}` +
+    ` redir=${redirectOf(session)} resp=${session.resp}` +
     ` lib-name=${session.libName} lib-ver=${session.libVersion}\n`;
 }
 
 function flagsOf(connection: Connection): string {
   const { session } = connection;
   let flags = "";
-  if (connection.isWaiting) flags += "b";
-  if (session.lockWait !== null) flags += "l";
+  if ((session.gate & GATE_MONITOR) !== 0) flags += "O";
   if ((session.gate & GATE_SUBSCRIBED) !== 0) flags += "P";
   if (session.transaction?.isOpen === true) flags += "x";
+  if (connection.isWaiting) flags += "b";
+  if (session.lockWait !== null) flags += "l";
+  if (session.tracking?.isOn === true) {
+    flags += "t";
+    if (session.tracking.isBroken) flags += "R";
+    if (session.tracking.options.isBroadcast) flags += "B";
+  }
   if (connection.isClosing) flags += "c";
   if (session.isUnix) flags += "U";
   if (session.noEvict) flags += "e";

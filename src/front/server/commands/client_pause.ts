@@ -18,6 +18,7 @@ import {
   TIMEOUT_NOT_AN_INTEGER,
   TIMEOUT_OUT_OF_RANGE,
 } from "../../../core/resp/error_reply.ts";
+import { GATE_PAUSE } from "../../../engine/executor/gate.ts";
 import type { ServerCall } from "../server_call.ts";
 import type { WorkerContext } from "../worker_context.ts";
 import { integerAt } from "./_arguments.ts";
@@ -44,7 +45,7 @@ export function answerClientPause(worker: WorkerContext): void {
     clearTimeout(timer);
     timer = undefined;
     untilMs = 0;
-    executor.gate = 0;
+    executor.gate &= ~GATE_PAUSE;
     executor.gateWritesOnly = false;
     // Not right away: the connection whose command this is, is at work.
     queueMicrotask(() => worker.releaseHeld());
@@ -59,10 +60,10 @@ export function answerClientPause(worker: WorkerContext): void {
   peers.answer(ASK_PAUSE, (question) => {
     const pause = question as Pause;
     if (pause.untilMs <= worker.nowMs()) return null;
-    const isPaused = executor.gate !== 0;
+    const isPaused = (executor.gate & GATE_PAUSE) !== 0;
     executor.gateWritesOnly = pause.writesOnly &&
       (!isPaused || executor.gateWritesOnly);
-    executor.gate = 1;
+    executor.gate |= GATE_PAUSE;
     untilMs = Math.max(untilMs, pause.untilMs);
     clearTimeout(timer);
     wait();

@@ -12,6 +12,7 @@ import type {
 } from "../../../core/commands/command_spec.ts";
 import {
   configRewriteFailed,
+  configSetFailed,
   NO_CONFIG_FILE,
   SYNTAX_ERROR,
 } from "../../../core/resp/error_reply.ts";
@@ -19,6 +20,7 @@ import {
   bytesToText,
   textToBytes,
 } from "../../../core/settings/config_file.ts";
+import { switchLog } from "../append_only.ts";
 import type { ServerCall } from "../server_call.ts";
 import { ASK_RESET_STATISTICS, ASK_SETTINGS } from "../server_questions.ts";
 import type { WorkerContext } from "../worker_context.ts";
@@ -58,7 +60,21 @@ export function configSetCommand(
   const { peers, settingsExchange } = call.worker;
   const outcome = settingsExchange.set(pairs, isLocal(call.session));
   if ("error" in outcome) return call.reply.error(outcome.error);
-  return peers.ask(ASK_SETTINGS, outcome.change).then(() => writeOk);
+  const { change } = outcome;
+  const applied = peers.ask(ASK_SETTINGS, change);
+  if (change.texts.appendonly === undefined) return applied.then(() => writeOk);
+  return applied.then(() => changeLog(call.worker));
+}
+
+/** Logs changes or not, as `appendonly` says now; it is taken back otherwise. */
+async function changeLog(worker: WorkerContext): Promise<LateReply> {
+  if (await switchLog(worker) === "ok") return writeOk;
+  const outcome = worker.settingsExchange.set([["appendonly", "no"]], true);
+  if ("change" in outcome) {
+    await worker.peers.ask(ASK_SETTINGS, outcome.change);
+  }
+  const reason = "Unable to turn on AOF. Check server logs.";
+  return (reply) => reply.error(configSetFailed("appendonly", reason));
 }
 
 /** `CONFIG RESETSTAT` */

@@ -119,6 +119,8 @@ export function resetCommand(call: ServerCall): void {
   const mustAuthenticate = call.settings.requirepass.length > 0;
   call.endTransaction();
   call.worker.pubsub.drop(call.connection);
+  call.worker.tracking.trackers.end(call.session);
+  call.worker.monitors.end(call.connection);
   call.session.reset(mustAuthenticate);
   call.connection.mustAuthenticate = mustAuthenticate;
   call.reply.resp = call.session.resp;

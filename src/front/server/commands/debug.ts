@@ -34,7 +34,13 @@ import { type RdbSink, RdbWriter } from "../../../core/rdb/rdb_writer.ts";
 import {
   DATABASE_OUT_OF_RANGE,
   DEBUG_NOT_ALLOWED,
+  LOAD_LOG_FAILED,
+  NO_LOG_TO_LOAD,
   NO_SUCH_KEY,
+  RELOAD_FAILED,
+  RELOAD_OPTION,
+  SAVE_FAILED,
+  SAVE_IN_PROGRESS,
   subcommandSyntax,
   SYNTAX_ERROR,
 } from "../../../core/resp/error_reply.ts";
@@ -42,7 +48,8 @@ import { ROUTE_TO_OWNER } from "../../../engine/latch/shard_flags.ts";
 import { PERMISSION } from "../../../core/settings/settings_table.ts";
 import type { ServerCall } from "../server_call.ts";
 import { ASK_ACTIVE_EXPIRE } from "../server_questions.ts";
-import { isLocal, textAt } from "./_arguments.ts";
+import { ASK_RELOAD, saveData } from "../snapshot_requests.ts";
+import { isLocal, textAt, textsFrom } from "./_arguments.ts";
 import { debugKeylock } from "./debug_locks.ts";
 import { type HelpLines, writeHelp } from "./_help.ts";
 
@@ -62,8 +69,13 @@ const HELP: HelpLines = [
   ["DIGEST-VALUE <key> [<key> ...]", "A signature of each key's value."],
   ["HTSTATS <dbid>", "How the dictionaries of a database are filled."],
   ["KEYLOCK <subcommand> ...", "Takes key locks as code in the server does."],
+  ["LOADAOF", "Empties all databases and loads the append-only log."],
   ["OBJECT <key>", "Where a value lies and how it is encoded."],
   ["PANIC", "Fails as if an invariant did not hold."],
+  [
+    "RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
+    "Takes a snapshot, empties all databases and loads it.",
+  ],
   ["ROUTE <OWNER|IN-PLACE>", "Whether the owners of shards run all commands."],
   ["SET-ACTIVE-EXPIRE <0|1>", "Whether expired keys go before they are met."],
   ["SLEEP <seconds>", "Stops the worker of this connection for so long."],
@@ -78,8 +90,10 @@ const TOOLS: ReadonlyMap<string, Tool> = new Map<string, Tool>([
   ["help", { argc: 2, run: (call) => writeHelp(call, "DEBUG", HELP) }],
   ["htstats", { argc: 3, run: hashTableStatistics }],
   ["keylock", { argc: 3, isOpen: true, run: debugKeylock }],
+  ["loadaof", { argc: 2, run: loadLog }],
   ["object", { argc: 3, run: describeObject }],
   ["panic", { argc: 2, run: panic }],
+  ["reload", { argc: 2, isOpen: true, run: reload }],
   ["route", { argc: 3, run: route }],
   ["set-active-expire", { argc: 3, run: setActiveExpire }],
   ["sleep", { argc: 3, run: sleep }],
@@ -104,6 +118,47 @@ export function debugCommand(call: ServerCall): void | Promise<LateReply> {
     call.argc > tool.argc && tool.isOpen === undefined
   ) return call.reply.error(subcommandSyntax("DEBUG", call.args.copy(1)));
   return tool.run(call);
+}
+
+/** `DEBUG RELOAD [MERGE] [NOFLUSH] [NOSAVE]` */
+function reload(call: ServerCall): void | Promise<LateReply> {
+  const { worker, reply } = call;
+  const words = textsFrom(call, 2).map((word) => word.toLowerCase());
+  if (!words.every((word) => ["merge", "noflush", "nosave"].includes(word))) {
+    return reply.error(RELOAD_OPTION);
+  }
+  const save = saveData(worker, true);
+  const data = {
+    save: words.includes("nosave") ? null : save,
+    flush: !words.includes("noflush"),
+    file: {
+      folder: save.folder,
+      name: save.name,
+      replaces: words.includes("merge"),
+    },
+  };
+  return worker.main.ask(ASK_RELOAD, data).then((answer) => (reply) => {
+    switch (answer) {
+      case "ok":
+        return reply.ok();
+      case "busy":
+        return reply.error(SAVE_IN_PROGRESS);
+      case "not saved":
+        return reply.error(SAVE_FAILED);
+    }
+    reply.error(RELOAD_FAILED);
+  });
+}
+
+/** `DEBUG LOADAOF` */
+function loadLog({ worker, reply }: ServerCall): void | Promise<LateReply> {
+  if (worker.logLink === null || !worker.durability.isKept) {
+    return reply.error(NO_LOG_TO_LOAD);
+  }
+  return worker.logLink.reload().then((error) => (reply) => {
+    if (error === null) return reply.ok();
+    reply.error(LOAD_LOG_FAILED);
+  });
 }
 
 /** `DEBUG SLEEP seconds` */

@@ -70,6 +70,27 @@ import type {
   LateReply,
 } from "../../../core/commands/command_spec.ts";
 import { detachedCount } from "../../../core/keyspace/reclaim.ts";
+import {
+  LAST_LOAD_EXPIRED,
+  LAST_LOAD_KEYS,
+  LAST_SAVE_CHANGES,
+  LAST_SAVE_FAILED,
+  LAST_SAVE_PEAK_BYTES,
+  LAST_SAVE_S,
+  LAST_SAVE_SECONDS,
+  LOADING,
+  LOADING_DONE_BYTES,
+  LOADING_START_S,
+  LOADING_TOTAL_BYTES,
+  SAVES,
+  SAVING,
+  SAVING_KEYS,
+  SAVING_KEYS_DONE,
+  SAVING_PEAK_BYTES,
+  SAVING_START_MS,
+} from "../../../engine/persistence/persistence_facts.ts";
+import { PROCESS_SNAPSHOT_BYTES } from "../../../engine/persistence/snapshot_protocol.ts";
+import { logFields } from "../append_only.ts";
 import { PROCESS_TCP_PORT } from "../../../engine/messages/shared_state.ts";
 import {
   executablePath,
@@ -224,7 +245,7 @@ function clientsFields({ worker, blocked }: Facts): Fields {
     ["client_recent_max_output_buffer", statistics.max(OUTPUT_BUFFER_MAX)],
     ["blocked_clients", blocked],
     ["sherd_blocked_on_locks", statistics.sum(CONNECTIONS_ON_LOCKS)],
-    ["tracking_clients", 0],
+    ["tracking_clients", worker.tracking.clientCount],
     ["clients_in_timeout_table", 0],
     ["total_blocking_keys", 0],
     ["total_blocking_keys_on_nokey", 0],
@@ -289,43 +310,66 @@ function memoryFields({ worker }: Facts): Fields {
   ];
 }
 
-function persistenceFields({ worker }: Facts): Fields {
+function persistenceFields({ worker, nowMs }: Facts): Fields {
+  const { facts, statistics } = worker;
+  const fact = (index: number) => facts[index]!;
+  const isSaving = fact(SAVING) !== 0;
+  const sinceSave = statistics.sum(CHANGES) - fact(LAST_SAVE_CHANGES);
   return [
-    ["loading", 0],
+    ["loading", fact(LOADING)],
     ["async_loading", 0],
-    ["current_cow_peak", 0],
-    ["current_cow_size", 0],
+    ["current_cow_peak", isSaving ? fact(SAVING_PEAK_BYTES) : 0],
+    ["current_cow_size", worker.process[PROCESS_SNAPSHOT_BYTES]!],
     ["current_cow_size_age", 0],
-    ["current_fork_perc", "0.00"],
-    ["current_save_keys_processed", 0],
-    ["current_save_keys_total", 0],
-    ["rdb_changes_since_last_save", worker.statistics.sum(CHANGES)],
-    ["rdb_bgsave_in_progress", 0],
-    ["rdb_last_save_time", Math.floor(worker.shared.startedMs / 1000)],
-    ["rdb_last_bgsave_status", "ok"],
-    ["rdb_last_bgsave_time_sec", -1],
-    ["rdb_current_bgsave_time_sec", -1],
-    ["rdb_saves", 0],
-    ["rdb_last_cow_size", 0],
-    ["rdb_last_load_keys_expired", 0],
-    ["rdb_last_load_keys_loaded", 0],
-    ["aof_enabled", 0],
-    ["aof_rewrite_in_progress", 0],
-    ["aof_rewrite_scheduled", 0],
-    ["aof_last_rewrite_time_sec", -1],
-    ["aof_current_rewrite_time_sec", -1],
-    ["aof_last_bgrewrite_status", "ok"],
-    ["aof_rewrites", 0],
-    ["aof_rewrites_consecutive_failures", 0],
-    ["aof_last_write_status", "ok"],
-    ["aof_last_cow_size", 0],
-    ["module_fork_in_progress", 0],
-    ["module_fork_last_cow_size", 0],
+    ["current_fork_perc", isSaving ? savedPercent(facts) : "0.00"],
+    ["current_save_keys_processed", isSaving ? fact(SAVING_KEYS_DONE) : 0],
+    ["current_save_keys_total", isSaving ? fact(SAVING_KEYS) : 0],
+    ["rdb_changes_since_last_save", Math.max(0, sinceSave)],
+    ["rdb_bgsave_in_progress", isSaving ? 1 : 0],
+    ["rdb_last_save_time", fact(LAST_SAVE_S)],
+    ["rdb_last_bgsave_status", fact(LAST_SAVE_FAILED) === 0 ? "ok" : "err"],
+    ["rdb_last_bgsave_time_sec", fact(LAST_SAVE_SECONDS)],
+    [
+      "rdb_current_bgsave_time_sec",
+      isSaving ? Math.floor((nowMs - fact(SAVING_START_MS)) / 1000) : -1,
+    ],
+    ["rdb_saves", fact(SAVES)],
+    ["rdb_last_cow_size", fact(LAST_SAVE_PEAK_BYTES)],
+    ["rdb_last_load_keys_expired", fact(LAST_LOAD_EXPIRED)],
+    ["rdb_last_load_keys_loaded", fact(LAST_LOAD_KEYS)],
+    ...logFields(worker, nowMs),
+    ...loadingFields(facts, nowMs),
+  ];
+}
+
+/** Share of the keys that the snapshot under way has. */
+function savedPercent(facts: Float64Array): string {
+  const keys = facts[SAVING_KEYS]!;
+  return keys === 0
+    ? "0.00"
+    : (facts[SAVING_KEYS_DONE]! * 100 / keys).toFixed(2);
+}
+
+/** How loading goes, while it does. */
+function loadingFields(facts: Float64Array, nowMs: number): Fields {
+  if (facts[LOADING] === 0) return [];
+  const total = facts[LOADING_TOTAL_BYTES]!;
+  const done = facts[LOADING_DONE_BYTES]!;
+  const start = facts[LOADING_START_S]!;
+  const seconds = Math.max(0, nowMs / 1000 - start);
+  const left = done === 0 ? 1 : Math.ceil(seconds * (total - done) / done);
+  return [
+    ["loading_start_time", start],
+    ["loading_total_bytes", total],
+    ["loading_rdb_used_mem", 0],
+    ["loading_loaded_bytes", done],
+    ["loading_loaded_perc", (total === 0 ? 0 : done * 100 / total).toFixed(2)],
+    ["loading_eta_seconds", left],
   ];
 }
 
 function statsFields({ worker }: Facts): Fields {
-  const { statistics, pubsub } = worker;
+  const { statistics, pubsub, tracking, call } = worker;
   const sum = (counter: number) => statistics.sum(counter);
   const lockedKeys = worker.call.keyspaces
     .reduce((keys, { locks }) => keys + locks.count, 0);
@@ -369,9 +413,12 @@ function statsFields({ worker }: Facts): Fields {
     ["slave_expires_tracked_keys", 0],
     ["active_defrag_hits", sum(DEFRAG_HITS)],
     ["active_defrag_misses", sum(DEFRAG_MISSES)],
-    ["tracking_total_keys", 0],
-    ["tracking_total_items", 0],
-    ["tracking_total_prefixes", 0],
+    ["tracking_total_keys", tracking.keyCount],
+    [
+      "tracking_total_items",
+      call.keyspaces.reduce((sum, space) => sum + space.tracked.items, 0),
+    ],
+    ["tracking_total_prefixes", tracking.prefixes.count],
     ["unexpected_error_replies", 0],
     ["total_error_replies", sum(ERROR_REPLIES)],
     ["dump_payload_sanitizations", 0],

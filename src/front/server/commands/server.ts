@@ -17,6 +17,7 @@ import {
   SHUTDOWN_FAILED,
   SYNTAX_ERROR,
 } from "../../../core/resp/error_reply.ts";
+import { ASK_SHUTDOWN, saveData } from "../snapshot_requests.ts";
 import type { ServerCall } from "../server_call.ts";
 import { REDIS_VERSION, SHERD_VERSION } from "../version.ts";
 import { wallMicroseconds } from "../wall_clock.ts";
@@ -44,8 +45,9 @@ export function roleCommand({ reply }: ServerCall): void {
 /**
  * `SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]`
  *
- * There is nothing to save to, so SAVE fails unless it is forced. Once the end
- * has begun there is no reply: the client sees its connection close.
+ * Without NOSAVE or SAVE a snapshot is taken if there are save points. While it
+ * is taken all commands wait; they are run if it fails, unless that is forced.
+ * Once the end has begun there is no reply: the client sees its connection close.
  */
 export function shutdownCommand(call: ServerCall): void | Promise<LateReply> {
   const { reply, worker } = call;
@@ -59,13 +61,18 @@ export function shutdownCommand(call: ServerCall): void | Promise<LateReply> {
     has("abort") && others
   ) return reply.error(SYNTAX_ERROR);
   if (has("abort")) return reply.error(NO_SHUTDOWN_IN_PROGRESS);
-  if (has("save") && !has("force")) {
-    worker.log("SHUTDOWN SAVE refused: there are no snapshots yet", "warning");
-    return reply.error(SHUTDOWN_FAILED);
-  }
   worker.log("User requested shutdown...", "warning");
-  worker.shutdown();
-  return new Promise(() => {});
+  const saves = has("save") || worker.settings.save !== "" && !has("nosave");
+  if (!saves) {
+    worker.shutdown();
+    return new Promise(() => {});
+  }
+  const data = { save: saveData(worker, true), force: has("force") };
+  return worker.main.ask(ASK_SHUTDOWN, data).then((answer) =>
+    answer === "ok"
+      ? new Promise<LateReply>(() => {})
+      : (reply) => reply.error(SHUTDOWN_FAILED)
+  );
 }
 
 /**

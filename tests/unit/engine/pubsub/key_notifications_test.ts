@@ -6,13 +6,14 @@ import {
   SET,
 } from "../../../../src/core/keyspace/key_events.ts";
 import { KeyNotifications } from "../../../../src/engine/pubsub/key_notifications.ts";
+import { Tellings } from "../../../../src/engine/executor/tellings.ts";
 
 const BOTH = NOTIFY_KEYSPACE | NOTIFY_KEYEVENT;
 const decoder = new TextDecoder();
 
 /** Notifications, and what they have published. */
 function fixture() {
-  const notifications = new KeyNotifications();
+  const notifications = new KeyNotifications(new Tellings());
   const messages: string[] = [];
   notifications.pubsub = {
     publish(_kind, channel, message, answer) {

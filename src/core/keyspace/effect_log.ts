@@ -1,0 +1,431 @@
+/**
+ * The effect log: where a worker records what it changes.
+ *
+ * While a log is kept ({@linkcode EffectLog.isOn}), whoever changes the data set
+ * appends a record while it still holds the latches of what it changed, and
+ * draws the record's ticket at the same time: so tickets order the changes of a
+ * shard as they were made, and those of all shards as anyone can have seen them.
+ *
+ * What is recorded is what Redis would write into its append-only file:
+ * - a command that changed something, as it was given, if it does the same
+ *   whenever it is run;
+ * - other commands in its place ({@linkcode EffectLog.replace}), where it
+ *   depends on the time, on chance, or on what is not in the data set;
+ * - commands before it ({@linkcode EffectLog.also}): a key that was found to
+ *   have expired is deleted first.
+ *
+ * All that a command has recorded is one record, and so is all that a
+ * transaction has. Outside of both, each command is a record of its own.
+ *
+ * The consumer sees records when they are published, which is once for a batch.
+ *
+ * Cost of a command that is recorded as it was given: its arguments are copied
+ * into the ring once; no allocation unless one is longer than a few dozen bytes.
+ * What finds no room in the ring waits in this worker's memory, which
+ * {@linkcode EffectLog.isCongested} tells: nobody waits for room here.
+ *
+ * @module
+ */
+
+import { assert } from "../base/assert.ts";
+import { bytesOf, copyBytes } from "../base/bytes.ts";
+import type { Arguments } from "../resp/arguments.ts";
+import {
+  putPadding,
+  putVarint,
+  putWord,
+  RECORD_HEADER_BYTES,
+  VARINT_BYTES_MAX,
+} from "./effect_record.ts";
+import {
+  type EffectBuffers,
+  LOG_IS_ON,
+  LOG_NEXT_TICKET,
+  LOG_WORDS,
+  RING_DATA,
+  RING_DRAINED,
+  RING_WAITING,
+  RING_WRITTEN,
+} from "./effect_ring.ts";
+
+/** Bytes that are copied in one step. */
+const STEP = 8;
+/** Up to here steps are faster than a call that copies. */
+const STEPS_BYTES_MAX = 128;
+/** Room for the head of a record and of its only command. */
+const HEAD_BYTES_MAX = RECORD_HEADER_BYTES + 2 * VARINT_BYTES_MAX + 3 + STEP;
+/** Buffers that grew beyond this are not kept. */
+const KEPT_BYTES = 1 << 20;
+/** Most bytes that a buffer gets beyond what is asked for. */
+const SPARE_BYTES_MAX = 1 << 26;
+
+const TWO_TO_32 = 2 ** 32;
+const NO_BYTES: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+
+/** One per worker. */
+export class EffectLog {
+  /** Ticket of the worker's last record. */
+  lastTicket = 0;
+  readonly #words: Int32Array;
+  readonly #control: Int32Array;
+  readonly #data: Uint8Array;
+  readonly #dataWords: Int32Array;
+  readonly #dataView: DataView;
+  readonly #capacity: number;
+  /** Bytes written, as the ring's word has it. */
+  #written = 0;
+  /** Bytes drained, when that was last looked up. */
+  #drained = 0;
+  /** How many commands and transactions are being recorded, one in another. */
+  #depth = 0;
+  /** Whether the command at hand is not recorded as it was given. */
+  #isReplaced = false;
+  /** Where the last arguments lay, and a view that reads it in steps. */
+  #source: Uint8Array = NO_BYTES;
+  #sourceView: DataView = new DataView(NO_BYTES.buffer);
+  /** A record in the making; its head is left out until it is done. */
+  #staged: Uint8Array<ArrayBuffer> = new Uint8Array(1024);
+  #stagedEnd = RECORD_HEADER_BYTES;
+  /** Arguments that the last command in it still wants. */
+  #missing = 0;
+  /** Bytes that wait for room in the ring. */
+  #waiting = NO_BYTES;
+  #waitingFrom = 0;
+  #waitingEnd = 0;
+
+  /** The log of a worker; without buffers, one that is never on. */
+  constructor(buffers?: EffectBuffers, worker = 0) {
+    const ring = buffers?.rings[worker] ?? new SharedArrayBuffer(RING_DATA);
+    this.#words = new Int32Array(
+      buffers?.words ?? new SharedArrayBuffer(LOG_WORDS * 4),
+    );
+    this.#control = new Int32Array(ring, 0, RING_DATA >> 2);
+    this.#data = new Uint8Array(ring, RING_DATA);
+    this.#dataWords = new Int32Array(ring, RING_DATA);
+    this.#dataView = new DataView(ring, RING_DATA);
+    this.#capacity = this.#data.length;
+    this.#written = Atomics.load(this.#control, RING_WRITTEN);
+    this.#drained = Atomics.load(this.#control, RING_DRAINED);
+  }
+
+  /** Whether changes are recorded. */
+  get isOn(): boolean {
+    return this.#words[LOG_IS_ON] !== 0;
+  }
+
+  /**
+   * Whether more than half of the ring is full, or something waits for room in
+   * it: the worker must take no more requests, and delete nothing of its own
+   * accord, until {@linkcode flush} finds that the ring has been drained.
+   */
+  get isCongested(): boolean {
+    if (this.#waitingEnd !== 0) return true;
+    this.#drained = Atomics.load(this.#control, RING_DRAINED);
+    return (this.#written - this.#drained | 0) * 2 > this.#capacity;
+  }
+
+  /**
+   * Lets the consumer see what has been recorded; to be called when a batch of
+   * commands, or a turn of other work, has ended.
+   */
+  publish(): void {
+    if (this.#control[RING_WRITTEN] === this.#written) return;
+    Atomics.store(this.#control, RING_WRITTEN, this.#written);
+  }
+
+  /** Puts what waits for room into the ring, as far as there is room. */
+  flush(): void {
+    if (this.#waitingEnd === 0) return;
+    this.#waitingFrom += this.#put(
+      this.#waiting,
+      this.#waitingFrom,
+      this.#waitingEnd - this.#waitingFrom,
+    );
+    if (this.#waitingFrom === this.#waitingEnd) {
+      this.#waitingFrom = this.#waitingEnd = 0;
+      if (this.#waiting.length > KEPT_BYTES) this.#waiting = NO_BYTES;
+    }
+    this.publish();
+    this.#tellWaiting();
+  }
+
+  /**
+   * Begins a command or, around several, a transaction: what is recorded from
+   * here to {@linkcode end} is one record. Latches are held from here to there.
+   */
+  begin(): void {
+    this.#depth++;
+    this.#isReplaced = false;
+  }
+
+  /**
+   * Ends a command, which is recorded as it was given if it `isChange` and has
+   * not been replaced.
+   */
+  endCommand(db: number, args: Arguments, isChange: boolean): void {
+    if (isChange && !this.#isReplaced) this.#record(db, args);
+    this.end();
+  }
+
+  /** Ends a transaction. */
+  end(): void {
+    if (--this.#depth === 0) this.#commitStaged();
+  }
+
+  /**
+   * Records the command at hand as it was given; for commands that take latches
+   * themselves, before they let go of them.
+   */
+  asGiven(db: number, args: Arguments): void {
+    if (!this.isOn) return;
+    this.#depth++;
+    this.#record(db, args);
+    this.end();
+  }
+
+  /**
+   * Begins a command that is recorded in the place of the one at hand; its name
+   * is given, the other arguments must follow.
+   */
+  replace(db: number, name: Uint8Array, argc: number): this {
+    this.#isReplaced = true;
+    return this.also(db, name, argc);
+  }
+
+  /** As {@linkcode replace}, but before the one at hand. */
+  also(db: number, name: Uint8Array, argc: number): this {
+    this.#stageHead(db, argc);
+    return this.constant(name);
+  }
+
+  /** The command at hand is not recorded as it was given. */
+  silence(): void {
+    this.#isReplaced = true;
+  }
+
+  /** Adds an argument that is argument `i` of the command at hand. */
+  argument(args: Arguments, i: number): this {
+    return this.bytes(args.source(i), args.off[i]!, args.length[i]!);
+  }
+
+  /** Adds the arguments of the command at hand from `from` on. */
+  rest(args: Arguments, from: number): this {
+    for (let i = from; i < args.count; i++) this.argument(args, i);
+    return this;
+  }
+
+  /** Adds an argument. */
+  constant(bytes: Uint8Array): this {
+    return this.bytes(bytes, 0, bytes.length);
+  }
+
+  /** Adds an argument. */
+  bytes(buf: Uint8Array, off: number, length: number): this {
+    this.#stageArgument(buf, off, length);
+    if (--this.#missing === 0 && this.#depth === 0) this.#commitStaged();
+    return this;
+  }
+
+  /** Adds an argument: an integer of up to 64 bits in decimal. */
+  integer(value: number): this {
+    const text = String(Number.isSafeInteger(value) ? value : BigInt(value));
+    const buf = DIGITS;
+    for (let i = 0; i < text.length; i++) buf[i] = text.charCodeAt(i);
+    return this.bytes(buf, 0, text.length);
+  }
+
+  /** Adds an argument: an integer of two words in decimal. */
+  int64(hi: number, lo: number): this {
+    if (hi === lo >> 31) return this.integer(lo);
+    return this.integer(hi * TWO_TO_32 + (lo >>> 0));
+  }
+
+  /** Records the deletion of a key. */
+  deletion(db: number, buf: Uint8Array, off: number, length: number): void {
+    if (!this.isOn) return;
+    this.also(db, DEL, 2).bytes(buf, off, length);
+  }
+
+  /** Records the deletion of a field of a hash; its name must follow. */
+  fieldDeletion(
+    db: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+  ): this {
+    return this.also(db, HDEL, 3).bytes(buf, off, length);
+  }
+
+  #record(db: number, args: Arguments): void {
+    if (
+      this.#depth === 1 && this.#stagedEnd === RECORD_HEADER_BYTES &&
+      this.#putRecord(db, args)
+    ) return;
+    this.#stageHead(db, args.count);
+    for (let i = 0; i < args.count; i++) {
+      this.#stageArgument(args.source(i), args.off[i]!, args.length[i]!);
+    }
+    this.#missing = 0;
+  }
+
+  /**
+   * Writes a record of one command straight into the ring; false if it finds no
+   * room there in one piece.
+   */
+  #putRecord(db: number, args: Arguments): boolean {
+    if (args.hasBig) return false;
+    const { count, off, length, buf: source } = args;
+    let most = HEAD_BYTES_MAX + count * VARINT_BYTES_MAX;
+    for (let i = 0; i < count; i++) most += length[i]!;
+    const written = this.#written;
+    const start = written & (this.#capacity - 1);
+    if (
+      start + most > this.#capacity || this.#waitingEnd !== 0 ||
+      !this.#hasRoom(most)
+    ) return false;
+    if (source !== this.#source) this.#lookAt(source);
+    const data = this.#data;
+    const to = this.#dataView;
+    const from = this.#sourceView;
+    const stepsEnd = source.length - STEP;
+    let at = start + RECORD_HEADER_BYTES;
+    if (db < 0x80) data[at++] = db;
+    else at = putVarint(data, at, db);
+    if (count < 0x80) data[at++] = count;
+    else at = putVarint(data, at, count);
+    for (let i = 0; i < count; i++) {
+      const bytes = length[i]!;
+      const first = off[i]!;
+      if (bytes < 0x80) data[at++] = bytes;
+      else at = putVarint(data, at, bytes);
+      if (bytes <= STEPS_BYTES_MAX && first + bytes <= stepsEnd) {
+        // The last step may go beyond the bytes, into room that is still free.
+        for (let done = 0; done < bytes; done += STEP) {
+          const eight = from.getBigUint64(first + done, true);
+          to.setBigUint64(at + done, eight, true);
+        }
+      } else copyBytes(source, first, data, at, bytes);
+      at += bytes;
+    }
+    to.setUint32(at, 0, true);
+    const end = at + 3 & ~3;
+    const words = this.#dataWords;
+    words[start >> 2] = at - start - RECORD_HEADER_BYTES;
+    words[(start >> 2) + 1] = this.#drawTicket();
+    this.#written = written + end - start | 0;
+    return true;
+  }
+
+  #lookAt(source: Uint8Array): void {
+    this.#source = source;
+    const { buffer, byteOffset, length } = source;
+    this.#sourceView = new DataView(buffer, byteOffset, length);
+  }
+
+  #drawTicket(): number {
+    const ticket = Atomics.add(this.#words, LOG_NEXT_TICKET, 1);
+    this.lastTicket = ticket >>> 0;
+    return ticket;
+  }
+
+  #hasRoom(bytes: number): boolean {
+    if ((this.#written - this.#drained | 0) + bytes <= this.#capacity) {
+      return true;
+    }
+    this.#drained = Atomics.load(this.#control, RING_DRAINED);
+    return (this.#written - this.#drained | 0) + bytes <= this.#capacity;
+  }
+
+  #commitStaged(): void {
+    const end = this.#stagedEnd;
+    if (end === RECORD_HEADER_BYTES) return;
+    assert(this.#missing === 0, "a recorded command has all its arguments");
+    this.#reserveStaged(3);
+    const staged = this.#staged;
+    putWord(staged, 0, end - RECORD_HEADER_BYTES);
+    putWord(staged, 4, this.#drawTicket());
+    const bytes = putPadding(staged, end);
+    this.#stagedEnd = RECORD_HEADER_BYTES;
+    this.flush();
+    const put = this.#waitingEnd === 0 ? this.#put(staged, 0, bytes) : 0;
+    if (put < bytes) this.publish();
+    if (put < bytes) this.#letWait(staged, put, bytes);
+    if (staged.length > KEPT_BYTES) this.#staged = new Uint8Array(1024);
+  }
+
+  /** Puts as many bytes into the ring as there is room for. */
+  #put(buf: Uint8Array, off: number, length: number): number {
+    this.#drained = Atomics.load(this.#control, RING_DRAINED);
+    const free = this.#capacity - (this.#written - this.#drained | 0);
+    // Records begin at multiples of four, and so does whatever follows a part.
+    const bytes = Math.min(length, free);
+    const start = this.#written & (this.#capacity - 1);
+    const first = Math.min(bytes, this.#capacity - start);
+    copyBytes(buf, off, this.#data, start, first);
+    copyBytes(buf, off + first, this.#data, 0, bytes - first);
+    this.#written = this.#written + bytes | 0;
+    return bytes;
+  }
+
+  /** Keeps a part of the staged record; a large one is not copied for that. */
+  #letWait(buf: Uint8Array<ArrayBuffer>, from: number, to: number): void {
+    if (this.#waitingEnd === 0 && to - from > KEPT_BYTES) {
+      this.#waiting = buf;
+      this.#waitingFrom = from;
+      this.#waitingEnd = to;
+      return this.#tellWaiting();
+    }
+    const length = to - from;
+    const needed = this.#waitingEnd - this.#waitingFrom + length;
+    if (this.#waitingEnd + length > this.#waiting.length) {
+      const grown = new Uint8Array(withSpare(needed));
+      grown.set(this.#waiting.subarray(this.#waitingFrom, this.#waitingEnd));
+      this.#waiting = grown;
+      this.#waitingEnd -= this.#waitingFrom;
+      this.#waitingFrom = 0;
+    }
+    copyBytes(buf, from, this.#waiting, this.#waitingEnd, length);
+    this.#waitingEnd += length;
+    this.#tellWaiting();
+  }
+
+  #tellWaiting(): void {
+    const bytes = this.#waitingEnd - this.#waitingFrom;
+    Atomics.store(this.#control, RING_WAITING, bytes);
+  }
+
+  #stageHead(db: number, argc: number): void {
+    assert(this.#missing === 0, "a recorded command has all its arguments");
+    this.#missing = argc;
+    this.#reserveStaged(2 * VARINT_BYTES_MAX);
+    this.#stagedEnd = putVarint(
+      this.#staged,
+      putVarint(this.#staged, this.#stagedEnd, db),
+      argc,
+    );
+  }
+
+  #stageArgument(buf: Uint8Array, off: number, length: number): void {
+    this.#reserveStaged(VARINT_BYTES_MAX + length);
+    const at = putVarint(this.#staged, this.#stagedEnd, length);
+    copyBytes(buf, off, this.#staged, at, length);
+    this.#stagedEnd = at + length;
+  }
+
+  #reserveStaged(bytes: number): void {
+    const needed = this.#stagedEnd + bytes;
+    if (needed <= this.#staged.length) return;
+    const grown = new Uint8Array(withSpare(needed));
+    grown.set(this.#staged.subarray(0, this.#stagedEnd));
+    this.#staged = grown;
+  }
+}
+
+/** Bytes of a buffer that has to hold so many, and more before long. */
+function withSpare(bytes: number): number {
+  return bytes + Math.min(bytes >> 1, SPARE_BYTES_MAX);
+}
+
+const DEL = bytesOf("DEL");
+const HDEL = bytesOf("HDEL");
+const DIGITS = new Uint8Array(24);

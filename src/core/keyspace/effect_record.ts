@@ -1,0 +1,125 @@
+/**
+ * Records of effects: the bytes in which a change of the data set is kept and
+ * told to others.
+ *
+ * A record is what one command, or one transaction, has done: commands that
+ * have the same effect whenever they are run, in the order of the records'
+ * tickets. It takes effect as a whole.
+ *
+ * ```text
+ * record    body length (u32)  ticket (u32)  body  zeros up to four bytes
+ * body      command, command, ...
+ * command   database  argument count  argument, argument, ...
+ * argument  length  bytes
+ * ```
+ *
+ * Words are little endian. Databases, counts and lengths are varints: seven bits
+ * a byte, the lowest first, the high bit set in all but the last. The length is
+ * that of the body alone. A ticket is the number of a record among those of all
+ * workers, counted from 0, without gaps, modulo 2^32.
+ *
+ * @module
+ */
+
+import { Arguments } from "../resp/arguments.ts";
+
+/** Bytes before a record's body. */
+export const RECORD_HEADER_BYTES = 8;
+/** Most bytes of a varint. */
+export const VARINT_BYTES_MAX = 5;
+
+/** Bytes of a record with a body of so many, padding included. */
+export function recordBytes(bodyBytes: number): number {
+  return RECORD_HEADER_BYTES + (bodyBytes + 3 & ~3);
+}
+
+/** Writes a varint below 2^31; returns the position behind it. */
+export function putVarint(buf: Uint8Array, at: number, value: number): number {
+  let rest = value;
+  while (rest > 0x7f) {
+    buf[at++] = rest & 0x7f | 0x80;
+    rest >>>= 7;
+  }
+  buf[at++] = rest;
+  return at;
+}
+
+/** Writes the zeros behind a body that ends at `at`; returns their end. */
+export function putPadding(buf: Uint8Array, at: number): number {
+  while ((at & 3) !== 0) buf[at++] = 0;
+  return at;
+}
+
+/** Reads a word of a record's header. */
+export function readWord(buf: Uint8Array, at: number): number {
+  return (buf[at]! | buf[at + 1]! << 8 | buf[at + 2]! << 16 |
+    buf[at + 3]! << 24) >>> 0;
+}
+
+/** Writes a word of a record's header. */
+export function putWord(buf: Uint8Array, at: number, value: number): void {
+  buf[at] = value;
+  buf[at + 1] = value >>> 8;
+  buf[at + 2] = value >>> 16;
+  buf[at + 3] = value >>> 24;
+}
+
+/** Reads the commands of a record's body, one after the other. */
+export class CommandReader {
+  /** Arguments of the command at hand; they lie in the given bytes. */
+  readonly args: Arguments = new Arguments();
+  /** Its database. */
+  db = 0;
+  /** Whether the bytes are no commands from here on. */
+  isDamaged = false;
+  #buf: Uint8Array = new Uint8Array(0);
+  #at = 0;
+  #end = 0;
+
+  /** Begins with a body of `length` bytes at `off`. */
+  reset(buf: Uint8Array, off: number, length: number): void {
+    this.#buf = buf;
+    this.#at = off;
+    this.#end = off + length;
+    this.isDamaged = false;
+  }
+
+  /** Whether the command at hand is the last. */
+  get isAtEnd(): boolean {
+    return this.#at >= this.#end;
+  }
+
+  /** Goes to the next command; false if there is none, or if it is damaged. */
+  next(): boolean {
+    const { args } = this;
+    args.clear();
+    if (this.isDamaged || this.#at >= this.#end) return false;
+    args.buf = this.#buf;
+    this.db = this.#varint();
+    const count = this.#varint();
+    if (count < 1) this.isDamaged = true;
+    for (let i = 0; i < count && !this.isDamaged; i++) {
+      const length = this.#varint();
+      if (length < 0 || length > this.#end - this.#at) {
+        this.isDamaged = true;
+        break;
+      }
+      args.add(this.#at, length);
+      this.#at += length;
+    }
+    return !this.isDamaged;
+  }
+
+  /** A varint, or -1 and the bytes are damaged. */
+  #varint(): number {
+    let value = 0;
+    for (let shift = 0; shift < 35 && this.#at < this.#end; shift += 7) {
+      const byte = this.#buf[this.#at++]!;
+      if (shift === 28 && byte > 7) break;
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return value;
+    }
+    this.isDamaged = true;
+    return -1;
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * What a snapshot leaves in a shard, so that it is a picture of one instant
+ * although commands go on.
+ *
+ * An entry carries one bit, its *epoch*, and so does the shard. The *cut* flips
+ * the shard's under all latches: from then on an entry of the other epoch is
+ * *old*, to be saved as it is, and what is made later is of the shard's epoch at
+ * once. Old entries are saved by two sorts of workers, whoever comes first:
+ * the owner of the shard, who walks through its dictionaries a slice at a time,
+ * and whoever is about to change or delete one ({@linkcode Keyspace.keepOld}).
+ * To save an entry gives it the shard's epoch. When the walk is over no entry is
+ * old, so the next snapshot can flip again.
+ *
+ * ```text
+ * header of a database's keys, words for the user:
+ *   [ number at the cut + 1, or 0 ][ position of the walk ][ 1 when walked ]
+ * ```
+ * SWAPDB and the emptying of a database (reclaim.ts) exchange whole headers, so
+ * these words go along: an entry is saved under the number that its database had
+ * at the cut, wherever it is now, detached ones included.
+ *
+ * A walk is one of {@linkcode Dict.scan}: what is there from beginning to end
+ * is met, and what is not has been saved when it went.
+ *
+ * @module
+ */
+
+import { DICT_BUCKETS, DICT_COUNT, DICT_USER } from "../memory/dict.ts";
+import { EPOCH_BIT } from "../types/entry.ts";
+import type { Keyspace } from "./keyspace.ts";
+import { HOOK_SNAPSHOT, SHARD_EPOCH, SHARD_HOOKS } from "./shard_control.ts";
+
+const ORIGIN = DICT_USER;
+const POSITION = DICT_USER + 1;
+const IS_WALKED = DICT_USER + 2;
+
+/** Takes entries that a snapshot has to have. */
+export interface EntrySaver {
+  /**
+   * Serialises an entry as it is now; it may change or go when this returns.
+   * `db` is the database in which the snapshot has it. The shard's latch is
+   * held.
+   */
+  save(space: Keyspace, db: number, ref: number): void;
+}
+
+/** The number that the database of a header had at the cut, or -1. */
+export function originOf(control: Int32Array, header: number): number {
+  return control[header + ORIGIN]! - 1;
+}
+
+/** Keys of a shard at the cut, by database. */
+export interface CutCounts {
+  /** Keys. */
+  readonly keys: number[];
+  /** Keys with an expire. */
+  readonly expires: number[];
+  /** Hashes with fields that expire. */
+  fieldExpires: number;
+}
+
+/**
+ * The cut of one shard, whose counts are added to `counts`; the latches of all
+ * shards are held.
+ */
+export function cutShard(space: Keyspace, counts: CutCounts): void {
+  const { control, databases } = space;
+  for (let db = 0; db < 2 * databases; db++) {
+    const header = space.keysHeader(db);
+    control[header + ORIGIN] = db < databases ? db + 1 : 0;
+    control[header + POSITION] = 0;
+    control[header + IS_WALKED] = 0;
+    if (db >= databases) continue;
+    counts.keys[db] = (counts.keys[db] ?? 0) + space.count(db);
+    counts.expires[db] = (counts.expires[db] ?? 0) + space.expiresCount(db);
+    counts.fieldExpires += space.fieldExpiresCount(db);
+  }
+  control[SHARD_EPOCH] = control[SHARD_EPOCH]! ^ EPOCH_BIT;
+  control[SHARD_HOOKS]! |= HOOK_SNAPSHOT;
+}
+
+/** Ends the snapshot in a shard, which was walked; its latch is held. */
+export function endCut(space: Keyspace): void {
+  space.control[SHARD_HOOKS]! &= ~HOOK_SNAPSHOT;
+}
+
+/**
+ * Goes on with the walk through a shard until `isOver` says so, which is asked
+ * after every position; says whether the shard is walked. Its latch is held.
+ */
+export function walkShard(space: Keyspace, isOver: () => boolean): boolean {
+  const { control, databases, dict } = space;
+  let db = 0;
+  const keep = (ref: number): void => space.keepOld(db, ref);
+  for (; db < 2 * databases; db++) {
+    const header = space.keysHeader(db);
+    if (control[header + ORIGIN] === 0 || control[header + IS_WALKED] !== 0) {
+      continue;
+    }
+    while (
+      control[header + DICT_BUCKETS] !== 0 && control[header + DICT_COUNT] !== 0
+    ) {
+      const next = dict.scan(
+        control,
+        header,
+        control[header + POSITION]!,
+        keep,
+      );
+      control[header + POSITION] = next;
+      if (next === 0) break;
+      if (isOver()) return false;
+    }
+    control[header + IS_WALKED] = 1;
+  }
+  return true;
+}

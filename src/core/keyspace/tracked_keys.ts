@@ -1,0 +1,294 @@
+/**
+ * Tracked keys: which clients may have which key of a shard in a cache of their
+ * own (CLIENT TRACKING), so that whoever changes the key can tell them.
+ *
+ * A read on behalf of such a client notes the client with the key, under the
+ * latch of the read; whoever changes the key takes the note under his. So no
+ * change can fall between a read and its note. A key that exists in several
+ * databases has one note, as in Redis.
+ *
+ * A key has a node in a dictionary of its shard (key_notes.ts): word 0 counts its
+ * clients, word 2 is 0 or refers to a table of them.
+ *
+ * ```text
+ * behind the name   places in the table, or 0 | client, worker   (a first one)
+ * table             [ client, worker ] ...      open addressing; client 0: free
+ * ```
+ *
+ * A client is the id of its session, which is never used again; the worker is
+ * where its messages go. A client that is gone leaves its notes behind.
+ *
+ * To empty a database is to forget all notes at once: the dictionary is exchanged
+ * with an empty one, and the shard's owner frees what was there (reclaim.ts).
+ *
+ * Every method asks that the caller holds the shard's latch.
+ *
+ * @module
+ */
+
+import { type Arena, SEGMENT_SHIFT, wordOf } from "../memory/arena.ts";
+import {
+  type Dict,
+  DICT_BUCKETS,
+  DICT_COUNT,
+  DICT_HEADER_WORDS,
+} from "../memory/dict.ts";
+import type { Heap } from "../memory/heap.ts";
+import { NODE_META, NODE_VALUE } from "../memory/node.ts";
+import { Key } from "./key.ts";
+import type { KeyNotes } from "./key_notes.ts";
+import {
+  SHARD_FORGOTTEN,
+  SHARD_TRACKED,
+  SHARD_TRACKED_ITEMS,
+} from "./shard_control.ts";
+
+const COUNT = NODE_META;
+const TABLE = NODE_VALUE;
+/** Words behind the name. */
+const PLACES = 0;
+const CLIENT = 1;
+const WORKER = 2;
+const MORE_WORDS = 3;
+
+/** Keys are noted whatever their database. */
+const QUALIFIER = 0;
+/** Places of a first table: a power of two. */
+const FIRST_PLACES = 4;
+/** Spreads the clients' ids over a table: the golden ratio. */
+const CLIENT_FACTOR = 0x9e3779b1;
+/** Draws from the dictionary before its first node is taken. */
+const DRAWS_MAX = 32;
+
+/** The client had been noted before. */
+export const KNOWN = 0;
+/** The client was noted with a key that others have noted. */
+export const NOTED = 1;
+/** The client is the first one of the key. */
+export const NOTED_FIRST = 2;
+
+/** Called with each client of a key. */
+export type ClientVisitor = (client: number, worker: number) => void;
+
+/** The tracked keys of one shard. */
+export class TrackedKeys {
+  readonly #notes: KeyNotes;
+  readonly #heap: Heap;
+  readonly #dict: Dict;
+  readonly #arena: Arena;
+  readonly #control: Int32Array;
+  readonly #key = new Key();
+
+  /** `notes` are those of the header {@linkcode SHARD_TRACKED}. */
+  constructor(
+    notes: KeyNotes,
+    heap: Heap,
+    dict: Dict,
+    arena: Arena,
+    control: Int32Array,
+  ) {
+    this.#notes = notes;
+    this.#heap = heap;
+    this.#dict = dict;
+    this.#arena = arena;
+    this.#control = control;
+  }
+
+  /** Keys that are tracked. */
+  get count(): number {
+    return this.#notes.count;
+  }
+
+  /** Clients of all these keys. */
+  get items(): number {
+    return this.#control[SHARD_TRACKED_ITEMS]!;
+  }
+
+  /** The node of a key, or 0. */
+  find(buf: Uint8Array, off: number, length: number, hash: number): number {
+    return this.#notes.find(QUALIFIER, buf, off, length, hash);
+  }
+
+  /** Clients of a key. */
+  clients(node: number): number {
+    return this.#notes.word(node, COUNT);
+  }
+
+  /**
+   * Notes that a client has read a key; says whether that is new. May throw
+   * OutOfMemory, and has done nothing then.
+   */
+  note(key: Key, client: number, worker: number): number {
+    const notes = this.#notes;
+    const found = this.find(key.buf, key.off, key.length, key.hash);
+    if (found === 0) {
+      const node = notes.add(QUALIFIER, key, MORE_WORDS);
+      const more = notes.moreAt(node);
+      notes.setWord(node, more + CLIENT, client);
+      notes.setWord(node, more + WORKER, worker);
+      notes.setWord(node, COUNT, 1);
+      this.#control[SHARD_TRACKED_ITEMS]!++;
+      return NOTED_FIRST;
+    }
+    if (!this.#add(found, client, worker)) return KNOWN;
+    notes.setWord(found, COUNT, notes.word(found, COUNT) + 1);
+    this.#control[SHARD_TRACKED_ITEMS]!++;
+    return NOTED;
+  }
+
+  /** Visits the clients of a key and forgets them. */
+  take(node: number, visit: ClientVisitor): void {
+    const notes = this.#notes;
+    const more = notes.moreAt(node);
+    const places = notes.word(node, more + PLACES);
+    if (places === 0) {
+      visit(notes.word(node, more + CLIENT), notes.word(node, more + WORKER));
+    } else {
+      const table = notes.word(node, TABLE);
+      const words = this.#arena.i32[table >>> SEGMENT_SHIFT]!;
+      const at = wordOf(table);
+      for (let i = 0; i < places; i++) {
+        const client = words[at + 2 * i]!;
+        if (client !== 0) visit(client, words[at + 2 * i + 1]!);
+      }
+      this.#heap.free(table);
+    }
+    this.#control[SHARD_TRACKED_ITEMS]! -= notes.word(node, COUNT);
+    notes.remove(node);
+  }
+
+  /** A node chosen by `random`, which gives 32 bits; 0 if there is none. */
+  draw(random: () => number): number {
+    if (this.count === 0) return 0;
+    for (let i = 0; i < DRAWS_MAX; i++) {
+      const node = this.#dict.draw(this.#control, SHARD_TRACKED, random());
+      if (node !== 0) return node;
+    }
+    let first = 0;
+    let cursor = 0;
+    do {
+      cursor = this.#dict.scan(
+        this.#control,
+        SHARD_TRACKED,
+        cursor,
+        (node) => first ||= node,
+      );
+    } while (first === 0 && cursor !== 0);
+    return first;
+  }
+
+  /** The key of a node; good until the next one is asked for. */
+  keyOf(node: number): Key {
+    this.#notes.readKey(node, this.#key);
+    return this.#key;
+  }
+
+  /** Whether {@linkcode forget} has room for what there is. */
+  canForget(): boolean {
+    return this.#control[SHARD_FORGOTTEN + DICT_BUCKETS] === 0 ||
+      this.#control[SHARD_TRACKED + DICT_BUCKETS] === 0;
+  }
+
+  /** Forgets all keys; the caller has asked {@linkcode canForget}. */
+  forget(): void {
+    const control = this.#control;
+    if (control[SHARD_TRACKED + DICT_BUCKETS] === 0) return;
+    for (let i = 0; i < DICT_HEADER_WORDS; i++) {
+      const word = control[SHARD_TRACKED + i]!;
+      control[SHARD_TRACKED + i] = control[SHARD_FORGOTTEN + i]!;
+      control[SHARD_FORGOTTEN + i] = word;
+    }
+    control[SHARD_TRACKED_ITEMS] = 0;
+  }
+
+  /** Whether forgotten keys wait to be freed. */
+  hasForgotten(): boolean {
+    return this.#control[SHARD_FORGOTTEN + DICT_BUCKETS] !== 0;
+  }
+
+  /** Forgotten keys that wait to be freed. */
+  forgotten(): number {
+    return this.#control[SHARD_FORGOTTEN + DICT_COUNT]!;
+  }
+
+  /** Frees about `budget` forgotten keys; returns what is left of the budget. */
+  freeForgotten(budget: number): number {
+    let left = budget;
+    const free = (node: number): void => {
+      const table = this.#notes.word(node, TABLE);
+      if (table !== 0) this.#heap.free(table);
+      this.#heap.free(node);
+      left--;
+    };
+    while (
+      left > 0 && this.#dict.popBucket(this.#control, SHARD_FORGOTTEN, free)
+    ) left--;
+    return left;
+  }
+
+  /** Adds a client to those of a key; says whether it was not there. */
+  #add(node: number, client: number, worker: number): boolean {
+    const notes = this.#notes;
+    const more = notes.moreAt(node);
+    let places = notes.word(node, more + PLACES);
+    if (places === 0) {
+      if (notes.word(node, more + CLIENT) === client) return false;
+      places = this.#enlarge(node, more, FIRST_PLACES);
+    } else {
+      const table = notes.word(node, TABLE);
+      const at = this.#placeOf(table, places, client);
+      if (this.#word(table, at) === client) return false;
+      // A quarter of the places stay free.
+      if ((notes.word(node, COUNT) + 1) * 4 > places * 3) {
+        places = this.#enlarge(node, more, places * 2);
+      }
+    }
+    this.#put(notes.word(node, TABLE), places, client, worker);
+    return true;
+  }
+
+  /** Gives a key a table of so many places; returns them. */
+  #enlarge(node: number, more: number, places: number): number {
+    const notes = this.#notes;
+    const made = this.#heap.allocate(places);
+    const words = this.#arena.i32[made >>> SEGMENT_SHIFT]!;
+    words.fill(0, wordOf(made), wordOf(made) + 2 * places);
+    const before = notes.word(node, more + PLACES);
+    if (before === 0) {
+      const worker = notes.word(node, more + WORKER);
+      this.#put(made, places, notes.word(node, more + CLIENT), worker);
+    } else {
+      const table = notes.word(node, TABLE);
+      for (let i = 0; i < before; i++) {
+        const client = this.#word(table, 2 * i);
+        if (client === 0) continue;
+        this.#put(made, places, client, this.#word(table, 2 * i + 1));
+      }
+      this.#heap.free(table);
+    }
+    notes.setWord(node, TABLE, made);
+    notes.setWord(node, more + PLACES, places);
+    return places;
+  }
+
+  #put(table: number, places: number, client: number, worker: number): void {
+    const at = this.#placeOf(table, places, client);
+    const words = this.#arena.i32[table >>> SEGMENT_SHIFT]!;
+    words[wordOf(table) + at] = client;
+    words[wordOf(table) + at + 1] = worker;
+  }
+
+  /** Word of a client's place in a table: its own, or the one it would get. */
+  #placeOf(table: number, places: number, client: number): number {
+    let place = Math.imul(client, CLIENT_FACTOR) >>> Math.clz32(places - 1);
+    for (;;) {
+      const found = this.#word(table, 2 * place);
+      if (found === client || found === 0) return 2 * place;
+      place = place + 1 & places - 1;
+    }
+  }
+
+  #word(ref: number, index: number): number {
+    return this.#arena.i32[ref >>> SEGMENT_SHIFT]![wordOf(ref) + index]!;
+  }
+}

@@ -1,0 +1,308 @@
+/**
+ * Reads the files of changes of a log: checks the frames, and brings the records
+ * of all workers into the order of their tickets.
+ *
+ * What it makes of a bad frame:
+ * - nothing that is whole comes after it, and the file is the last: it is the
+ *   end of the log, cut off when the process or the machine stopped. The file
+ *   can be cut where the records before have no gaps;
+ * - otherwise the file is damaged, and nothing is guessed.
+ *
+ * So are tickets that are missing: at the end of the last file, the log is cut
+ * before the first of them.
+ *
+ * @module
+ */
+
+import { readWord, recordBytes } from "../../core/keyspace/effect_record.ts";
+import { type DiskFile, readFully } from "./disk.ts";
+import { LogDamage, type LogDirectory } from "./log_directory.ts";
+import {
+  FILE_HEAD_BYTES,
+  FRAME_BAD,
+  FRAME_HEAD_BYTES,
+  FRAME_SHORT,
+  FRAME_WHOLE,
+  type FrameHead,
+  readFileHead,
+  readFrame,
+} from "./log_frame.ts";
+
+/** Who takes the records, in their order. */
+export interface RecordSink {
+  /**
+   * Takes `count` records, one behind the other; the bytes are lent until it
+   * returns, or its promise settles.
+   */
+  records(
+    buf: Uint8Array,
+    from: number,
+    to: number,
+    count: number,
+  ): void | Promise<void>;
+}
+
+/** What has been read. */
+export interface LogReport {
+  /** The ticket behind the last record; -1 if no file told one. */
+  nextTicket: number;
+  /** Records read. */
+  records: number;
+  /** Where the last file is to go on. */
+  size: number;
+  /** What is to be cut off there; "" for nothing. */
+  torn: string;
+  /** How many bytes that are. */
+  tornBytes: number;
+}
+
+/** Bytes read at a time. */
+const WINDOW_BYTES = 1 << 20;
+
+/** Reads all files of changes of a log; throws {@linkcode LogDamage}. */
+export async function readLog(
+  directory: LogDirectory,
+  sink: RecordSink,
+  progress: (bytes: number) => void = () => {},
+): Promise<LogReport> {
+  const { increments } = directory.manifest;
+  const report: LogReport = {
+    nextTicket: -1,
+    records: 0,
+    size: 0,
+    torn: "",
+    tornBytes: 0,
+  };
+  for (const entry of increments) {
+    const path = directory.path(entry.name);
+    const file = directory.disk.open(path, "read");
+    try {
+      await new FileReading(file, report, sink, progress).run();
+    } finally {
+      file.close();
+    }
+    if (report.torn !== "" && entry !== increments.at(-1)) {
+      throw new LogDamage(`${path}: ${report.torn}, and files follow it`);
+    }
+  }
+  return report;
+}
+
+interface KeptFrame {
+  readonly buf: Uint8Array;
+  at: number;
+}
+
+/** Reads one file. */
+class FileReading {
+  readonly #file: DiskFile;
+  readonly #report: LogReport;
+  readonly #sink: RecordSink;
+  readonly #progress: (bytes: number) => void;
+  readonly #fileBytes: number;
+  #buf = new Uint8Array(WINDOW_BYTES);
+  /** Where in the file the buffer begins. */
+  #start = 0;
+  #end = 0;
+  /** Position in the buffer. */
+  #at = 0;
+  /** Frames behind a gap. */
+  #kept: KeptFrame[] = [];
+  #keptCount = 0;
+  #keptLast = -1;
+
+  constructor(
+    file: DiskFile,
+    report: LogReport,
+    sink: RecordSink,
+    progress: (bytes: number) => void,
+  ) {
+    this.#file = file;
+    this.#report = report;
+    this.#sink = sink;
+    this.#progress = progress;
+    this.#fileBytes = file.size();
+  }
+
+  async run(): Promise<void> {
+    const report = this.#report;
+    this.#readHead();
+    report.size = FILE_HEAD_BYTES;
+    const frame: FrameHead = {
+      bytes: 0,
+      firstTicket: 0,
+      lastTicket: 0,
+      count: 0,
+    };
+    while (this.#start + this.#at < this.#fileBytes) {
+      const found = this.#nextFrame(frame);
+      if (found !== FRAME_WHOLE) return this.#endAtBadFrame(found);
+      const added = this.#addFrame(frame);
+      if (added !== undefined) await added;
+      this.#at += FRAME_HEAD_BYTES + frame.bytes;
+      this.#progress(this.#start + this.#at);
+      if (this.#kept.length === 0) report.size = this.#start + this.#at;
+    }
+    if (this.#kept.length > 0) {
+      this.#tear(`record ${report.nextTicket} is missing`);
+    }
+  }
+
+  #readHead(): void {
+    const head = new Uint8Array(FILE_HEAD_BYTES);
+    const length = readFully(this.#file, 0, head);
+    const ticket = readFileHead(head.subarray(0, length));
+    const { path } = this.#file;
+    if (typeof ticket === "string") {
+      throw new LogDamage(`Bad file ${path} at 0: ${ticket}`);
+    }
+    const { nextTicket } = this.#report;
+    if (nextTicket >= 0 && ticket !== nextTicket) {
+      throw new LogDamage(
+        `Bad file ${path} at 0: it begins with record ${ticket}, not ${nextTicket}`,
+      );
+    }
+    this.#report.nextTicket = ticket;
+    this.#start = FILE_HEAD_BYTES;
+  }
+
+  /** Looks at the frame at the position, and reads as much as it has. */
+  #nextFrame(frame: FrameHead): number {
+    for (;;) {
+      const found = readFrame(this.#buf, this.#at, this.#end, frame);
+      if (found !== FRAME_SHORT) return found;
+      const wanted = FRAME_HEAD_BYTES + frame.bytes;
+      const left = this.#fileBytes - this.#start - this.#at;
+      if (
+        wanted > left || this.#end - this.#at === left && frame.bytes === 0
+      ) return FRAME_SHORT;
+      this.#refill(wanted);
+    }
+  }
+
+  #refill(wanted: number): void {
+    const kept = this.#end - this.#at;
+    if (wanted > this.#buf.length) {
+      const grown = new Uint8Array(wanted + WINDOW_BYTES);
+      grown.set(this.#buf.subarray(this.#at, this.#end));
+      this.#buf = grown;
+    } else this.#buf.copyWithin(0, this.#at, this.#end);
+    this.#start += this.#at;
+    this.#at = 0;
+    this.#end = kept + readFully(
+      this.#file,
+      this.#start + kept,
+      this.#buf.subarray(kept),
+    );
+  }
+
+  #addFrame(frame: FrameHead): void | Promise<void> {
+    const report = this.#report;
+    const from = this.#at + FRAME_HEAD_BYTES;
+    const to = from + frame.bytes;
+    const { firstTicket, lastTicket, count } = frame;
+    if (firstTicket < report.nextTicket) {
+      throw this.#damage(`record ${firstTicket} comes again`);
+    }
+    if (
+      this.#kept.length === 0 && firstTicket === report.nextTicket &&
+      lastTicket - firstTicket + 1 === count
+    ) {
+      report.nextTicket += count;
+      report.records += count;
+      return this.#sink.records(this.#buf, from, to, count);
+    }
+    this.#kept.push({ buf: this.#buf.slice(from, to), at: 0 });
+    this.#keptCount += count;
+    this.#keptLast = Math.max(this.#keptLast, lastTicket);
+    if (this.#keptLast + 1 - report.nextTicket !== this.#keptCount) return;
+    return this.#merge();
+  }
+
+  /** All tickets up to the last are there. */
+  #merge(): void | Promise<void> {
+    const report = this.#report;
+    const kept = this.#kept;
+    const merged = new Uint8Array(
+      kept.reduce((sum, { buf }) => sum + buf.length, 0),
+    );
+    let end = 0;
+    for (let i = 0; i < this.#keptCount; i++) {
+      const low = (report.nextTicket + i) % 2 ** 32;
+      const frame = kept.find(({ buf, at }) =>
+        at < buf.length && readWord(buf, at + 4) === low
+      );
+      if (frame === undefined) throw this.#damage("records come twice");
+      const { buf, at } = frame;
+      const bytes = recordBytes(readWord(buf, at));
+      merged.set(buf.subarray(at, at + bytes), end);
+      frame.at += bytes;
+      end += bytes;
+    }
+    const count = this.#keptCount;
+    report.nextTicket += count;
+    report.records += count;
+    this.#kept = [];
+    this.#keptCount = 0;
+    this.#keptLast = -1;
+    return this.#sink.records(merged, 0, end, count);
+  }
+
+  #endAtBadFrame(found: number): void {
+    const at = this.#start + this.#at;
+    const next = this.#findFrame(at + 1);
+    if (next >= 0) {
+      throw this.#damage(`no whole frame, but there is one at ${next}`);
+    }
+    this.#tear(
+      found === FRAME_BAD
+        ? `no whole frame at ${at}`
+        : `the frame at ${at} is cut off`,
+    );
+  }
+
+  #tear(torn: string): void {
+    this.#report.torn = torn;
+    this.#report.tornBytes = this.#fileBytes - this.#report.size;
+  }
+
+  #damage(reason: string): LogDamage {
+    const at = this.#start + this.#at;
+    return new LogDamage(`Bad file ${this.#file.path} at ${at}: ${reason}`);
+  }
+
+  /**
+   * The place of the next whole frame in the file, or -1. One of records that
+   * have been read is part of what somebody has stored.
+   */
+  #findFrame(from: number): number {
+    const window = new Uint8Array(WINDOW_BYTES);
+    const frame = { bytes: 0, firstTicket: 0, lastTicket: 0, count: 0 };
+    let start = from;
+    for (;;) {
+      const end = readFully(this.#file, start, window);
+      for (let at = 0; at < end; at++) {
+        const found = readFrame(window, at, end, frame);
+        if (found === FRAME_BAD) continue;
+        if (found === FRAME_SHORT && !this.#isWholeAt(start + at, frame)) {
+          continue;
+        }
+        if (frame.firstTicket >= this.#report.nextTicket) return start + at;
+      }
+      if (end < window.length) return -1;
+      start += end;
+    }
+  }
+
+  /** Whether a frame that reaches behind the window is whole. */
+  #isWholeAt(at: number, frame: FrameHead): boolean {
+    const head = new Uint8Array(FRAME_HEAD_BYTES);
+    if (readFully(this.#file, at, head) < head.length) return false;
+    if (readFrame(head, 0, head.length, frame) !== FRAME_SHORT) return false;
+    const bytes = FRAME_HEAD_BYTES + frame.bytes;
+    if (at + bytes > this.#fileBytes) return false;
+    const whole = new Uint8Array(bytes);
+    readFully(this.#file, at, whole);
+    return readFrame(whole, 0, bytes, frame) === FRAME_WHOLE;
+  }
+}

@@ -1,0 +1,501 @@
+/**
+ * The log writer: brings the workers' records to the disk.
+ *
+ * It works in passes. A pass takes what is in the rings, makes a frame of the
+ * records of each, appends the frames to one file, and, under
+ * `appendfsync always`, syncs it: one sync for all that has come since the last,
+ * whoever waits for it. Then the watermark moves, behind which all tickets are
+ * on the disk.
+ *
+ * - A pass is whole if the tickets of its records, and of those before, have no
+ *   gaps: a worker that has drawn a ticket and not written its record yet leaves
+ *   one. The watermark moves over whole passes only.
+ * - While there is something to do it looks at the rings again after a while, as
+ *   a worker would have to wake it at every turn otherwise; when there is not,
+ *   it sleeps until a worker wakes it.
+ * - What the disk refuses stays here, and in the rings, and is tried again. A
+ *   file that could not be synced is written anew from where it was last synced,
+ *   as the system may have forgotten what it could not write.
+ * - At a cut ({@linkcode CUT_WANTED}) the records from a ticket on go to a new
+ *   file, exactly.
+ *
+ * @module
+ */
+
+import { assert } from "../../core/base/assert.ts";
+import type { EffectBuffers } from "../../core/keyspace/effect_ring.ts";
+import { DiskError, type DiskFile, readFully, writeFully } from "./disk.ts";
+import type { LogDirectory } from "./log_directory.ts";
+import { FILE_HEAD_BYTES } from "./log_frame.ts";
+import type { LogFile } from "./log_manifest.ts";
+import {
+  CUT_TICKET,
+  CUT_WANTED,
+  DURABLE_TICKET,
+  LOG_BUFFERED,
+  LOG_SIZE,
+  LOG_SYNCING,
+  LOG_SYNCS_DELAYED,
+  LOG_UNSYNCED,
+  type LogStatusBuffers,
+  WANTS_DURABLE,
+  WANTS_ROOM,
+  wantsAt,
+  WRITER_FAILING,
+  WRITER_IDLE,
+} from "./log_status.ts";
+import { RingDrain } from "./ring_drain.ts";
+
+/** When what was written is synced. */
+export type SyncPolicy = "always" | "everysec" | "no";
+
+/** Time between two looks at rings that something comes through. */
+const LOOK_MS = 10;
+/** Time between two syncs under `everysec`. */
+const SYNC_MS = 1000;
+/** Time after which what has failed is tried again. */
+const RETRY_MS = 200;
+/** Looks at the rings for a whole pass. */
+const WHOLE_TRIES = 16;
+/** Passes in a row before messages are looked at. */
+const PASSES_MAX = 64;
+/** Bytes that are written anew at a time. */
+const REWRITE_BYTES = 1 << 20;
+
+/** What the log writer needs from the thread around it. */
+export interface LogWriterPorts {
+  /** Monotonic milliseconds. */
+  monotonicMs(): number;
+  /** Calls back once; returns what makes it not to. */
+  later(run: () => void, delayMs: number): () => void;
+  /** Tells a worker that what it wanted has come. */
+  tell(worker: number): void;
+  /** Writing fails from now on, or no longer. */
+  failing(cause: DiskError | null): void;
+  /** Records from `firstTicket` on go to a new file. */
+  cut(firstTicket: number, entry: LogFile): void;
+}
+
+/** Where the log goes on. */
+export interface LogEnd {
+  /** The last file of changes; null if there is none before the next cut. */
+  readonly file: DiskFile | null;
+  /** Its length. */
+  readonly size: number;
+  /** The ticket that the next record has. */
+  readonly nextTicket: number;
+}
+
+/** One per server. */
+export class LogWriter {
+  readonly #directory: LogDirectory;
+  readonly #ports: LogWriterPorts;
+  readonly #words: Int32Array;
+  readonly #figures: Float64Array;
+  readonly #drains: readonly RingDrain[];
+  #policy: SyncPolicy = "everysec";
+  #file: DiskFile | null;
+  /** Bytes of the file, and of those the ones that are synced. */
+  #size: number;
+  #syncedSize: number;
+  /** Bytes of the files before it. */
+  #sizeBefore = 0;
+  /** All tickets before it are in the file. */
+  #nextTicket: number;
+  /** Records in the file behind it, and the last of their tickets. */
+  #aheadCount = 0;
+  #aheadLast = -1;
+  /** The frames that are being written: which, and how much of it. */
+  #frame = 0;
+  #frameDone = 0;
+  #hasFrames = false;
+  #failure: DiskError | null = null;
+  /** The last sync has failed: what is behind it must be written anew. */
+  #isSuspect = false;
+  #isSyncing = false;
+  #wantsSync = false;
+  #syncedMs = -Infinity;
+  #stopLooking: (() => void) | null = null;
+  #stopSyncTimer: (() => void) | null = null;
+  #stopRetry: (() => void) | null = null;
+  #isClosed = false;
+
+  /** Sleeps until it is woken. */
+  constructor(
+    parts: {
+      directory: LogDirectory;
+      buffers: EffectBuffers;
+      status: LogStatusBuffers;
+      end: LogEnd;
+      ports: LogWriterPorts;
+    },
+  ) {
+    this.#directory = parts.directory;
+    this.#ports = parts.ports;
+    this.#words = new Int32Array(parts.status.words);
+    this.#figures = new Float64Array(parts.status.figures);
+    this.#drains = parts.buffers.rings.map((ring) => new RingDrain(ring));
+    const { file, size, nextTicket } = parts.end;
+    this.#file = file;
+    this.#size = this.#syncedSize = size;
+    this.#nextTicket = nextTicket;
+    this.noteFiles();
+    Atomics.store(this.#words, DURABLE_TICKET, nextTicket | 0);
+    Atomics.store(this.#words, WRITER_IDLE, 1);
+  }
+
+  /** The ticket behind all those that are in the file. */
+  get nextTicket(): number {
+    return this.#nextTicket;
+  }
+
+  /** When what is written is synced. */
+  set policy(policy: SyncPolicy) {
+    this.#policy = policy;
+    if (policy === "always") this.wake();
+  }
+
+  /** Looks at the rings. */
+  wake(): void {
+    if (this.#isClosed) return;
+    this.#stopLooking?.();
+    this.#stopLooking = null;
+    Atomics.store(this.#words, WRITER_IDLE, 0);
+    this.#run();
+  }
+
+  /** Syncs soon whatever the policy says: somebody waits for it. */
+  syncSoon(): void {
+    this.#wantsSync = true;
+    this.wake();
+    this.#planSync();
+  }
+
+  /** Counts the bytes of the files again that are before the last. */
+  noteFiles(): void {
+    const { base, increments } = this.#directory.manifest;
+    const before = increments.slice(0, -1);
+    if (base !== null) before.push(base);
+    this.#sizeBefore = before.reduce(
+      (sum, file) => sum + this.#directory.sizeOf(file),
+      0,
+    );
+    this.#noteFigures();
+  }
+
+  /**
+   * Writes and syncs all that there is, and ends; the workers have stopped. What
+   * the disk refuses now is lost.
+   */
+  close(): DiskError | null {
+    for (
+      const stop of [this.#stopLooking, this.#stopSyncTimer, this.#stopRetry]
+    ) {
+      stop?.();
+    }
+    try {
+      this.flush();
+      return null;
+    } catch (cause) {
+      if (!(cause instanceof DiskError)) throw cause;
+      return cause;
+    } finally {
+      this.#isClosed = true;
+      this.#file?.close();
+    }
+  }
+
+  /** Writes and syncs all that is in the rings. */
+  flush(): void {
+    if (this.#isSuspect) this.#writeAnew();
+    if (this.#hasFrames) this.#writeFrames();
+    while (this.#pass());
+    this.#syncNow();
+  }
+
+  #run(): void {
+    for (let passes = 0; passes < PASSES_MAX; passes++) {
+      if (this.#failure !== null || this.#isClosed) return;
+      try {
+        const moved = this.#pass();
+        if (this.#policy === "always") this.#syncNow();
+        if (!moved) return this.#sleep();
+      } catch (cause) {
+        return this.#fail(cause);
+      }
+      if (this.#policy !== "always") {
+        this.#planSync();
+        return this.#lookAgain(LOOK_MS);
+      }
+    }
+    this.#lookAgain(0);
+  }
+
+  #lookAgain(delayMs: number): void {
+    this.#stopLooking = this.#ports.later(() => {
+      this.#stopLooking = null;
+      this.#run();
+    }, delayMs);
+  }
+
+  /** Nothing was in the rings: the next one who puts something there tells. */
+  #sleep(): void {
+    const words = this.#words;
+    Atomics.store(words, WRITER_IDLE, 1);
+    const isLeft = this.#drains.some((drain) => drain.available !== 0);
+    if (!isLeft || Atomics.exchange(words, WRITER_IDLE, 0) === 0) return;
+    this.#lookAgain(0);
+  }
+
+  /** Takes what there is and writes it; false if there was nothing. */
+  #pass(): boolean {
+    const taken = this.#take();
+    if (this.#drains.some((drain) => drain.count > 0)) {
+      if (this.#file === null) this.#skipFrames();
+      else {
+        this.#sealFrames();
+        this.#writeFrames();
+      }
+    }
+    if (taken > 0) this.#tellAll(WANTS_ROOM);
+    const rotated = this.#rotateAtCut();
+    return taken > 0 || rotated;
+  }
+
+  /** Empties the rings; tries to end where no ticket is missing. */
+  #take(): number {
+    let taken = 0;
+    for (let tries = 0; tries < WHOLE_TRIES; tries++) {
+      let more = 0;
+      for (const drain of this.#drains) more += drain.fill();
+      // Read after the rings: what was logged after a cut came after its mark.
+      const hasCut = Atomics.load(this.#words, CUT_WANTED) !== 0;
+      const cut = Atomics.load(this.#words, CUT_TICKET);
+      for (const drain of this.#drains) drain.scan(hasCut, cut);
+      taken += more;
+      if (more === 0 && tries > 0 || this.#isWhole()) break;
+    }
+    return taken;
+  }
+
+  /** Whether no ticket would be missing in the file behind the frames. */
+  #isWhole(): boolean {
+    let count = this.#aheadCount;
+    let last = this.#aheadLast;
+    for (const drain of this.#drains) {
+      if (drain.count === 0) continue;
+      count += drain.count;
+      last = Math.max(last, this.#wideTicket(drain.lastTicket));
+    }
+    return count === 0 || last + 1 - this.#nextTicket === count;
+  }
+
+  /** All bits of a ticket, of which the lower 32 are known. */
+  #wideTicket(low: number): number {
+    return this.#nextTicket + (low - this.#nextTicket | 0);
+  }
+
+  #sealFrames(): void {
+    for (const drain of this.#drains) {
+      if (drain.count > 0) drain.seal(this.#wideTicket(drain.firstTicket));
+    }
+    this.#hasFrames = true;
+    this.#frame = this.#frameDone = 0;
+  }
+
+  /** Writes the sealed frames, or what is left of them after a failure. */
+  #writeFrames(): void {
+    const file = this.#file!;
+    for (; this.#frame < this.#drains.length; this.#frame++) {
+      const { buf, frameBytes } = this.#drains[this.#frame]!;
+      while (this.#frameDone < frameBytes) {
+        const piece = buf.subarray(this.#frameDone, frameBytes);
+        const written = file.write(this.#size, piece);
+        this.#frameDone += written;
+        this.#size += written;
+      }
+      this.#frameDone = 0;
+    }
+    this.#hasFrames = false;
+    this.#skipFrames();
+    this.#noteFigures();
+  }
+
+  /** Counts the frames as written, and forgets them. */
+  #skipFrames(): void {
+    for (const drain of this.#drains) {
+      if (drain.count === 0) continue;
+      this.#aheadCount += drain.count;
+      this.#aheadLast = Math.max(
+        this.#aheadLast,
+        this.#wideTicket(drain.lastTicket),
+      );
+    }
+    for (const drain of this.#drains) drain.drop();
+    if (this.#aheadLast + 1 - this.#nextTicket !== this.#aheadCount) return;
+    this.#nextTicket += this.#aheadCount;
+    this.#aheadCount = 0;
+    this.#aheadLast = -1;
+  }
+
+  /** Goes on with a new file once all before the cut is in the old one. */
+  #rotateAtCut(): boolean {
+    if (Atomics.load(this.#words, CUT_WANTED) === 0) return false;
+    const cut = Atomics.load(this.#words, CUT_TICKET);
+    if ((cut - this.#nextTicket | 0) !== 0) return false;
+    assert(this.#aheadCount === 0, "a cut is where no ticket is missing");
+    if (this.#file !== null) this.#syncNow();
+    const { entry, file } = this.#directory.createIncrement(
+      this.#nextTicket,
+      this.#file === null,
+    );
+    try {
+      if (this.#file !== null) this.#directory.addIncrement(entry);
+    } catch (cause) {
+      file.close();
+      throw cause;
+    }
+    this.#file?.close();
+    this.#file = file;
+    this.#size = this.#syncedSize = FILE_HEAD_BYTES;
+    this.noteFiles();
+    Atomics.store(this.#words, CUT_WANTED, 0);
+    this.#ports.cut(this.#nextTicket, entry);
+    return true;
+  }
+
+  #syncNow(): void {
+    const file = this.#file;
+    if (file === null) return;
+    if (this.#size !== this.#syncedSize) {
+      this.#isSuspect = true;
+      file.sync();
+      this.#isSuspect = false;
+    }
+    this.#synced(this.#size, this.#nextTicket);
+  }
+
+  #synced(size: number, ticket: number): void {
+    this.#syncedSize = Math.max(this.#syncedSize, size);
+    this.#syncedMs = this.#ports.monotonicMs();
+    const words = this.#words;
+    if ((ticket - Atomics.load(words, DURABLE_TICKET) | 0) > 0) {
+      Atomics.store(words, DURABLE_TICKET, ticket | 0);
+    }
+    this.#tellAll(WANTS_DURABLE);
+    this.#noteFigures();
+  }
+
+  /** Under `everysec`: syncs beside what else is done, once a second. */
+  #planSync(): void {
+    if (this.#stopSyncTimer !== null || this.#failure !== null) return;
+    if (this.#policy === "always" || this.#file === null) return;
+    if (this.#policy === "no" && !this.#wantsSync) return;
+    if (this.#size === this.#syncedSize) {
+      if (this.#wantsSync) this.#synced(this.#size, this.#nextTicket);
+      this.#wantsSync = false;
+      return;
+    }
+    const nowMs = this.#ports.monotonicMs();
+    const restMs = this.#policy === "no"
+      ? 0
+      : Math.max(0, this.#syncedMs + SYNC_MS - nowMs);
+    this.#stopSyncTimer = this.#ports.later(() => {
+      this.#stopSyncTimer = null;
+      this.#syncBeside();
+    }, restMs);
+  }
+
+  #syncBeside(): void {
+    const file = this.#file;
+    if (file === null || this.#failure !== null || this.#isClosed) return;
+    if (this.#isSyncing) {
+      this.#figures[LOG_SYNCS_DELAYED]! += 1;
+      return;
+    }
+    this.#isSyncing = true;
+    this.#wantsSync = false;
+    const size = this.#size;
+    const ticket = this.#nextTicket;
+    this.#noteFigures();
+    file.syncLater().then(() => {
+      this.#isSyncing = false;
+      if (this.#isClosed) return;
+      // Another file by now: it was synced before it was left.
+      if (this.#file === file && !this.#isSuspect) this.#synced(size, ticket);
+      this.#planSync();
+    }, (cause) => {
+      this.#isSyncing = false;
+      if (this.#isClosed || this.#file !== file) return;
+      this.#isSuspect = true;
+      this.#fail(cause);
+    });
+  }
+
+  #fail(cause: unknown): void {
+    if (!(cause instanceof DiskError)) throw cause;
+    const isNew = this.#failure === null;
+    this.#failure = cause;
+    Atomics.store(this.#words, WRITER_FAILING, 1);
+    if (isNew) this.#ports.failing(cause);
+    this.#stopRetry ??= this.#ports.later(() => {
+      this.#stopRetry = null;
+      this.#retry();
+    }, RETRY_MS);
+  }
+
+  #retry(): void {
+    try {
+      if (this.#isSuspect) this.#writeAnew();
+      if (this.#hasFrames) this.#writeFrames();
+      this.#rotateAtCut();
+      if (this.#policy === "always") this.#syncNow();
+    } catch (cause) {
+      return this.#fail(cause);
+    }
+    this.#failure = null;
+    Atomics.store(this.#words, WRITER_FAILING, 0);
+    this.#ports.failing(null);
+    this.wake();
+    this.#planSync();
+  }
+
+  /** Writes anew what was not synced, and syncs it. */
+  #writeAnew(): void {
+    const file = this.#file!;
+    const bytes = new Uint8Array(REWRITE_BYTES);
+    for (let at = this.#syncedSize; at < this.#size;) {
+      const piece = bytes.subarray(0, Math.min(bytes.length, this.#size - at));
+      const count = readFully(file, at, piece);
+      if (count === 0) {
+        throw new DiskError("read", file.path, "EIO", "The file is too short");
+      }
+      writeFully(file, at, piece.subarray(0, count));
+      at += count;
+    }
+    file.sync();
+    this.#isSuspect = false;
+    this.#synced(this.#size, this.#nextTicket);
+  }
+
+  /** Tells the workers that want to know. */
+  #tellAll(want: number): void {
+    const words = this.#words;
+    for (let worker = 0; worker < this.#drains.length; worker++) {
+      const at = wantsAt(worker);
+      if ((Atomics.load(words, at) & want) === 0) continue;
+      Atomics.and(words, at, ~want);
+      this.#ports.tell(worker);
+    }
+  }
+
+  #noteFigures(): void {
+    const figures = this.#figures;
+    figures[LOG_SIZE] = this.#sizeBefore + this.#size;
+    figures[LOG_UNSYNCED] = this.#size - this.#syncedSize;
+    figures[LOG_SYNCING] = this.#isSyncing ? 1 : 0;
+    let held = 0;
+    for (const drain of this.#drains) held += drain.heldBytes;
+    figures[LOG_BUFFERED] = held;
+  }
+}

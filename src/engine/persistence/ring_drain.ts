@@ -1,0 +1,139 @@
+/**
+ * The log writer's end of a worker's ring: takes bytes out and makes frames of
+ * the records that are whole.
+ *
+ * ```text
+ * buf   room for a frame's head | whole records | others, or a part of one
+ * ```
+ *
+ * So a frame is written from where the ring was copied to.
+ *
+ * @module
+ */
+
+import {
+  readWord,
+  RECORD_HEADER_BYTES,
+  recordBytes,
+} from "../../core/keyspace/effect_record.ts";
+import {
+  RING_DATA,
+  RING_DRAINED,
+  RING_WAITING,
+  RING_WRITTEN,
+} from "../../core/keyspace/effect_ring.ts";
+import { FRAME_HEAD_BYTES, putFrameHead } from "./log_frame.ts";
+
+/** Buffers that grew beyond this are given up when they are empty. */
+const KEPT_BYTES = 16 << 20;
+const FIRST_BYTES = 64 << 10;
+
+/** One per ring. */
+export class RingDrain {
+  /** The frame, once {@linkcode seal} has made it. */
+  buf: Uint8Array<ArrayBuffer> = new Uint8Array(FIRST_BYTES);
+  /** How many records it has. */
+  count = 0;
+  /** Lower 32 bits of the ticket of the first. */
+  firstTicket = 0;
+  /** Lower 32 bits of the ticket of the last. */
+  lastTicket = 0;
+  readonly #control: Int32Array;
+  readonly #data: Uint8Array;
+  /** Where the records of the frame end. */
+  #wholeEnd = FRAME_HEAD_BYTES;
+  #end = FRAME_HEAD_BYTES;
+
+  /** `ring` is as in effect_ring.ts. */
+  constructor(ring: SharedArrayBuffer) {
+    this.#control = new Int32Array(ring, 0, RING_DATA >> 2);
+    this.#data = new Uint8Array(ring, RING_DATA);
+  }
+
+  /** Bytes that are in the ring. */
+  get available(): number {
+    const control = this.#control;
+    return Atomics.load(control, RING_WRITTEN) -
+        Atomics.load(control, RING_DRAINED) | 0;
+  }
+
+  /** Whether the worker has records that find no room in the ring. */
+  get hasWaiting(): boolean {
+    return Atomics.load(this.#control, RING_WAITING) !== 0;
+  }
+
+  /** Bytes of the frame, its head included; 0 if it would have no records. */
+  get frameBytes(): number {
+    return this.count === 0 ? 0 : this.#wholeEnd;
+  }
+
+  /** Bytes that were taken out and are not dropped. */
+  get heldBytes(): number {
+    return this.#end - FRAME_HEAD_BYTES;
+  }
+
+  /** Takes all that is in the ring; returns how many bytes that was. */
+  fill(): number {
+    const length = this.available;
+    if (length === 0) return 0;
+    this.#reserve(this.#end + length);
+    const data = this.#data;
+    const drained = Atomics.load(this.#control, RING_DRAINED);
+    const from = drained & (data.length - 1);
+    const first = Math.min(length, data.length - from);
+    this.buf.set(data.subarray(from, from + first), this.#end);
+    if (first < length) {
+      this.buf.set(data.subarray(0, length - first), this.#end + first);
+    }
+    this.#end += length;
+    Atomics.store(this.#control, RING_DRAINED, drained + length | 0);
+    return length;
+  }
+
+  /**
+   * Adds the records to the frame that are whole; with `hasCut`, only those
+   * whose tickets come before `cut`.
+   */
+  scan(hasCut: boolean, cut: number): void {
+    const { buf } = this;
+    while (this.#end - this.#wholeEnd >= RECORD_HEADER_BYTES) {
+      const bytes = recordBytes(readWord(buf, this.#wholeEnd));
+      if (this.#wholeEnd + bytes > this.#end) break;
+      const ticket = readWord(buf, this.#wholeEnd + 4);
+      if (hasCut && (ticket - cut | 0) >= 0) break;
+      this.lastTicket = ticket;
+      if (this.count === 0) this.firstTicket = ticket;
+      this.#wholeEnd += bytes;
+      this.count++;
+    }
+  }
+
+  /** Writes the frame's head; `firstTicket` has all its bits. */
+  seal(firstTicket: number): void {
+    putFrameHead(this.buf, 0, {
+      bytes: this.#wholeEnd - FRAME_HEAD_BYTES,
+      firstTicket,
+      count: this.count,
+    });
+  }
+
+  /** Forgets the records of the frame. */
+  drop(): void {
+    const left = this.#end - this.#wholeEnd;
+    if (left === 0 && this.buf.length > KEPT_BYTES) {
+      this.buf = new Uint8Array(FIRST_BYTES);
+    } else if (this.#wholeEnd > FRAME_HEAD_BYTES) {
+      this.buf.copyWithin(FRAME_HEAD_BYTES, this.#wholeEnd, this.#end);
+    }
+    this.#end = FRAME_HEAD_BYTES + left;
+    this.#wholeEnd = FRAME_HEAD_BYTES;
+    this.count = 0;
+  }
+
+  #reserve(bytes: number): void {
+    if (bytes <= this.buf.length) return;
+    const grown = new Uint8Array(Math.max(bytes, this.buf.length * 2));
+    grown.set(this.buf.subarray(0, this.#end));
+    this.buf = grown;
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * The prefixes that clients want to be told of (CLIENT TRACKING BCAST), over all
+ * workers.
+ *
+ * How many clients a prefix has on each worker stands in shared memory, as with
+ * channels (subscriber_counts.ts), in the first shard. While there is one, a bit
+ * of every shard's hook word says so, set under all latches: what is written
+ * after that is told. Each worker keeps an index of all prefixes, made anew when
+ * their version in shared memory has changed.
+ *
+ * @module
+ */
+
+import { asciiOf, latin1BytesOf } from "../../core/base/bytes.ts";
+import { halfSipHash } from "../../core/base/half_siphash.ts";
+import { Key } from "../../core/keyspace/key.ts";
+import type { Keyspace } from "../../core/keyspace/keyspace.ts";
+import { PREFIX } from "../../core/keyspace/subscriber_counts.ts";
+import type { Latches } from "../latch/shard_latches.ts";
+import {
+  PROCESS_PREFIXES,
+  PROCESS_PREFIXES_VERSION,
+} from "../messages/shared_state.ts";
+
+/** The shard that counts prefixes. */
+const PREFIX_SHARD = 0;
+
+/** What the prefixes need from the worker around them. */
+export interface PrefixParts {
+  /** This worker, and how many there are. */
+  readonly self: number;
+  readonly workers: number;
+  readonly keyspaces: readonly Keyspace[];
+  readonly hashSeed: readonly [number, number];
+  readonly latches: Latches;
+  /** The process's words. */
+  readonly process: Int32Array;
+}
+
+/** One per worker. */
+export class Prefixes {
+  readonly #parts: PrefixParts;
+  /** Clients per worker, by the length of the prefix and by the prefix. */
+  #index = new Map<number, Map<string, Int32Array>>();
+  #version = 0;
+  readonly #key = new Key();
+
+  /** Knows of no prefix. */
+  constructor(parts: PrefixParts) {
+    this.#parts = parts;
+  }
+
+  /** Prefixes that clients have named, on all workers. */
+  get count(): number {
+    return Atomics.load(this.#parts.process, PROCESS_PREFIXES);
+  }
+
+  /**
+   * Adds clients of this worker, one for each of the prefixes. Throws
+   * OutOfMemory and has done nothing then.
+   */
+  add(prefixes: readonly string[]): void {
+    this.#change(() => {
+      let added = 0;
+      try {
+        for (; added < prefixes.length; added++) this.#add(prefixes[added]!);
+      } catch (cause) {
+        while (added > 0) this.#remove(prefixes[--added]!);
+        throw cause;
+      }
+    });
+  }
+
+  /** Takes clients of this worker away. */
+  remove(prefixes: readonly string[]): void {
+    if (prefixes.length === 0) return;
+    this.#change(() => prefixes.forEach((prefix) => this.#remove(prefix)));
+  }
+
+  /** Visits the prefixes that a key has, with their clients per worker. */
+  match(key: string, visit: (clients: Int32Array) => void): void {
+    const version = Atomics.load(this.#parts.process, PROCESS_PREFIXES_VERSION);
+    if (version !== this.#version) this.#refresh();
+    for (const [length, prefixes] of this.#index) {
+      if (length > key.length) continue;
+      const clients = prefixes.get(key.slice(0, length));
+      if (clients !== undefined) visit(clients);
+    }
+  }
+
+  #change(make: () => void): void {
+    const { keyspaces, latches, process } = this.#parts;
+    latches.acquireAll();
+    const before = this.count;
+    try {
+      make();
+    } finally {
+      Atomics.add(process, PROCESS_PREFIXES_VERSION, 1);
+      if ((before > 0) !== (this.count > 0)) {
+        for (const space of keyspaces) space.broadcast(before === 0);
+      }
+      latches.releaseAll();
+    }
+  }
+
+  #add(prefix: string): void {
+    const { keyspaces, self, workers, process } = this.#parts;
+    const { channels } = keyspaces[PREFIX_SHARD]!;
+    const isFirst = channels.add(PREFIX, this.#keyOf(prefix), self, workers);
+    if (isFirst) Atomics.add(process, PROCESS_PREFIXES, 1);
+  }
+
+  #remove(prefix: string): void {
+    const { keyspaces, self, process } = this.#parts;
+    const { channels } = keyspaces[PREFIX_SHARD]!;
+    const isLast = channels.remove(PREFIX, this.#keyOf(prefix), self);
+    if (isLast) Atomics.sub(process, PROCESS_PREFIXES, 1);
+  }
+
+  #refresh(): void {
+    const { keyspaces, latches, workers, process } = this.#parts;
+    const { channels } = keyspaces[PREFIX_SHARD]!;
+    const index = new Map<number, Map<string, Int32Array>>();
+    latches.acquire(PREFIX_SHARD);
+    this.#version = Atomics.load(process, PROCESS_PREFIXES_VERSION);
+    channels.visit(PREFIX, (buf, off, length, node) => {
+      const clients = new Int32Array(workers);
+      for (let worker = 0; worker < workers; worker++) {
+        clients[worker] = channels.on(node, worker);
+      }
+      const prefixes = index.get(length) ?? new Map<string, Int32Array>();
+      index.set(length, prefixes);
+      prefixes.set(asciiOf(buf, off, length), clients);
+    });
+    latches.release(PREFIX_SHARD);
+    this.#index = index;
+  }
+
+  #keyOf(prefix: string): Key {
+    const { hashSeed } = this.#parts;
+    const bytes = latin1BytesOf(prefix);
+    const key = this.#key;
+    key.buf = bytes;
+    key.off = 0;
+    key.length = bytes.length;
+    key.hash = halfSipHash(bytes, 0, bytes.length, hashSeed[0], hashSeed[1]);
+    key.shard = PREFIX_SHARD;
+    return key;
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * A server that may be killed at any instant, and started again on the same
+ * directory.
+ *
+ * @module
+ */
+import { bundle } from "../../src/front/cli/compile.ts";
+import { TestClient } from "../_resp_client.ts";
+import { findFreePort } from "../_server_process.ts";
+
+const ROOT = new URL("../..", import.meta.url).pathname;
+const READY_MS_MAX = 20_000;
+
+/**
+ * The program in a folder of its own, each thread as one file: it starts in a
+ * fraction of the time.
+ */
+export function bundled(stack: DisposableStack): string {
+  const folder = Deno.makeTempDirSync({ prefix: "sherd_bundle_" });
+  stack.defer(() => Deno.removeSync(folder, { recursive: true }));
+  return `${folder}/${bundle(folder)[0]}`;
+}
+
+/** How it is started. */
+export interface VictimOptions {
+  readonly directory: string;
+  /** The program; that of the source tree by default. */
+  readonly program?: string;
+  readonly workers: number;
+  readonly args?: readonly string[];
+}
+
+/** A process of the server. */
+export class Victim {
+  readonly port: number;
+  readonly #child: Deno.ChildProcess;
+  readonly #log: string;
+  /** How much of the log is of its lives before. */
+  readonly #logStart: number;
+  #status: Deno.CommandStatus | null = null;
+  readonly #exited: Promise<Deno.CommandStatus>;
+
+  /** Starts it, and waits for nothing. */
+  constructor(options: VictimOptions) {
+    const { directory, workers } = options;
+    this.port = findFreePort();
+    this.#log = `${directory}/server.log`;
+    this.#logStart = this.log.length;
+    this.#child = new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "--quiet", "-A", "--unstable-net"],
+        options.program ?? "src/front/cli/main.ts",
+        ...["--port", String(this.port), "--workers", String(workers)],
+        ...["--save", "", "--appendonly", "yes", "--dir", directory],
+        ...["--enable-debug-command", "yes", "--logfile", this.#log],
+        ...options.args ?? [],
+      ],
+      cwd: ROOT,
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    this.#exited = this.#child.status.then((status) => this.#status = status);
+  }
+
+  /** Starts it, and waits until it runs commands. */
+  static async start(options: VictimOptions): Promise<Victim> {
+    const victim = new Victim(options);
+    await victim.ready();
+    return victim;
+  }
+
+  /** What it has written to its log, in all its lives. */
+  get log(): string {
+    try {
+      return Deno.readTextFileSync(this.#log);
+    } catch {
+      return "";
+    }
+  }
+
+  /** Resolves when it has ended. */
+  get exited(): Promise<Deno.CommandStatus> {
+    return this.#exited;
+  }
+
+  /** A new connection. */
+  client(): Promise<TestClient> {
+    return TestClient.connect(this.port);
+  }
+
+  /** Waits until it runs commands; throws if it ends instead. */
+  async ready(): Promise<void> {
+    const deadline = performance.now() + READY_MS_MAX;
+    for (;;) {
+      if (this.#isReady()) return;
+      if (this.#status !== null || performance.now() > deadline) {
+        await this.kill();
+        throw new Error(`The server does not start:\n${this.log.slice(-2000)}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
+  /** Kills it where it stands. */
+  async kill(): Promise<void> {
+    if (this.#status === null) {
+      try {
+        this.#child.kill("SIGKILL");
+      } catch {
+        // It was faster.
+      }
+    }
+    await this.#exited;
+  }
+
+  /** Lets it end in order. */
+  async stop(): Promise<Deno.CommandStatus> {
+    if (this.#status === null) this.#child.kill("SIGTERM");
+    return await this.#exited;
+  }
+
+  #isReady(): boolean {
+    return this.log.slice(this.#logStart)
+      .includes("Ready to accept connections");
+  }
+}
+
+/** Runs `body` with a directory that is removed afterwards. */
+export async function withDirectory<T>(
+  body: (directory: string) => Promise<T>,
+): Promise<T> {
+  const directory = Deno.makeTempDirSync({ prefix: "sherd_test_" });
+  try {
+    return await body(directory);
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+}

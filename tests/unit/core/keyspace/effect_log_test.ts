@@ -1,0 +1,235 @@
+/**
+ * The effect log: what is recorded comes out of the ring, in order and whole.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { bytesOf, latin1BytesOf } from "../../../../src/core/base/bytes.ts";
+import { EffectLog } from "../../../../src/core/keyspace/effect_log.ts";
+import {
+  CommandReader,
+  putVarint,
+} from "../../../../src/core/keyspace/effect_record.ts";
+import {
+  EffectRingReader,
+  LOG_IS_ON,
+  LOG_NEXT_TICKET,
+  makeEffectBuffers,
+  RING_DRAINED,
+  RING_WRITTEN,
+} from "../../../../src/core/keyspace/effect_ring.ts";
+import { Random } from "../../../_random.ts";
+import { request } from "../commands/_request.ts";
+import { EffectDrain, effectsIn, linesOf } from "./_effects.ts";
+
+function logOf(ringBytes = 1 << 12) {
+  const buffers = makeEffectBuffers(1, ringBytes);
+  const drain = new EffectDrain(buffers);
+  drain.isOn = true;
+  return { buffers, log: new EffectLog(buffers), drain };
+}
+
+function run(log: EffectLog, line: string, isChange = true, db = 0): void {
+  log.begin();
+  log.endCommand(db, request(...line.split(" ")), isChange);
+  log.publish();
+}
+
+Deno.test("effect log: a change is recorded as it was given", () => {
+  const { log, drain } = logOf();
+  run(log, "SET a 1");
+  run(log, "GET a", false);
+  run(log, "DEL a", true, 3);
+  const records = drain.take();
+  assertEquals(linesOf(records), ["SET a 1", "3> DEL a"]);
+  assertEquals(records.map(({ ticket }) => ticket), [0, 1]);
+  assertEquals(log.lastTicket, 1);
+  assertEquals(drain.take(), []);
+});
+
+Deno.test("effect log: one that is off is never on", () => {
+  const log = new EffectLog();
+  assert(!log.isOn);
+  assert(!log.isCongested);
+  log.deletion(0, bytesOf("a"), 0, 1);
+  log.asGiven(0, request("FLUSHALL"));
+});
+
+Deno.test("effect log: commands in the place of another, and before it", () => {
+  const { log, drain } = logOf();
+  const args = request("SET", "k", "v", "EX", "10");
+  log.begin();
+  log.deletion(0, bytesOf("k"), 0, 1);
+  log.replace(0, bytesOf("SET"), 5).argument(args, 1).argument(args, 2)
+    .constant(bytesOf("PXAT")).integer(1_700_000_010_000);
+  log.endCommand(0, args, true);
+  log.begin();
+  log.silence();
+  log.endCommand(0, request("SPOP", "s", "0"), true);
+  log.begin();
+  log.also(2, bytesOf("DEL"), 2).constant(bytesOf("x"));
+  log.endCommand(2, request("GET", "x"), false);
+  assertEquals(drain.take(), [], "not published yet");
+  log.publish();
+  assertEquals(linesOf(drain.take()), [
+    "DEL k; SET k v PXAT 1700000010000",
+    "2> DEL x",
+  ]);
+});
+
+Deno.test("effect log: a transaction is one record", () => {
+  const { log, drain } = logOf();
+  log.begin();
+  run(log, "SET a 1");
+  run(log, "GET a", false);
+  run(log, "INCR a", true, 1);
+  log.asGiven(1, request("FLUSHDB"));
+  log.end();
+  log.begin();
+  log.end();
+  log.publish();
+  assertEquals(linesOf(drain.take()), ["SET a 1; 1> INCR a; 1> FLUSHDB"]);
+});
+
+Deno.test("effect log: outside of commands each deletion is a record", () => {
+  const { log, drain } = logOf();
+  log.deletion(0, bytesOf("xay"), 1, 1);
+  log.deletion(0, bytesOf("b"), 0, 1);
+  log.asGiven(0, request("SWAPDB", "0", "1"));
+  log.publish();
+  assertEquals(linesOf(drain.take()), ["DEL a", "DEL b", "SWAPDB 0 1"]);
+});
+
+Deno.test("effect log: a record that is larger than the ring goes in pieces", () => {
+  const { buffers, log } = logOf(256);
+  const reader = new EffectRingReader(buffers.rings[0]!);
+  const value = "v".repeat(5000);
+  run(log, "SET a 1");
+  run(log, `SET b ${value}`);
+  run(log, "SET c 1");
+  assert(log.isCongested);
+  assert(reader.waiting > 4000);
+  for (let pieces = 0; log.isCongested; pieces++) {
+    assert(pieces < 100, "the pieces come to an end");
+    assertEquals(reader.drain() > 0, true);
+    log.flush();
+  }
+  reader.drain();
+  assertEquals(reader.waiting, 0);
+  assertEquals(reader.count, 3);
+  assertEquals(reader.firstTicket, 0);
+  assertEquals(reader.lastTicket, 2);
+  assertEquals(linesOf(effectsIn(reader.buf.slice(0, reader.wholeBytes))), [
+    "SET a 1",
+    `SET b ${value}`,
+    "SET c 1",
+  ]);
+});
+
+Deno.test("effect log: what has come in part is not counted", () => {
+  const { buffers, log } = logOf(256);
+  const reader = new EffectRingReader(buffers.rings[0]!);
+  run(log, "SET a 1");
+  run(log, `SET b ${"v".repeat(1000)}`);
+  reader.drain();
+  assertEquals(reader.count, 1);
+  reader.clear();
+  assertEquals(reader.wholeBytes, 0);
+  while (reader.count === 0) {
+    log.flush();
+    reader.drain();
+  }
+  assertEquals([reader.count, reader.firstTicket], [1, 1]);
+});
+
+Deno.test("effect log: positions and tickets wrap", () => {
+  const buffers = makeEffectBuffers(1, 256);
+  const words = new Int32Array(buffers.words);
+  words[LOG_IS_ON] = 1;
+  words[LOG_NEXT_TICKET] = -2;
+  const control = new Int32Array(buffers.rings[0]!);
+  control[RING_WRITTEN] = control[RING_DRAINED] = 0x7fffff00;
+  const log = new EffectLog(buffers);
+  const drain = new EffectDrain(buffers);
+  const tickets: number[] = [];
+  for (let i = 0; i < 40; i++) {
+    run(log, `SET key:${i} ${"v".repeat(i)}`);
+    for (const { ticket, commands } of drain.take()) {
+      tickets.push(ticket);
+      assertEquals(commands[0]!.argv[1], `key:${i}`);
+      assertEquals(commands[0]!.argv[2]!.length, i);
+    }
+  }
+  assertEquals(tickets.length, 40);
+  assertEquals(tickets.slice(0, 4), [0xfffffffe, 0xffffffff, 0, 1]);
+  assert(control[RING_WRITTEN]! < 0, "the position has wrapped");
+});
+
+Deno.test("effect log: random records come out as they went in", () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const random = new Random(seed);
+    const { log, drain } = logOf(1 << (8 + random.below(4)));
+    const wanted: string[] = [];
+    const got: string[] = [];
+    for (let i = 0; i < 400; i++) {
+      const words = Array.from(
+        { length: 1 + random.below(4) },
+        () =>
+          String.fromCharCode(33 + random.below(200)).repeat(
+            1 + random.below(random.below(10) === 0 ? 900 : 40),
+          ),
+      );
+      const size = random.below(4) === 0 ? 3 : 1;
+      if (size > 1) log.begin();
+      for (let n = 0; n < size; n++) {
+        log.begin();
+        const args = request("x");
+        args.clear();
+        args.buf = latin1BytesOf(words.join(""));
+        let at = 0;
+        for (const { length } of words) {
+          args.add(at, length);
+          at += length;
+        }
+        log.endCommand(0, args, true);
+      }
+      if (size > 1) log.end();
+      wanted.push(Array(size).fill(words.join(" ")).join("; "));
+      if (random.below(3) === 0) log.publish();
+      if (random.below(3) === 0 || log.isCongested) {
+        got.push(...linesOf(drain.take()));
+        log.flush();
+      }
+    }
+    while (got.length < wanted.length) {
+      log.publish();
+      got.push(...linesOf(drain.take()));
+      log.flush();
+    }
+    assertEquals(got, wanted, `seed ${seed}`);
+  }
+});
+
+Deno.test("effect records: damaged bytes are noticed", () => {
+  const reader = new CommandReader();
+  const body = Uint8Array.of(0, 2, 3, 0x44, 0x45, 0x4c, 1, 0x61);
+  reader.reset(body, 0, body.length);
+  assert(reader.next());
+  assertEquals([reader.db, reader.args.count], [0, 2]);
+  assert(!reader.next());
+  assert(!reader.isDamaged);
+  for (let length = 1; length < body.length; length++) {
+    reader.reset(body, 0, length);
+    assert(!reader.next(), `cut at ${length}`);
+    assert(reader.isDamaged);
+  }
+  const huge = new Uint8Array(8);
+  putVarint(huge, 2, 0x7fffffff);
+  huge[1] = 1;
+  reader.reset(huge, 0, huge.length);
+  assert(!reader.next() && reader.isDamaged);
+  reader.reset(Uint8Array.of(0, 0), 0, 2);
+  assert(!reader.next() && reader.isDamaged, "no arguments");
+  reader.reset(new Uint8Array(8).fill(0xff), 0, 8);
+  assert(!reader.next() && reader.isDamaged, "an endless varint");
+});

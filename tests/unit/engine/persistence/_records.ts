@@ -1,0 +1,62 @@
+/**
+ * Records and files of changes, made by hand.
+ *
+ * @module
+ */
+import { latin1BytesOf } from "../../../../src/core/base/bytes.ts";
+import {
+  putPadding,
+  putVarint,
+  putWord,
+  RECORD_HEADER_BYTES,
+} from "../../../../src/core/keyspace/effect_record.ts";
+import {
+  FRAME_HEAD_BYTES,
+  putFrameHead,
+} from "../../../../src/engine/persistence/log_frame.ts";
+
+/** A record of one command. */
+export function record(ticket: number, ...argv: string[]): Uint8Array {
+  const most = argv.reduce((sum, word) => sum + word.length + 5, 32);
+  const buf = new Uint8Array(most);
+  let at = putVarint(buf, RECORD_HEADER_BYTES, 0);
+  at = putVarint(buf, at, argv.length);
+  for (const word of argv) {
+    at = putVarint(buf, at, word.length);
+    buf.set(latin1BytesOf(word), at);
+    at += word.length;
+  }
+  putWord(buf, 0, at - RECORD_HEADER_BYTES);
+  putWord(buf, 4, ticket);
+  return buf.slice(0, putPadding(buf, at));
+}
+
+/** A frame of records with these tickets; commands name the tickets. */
+export function frame(...tickets: number[]): Uint8Array<ArrayBuffer> {
+  const records = tickets.map((ticket) =>
+    record(ticket, "SET", `key:${ticket}`, "x".repeat(ticket % 7))
+  );
+  const bytes = concat(records);
+  const buf = concat([new Uint8Array(FRAME_HEAD_BYTES), bytes]);
+  putFrameHead(buf, 0, {
+    bytes: bytes.length,
+    firstTicket: tickets[0]!,
+    count: tickets.length,
+  });
+  return buf;
+}
+
+/** One after the other. */
+export function concat(
+  pieces: readonly Uint8Array[],
+): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(
+    pieces.reduce((sum, piece) => sum + piece.length, 0),
+  );
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
+}
