@@ -83,7 +83,7 @@ export class LockRoom implements Disposable {
   async waitsForLock({ id }: Waiting): Promise<void> {
     await until("the command waits for a lock", async () => {
       const line = await ask(this.admin, `CLIENT LIST ID ${id}`);
-      return / flags=bl/.test(String(line));
+      return / flags=\w*bl/.test(String(line));
     });
   }
 
