@@ -28,6 +28,7 @@ import { Executor, PARKED } from "../src/engine/executor/executor.ts";
 import { Session } from "../src/engine/executor/session.ts";
 import { Tellings } from "../src/engine/executor/tellings.ts";
 import { Latches } from "../src/engine/latch/shard_latches.ts";
+import { noLocks } from "./_no_locks.ts";
 import { takeReply } from "../src/engine/messages/forwarding.ts";
 import { makeSharedState } from "../src/engine/messages/shared_state.ts";
 import { makeCommandTable } from "../src/front/server/command_groups.ts";
@@ -185,6 +186,10 @@ export class World {
       worker: 0,
       workers: 1,
       ...{ ready, records, blocked: this.#blocked },
+      ...noLocks({
+        ...{ keyspaces: this.keyspaces, latches, counters: this.counters },
+        monotonicMs: this.#monotonicMs,
+      }),
       served: (_worker, session, reply) => {
         const late = takeReply(reply);
         queueMicrotask(() => this.#blocked.served(session, late));

@@ -26,6 +26,7 @@ import { DEL, SORTSTORE } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { ByteRefs } from "../memory/byte_refs.ts";
 import {
+  LOCKED,
   SCORES_NOT_DOUBLES,
   SYNTAX_ERROR,
   WRONG_TYPE,
@@ -146,10 +147,12 @@ class Sort {
     if (ref === 0) this.#order = new Int32Array(0);
     else if (!isSorted && type !== TYPE_SET) {
       this.#readRange(space, ref, length);
+      if (this.#meetsLocked()) return call.reply.error(LOCKED);
     } else {
       this.#elements = new ByteRefs(space.arena, length);
       readElements(space, ref, 0, length, this.#elements);
       this.#order = countUp(length);
+      if (this.#meetsLocked()) return call.reply.error(LOCKED);
       if (isSorted && !this.#sort(length)) {
         return call.reply.error(SCORES_NOT_DOUBLES);
       }
@@ -157,6 +160,19 @@ class Sort {
     if (this.#storeAt !== 0) this.#store();
     else if (this.#gets.length > 0) this.#replyGets();
     else this.#replyElements(space, ref);
+  }
+
+  /** Whether keys that the patterns name are locked for writing. */
+  #meetsLocked(): boolean {
+    const { keyspaces } = this.#call;
+    if (keyspaces.every(({ locks }) => locks.writeLocks === 0)) return false;
+    const patterns = [...this.#gets, ...this.#by === null ? [] : [this.#by]];
+    for (let i = 0; i < this.#elements.count; i++) {
+      for (const pattern of patterns) {
+        if (pattern.isLocked(this.#elements, i)) return true;
+      }
+    }
+    return false;
   }
 
   /** Makes offset and limit of LIMIT a range of the elements that there are. */

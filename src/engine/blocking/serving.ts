@@ -38,7 +38,7 @@ import {
 import { Arguments } from "../../core/resp/arguments.ts";
 import { ReplyWriter } from "../../core/resp/reply_writer.ts";
 import { TYPE_LIST, TYPE_STREAM, TYPE_ZSET } from "../../core/types/entry.ts";
-import { Session } from "../executor/session.ts";
+import { guestSession } from "../executor/session.ts";
 import type { Latches } from "../latch/shard_latches.ts";
 import { removeRegistrations } from "./registering.ts";
 
@@ -50,6 +50,11 @@ export interface ServingPorts<C extends Call> {
   run(command: Command<C>): void;
   /** Notes that a client keeps what the command has read: see tracking.ts. */
   remember(client: number, worker: number): void;
+  /**
+   * Whether a command must not run now because its keys are locked; the key that
+   * it was to be served from is looked at again when they may be free.
+   */
+  mustDefer(command: Command<C>, key: Key): boolean;
   /** Hands over the reply of a session's command, and empties the writer. */
   served(worker: number, session: number, reply: ReplyWriter): void;
 }
@@ -66,13 +71,7 @@ export class Serving<C extends Call> {
   readonly #reply = new ReplyWriter();
   readonly #key = new Key();
   /** The session in whose name commands are run. */
-  readonly #guest = new Session({
-    id: 0,
-    nowMs: 0,
-    address: "",
-    localAddress: "",
-    isUnix: false,
-  });
+  readonly #guest = guestSession(0);
 
   /** `call` is the worker's call. */
   constructor(
@@ -158,6 +157,7 @@ export class Serving<C extends Call> {
       }
       isFirst = false;
       place = foundAt;
+      if (this.#ports.mustDefer(command, key)) continue;
       if (this.#records.claim(record)) this.#attempt(record, command);
     }
     latches.releaseMarked();

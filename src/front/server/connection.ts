@@ -397,7 +397,10 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
       return this.close();
     }
     // While a command waits, reading on is how the end of the peer is noticed.
-    if (this.#isParked && this.#input.end < PARKED_BYTES_MAX) return;
+    if (
+      (this.#isParked || this.session.lockWait !== null) &&
+      this.#input.end < PARKED_BYTES_MAX
+    ) return;
     if (this.isWaiting || this.#isStalled || this.#isHeldUp) {
       this.#socket.pauseInput();
       return;
@@ -779,6 +782,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   #dropSession(): void {
     this.#dropArguments();
     this.#worker.blocked.drop(this.session.id);
+    this.#worker.locks.drop(this.session);
     this.#worker.pubsub.drop(this);
     this.#worker.tracking.trackers.end(this.session);
     this.#worker.monitors.end(this);
