@@ -28,13 +28,13 @@ import { REQUEST, RequestParser } from "../src/core/resp/request_parser.ts";
 import { Settings } from "../src/core/settings/settings.ts";
 import { Executor } from "../src/engine/executor/executor.ts";
 import { Session } from "../src/engine/executor/session.ts";
+import { Latches } from "../src/engine/latch/shard_latches.ts";
+import { Tellings } from "../src/engine/executor/tellings.ts";
+import { makeSharedState } from "../src/engine/messages/shared_state.ts";
 import { CommandLocks } from "../src/engine/locks/command_locks.ts";
 import { keyOf } from "../src/engine/locks/lock_claims.ts";
 import { LockWaits } from "../src/engine/locks/lock_waits.ts";
 import { lockKey } from "../src/core/keyspace/locking.ts";
-import { Latches } from "../src/engine/latch/shard_latches.ts";
-import { Tellings } from "../src/engine/executor/tellings.ts";
-import { makeSharedState } from "../src/engine/messages/shared_state.ts";
 
 /** Requests of a pipeline. */
 export const PIPELINE = 16;
@@ -56,7 +56,7 @@ export class World {
 
   readonly #ring: Int32Array;
 
-  constructor(isLatched: boolean, isRecorded = false) {
+  constructor(isLatched: boolean, isRecorded: boolean) {
     const shared = makeSharedState({
       workers: 1,
       databases: 16,
@@ -112,11 +112,11 @@ export class World {
       remember: () => {},
       show: () => {},
       process: new Int32Array(shared.process),
-      workers: 1,
       locks: this.#makeLocks(counters, latches, call.keyspaces),
       settle: () => {},
       waited: () => {},
       worker: 0,
+      workers: 1,
       ready: new ReadyKeys(),
       records,
       blocked: new BlockedSessions({

@@ -45,7 +45,7 @@ const COMMANDS: Readonly<Record<string, () => string[]>> = {
 
 /** Keys that are locked, none of them used; so many that each shard has some. */
 const WORLDS = new Map([0, 64, 10_000].map((locked) => {
-  const world = new World(true);
+  const world = new World(true, false);
   world.lock(
     Array.from({ length: locked }, (_, i) => encoder.encode(`locked:${i}`)),
   );

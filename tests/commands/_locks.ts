@@ -103,7 +103,7 @@ export class LockRoom implements Disposable {
     });
     await this.crowd.expectNobody();
     const clients = String(await ask(this.admin, "INFO clients"));
-    assertEquals(/blocked_on_locks:(\d+)/.exec(clients)?.[1], "0");
+    assertEquals(/sherd_blocked_on_locks:(\d+)/.exec(clients)?.[1], "0");
     const stats = String(await ask(this.admin, "INFO stats"));
     assertEquals(/sherd_locked_keys:(\d+)/.exec(stats)?.[1], "0");
     assertEquals(/sherd_lock_handles:(\d+)/.exec(stats)?.[1], "0");

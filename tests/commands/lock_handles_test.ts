@@ -243,7 +243,7 @@ handleSuite("functions that find out which keys they need", async (room) => {
   for (const [i, holder] of clients.entries()) {
     const keys = orders[i]!.map((at) => tags[at]!);
     await holder.client.sendCommands([
-      ["DEBUG", "KEYLOCK", "DEMAND", holder.name, "3", ...keys],
+      ["DEBUG", "KEYLOCK", "DEMAND", holder.name, "3", "3", ...keys],
     ]);
   }
   for (const holder of clients) {
@@ -260,7 +260,7 @@ handleSuite("functions that find out which keys they need", async (room) => {
 });
 
 handleSuite(
-  "a function that never gets through locks everything",
+  "a function that must begin anew asks for all its keys",
   async (room) => {
     const { admin } = room;
     const [first, last] = ["{t}a", "{t}b"];
@@ -268,14 +268,50 @@ handleSuite(
     const holder = await room.holder(blocker);
     await blocker.take(`WRITE ${first}`);
     await holder.client.sendCommands([
-      ["DEBUG", "KEYLOCK", "DEMAND", holder.name, "1", last, first],
+      ["DEBUG", "KEYLOCK", "DEMAND", holder.name, "3", "1", last, first],
     ]);
-    // It has asked for the last one first, and must now wait for both.
     await room.waitersOf(first, 1);
     assertEquals(await ask(admin, ["GET", last]), null);
     await blocker.close();
     assertEquals(await answer(holder), "2");
     assertEquals(await ask(admin, ["GET", first]), holder.name);
+  },
+);
+
+handleSuite(
+  "a function that never gets through locks everything",
+  async (room) => {
+    const { admin } = room;
+    const [first, last] = ["{t}a", "{t}b"];
+    const blocker = await room.holder();
+    const holder = await room.holder(blocker);
+    const late = await room.holder();
+    await blocker.take(`WRITE ${first}`);
+    await holder.client.sendCommands([
+      ["DEBUG", "KEYLOCK", "DEMAND", holder.name, "0", "40", last, first],
+    ]);
+    await until("everything is asked for", async () => {
+      const stats = String(await ask(admin, "INFO stats"));
+      return /sherd_locked_keys:[2-9]/.test(stats);
+    });
+    // Commands go on, and who has locks gets more; nobody else does.
+    assertEquals(await ask(admin, "SET other 1"), "OK");
+    assertEquals(await blocker.do("MORE", "WRITE", last), "OK");
+    await late.request("WRITE other");
+    assertEquals(await ask(admin, "FLUSHDB ASYNC x"), "-ERR syntax error");
+    await blocker.close();
+    // Now it is alone.
+    await until("everything is locked", async () => {
+      const words = texts(await ask(admin, "LOCKS LIST"));
+      return words.includes(holder.name);
+    });
+    const reader = await room.park("GET", "other");
+    const swap = await room.park("SWAPDB", "1", "2");
+    assertEquals(await answer(holder), "2");
+    assertEquals(await answer(late), "OK");
+    await late.close();
+    await expectReply(reader, "1");
+    await expectReply(swap, "OK");
   },
 );
 
@@ -305,7 +341,7 @@ seeded("locks and commands without a deadlock", async (random) => {
       const kind = random.below(4);
       if (kind === 3) {
         const keys = some(4);
-        assert(Number(await holder.do("DEMAND", "0", ...keys)) > 0);
+        assert(Number(await holder.do("DEMAND", "2", "0", ...keys)) > 0);
         continue;
       }
       const taken = await holder.do(

@@ -140,8 +140,8 @@ function flushallCommand(call: Call): void {
 }
 
 /**
- * Empties all databases at one instant; no latch is held. If it `isCommand`, it is
- * recorded as the command at hand, and false if that has to wait for locked keys.
+ * Empties all databases at one instant; no latch is held. If it `isCommand`, it
+ * is recorded as the command at hand, and false if that has to wait.
  */
 export function emptyDatabases(call: Call, isCommand: boolean): boolean {
   latchToDetach(call, call.settings.databases);

@@ -99,7 +99,7 @@ function scanCommand(call: Call): void {
   const visit = (space: Keyspace, ref: number): void => {
     if (!filter.accepts(call, space, ref)) return;
     if (space.isExpired(ref, nowMs)) {
-      if (!space.keepsExpired) space.tryExpire(db, ref);
+      if (!space.isLocked(db, ref)) space.meetExpired(db, ref);
       return;
     }
     replyKey(reply, space, ref);
@@ -167,11 +167,10 @@ const EXPIRED_DRAWS = 100;
 function randomkeyCommand(call: Call): void {
   const { db, nowMs, latches, keyspaces, reply } = call;
   // Each round finds a key, deletes an expired one, or meets a shard that was
-  // emptied since its keys were counted. Expired ones that must stay are met
-  // again: after some tries, one is as good as another that CLIENT PAUSE keeps, and
-  // where all are locked there is none.
-  let kept = 0;
-  for (;;) {
+  // emptied since its keys were counted. Expired ones that must stay are met again:
+  // after some tries, one is as good as another, but for those that are locked.
+  let locked = 0;
+  for (let tries = 1;; tries++) {
     const shard = drawShard(call);
     if (shard < 0) {
       if (isEmpty(call)) return reply.nullBulk();
@@ -182,14 +181,13 @@ function randomkeyCommand(call: Call): void {
     const ref = drawEntry(call, space);
     const isLive = ref !== 0 &&
       (!space.isExpired(ref, nowMs) ||
-        space.keepsExpired && kept >= EXPIRED_DRAWS);
+        space.keepsExpired && tries >= EXPIRED_DRAWS);
     if (isLive) replyKey(reply, space, ref);
-    else if (ref !== 0 && (space.keepsExpired || !space.tryExpire(db, ref))) {
-      kept++;
-    }
+    else if (ref !== 0 && space.isLocked(db, ref)) locked++;
+    else if (ref !== 0) space.meetExpired(db, ref);
     latches.release(shard);
     if (isLive) return;
-    if (kept > EXPIRED_DRAWS) return reply.nullBulk();
+    if (locked >= EXPIRED_DRAWS) return reply.nullBulk();
   }
 }
 

@@ -79,6 +79,8 @@ class Sort {
   #by: SortPattern | null = null;
   /** Whether a BY asks for no order at all. */
   #isUnsorted = false;
+  /** Whether elements that are worth the same come in the order of their bytes. */
+  #breaksTies = false;
   readonly #gets: SortPattern[] = [];
   /** The argument that names the key to store to, or 0. */
   #storeAt = 0;
@@ -134,8 +136,9 @@ class Sort {
       return call.reply.error(WRONG_TYPE);
     }
     let isSorted = !this.#isUnsorted;
+    // What is stored must not depend on the order inside a set.
+    this.#breaksTies = type === TYPE_SET && this.#storeAt !== 0;
     if (!isSorted && type === TYPE_SET && this.#storeAt !== 0) {
-      // What is stored must not depend on the order inside a set.
       isSorted = true;
       this.#isAlpha = true;
       this.#by = null;
@@ -244,12 +247,14 @@ class Sort {
       found.add(by.buf, by.off, by.length);
     }
     const texts = this.#storeAt === 0 ? found.cutAtNul() : found;
-    return (a, b) => {
+    const compare = (a: number, b: number) => {
       const x = numbers[a]!;
       const y = numbers[b]!;
       if (x !== NONE && y !== NONE) return sign * texts.compare(x, y);
       return x === y ? 0 : x === NONE ? -sign : sign;
     };
+    if (!this.#breaksTies) return compare;
+    return (a, b) => compare(a, b) || sign * elements.compare(a, b);
   }
 
   #replyElements(space: Keyspace, ref: number): void {

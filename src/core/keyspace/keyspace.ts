@@ -136,15 +136,18 @@ export interface KeyspaceContext {
   readonly ready?: ReadyKeys;
   /** Who is told of events, where a shard's hooks ask for it. */
   readonly events?: KeyEventListener;
-  /** What the key locks of all shards have in common. */
-  readonly locks?: LockSurroundings;
   /** Where deletions that no command asks for are recorded. */
   readonly effects?: EffectLog;
   /** Who tells clients of changes of what they have in their caches. */
   readonly caches?: CacheListener;
   /** Saves entries that are about to change while a snapshot is under way. */
   readonly saver?: EntrySaver;
+  /** What the key locks of all shards have in common. */
+  readonly locks?: LockSurroundings;
 }
+
+/** For a keyspace of which nobody locks keys. */
+const NO_LOCKS: LockSurroundings = { readersPass: true, wake() {} };
 
 /** Who is told of changed keys that clients may have in caches of their own. */
 export interface CacheListener {
@@ -167,9 +170,6 @@ export interface CacheListener {
 
 /** Either of the hooks of a {@linkcode CacheListener}. */
 const HOOK_CACHES = HOOK_TRACKED | HOOK_BROADCAST;
-
-/** For a keyspace of which nobody locks keys. */
-const NO_LOCKS: LockSurroundings = { readersPass: true, wake() {} };
 
 /** Values of more allocations are not freed at once, see reclaim.ts. */
 const WEIGHT_MAX = 64;
@@ -262,18 +262,18 @@ export class Keyspace {
       this.dict,
       (header) => this.#notesAt(header),
     );
-    this.locks = new KeyLocks(
-      this.#notesAt(SHARD_LOCKS),
-      this.heap,
-      control,
-      context.locks ?? NO_LOCKS,
-    );
     this.tracked = new TrackedKeys(
       this.#notesAt(SHARD_TRACKED),
       this.heap,
       this.dict,
       this.arena,
       control,
+    );
+    this.locks = new KeyLocks(
+      this.#notesAt(SHARD_LOCKS),
+      this.heap,
+      control,
+      context.locks ?? NO_LOCKS,
     );
     this.#counters = context.counters;
     this.#clock = context.clock;
@@ -800,9 +800,14 @@ export class Keyspace {
     this.freeEntry(ref);
   }
 
-  /** A command has met an entry whose time has come: deletes it if it may. */
+  /**
+   * A command has met an entry whose time has come: deletes it if it may, and if
+   * nobody has it locked to read it.
+   */
   meetExpired(db: number, ref: number): void {
-    if (!this.keepsExpired) this.#expireMet(db, ref);
+    if (this.keepsExpired) return;
+    const node = this.lockNode(db, ref);
+    if (node === 0 || this.locks.readers(node) === 0) this.expire(db, ref);
   }
 
   /** Deletes an entry whose time has come, and counts it. */
@@ -906,12 +911,6 @@ export class Keyspace {
     if (this.isLocked(db, ref)) return false;
     this.expire(db, ref);
     return true;
-  }
-
-  /** A command has met an expired entry: if it may only read, others do, too. */
-  #expireMet(db: number, ref: number): void {
-    const node = this.lockNode(db, ref);
-    if (node === 0 || this.locks.readers(node) === 0) this.expire(db, ref);
   }
 
   /** Whether the key of an entry is locked, so that the entry must stay. */
@@ -1196,6 +1195,15 @@ export class Keyspace {
     return this.encoding(ref) === STRING_EXTERNAL
       ? bytes + this.heap.unitsOf(this.valueRef(ref)) * 8
       : bytes;
+  }
+
+  /**
+   * Makes room for the names of so many keys, if the database has none yet; 0
+   * takes it back.
+   */
+  expect(db: number, keys: number, expires: number): void {
+    this.dict.expect(this.control, keysAt(db), keys);
+    this.dict.expect(this.control, expiresAt(db), expires);
   }
 
   /** Index of the header of a database's dictionary of keys. */

@@ -84,6 +84,7 @@ export function orphanReadKeys(space: Keyspace, db: number): number {
     locks.readKey(node, KEY);
     const ref = space.peek(db, KEY);
     if (ref === 0) continue;
+    space.keepOld(db, ref);
     space.detach(db, ref);
     locks.setOrphan(node, ref);
     count++;
@@ -104,8 +105,9 @@ export function lendOrphan(
 ): number {
   const { locks } = space;
   const orphan = locks.orphan(locks.nodeOf(place));
-  if (orphan === 0) return 0;
-  // Nobody can have made the key anew: its readers still have it locked.
+  // Who could have made the key anew, but for one who loads all data: its readers
+  // still have it locked.
+  if (orphan === 0 || space.peek(db, key) !== 0) return 0;
   space.attach(db, orphan, key.hash);
   return orphan;
 }

@@ -6,7 +6,7 @@
  * [18] epoch, see snapshot_marks.ts
  * [32] heap, then the chain of values that wait to be freed and its length,
  * and the chain of values that replies still read, the watched keys,
- * the channels, the waiters, the key locks, the pictures, the tracked keys
+ * the channels, the waiters, the tracked keys, the key locks, the pictures
  * then, per database: dictionary of all keys, dictionary of keys with an expire,
  * dictionary of hashes with fields that have one
  * then as many databases that no client can select, see reclaim.ts
@@ -68,8 +68,14 @@ export const SHARD_CHANNELS: number = SHARD_WATCHED + DICT_HEADER_WORDS;
 export const SHARD_WAITING: number = SHARD_CHANNELS + DICT_HEADER_WORDS;
 /** Header of the dictionary of keys that commands wait for, see waiters.ts. */
 export const SHARD_WAITERS: number = SHARD_WAITING + 1;
+/** Header of the dictionary of tracked keys, see tracked_keys.ts. */
+export const SHARD_TRACKED: number = SHARD_WAITERS + DICT_HEADER_WORDS;
+/** Header of that of tracked keys that wait to be freed. */
+export const SHARD_FORGOTTEN: number = SHARD_TRACKED + DICT_HEADER_WORDS;
+/** Word that counts the clients of all tracked keys. */
+export const SHARD_TRACKED_ITEMS: number = SHARD_FORGOTTEN + DICT_HEADER_WORDS;
 /** Header of the dictionary of locked keys, see key_locks.ts. */
-export const SHARD_LOCKS: number = SHARD_WAITERS + DICT_HEADER_WORDS;
+export const SHARD_LOCKS: number = SHARD_TRACKED_ITEMS + 1;
 /** Word that counts read locks. */
 export const SHARD_READ_LOCKS: number = SHARD_LOCKS + DICT_HEADER_WORDS;
 /** Word that counts write locks. */
@@ -79,7 +85,7 @@ export const SHARD_LOCK_WAITS: number = SHARD_WRITE_LOCKS + 1;
 /** First word of the filter of locked keys: a bit for each hash, roughly. */
 export const SHARD_LOCK_FILTER: number = SHARD_LOCK_WAITS + 1;
 /** Words of that filter, a power of two. */
-export const LOCK_FILTER_WORDS = 128;
+export const LOCK_FILTER_WORDS = 512;
 /** Words of the pictures of key_pictures.ts. */
 export const SHARD_PICTURES: number = SHARD_LOCK_FILTER +
   LOCK_FILTER_WORDS;
@@ -87,14 +93,7 @@ export const SHARD_PICTURES: number = SHARD_LOCK_FILTER +
 export const PICTURES_MAX = 2;
 /** Words of a picture: a dictionary's header, then state, time (2), notes. */
 export const PICTURE_WORDS: number = DICT_HEADER_WORDS + 4;
-/** Header of the dictionary of tracked keys, see tracked_keys.ts. */
-export const SHARD_TRACKED: number = SHARD_PICTURES +
-  PICTURES_MAX * PICTURE_WORDS;
-/** Header of that of tracked keys that wait to be freed. */
-export const SHARD_FORGOTTEN: number = SHARD_TRACKED + DICT_HEADER_WORDS;
-/** Word that counts the clients of all tracked keys. */
-export const SHARD_TRACKED_ITEMS: number = SHARD_FORGOTTEN + DICT_HEADER_WORDS;
-const DATABASES = SHARD_TRACKED_ITEMS + 1;
+const DATABASES = SHARD_PICTURES + PICTURES_MAX * PICTURE_WORDS;
 /** Control blocks are whole cache lines. */
 const LINE_WORDS = 16;
 

@@ -16,6 +16,7 @@
  */
 
 import type { Call } from "../../core/commands/call.ts";
+import { FLAG } from "../../core/commands/command_spec.ts";
 import type {
   Command,
   CommandTable,
@@ -47,6 +48,8 @@ export interface ServingPorts<C extends Call> {
   fillKeys(command: Command<C>): void;
   /** Runs a command whose latches are held. */
   run(command: Command<C>): void;
+  /** Notes that a client keeps what the command has read: see tracking.ts. */
+  remember(client: number, worker: number): void;
   /**
    * Whether a command must not run now because its keys are locked; the key that
    * it was to be served from is looked at again when they may be free.
@@ -220,15 +223,21 @@ export class Serving<C extends Call> {
     const call = this.#call;
     const records = this.#records;
     call.waitKind = 0;
+    this.#latches.step();
     this.#ports.run(command);
     if (call.waitKind !== 0) {
       call.waitKind = 0;
       return records.unclaim(record);
     }
+    const cacheWorker = records.cacheWorker(record);
+    if (cacheWorker >= 0 && (command.flags & FLAG.READONLY) !== 0) {
+      this.#ports.remember(records.session(record), cacheWorker);
+    }
     removeRegistrations(call.keyspaces, records, record);
     const worker = records.worker(record);
     const session = records.session(record);
     records.end(record);
+    this.#latches.step();
     this.#ports.served(worker, session, this.#reply);
   }
 }

@@ -15,9 +15,6 @@
  *   connection is parked until its promise settles;
  * - the size of what it works on: it is run in the background.
  *
- * Size: one request's way from its bytes to its reply, and all that may turn it
- * from there.
- *
  * Size: all ways that a request can take stand here, so that who holds which
  * latches can be read together.
  *
@@ -52,7 +49,7 @@ import {
   REJECTED,
 } from "../../core/keyspace/counters.ts";
 import type { EffectLog } from "../../core/keyspace/effect_log.ts";
-import type { Key } from "../../core/keyspace/key.ts";
+import { recordKeys } from "../../core/commands/recorded_keys.ts";
 import { mayBeLocked } from "../../core/keyspace/key_locks.ts";
 import { LookAhead } from "../../core/keyspace/look_ahead.ts";
 import type { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
@@ -102,7 +99,6 @@ import { PROCESS_SNAPSHOT } from "../persistence/snapshot_protocol.ts";
 import { CommandTimer } from "./command_timer.ts";
 import { GATE_MONITORED, GATE_PAUSE, GATE_STOP, refusalBy } from "./gate.ts";
 import type { Latches } from "../latch/shard_latches.ts";
-import type { SessionTracking } from "../tracking/session_tracking.ts";
 import {
   type CalledCommand,
   GATE_AUTH,
@@ -190,23 +186,23 @@ export interface ExecutorPorts<C extends Call> {
     positions: KeyPositions,
     resp: 2 | 3,
   ): Promise<LateReply> | null;
+  /** What commands have caused that others are to be told of. */
+  readonly tellings: Tellings;
+  /**
+   * Notes that a client keeps what the command at hand has read, and the worker
+   * where its messages go; the latches of the command's keys are held.
+   */
+  remember(call: C, client: number, worker: number): void;
+  /** Shows the command at hand to those who see all commands. */
+  show(call: C, command: Command<C>): void;
+  /** Words of the process. */
+  readonly process: Int32Array;
   /** Parks commands that meet locked keys. */
   readonly locks: CommandLocks;
   /** Serves keys that are ready and tells of events; no latch is held. */
   settle(): void;
   /** Notes a command that has waited for locked keys before it ran. */
   waited(command: Command<C>, waitedMs: number): void;
-  /** What commands have caused that others are to be told of. */
-  readonly tellings: Tellings;
-  /**
-   * Notes that the client of a session keeps what the command at hand has read;
-   * the latches of its keys are held.
-   */
-  remember(call: C, session: Session, tracking: SessionTracking): void;
-  /** Shows the command at hand to those who see all commands. */
-  show(call: C, command: Command<C>): void;
-  /** Words of the process. */
-  readonly process: Int32Array;
 }
 
 /** Runs requests; one object per worker. */
@@ -219,6 +215,11 @@ export class Executor<C extends Call> {
   gateWritesOnly = false;
   /** The reply to come of the command that was just parked. */
   pending: Promise<LateReply> | null = null;
+  /**
+   * Whether that command may have read keys: that they have changed since must
+   * be told behind its reply.
+   */
+  pendingHasRead = false;
   /** Commands from this duration on go to the slow log; -1 for none. */
   slowMicroseconds = 10_000;
   /** Notes how long commands take. */
@@ -233,9 +234,9 @@ export class Executor<C extends Call> {
   readonly #ports: ExecutorPorts<C>;
   readonly #tellings: Tellings;
   readonly #counters: Float64Array;
+  readonly #effects: EffectLog;
   readonly #keys: RequestKeys<C>;
   readonly #asking: LockAsking<C>;
-  readonly #effects: EffectLog;
   readonly #lookAhead: LookAhead;
   /** The arguments of the queued command that EXEC runs. */
   readonly #queued = new Arguments();
@@ -295,6 +296,7 @@ export class Executor<C extends Call> {
     this.#serving = new Serving(table, call, latches, ready, records, {
       fillKeys: (command) => this.#keys.fill(command),
       run: (command) => this.#run(command),
+      remember: (client, worker) => ports.remember(call, client, worker),
       mustDefer: (command, key) => this.#asking.mustDefer(command, key),
       served: ports.served,
     });
@@ -318,10 +320,7 @@ export class Executor<C extends Call> {
     this.timer.beginBatch();
   }
 
-  /**
-   * Begins a batch of recorded commands that are replayed, ended as any other:
-   * keys do not expire by the clock.
-   */
+  /** Begins a batch of commands from the log: nothing expires by itself. */
   beginReplay(nowMs: number): void {
     this.beginBatch(nowMs);
     this.#call.nowMs = 0;
@@ -331,6 +330,7 @@ export class Executor<C extends Call> {
   /** Ends the batch. */
   endBatch(): void {
     this.timer.endBatch();
+    this.#effects.publish();
     this.#latches.checkNoneHeld();
     this.#call.session = this.#nobody;
     if (this.#tellings.batchCount !== 0) this.#tellings.publishBatch();
@@ -449,9 +449,12 @@ export class Executor<C extends Call> {
       const { shard } = args;
       this.#takeKey(args, shard, args.hash);
       this.#latches.acquire(shard);
-      if (call.keyspaces[shard]!.control[SHARD_FLAGS] !== 0) {
-        return this.#runFlagged(command, call.key(0), handler);
-      }
+      const { control } = call.keyspaces[shard]!;
+      const flags = control[SHARD_FLAGS]!;
+      if (
+        flags !== 0 &&
+        (flags !== FLAG_KEY_LOCKS || mayBeLocked(control, args.hash))
+      ) return this.#runFlagged(command, handler);
       this.#run(command, handler);
       this.#latches.release(shard);
       return DONE;
@@ -465,36 +468,24 @@ export class Executor<C extends Call> {
     return this.#runWide(command, handler);
   }
 
-  /** The one key of a request becomes the call's. */
-  #takeKey(args: Arguments, shard: number, hash: number): void {
-    const call = this.#call;
-    const key = call.key(0);
-    key.buf = args.source(1);
-    key.off = args.off[1]!;
-    key.length = args.length[1]!;
-    key.hash = hash;
-    key.shard = shard;
-    call.keyCount = 1;
-  }
-
-  /** A command with one key, whose latch is held, in a shard with flags. */
-  #runFlagged(
-    command: Command<C>,
-    { shard, hash }: Key,
-    handler: Handler<C>,
-  ): number {
-    const { control } = this.#call.keyspaces[shard]!;
-    const flags = control[SHARD_FLAGS]!;
-    if (flags !== FLAG_KEY_LOCKS || mayBeLocked(control, hash)) {
-      const outcome = this.#asking.ask(command, null);
-      if (outcome !== LOCKS_FREE) {
-        this.#latches.release(shard);
-        return this.#endAsking(command, outcome);
-      }
-      if ((flags & ROUTE_TO_OWNER) !== 0 && !this.ignoresFlags) {
-        this.#latches.release(shard);
-        return this.#forward(command, shard, handler);
-      }
+  /**
+   * A command with one key, whose latch is held, that its shard's flags may turn
+   * from its way.
+   */
+  #runFlagged(command: Command<C>, handler: Handler<C>): number {
+    const key = this.#call.key(0);
+    const { shard } = key;
+    const flags = this.#call.keyspaces[shard]!.control[SHARD_FLAGS]!;
+    const outcome = this.#asking.isFree(command, key, flags)
+      ? LOCKS_FREE
+      : this.#asking.ask(command, null);
+    if (outcome !== LOCKS_FREE) {
+      this.#latches.release(shard);
+      return this.#endAsking(command, outcome);
+    }
+    if ((flags & ROUTE_TO_OWNER) !== 0 && !this.ignoresFlags) {
+      this.#latches.release(shard);
+      return this.#forward(command, shard, handler);
     }
     this.#run(command, handler);
     this.#latches.release(shard);
@@ -507,7 +498,7 @@ export class Executor<C extends Call> {
       : this.#reject(command, OUT_OF_MEMORY);
   }
 
-  /** A command that changes databases as a whole. */
+  /** A command without keys of its own, that may have to wait for others'. */
   #runOnDatabases(command: Command<C>, handler: Handler<C>): number {
     this.#locks.hasParked = false;
     const outcome = this.#run(command, handler);
@@ -515,6 +506,18 @@ export class Executor<C extends Call> {
     this.#locks.hasParked = false;
     this.#countCalls(command, -1);
     return HELD;
+  }
+
+  /** The one key of a request becomes the call's. */
+  #takeKey(args: Arguments, shard: number, hash: number): void {
+    const call = this.#call;
+    const key = call.key(0);
+    key.buf = args.source(1);
+    key.off = args.off[1]!;
+    key.length = args.length[1]!;
+    key.hash = hash;
+    key.shard = shard;
+    call.keyCount = 1;
   }
 
   /**
@@ -548,15 +551,12 @@ export class Executor<C extends Call> {
   }
 
   #runExec(command: Command<C>): number {
-    this.#locks.hasParked = false;
-    const outcome = this.#run(command, this.#execute);
-    if (!this.#locks.hasParked) {
-      if (this.#isShown(command)) this.#ports.show(this.#call, command);
-      return outcome;
+    const outcome = this.#runOnDatabases(command, this.#execute);
+    this.pendingHasRead = outcome === PARKED;
+    if (outcome !== HELD && this.#isShown(command)) {
+      this.#ports.show(this.#call, command);
     }
-    this.#locks.hasParked = false;
-    this.#countCalls(command, -1);
-    return HELD;
+    return outcome;
   }
 
   /** EXEC: all queued commands under one hold of the latches they need. */
@@ -735,7 +735,7 @@ export class Executor<C extends Call> {
     const isBlocking = (command.flags & FLAG.BLOCKING) !== 0;
     const flags = this.#latches.wordsOfMarked(SHARD_FLAGS);
     if (flags !== 0) {
-      const outcome = (flags & FLAG_KEY_LOCKS) === 0
+      const outcome = this.#asking.areFree(flags)
         ? LOCKS_FREE
         : this.#asking.ask(command, null);
       if (outcome !== LOCKS_FREE) {
@@ -781,10 +781,13 @@ export class Executor<C extends Call> {
       resp,
     );
     if (late === null) return this.#run(command, handler);
-    if (handler === command.run) return this.#run(command, () => late);
     // Others are told of the command as if it had run now.
-    this.#late = late;
-    return this.#run(command, handler);
+    if (handler !== command.run) this.#late = late;
+    const outcome = handler === command.run
+      ? this.#run(command, () => late)
+      : this.#run(command, handler);
+    this.pendingHasRead = true;
+    return outcome;
   }
 
   /** A command that may wait, which is decided under its keys' latches. */
@@ -795,6 +798,7 @@ export class Executor<C extends Call> {
     if (call.waitKind === 0) return outcome;
     const { worker, records, blocked } = this.#ports;
     this.pending = beginWait(call, worker, records, blocked);
+    this.pendingHasRead = false;
     call.waitKind = 0;
     if (this.pending === null) return DONE;
     return PARKED;
@@ -815,7 +819,7 @@ export class Executor<C extends Call> {
     const start = reply.at;
     // A command without keys takes its latches itself, and records itself.
     const isLogged = this.#effects.isOn && command.keyKind !== KEY_KIND.NONE;
-    const changes = counters[CHANGES]!;
+    const changes = isLogged ? counters[CHANGES]! : 0;
     if (isLogged) this.#effects.begin();
     let promise: void | Promise<LateReply> = undefined;
     try {
@@ -824,6 +828,7 @@ export class Executor<C extends Call> {
       if (!(cause instanceof OutOfMemory)) throw cause;
       this.#takeBack(reply, start);
       this.#call.dropUnfilled();
+      if (isLogged && counters[CHANGES] !== changes) recordKeys(this.#call);
       reply.error(OUT_OF_MEMORY);
     }
     if (isLogged) {
@@ -848,6 +853,7 @@ export class Executor<C extends Call> {
     ) this.#countCalls(command, -1);
     if (promise === undefined) return DONE;
     this.pending = promise;
+    this.pendingHasRead = false;
     return PARKED;
   }
 
@@ -887,7 +893,10 @@ export class Executor<C extends Call> {
     const { session, args } = this.#call;
     if (this.#isShown(command)) this.#ports.show(this.#call, command);
     this.pending = this.#ports.forward(session as Session, args, shard);
-    if (this.pending !== null) return PARKED;
+    if (this.pending !== null) {
+      this.pendingHasRead = true;
+      return PARKED;
+    }
     this.ignoresFlags = true;
     const outcome = this.#dispatch(command, handler);
     this.ignoresFlags = false;
@@ -988,18 +997,16 @@ export class Executor<C extends Call> {
   }
 
   /**
-   * Runs a command from the log, whatever the gate, the flags of shards, and
-   * `maxmemory` say; its reply is written to the call's writer. At the time 0,
-   * nothing expires.
+   * Runs a command from the log, whatever the gate, the flags of shards, locked
+   * keys, and `maxmemory` say; its reply is written to the call's writer.
    */
   runLogged(session: Session, args: Arguments): void {
     const { gate } = this;
     this.gate = 0;
-    this.ignoresFlags = this.ignoresLimit = true;
-    this.#call.nowMs = 0;
+    this.ignoresFlags = this.ignoresLimit = this.#locks.isExempt = true;
     const outcome = this.#runRequest(session, args);
     assert(outcome === DONE, "a command from the log is a short one");
-    this.ignoresFlags = this.ignoresLimit = false;
+    this.ignoresFlags = this.ignoresLimit = this.#locks.isExempt = false;
     this.gate = gate;
   }
 
@@ -1020,21 +1027,25 @@ export class Executor<C extends Call> {
     if (isMonitor && (flagsIn(session, command) & KEYSPACE_COMMANDS) !== 0) {
       return this.#reject(command, REPLICA_KEYSPACE);
     }
-    const isPaused = (this.gate & GATE_PAUSE) !== 0 && !this.ignoresFlags;
-    if ((this.gate & ~GATE_MONITORED) !== 0 && !this.ignoresFlags) {
+    let keepsExpired = false;
+    if ((this.gate & ~GATE_MONITORED) !== 0) {
       const flags = flagsIn(session, command);
-      const refusal = refusalBy(
-        this.gate,
-        flags,
-        command.fullName === "ping",
-        this.logRefusal,
-      );
-      if (refusal !== null) return this.#reject(command, refusal);
-      if (
-        (this.gate & GATE_STOP) !== 0 ||
-        isPaused && !isMonitor &&
-          (!this.gateWritesOnly || (flags & HELD_WRITES) !== 0)
-      ) return HELD;
+      const isPaused = (this.gate & GATE_PAUSE) !== 0;
+      const isWrite = (flags & HELD_WRITES) !== 0;
+      keepsExpired = isPaused && !isWrite;
+      if (!this.ignoresFlags) {
+        const refusal = refusalBy(
+          this.gate,
+          flags,
+          command.fullName === "ping",
+          this.logRefusal,
+        );
+        if (refusal !== null) return this.#reject(command, refusal);
+        if (
+          (this.gate & GATE_STOP) !== 0 ||
+          isPaused && !isMonitor && (!this.gateWritesOnly || isWrite)
+        ) return HELD;
+      }
     }
     if ((session.gate & GATE_REPLY_SKIP_NEXT) !== 0) {
       session.gate = session.gate & ~GATE_REPLY_SKIP_NEXT | GATE_REPLY_SKIP;
@@ -1042,12 +1053,12 @@ export class Executor<C extends Call> {
     const start = this.#call.reply.at;
     const touches = (session.gate & GATE_NO_TOUCH) === 0;
     if (!touches) this.#setNoTouch(true);
-    if (isPaused) this.#setKeepsExpired(true);
+    if (keepsExpired) this.#setKeepsExpired(true);
     const outcome = (session.gate & GATE_MULTI) === 0
       ? this.#dispatch(command, this.#handlerOf(session, command))
       : this.#dispatchQueued(session, command);
     if (!touches) this.#setNoTouch(false);
-    if (isPaused) this.#setKeepsExpired(false);
+    if (keepsExpired) this.#setKeepsExpired(false);
     if (outcome === HELD) return HELD;
     if ((session.gate & GATE_TRACKING) !== 0) endCaching(session, command);
     if ((session.gate & (GATE_REPLY_OFF | GATE_REPLY_SKIP)) !== 0) {
@@ -1109,8 +1120,10 @@ export class Executor<C extends Call> {
     if (
       (session.gate & GATE_TRACKING) !== 0 &&
       (command.flags & FLAG.READONLY) !== 0 && session.tracking!.remembers
-    ) this.#ports.remember(call, session, session.tracking!);
-    if (this.#isShown(command) && !this.ignoresFlags) {
+    ) this.#ports.remember(call, session.id, session.tracking!.worker);
+    if (
+      this.#isShown(command) && !this.ignoresFlags && !this.#locks.hasParked
+    ) {
       this.#ports.show(call, command);
     }
     return late;

@@ -16,9 +16,11 @@ import {
   KEY_KIND,
 } from "../../core/commands/command_table.ts";
 import type { Key } from "../../core/keyspace/key.ts";
+import { mayBeLocked } from "../../core/keyspace/key_locks.ts";
 import type { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
 import {
   FLAG_KEY_LOCKS,
+  FLAG_WHOLE_LOCK,
   SHARD_FLAGS,
 } from "../../core/keyspace/shard_control.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
@@ -58,6 +60,34 @@ export class LockAsking<C extends Call> {
   constructor(parts: LockAskingParts<C>) {
     this.#parts = parts;
     parts.call.lockGate = { mustWait: this.#mustWaitForDatabases };
+  }
+
+  /**
+   * Whether nobody has locked, or waits for, the one key of the command at hand:
+   * a quick look, to be followed by {@linkcode LockAsking.ask} if it says no.
+   * `flags` are those of the key's shard, whose latch is held.
+   */
+  isFree(command: Command<C>, key: Key, flags: number): boolean {
+    if ((flags & (FLAG_KEY_LOCKS | FLAG_WHOLE_LOCK)) === 0) return true;
+    if (
+      (flags & FLAG_WHOLE_LOCK) !== 0 ||
+      command.spec.findOtherDatabase !== undefined
+    ) return false;
+    const { call } = this.#parts;
+    const { buf, off, length, hash } = key;
+    return call.keyspace(key).locks.find(call.db, buf, off, length, hash) === 0;
+  }
+
+  /** As {@linkcode LockAsking.isFree}, of all keys; `flags` or'ed together. */
+  areFree(flags: number): boolean {
+    if ((flags & (FLAG_KEY_LOCKS | FLAG_WHOLE_LOCK)) === 0) return true;
+    if ((flags & FLAG_WHOLE_LOCK) !== 0) return false;
+    const { call } = this.#parts;
+    for (let i = 0; i < call.keyCount; i++) {
+      const key = call.key(i);
+      if (mayBeLocked(call.keyspace(key).control, key.hash)) return false;
+    }
+    return true;
   }
 
   /**

@@ -5,9 +5,9 @@
  */
 
 import type { Session as CoreSession } from "../../core/commands/call.ts";
+import type { SessionTracking } from "../tracking/session_tracking.ts";
 import type { LockVerdict } from "../locks/command_locks.ts";
 import type { LockWait } from "../locks/lock_waits.ts";
-import type { SessionTracking } from "../tracking/session_tracking.ts";
 import type { Transaction } from "./transaction.ts";
 
 /** Bits of {@linkcode Session.gate}: why a command may not simply run. */
@@ -75,6 +75,8 @@ export class Session implements CoreSession {
   noEvict = false;
   /** What it has queued and watches; null if it never did. */
   transaction: Transaction | null = null;
+  /** CLIENT TRACKING; null if it never was on. */
+  tracking: SessionTracking | null = null;
   /** How its parked command waits for locked keys; null nearly always. */
   lockWait: LockWait | null = null;
   /** What that command is told instead of being run. */
@@ -83,8 +85,6 @@ export class Session implements CoreSession {
   lockWaitedMs = 0;
   /** Runs the parked command; null where the session's connection does. */
   onLockWake: (() => void) | null = null;
-  /** CLIENT TRACKING; null if it never was on. */
-  tracking: SessionTracking | null = null;
   /** When it connected. */
   readonly createdMs: number;
   /** When its last command began. */

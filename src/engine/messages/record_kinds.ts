@@ -15,8 +15,6 @@ export const REPLY_RECORD = FIRST_FREE_KIND + 1;
 export const PUBLISH_RECORD = FIRST_FREE_KIND + 2;
 /** The reply of a command that waited for a key, to its session's worker. */
 export const SERVED_RECORD = FIRST_FREE_KIND + 3;
-/** One who waits for key locks must look again; its ticket. */
-export const LOCK_RECORD = FIRST_FREE_KIND + 12;
 /** Clients are to drop a key, see tracking.ts. */
 export const CACHE_KEY_RECORD = FIRST_FREE_KIND + 4;
 /** Keys have changed that clients may want to know by their prefix. */
@@ -33,3 +31,5 @@ export const TRACKER_BROKEN_RECORD = FIRST_FREE_KIND + 9;
 export const MONITOR_END_RECORD = FIRST_FREE_KIND + 10;
 /** A line for the monitors of a worker. */
 export const MONITOR_LINE_RECORD = FIRST_FREE_KIND + 11;
+/** One who waits for key locks must look again; its ticket. */
+export const LOCK_RECORD = FIRST_FREE_KIND + 24;

@@ -41,8 +41,6 @@ export interface ServerOptions {
   readonly configFile: string;
   /** Whether latches assert their rules; slower. */
   readonly checks: boolean;
-  /** Seed of the delays of test_delays.ts, for tests; none otherwise. */
-  readonly delays?: number;
   /** Takes lines of the log. */
   readonly log: (level: LogLevel, text: string) => void;
   /** Told of a bug: the server cannot go on. */
@@ -135,7 +133,6 @@ export class Server {
         ports: ports[id]!,
         configFile: this.#options.configFile,
         checks: this.#options.checks,
-        delays: this.#options.delays ?? 0,
         isLoading: settings.appendonly,
       });
     }

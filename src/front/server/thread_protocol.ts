@@ -30,8 +30,6 @@ export interface WorkerStart {
   readonly configFile: string;
   /** Whether latches assert their rules. */
   readonly checks: boolean;
-  /** Seed of the delays of test_delays.ts; 0 for none. */
-  readonly delays: number;
   /** Whether commands are refused until the data set is loaded. */
   readonly isLoading: boolean;
 }

@@ -34,6 +34,7 @@ import { Tellings } from "../../engine/executor/tellings.ts";
 import type { LockSpec } from "../../engine/locks/lock_spec.ts";
 import { LockRules } from "../../engine/locks/lock_waits.ts";
 import { Latches } from "../../engine/latch/shard_latches.ts";
+import { SlowSteps } from "../../engine/latch/slow_steps.ts";
 import {
   readForwardedReply,
   takeReply,
@@ -41,8 +42,10 @@ import {
 } from "../../engine/messages/forwarding.ts";
 import { SERVED_RECORD } from "../../engine/messages/record_kinds.ts";
 import { Mesh } from "../../engine/messages/mesh.ts";
+import { RingPorts } from "../../engine/messages/rings.ts";
 import {
   ownerOf,
+  PROCESS_SLOW_STEPS,
   PROCESS_TCP_PORT,
 } from "../../engine/messages/shared_state.ts";
 import { WorkerLog } from "../../engine/persistence/worker_log.ts";
@@ -55,21 +58,20 @@ import { Trackers } from "../../engine/tracking/trackers.ts";
 import { Tracking } from "../../engine/tracking/tracking.ts";
 import { serveForwarded } from "../../engine/owner/forwarded_commands.ts";
 import { Owner } from "../../engine/owner/owner.ts";
-import { giveBack } from "./give_back.ts";
+import { giveBackLate } from "./give_back.ts";
 import { followSettings } from "./apply_settings.ts";
 import { makeCommandTable } from "./command_groups.ts";
 import { beginComputing, makeComputePool } from "./compute.ts";
 import { answerClientQuestions } from "./commands/client.ts";
-import { answerLockQuestions } from "./commands/locks.ts";
 import { DenoDisk } from "./deno_disk.ts";
 import { MainThread } from "./main_thread.ts";
 import { loadShare } from "./rdb_loading.ts";
 import { followSnapshots, shutDown } from "./snapshot_requests.ts";
+import { answerLockQuestions } from "./commands/locks.ts";
 import { Listeners } from "./listener.ts";
 import { Monitors } from "./monitors.ts";
 import { LogLink } from "./log_link.ts";
 import { ServerCall } from "./server_call.ts";
-import { DelayedLatches, delayedPort, TestDelays } from "./test_delays.ts";
 import { answerServerQuestions } from "./server_questions.ts";
 import { noteLockWait, noteSlowCommand } from "./slow_log.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./thread_protocol.ts";
@@ -85,6 +87,8 @@ let worker: WorkerContext | null = null;
 let listeners: Listeners | null = null;
 let attachThreads: (ports: readonly MessagePort[]) => void = () => {};
 let source: SnapshotSource | null = null;
+/** The data set is to stay as it is: nothing is deleted by itself any more. */
+let isStopping = false;
 
 function tell(message: FromWorker): void {
   self.postMessage(message);
@@ -176,6 +180,7 @@ function listen(port: number, unix: boolean): void {
 }
 
 function stop(): void {
+  isStopping = true;
   listeners!.close();
   const connections = worker!.connections;
   for (const connection of [...connections.values()]) {
@@ -208,18 +213,26 @@ function begin(start: WorkerStart): WorkerContext {
   const ready = new ReadyKeys();
   const records = new WaiterRecords(arena);
   const effects = new EffectLog(shared.effects, id);
-  const delays = start.delays === 0 ? null : new TestDelays(start.delays, id);
-  const ports = delays === null
-    ? start.ports
-    : start.ports.map((port) => port && delayedPort(port, delays));
-  const mesh = new Mesh(id, ports);
   const process = new Int32Array(shared.process);
+  const slow = start.checks
+    ? new SlowSteps(process, PROCESS_SLOW_STEPS, new Prng(id))
+    : null;
+  const rings = new RingPorts(
+    id,
+    start.ports,
+    shared.rings,
+    (run) => setImmediate(run),
+  );
+  const mesh = new Mesh(id, rings.ports, () => slow?.step());
   // Keyspaces tell them, and they are made of keyspaces.
   const keyspaces: Keyspace[] = [];
-  const latches = delays === null
-    ? new Latches(controls, counters, latched, start.checks)
-    : new DelayedLatches(controls, counters, latched, start.checks);
-  if (latches instanceof DelayedLatches) latches.delays = delays;
+  const latches = new Latches(
+    controls,
+    counters,
+    latched,
+    start.checks,
+    slow,
+  );
   const prefixes = new Prefixes({
     self: id,
     workers: shared.workers,
@@ -259,12 +272,12 @@ function begin(start: WorkerStart): WorkerContext {
     events: notifications,
     caches: tracking,
     ready,
-    locks: new LockRules(),
     effects,
     saver: {
       save: (space: Keyspace, db: number, ref: number) =>
         source!.save(space, db, ref),
     },
+    locks: new LockRules(),
   };
   controls.forEach((control, shard) => {
     keyspaces.push(new Keyspace(context, control, shard));
@@ -320,7 +333,7 @@ function begin(start: WorkerStart): WorkerContext {
       const command = made.connections.get(session)?.session.command ?? null;
       executor.countEnded(command, error);
     },
-    giveBack: (undo, db, late) => giveBack(made, undo, db, late),
+    giveBack: (undo, db, late) => giveBackLate(made, undo, db, late),
   });
   const settle = () => {
     executor.serveReady(Date.now());
@@ -345,23 +358,20 @@ function begin(start: WorkerStart): WorkerContext {
     monotonicMs: () => performance.now(),
     forward: (session, args, shard) => {
       const owner = ownerOf(shard, shared.workers);
-      const late = owner === id
-        ? null
-        : forwarder.forward(session, args, owner);
-      return delays === null ? late : delays.late(late);
+      return owner === id ? null : forwarder.forward(session, args, owner);
     },
     slow: (command, microseconds) =>
       noteSlowCommand(made, command, microseconds),
     makeRoom: () => evictor.makeRoom(),
     addBig: (args, run, length) => made.addBig(args, run, length),
     freeBig: (args) => made.freeBig(args),
-    tellings,
-    remember: (call, session, cache) => tracking.remember(call, session, cache),
-    show: (call, command) => monitors.show(call, command),
-    process,
     locks: locks.commands,
     settle,
     waited: (command, waitedMs) => noteLockWait(made, command, waitedMs),
+    tellings,
+    remember: (call, client, to) => tracking.remember(call, client, to),
+    show: (call, command) => monitors.show(call, command),
+    process,
     worker: id,
     workers: shared.workers,
     ready,
@@ -391,11 +401,11 @@ function begin(start: WorkerStart): WorkerContext {
     table,
     peers: mesh,
     pubsub,
-    locks,
     tracking,
     monitors,
     tellings,
     durability: new WorkerLog(effects, shared.effects, shared.logStatus, id),
+    locks,
     shared,
     externals,
     segments: arena.u8,
@@ -444,10 +454,7 @@ function begin(start: WorkerStart): WorkerContext {
     later: (run, delayMs) => setTimeout(run, delayMs),
     settle,
   });
-  attachThreads = (ports) =>
-    computePool.attach(
-      delays === null ? ports : ports.map((port) => delayedPort(port, delays)),
-    );
+  attachThreads = (ports) => computePool.attach(ports);
   serveForwarded(mesh, {
     sessionOf: (command) => {
       const session = guestSession(command.session);
@@ -463,9 +470,14 @@ function begin(start: WorkerStart): WorkerContext {
       return session;
     },
     run: (session, args, reply) => {
-      const outcome = executor.runForwarded(session, args, reply, Date.now());
+      const isDone = executor.runForwarded(
+        session,
+        args,
+        reply,
+        Date.now(),
+      ) === DONE;
       made.planLook();
-      return outcome === DONE;
+      return isDone;
     },
     addBig: (args, run, length) => made.addBig(args, run, length),
     freeBig: (args) => made.freeBig(args),
@@ -496,8 +508,8 @@ function begin(start: WorkerStart): WorkerContext {
     latches,
     settings,
     counters,
-    isPaused: () =>
-      (executor.gate & GATES_STILL) !== 0 || made.durability.isCongested,
+    effects,
+    isPaused: () => isStopping || (executor.gate & GATES_STILL) !== 0,
     nowMs: Date.now,
     monotonicMs: () => performance.now(),
     publishEvents: settle,
@@ -509,7 +521,12 @@ function begin(start: WorkerStart): WorkerContext {
   answerClientQuestions(made);
   answerLockQuestions(made);
   made.owner.start();
-  setInterval(() => made.cron(), CRON_MS);
+  rings.start();
+  setInterval(() => {
+    made.cron();
+    // A bell that was not heard costs a moment, and never a hang.
+    rings.receive();
+  }, CRON_MS);
   return made;
 }
 

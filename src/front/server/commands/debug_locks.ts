@@ -9,10 +9,11 @@
  * RELEASE name key ...     UPGRADE name key          DOWNGRADE name key
  * READ name command ...    STAGE name command ...    COMMIT name
  * CLOSE name               CLOSEIN name ms           ENTRY name key
- * DEMAND name ms key ...   COUNTS
+ * DEMAND name restarts ms key ...                    COUNTS
  * ```
  * DEMAND asks for keys one by one, with a rest of so many milliseconds behind
- * each, and appends the name to all of them.
+ * each, and appends the name to all of them; after so many restarts it locks
+ * everything.
  *
  * @module
  */
@@ -121,11 +122,12 @@ async function demand(
   db: number,
   rest: readonly Uint8Array[],
 ): Promise<LateReply> {
-  const restMs = Number(textOf(rest, 0));
-  const keys = rest.slice(1);
+  const restartsMax = Number(textOf(rest, 0));
+  const restMs = Number(textOf(rest, 1));
+  const keys = rest.slice(2);
   let runs = 0;
   await worker.locks.manager.withDiscoveredKeys(
-    { label: name, db, restartsMax: 3 },
+    { label: name, db, restartsMax },
     async (handle) => {
       runs++;
       for (const key of keys) {

@@ -246,7 +246,7 @@ function clientsFields({ worker, blocked }: Facts): Fields {
     ["client_recent_max_input_buffer", statistics.max(INPUT_BUFFER_MAX)],
     ["client_recent_max_output_buffer", statistics.max(OUTPUT_BUFFER_MAX)],
     ["blocked_clients", blocked],
-    ["blocked_on_locks", statistics.sum(CONNECTIONS_ON_LOCKS)],
+    ["sherd_blocked_on_locks", statistics.sum(CONNECTIONS_ON_LOCKS)],
     ["tracking_clients", worker.tracking.clientCount],
     ["clients_in_timeout_table", 0],
     ["total_blocking_keys", 0],
