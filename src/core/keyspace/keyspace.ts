@@ -878,7 +878,8 @@ export class Keyspace {
   /**
    * Makes an entry that lies in this shard's heap, and in no dictionary, the one
    * of its key in a database; `existing` is the key's entry, which is freed, or
-   * 0. If this throws OutOfMemory, nothing has changed.
+   * 0. Events are the caller's to signal, NEW as well. If this throws OutOfMemory,
+   * nothing has changed.
    */
   adoptEntry(db: number, ref: number, existing: number): void {
     const hash = this.#word(ref, NODE_HASH);
@@ -886,10 +887,8 @@ export class Keyspace {
     const kind = this.kind(ref) | this.control[SHARD_EPOCH]!;
     this.#setWord(ref, NODE_META, kind);
     this.setClock(ref, this.#clockFor(existing));
-    if (existing === 0) {
-      this.#enter(db, ref, hash, has);
-      this.signalEntry(db, ref, NEW);
-    } else this.#exchange(db, existing, ref, has);
+    if (existing === 0) this.#enter(db, ref, hash, has);
+    else this.#exchange(db, existing, ref, has);
   }
 
   /** The key of an entry, good until it is moved or freed. */

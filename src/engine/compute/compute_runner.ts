@@ -27,7 +27,6 @@ import {
 import { Key } from "../../core/keyspace/key.ts";
 import {
   type KeyEventListener,
-  NEW,
   NOTIFY_MASK,
 } from "../../core/keyspace/key_events.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
@@ -83,7 +82,7 @@ export class ComputeRunner<C extends Call> {
     const events: number[] = [];
     const space = this.#ports.makeKeyspace(job.shard, {
       keyEvent: (_hooks, event, db, buf, off, length) => {
-        if (event === NEW || db !== job.db) return;
+        if (db !== job.db) return;
         const key = keyNamed(job, buf, off, length);
         if (key >= 0) events.push(key, event);
       },
