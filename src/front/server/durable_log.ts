@@ -111,6 +111,16 @@ export class DurableLog {
     return isScheduled ? "scheduled" : "started";
   }
 
+  /**
+   * Lets the log begin with the data set as it is, if there is a log; resolves
+   * to the reason why it does not, or null.
+   */
+  async renew(options: SnapshotOptions): Promise<string | null> {
+    if (this.#thread === null) return null;
+    await this.#rewriting;
+    return await this.#rewrite(options, () => {});
+  }
+
   /** Logs changes from now on, or no longer; answers a worker. */
   switch(data: LogSwitch): Promise<string> {
     const turn = this.#turn.then(() => this.#switch(data));
