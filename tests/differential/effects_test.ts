@@ -136,7 +136,7 @@ const ROWS: readonly string[] = [
   "SET a 1 PX 1 ; @wait ; EXISTS a ; TYPE a ; TTL a ; SET a 1 PX 1 ; @wait ; TTL a",
   "SADD s 1 ; SADD t 1 ; PEXPIRE s 1 ; @wait ; SUNIONSTORE u s t ; SINTERSTORE u s t",
   "SET a 1 PX 1 ; @wait ; COPY a b ; SET a 1 ; SET b 1 PX 1 ; @wait ; COPY a b",
-  "SET a 1 PX 1 ; SET b 1 PX 1 ; @wait ; RANDOMKEY",
+  "SET a 1 PX 1 ; @wait ; RANDOMKEY ; DBSIZE",
   // Commands that have waited.
   "@block BLPOP a b 0 ; RPUSH b 1 ; RPUSH b 2",
   "@block BRPOP a 0 ; MULTI ; RPUSH a 1 2 ; DEL x ; EXEC",

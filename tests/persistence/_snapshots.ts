@@ -78,6 +78,7 @@ export function digestsIn(path: string): Map<string, string> {
     clock: shards.clock,
     nowMs: 0,
     replaces: false,
+    keysMax: 1e6,
   });
   let at = 0;
   const source = {

@@ -140,6 +140,7 @@ export class WorkerLog {
   /** Some commands have run: the log writer is woken if it has to be. */
   endTurn(): void {
     const { effects, link } = this;
+    effects.publish();
     if (effects.lastTicket === this.#told || link === null) return;
     this.#told = effects.lastTicket;
     effects.publish();
