@@ -77,6 +77,11 @@ export class BlockedSessions {
     return this.#blocked.size;
   }
 
+  /** How to put back what a session's command has got; "" for not at all. */
+  undoOf(session: number): WaitUndo {
+    return this.#blocked.get(session)?.undo ?? "";
+  }
+
   /** Whether a session's command waits, or its reply is on its way. */
   has(session: number): boolean {
     return this.#blocked.has(session);
@@ -136,7 +141,8 @@ export class BlockedSessions {
     late: LateReply,
     error: ErrorReply | null,
   ): boolean {
-    const { records, countEnded } = this.#ports;
+    const { latches, records, countEnded } = this.#ports;
+    latches.step();
     if (!records.cancel(blocked.record)) return false;
     countEnded(blocked.session, error);
     this.#end(blocked, late, false);

@@ -10,18 +10,34 @@
 
 import { assert } from "../../core/base/assert.ts";
 import { acquireLatch, releaseLatch } from "../../core/base/latch.ts";
-import { LATCH_SLEEPS } from "../../core/keyspace/counters.ts";
+import {
+  LATCH_CONTENTIONS,
+  LATCH_LONG_WAITS,
+  LATCH_SLEEPS,
+} from "../../core/keyspace/counters.ts";
 import { SHARD_LATCH } from "../../core/keyspace/shard_control.ts";
 import type { ShardLatches } from "../../core/commands/call.ts";
+import type { SlowSteps } from "./slow_steps.ts";
+
+/** Sleeps, of a millisecond each, from which on a wait is suspiciously long. */
+const LONG_SLEEPS = 10;
 
 /** How a worker excludes the others from shards. */
 export class Latches implements ShardLatches {
+  /**
+   * Sleeps of the longest suspicious wait since somebody has set this to 0, for
+   * the watchdog: latches are meant to be held for microseconds.
+   */
+  longestSleeps = 0;
+  /** The shard of that wait. */
+  longestShard = 0;
   readonly #controls: readonly Int32Array[];
   readonly #counters: Float64Array;
   readonly #shared: boolean;
   /** False where all latches that are needed are held, or there is no need. */
   #takes: boolean;
   readonly #checks: boolean;
+  readonly #slow: SlowSteps | null;
   /** Shards marked by {@linkcode mark}. */
   readonly #marks: Uint8Array;
   #markedMin: number;
@@ -31,31 +47,47 @@ export class Latches implements ShardLatches {
 
   /**
    * `shared` is false for a single worker: nothing is taken then. `checks`
-   * turns on debug mode.
+   * turns on debug mode, in which `slow` may make the worker slow.
    */
   constructor(
     controls: readonly Int32Array[],
     counters: Float64Array,
     shared: boolean,
     checks: boolean,
+    slow: SlowSteps | null = null,
   ) {
     this.#controls = controls;
     this.#counters = counters;
     this.#shared = shared;
     this.#takes = shared;
     this.#checks = checks;
+    this.#slow = slow;
     this.#marks = new Uint8Array(controls.length);
     this.#markedMin = controls.length;
+  }
+
+  /** A point at which tests make the worker slow. */
+  step(): void {
+    this.#slow?.step();
   }
 
   /** Takes the latch of one shard. */
   acquire(shard: number): void {
     if (!this.#takes) return this.#checkMarked(shard);
     if (this.#checks) this.#checkOrder(shard);
-    const sleeps = acquireLatch(this.#controls[shard]!, SHARD_LATCH);
-    if (sleeps > 0) {
-      this.#counters[LATCH_SLEEPS] = this.#counters[LATCH_SLEEPS]! + sleeps;
-    }
+    const waited = acquireLatch(this.#controls[shard]!, SHARD_LATCH);
+    if (waited > 0) this.#countWait(shard, waited - 1);
+  }
+
+  #countWait(shard: number, sleeps: number): void {
+    const counters = this.#counters;
+    counters[LATCH_CONTENTIONS] = counters[LATCH_CONTENTIONS]! + 1;
+    counters[LATCH_SLEEPS] = counters[LATCH_SLEEPS]! + sleeps;
+    if (sleeps < LONG_SLEEPS) return;
+    counters[LATCH_LONG_WAITS] = counters[LATCH_LONG_WAITS]! + 1;
+    if (sleeps < this.longestSleeps) return;
+    this.longestSleeps = sleeps;
+    this.longestShard = shard;
   }
 
   /** Gives the latch of one shard back. */
@@ -63,6 +95,7 @@ export class Latches implements ShardLatches {
     if (!this.#takes) return;
     if (this.#checks) this.#checkRelease(shard);
     releaseLatch(this.#controls[shard]!, SHARD_LATCH);
+    if (this.#checks) this.step();
   }
 
   /** Notes a shard for {@linkcode acquireMarked}. */
@@ -115,6 +148,15 @@ export class Latches implements ShardLatches {
     this.#takes = this.#shared;
   }
 
+  /** The words `word` of all marked shards, or'ed together. */
+  wordsOfMarked(word: number): number {
+    let words = 0;
+    for (let shard = this.#markedMin; shard <= this.#markedMax; shard++) {
+      if (this.#marks[shard] === 1) words |= this.#controls[shard]![word]!;
+    }
+    return words;
+  }
+
   /** First marked shard whose word `word` is not zero, or -1. */
   firstMarkedWith(word: number): number {
     for (let shard = this.#markedMin; shard <= this.#markedMax; shard++) {
@@ -150,6 +192,7 @@ export class Latches implements ShardLatches {
   }
 
   #checkOrder(shard: number): void {
+    this.step();
     assert(
       (this.#held.at(-1) ?? -1) < shard,
       "latches are taken in ascending order",

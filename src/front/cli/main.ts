@@ -17,6 +17,7 @@ import { Settings } from "../../core/settings/settings.ts";
 import { StartError } from "../server/log_thread_handle.ts";
 import { type Server, startServer } from "../server/server.ts";
 import { REDIS_VERSION, SHERD_VERSION } from "../server/version.ts";
+import { checkAof } from "./data/check_aof.ts";
 import { checkRdb } from "./data/check_rdb.ts";
 import { exportData } from "./data/export.ts";
 import { importData } from "./data/import.ts";
@@ -31,6 +32,7 @@ type Tool = (words: readonly string[]) => number | Promise<number>;
 
 /** Tools by the word that asks for them; they return the exit code. */
 const TOOLS: ReadonlyMap<string, Tool> = new Map<string, Tool>([
+  ["check-aof", (words) => checkAof(words, print)],
   ["check-rdb", checkRdb],
   ["import", importData],
   ["export", exportData],

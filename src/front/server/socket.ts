@@ -10,12 +10,14 @@
  * - reads go into the view that `inputRoom()` returns; it is the socket's until
  *   `onInput(n)` or `onClose()`;
  * - at most one `write()` is under way; the buffer is the socket's until
- *   `onWritten()`;
+ *   `onWritten()`, which may come before `write()` returns;
  * - after `pauseInput()` at most one more `onInput()` comes;
  * - `onClose()` comes once, and nothing after it.
  *
  * @module
  */
+
+import { descriptorOf, directSend } from "./direct_send.ts";
 
 /** Who is told what happens on a socket. */
 export interface SocketHandler {
@@ -35,6 +37,8 @@ export interface SocketHandler {
 export class Socket {
   readonly #conn: Deno.Conn;
   readonly #handler: SocketHandler;
+  /** For direct sends; -1 if there are none. */
+  readonly #descriptor: number;
   #closed = false;
   #paused = false;
   #resume: (() => void) | null = null;
@@ -46,6 +50,7 @@ export class Socket {
   constructor(conn: Deno.Conn, handler: SocketHandler) {
     this.#conn = conn;
     this.#handler = handler;
+    this.#descriptor = directSend === null ? -1 : descriptorOf(conn);
   }
 
   /** Begins to read. */
@@ -61,10 +66,30 @@ export class Socket {
   /** Sends the first `length` bytes of `buffer`. */
   write(buffer: Uint8Array<ArrayBuffer>, length: number): void {
     if (this.#closed) return;
+    const sent = this.sendNow(buffer, length);
+    if (sent === length) return this.#handler.onWritten();
     this.#buffer = buffer;
-    this.#from = 0;
+    this.#from = sent;
     this.#to = length;
     this.#send();
+  }
+
+  /**
+   * Sends as much of the first `length` bytes of `bytes` as can be sent at once,
+   * and returns how much that is. No write is under way.
+   */
+  sendNow(bytes: Uint8Array<ArrayBuffer>, length: number): number {
+    if (this.#descriptor < 0 || this.#closed) return 0;
+    const sent = directSend!(this.#descriptor, bytes, length);
+    return sent < 0 ? 0 : sent;
+  }
+
+  /** Sends what can be sent at once; nobody is told, and close() comes next. */
+  sendLast(bytes: Uint8Array<ArrayBuffer>, length: number): void {
+    if (this.#closed) return;
+    const sent = this.sendNow(bytes, length);
+    if (sent === length) return;
+    this.#conn.write(bytes.subarray(sent, length)).catch(() => {});
   }
 
   /** Stops reading until {@linkcode resumeInput}. */
@@ -98,18 +123,20 @@ export class Socket {
     const piece = this.#from === 0 && this.#to === buffer.length
       ? buffer
       : buffer.subarray(this.#from, this.#to);
-    this.#conn.write(piece).then(this.#wrote, this.#failed);
+    // Closures only for those that need them: most bytes are sent at once.
+    this.#conn.write(piece).then(
+      (count) => this.#wrote(count),
+      () => this.close(),
+    );
   }
 
-  readonly #wrote = (count: number): void => {
+  #wrote(count: number): void {
     this.#from += count;
     if (this.#closed) return;
     if (this.#from < this.#to) return this.#send();
     this.#buffer = null;
     this.#handler.onWritten();
-  };
-
-  readonly #failed = (): void => this.close();
+  }
 
   async #readLoop(): Promise<void> {
     while (!this.#closed) {

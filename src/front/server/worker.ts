@@ -23,12 +23,14 @@ import { ExternalStrings } from "../../core/memory/external.ts";
 import { PagePool } from "../../core/memory/page_pool.ts";
 import { Settings } from "../../core/settings/settings.ts";
 import { BlockedSessions } from "../../engine/blocking/blocked_sessions.ts";
-import { Executor } from "../../engine/executor/executor.ts";
+import { DONE, Executor } from "../../engine/executor/executor.ts";
 import { GATE_LOADING, GATES_STILL } from "../../engine/executor/gate.ts";
 import { Forwarder } from "../../engine/executor/forwarder.ts";
-import { GATE_TRACKING, Session } from "../../engine/executor/session.ts";
+import { GATE_TRACKING, guestSession } from "../../engine/executor/session.ts";
 import { Tellings } from "../../engine/executor/tellings.ts";
+import { LockRules } from "../../engine/locks/lock_waits.ts";
 import { Latches } from "../../engine/latch/shard_latches.ts";
+import { SlowSteps } from "../../engine/latch/slow_steps.ts";
 import {
   readForwardedReply,
   takeReply,
@@ -36,8 +38,10 @@ import {
 } from "../../engine/messages/forwarding.ts";
 import { SERVED_RECORD } from "../../engine/messages/record_kinds.ts";
 import { Mesh } from "../../engine/messages/mesh.ts";
+import { RingPorts } from "../../engine/messages/rings.ts";
 import {
   ownerOf,
+  PROCESS_SLOW_STEPS,
   PROCESS_TCP_PORT,
 } from "../../engine/messages/shared_state.ts";
 import { WorkerLog } from "../../engine/persistence/worker_log.ts";
@@ -50,7 +54,7 @@ import { Trackers } from "../../engine/tracking/trackers.ts";
 import { Tracking } from "../../engine/tracking/tracking.ts";
 import { serveForwarded } from "../../engine/owner/forwarded_commands.ts";
 import { Owner } from "../../engine/owner/owner.ts";
-import { giveBack } from "./give_back.ts";
+import { giveBackLate } from "./give_back.ts";
 import { followSettings } from "./apply_settings.ts";
 import { makeCommandTable } from "./command_groups.ts";
 import { answerClientQuestions } from "./commands/client.ts";
@@ -58,14 +62,16 @@ import { DenoDisk } from "./deno_disk.ts";
 import { MainThread } from "./main_thread.ts";
 import { loadShare } from "./rdb_loading.ts";
 import { followSnapshots, shutDown } from "./snapshot_requests.ts";
+import { answerLockQuestions } from "./commands/locks.ts";
 import { Listeners } from "./listener.ts";
 import { Monitors } from "./monitors.ts";
 import { LogLink } from "./log_link.ts";
 import { ServerCall } from "./server_call.ts";
 import { answerServerQuestions } from "./server_questions.ts";
-import { noteSlowCommand } from "./slow_log.ts";
+import { noteLockWait, noteSlowCommand } from "./slow_log.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./thread_protocol.ts";
 import { WorkerContext } from "./worker_context.ts";
+import { WorkerLocks } from "./worker_locks.ts";
 
 /** Time between two rounds of the periodic work. */
 const CRON_MS = 100;
@@ -75,6 +81,8 @@ const DRAIN_MS = 1000;
 let worker: WorkerContext | null = null;
 let listeners: Listeners | null = null;
 let source: SnapshotSource | null = null;
+/** The data set is to stay as it is: nothing is deleted by itself any more. */
+let isStopping = false;
 
 function tell(message: FromWorker): void {
   self.postMessage(message);
@@ -162,6 +170,7 @@ function listen(port: number, unix: boolean): void {
 }
 
 function stop(): void {
+  isStopping = true;
   listeners!.close();
   const connections = worker!.connections;
   for (const connection of [...connections.values()]) {
@@ -193,11 +202,26 @@ function begin(start: WorkerStart): WorkerContext {
   const ready = new ReadyKeys();
   const records = new WaiterRecords(arena);
   const effects = new EffectLog(shared.effects, id);
-  const mesh = new Mesh(id, start.ports);
   const process = new Int32Array(shared.process);
+  const slow = start.checks
+    ? new SlowSteps(process, PROCESS_SLOW_STEPS, new Prng(id))
+    : null;
+  const rings = new RingPorts(
+    id,
+    start.ports,
+    shared.rings,
+    (run) => setImmediate(run),
+  );
+  const mesh = new Mesh(id, rings.ports, () => slow?.step());
   // Keyspaces tell them, and they are made of keyspaces.
   const keyspaces: Keyspace[] = [];
-  const latches = new Latches(controls, counters, latched, start.checks);
+  const latches = new Latches(
+    controls,
+    counters,
+    latched,
+    start.checks,
+    slow,
+  );
   const prefixes = new Prefixes({
     self: id,
     workers: shared.workers,
@@ -242,6 +266,7 @@ function begin(start: WorkerStart): WorkerContext {
       save: (space: Keyspace, db: number, ref: number) =>
         source!.save(space, db, ref),
     },
+    locks: new LockRules(),
   };
   controls.forEach((control, shard) => {
     keyspaces.push(new Keyspace(context, control, shard));
@@ -277,6 +302,7 @@ function begin(start: WorkerStart): WorkerContext {
     process,
   });
   notifications.pubsub = pubsub;
+  const externals = new ExternalStrings(arena, pool);
   const forwarder = new Forwarder(mesh, counters);
   const table = makeCommandTable();
   const blocked = new BlockedSessions({
@@ -292,7 +318,26 @@ function begin(start: WorkerStart): WorkerContext {
       const command = made.connections.get(session)?.session.command ?? null;
       executor.countEnded(command, error);
     },
-    giveBack: (undo, db, late) => giveBack(made, undo, db, late),
+    giveBack: (undo, db, late) => giveBackLate(made, undo, db, late),
+  });
+  const settle = () => {
+    executor.serveReady(Date.now());
+    if (tellings.count !== 0) tellings.publish();
+    if (tellings.batchCount !== 0) tellings.publishBatch();
+    made.planLook();
+  };
+  const locks = new WorkerLocks({
+    id,
+    rules: context.locks,
+    call,
+    latches,
+    mesh,
+    process: new Int32Array(shared.process),
+    externals,
+    executor: () => executor,
+    resume: (session) => made.connections.get(session.id)?.release(),
+    settle,
+    log: (text, level) => made.log(text, level),
   });
   const executor: Executor<ServerCall> = new Executor(table, call, latches, {
     monotonicMs: () => performance.now(),
@@ -305,8 +350,11 @@ function begin(start: WorkerStart): WorkerContext {
     makeRoom: () => evictor.makeRoom(),
     addBig: (args, run, length) => made.addBig(args, run, length),
     freeBig: (args) => made.freeBig(args),
+    locks: locks.commands,
+    settle,
+    waited: (command, waitedMs) => noteLockWait(made, command, waitedMs),
     tellings,
-    remember: (call, session, cache) => tracking.remember(call, session, cache),
+    remember: (call, client, to) => tracking.remember(call, client, to),
     show: (call, command) => monitors.show(call, command),
     process,
     worker: id,
@@ -340,8 +388,9 @@ function begin(start: WorkerStart): WorkerContext {
     monitors,
     tellings,
     durability: new WorkerLog(effects, shared.effects, shared.logStatus, id),
+    locks,
     shared,
-    externals: new ExternalStrings(arena, pool),
+    externals,
     segments: arena.u8,
     configFile: start.configFile,
     nowMs: Date.now,
@@ -352,8 +401,8 @@ function begin(start: WorkerStart): WorkerContext {
     hostDir: start.host.dir,
   });
   serveForwarded(mesh, {
-    run: (command, args, reply) => {
-      const session = guest(command.session);
+    sessionOf: (command) => {
+      const session = guestSession(command.session);
       session.db = command.db;
       session.resp = command.resp;
       session.noTouch = command.noTouch;
@@ -363,8 +412,17 @@ function begin(start: WorkerStart): WorkerContext {
         session.tracking.isOn = true;
         session.tracking.worker = command.cacheWorker;
       }
-      executor.runForwarded(session, args, reply, Date.now());
+      return session;
+    },
+    run: (session, args, reply) => {
+      const isDone = executor.runForwarded(
+        session,
+        args,
+        reply,
+        Date.now(),
+      ) === DONE;
       made.planLook();
+      return isDone;
     },
     addBig: (args, run, length) => made.addBig(args, run, length),
     freeBig: (args) => made.freeBig(args),
@@ -396,36 +454,26 @@ function begin(start: WorkerStart): WorkerContext {
     latches,
     settings,
     counters,
-    isPaused: () =>
-      (executor.gate & GATES_STILL) !== 0 || made.durability.isCongested,
+    effects,
+    isPaused: () => isStopping || (executor.gate & GATES_STILL) !== 0,
     nowMs: Date.now,
     monotonicMs: () => performance.now(),
-    publishEvents: () => {
-      executor.serveReady(Date.now());
-      if (tellings.count !== 0) tellings.publish();
-      if (tellings.batchCount !== 0) tellings.publishBatch();
-      made.planLook();
-    },
+    publishEvents: settle,
     later: (run, delayMs) => setTimeout(run, delayMs),
   });
   if (start.isLoading) executor.gate |= GATE_LOADING;
   followSettings(made);
   answerServerQuestions(made);
   answerClientQuestions(made);
+  answerLockQuestions(made);
   made.owner.start();
-  setInterval(() => made.cron(), CRON_MS);
+  rings.start();
+  setInterval(() => {
+    made.cron();
+    // A bell that was not heard costs a moment, and never a hang.
+    rings.receive();
+  }, CRON_MS);
   return made;
-}
-
-/** The session of a command that another worker forwarded. */
-function guest(id: number): Session {
-  return new Session({
-    id,
-    nowMs: 0,
-    address: "",
-    localAddress: "",
-    isUnix: false,
-  });
 }
 
 /** A bug: the process must not go on, and must say why. */

@@ -42,6 +42,7 @@ import { SlowLog } from "./slow_log.ts";
 import { checkSavePoints } from "./snapshot_requests.ts";
 import { Statistics } from "./statistics.ts";
 import type { LogLevel } from "./thread_protocol.ts";
+import type { WorkerLocks } from "./worker_locks.ts";
 
 /** Requests read ahead at a time. */
 const AHEAD_MAX = 32;
@@ -110,6 +111,8 @@ export class WorkerContext {
   readonly durability: WorkerLog;
   /** The way to the log thread; null while there is none. */
   logLink: LogLink | null = null;
+  /** Key locks of this worker. */
+  readonly locks: WorkerLocks;
   /** Sessions whose command waits for a key. */
   readonly blocked: BlockedSessions;
   /** Connections by session id. */
@@ -157,6 +160,7 @@ export class WorkerContext {
       tellings: Tellings;
       durability: WorkerLog;
       blocked: BlockedSessions;
+      locks: WorkerLocks;
       shared: SharedState;
       externals: ExternalStrings;
       nowMs: () => number;
@@ -179,6 +183,7 @@ export class WorkerContext {
     this.tellings = parts.tellings;
     this.durability = parts.durability;
     this.blocked = parts.blocked;
+    this.locks = parts.locks;
     this.shared = parts.shared;
     this.process = new Int32Array(parts.shared.process);
     this.externals = parts.externals;
@@ -246,18 +251,28 @@ export class WorkerContext {
    */
   planSend(connection: Connection): void {
     this.#planned.push(connection);
-    if (this.#planned.length === 1) queueMicrotask(this.#sendPlanned);
+    this.#planEnd();
   }
 
-  readonly #sendPlanned = (): void => {
+  #planEnd(): void {
+    if (this.#planned.length + this.#pushing.length > 1) return;
+    queueMicrotask(this.#endTurn);
+  }
+
+  /** Replies go first: who gets one may go on while others get messages. */
+  readonly #endTurn = (): void => {
     const planned = this.#planned;
-    if (this.durability.holdsReplies) {
-      this.#held.push(...planned);
-      planned.length = 0;
-      return this.#sendHeld();
+    const pushing = this.#pushing;
+    const { holdsReplies } = this.durability;
+    let [sent, pushed] = [0, 0];
+    while (sent < planned.length || pushed < pushing.length) {
+      if (sent === planned.length) pushing[pushed++]!.sendPlannedPushes();
+      else if (holdsReplies) this.#held.push(planned[sent++]!);
+      else planned[sent++]!.sendPlanned();
     }
-    for (let i = 0; i < planned.length; i++) planned[i]!.sendPlanned();
-    planned.length = 0;
+    planned.length = pushing.length = 0;
+    this.pubsub.endTurn();
+    if (holdsReplies) this.#sendHeld();
   };
 
   /** Sends the replies of which all that they tell is on the disk. */
@@ -339,14 +354,8 @@ export class WorkerContext {
   /** Lets a connection send its messages at the end of the turn. */
   planPush(connection: Connection): void {
     this.#pushing.push(connection);
-    if (this.#pushing.length === 1) queueMicrotask(this.#sendPushes);
+    this.#planEnd();
   }
-
-  readonly #sendPushes = (): void => {
-    const pushing = this.#pushing;
-    for (let i = 0; i < pushing.length; i++) pushing[i]!.sendPlannedPushes();
-    pushing.length = 0;
-  };
 
   /** Forgets replies to a connection that was closed while it was served. */
   discardReplies(): void {
@@ -387,6 +396,7 @@ export class WorkerContext {
     // The limit may have been lowered.
     if (this.tracking.isOverLimit()) this.tellings.publish();
     if (this.peers.self === 0) this.#checkFiles(nowMs);
+    this.locks.watch(nowMs);
     if (nowMs - this.#timeoutsCheckedMs >= 1000) {
       this.#timeoutsCheckedMs = nowMs;
       this.#closeIdle(nowMs);

@@ -128,6 +128,7 @@ const REFUSED: [name: string, value: string, reason: string][] = [
   ],
   ["protected-mode", "maybe", "argument must be 'yes' or 'no'"],
   ["appendonly", "maybe", "argument must be 'yes' or 'no'"],
+  ["tls-port", "6380", "only '0' is accepted: there is no TLS yet"],
   ["save", "900", "Invalid save parameters"],
   ["save", "0 1", "Invalid save parameters"],
   [
