@@ -17,6 +17,8 @@
  * - A peer that does not read its replies is not read from.
  * - An idle connection holds a small input buffer and nothing else.
  *
+ * Size: one state machine, with what each state holds.
+ *
  * @module
  */
 
