@@ -431,6 +431,7 @@ function begin(start: WorkerStart): WorkerContext {
     ownerOf(space.shard, shared.workers) === id
   );
   source = new SnapshotSource({
+    worker: id,
     keyspaces,
     owned,
     latches,
@@ -442,7 +443,7 @@ function begin(start: WorkerStart): WorkerContext {
     later: (run, delayMs) => setTimeout(run, delayMs),
     report: (report) => {
       const transfer = report.step === "piece"
-        ? [report.bytes.buffer as ArrayBuffer]
+        ? [report.piece.bytes.buffer as ArrayBuffer]
         : [];
       self.postMessage({ kind: "snapshot", report }, transfer);
     },
