@@ -28,6 +28,7 @@ import { Executor, PARKED } from "../src/engine/executor/executor.ts";
 import { Session } from "../src/engine/executor/session.ts";
 import { Tellings } from "../src/engine/executor/tellings.ts";
 import { Latches } from "../src/engine/latch/shard_latches.ts";
+import { noLocks } from "./_no_locks.ts";
 import { takeReply } from "../src/engine/messages/forwarding.ts";
 import { makeSharedState } from "../src/engine/messages/shared_state.ts";
 import { makeCommandTable } from "../src/front/server/command_groups.ts";
@@ -89,16 +90,21 @@ export class World {
   readonly #writer = new ReplyWriter();
   #elapsedMs = 0;
   #lastSession = 0;
-  #isReplay = false;
 
   constructor(
-    options: { arenaBytes?: number; seed?: number; ringBytes?: number } = {},
+    options: {
+      arenaBytes?: number;
+      /** Of random choices. */
+      seed?: number;
+      /** Of the hash of keys and members, which gives their order in tables. */
+      hashSeed?: readonly [number, number];
+    } = {},
   ) {
     const shared = makeSharedState({
       workers: 1,
       databases: 16,
       arenaBytes: options.arenaBytes ?? 256 << 20,
-      random: new Uint32Array([1, 2]),
+      random: new Uint32Array(options.hashSeed ?? [1, 2]),
       runId: "0".repeat(40),
       startedMs: 0,
     });
@@ -180,6 +186,10 @@ export class World {
       worker: 0,
       workers: 1,
       ...{ ready, records, blocked: this.#blocked },
+      ...noLocks({
+        ...{ keyspaces: this.keyspaces, latches, counters: this.counters },
+        monotonicMs: this.#monotonicMs,
+      }),
       served: (_worker, session, reply) => {
         const late = takeReply(reply);
         queueMicrotask(() => this.#blocked.served(session, late));
@@ -224,15 +234,15 @@ export class World {
     const writer = this.#writer;
     writer.reset();
     writer.resp = session.resp;
-    if (this.#isReplay) this.executor.beginReplay(this.nowMs);
-    else this.executor.beginBatch(this.nowMs);
+    this.executor.beginBatch(this.nowMs);
     const outcome = this.executor.run(session, argumentsOf(argv));
     this.executor.endBatch();
     if (outcome !== PARKED) return this.#read(writer);
     return this.executor.pending!.then((late) => {
       const reply = new ReplyWriter();
       late(reply);
-      return this.#read(reply);
+      // Nothing is written for a client that is gone.
+      return reply.at === 0 ? null : this.#read(reply);
     });
   }
 
@@ -242,19 +252,22 @@ export class World {
    */
   replay(effects: readonly RecordedEffect[]): void {
     this.drain.isOn = false;
-    this.#isReplay = true;
+    const writer = this.#writer;
+    this.executor.beginReplay(this.nowMs);
     const session = this.session();
     for (const { commands } of effects) {
       for (const { db, argv } of commands) {
         session.db = db;
-        const reply = this.run(session, argv);
-        if (reply instanceof Error || reply instanceof Promise) {
+        writer.reset();
+        this.executor.runLogged(session, argumentsOf(argv));
+        const reply = this.#read(writer);
+        if (reply instanceof Error) {
           throw new Error(`Cannot replay ${argv.join(" ")}: ${reply}`);
         }
       }
     }
+    this.executor.endBatch();
     this.drain.isOn = true;
-    this.#isReplay = false;
   }
 
   /** As if the connection of a session were gone. */
@@ -273,6 +286,7 @@ export class World {
         this.latches,
       );
     }
+    this.effects.publish();
   }
 
   /** Lets the command of a session that waits end as if its time were over. */

@@ -57,6 +57,11 @@ export class Crowd implements Disposable {
     return this.#workers.size;
   }
 
+  /** A connection of its own for the caller. */
+  connect(): Promise<TestClient> {
+    return this.#server.client({ resp: this.#resp });
+  }
+
   /** A new client that does not wait yet. */
   async join(): Promise<Waiting> {
     const client = await this.#server.client({

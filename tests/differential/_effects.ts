@@ -161,6 +161,8 @@ function isSameCommand(
   }
   return expected.slice(1).every((word, i) =>
     isSameArgument(word, actual[i + 1]!) ||
+    // One that has waited is recorded with the words in lower case by Redis.
+    name === "LMOVE" && word.toUpperCase() === actual[i + 1]!.toUpperCase() ||
     isSameThreshold(name, expected, i + 1)
   );
 }

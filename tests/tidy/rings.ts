@@ -140,7 +140,7 @@ export const LINES_MAX = 800;
 export const ERROR_PREFIXES: ReadonlySet<string> = new Set([
   ...["ERR", "WRONGTYPE", "OOM"],
   ...["NOAUTH", "WRONGPASS", "NOPERM", "NOPROTO", "DENIED"],
-  ...["EXECABORT"],
+  ...["EXECABORT", "LOCKED"],
   ...["MOVED", "ASK", "TRYAGAIN", "CROSSSLOT", "CLUSTERDOWN"],
   ...["NOSCRIPT", "BUSY", "NOTBUSY", "UNKILLABLE"],
   ...["LOADING", "MISCONF", "READONLY", "MASTERDOWN", "NOREPLICAS"],

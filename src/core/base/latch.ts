@@ -23,7 +23,10 @@ const SPIN_COUNT = 64;
 /** Longest sleep between two looks at the word. */
 const SLEEP_MS = 1;
 
-/** Takes the latch at `words[at]`; returns how often it had to sleep. */
+/**
+ * Takes the latch at `words[at]`; returns 0 if it was free, else 1 more than the
+ * times it had to sleep, each about a millisecond at most.
+ */
 export function acquireLatch(words: Int32Array, at: number): number {
   if (Atomics.compareExchange(words, at, FREE, HELD) === FREE) return 0;
   return acquireContended(words, at);
@@ -34,10 +37,10 @@ function acquireContended(words: Int32Array, at: number): number {
     if (
       Atomics.load(words, at) === FREE &&
       Atomics.compareExchange(words, at, FREE, HELD) === FREE
-    ) return 0;
+    ) return 1;
     Atomics.pause();
   }
-  let sleeps = 0;
+  let sleeps = 1;
   while (Atomics.exchange(words, at, CONTENDED) !== FREE) {
     Atomics.wait(words, at, CONTENDED, SLEEP_MS);
     sleeps++;

@@ -42,6 +42,20 @@ export interface ShardLatches {
   releaseAll(): void;
 }
 
+/** Lets commands about whole databases wait for the keys that are locked. */
+export interface LockGate {
+  /**
+   * Whether keys of a database, or of all (-1), are locked for writing, or, if
+   * `forReaders`, at all: the command must give its latches back then and do
+   * nothing more; it will be run anew, or has been answered. The latches of all
+   * shards are held.
+   */
+  mustWait(databases: readonly number[], forReaders: boolean): boolean;
+}
+
+/** Where nobody locks keys. */
+const OPEN: LockGate = { mustWait: () => false };
+
 /** A command that puts elements back where they were taken; "" for none. */
 export type WaitUndo = "" | "LPUSH" | "RPUSH" | "ZADD";
 
@@ -94,6 +108,8 @@ export class Call {
   args: Arguments = new Arguments();
   /** Where the reply goes. */
   reply: ReplyWriter = new ReplyWriter(0);
+  /** What commands about whole databases ask before they begin. */
+  lockGate: LockGate = OPEN;
   /** The session that asks. */
   session: Session = { db: 0 };
   /**

@@ -131,6 +131,10 @@ export const KEY = {
   VARIABLE_FLAGS: 1 << 10,
 } as const;
 
+/** What a command does to a key that others must not look at meanwhile. */
+export const KEY_CHANGES: number = KEY.OW | KEY.RM | KEY.UPDATE | KEY.INSERT |
+  KEY.DELETE;
+
 /** The names of the bits of {@linkcode KEY}, as COMMAND INFO prints them. */
 export const KEY_FLAG_NAMES: readonly string[] = Object.keys(KEY)
   .map((name) => name.length === 2 ? name : name.toLowerCase());
@@ -221,6 +225,12 @@ export interface KeySink {
  */
 export type OtherKeysFinder = (args: ArgumentView, keys: KeySink) => boolean;
 
+/**
+ * The other database in which a command touches its keys, as it says in its
+ * arguments; NaN for none.
+ */
+export type OtherDatabaseFinder = (args: ArgumentView) => number;
+
 /** One command, or one subcommand of a container. */
 export interface CommandSpec<C> {
   /** Lower case; of a subcommand, without the container's name. */
@@ -239,6 +249,7 @@ export interface CommandSpec<C> {
   readonly keys?: readonly KeySpec[];
   readonly findKeys?: KeyFinder;
   readonly findOtherKeys?: OtherKeysFinder;
+  readonly findOtherDatabase?: OtherDatabaseFinder;
   readonly tips?: readonly string[];
   /** The arguments, in the notation of `command_syntax.ts`. */
   readonly syntax?: string;

@@ -25,6 +25,7 @@ import {
   GROUP_CATEGORY,
   type Handler,
   KEY,
+  KEY_CHANGES,
   type OtherKeysFinder,
 } from "./command_spec.ts";
 
@@ -68,6 +69,8 @@ export class Command<C> {
   readonly keyStep: number;
   /** What the command does to any of its keys: bits of {@linkcode KEY}. */
   readonly keyFlags: number;
+  /** Whether it changes its keys although no key spec says so (XREADGROUP). */
+  readonly changesAllKeys: boolean;
   /** What its key specs do not say about its keys. */
   readonly findOtherKeys: OtherKeysFinder | undefined;
   /** Whether it takes constant time, so that nobody need watch its duration. */
@@ -98,6 +101,8 @@ export class Command<C> {
     this.categories = categoryBits(spec, this.group, this.flags);
     this.keyKind = keyKindOf(spec, range.movable, range.first, range.last);
     this.keyFlags = (spec.keys ?? []).reduce((bits, k) => bits | k.flags, 0);
+    this.changesAllKeys = (this.flags & FLAG.WRITE) !== 0 &&
+      (this.keyFlags & KEY_CHANGES) === 0;
     this.findOtherKeys = spec.findOtherKeys;
     this.isBrief = (this.flags & FLAG.FAST) !== 0 || spec.complexity === "O(1)";
     this.run = spec.run ?? runContainer;
@@ -110,6 +115,11 @@ export class Command<C> {
   /** Whether so many arguments, the name included, are allowed. */
   allowsCount(argc: number): boolean {
     return this.arity >= 0 ? argc === this.arity : argc >= -this.arity;
+  }
+
+  /** Whether it may change a key that it has with these flags. */
+  changes(keyFlags: number): boolean {
+    return this.changesAllKeys || (keyFlags & KEY_CHANGES) !== 0;
   }
 
   /** The subcommand of that name, in any case. */

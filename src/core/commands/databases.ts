@@ -73,6 +73,9 @@ function swapdbCommand(call: Call): void {
   ) return reply.error(DB_INDEX_OUT_OF_RANGE);
   if (first !== second) {
     latches.acquireAll();
+    if (call.lockGate.mustWait([first, second], true)) {
+      return latches.releaseAll();
+    }
     for (const space of keyspaces) {
       // What is watched changes for who watches, if it was there or is now.
       space.signalDatabase(first);
@@ -120,6 +123,9 @@ function dbsizeCommand(call: Call): void {
 function flushdbCommand(call: Call): void {
   if (!readFlushMode(call)) return;
   latchToDetach(call, 1);
+  if (call.lockGate.mustWait([call.db], false)) {
+    return call.latches.releaseAll();
+  }
   for (const space of call.keyspaces) detachDatabase(space, call.db);
   call.effects.asGiven(call.db, call.args);
   flushCaches(call);
@@ -130,22 +136,26 @@ function flushdbCommand(call: Call): void {
 /** `FLUSHALL [ASYNC | SYNC]` */
 function flushallCommand(call: Call): void {
   if (!readFlushMode(call)) return;
-  emptyDatabases(call, true);
-  call.reply.ok();
+  if (emptyDatabases(call, true)) call.reply.ok();
 }
 
 /**
- * Empties all databases at one instant; no latch is held. It is recorded as the
- * command at hand if it `isCommand`.
+ * Empties all databases at one instant; no latch is held. If it `isCommand`, it
+ * is recorded as the command at hand, and false if that has to wait.
  */
-export function emptyDatabases(call: Call, isCommand: boolean): void {
+export function emptyDatabases(call: Call, isCommand: boolean): boolean {
   latchToDetach(call, call.settings.databases);
+  if (isCommand && call.lockGate.mustWait([-1], false)) {
+    call.latches.releaseAll();
+    return false;
+  }
   for (const space of call.keyspaces) {
     for (let db = 0; db < space.databases; db++) detachDatabase(space, db);
   }
   if (isCommand) call.effects.asGiven(call.db, call.args);
   flushCaches(call);
   call.latches.releaseAll();
+  return true;
 }
 
 /** Clients drop all that they have in their caches, as in Redis. */

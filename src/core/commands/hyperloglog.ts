@@ -120,7 +120,9 @@ function pfcountCommand(call: Call): void {
   if (ref === 0) return call.reply.integer(0);
   const space = call.keyspace(call.key(0));
   if (!isHll(space, ref)) return call.reply.error(NOT_A_HYPERLOGLOG);
-  const entry = own(call, space, ref);
+  // Who has the key locked reads its bytes: they stay as they are.
+  const isLocked = space.isLocked(call.db, ref);
+  const entry = isLocked ? ref : own(call, space, ref);
   const bytes = space.stringBytes(entry);
   const off = space.stringOff(entry);
   if (isCardinalityKnown(bytes, off)) {
@@ -130,8 +132,10 @@ function pfcountCommand(call: Call): void {
   }
   const count = countHll(bytes, off, space.stringLength(entry));
   if (count === -1) return call.reply.error(HYPERLOGLOG_CORRUPT);
-  setCardinality(bytes, off, count);
-  space.changed(call.db, call.key(0), CHANGED);
+  if (!isLocked) {
+    setCardinality(bytes, off, count);
+    space.changed(call.db, call.key(0), CHANGED);
+  }
   replyCount(call.reply, count);
 }
 

@@ -27,6 +27,7 @@ import {
   KEY_RW_ACCESS_UPDATE,
   keyAt,
   keysFrom,
+  type OtherDatabaseFinder,
 } from "./command_spec.ts";
 import { readDatabase } from "./databases.ts";
 
@@ -142,6 +143,14 @@ function copyCommand(call: Call): void {
   reply.integer(1);
 }
 
+const copiedToDatabase: OtherDatabaseFinder = (args) => {
+  let db = NaN;
+  for (let at = 3; at + 1 < args.argc; at++) {
+    if (args.equalsIgnoreCase(at, "DB")) db = args.integer(++at);
+  }
+  return db;
+};
+
 /** `MOVE key db`: in the other database the key has the same shard. */
 function moveCommand(call: Call): void {
   const { db, nowMs, reply } = call;
@@ -175,6 +184,7 @@ export const KEY_COMMANDS: readonly CommandSpec<Call>[] = [
     arity: -3,
     flags: ["write", "denyoom"],
     keys: [keyAt(1, "RO access"), keyAt(2, "OW update")],
+    findOtherDatabase: copiedToDatabase,
     syntax: "source:key destination:key [DB destination-db:integer] [REPLACE]",
     replies: ["integer"],
     run: copyCommand,
@@ -216,6 +226,7 @@ export const KEY_COMMANDS: readonly CommandSpec<Call>[] = [
     arity: 3,
     flags: ["write", "fast"],
     keys: KEY_RW_ACCESS_UPDATE,
+    findOtherDatabase: (args) => args.integer(2),
     syntax: "key db:integer",
     replies: ["integer"],
     run: moveCommand,

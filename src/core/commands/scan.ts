@@ -94,7 +94,10 @@ function scanCommand(call: Call): void {
   let found = 0;
   const visit = (space: Keyspace, ref: number): void => {
     if (!filter.accepts(call, space, ref)) return;
-    if (space.isExpired(ref, nowMs)) return space.meetExpired(db, ref);
+    if (space.isExpired(ref, nowMs)) {
+      if (!space.isLocked(db, ref)) space.meetExpired(db, ref);
+      return;
+    }
     replyKey(reply, space, ref);
     found++;
   };
@@ -154,7 +157,8 @@ function randomkeyCommand(call: Call): void {
   const { db, nowMs, latches, keyspaces, reply } = call;
   // Each round finds a key, deletes an expired one, or meets a shard that was
   // emptied since its keys were counted. Expired ones that must stay are met again:
-  // after some tries, one is as good as another.
+  // after some tries, one is as good as another, but for those that are locked.
+  let locked = 0;
   for (let tries = 1;; tries++) {
     const shard = drawShard(call);
     if (shard < 0) return reply.nullBulk();
@@ -165,9 +169,11 @@ function randomkeyCommand(call: Call): void {
       (!space.isExpired(ref, nowMs) ||
         space.keepsExpired && tries >= EXPIRED_DRAWS);
     if (isLive) replyKey(reply, space, ref);
+    else if (ref !== 0 && space.isLocked(db, ref)) locked++;
     else if (ref !== 0) space.meetExpired(db, ref);
     latches.release(shard);
     if (isLive) return;
+    if (locked >= EXPIRED_DRAWS) return reply.nullBulk();
   }
 }
 

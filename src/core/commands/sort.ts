@@ -26,6 +26,7 @@ import { DEL, SORTSTORE } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { ByteRefs } from "../memory/byte_refs.ts";
 import {
+  LOCKED,
   SCORES_NOT_DOUBLES,
   SYNTAX_ERROR,
   WRONG_TYPE,
@@ -77,6 +78,8 @@ class Sort {
   #by: SortPattern | null = null;
   /** Whether a BY asks for no order at all. */
   #isUnsorted = false;
+  /** Whether elements that are worth the same come in the order of their bytes. */
+  #breaksTies = false;
   readonly #gets: SortPattern[] = [];
   /** The argument that names the key to store to, or 0. */
   #storeAt = 0;
@@ -132,8 +135,9 @@ class Sort {
       return call.reply.error(WRONG_TYPE);
     }
     let isSorted = !this.#isUnsorted;
+    // What is stored must not depend on the order inside a set.
+    this.#breaksTies = type === TYPE_SET && this.#storeAt !== 0;
     if (!isSorted && type === TYPE_SET && this.#storeAt !== 0) {
-      // What is stored must not depend on the order inside a set.
       isSorted = true;
       this.#isAlpha = true;
       this.#by = null;
@@ -143,10 +147,12 @@ class Sort {
     if (ref === 0) this.#order = new Int32Array(0);
     else if (!isSorted && type !== TYPE_SET) {
       this.#readRange(space, ref, length);
+      if (this.#meetsLocked()) return call.reply.error(LOCKED);
     } else {
       this.#elements = new ByteRefs(space.arena, length);
       readElements(space, ref, 0, length, this.#elements);
       this.#order = countUp(length);
+      if (this.#meetsLocked()) return call.reply.error(LOCKED);
       if (isSorted && !this.#sort(length)) {
         return call.reply.error(SCORES_NOT_DOUBLES);
       }
@@ -154,6 +160,19 @@ class Sort {
     if (this.#storeAt !== 0) this.#store();
     else if (this.#gets.length > 0) this.#replyGets();
     else this.#replyElements(space, ref);
+  }
+
+  /** Whether keys that the patterns name are locked for writing. */
+  #meetsLocked(): boolean {
+    const { keyspaces } = this.#call;
+    if (keyspaces.every(({ locks }) => locks.writeLocks === 0)) return false;
+    const patterns = [...this.#gets, ...this.#by === null ? [] : [this.#by]];
+    for (let i = 0; i < this.#elements.count; i++) {
+      for (const pattern of patterns) {
+        if (pattern.isLocked(this.#elements, i)) return true;
+      }
+    }
+    return false;
   }
 
   /** Makes offset and limit of LIMIT a range of the elements that there are. */
@@ -227,12 +246,14 @@ class Sort {
       found.add(by.buf, by.off, by.length);
     }
     const texts = this.#storeAt === 0 ? found.cutAtNul() : found;
-    return (a, b) => {
+    const compare = (a: number, b: number) => {
       const x = numbers[a]!;
       const y = numbers[b]!;
       if (x !== NONE && y !== NONE) return sign * texts.compare(x, y);
       return x === y ? 0 : x === NONE ? -sign : sign;
     };
+    if (!this.#breaksTies) return compare;
+    return (a, b) => compare(a, b) || sign * elements.compare(a, b);
   }
 
   #replyElements(space: Keyspace, ref: number): void {

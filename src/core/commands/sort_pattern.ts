@@ -98,6 +98,21 @@ export class SortPattern {
       : this.#readField(space, ref);
   }
 
+  /** Whether what belongs to an element is locked for writing: not to be seen. */
+  isLocked(elements: ByteRefs, i: number): boolean {
+    if (this.isElement || !this.namesKeys) return false;
+    const call = this.#call;
+    this.#makeName(elements, i);
+    const { buf, off, length, hash, shard } = call.otherKey(
+      this.#name,
+      0,
+      this.#nameLength,
+    );
+    const { locks } = call.keyspaces[shard]!;
+    const node = locks.find(call.db, buf, off, length, hash);
+    return node !== 0 && locks.isWriteHeld(node);
+  }
+
   /** Replies what {@linkcode SortPattern.find} has found. */
   reply(reply: ReplyWriter): void {
     if (this.#string !== 0) replyString(reply, this.#space!, this.#string);

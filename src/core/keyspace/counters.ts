@@ -74,6 +74,37 @@ export const MEMORY_PEAK_BYTES = 32;
 /** Fields of hashes deleted because their time had come. */
 export const EXPIRED_SUBKEYS = 33;
 
+/** Commands that had to wait for key locks. */
+export const COMMANDS_PARKED = 48;
+/** Commands that wait for key locks now. */
+export const CONNECTIONS_ON_LOCKS = 49;
+/** Commands that gave up waiting for key locks. */
+export const LOCK_TIMEOUTS = 50;
+/** Milliseconds that commands have waited for key locks. */
+export const LOCK_WAIT_MS = 51;
+/** The longest of these waits. */
+export const LOCK_WAIT_MAX_MS = 52;
+/** Read locks granted. */
+export const READ_LOCKS_GRANTED = 53;
+/** Write locks granted. */
+export const WRITE_LOCKS_GRANTED = 54;
+/** Requests for locks that had to wait. */
+export const LOCKS_QUEUED = 55;
+/** Requests for locks that were refused. */
+export const LOCKS_DENIED = 56;
+/** Most milliseconds that a handle has held locks. */
+export const LOCK_HOLD_MAX_MS = 57;
+/** Handles that hold locks now. */
+export const LOCK_HANDLES = 58;
+/** Handles that lost their locks before they were closed. */
+export const LOCK_ABORTS = 59;
+/** Functions that were begun anew because of the order of their keys. */
+export const LOCK_RESTARTS = 60;
+/** Times that a latch was found taken. */
+export const LATCH_CONTENTIONS = 61;
+/** Times that a latch was waited for suspiciously long. */
+export const LATCH_LONG_WAITS = 62;
+
 /** Doubles before the blocks of the commands. */
 export const COUNTER_COUNT = 64;
 /** Doubles of a command's block: calls, microseconds, rejected, failed. */

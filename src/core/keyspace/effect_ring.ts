@@ -15,7 +15,8 @@
  * [16] drained   bytes taken, modulo 2^32
  * ```
  *
- * `written` is stored after the bytes before it, `drained` after the bytes
+ * `written` is stored after the bytes before it, for several records at a time,
+ * `drained` after the bytes
  * before it have been copied: each side reads the other's word and writes its
  * own. Records begin at multiples of four.
  *

@@ -56,6 +56,8 @@ const PAGE_EVICTIONS = 16;
 const POOL_SIZE = 16;
 /** Attempts to hit an entry at random, per entry wanted. */
 const DRAWS_PER_SAMPLE = 16;
+/** Draws until one hits an entry that is not locked. */
+const LOCKED_DRAWS = 16;
 /** Evictions between two looks at the clock. */
 const EVICTIONS_PER_LOOK = 16;
 /** Detached entries freed in one hold. */
@@ -281,10 +283,15 @@ export class Evictor {
 
   #evictRandom(space: Keyspace, db: number, policy: number): boolean {
     this.#latches.acquire(space.shard);
-    const ref = this.#draw(space, headerOf(space, db, policy));
-    if (ref !== 0) this.#evict(space, db, ref);
+    const header = headerOf(space, db, policy);
+    let isEvicted = false;
+    for (let i = 0; i < LOCKED_DRAWS && !isEvicted; i++) {
+      const ref = this.#draw(space, header);
+      if (ref === 0) break;
+      isEvicted = this.#evict(space, db, ref);
+    }
     this.#latches.release(space.shard);
-    return ref !== 0;
+    return isEvicted;
   }
 
   #sample(space: Keyspace, db: number, policy: number): void {
@@ -293,6 +300,7 @@ export class Evictor {
     for (let i = this.#settings.maxmemorySamples; i > 0; i--) {
       const ref = this.#draw(space, header);
       if (ref === 0) break;
+      if (space.isLocked(db, ref)) continue;
       this.#consider(space, db, ref, this.#score(space, ref, policy));
     }
     this.#latches.release(space.shard);
@@ -352,14 +360,17 @@ export class Evictor {
     this.#latches.acquire(space.shard);
     const isGood = space.dict.has(space.control, header, ref, hash) &&
       this.#score(space, ref, policy) >= candidate.score;
-    if (isGood) this.#evict(space, db, ref);
+    const isEvicted = isGood && this.#evict(space, db, ref);
     this.#latches.release(space.shard);
-    return isGood;
+    return isEvicted;
   }
 
-  #evict(space: Keyspace, db: number, ref: number): void {
+  /** Evicts an entry, unless its key is locked. */
+  #evict(space: Keyspace, db: number, ref: number): boolean {
+    if (space.isLocked(db, ref)) return false;
     space.deleteUnasked(db, ref, EVICTED);
     this.#counters[EVICTED_KEYS] = this.#counters[EVICTED_KEYS]! + 1;
+    return true;
   }
 }
 

@@ -95,8 +95,7 @@ export class ExpireSlice implements CycleSlice {
     for (const ref of this.#refs) {
       if (!space.isExpired(ref, nowMs)) continue;
       if (this.expired === SLICE_ENTRIES) return false;
-      space.expire(db, ref);
-      this.expired++;
+      if (space.tryExpire(db, ref)) this.expired++;
     }
     return true;
   }

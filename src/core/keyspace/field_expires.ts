@@ -97,7 +97,10 @@ export class FieldExpireSlice implements CycleSlice {
     for (const ref of this.#refs) {
       this.examined++;
       // Replies that are still being written read the hash as it was.
-      if (hashes.expiresFrom(ref) > nowMs || isShared(space, ref)) continue;
+      if (
+        hashes.expiresFrom(ref) > nowMs || isShared(space, ref) ||
+        space.isLocked(db, ref)
+      ) continue;
       space.keepOld(db, ref);
       const budget = SLICE_ENTRIES - this.expired;
       const removed = this.#remove(space, db, ref, nowMs, budget);

@@ -78,12 +78,14 @@ import {
   NEW,
   NOTIFY_MASK,
 } from "./key_events.ts";
+import { KeyLocks, type LockSurroundings, mayBeLocked } from "./key_locks.ts";
 import { KeyNotes } from "./key_notes.ts";
 import {
   DATABASE_WORDS,
   databasesOf,
   expiresAt,
   fieldExpiresAt,
+  FLAG_KEY_LOCKS,
   HOOK_BROADCAST,
   HOOK_SNAPSHOT,
   HOOK_TRACKED,
@@ -94,8 +96,10 @@ import {
   SHARD_DETACHED,
   SHARD_DETACHED_COUNT,
   SHARD_EPOCH,
+  SHARD_FLAGS,
   SHARD_HEAP,
   SHARD_HOOKS,
+  SHARD_LOCKS,
   SHARD_TRACKED,
   SHARD_WAITERS,
   SHARD_WAITING,
@@ -136,7 +140,12 @@ export interface KeyspaceContext {
   readonly caches?: CacheListener;
   /** Saves entries that are about to change while a snapshot is under way. */
   readonly saver?: EntrySaver;
+  /** What the key locks of all shards have in common. */
+  readonly locks?: LockSurroundings;
 }
+
+/** For a keyspace of which nobody locks keys. */
+const NO_LOCKS: LockSurroundings = { readersPass: true, wake() {} };
 
 /** Who is told of changed keys that clients may have in caches of their own. */
 export interface CacheListener {
@@ -183,6 +192,8 @@ export class Keyspace {
   readonly watched: WatchedKeys;
   /** The commands that wait for keys of the shard. */
   readonly waiters: Waiters;
+  /** Which keys of the shard are locked, and who waits for them. */
+  readonly locks: KeyLocks;
   /** Who listens to the shard's channels. */
   readonly channels: SubscriberCounts;
   /** Which clients may have which keys in caches of their own. */
@@ -248,6 +259,12 @@ export class Keyspace {
       this.dict,
       this.arena,
       control,
+    );
+    this.locks = new KeyLocks(
+      this.#notesAt(SHARD_LOCKS),
+      this.heap,
+      control,
+      context.locks ?? NO_LOCKS,
     );
     this.#counters = context.counters;
     this.#clock = context.clock;
@@ -774,9 +791,14 @@ export class Keyspace {
     this.freeEntry(ref);
   }
 
-  /** A command has met an entry whose time has come: deletes it if it may. */
+  /**
+   * A command has met an entry whose time has come: deletes it if it may, and if
+   * nobody has it locked to read it.
+   */
   meetExpired(db: number, ref: number): void {
-    if (!this.keepsExpired) this.expire(db, ref);
+    if (this.keepsExpired) return;
+    const node = this.lockNode(db, ref);
+    if (node === 0 || this.locks.readers(node) === 0) this.expire(db, ref);
   }
 
   /** Deletes an entry whose time has come, and counts it. */
@@ -844,6 +866,37 @@ export class Keyspace {
     }
   }
 
+  /**
+   * As {@linkcode expire}, unless the key is locked: it is gone for those who
+   * look, and deleted when it is released. Says whether it was deleted.
+   */
+  tryExpire(db: number, ref: number): boolean {
+    if (this.isLocked(db, ref)) return false;
+    this.expire(db, ref);
+    return true;
+  }
+
+  /** Whether the key of an entry is locked, so that the entry must stay. */
+  isLocked(db: number, ref: number): boolean {
+    const node = this.lockNode(db, ref);
+    return node !== 0 && this.locks.isHeld(node);
+  }
+
+  /** What is known of the locks of an entry's key: a node, or 0. */
+  lockNode(db: number, ref: number): number {
+    const { control } = this;
+    if ((control[SHARD_FLAGS]! & FLAG_KEY_LOCKS) === 0) return 0;
+    const hash = this.hashOf(ref);
+    if (!mayBeLocked(control, hash)) return 0;
+    return this.locks.find(
+      db,
+      this.bytes(ref),
+      this.keyOff(ref),
+      this.keyLength(ref),
+      hash,
+    );
+  }
+
   /** Takes an entry out of its database; it is the caller's to free. */
   detach(db: number, ref: number): void {
     const hash = this.#word(ref, NODE_HASH);
@@ -852,6 +905,11 @@ export class Keyspace {
     }
     this.dict.remove(this.control, keysAt(db), ref, hash);
     this.setFieldExpires(db, ref, false);
+  }
+
+  /** Puts a detached entry into a database; throws OutOfMemory or does it. */
+  attach(db: number, ref: number, hash: number): void {
+    this.#enter(db, ref, hash, this.#word(ref, NODE_KEY) < 0);
   }
 
   /** Whether replies may still read an entry's value, see shared_value.ts. */
@@ -932,6 +990,14 @@ export class Keyspace {
     if ((hooks & HOOK_WAITERS) !== 0 && this.#ready !== undefined) {
       this.waiters.noteAll(db, this.#ready);
     }
+  }
+
+  /** Commands that wait for a key shall look again: it has been released. */
+  noteReleased(db: number, key: Key): void {
+    if ((this.control[SHARD_HOOKS]! & HOOK_WAITERS) === 0) return;
+    const { buf, off, length, hash } = key;
+    if (this.waiters.find(db, buf, off, length, hash) === 0) return;
+    this.#ready?.note(this.shard, db, buf, off, length, hash);
   }
 
   /** Adds a watcher of a key; returns what {@linkcode WatchedKeys} has of it. */
@@ -1064,7 +1130,7 @@ export class Keyspace {
    * did. Dictionaries follow; external values stay.
    */
   defragment(db: number, ref: number): boolean {
-    if (!this.heap.isSparse(ref)) return false;
+    if (!this.heap.isSparse(ref) || this.isLocked(db, ref)) return false;
     const size = this.#entryBytes(ref);
     const moved = this.heap.tryAllocate((size + 7) >>> 3);
     if (moved === 0) return false;
@@ -1088,6 +1154,15 @@ export class Keyspace {
     return this.encoding(ref) === STRING_EXTERNAL
       ? bytes + this.heap.unitsOf(this.valueRef(ref)) * 8
       : bytes;
+  }
+
+  /**
+   * Makes room for the names of so many keys, if the database has none yet; 0
+   * takes it back.
+   */
+  expect(db: number, keys: number, expires: number): void {
+    this.dict.expect(this.control, keysAt(db), keys);
+    this.dict.expect(this.control, expiresAt(db), expires);
   }
 
   /** Index of the header of a database's dictionary of keys. */

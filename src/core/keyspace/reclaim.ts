@@ -24,6 +24,7 @@
 
 import { DICT_BUCKETS } from "../memory/dict.ts";
 import type { Keyspace } from "./keyspace.ts";
+import { orphanReadKeys } from "./locking.ts";
 
 /** Whether `count` more databases can be detached. */
 export function canDetach(space: Keyspace, count: number): boolean {
@@ -42,10 +43,11 @@ export function canDetach(space: Keyspace, count: number): boolean {
 export function detachDatabase(space: Keyspace, db: number): number {
   if (isEmpty(space, db)) return 0;
   space.signalDatabase(db);
+  const orphans = orphanReadKeys(space, db);
   let place = space.databases;
   while (!isEmpty(space, place)) place++;
   space.swap(db, place);
-  const count = space.count(place);
+  const count = space.count(place) + orphans;
   space.noteChange(count);
   return count;
 }

@@ -6,7 +6,7 @@
  * [18] epoch, see snapshot_marks.ts
  * [32] heap, then the chain of values that wait to be freed and its length,
  * and the chain of values that replies still read, the watched keys,
- * the channels, the waiters, the tracked keys
+ * the channels, the waiters, the tracked keys, the key locks
  * then, per database: dictionary of all keys, dictionary of keys with an expire,
  * dictionary of hashes with fields that have one
  * then as many databases that no client can select, see reclaim.ts
@@ -24,6 +24,10 @@ import { HEAP_WORDS } from "../memory/heap.ts";
 export const SHARD_LATCH = 0;
 /** Word of a shard's flags. */
 export const SHARD_FLAGS = 16;
+/** Flag: keys of the shard are locked or waited for, see key_locks.ts. */
+export const FLAG_KEY_LOCKS = 2;
+/** Flag: the shard as a whole is locked or waited for. */
+export const FLAG_WHOLE_LOCK = 4;
 /**
  * Word of a shard's hooks: who must be told when a key changes. While it is
  * zero, a change costs one test.
@@ -68,7 +72,19 @@ export const SHARD_TRACKED: number = SHARD_WAITERS + DICT_HEADER_WORDS;
 export const SHARD_FORGOTTEN: number = SHARD_TRACKED + DICT_HEADER_WORDS;
 /** Word that counts the clients of all tracked keys. */
 export const SHARD_TRACKED_ITEMS: number = SHARD_FORGOTTEN + DICT_HEADER_WORDS;
-const DATABASES = SHARD_TRACKED_ITEMS + 1;
+/** Header of the dictionary of locked keys, see key_locks.ts. */
+export const SHARD_LOCKS: number = SHARD_TRACKED_ITEMS + 1;
+/** Word that counts read locks. */
+export const SHARD_READ_LOCKS: number = SHARD_LOCKS + DICT_HEADER_WORDS;
+/** Word that counts write locks. */
+export const SHARD_WRITE_LOCKS: number = SHARD_READ_LOCKS + 1;
+/** Word that counts the places of those who wait for locks. */
+export const SHARD_LOCK_WAITS: number = SHARD_WRITE_LOCKS + 1;
+/** First word of the filter of locked keys: a bit for each hash, roughly. */
+export const SHARD_LOCK_FILTER: number = SHARD_LOCK_WAITS + 1;
+/** Words of that filter, a power of two. */
+export const LOCK_FILTER_WORDS = 512;
+const DATABASES = SHARD_LOCK_FILTER + LOCK_FILTER_WORDS;
 /** Control blocks are whole cache lines. */
 const LINE_WORDS = 16;
 

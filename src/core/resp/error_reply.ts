@@ -664,6 +664,20 @@ export const BUSY_FUNCTION = new ErrorReply(
     "SHUTDOWN NOSAVE.",
 );
 
+// ---- Key locks
+
+/** A command has waited for as long as `lock-wait-timeout` allows. */
+export const LOCKED = new ErrorReply(
+  "LOCKED key is locked by a background operation",
+);
+
+/** A command that cannot be run in the name of locked keys. */
+export const NOT_ON_LOCKED_KEYS = new ErrorReply(
+  "ERR This command cannot be run on locked keys",
+);
+
+export const NO_SUCH_LOCK = new ErrorReply("ERR No such lock");
+
 // ---- Handshake
 
 export const NO_AUTH = new ErrorReply("NOAUTH Authentication required.");

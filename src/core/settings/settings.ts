@@ -8,7 +8,7 @@
  * setting in camel case and counts in the setting's unit: `timeout` in
  * seconds, `slowlogLogSlowerThan` in microseconds. Enums are indices
  * ({@linkcode MAXMEMORY_POLICY}, {@linkcode LOG_LEVEL},
- * {@linkcode PERMISSION}); sizes beyond 2^53 are rounded in the field and
+ * {@linkcode PERMISSION}, {@linkcode LOCK_FAIRNESS}); sizes beyond 2^53 are rounded in the field and
  * exact in the text. Rows that allow a single value have no field.
  *
  * - A change is all or nothing: every value is parsed and passed by its guard
@@ -46,6 +46,7 @@ import {
 import {
   findSetting,
   IGNORED_DIRECTIVES,
+  LOCK_FAIRNESS,
   LOG_LEVEL,
   MAXMEMORY_POLICY,
   PERMISSION,
@@ -131,6 +132,10 @@ export class Settings {
   readonly protoMaxBulkLen: number = 0;
   readonly clientQueryBufferLimit: number = 0;
   readonly clientOutputBufferLimit: OutputBufferLimits = NO_LIMITS;
+  readonly lockWaitTimeout: number = 0;
+  readonly lockHoldWarning: number = 0;
+  readonly lockHoldTimeout: number = 0;
+  readonly lockFairness: number = LOCK_FAIRNESS.READERS_PASS;
   readonly slowlogLogSlowerThan: number = 0;
   readonly slowlogMaxLen: number = 0;
   readonly latencyMonitorThreshold: number = 0;

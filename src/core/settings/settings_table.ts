@@ -448,6 +448,36 @@ const LIMITS: readonly SettingSpec[] = [
   ),
 ];
 
+/** What `Settings.lockFairness` can be. */
+export const LOCK_FAIRNESS = { READERS_PASS: 0, FIFO: 1 } as const;
+
+const LOCKS: readonly SettingSpec[] = [
+  live(
+    "lock-wait-timeout",
+    COUNT,
+    "0",
+    "Milliseconds that a command waits for locked keys; 0 for ever",
+  ),
+  live(
+    "lock-hold-warning",
+    COUNT,
+    "1000",
+    "Milliseconds from which locks that are held are logged; 0 never",
+  ),
+  live(
+    "lock-hold-timeout",
+    COUNT,
+    "60000",
+    "Milliseconds after which locks are taken from their holder; 0 never",
+  ),
+  live(
+    "lock-fairness",
+    oneOf("readers-pass", "fifo"),
+    "readers-pass",
+    "Whether commands that read pass those that wait to write",
+  ),
+];
+
 const MONITORING: readonly SettingSpec[] = [
   live(
     "slowlog-log-slower-than",
@@ -690,6 +720,7 @@ export const SETTINGS_TABLE: readonly SettingSpec[] = [
   ...GENERAL,
   ...MEMORY,
   ...LIMITS,
+  ...LOCKS,
   ...MONITORING,
   ...PERSISTENCE,
   ...ENCODINGS,

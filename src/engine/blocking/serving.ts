@@ -16,6 +16,7 @@
  */
 
 import type { Call } from "../../core/commands/call.ts";
+import { FLAG } from "../../core/commands/command_spec.ts";
 import type {
   Command,
   CommandTable,
@@ -37,7 +38,7 @@ import {
 import { Arguments } from "../../core/resp/arguments.ts";
 import { ReplyWriter } from "../../core/resp/reply_writer.ts";
 import { TYPE_LIST, TYPE_STREAM, TYPE_ZSET } from "../../core/types/entry.ts";
-import { Session } from "../executor/session.ts";
+import { guestSession } from "../executor/session.ts";
 import type { Latches } from "../latch/shard_latches.ts";
 import { removeRegistrations } from "./registering.ts";
 
@@ -47,6 +48,13 @@ export interface ServingPorts<C extends Call> {
   fillKeys(command: Command<C>): void;
   /** Runs a command whose latches are held. */
   run(command: Command<C>): void;
+  /** Notes that a client keeps what the command has read: see tracking.ts. */
+  remember(client: number, worker: number): void;
+  /**
+   * Whether a command must not run now because its keys are locked; the key that
+   * it was to be served from is looked at again when they may be free.
+   */
+  mustDefer(command: Command<C>, key: Key): boolean;
   /** Hands over the reply of a session's command, and empties the writer. */
   served(worker: number, session: number, reply: ReplyWriter): void;
 }
@@ -63,13 +71,7 @@ export class Serving<C extends Call> {
   readonly #reply = new ReplyWriter();
   readonly #key = new Key();
   /** The session in whose name commands are run. */
-  readonly #guest = new Session({
-    id: 0,
-    nowMs: 0,
-    address: "",
-    localAddress: "",
-    isUnix: false,
-  });
+  readonly #guest = guestSession(0);
 
   /** `call` is the worker's call. */
   constructor(
@@ -155,6 +157,7 @@ export class Serving<C extends Call> {
       }
       isFirst = false;
       place = foundAt;
+      if (this.#ports.mustDefer(command, key)) continue;
       if (this.#records.claim(record)) this.#attempt(record, command);
     }
     latches.releaseMarked();
@@ -225,6 +228,10 @@ export class Serving<C extends Call> {
     if (call.waitKind !== 0) {
       call.waitKind = 0;
       return records.unclaim(record);
+    }
+    const cacheWorker = records.cacheWorker(record);
+    if (cacheWorker >= 0 && (command.flags & FLAG.READONLY) !== 0) {
+      this.#ports.remember(records.session(record), cacheWorker);
     }
     removeRegistrations(call.keyspaces, records, record);
     const worker = records.worker(record);

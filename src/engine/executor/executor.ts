@@ -8,8 +8,9 @@
  * What may turn a command from this path:
  * - the session's gate (authentication, CLIENT REPLY, CLIENT TRACKING) or the
  *   worker's gate (CLIENT PAUSE, MONITOR), one test for both;
- * - a shard's flag word: the command is not run here but forwarded to the
- *   shard's owner, and its connection is parked until the reply comes;
+ * - a shard's flag word: keys of the command are locked, so that its connection
+ *   is held until they are free; or the command is forwarded to the shard's
+ *   owner, and its connection parked until the reply comes;
  * - a command that is asynchronous by nature (it asks other workers): its
  *   connection is parked until its promise settles.
  *
@@ -24,11 +25,6 @@ import { latin1BytesOf } from "../../core/base/bytes.ts";
 import { hashSlot } from "../../core/base/crc16.ts";
 import { halfSipHash } from "../../core/base/half_siphash.ts";
 import type { Call } from "../../core/commands/call.ts";
-import {
-  findKeysToRun,
-  KeyPositions,
-  RequestView,
-} from "../../core/commands/command_keys.ts";
 import {
   FLAG,
   type Handler,
@@ -50,9 +46,14 @@ import {
   REJECTED,
 } from "../../core/keyspace/counters.ts";
 import type { EffectLog } from "../../core/keyspace/effect_log.ts";
+import { recordKeys } from "../../core/commands/recorded_keys.ts";
+import { mayBeLocked } from "../../core/keyspace/key_locks.ts";
 import { LookAhead } from "../../core/keyspace/look_ahead.ts";
 import type { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
-import { SHARD_FLAGS } from "../../core/keyspace/shard_control.ts";
+import {
+  FLAG_KEY_LOCKS,
+  SHARD_FLAGS,
+} from "../../core/keyspace/shard_control.ts";
 import type { WaiterRecords } from "../../core/keyspace/waiter_records.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
 import { Arguments } from "../../core/resp/arguments.ts";
@@ -65,7 +66,6 @@ import {
   onlySubscriberCommands,
   OUT_OF_MEMORY,
   REPLICA_KEYSPACE,
-  unknownCommand,
   unknownSubcommand,
   wrongNumberOfArguments,
 } from "../../core/resp/error_reply.ts";
@@ -73,19 +73,33 @@ import { dropSpan } from "../../core/resp/reply_source.ts";
 import type { ReplyWriter } from "../../core/resp/reply_writer.ts";
 import { ownerOf } from "../messages/shared_state.ts";
 import type { BlockedSessions } from "../blocking/blocked_sessions.ts";
+import type { CommandLocks } from "../locks/command_locks.ts";
+import type {
+  AroundRun,
+  InspectedCommand,
+  TouchVisitor,
+} from "../locks/locked_commands.ts";
+import { ROUTE_TO_OWNER } from "../latch/shard_flags.ts";
 import { beginWait } from "../blocking/registering.ts";
 import { Serving } from "../blocking/serving.ts";
 import { joinLateReplies, type LatePiece } from "./late_replies.ts";
+import {
+  LockAsking,
+  LOCKS_FREE,
+  LOCKS_NO_ROOM,
+  LOCKS_PARKED,
+} from "./lock_asking.ts";
+import { RequestKeys, unknown } from "./request_keys.ts";
 import { type BigAdder, NO_SHARD, type Transaction } from "./transaction.ts";
 import type { Tellings } from "./tellings.ts";
 import { PROCESS_SNAPSHOT } from "../persistence/snapshot_protocol.ts";
 import { CommandTimer } from "./command_timer.ts";
 import { GATE_MONITORED, GATE_PAUSE, GATE_STOP, refusalBy } from "./gate.ts";
 import type { Latches } from "../latch/shard_latches.ts";
-import type { SessionTracking } from "../tracking/session_tracking.ts";
 import {
   type CalledCommand,
   GATE_AUTH,
+  GATE_LOCKED,
   GATE_MONITOR,
   GATE_MULTI,
   GATE_NO_TOUCH,
@@ -117,19 +131,11 @@ const CHANGES_VALUES = FLAG.WRITE | FLAG.MAY_REPLICATE;
 const KEYS_KEPT = 1024;
 /** What is replied to a command that EXEC will run. */
 const QUEUED = latin1BytesOf("+QUEUED\r\n");
-/** Words that the error of an unknown command echoes. */
-const ECHOED_ARGUMENTS_MAX = 32;
 
 /** Commands that a client in RESP2 may send while it listens to channels. */
 const SUBSCRIBER_COMMANDS: ReadonlySet<string> = new Set([
   ...["subscribe", "psubscribe", "ssubscribe", "unsubscribe"],
   ...["punsubscribe", "sunsubscribe", "ping", "quit", "reset"],
-]);
-
-/** Groups of commands that look at no keys but those they name. */
-const CLIENT_GROUPS: ReadonlySet<string> = new Set([
-  "connection",
-  "transactions",
 ]);
 
 /** What the executor needs from the worker around it. */
@@ -171,14 +177,20 @@ export interface ExecutorPorts<C extends Call> {
   /** What commands have caused that others are to be told of. */
   readonly tellings: Tellings;
   /**
-   * Notes that the client of a session keeps what the command at hand has read;
-   * the latches of its keys are held.
+   * Notes that a client keeps what the command at hand has read, and the worker
+   * where its messages go; the latches of the command's keys are held.
    */
-  remember(call: C, session: Session, tracking: SessionTracking): void;
+  remember(call: C, client: number, worker: number): void;
   /** Shows the command at hand to those who see all commands. */
   show(call: C, command: Command<C>): void;
   /** Words of the process. */
   readonly process: Int32Array;
+  /** Parks commands that meet locked keys. */
+  readonly locks: CommandLocks;
+  /** Serves keys that are ready and tells of events; no latch is held. */
+  settle(): void;
+  /** Notes a command that has waited for locked keys before it ran. */
+  waited(command: Command<C>, waitedMs: number): void;
 }
 
 /** Runs requests; one object per worker. */
@@ -191,6 +203,11 @@ export class Executor<C extends Call> {
   gateWritesOnly = false;
   /** The reply to come of the command that was just parked. */
   pending: Promise<LateReply> | null = null;
+  /**
+   * Whether that command may have read keys: that they have changed since must
+   * be told behind its reply.
+   */
+  pendingHasRead = false;
   /** Commands from this duration on go to the slow log; -1 for none. */
   slowMicroseconds = 10_000;
   /** Notes how long commands take. */
@@ -206,12 +223,15 @@ export class Executor<C extends Call> {
   readonly #tellings: Tellings;
   readonly #counters: Float64Array;
   readonly #effects: EffectLog;
-  readonly #positions = new KeyPositions();
-  readonly #view: RequestView;
+  readonly #keys: RequestKeys<C>;
+  readonly #asking: LockAsking<C>;
   readonly #lookAhead: LookAhead;
   /** The arguments of the queued command that EXEC runs. */
   readonly #queued = new Arguments();
   readonly #ready: ReadyKeys;
+  readonly #locks: CommandLocks;
+  /** What is to be done around the transaction at hand. */
+  #around: AroundRun | null = null;
   readonly #serving: Serving<C>;
   readonly #seed0: number;
   readonly #seed1: number;
@@ -243,14 +263,27 @@ export class Executor<C extends Call> {
     this.#counters = call.counters;
     this.#effects = call.effects;
     this.timer = new CommandTimer(call.counters, ports.monotonicMs);
-    this.#view = new RequestView(call.args);
+    this.#keys = new RequestKeys(table, call);
     this.#lookAhead = new LookAhead(call.keyspaces[0]!.arena.i32);
     [this.#seed0, this.#seed1] = call.hashSeed;
     const { ready, records } = ports;
     this.#ready = ready;
+    this.#locks = ports.locks;
+    this.#asking = new LockAsking({
+      table,
+      call,
+      keys: this.#keys,
+      latches,
+      locks: ports.locks,
+      ready,
+      addBig: ports.addBig,
+      settle: ports.settle,
+    });
     this.#serving = new Serving(table, call, latches, ready, records, {
-      fillKeys: (command) => this.#fillKeys(command),
+      fillKeys: (command) => this.#keys.fill(command),
       run: (command) => this.#run(command),
+      remember: (client, worker) => ports.remember(call, client, worker),
+      mustDefer: (command, key) => this.#asking.mustDefer(command, key),
       served: ports.served,
     });
   }
@@ -273,10 +306,7 @@ export class Executor<C extends Call> {
     this.timer.beginBatch();
   }
 
-  /**
-   * Begins a batch of recorded commands that are replayed, ended as any other:
-   * keys do not expire by the clock.
-   */
+  /** Begins a batch of commands from the log: nothing expires by itself. */
   beginReplay(nowMs: number): void {
     this.beginBatch(nowMs);
     this.#call.nowMs = 0;
@@ -286,6 +316,7 @@ export class Executor<C extends Call> {
   /** Ends the batch. */
   endBatch(): void {
     this.timer.endBatch();
+    this.#effects.publish();
     this.#latches.checkNoneHeld();
     this.#call.session = this.#nobody;
     if (this.#tellings.batchCount !== 0) this.#tellings.publishBatch();
@@ -404,21 +435,63 @@ export class Executor<C extends Call> {
       const { shard } = args;
       this.#takeKey(args, shard, args.hash);
       this.#latches.acquire(shard);
+      const { control } = call.keyspaces[shard]!;
+      const flags = control[SHARD_FLAGS]!;
       if (
-        call.keyspaces[shard]!.control[SHARD_FLAGS] !== 0 && !this.ignoresFlags
-      ) {
-        this.#latches.release(shard);
-        return this.#forward(command, shard, handler);
-      }
+        flags !== 0 &&
+        (flags !== FLAG_KEY_LOCKS || mayBeLocked(control, args.hash))
+      ) return this.#runFlagged(command, handler);
       this.#run(command, handler);
       this.#latches.release(shard);
       return DONE;
     }
     if (command.keyKind === KEY_KIND.NONE) {
       call.keyCount = 0;
-      return this.#run(command, handler);
+      return (command.flags & FLAG.WRITE) === 0
+        ? this.#run(command, handler)
+        : this.#runOnDatabases(command, handler);
     }
     return this.#runWide(command, handler);
+  }
+
+  /**
+   * A command with one key, whose latch is held, that its shard's flags may turn
+   * from its way.
+   */
+  #runFlagged(command: Command<C>, handler: Handler<C>): number {
+    const key = this.#call.key(0);
+    const { shard } = key;
+    const flags = this.#call.keyspaces[shard]!.control[SHARD_FLAGS]!;
+    const outcome = this.#asking.isFree(command, key, flags)
+      ? LOCKS_FREE
+      : this.#asking.ask(command, null);
+    if (outcome !== LOCKS_FREE) {
+      this.#latches.release(shard);
+      return this.#endAsking(command, outcome);
+    }
+    if ((flags & ROUTE_TO_OWNER) !== 0 && !this.ignoresFlags) {
+      this.#latches.release(shard);
+      return this.#forward(command, shard, handler);
+    }
+    this.#run(command, handler);
+    this.#latches.release(shard);
+    return DONE;
+  }
+
+  #endAsking(command: Command<C>, outcome: number): number {
+    return outcome === LOCKS_PARKED
+      ? HELD
+      : this.#reject(command, OUT_OF_MEMORY);
+  }
+
+  /** A command without keys of its own, that may have to wait for others'. */
+  #runOnDatabases(command: Command<C>, handler: Handler<C>): number {
+    this.#locks.hasParked = false;
+    const outcome = this.#run(command, handler);
+    if (!this.#locks.hasParked) return outcome;
+    this.#locks.hasParked = false;
+    this.#countCalls(command, -1);
+    return HELD;
   }
 
   /** The one key of a request becomes the call's. */
@@ -464,8 +537,11 @@ export class Executor<C extends Call> {
   }
 
   #runExec(command: Command<C>): number {
-    const outcome = this.#run(command, this.#execute);
-    if (this.#isShown(command)) this.#ports.show(this.#call, command);
+    const outcome = this.#runOnDatabases(command, this.#execute);
+    this.pendingHasRead = outcome === PARKED;
+    if (outcome !== HELD && this.#isShown(command)) {
+      this.#ports.show(this.#call, command);
+    }
     return outcome;
   }
 
@@ -486,18 +562,52 @@ export class Executor<C extends Call> {
     }
     this.#markTransaction(transaction);
     this.#latches.acquireMarked();
-    this.#latches.beginShared();
     const isUntouched = this.#isUntouched(transaction);
+    if (
+      isUntouched &&
+      (this.#latches.wordsOfMarked(SHARD_FLAGS) & FLAG_KEY_LOCKS) !== 0
+    ) {
+      const command = session.command as Command<C>;
+      const outcome = this.#asking.ask(command, transaction);
+      if (outcome !== LOCKS_FREE) this.#latches.releaseMarked();
+      if (outcome === LOCKS_PARKED) return;
+      if (outcome === LOCKS_NO_ROOM) {
+        this.endTransaction(session);
+        return reply.error(execAbort(OUT_OF_MEMORY.text));
+      }
+    }
+    this.#latches.beginShared();
     this.#unwatch(transaction);
     const isLogged = this.#effects.isOn;
     if (isLogged) this.#effects.begin();
-    const late = isUntouched ? this.#runQueued(transaction) : reply.nullArray();
+    let late: void | Promise<LateReply> = undefined;
+    if (!isUntouched) reply.nullArray();
+    else if (!this.#beginAround()) {
+      reply.error(execAbort(OUT_OF_MEMORY.text));
+    } else {
+      late = this.#runQueued(transaction);
+      this.#around?.end();
+    }
     if (isLogged) this.#effects.end();
     this.#latches.endShared();
     this.#latches.releaseMarked();
     this.endTransaction(session);
+    // Those who are served now are others.
+    if (this.#around !== null) this.#locks.isExempt = false;
     return late;
   };
+
+  #beginAround(): boolean {
+    if (this.#around === null) return true;
+    try {
+      this.#around.begin((shard) => this.#latches.isMarked(shard));
+    } catch (cause) {
+      if (!(cause instanceof OutOfMemory)) throw cause;
+      this.#around.end();
+      return false;
+    }
+    return true;
+  }
 
   /** Runs the queued commands; some of their replies may come later. */
   #runQueued(transaction: Transaction): void | Promise<LateReply> {
@@ -517,7 +627,7 @@ export class Executor<C extends Call> {
       const command = this.#table.all[transaction.command(i)]!;
       session.command = command;
       const shard = transaction.shard(i);
-      if (shard === NO_SHARD) this.#fillKeys(command);
+      if (shard === NO_SHARD) this.#keys.fill(command);
       else this.#takeKey(args, shard, transaction.hash(i));
       const handler = this.#handlerOf(session, command);
       if (this.#run(command, handler) === PARKED) {
@@ -528,7 +638,7 @@ export class Executor<C extends Call> {
     }
     call.canWait = true;
     call.args = own;
-    this.#view.reset(own, 0);
+    this.#keys.view.reset(own, 0);
     if (late !== null) return joinLateReplies(reply, start, late);
   }
 
@@ -549,7 +659,7 @@ export class Executor<C extends Call> {
       const command = this.#table.all[transaction.command(i)]!;
       transaction.load(i, this.#queued, this.#ports.addBig);
       call.args = this.#queued;
-      if (this.#fillKeys(command)) latches.markAll();
+      if (this.#keys.fill(command)) latches.markAll();
       for (let k = 0; k < call.keyCount; k++) latches.mark(call.key(k).shard);
     }
     this.#queued.clear();
@@ -595,44 +705,10 @@ export class Executor<C extends Call> {
     this.#call.keyspaces[0]!.externals.unpin(run);
   };
 
-  /**
-   * Fills in the keys of the command whose arguments the call has; says whether
-   * it may look at keys besides, on any shard.
-   */
-  #fillKeys(command: Command<C>): boolean {
-    const call = this.#call;
-    const { args } = call;
-    call.keyCount = 0;
-    if (command.keyKind === KEY_KIND.NONE) return looksEverywhere(command);
-    if (command.keyKind === KEY_KIND.SINGLE) {
-      call.keyCount = 1;
-      const key = call.key(0);
-      call.fillKey(key, args.source(1), args.off[1]!, args.length[1]!);
-      return false;
-    }
-    const positions = this.#positions;
-    this.#view.reset(args, 0);
-    findKeysToRun(command.spec, this.#view, positions);
-    const { findOtherKeys } = command;
-    const looksFurther = findOtherKeys !== undefined &&
-      findOtherKeys(this.#view, positions);
-    for (let i = 0; i < positions.count; i++) {
-      const at = positions.positions[i]!;
-      call.fillKey(
-        call.ensureKey(i),
-        args.source(at),
-        args.off[at]!,
-        args.length[at]!,
-      );
-    }
-    call.keyCount = positions.count;
-    return looksFurther;
-  }
-
   /** A command with any number of keys. */
   #runWide(command: Command<C>, handler: Handler<C>): number {
     const call = this.#call;
-    if (this.#fillKeys(command)) this.#latches.markAll();
+    if (this.#keys.fill(command)) this.#latches.markAll();
     const count = call.keyCount;
     for (let i = 0; i < count; i++) {
       const key = call.key(i);
@@ -642,12 +718,22 @@ export class Executor<C extends Call> {
     this.#lookAhead.run();
     this.#latches.acquireMarked();
     const isBlocking = (command.flags & FLAG.BLOCKING) !== 0;
-    const flagged = this.ignoresFlags || isBlocking
-      ? -1
-      : this.#latches.firstMarkedWith(SHARD_FLAGS);
-    if (flagged >= 0) {
-      this.#latches.releaseMarked();
-      return this.#forward(command, flagged, handler);
+    const flags = this.#latches.wordsOfMarked(SHARD_FLAGS);
+    if (flags !== 0) {
+      const outcome = this.#asking.areFree(flags)
+        ? LOCKS_FREE
+        : this.#asking.ask(command, null);
+      if (outcome !== LOCKS_FREE) {
+        this.#latches.releaseMarked();
+        return this.#endAsking(command, outcome);
+      }
+      if (
+        (flags & ROUTE_TO_OWNER) !== 0 && !this.ignoresFlags && !isBlocking
+      ) {
+        const shard = this.#latches.firstMarkedWith(SHARD_FLAGS);
+        this.#latches.releaseMarked();
+        return this.#forward(command, shard, handler);
+      }
     }
     if (isBlocking && this.#serving.isOvertaking()) {
       this.#latches.releaseMarked();
@@ -670,6 +756,7 @@ export class Executor<C extends Call> {
     if (call.waitKind === 0) return outcome;
     const { worker, records, blocked } = this.#ports;
     this.pending = beginWait(call, worker, records, blocked);
+    this.pendingHasRead = false;
     call.waitKind = 0;
     if (this.pending === null) return DONE;
     return PARKED;
@@ -690,7 +777,7 @@ export class Executor<C extends Call> {
     const start = reply.at;
     // A command without keys takes its latches itself, and records itself.
     const isLogged = this.#effects.isOn && command.keyKind !== KEY_KIND.NONE;
-    const changes = counters[CHANGES]!;
+    const changes = isLogged ? counters[CHANGES]! : 0;
     if (isLogged) this.#effects.begin();
     let promise: void | Promise<LateReply> = undefined;
     try {
@@ -699,6 +786,7 @@ export class Executor<C extends Call> {
       if (!(cause instanceof OutOfMemory)) throw cause;
       this.#takeBack(reply, start);
       this.#call.dropUnfilled();
+      if (isLogged && counters[CHANGES] !== changes) recordKeys(this.#call);
       reply.error(OUT_OF_MEMORY);
     }
     if (isLogged) {
@@ -723,6 +811,7 @@ export class Executor<C extends Call> {
     ) this.#countCalls(command, -1);
     if (promise === undefined) return DONE;
     this.pending = promise;
+    this.pendingHasRead = false;
     return PARKED;
   }
 
@@ -762,29 +851,64 @@ export class Executor<C extends Call> {
     const { session, args } = this.#call;
     if (this.#isShown(command)) this.#ports.show(this.#call, command);
     this.pending = this.#ports.forward(session as Session, args, shard);
-    if (this.pending !== null) return PARKED;
+    if (this.pending !== null) {
+      this.pendingHasRead = true;
+      return PARKED;
+    }
     this.ignoresFlags = true;
     const outcome = this.#dispatch(command, handler);
     this.ignoresFlags = false;
     return outcome;
   }
 
-  /** Runs a request that another worker forwarded. */
+  /**
+   * As {@linkcode runForwarded}, of EXEC in the name of one who has its keys
+   * locked, with something to do around it.
+   */
+  runAround(
+    session: Session,
+    args: Arguments,
+    reply: ReplyWriter,
+    nowMs: number,
+    around: AroundRun,
+  ): void {
+    this.#around = around;
+    this.#locks.isExempt = true;
+    this.runForwarded(session, args, reply, nowMs);
+    this.#locks.isExempt = false;
+    this.#around = null;
+  }
+
+  /** As {@linkcode RequestKeys.inspect}. */
+  inspect(
+    args: Arguments,
+    db: number,
+    visit: TouchVisitor,
+  ): InspectedCommand | ErrorReply {
+    return this.#keys.inspect(args, db, visit);
+  }
+
+  /**
+   * Runs a request that comes from no connection of this worker: {@linkcode DONE},
+   * or {@linkcode HELD} if it is to be tried again when the session's
+   * `onLockWake` is called.
+   */
   runForwarded(
     session: Session,
     args: Arguments,
     reply: ReplyWriter,
     nowMs: number,
-  ): void {
+  ): number {
     const own = this.#call.reply;
     this.#call.reply = reply;
     this.ignoresFlags = true;
     this.beginBatch(nowMs);
     const outcome = this.run(session, args);
-    assert(outcome === DONE, "a forwarded command is a short one");
+    assert(outcome !== PARKED, "a forwarded command is a short one");
     this.endBatch();
     this.ignoresFlags = false;
     this.#call.reply = own;
+    return outcome;
   }
 
   /**
@@ -809,7 +933,7 @@ export class Executor<C extends Call> {
     }
     call.args = args;
     if (
-      this.#fillKeys(this.#subcommand(command, args)) || call.keyCount === 0
+      this.#keys.fill(this.#subcommand(command, args)) || call.keyCount === 0
     ) {
       return -1;
     }
@@ -831,22 +955,23 @@ export class Executor<C extends Call> {
   }
 
   /**
-   * Runs a command from the log, whatever the gate, the flags of shards, and
-   * `maxmemory` say; its reply is written to the call's writer. At the time 0,
-   * nothing expires.
+   * Runs a command from the log, whatever the gate, the flags of shards, locked
+   * keys, and `maxmemory` say; its reply is written to the call's writer.
    */
   runLogged(session: Session, args: Arguments): void {
     const { gate } = this;
     this.gate = 0;
-    this.ignoresFlags = this.ignoresLimit = true;
-    this.#call.nowMs = 0;
+    this.ignoresFlags = this.ignoresLimit = this.#locks.isExempt = true;
     const outcome = this.#runRequest(session, args);
     assert(outcome === DONE, "a command from the log is a short one");
-    this.ignoresFlags = this.ignoresLimit = false;
+    this.ignoresFlags = this.ignoresLimit = this.#locks.isExempt = false;
     this.gate = gate;
   }
 
   #gated(session: Session, command: Command<C>): number {
+    if ((session.gate & GATE_LOCKED) !== 0) {
+      return this.#retry(session, command);
+    }
     if (
       (session.gate & GATE_AUTH) !== 0 &&
       (command.flags & FLAG.NO_AUTH) === 0 &&
@@ -860,21 +985,25 @@ export class Executor<C extends Call> {
     if (isMonitor && (flagsIn(session, command) & KEYSPACE_COMMANDS) !== 0) {
       return this.#reject(command, REPLICA_KEYSPACE);
     }
-    const isPaused = (this.gate & GATE_PAUSE) !== 0 && !this.ignoresFlags;
-    if ((this.gate & ~GATE_MONITORED) !== 0 && !this.ignoresFlags) {
+    let keepsExpired = false;
+    if ((this.gate & ~GATE_MONITORED) !== 0) {
       const flags = flagsIn(session, command);
-      const refusal = refusalBy(
-        this.gate,
-        flags,
-        command.fullName === "ping",
-        this.logRefusal,
-      );
-      if (refusal !== null) return this.#reject(command, refusal);
-      if (
-        (this.gate & GATE_STOP) !== 0 ||
-        isPaused && !isMonitor &&
-          (!this.gateWritesOnly || (flags & HELD_WRITES) !== 0)
-      ) return HELD;
+      const isPaused = (this.gate & GATE_PAUSE) !== 0;
+      const isWrite = (flags & HELD_WRITES) !== 0;
+      keepsExpired = isPaused && !isWrite;
+      if (!this.ignoresFlags) {
+        const refusal = refusalBy(
+          this.gate,
+          flags,
+          command.fullName === "ping",
+          this.logRefusal,
+        );
+        if (refusal !== null) return this.#reject(command, refusal);
+        if (
+          (this.gate & GATE_STOP) !== 0 ||
+          isPaused && !isMonitor && (!this.gateWritesOnly || isWrite)
+        ) return HELD;
+      }
     }
     if ((session.gate & GATE_REPLY_SKIP_NEXT) !== 0) {
       session.gate = session.gate & ~GATE_REPLY_SKIP_NEXT | GATE_REPLY_SKIP;
@@ -882,12 +1011,13 @@ export class Executor<C extends Call> {
     const start = this.#call.reply.at;
     const touches = (session.gate & GATE_NO_TOUCH) === 0;
     if (!touches) this.#setNoTouch(true);
-    if (isPaused) this.#setKeepsExpired(true);
+    if (keepsExpired) this.#setKeepsExpired(true);
     const outcome = (session.gate & GATE_MULTI) === 0
       ? this.#dispatch(command, this.#handlerOf(session, command))
       : this.#dispatchQueued(session, command);
     if (!touches) this.#setNoTouch(false);
-    if (isPaused) this.#setKeepsExpired(false);
+    if (keepsExpired) this.#setKeepsExpired(false);
+    if (outcome === HELD) return HELD;
     if ((session.gate & GATE_TRACKING) !== 0) endCaching(session, command);
     if ((session.gate & (GATE_REPLY_OFF | GATE_REPLY_SKIP)) !== 0) {
       session.gate &= ~GATE_REPLY_SKIP;
@@ -895,6 +1025,40 @@ export class Executor<C extends Call> {
       if (outcome === PARKED) this.#silencePending();
     }
     return outcome;
+  }
+
+  /** A command whose session has been parked for its keys is tried again. */
+  #retry(session: Session, command: Command<C>): number {
+    const locks = this.#locks;
+    session.gate &= ~GATE_LOCKED;
+    const verdict = locks.takeVerdict(session);
+    if (verdict !== null && verdict !== "null") {
+      return this.#reject(command, verdict);
+    }
+    if (verdict === "null") return this.#replyNull(session, command);
+    const outcome = (session.gate | this.gate) === 0
+      ? this.#dispatch(command)
+      : this.#gated(session, command);
+    const isParked = (session.gate & GATE_LOCKED) !== 0;
+    if (session.lockWait !== null && !isParked) {
+      // Held back for another reason, or refused before it came to its keys.
+      locks.withdraw(session, outcome !== HELD);
+      if (outcome === HELD) session.gate |= GATE_LOCKED;
+    } else if (!isParked) this.#ports.waited(command, session.lockWaitedMs);
+    return outcome;
+  }
+
+  /** What a command that waits no longer replies where it would find nothing. */
+  #replyNull(session: Session, command: Command<C>): number {
+    const { reply } = this.#call;
+    if (command.fullName === "exec") this.endTransaction(session);
+    if ((session.gate & GATE_SILENT) !== 0) {
+      session.gate &= ~GATE_REPLY_SKIP;
+      return DONE;
+    }
+    if (command.spec.replies?.includes("array") === true) reply.nullArray();
+    else reply.nullBulk();
+    return DONE;
   }
 
   /** The handler of a command, also one of which others are to be told. */
@@ -913,8 +1077,10 @@ export class Executor<C extends Call> {
     if (
       (session.gate & GATE_TRACKING) !== 0 &&
       (command.flags & FLAG.READONLY) !== 0 && session.tracking!.remembers
-    ) this.#ports.remember(call, session, session.tracking!);
-    if (this.#isShown(command) && !this.ignoresFlags) {
+    ) this.#ports.remember(call, session.id, session.tracking!.worker);
+    if (
+      this.#isShown(command) && !this.ignoresFlags && !this.#locks.hasParked
+    ) {
       this.#ports.show(call, command);
     }
     return late;
@@ -1000,17 +1166,4 @@ function flagsIn(session: Session, command: Command<never>): number {
   return command.fullName === "exec"
     ? session.transaction?.flags ?? 0
     : command.flags;
-}
-
-/** Whether a command without keys may look at shards. */
-function looksEverywhere(command: Command<never>): boolean {
-  return !CLIENT_GROUPS.has(command.group) ||
-    command.fullName === "client|tracking";
-}
-
-function unknown(args: Arguments): ErrorReply {
-  const argv: Uint8Array[] = [];
-  const count = Math.min(args.count, ECHOED_ARGUMENTS_MAX);
-  for (let i = 0; i < count; i++) argv.push(args.copy(i));
-  return unknownCommand(argv);
 }

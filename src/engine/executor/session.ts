@@ -6,6 +6,8 @@
 
 import type { Session as CoreSession } from "../../core/commands/call.ts";
 import type { SessionTracking } from "../tracking/session_tracking.ts";
+import type { LockVerdict } from "../locks/command_locks.ts";
+import type { LockWait } from "../locks/lock_waits.ts";
 import type { Transaction } from "./transaction.ts";
 
 /** Bits of {@linkcode Session.gate}: why a command may not simply run. */
@@ -35,6 +37,9 @@ export const GATE_TRACKING = 256;
 export const GATE_RECEIVES = 512;
 /** MONITOR: it sees all commands, and may touch no key. */
 export const GATE_MONITOR = 1024;
+
+/** Its command is parked until locked keys are free. */
+export const GATE_LOCKED = 2048;
 
 /** What is remembered of a command that was called. */
 export interface CalledCommand {
@@ -72,6 +77,14 @@ export class Session implements CoreSession {
   transaction: Transaction | null = null;
   /** CLIENT TRACKING; null if it never was on. */
   tracking: SessionTracking | null = null;
+  /** How its parked command waits for locked keys; null nearly always. */
+  lockWait: LockWait | null = null;
+  /** What that command is told instead of being run. */
+  lockVerdict: LockVerdict | null = null;
+  /** How long it has waited, in milliseconds, until it could run. */
+  lockWaitedMs = 0;
+  /** Runs the parked command; null where the session's connection does. */
+  onLockWake: (() => void) | null = null;
   /** When it connected. */
   readonly createdMs: number;
   /** When its last command began. */
@@ -127,4 +140,15 @@ export class Session implements CoreSession {
     this.user = DEFAULT_USER;
     this.noEvict = false;
   }
+}
+
+/** A session without a connection, in whose name commands are run. */
+export function guestSession(id: number): Session {
+  return new Session({
+    id,
+    nowMs: 0,
+    address: "",
+    localAddress: "",
+    isUnix: false,
+  });
 }

@@ -10,13 +10,27 @@
 
 import { assert } from "../../core/base/assert.ts";
 import { acquireLatch, releaseLatch } from "../../core/base/latch.ts";
-import { LATCH_SLEEPS } from "../../core/keyspace/counters.ts";
+import {
+  LATCH_CONTENTIONS,
+  LATCH_LONG_WAITS,
+  LATCH_SLEEPS,
+} from "../../core/keyspace/counters.ts";
 import { SHARD_LATCH } from "../../core/keyspace/shard_control.ts";
 import type { ShardLatches } from "../../core/commands/call.ts";
 import type { SlowSteps } from "./slow_steps.ts";
 
+/** Sleeps, of a millisecond each, from which on a wait is suspiciously long. */
+const LONG_SLEEPS = 10;
+
 /** How a worker excludes the others from shards. */
 export class Latches implements ShardLatches {
+  /**
+   * Sleeps of the longest suspicious wait since somebody has set this to 0, for
+   * the watchdog: latches are meant to be held for microseconds.
+   */
+  longestSleeps = 0;
+  /** The shard of that wait. */
+  longestShard = 0;
   readonly #controls: readonly Int32Array[];
   readonly #counters: Float64Array;
   readonly #shared: boolean;
@@ -61,10 +75,19 @@ export class Latches implements ShardLatches {
   acquire(shard: number): void {
     if (!this.#takes) return this.#checkMarked(shard);
     if (this.#checks) this.#checkOrder(shard);
-    const sleeps = acquireLatch(this.#controls[shard]!, SHARD_LATCH);
-    if (sleeps > 0) {
-      this.#counters[LATCH_SLEEPS] = this.#counters[LATCH_SLEEPS]! + sleeps;
-    }
+    const waited = acquireLatch(this.#controls[shard]!, SHARD_LATCH);
+    if (waited > 0) this.#countWait(shard, waited - 1);
+  }
+
+  #countWait(shard: number, sleeps: number): void {
+    const counters = this.#counters;
+    counters[LATCH_CONTENTIONS] = counters[LATCH_CONTENTIONS]! + 1;
+    counters[LATCH_SLEEPS] = counters[LATCH_SLEEPS]! + sleeps;
+    if (sleeps < LONG_SLEEPS) return;
+    counters[LATCH_LONG_WAITS] = counters[LATCH_LONG_WAITS]! + 1;
+    if (sleeps < this.longestSleeps) return;
+    this.longestSleeps = sleeps;
+    this.longestShard = shard;
   }
 
   /** Gives the latch of one shard back. */
@@ -123,6 +146,15 @@ export class Latches implements ShardLatches {
   /** Ends it; the latches are still held. */
   endShared(): void {
     this.#takes = this.#shared;
+  }
+
+  /** The words `word` of all marked shards, or'ed together. */
+  wordsOfMarked(word: number): number {
+    let words = 0;
+    for (let shard = this.#markedMin; shard <= this.#markedMax; shard++) {
+      if (this.#marks[shard] === 1) words |= this.#controls[shard]![word]!;
+    }
+    return words;
   }
 
   /** First marked shard whose word `word` is not zero, or -1. */

@@ -31,3 +31,5 @@ export const TRACKER_BROKEN_RECORD = FIRST_FREE_KIND + 9;
 export const MONITOR_END_RECORD = FIRST_FREE_KIND + 10;
 /** A line for the monitors of a worker. */
 export const MONITOR_LINE_RECORD = FIRST_FREE_KIND + 11;
+/** One who waits for key locks must look again; its ticket. */
+export const LOCK_RECORD = FIRST_FREE_KIND + 24;

@@ -54,6 +54,9 @@ export const PROCESS_TRACKING_CLIENTS = 9;
 export const PROCESS_PREFIXES = 10;
 /** Word: changes of these prefixes. */
 export const PROCESS_PREFIXES_VERSION = 11;
+/** Word: the last ticket or handle number of key locks. */
+export const PROCESS_LOCK_TICKET = 24;
+/** Words of {@linkcode SharedState.process}. */
 /**
  * Words of {@linkcode SharedState.process}; 16 and 17 are those of
  * persistence/snapshot_protocol.ts.

@@ -15,6 +15,7 @@ import {
   ExpireCycle,
   expireCycleShare,
 } from "../../core/keyspace/expire_cycle.ts";
+import type { EffectLog } from "../../core/keyspace/effect_log.ts";
 import type { Evictor } from "../../core/keyspace/evict.ts";
 import { Defragmenter } from "../../core/keyspace/defragment.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
@@ -43,6 +44,8 @@ export interface OwnerParts {
   readonly settings: Settings;
   /** The worker's statistics. */
   readonly counters: Float64Array;
+  /** Where the worker records what it changes. */
+  readonly effects: EffectLog;
   /** Whether the data must not change by itself now (CLIENT PAUSE). */
   isPaused(): boolean;
   /** Milliseconds of the epoch. */
@@ -89,13 +92,20 @@ export class Owner {
       this.#reclaim(idleMs),
       this.#defragment(idleMs),
     );
+    this.#parts.effects.publish();
     this.#parts.publishEvents();
     return restMs;
   }
 
+  /** Whether keys may go that nobody wants to go. */
+  #mayDelete(): boolean {
+    const { effects } = this.#parts;
+    return !this.#parts.isPaused() && !(effects.isOn && effects.isCongested);
+  }
+
   #expire(idleMs: number): number {
     const { keyspaces, settings, latches } = this.#parts;
-    if (!this.isExpireActive || this.#parts.isPaused()) return idleMs;
+    if (!this.isExpireActive || !this.#mayDelete()) return idleMs;
     const effort = settings.activeExpireEffort;
     this.#expireCycle.effort = effort;
     const isCapped = this.#expireCycle.run(
@@ -111,7 +121,7 @@ export class Owner {
   /** Goes on where a write ran out of time to make room. */
   #evict(idleMs: number): number {
     const { evictor } = this.#parts;
-    if (this.#parts.isPaused()) return idleMs;
+    if (!this.#mayDelete()) return idleMs;
     if (!evictor.isOverLimit() || !evictor.makeRoom()) return idleMs;
     return evictor.isOverLimit() ? restFor(TURN_MS, EVICTION_SHARE) : idleMs;
   }

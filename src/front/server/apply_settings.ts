@@ -19,6 +19,7 @@ import { parseEventClasses } from "../../core/keyspace/key_events.ts";
 import type { ErrorReply } from "../../core/resp/error_reply.ts";
 import type { Settings } from "../../core/settings/settings.ts";
 import { GATE_LOADING } from "../../engine/executor/gate.ts";
+import { LOCK_FAIRNESS } from "../../core/settings/settings_table.ts";
 import {
   ownerOf,
   PROCESS_SETTINGS_VERSION,
@@ -102,6 +103,8 @@ export function copySettings(worker: WorkerContext): void {
   if (executor.slowMicroseconds === Infinity) executor.slowMicroseconds = -1;
   latency.thresholdMs = latencyMs;
   worker.followSyncPolicy();
+  worker.locks.rules.readersPass =
+    settings.lockFairness === LOCK_FAIRNESS.READERS_PASS;
   setEventClasses(worker);
   followSnapshots(worker);
 }

@@ -49,6 +49,7 @@ import { CONNECTION_COMMANDS } from "./commands/connection.ts";
 import { DEBUG_COMMANDS } from "./commands/debug.ts";
 import { INFO_COMMANDS } from "./commands/info.ts";
 import { LATENCY_COMMANDS } from "./commands/latency.ts";
+import { LOCK_COMMANDS } from "./commands/locks.ts";
 import { MEMORY_COMMANDS } from "./commands/memory.ts";
 import { MONITOR_COMMANDS } from "./commands/monitor.ts";
 import { PUBSUB_COMMANDS } from "./commands/pubsub.ts";
@@ -107,6 +108,7 @@ export function makeCommandTable(): CommandTable<ServerCall> {
     LATENCY_COMMANDS,
     DEBUG_COMMANDS,
     SERVER_COMMANDS,
+    LOCK_COMMANDS,
     MONITOR_COMMANDS,
     SNAPSHOT_COMMANDS,
     APPEND_ONLY_COMMANDS,

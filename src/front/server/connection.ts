@@ -100,8 +100,10 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   #isHeld = false;
   /** Replies wait for the peer to read; no request is run. */
   #isStalled = false;
-  /** Other workers have fallen behind; no request is run. */
+  /** Other workers have fallen behind, or this one; no request is run. */
   #isHeldUp = false;
+  /** The peer has ended while requests were held up. */
+  #hasEnded = false;
   /** Messages that no request asked for, to be sent at the end of the turn. */
   #pushes: ReplyWriter | null = null;
   /** The same, as a part of the worker's log; it ends at 0 if there are none. */
@@ -395,7 +397,10 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
       return this.close();
     }
     // While a command waits, reading on is how the end of the peer is noticed.
-    if (this.#isParked && this.#input.end < PARKED_BYTES_MAX) return;
+    if (
+      (this.#isParked || this.session.lockWait !== null) &&
+      this.#input.end < PARKED_BYTES_MAX
+    ) return;
     if (this.isWaiting || this.#isStalled || this.#isHeldUp) {
       this.#socket.pauseInput();
       return;
@@ -406,7 +411,8 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   onEnd(): void {
     // Requests that came before the end are answered; a parked one is not.
     if (this.isWaiting) return this.close();
-    this.closeAfterReplies();
+    if (this.#isHeldUp) this.#hasEnded = true;
+    else this.closeAfterReplies();
   }
 
   onWritten(): void {
@@ -516,6 +522,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
         break;
       }
     }
+    if (isBehind) keep ||= this.#parser.isMidRequest;
     executor.endBatch();
     this.#ownTicket = this.lastTicket;
     // What was done elsewhere in its name has one of the tickets so far.
@@ -560,6 +567,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
       this.#isHeldUp = false;
       if (this.#isClosed || this.isWaiting || this.#isStalled) return;
       this.#process(null);
+      if (this.#hasEnded && !this.#isClosed) this.onEnd();
     });
   }
 
@@ -678,7 +686,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
       return true;
     }
     this.#isParked = true;
-    this.#holdsPushes = !this.#worker.blocked.has(this.session.id);
+    this.#holdsPushes = this.#worker.executor.pendingHasRead;
     const pending = this.#worker.executor.pending;
     if (pending !== null) {
       pending.then(
@@ -764,6 +772,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   #dropSession(): void {
     this.#dropArguments();
     this.#worker.blocked.drop(this.session.id);
+    this.#worker.locks.drop(this.session);
     this.#worker.pubsub.drop(this);
     this.#worker.tracking.trackers.end(this.session);
     this.#worker.monitors.end(this);

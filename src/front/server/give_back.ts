@@ -10,7 +10,7 @@ import { Arguments } from "../../core/resp/arguments.ts";
 import { ReplyWriter } from "../../core/resp/reply_writer.ts";
 import { dropSpan } from "../../core/resp/reply_source.ts";
 import { giveBackArguments } from "../../engine/blocking/giving_back.ts";
-import { Session } from "../../engine/executor/session.ts";
+import { guestSession } from "../../engine/executor/session.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
 /** `late` writes the reply that nobody will read. */
@@ -35,23 +35,19 @@ export function giveBack(
 ): void {
   const argv = giveBackArguments(undo, reply);
   if (argv === null) return;
-  const session = new Session({
-    id: 0,
-    nowMs: 0,
-    address: "",
-    localAddress: "",
-    isUnix: false,
-  });
+  const session = guestSession(0);
   session.db = db;
   const { executor } = worker;
-  executor.ignoresLimit = true;
-  executor.runForwarded(
-    session,
-    argumentsOf(argv),
-    new ReplyWriter(),
-    worker.nowMs(),
-  );
-  executor.ignoresLimit = false;
+  const args = argumentsOf(argv);
+  const run = () => {
+    executor.ignoresLimit = true;
+    executor.runForwarded(session, args, new ReplyWriter(), worker.nowMs());
+    executor.ignoresLimit = false;
+    worker.planLook();
+  };
+  // Where the key is locked, it is tried again.
+  session.onLockWake = run;
+  run();
 }
 
 function argumentsOf(argv: readonly Uint8Array[]): Arguments {

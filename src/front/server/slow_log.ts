@@ -75,7 +75,6 @@ export function noteSlowCommand(
   command: Command<ServerCall>,
   microseconds: number,
 ): void {
-  const { settings, call } = worker;
   const nowMs = worker.nowMs();
   const isFast = (command.flags & FLAG.FAST) !== 0;
   worker.latency.note(
@@ -83,16 +82,38 @@ export function noteSlowCommand(
     microseconds / 1000,
     nowMs,
   );
+  addSlow(worker, command, microseconds);
+}
+
+function addSlow(
+  worker: WorkerContext,
+  command: Command<ServerCall>,
+  microseconds: number,
+): void {
+  const { settings, call } = worker;
   const { slowlogLogSlowerThan: threshold, slowlogMaxLen: most } = settings;
   if (threshold < 0 || microseconds < threshold || most === 0) return;
   worker.slowLog.add({
     id: Atomics.add(worker.process, PROCESS_SLOW_COUNT, 1),
-    at: Math.floor(nowMs / 1000),
+    at: Math.floor(worker.nowMs() / 1000),
     microseconds: Math.floor(microseconds),
     args: clip(call.args, command),
     address: call.session.address,
     name: call.session.name,
   }, most);
+}
+
+/**
+ * Notes that the worker's current command has waited for locked keys: as an event
+ * for LATENCY, and in the slow log if the wait alone was slow enough.
+ */
+export function noteLockWait(
+  worker: WorkerContext,
+  command: Command<ServerCall>,
+  waitedMs: number,
+): void {
+  worker.latency.note("key-lock", waitedMs, worker.nowMs());
+  addSlow(worker, command, waitedMs * 1000);
 }
 
 function clip(args: Arguments, command: Command<ServerCall>): string[] {

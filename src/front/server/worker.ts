@@ -23,11 +23,12 @@ import { ExternalStrings } from "../../core/memory/external.ts";
 import { PagePool } from "../../core/memory/page_pool.ts";
 import { Settings } from "../../core/settings/settings.ts";
 import { BlockedSessions } from "../../engine/blocking/blocked_sessions.ts";
-import { Executor } from "../../engine/executor/executor.ts";
+import { DONE, Executor } from "../../engine/executor/executor.ts";
 import { GATE_LOADING, GATES_STILL } from "../../engine/executor/gate.ts";
 import { Forwarder } from "../../engine/executor/forwarder.ts";
-import { GATE_TRACKING, Session } from "../../engine/executor/session.ts";
+import { GATE_TRACKING, guestSession } from "../../engine/executor/session.ts";
 import { Tellings } from "../../engine/executor/tellings.ts";
+import { LockRules } from "../../engine/locks/lock_waits.ts";
 import { Latches } from "../../engine/latch/shard_latches.ts";
 import { SlowSteps } from "../../engine/latch/slow_steps.ts";
 import {
@@ -61,14 +62,16 @@ import { DenoDisk } from "./deno_disk.ts";
 import { MainThread } from "./main_thread.ts";
 import { loadShare } from "./rdb_loading.ts";
 import { followSnapshots, shutDown } from "./snapshot_requests.ts";
+import { answerLockQuestions } from "./commands/locks.ts";
 import { Listeners } from "./listener.ts";
 import { Monitors } from "./monitors.ts";
 import { LogLink } from "./log_link.ts";
 import { ServerCall } from "./server_call.ts";
 import { answerServerQuestions } from "./server_questions.ts";
-import { noteSlowCommand } from "./slow_log.ts";
+import { noteLockWait, noteSlowCommand } from "./slow_log.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./thread_protocol.ts";
 import { WorkerContext } from "./worker_context.ts";
+import { WorkerLocks } from "./worker_locks.ts";
 
 /** Time between two rounds of the periodic work. */
 const CRON_MS = 100;
@@ -78,6 +81,8 @@ const DRAIN_MS = 1000;
 let worker: WorkerContext | null = null;
 let listeners: Listeners | null = null;
 let source: SnapshotSource | null = null;
+/** The data set is to stay as it is: nothing is deleted by itself any more. */
+let isStopping = false;
 
 function tell(message: FromWorker): void {
   self.postMessage(message);
@@ -165,6 +170,7 @@ function listen(port: number, unix: boolean): void {
 }
 
 function stop(): void {
+  isStopping = true;
   listeners!.close();
   const connections = worker!.connections;
   for (const connection of [...connections.values()]) {
@@ -260,6 +266,7 @@ function begin(start: WorkerStart): WorkerContext {
       save: (space: Keyspace, db: number, ref: number) =>
         source!.save(space, db, ref),
     },
+    locks: new LockRules(),
   };
   controls.forEach((control, shard) => {
     keyspaces.push(new Keyspace(context, control, shard));
@@ -295,6 +302,7 @@ function begin(start: WorkerStart): WorkerContext {
     process,
   });
   notifications.pubsub = pubsub;
+  const externals = new ExternalStrings(arena, pool);
   const forwarder = new Forwarder(mesh, counters);
   const table = makeCommandTable();
   const blocked = new BlockedSessions({
@@ -312,6 +320,25 @@ function begin(start: WorkerStart): WorkerContext {
     },
     giveBack: (undo, db, late) => giveBackLate(made, undo, db, late),
   });
+  const settle = () => {
+    executor.serveReady(Date.now());
+    if (tellings.count !== 0) tellings.publish();
+    if (tellings.batchCount !== 0) tellings.publishBatch();
+    made.planLook();
+  };
+  const locks = new WorkerLocks({
+    id,
+    rules: context.locks,
+    call,
+    latches,
+    mesh,
+    process: new Int32Array(shared.process),
+    externals,
+    executor: () => executor,
+    resume: (session) => made.connections.get(session.id)?.release(),
+    settle,
+    log: (text, level) => made.log(text, level),
+  });
   const executor: Executor<ServerCall> = new Executor(table, call, latches, {
     monotonicMs: () => performance.now(),
     forward: (session, args, shard) => {
@@ -323,8 +350,11 @@ function begin(start: WorkerStart): WorkerContext {
     makeRoom: () => evictor.makeRoom(),
     addBig: (args, run, length) => made.addBig(args, run, length),
     freeBig: (args) => made.freeBig(args),
+    locks: locks.commands,
+    settle,
+    waited: (command, waitedMs) => noteLockWait(made, command, waitedMs),
     tellings,
-    remember: (call, session, cache) => tracking.remember(call, session, cache),
+    remember: (call, client, to) => tracking.remember(call, client, to),
     show: (call, command) => monitors.show(call, command),
     process,
     worker: id,
@@ -358,8 +388,9 @@ function begin(start: WorkerStart): WorkerContext {
     monitors,
     tellings,
     durability: new WorkerLog(effects, shared.effects, shared.logStatus, id),
+    locks,
     shared,
-    externals: new ExternalStrings(arena, pool),
+    externals,
     segments: arena.u8,
     configFile: start.configFile,
     nowMs: Date.now,
@@ -370,8 +401,8 @@ function begin(start: WorkerStart): WorkerContext {
     hostDir: start.host.dir,
   });
   serveForwarded(mesh, {
-    run: (command, args, reply) => {
-      const session = guest(command.session);
+    sessionOf: (command) => {
+      const session = guestSession(command.session);
       session.db = command.db;
       session.resp = command.resp;
       session.noTouch = command.noTouch;
@@ -381,8 +412,17 @@ function begin(start: WorkerStart): WorkerContext {
         session.tracking.isOn = true;
         session.tracking.worker = command.cacheWorker;
       }
-      executor.runForwarded(session, args, reply, Date.now());
+      return session;
+    },
+    run: (session, args, reply) => {
+      const isDone = executor.runForwarded(
+        session,
+        args,
+        reply,
+        Date.now(),
+      ) === DONE;
       made.planLook();
+      return isDone;
     },
     addBig: (args, run, length) => made.addBig(args, run, length),
     freeBig: (args) => made.freeBig(args),
@@ -413,22 +453,18 @@ function begin(start: WorkerStart): WorkerContext {
     latches,
     settings,
     counters,
-    isPaused: () =>
-      (executor.gate & GATES_STILL) !== 0 || made.durability.isCongested,
+    effects,
+    isPaused: () => isStopping || (executor.gate & GATES_STILL) !== 0,
     nowMs: Date.now,
     monotonicMs: () => performance.now(),
-    publishEvents: () => {
-      executor.serveReady(Date.now());
-      if (tellings.count !== 0) tellings.publish();
-      if (tellings.batchCount !== 0) tellings.publishBatch();
-      made.planLook();
-    },
+    publishEvents: settle,
     later: (run, delayMs) => setTimeout(run, delayMs),
   });
   if (start.isLoading) executor.gate |= GATE_LOADING;
   followSettings(made);
   answerServerQuestions(made);
   answerClientQuestions(made);
+  answerLockQuestions(made);
   made.owner.start();
   rings.start();
   setInterval(() => {
@@ -437,17 +473,6 @@ function begin(start: WorkerStart): WorkerContext {
     rings.receive();
   }, CRON_MS);
   return made;
-}
-
-/** The session of a command that another worker forwarded. */
-function guest(id: number): Session {
-  return new Session({
-    id,
-    nowMs: 0,
-    address: "",
-    localAddress: "",
-    isUnix: false,
-  });
 }
 
 /** A bug: the process must not go on, and must say why. */

@@ -42,6 +42,7 @@ import { SlowLog } from "./slow_log.ts";
 import { checkSavePoints } from "./snapshot_requests.ts";
 import { Statistics } from "./statistics.ts";
 import type { LogLevel } from "./thread_protocol.ts";
+import type { WorkerLocks } from "./worker_locks.ts";
 
 /** Requests read ahead at a time. */
 const AHEAD_MAX = 32;
@@ -110,6 +111,8 @@ export class WorkerContext {
   readonly durability: WorkerLog;
   /** The way to the log thread; null while there is none. */
   logLink: LogLink | null = null;
+  /** Key locks of this worker. */
+  readonly locks: WorkerLocks;
   /** Sessions whose command waits for a key. */
   readonly blocked: BlockedSessions;
   /** Connections by session id. */
@@ -157,6 +160,7 @@ export class WorkerContext {
       tellings: Tellings;
       durability: WorkerLog;
       blocked: BlockedSessions;
+      locks: WorkerLocks;
       shared: SharedState;
       externals: ExternalStrings;
       nowMs: () => number;
@@ -179,6 +183,7 @@ export class WorkerContext {
     this.tellings = parts.tellings;
     this.durability = parts.durability;
     this.blocked = parts.blocked;
+    this.locks = parts.locks;
     this.shared = parts.shared;
     this.process = new Int32Array(parts.shared.process);
     this.externals = parts.externals;
@@ -391,6 +396,7 @@ export class WorkerContext {
     // The limit may have been lowered.
     if (this.tracking.isOverLimit()) this.tellings.publish();
     if (this.peers.self === 0) this.#checkFiles(nowMs);
+    this.locks.watch(nowMs);
     if (nowMs - this.#timeoutsCheckedMs >= 1000) {
       this.#timeoutsCheckedMs = nowMs;
       this.#closeIdle(nowMs);

@@ -86,7 +86,8 @@ export function answerClientQuestions(worker: WorkerContext): void {
   answerClientPause(worker);
   worker.peers.answer(ASK_UNBLOCK, (question) => {
     const { id, withError } = question as { id: number; withError: boolean };
-    return worker.blocked.unblock(id, withError);
+    return worker.blocked.unblock(id, withError) ||
+      worker.locks.commands.unblock(id, withError);
   });
 }
 

@@ -126,6 +126,7 @@ function flagsOf(connection: Connection): string {
   if ((session.gate & GATE_SUBSCRIBED) !== 0) flags += "P";
   if (session.transaction?.isOpen === true) flags += "x";
   if (connection.isWaiting) flags += "b";
+  if (session.lockWait !== null) flags += "l";
   if (session.tracking?.isOn === true) {
     flags += "t";
     if (session.tracking.isBroken) flags += "R";

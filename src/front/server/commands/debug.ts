@@ -50,12 +50,13 @@ import {
   slowStepsWord,
 } from "../../../engine/latch/slow_steps.ts";
 import { PROCESS_SLOW_STEPS } from "../../../engine/messages/shared_state.ts";
-import { ROUTE_TO_OWNER } from "../../../engine/owner/shard_flags.ts";
+import { ROUTE_TO_OWNER } from "../../../engine/latch/shard_flags.ts";
 import { PERMISSION } from "../../../core/settings/settings_table.ts";
 import type { ServerCall } from "../server_call.ts";
 import { ASK_ACTIVE_EXPIRE } from "../server_questions.ts";
 import { ASK_RELOAD, saveData } from "../snapshot_requests.ts";
 import { isLocal, textAt, textsFrom } from "./_arguments.ts";
+import { debugKeylock } from "./debug_locks.ts";
 import { type HelpLines, writeHelp } from "./_help.ts";
 
 const WRITER = new RdbWriter();
@@ -73,6 +74,7 @@ const HELP: HelpLines = [
   ["DIGEST", "A signature of all data."],
   ["DIGEST-VALUE <key> [<key> ...]", "A signature of each key's value."],
   ["HTSTATS <dbid>", "How the dictionaries of a database are filled."],
+  ["KEYLOCK <subcommand> ...", "Takes key locks as code in the server does."],
   ["LOADAOF", "Empties all databases and loads the append-only log."],
   ["OBJECT <key>", "Where a value lies and how it is encoded."],
   ["PANIC", "Fails as if an invariant did not hold."],
@@ -94,6 +96,7 @@ const TOOLS: ReadonlyMap<string, Tool> = new Map<string, Tool>([
   ["digest-value", { argc: 2, isOpen: true, run: digestValue }],
   ["help", { argc: 2, run: (call) => writeHelp(call, "DEBUG", HELP) }],
   ["htstats", { argc: 3, run: hashTableStatistics }],
+  ["keylock", { argc: 3, isOpen: true, run: debugKeylock }],
   ["loadaof", { argc: 2, run: loadLog }],
   ["object", { argc: 3, run: describeObject }],
   ["panic", { argc: 2, run: panic }],

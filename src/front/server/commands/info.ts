@@ -21,8 +21,10 @@ import {
   bucketMicroseconds,
   CHANGES,
   COMMANDS_FORWARDED,
+  COMMANDS_PARKED,
   COMMANDS_PROCESSED,
   CONNECTIONS_BLOCKED,
+  CONNECTIONS_ON_LOCKS,
   CONNECTIONS_OPEN,
   CONNECTIONS_RECEIVED,
   CONNECTIONS_REJECTED,
@@ -41,13 +43,26 @@ import {
   INPUT_BUFFER_MAX,
   KEYSPACE_HITS,
   KEYSPACE_MISSES,
+  LATCH_CONTENTIONS,
+  LATCH_LONG_WAITS,
   LATCH_SLEEPS,
+  LOCK_ABORTS,
+  LOCK_HANDLES,
+  LOCK_HOLD_MAX_MS,
+  LOCK_RESTARTS,
+  LOCK_TIMEOUTS,
+  LOCK_WAIT_MAX_MS,
+  LOCK_WAIT_MS,
+  LOCKS_DENIED,
+  LOCKS_QUEUED,
   NET_INPUT_BYTES,
   NET_OUTPUT_BYTES,
   OUTPUT_BUFFER_DISCONNECTS,
   OUTPUT_BUFFER_MAX,
   QUERY_BUFFER_DISCONNECTS,
+  READ_LOCKS_GRANTED,
   READS_PROCESSED,
+  WRITE_LOCKS_GRANTED,
   WRITES_PROCESSED,
 } from "../../../core/keyspace/counters.ts";
 import type {
@@ -229,6 +244,7 @@ function clientsFields({ worker, blocked }: Facts): Fields {
     ["client_recent_max_input_buffer", statistics.max(INPUT_BUFFER_MAX)],
     ["client_recent_max_output_buffer", statistics.max(OUTPUT_BUFFER_MAX)],
     ["blocked_clients", blocked],
+    ["sherd_blocked_on_locks", statistics.sum(CONNECTIONS_ON_LOCKS)],
     ["tracking_clients", worker.tracking.clientCount],
     ["clients_in_timeout_table", 0],
     ["total_blocking_keys", 0],
@@ -355,6 +371,8 @@ function loadingFields(facts: Float64Array, nowMs: number): Fields {
 function statsFields({ worker }: Facts): Fields {
   const { statistics, pubsub, tracking, call } = worker;
   const sum = (counter: number) => statistics.sum(counter);
+  const lockedKeys = worker.call.keyspaces
+    .reduce((keys, { locks }) => keys + locks.count, 0);
   const kilobytes = (counter: number) =>
     (statistics.rate(counter) / 1024).toFixed(2);
   return [
@@ -420,7 +438,22 @@ function statsFields({ worker }: Facts): Fields {
     ["acl_access_denied_key", 0],
     ["acl_access_denied_channel", 0],
     ["sherd_commands_forwarded", sum(COMMANDS_FORWARDED)],
+    ["sherd_latch_contentions", sum(LATCH_CONTENTIONS)],
     ["sherd_latch_sleeps", sum(LATCH_SLEEPS)],
+    ["sherd_latch_long_waits", sum(LATCH_LONG_WAITS)],
+    ["sherd_locked_keys", lockedKeys],
+    ["sherd_lock_handles", sum(LOCK_HANDLES)],
+    ["sherd_read_locks_granted", sum(READ_LOCKS_GRANTED)],
+    ["sherd_write_locks_granted", sum(WRITE_LOCKS_GRANTED)],
+    ["sherd_locks_queued", sum(LOCKS_QUEUED)],
+    ["sherd_locks_denied", sum(LOCKS_DENIED)],
+    ["sherd_locks_aborted", sum(LOCK_ABORTS)],
+    ["sherd_lock_restarts", sum(LOCK_RESTARTS)],
+    ["sherd_lock_hold_max_ms", Math.round(statistics.max(LOCK_HOLD_MAX_MS))],
+    ["sherd_lock_parked_commands", sum(COMMANDS_PARKED)],
+    ["sherd_lock_wait_timeouts", sum(LOCK_TIMEOUTS)],
+    ["sherd_lock_wait_ms", Math.round(sum(LOCK_WAIT_MS))],
+    ["sherd_lock_wait_max_ms", Math.round(statistics.max(LOCK_WAIT_MAX_MS))],
   ];
 }
 

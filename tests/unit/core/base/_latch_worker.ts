@@ -39,7 +39,7 @@ function awaitOthers({ words, workers }: Task): void {
 function countOne({ words, rounds, steps }: Task): number {
   let sleeps = 0;
   for (let i = 0; i < rounds; i++) {
-    sleeps += acquireLatch(words, 0);
+    sleeps += Math.max(0, acquireLatch(words, 0) - 1);
     for (let step = 0; step < steps; step++) words[16]! += 1;
     releaseLatch(words, 0);
   }

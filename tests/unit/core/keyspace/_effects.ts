@@ -67,6 +67,12 @@ export class EffectDrain {
     this.#words[LOG_IS_ON] = value ? 1 : 0;
   }
 
+  /** Forgets the records since the last call. */
+  discard(): void {
+    this.#reader.drain();
+    this.#reader.clear();
+  }
+
   /** The records since the last call. */
   take(): RecordedEffect[] {
     const reader = this.#reader;

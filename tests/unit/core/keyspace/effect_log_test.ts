@@ -32,6 +32,7 @@ function logOf(ringBytes = 1 << 12) {
 function run(log: EffectLog, line: string, isChange = true, db = 0): void {
   log.begin();
   log.endCommand(db, request(...line.split(" ")), isChange);
+  log.publish();
 }
 
 Deno.test("effect log: a change is recorded as it was given", () => {
@@ -68,6 +69,8 @@ Deno.test("effect log: commands in the place of another, and before it", () => {
   log.begin();
   log.also(2, bytesOf("DEL"), 2).constant(bytesOf("x"));
   log.endCommand(2, request("GET", "x"), false);
+  assertEquals(drain.take(), [], "not published yet");
+  log.publish();
   assertEquals(linesOf(drain.take()), [
     "DEL k; SET k v PXAT 1700000010000",
     "2> DEL x",
@@ -84,6 +87,7 @@ Deno.test("effect log: a transaction is one record", () => {
   log.end();
   log.begin();
   log.end();
+  log.publish();
   assertEquals(linesOf(drain.take()), ["SET a 1; 1> INCR a; 1> FLUSHDB"]);
 });
 
@@ -92,6 +96,7 @@ Deno.test("effect log: outside of commands each deletion is a record", () => {
   log.deletion(0, bytesOf("xay"), 1, 1);
   log.deletion(0, bytesOf("b"), 0, 1);
   log.asGiven(0, request("SWAPDB", "0", "1"));
+  log.publish();
   assertEquals(linesOf(drain.take()), ["DEL a", "DEL b", "SWAPDB 0 1"]);
 });
 
@@ -190,12 +195,14 @@ Deno.test("effect log: random records come out as they went in", () => {
       }
       if (size > 1) log.end();
       wanted.push(Array(size).fill(words.join(" ")).join("; "));
+      if (random.below(3) === 0) log.publish();
       if (random.below(3) === 0 || log.isCongested) {
         got.push(...linesOf(drain.take()));
         log.flush();
       }
     }
     while (got.length < wanted.length) {
+      log.publish();
       got.push(...linesOf(drain.take()));
       log.flush();
     }

@@ -24,6 +24,7 @@ import { BlockedSessions } from "../../../../src/engine/blocking/blocked_session
 import { giveBackArguments } from "../../../../src/engine/blocking/giving_back.ts";
 import { Executor, PARKED } from "../../../../src/engine/executor/executor.ts";
 import { Session } from "../../../../src/engine/executor/session.ts";
+import { noLocks } from "../../../_no_locks.ts";
 import { Tellings } from "../../../../src/engine/executor/tellings.ts";
 import { Latches } from "../../../../src/engine/latch/shard_latches.ts";
 import { takeReply } from "../../../../src/engine/messages/forwarding.ts";
@@ -147,6 +148,10 @@ export class FakeWorker {
       worker: id,
       ...{ ready, records },
       blocked: this.blocked,
+      ...noLocks({
+        ...{ keyspaces, latches, counters },
+        monotonicMs: () => workers.elapsedMs,
+      }),
       served: (to, session, reply) => {
         workers.messages.push({ to, session, late: takeReply(reply) });
       },

@@ -137,6 +137,7 @@ export class TestLog {
     const effects = this.effects[worker]!;
     effects.also(0, bytesOf(name!), argv.length);
     for (const word of others) effects.constant(fromBinary(word));
+    effects.publish();
   }
 
   /** Lets time go by, and what is due happen. */

@@ -1,0 +1,122 @@
+/**
+ * Locking and releasing keys: what happens to their entries.
+ *
+ * - A key whose time has come is deleted before it is locked. One whose time comes
+ *   while it is locked is gone for everybody but the holder, and deleted when the
+ *   last lock is released.
+ * - A database that is emptied leaves the entries of keys with readers to these.
+ * - Commands that wait for a key (BLPOP) look at it again when it is released.
+ *
+ * Every function asks that the caller holds the shard's latch.
+ *
+ * @module
+ */
+
+import { Key } from "./key.ts";
+import type { Keyspace } from "./keyspace.ts";
+
+/**
+ * Locks a key that nothing stands against; returns the place, see key_locks.ts.
+ * May throw OutOfMemory.
+ */
+export function lockKey(
+  space: Keyspace,
+  db: number,
+  key: Key,
+  isWrite: boolean,
+  owner: number,
+  worker: number,
+  nowMs: number,
+): number {
+  space.lookupQuiet(db, key, nowMs);
+  return space.locks.hold(db, key, isWrite, owner, worker);
+}
+
+const KEY = new Key();
+
+/** Releases what a place holds. */
+export function unlockKey(
+  space: Keyspace,
+  place: number,
+  nowMs: number,
+): void {
+  const { locks } = space;
+  const node = locks.nodeOf(place);
+  locks.release(place);
+  const db = locks.readKey(node, KEY);
+  if (db >= 0 && !locks.isHeld(node)) {
+    const orphan = locks.orphan(node);
+    if (orphan !== 0) {
+      locks.setOrphan(node, 0);
+      space.freeEntry(orphan);
+    }
+    space.lookupQuiet(db, KEY, nowMs);
+    space.noteReleased(db, KEY);
+  }
+  locks.prune(node);
+}
+
+/** Makes a write lock one to read. */
+export function downgradeKey(space: Keyspace, place: number): void {
+  space.locks.downgrade(place);
+}
+
+/** The entry of a key, or the one that only its readers have; 0 for neither. */
+export function lockedEntry(
+  space: Keyspace,
+  db: number,
+  key: Key,
+  place: number,
+): number {
+  const { locks } = space;
+  return locks.orphan(locks.nodeOf(place)) || space.peek(db, key);
+}
+
+/**
+ * Takes the entries of keys with readers out of a database that is about to be
+ * emptied; returns how many. Nothing is locked for writing there.
+ */
+export function orphanReadKeys(space: Keyspace, db: number): number {
+  const { locks } = space;
+  let count = 0;
+  for (const node of locks.nodesOf(db)) {
+    if (locks.readers(node) === 0) continue;
+    locks.readKey(node, KEY);
+    const ref = space.peek(db, KEY);
+    if (ref === 0) continue;
+    space.keepOld(db, ref);
+    space.detach(db, ref);
+    locks.setOrphan(node, ref);
+    count++;
+  }
+  return count;
+}
+
+/**
+ * Puts the entry that only the readers of a key have back into its database, for
+ * as long as a command runs in their name; returns it, or 0 if there is none. May
+ * throw OutOfMemory.
+ */
+export function lendOrphan(
+  space: Keyspace,
+  db: number,
+  key: Key,
+  place: number,
+): number {
+  const { locks } = space;
+  const orphan = locks.orphan(locks.nodeOf(place));
+  // Who could have made the key anew, but for one who loads all data: its readers
+  // still have it locked.
+  if (orphan === 0 || space.peek(db, key) !== 0) return 0;
+  space.attach(db, orphan, key.hash);
+  return orphan;
+}
+
+/** Takes such an entry back. */
+export function takeBackOrphan(
+  space: Keyspace,
+  db: number,
+  orphan: number,
+): void {
+  if (orphan !== 0) space.detach(db, orphan);
+}

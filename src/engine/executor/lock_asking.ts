@@ -1,0 +1,203 @@
+/**
+ * Asks for a command whether its keys are free: what the executor does when it
+ * meets a shard with locked keys.
+ *
+ * This is the one place that knows which keys a command, or a transaction, wants
+ * and how: from the key specs of the command table.
+ *
+ * @module
+ */
+
+import type { Call } from "../../core/commands/call.ts";
+import { FLAG } from "../../core/commands/command_spec.ts";
+import {
+  type Command,
+  type CommandTable,
+  KEY_KIND,
+} from "../../core/commands/command_table.ts";
+import type { Key } from "../../core/keyspace/key.ts";
+import { mayBeLocked } from "../../core/keyspace/key_locks.ts";
+import type { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
+import {
+  FLAG_KEY_LOCKS,
+  FLAG_WHOLE_LOCK,
+  SHARD_FLAGS,
+} from "../../core/keyspace/shard_control.ts";
+import { OutOfMemory } from "../../core/memory/heap.ts";
+import { Arguments } from "../../core/resp/arguments.ts";
+import { OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
+import type { Latches } from "../latch/shard_latches.ts";
+import type { CommandLocks } from "../locks/command_locks.ts";
+import type { RequestKeys } from "./request_keys.ts";
+import { guestSession, type Session } from "./session.ts";
+import type { BigAdder, Transaction } from "./transaction.ts";
+
+/** The command may run. */
+export const LOCKS_FREE = 0;
+/** It has been parked, and is to be tried again. */
+export const LOCKS_PARKED = 1;
+/** There is no memory for it to wait. */
+export const LOCKS_NO_ROOM = 2;
+
+/** What asking needs from the executor around it. */
+export interface LockAskingParts<C extends Call> {
+  readonly table: CommandTable<C>;
+  readonly call: C;
+  readonly keys: RequestKeys<C>;
+  readonly latches: Latches;
+  readonly locks: CommandLocks;
+  readonly ready: ReadyKeys;
+  readonly addBig: BigAdder;
+  /** Serves keys that are ready and tells of events; no latch is held. */
+  settle(): void;
+}
+
+/** One per worker. */
+export class LockAsking<C extends Call> {
+  readonly #parts: LockAskingParts<C>;
+  readonly #queued = new Arguments();
+
+  constructor(parts: LockAskingParts<C>) {
+    this.#parts = parts;
+    parts.call.lockGate = { mustWait: this.#mustWaitForDatabases };
+  }
+
+  /**
+   * Whether nobody has locked, or waits for, the one key of the command at hand:
+   * a quick look, to be followed by {@linkcode LockAsking.ask} if it says no.
+   * `flags` are those of the key's shard, whose latch is held.
+   */
+  isFree(command: Command<C>, key: Key, flags: number): boolean {
+    if ((flags & (FLAG_KEY_LOCKS | FLAG_WHOLE_LOCK)) === 0) return true;
+    if (
+      (flags & FLAG_WHOLE_LOCK) !== 0 ||
+      command.spec.findOtherDatabase !== undefined
+    ) return false;
+    const { call } = this.#parts;
+    const { buf, off, length, hash } = key;
+    return call.keyspace(key).locks.find(call.db, buf, off, length, hash) === 0;
+  }
+
+  /** As {@linkcode LockAsking.isFree}, of all keys; `flags` or'ed together. */
+  areFree(flags: number): boolean {
+    if ((flags & (FLAG_KEY_LOCKS | FLAG_WHOLE_LOCK)) === 0) return true;
+    if ((flags & FLAG_WHOLE_LOCK) !== 0) return false;
+    const { call } = this.#parts;
+    for (let i = 0; i < call.keyCount; i++) {
+      const key = call.key(i);
+      if (mayBeLocked(call.keyspace(key).control, key.hash)) return false;
+    }
+    return true;
+  }
+
+  /**
+   * Whether the command at hand may run, whose keys have been filled in; or, with
+   * a transaction, whether all that it has queued may. All latches that are
+   * needed are held. With `passes` it minds only who has locks, not who waits.
+   */
+  ask(
+    command: Command<C>,
+    transaction: Transaction | null,
+    passes = false,
+  ): number {
+    const { call, locks } = this.#parts;
+    if (locks.isExempt) return LOCKS_FREE;
+    const claim = () =>
+      transaction === null
+        ? this.#claimKeys(command, call.args, call.db)
+        : this.#claimTransaction(transaction);
+    locks.begin(call.session as Session, passes);
+    try {
+      claim();
+      if (locks.claimsAgain()) claim();
+    } catch (cause) {
+      if (!(cause instanceof OutOfMemory)) throw cause;
+      locks.giveUp();
+      return LOCKS_NO_ROOM;
+    }
+    return locks.mustPark() ? LOCKS_PARKED : LOCKS_FREE;
+  }
+
+  /**
+   * Whether a command that waits for elements of `from` cannot have them now
+   * because its keys, which have been filled in, are locked: `from` is looked at
+   * again when they may be free. Its latches are held.
+   */
+  mustDefer(command: Command<C>, from: Key): boolean {
+    const { call, locks, latches, ready, settle } = this.#parts;
+    const flags = latches.wordsOfMarked(SHARD_FLAGS);
+    if ((flags & FLAG_KEY_LOCKS) === 0 || locks.isExempt) return false;
+    const { session, db } = call;
+    const { shard, hash, length } = from;
+    const bytes = from.buf.slice(from.off, from.off + length);
+    const guest = guestSession(0);
+    guest.db = db;
+    guest.onLockWake = () => {
+      locks.withdraw(guest, true);
+      ready.note(shard, db, bytes, 0, length, hash);
+      settle();
+    };
+    call.session = guest;
+    const outcome = this.ask(command, null, true);
+    call.session = session;
+    return outcome !== LOCKS_FREE;
+  }
+
+  #claimKeys(command: Command<C>, args: Arguments, db: number): void {
+    this.#parts.keys.visit(command, args, db, this.#claimKey);
+  }
+
+  readonly #claimKey = (db: number, key: Key, isWrite: boolean): void => {
+    const { call, locks } = this.#parts;
+    locks.claim(call.keyspace(key), db, key, isWrite);
+  };
+
+  /** Claims the keys of all queued commands, and the databases they change. */
+  #claimTransaction(transaction: Transaction): void {
+    const { table, call, keys, locks, addBig } = this.#parts;
+    const own = call.args;
+    let { db } = call;
+    for (let i = 0; i < transaction.count; i++) {
+      const command = table.all[transaction.command(i)]!;
+      transaction.load(i, this.#queued, addBig);
+      call.args = this.#queued;
+      keys.fill(command);
+      this.#claimKeys(command, this.#queued, db);
+      if (command.fullName === "select") {
+        const chosen = keys.view.integer(1);
+        if (chosen >= 0 && chosen < call.settings.databases) db = chosen;
+      }
+      if (
+        command.keyKind === KEY_KIND.NONE && (command.flags & FLAG.WRITE) !== 0
+      ) {
+        const forReaders = command.fullName === "swapdb";
+        for (const space of call.keyspaces) {
+          locks.claimDatabase(space, -1, forReaders);
+        }
+      }
+    }
+    this.#queued.clear();
+    call.args = own;
+  }
+
+  readonly #mustWaitForDatabases = (
+    databases: readonly number[],
+    forReaders: boolean,
+  ): boolean => {
+    const { call, locks } = this.#parts;
+    // A transaction has asked before.
+    if (locks.isExempt || !call.canWait) return false;
+    locks.begin(call.session as Session);
+    try {
+      for (const space of call.keyspaces) {
+        for (const db of databases) locks.claimDatabase(space, db, forReaders);
+      }
+    } catch (cause) {
+      if (!(cause instanceof OutOfMemory)) throw cause;
+      locks.giveUp();
+      call.reply.error(OUT_OF_MEMORY);
+      return true;
+    }
+    return locks.mustPark();
+  };
+}

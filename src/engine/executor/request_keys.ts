@@ -1,0 +1,164 @@
+/**
+ * The keys of requests: found by the rules of the command table and filled into
+ * the worker's call, with what the command does to each.
+ *
+ * @module
+ */
+
+import type { Call } from "../../core/commands/call.ts";
+import {
+  findKeysToRun,
+  KeyPositions,
+  RequestView,
+} from "../../core/commands/command_keys.ts";
+import { FLAG } from "../../core/commands/command_spec.ts";
+import {
+  type Command,
+  type CommandTable,
+  KEY_KIND,
+} from "../../core/commands/command_table.ts";
+import type { Arguments } from "../../core/resp/arguments.ts";
+import {
+  type ErrorReply,
+  NOT_ON_LOCKED_KEYS,
+  unknownCommand,
+  wrongNumberOfArguments,
+} from "../../core/resp/error_reply.ts";
+import type {
+  InspectedCommand,
+  TouchVisitor,
+} from "../locks/locked_commands.ts";
+
+/** Words that the error of an unknown command echoes. */
+const ECHOED_ARGUMENTS_MAX = 32;
+
+/** Groups of commands that look at no keys but those they name. */
+const CLIENT_GROUPS: ReadonlySet<string> = new Set([
+  "connection",
+  "transactions",
+]);
+
+/** One per worker. */
+export class RequestKeys<C extends Call> {
+  /** The arguments that were looked at last. */
+  readonly view: RequestView;
+  readonly #table: CommandTable<C>;
+  readonly #call: C;
+  readonly #positions = new KeyPositions();
+
+  /** `call` is the worker's call. */
+  constructor(table: CommandTable<C>, call: C) {
+    this.#table = table;
+    this.#call = call;
+    this.view = new RequestView(call.args);
+  }
+
+  /**
+   * Fills in the keys of the command whose arguments the call has; says whether
+   * it may look at keys besides, on any shard.
+   */
+  fill(command: Command<C>): boolean {
+    const call = this.#call;
+    const { args } = call;
+    call.keyCount = 0;
+    if (command.keyKind === KEY_KIND.NONE) return looksEverywhere(command);
+    if (command.keyKind === KEY_KIND.SINGLE) {
+      call.keyCount = 1;
+      const key = call.key(0);
+      call.fillKey(key, args.source(1), args.off[1]!, args.length[1]!);
+      return false;
+    }
+    const positions = this.#positions;
+    this.view.reset(args, 0);
+    findKeysToRun(command.spec, this.view, positions);
+    const { findOtherKeys } = command;
+    const looksFurther = findOtherKeys !== undefined &&
+      findOtherKeys(this.view, positions);
+    for (let i = 0; i < positions.count; i++) {
+      const at = positions.positions[i]!;
+      call.fillKey(
+        call.ensureKey(i),
+        args.source(at),
+        args.off[at]!,
+        args.length[at]!,
+      );
+    }
+    call.keyCount = positions.count;
+    return looksFurther;
+  }
+
+  /** Visits the keys of a command, which were filled in last. */
+  visit(
+    command: Command<C>,
+    args: Arguments,
+    db: number,
+    visit: TouchVisitor,
+  ): void {
+    const call = this.#call;
+    const positions = this.#positions;
+    const { view } = this;
+    view.reset(args, 0);
+    if (command.keyKind === KEY_KIND.SINGLE) {
+      findKeysToRun(command.spec, view, positions);
+    }
+    const otherDb = command.spec.findOtherDatabase?.(view) ?? NaN;
+    for (let i = 0; i < call.keyCount; i++) {
+      const key = call.key(i);
+      const isWrite = command.changes(positions.flags[i]!);
+      visit(db, key, isWrite);
+      if (isWrite && otherDb >= 0 && otherDb < call.settings.databases) {
+        visit(otherDb, key, true);
+      }
+    }
+  }
+
+  /**
+   * What a request would do to which keys, for one who has locked some; or why
+   * it cannot be run on them: it must be a command that looks at no keys but
+   * those it names. No command is running.
+   */
+  inspect(
+    args: Arguments,
+    db: number,
+    visit: TouchVisitor,
+  ): InspectedCommand | ErrorReply {
+    const call = this.#call;
+    const command = this.#commandOf(args);
+    if (command === undefined) return unknown(args);
+    if (!command.allowsCount(args.count)) {
+      return wrongNumberOfArguments(command.fullName);
+    }
+    if (command.keyKind === KEY_KIND.NONE || command.subcommands.length !== 0) {
+      return NOT_ON_LOCKED_KEYS;
+    }
+    call.args = args;
+    if (this.fill(command)) return NOT_ON_LOCKED_KEYS;
+    this.visit(command, args, db, visit);
+    const isWrite = (command.flags & FLAG.WRITE) !== 0;
+    return { index: command.index, flags: command.flags, isWrite };
+  }
+
+  #commandOf(args: Arguments): Command<C> | undefined {
+    const { off, length } = args;
+    const command = this.#table.lookup(args.source(0), off[0]!, length[0]!);
+    if (
+      command === undefined || command.subcommands.length === 0 ||
+      args.count === 1
+    ) return command;
+    return command.lookupSubcommand(args.source(1), off[1]!, length[1]!);
+  }
+}
+
+/** Whether a command without keys may look at shards. */
+function looksEverywhere(command: Command<never>): boolean {
+  return !CLIENT_GROUPS.has(command.group) ||
+    command.fullName === "client|tracking";
+}
+
+/** The error of a request that no command has the name of. */
+export function unknown(args: Arguments): ErrorReply {
+  const argv: Uint8Array[] = [];
+  const count = Math.min(args.count, ECHOED_ARGUMENTS_MAX);
+  for (let i = 0; i < count; i++) argv.push(args.copy(i));
+  return unknownCommand(argv);
+}

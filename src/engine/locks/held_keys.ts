@@ -1,0 +1,411 @@
+/**
+ * A lock handle: some locked keys, and what may be done with them.
+ *
+ * It belongs to the worker where it was made and knows the places of its locks
+ * in the shards' tables. It ends once: by {@linkcode HeldKeys.close}, or because
+ * it is aborted; from then on every use of it throws.
+ *
+ * @module
+ */
+
+import { assert } from "../../core/base/assert.ts";
+import {
+  downgradeKey,
+  lendOrphan,
+  lockedEntry,
+  takeBackOrphan,
+  unlockKey,
+} from "../../core/keyspace/locking.ts";
+import { Transaction } from "../executor/transaction.ts";
+import {
+  claimsOf,
+  compareClaims,
+  keyOf,
+  type LockClaim,
+  type LockRequest,
+} from "./lock_claims.ts";
+import type { LockManagerPorts } from "./lock_manager.ts";
+import {
+  type DiscoveringHandle,
+  type LockedKey,
+  LockError,
+  type LockSpec,
+} from "./lock_spec.ts";
+
+/** Most commands that a handle queues. */
+const STAGED_MAX = 1_000_000;
+/** Most bytes of their arguments. */
+const STAGED_BYTES_MAX = 512 * 1024 * 1024;
+/** Bytes of the head of an array of one element. */
+const ARRAY_OF_ONE_BYTES = 4;
+
+/** What a handle needs from the manager around it. */
+export interface HandleOwner {
+  readonly ports: LockManagerPorts;
+  /** Grants more keys if nothing stands against that. */
+  tryMore(handle: HeldKeys, request: LockRequest): boolean;
+  /** Waits for more keys. */
+  waitForMore(
+    handle: HeldKeys,
+    request: LockRequest,
+    waitMs: number,
+  ): Promise<void>;
+  /** The handle has no locks any more; `isAborted` if it has lost them. */
+  ended(handle: HeldKeys, isAborted: boolean): void;
+}
+
+/** Some locked keys. */
+export class HeldKeys implements DiscoveringHandle {
+  readonly id: number;
+  readonly label: string;
+  /** What was asked for first. */
+  readonly spec: LockSpec;
+  /** When the locks were granted, in monotonic milliseconds. */
+  sinceMs = 0;
+  /** The same, in milliseconds of the epoch: time stands still for reads. */
+  grantedMs = 0;
+  /** Whether the watchdog has complained. */
+  hasWarned = false;
+  /** Whether all shards as a whole are locked instead. */
+  isWhole = false;
+  /** Called when the handle has ended. */
+  onEnd: (() => void) | null = null;
+  /** Keys with which a function is to be begun anew; null if it is not. */
+  restart: LockClaim[] | null = null;
+  readonly #owner: HandleOwner;
+  readonly #db: number;
+  #claims: LockClaim[] = [];
+  #wholePlaces: readonly number[] = [];
+  #staged: Transaction | null = null;
+  #hasCommitted = false;
+  #isClosed = false;
+  #lost: string | null = null;
+  #controller: AbortController | null = null;
+  /** Ends a wait for more keys. */
+  #endWait: ((cause: LockError) => void) | null = null;
+
+  constructor(owner: HandleOwner, id: number, spec: LockSpec) {
+    this.#owner = owner;
+    this.id = id;
+    this.spec = spec;
+    this.label = spec.label ?? "";
+    this.#db = spec.db ?? 0;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  get heldMs(): number {
+    return this.#isClosed ? 0 : this.#owner.ports.monotonicMs() - this.sinceMs;
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#lost !== null) this.#controller.abort(this.#error());
+    return this.#controller.signal;
+  }
+
+  get keys(): readonly LockedKey[] {
+    return this.#claims.map(({ db, key, isWrite }) => ({
+      db,
+      key: key.buf,
+      isWrite,
+    }));
+  }
+
+  get claims(): readonly LockClaim[] {
+    return this.#claims;
+  }
+
+  /** Whether it changes keys, or has locked them for that. */
+  get hasWrites(): boolean {
+    return this.isWhole || this.#claims.some(({ isWrite }) => isWrite);
+  }
+
+  /** Keys were granted; in all shards `whole`, or those claimed. */
+  granted(claims: readonly LockClaim[], whole: readonly number[]): void {
+    assert(!this.#isClosed, "keys are granted to an open handle");
+    if (whole.length > 0) {
+      this.isWhole = true;
+      this.#wholePlaces = whole;
+      return;
+    }
+    this.#claims.push(...claims);
+    this.#claims.sort(compareClaims);
+  }
+
+  /** Says how a wait for more keys is ended. */
+  set endWait(end: ((cause: LockError) => void) | null) {
+    this.#endWait = end;
+  }
+
+  entry(key: Uint8Array): number {
+    const claim = this.#claimOf(key);
+    const { latches, keyspaces } = this.#owner.ports;
+    const space = keyspaces[claim.key.shard]!;
+    latches.acquire(space.shard);
+    const ref = claim.place === 0
+      ? space.peek(claim.db, claim.key)
+      : lockedEntry(space, claim.db, claim.key, claim.place);
+    latches.release(space.shard);
+    return ref;
+  }
+
+  tryLock(more: Pick<LockSpec, "read" | "write">): boolean {
+    this.#checkOpen();
+    const claims = this.#newClaims(more);
+    return this.isWhole || this.#owner.tryMore(this, nested(claims));
+  }
+
+  async lock(
+    more: Pick<LockSpec, "read" | "write" | "waitMs">,
+  ): Promise<void> {
+    this.#checkOpen();
+    const claims = this.#newClaims(more);
+    if (this.isWhole) return;
+    if (!this.#isBehind(claims)) {
+      throw new LockError(
+        "LOCKNEST",
+        "keys to wait for must sort behind those that are locked",
+      );
+    }
+    await this.#owner.waitForMore(this, nested(claims), more.waitMs ?? 0);
+  }
+
+  async demand(more: Pick<LockSpec, "read" | "write">): Promise<void> {
+    this.#checkOpen();
+    if (this.isWhole) return;
+    const { placing } = this.#owner.ports;
+    const wanted = claimsOf(more, this.#db, placing);
+    const claims = wanted.filter((claim) => !this.#has(claim));
+    if (claims.length === 0) return;
+    const fresh = claims.every((claim) => this.#find(claim) === undefined);
+    if (fresh) {
+      if (this.#owner.tryMore(this, nested(claims))) return;
+      if (this.#isBehind(claims)) {
+        return await this.#owner.waitForMore(this, nested(claims), 0);
+      }
+    } else if (this.#upgradeAll(claims)) return;
+    if (this.#hasCommitted) {
+      throw new LockError("LOCKNEST", "what was committed cannot be repeated");
+    }
+    this.restart = [...this.#claims, ...claims];
+    throw new LockError("LOCKNEST", "the function is begun anew");
+  }
+
+  tryUpgrade(key: Uint8Array): boolean {
+    const claim = this.#claimOf(key);
+    if (claim.isWrite || this.isWhole) return true;
+    const { latches, keyspaces } = this.#owner.ports;
+    const { shard } = claim.key;
+    latches.acquire(shard);
+    const isDone = keyspaces[shard]!.locks.tryUpgrade(claim.place);
+    latches.release(shard);
+    if (isDone) claim.isWrite = true;
+    return isDone;
+  }
+
+  downgrade(key: Uint8Array): void {
+    const claim = this.#claimOf(key);
+    if (!claim.isWrite || this.isWhole) return;
+    const { latches, keyspaces } = this.#owner.ports;
+    const { shard } = claim.key;
+    latches.acquire(shard);
+    downgradeKey(keyspaces[shard]!, claim.place);
+    latches.release(shard);
+    claim.isWrite = false;
+  }
+
+  release(...keys: readonly Uint8Array[]): void {
+    this.#checkOpen();
+    if (this.isWhole) return;
+    const gone = keys.map((key) => this.#claimOf(key));
+    this.#claims = this.#claims.filter((claim) => !gone.includes(claim));
+    this.#unlock(gone);
+    this.#owner.ports.settle();
+  }
+
+  read(argv: readonly Uint8Array[]): Uint8Array {
+    this.#checkOpen();
+    const { commands } = this.#owner.ports;
+    const reading = new Transaction();
+    const command = commands.queue(argv, this.#db, reading, this.#checkKey);
+    if (command.isWrite) {
+      throw new LockError("COMMAND", "only commands that read are run at once");
+    }
+    const reply = this.#run(reading, this.grantedMs);
+    return reply.subarray(ARRAY_OF_ONE_BYTES);
+  }
+
+  stage(argv: readonly Uint8Array[]): void {
+    this.#checkOpen();
+    const staged = this.#staged ??= new Transaction();
+    if (staged.count >= STAGED_MAX || staged.bytes > STAGED_BYTES_MAX) {
+      throw new LockError("OOM", "too much is queued");
+    }
+    this.#owner.ports.commands.queue(argv, this.#db, staged, this.#checkKey);
+  }
+
+  get stagedCount(): number {
+    return this.#staged?.count ?? 0;
+  }
+
+  commit(): Uint8Array {
+    this.#checkOpen();
+    const staged = this.#staged ?? new Transaction();
+    this.#staged = null;
+    this.#hasCommitted ||= staged.count > 0;
+    const { nowMs, settle } = this.#owner.ports;
+    const replies = this.#run(staged, nowMs());
+    settle();
+    return replies;
+  }
+
+  close(): void {
+    this.#end(null);
+  }
+
+  abort(why: string): void {
+    this.#end(why);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #end(why: string | null): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#lost = why;
+    this.#staged = null;
+    const claims = this.#claims;
+    const whole = this.#wholePlaces;
+    this.#claims = [];
+    this.#wholePlaces = [];
+    this.#unlock(claims, whole);
+    this.#endWait?.(this.#error());
+    this.#endWait = null;
+    if (why !== null) this.#controller?.abort(this.#error());
+    this.onEnd?.();
+    this.#owner.ended(this, why !== null);
+    this.#owner.ports.settle();
+  }
+
+  #unlock(claims: readonly LockClaim[], whole: readonly number[] = []): void {
+    const { latches, keyspaces, nowMs } = this.#owner.ports;
+    if (whole.length > 0) latches.markAll();
+    for (const { key } of claims) latches.mark(key.shard);
+    latches.acquireMarked();
+    const now = nowMs();
+    for (const claim of claims) {
+      unlockKey(keyspaces[claim.key.shard]!, claim.place, now);
+      claim.place = 0;
+    }
+    whole.forEach((place, shard) => unlockKey(keyspaces[shard]!, place, now));
+    latches.releaseMarked();
+  }
+
+  /** Runs commands on the handle's keys under their latches, in one go. */
+  #run(commands: Transaction, nowMs: number): Uint8Array {
+    const lent: [LockClaim, number][] = [];
+    const { keyspaces } = this.#owner.ports;
+    return this.#owner.ports.commands.run(commands, this.#db, nowMs, {
+      begin: (isLatched) => {
+        for (const claim of this.#claims) {
+          const { key, db, place } = claim;
+          if (!isLatched(key.shard)) continue;
+          const orphan = lendOrphan(keyspaces[key.shard]!, db, key, place);
+          if (orphan !== 0) lent.push([claim, orphan]);
+        }
+      },
+      end: () => {
+        for (const [{ key, db }, orphan] of lent) {
+          takeBackOrphan(keyspaces[key.shard]!, db, orphan);
+        }
+      },
+    });
+  }
+
+  /** A command touches a key: it must have been locked for that. */
+  readonly #checkKey = (
+    db: number,
+    key: LockClaim["key"],
+    isWrite: boolean,
+  ): void => {
+    if (this.isWhole) return;
+    const bytes = key.buf.subarray(key.off, key.off + key.length);
+    const claim = this.#claims.find((own) =>
+      own.db === db && own.key.hash === key.hash &&
+      own.key.length === key.length && own.key.buf.every((b, i) =>
+        b === bytes[i]
+      )
+    );
+    if (claim === undefined || isWrite && !claim.isWrite) {
+      throw new LockError("NOTLOCKED", textOf(bytes));
+    }
+  };
+
+  #newClaims(more: Pick<LockSpec, "read" | "write">): LockClaim[] {
+    const claims = claimsOf(more, this.#db, this.#owner.ports.placing);
+    for (const claim of claims) {
+      if (this.#find(claim) === undefined) continue;
+      throw new LockError("LOCKTWICE", textOf(claim.key.buf));
+    }
+    return claims;
+  }
+
+  #find(claim: LockClaim): LockClaim | undefined {
+    return this.#claims.find((own) => compareClaims(own, claim) === 0);
+  }
+
+  #has(claim: LockClaim): boolean {
+    const own = this.#find(claim);
+    return own !== undefined && (own.isWrite || !claim.isWrite);
+  }
+
+  #isBehind(claims: readonly LockClaim[]): boolean {
+    const last = this.#claims.at(-1);
+    const first = claims[0];
+    return last === undefined || first === undefined ||
+      compareClaims(last, first) < 0;
+  }
+
+  /** Gets what is demanded without a wait, upgrades included. */
+  #upgradeAll(claims: readonly LockClaim[]): boolean {
+    const known = claims.filter((claim) => this.#find(claim) !== undefined);
+    const fresh = claims.filter((claim) => this.#find(claim) === undefined);
+    return known.every((claim) => this.tryUpgrade(claim.key.buf)) &&
+      (fresh.length === 0 || this.#owner.tryMore(this, nested(fresh)));
+  }
+
+  #claimOf(bytes: Uint8Array): LockClaim {
+    this.#checkOpen();
+    const key = keyOf(bytes, this.#owner.ports.placing);
+    const wanted = { db: this.#db, key, isWrite: false, place: 0 };
+    const claim = this.#find(wanted);
+    if (claim !== undefined) return claim;
+    if (this.isWhole) return wanted;
+    throw new LockError("NOTLOCKED", textOf(bytes));
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw this.#error();
+  }
+
+  #error(): LockError {
+    return this.#lost === null
+      ? new LockError("CLOSED", "the locks have been released")
+      : new LockError("ABORTED", this.#lost);
+  }
+}
+
+function nested(claims: readonly LockClaim[]): LockRequest {
+  return { claims, isNested: true, isWhole: false };
+}
+
+const decoder = new TextDecoder();
+
+function textOf(bytes: Uint8Array): string {
+  return decoder.decode(bytes.subarray(0, 128));
+}

@@ -1,0 +1,392 @@
+/**
+ * Lock handles: what code in the server may do with locked keys, and how its
+ * locks end.
+ *
+ * @module
+ */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { seeded, startServer, tagsOnDistinctSlots } from "../_harness.ts";
+import { plain } from "../_resp_client.ts";
+import { type Holder, LockRoom, texts } from "./_locks.ts";
+import { ask } from "./_replies.ts";
+import { commandSuite, type SuiteContext } from "./_suite.ts";
+import { expectReply, until } from "./_waiting.ts";
+
+function handleSuite(
+  name: string,
+  body: (room: LockRoom, context: SuiteContext) => Promise<void>,
+): void {
+  commandSuite(name, async (context) => {
+    using room = new LockRoom(context);
+    try {
+      await body(room, context);
+      await room.expectNothing();
+    } catch (error) {
+      await room.clear();
+      throw error;
+    }
+  });
+}
+
+/** What a holder is told that has waited. */
+async function answer(holder: Holder): Promise<string> {
+  return String(plain(await holder.client.readReply()));
+}
+
+handleSuite(
+  "a handle may wait for what sorts behind its keys",
+  async (room) => {
+    const holder = await room.holder();
+    // One shard, so that the bytes decide.
+    await holder.take("READ {t}b");
+    assertMatch(String(await holder.do("MORE", "READ", "{t}a")), /LOCKNEST/);
+    assertMatch(String(await holder.do("MORE", "READ", "{t}b")), /LOCKTWICE/);
+    assertMatch(
+      String(await holder.do("TRYMORE", "WRITE", "{t}b")),
+      /LOCKTWICE/,
+    );
+    assertEquals(await holder.do("TRYMORE", "READ", "{t}a"), "OK");
+    assertEquals(await holder.do("MORE", "WRITE", "{t}c"), "OK");
+    const other = await room.holder(holder);
+    await other.take("WRITE {t}d");
+    assertEquals(await holder.do("TRYMORE", "READ", "{t}d"), "BUSY");
+    await other.close();
+    assertEquals(await holder.do("TRYMORE", "READ", "{t}d"), "OK");
+    await holder.close();
+  },
+);
+
+handleSuite("a handle that waits for more passes the queue", async (room) => {
+  const first = await room.holder();
+  const second = await room.holder(first);
+  const third = await room.holder(second);
+  await first.take("WRITE {t}a");
+  await second.take("WRITE {t}b");
+  // Waits for a, in the queue of both in the end.
+  await third.request("WRITE {t}a WRITE {t}b");
+  await room.waitersOf("{t}b", 1);
+  await first.client.sendCommands([
+    ["DEBUG", "KEYLOCK", "MORE", first.name, "WRITE", "{t}b"],
+  ]);
+  await room.waitersOf("{t}b", 2);
+  await second.close();
+  assertEquals(await answer(first), "OK");
+  await first.close();
+  assertEquals(await answer(third), "OK");
+  await third.close();
+});
+
+handleSuite("two readers never both become writers", async (room) => {
+  await ask(room.admin, "SET k v");
+  const first = await room.holder();
+  const second = await room.holder(first);
+  await first.take("READ k");
+  await second.take("READ k");
+  assertEquals(await first.do("UPGRADE", "k"), "LOCKUPGRADE");
+  assertEquals(await second.do("UPGRADE", "k"), "LOCKUPGRADE");
+  await first.close();
+  assertEquals(await second.do("UPGRADE", "k"), "OK");
+  const reader = await room.park("GET", "k");
+  await second.close();
+  await expectReply(reader, "v");
+});
+
+handleSuite(
+  "only locked keys are touched, and only as locked",
+  async (room) => {
+    const holder = await room.holder();
+    await holder.take("READ r WRITE w");
+    const refusals: [string[], RegExp][] = [
+      [["READ", "GET", "other"], /NOTLOCKED other/],
+      [["STAGE", "SET", "r", "1"], /NOTLOCKED r/],
+      [["STAGE", "COPY", "w", "r"], /NOTLOCKED r/],
+      [["STAGE", "COPY", "r", "w", "DB", "2"], /NOTLOCKED w/],
+      [["READ", "SET", "w", "1"], /COMMAND only commands that read/],
+      [["STAGE", "FLUSHALL"], /COMMAND .*cannot be run on locked keys/],
+      [["STAGE", "KEYS", "*"], /COMMAND/],
+      [["STAGE", "SORT", "w", "BY", "x_*", "STORE", "w"], /COMMAND/],
+      [["STAGE", "NOSUCH", "w"], /COMMAND .*unknown command/],
+      [["STAGE", "GET"], /COMMAND .*wrong number/],
+      [["RELEASE", "other"], /NOTLOCKED other/],
+      [["UPGRADE", "other"], /NOTLOCKED other/],
+    ];
+    for (const [words, expected] of refusals) {
+      const [what, ...rest] = words;
+      assertMatch(String(await holder.do(what!, ...rest)), expected);
+    }
+    await holder.close();
+    for (const words of [["READ", "GET", "w"], ["COMMIT"], ["RELEASE", "w"]]) {
+      const [what, ...rest] = words;
+      assertMatch(String(await holder.do(what!, ...rest)), /CLOSED/);
+    }
+  },
+);
+
+handleSuite(
+  "staged writes are seen at the commit, all at once",
+  async (room) => {
+    const { admin } = room;
+    const [a, b] = tagsOnDistinctSlots(2).map((tag) => `{${tag}}k`);
+    await ask(admin, ["SET", a!, "old"]);
+    const holder = await room.holder();
+    await holder.take(`WRITE ${a} WRITE ${b}`);
+    await holder.do("STAGE", "SET", a!, "new");
+    await holder.do("STAGE", "RPUSH", b!, "x", "y");
+    await holder.do("STAGE", "INCR", b!);
+    await holder.do("STAGE", "GET", a!);
+    assertEquals(await holder.do("READ", "GET", a!), "$3\r\nold\r\n");
+    const reader = await room.park("EXISTS", a!, b!);
+    const replies = String(await holder.do("COMMIT"));
+    assertMatch(
+      replies,
+      /^\*4\r\n\+OK\r\n:2\r\n-WRONGTYPE.*\r\n\$3\r\nnew\r\n$/s,
+    );
+    await room.waitsForLock(reader);
+    await holder.close();
+    await expectReply(reader, 2);
+  },
+);
+
+handleSuite("a handle that is closed before drops its writes", async (room) => {
+  await ask(room.admin, "SET k old");
+  const holder = await room.holder();
+  await holder.take("WRITE k");
+  for (let i = 0; i < 1000; i++) await holder.do("STAGE", "SET", "k", `${i}`);
+  await holder.close();
+  assertEquals(await ask(room.admin, "GET k"), "old");
+});
+
+handleSuite("large values of a handle's replies", async (room) => {
+  const value = "x".repeat(300_000);
+  await ask(room.admin, ["SET", "k", value]);
+  const holder = await room.holder();
+  await holder.take("READ k");
+  assertEquals(await holder.do("READ", "GET", "k"), `$300000\r\n${value}\r\n`);
+  await holder.close();
+});
+
+handleSuite("a wait for locks has an end", async (room) => {
+  const first = await room.holder();
+  const second = await room.holder(first);
+  await first.take("WRITE a");
+  assertEquals(await second.do("TRY", "READ", "a"), "BUSY");
+  const error = String(await second.do("TAKE", "READ", "a", "WAIT", "30"));
+  assertMatch(error, /TIMEOUT/);
+  await first.close();
+});
+
+handleSuite("the end of a connection: readers stop", async (room) => {
+  const holder = await room.holder();
+  await holder.take("READ k CLIENT");
+  const writer = await room.park("SET", "k", "v");
+  holder.client.close();
+  await expectReply(writer, "OK");
+});
+
+handleSuite("the end of a connection: writers finish", async (room) => {
+  const { admin } = room;
+  const holder = await room.holder();
+  await holder.take("WRITE k CLIENT");
+  await holder.do("STAGE", "SET", "k", "v");
+  await holder.do("CLOSEIN", "100");
+  const reader = await room.park("GET", "k");
+  holder.client.close();
+  await room.waitsForLock(reader);
+  await expectReply(reader, null);
+  assertEquals(await ask(admin, "GET k"), null);
+});
+
+handleSuite(
+  "the end of a connection whose locks are not there yet",
+  async (room) => {
+    const first = await room.holder();
+    const second = await room.holder(first);
+    await first.take("WRITE k");
+    await second.request("WRITE k CLIENT");
+    await room.waitersOf("k", 1);
+    second.client.close();
+    await room.waitersOf("k", 0);
+    await first.close();
+  },
+);
+
+handleSuite(
+  "locks that are held for too long are taken away",
+  async (room, context) => {
+    const { admin } = room;
+    await ask(admin, "CONFIG SET lock-hold-warning 50");
+    const holder = await room.holder();
+    await holder.take("WRITE k HOLD 150");
+    const writer = await room.park("SET", "k", "v");
+    await expectReply(writer, "OK");
+    assertMatch(String(await holder.do("COMMIT")), /ABORTED/);
+    await until("the log names the holder", () => {
+      const { stdout, stderr } = context.server;
+      const lines = (stdout + stderr).split("\n")
+        .filter((line) => line.includes(`"${holder.name}"`));
+      return Promise.resolve(
+        lines.some((line) => line.includes("are held for")) &&
+          lines.some((line) => line.includes("released now")),
+      );
+    });
+    await ask(admin, "CONFIG SET lock-hold-warning 1000");
+  },
+);
+
+handleSuite("functions that find out which keys they need", async (room) => {
+  const { admin } = room;
+  const tags = tagsOnDistinctSlots(4).map((tag) => `{${tag}}k`);
+  const clients = [];
+  for (let i = 0; i < 4; i++) clients.push(await room.holder());
+  // Each in an order of its own, so that somebody has to begin anew.
+  const orders = [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1], [1, 3, 0, 2]];
+  for (const [i, holder] of clients.entries()) {
+    const keys = orders[i]!.map((at) => tags[at]!);
+    await holder.client.sendCommands([
+      ["DEBUG", "KEYLOCK", "DEMAND", holder.name, "3", "3", ...keys],
+    ]);
+  }
+  for (const holder of clients) {
+    const runs = Number(await answer(holder));
+    assert(runs >= 1 && runs <= 6, `${runs} runs`);
+  }
+  const values = new Set<string>();
+  for (const key of tags) values.add(String(await ask(admin, ["GET", key])));
+  // All four appended to all keys in the same order.
+  assertEquals(values.size, 1);
+  for (const { name } of clients) {
+    assertEquals([...values][0]!.split(name).length, 2);
+  }
+});
+
+handleSuite(
+  "a function that must begin anew asks for all its keys",
+  async (room) => {
+    const { admin } = room;
+    const [first, last] = ["{t}a", "{t}b"];
+    const blocker = await room.holder();
+    const holder = await room.holder(blocker);
+    await blocker.take(`WRITE ${first}`);
+    await holder.client.sendCommands([
+      ["DEBUG", "KEYLOCK", "DEMAND", holder.name, "3", "1", last, first],
+    ]);
+    await room.waitersOf(first, 1);
+    assertEquals(await ask(admin, ["GET", last]), null);
+    await blocker.close();
+    assertEquals(await answer(holder), "2");
+    assertEquals(await ask(admin, ["GET", first]), holder.name);
+  },
+);
+
+handleSuite(
+  "a function that never gets through locks everything",
+  async (room) => {
+    const { admin } = room;
+    const [first, last] = ["{t}a", "{t}b"];
+    const blocker = await room.holder();
+    const holder = await room.holder(blocker);
+    const late = await room.holder();
+    await blocker.take(`WRITE ${first}`);
+    await holder.client.sendCommands([
+      ["DEBUG", "KEYLOCK", "DEMAND", holder.name, "0", "40", last, first],
+    ]);
+    await until("everything is asked for", async () => {
+      const stats = String(await ask(admin, "INFO stats"));
+      return /sherd_locked_keys:[2-9]/.test(stats);
+    });
+    // Commands go on, and who has locks gets more; nobody else does.
+    assertEquals(await ask(admin, "SET other 1"), "OK");
+    assertEquals(await blocker.do("MORE", "WRITE", last), "OK");
+    await late.request("WRITE other");
+    assertEquals(await ask(admin, "FLUSHDB ASYNC x"), "-ERR syntax error");
+    await blocker.close();
+    // Now it is alone.
+    await until("everything is locked", async () => {
+      const words = texts(await ask(admin, "LOCKS LIST"));
+      return words.includes(holder.name);
+    });
+    const reader = await room.park("GET", "other");
+    const swap = await room.park("SWAPDB", "1", "2");
+    assertEquals(await answer(holder), "2");
+    assertEquals(await answer(late), "OK");
+    await late.close();
+    await expectReply(reader, "1");
+    await expectReply(swap, "OK");
+  },
+);
+
+/**
+ * Holders and commands on random keys, in any order: all get through, and
+ * nothing is left. The time is bounded.
+ */
+seeded("locks and commands without a deadlock", async (random) => {
+  const workers = random.pick([2, 4]);
+  await using server = await startServer({ workers });
+  using admin = await server.client();
+  const context = { client: admin, server, resp: 2, workers } as const;
+  using room = new LockRoom(context);
+  const tags = tagsOnDistinctSlots(6).map((tag) => `{${tag}}k`);
+  const some = (most: number) => {
+    const count = random.between(1, most);
+    return Array.from({ length: count }, () => random.pick(tags));
+  };
+  const endMs = performance.now() + 2500;
+
+  const hold = async () => {
+    const holder = await room.holder();
+    while (performance.now() < endMs) {
+      const words = some(3).map((key) =>
+        `${random.pick(["READ", "WRITE"])} ${key}`
+      );
+      const kind = random.below(4);
+      if (kind === 3) {
+        const keys = some(4);
+        assert(Number(await holder.do("DEMAND", "2", "0", ...keys)) > 0);
+        continue;
+      }
+      const taken = await holder.do(
+        kind === 0 ? "TRY" : "TAKE",
+        ...words.join(" ").split(" "),
+      );
+      if (taken === "BUSY") continue;
+      assertEquals(taken, "OK");
+      const written = words.find((word) => word.startsWith("WRITE"));
+      if (written !== undefined) {
+        await holder.do("STAGE", "APPEND", written.slice(6), "x");
+        await holder.do("COMMIT");
+      }
+      if (random.below(3) === 0) {
+        await holder.do("TRYMORE", "READ", random.pick(tags));
+        await holder.do("MORE", "WRITE", random.pick(tags));
+      }
+      if (random.below(3) === 0) await holder.do("UPGRADE", words[0]!.slice(5));
+      await holder.close();
+    }
+  };
+  const command = async () => {
+    using client = await server.client({ timeoutMs: 20_000 });
+    while (performance.now() < endMs) {
+      const [a, b] = [random.pick(tags), random.pick(tags)];
+      const argv = random.pick<string[]>([
+        ["GET", a],
+        ["APPEND", a, "y"],
+        ["MGET", ...some(4)],
+        ["MSET", a, "1", b, "2"],
+        ["COPY", a, `${b}c`, "REPLACE"],
+        ["DEL", a, b],
+        ["DBSIZE"],
+        ...random.below(10) === 0 ? [["FLUSHALL"], ["SWAPDB", "0", "1"]] : [],
+      ]);
+      const reply = plain(await client.run(...argv));
+      assertEquals(reply instanceof Error, false, `${argv}: ${reply}`);
+      if (random.below(5) > 0) continue;
+      await client.pipeline([["MULTI"], argv, ["APPEND", b, "z"], ["EXEC"]]);
+    }
+  };
+  await Promise.all([
+    ...Array.from({ length: 8 }, hold),
+    ...Array.from({ length: 8 }, command),
+  ]);
+  await room.expectNothing();
+  assertEquals(texts(await ask(admin, "LOCKS LIST")), []);
+}, { count: 2 });
