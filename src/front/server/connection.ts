@@ -60,14 +60,12 @@ import {
 } from "../../core/resp/reply_writer.ts";
 import { giveBack } from "./give_back.ts";
 import type { WorkerLog } from "../../engine/persistence/worker_log.ts";
-import { OutputLimit } from "./output_limit.ts";
+import { isFull, OUTPUT_BYTES_HIGH, OutputLimit } from "./output_limit.ts";
 import { OutputQueue } from "./output_queue.ts";
 import { OwedReplies } from "./owed_replies.ts";
 import { Socket, type SocketHandler } from "./socket.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
-/** Replies that may wait before no further request is run. */
-const OUTPUT_BYTES_HIGH = 1024 * 1024;
 /** Input that is taken in while a command waits. */
 const PARKED_BYTES_MAX = 64 * 1024;
 /** How a request begins that is not inline. */
@@ -794,9 +792,4 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
 /** Whether requests may be read ahead: no gate but that of MULTI is closed. */
 function mayReadAhead(session: Session): boolean {
   return (session.gate & ~GATE_MULTI) === 0;
-}
-
-/** Whether no further command is run before some of the replies are sent. */
-function isFull(writer: ReplyWriter): boolean {
-  return writer.hasSource || writer.pendingBytes > OUTPUT_BYTES_HIGH;
 }

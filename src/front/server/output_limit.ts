@@ -1,13 +1,21 @@
 /**
- * Whether a connection owes its peer more than `client-output-buffer-limit`
- * allows: at all, or for longer than it allows.
+ * How much a connection may owe its peer: before no further request is run, and
+ * before it is closed (`client-output-buffer-limit`).
  *
  * @module
  */
 
+import type { ReplyWriter } from "../../core/resp/reply_writer.ts";
 import type { Settings } from "../../core/settings/settings.ts";
 
-/** Of one connection. */
+/** Replies that may wait before no further request is run. */
+export const OUTPUT_BYTES_HIGH = 1024 * 1024;
+/** Whether no further command is run before some of the replies are sent. */
+export function isFull(writer: ReplyWriter): boolean {
+  return writer.hasSource || writer.pendingBytes > OUTPUT_BYTES_HIGH;
+}
+
+/** The limit of one connection. */
 export class OutputLimit {
   /** When the soft limit was first exceeded, 0 if it is not. */
   #softSinceMs = 0;
