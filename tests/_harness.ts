@@ -100,7 +100,8 @@ const ROOT = new URL("..", import.meta.url).pathname;
 const SHERD_COMMAND = [
   ...[Deno.execPath(), "run", "--quiet", "-A", "--unstable-net"],
   ...["src/front/cli/main.ts", "--port", "0", "--workers", "{workers}"],
-  ...["--save", "", "--appendonly", "no", "--enable-debug-command", "yes"],
+  ...["--save", "", "--appendonly", "no", "--dir", "{dir}"],
+  ...["--enable-debug-command", "yes"],
 ];
 
 /** Starts a server and waits until it accepts connections. */

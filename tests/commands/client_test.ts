@@ -427,3 +427,24 @@ function fieldsOf(line: string): Map<string, string> {
     }),
   );
 }
+
+commandSuite("CLIENT LIST counts what a connection holds", async (context) => {
+  const { client, server } = context;
+  using other = await server.client();
+  const id = await ask(other, "CLIENT ID");
+  const fields = async () =>
+    fieldsOf(String(await ask(client, `CLIENT LIST ID ${id}`)));
+  await other.pipeline([["WATCH", "a", "b", "a"], ["MULTI"], [
+    "SET",
+    "a",
+    "xy",
+  ]]);
+  let info = await fields();
+  assertEquals([info.get("watch"), info.get("multi")], ["2", "1"]);
+  assert(Number(info.get("multi-mem")) >= 6);
+  assertEquals(info.get("flags"), "x");
+  await other.run("DISCARD");
+  info = await fields();
+  assertEquals([info.get("watch"), info.get("multi")], ["0", "-1"]);
+  assert(Number(info.get("tot-mem")) > 0);
+});

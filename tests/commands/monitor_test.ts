@@ -173,3 +173,22 @@ commandSuite("a long argument is cut", async ({ client, server, resp }) => {
     `0 "SET" "k" "${"x".repeat(1 << 20)}"... (3 more bytes)`,
   );
 });
+
+commandSuite("a monitor that does not read is closed", async (context) => {
+  const { client, server, resp } = context;
+  using watcher = await monitor(server, resp);
+  const id = String(plain(await watcher.run("CLIENT", "ID")));
+  const limit = "client-output-buffer-limit";
+  await client.run("CONFIG", "SET", limit, "normal 1mb 0 0");
+  try {
+    const echo = ["ECHO", "x".repeat(1 << 16)];
+    for (let i = 0; i < 600; i++) {
+      await client.run(...echo);
+      if (i % 100 !== 99) continue;
+      if (await ask(client, `CLIENT LIST ID ${id}`) === "") return;
+    }
+    assert(false, "the monitor is still there");
+  } finally {
+    await client.run("CONFIG", "SET", limit, "normal 0 0 0");
+  }
+});

@@ -250,8 +250,8 @@ commandSuite("SHUTDOWN refuses what it cannot do", async ({ client }) => {
   );
   assertEquals(await answer("nonsense"), "ReplyError: ERR syntax error");
   assertEquals(
-    await answer("SAVE"),
-    "ReplyError: ERR Errors trying to SHUTDOWN. Check logs.",
+    await answer("SAVE", "NOSAVE"),
+    "ReplyError: ERR syntax error",
   );
 });
 

@@ -41,6 +41,41 @@ class History {
 
 const histories = new Map<string, History>();
 
+/** Who empties the database has it for himself. */
+const writers = { inFlight: 0, mustWait: false };
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+/** Empties the database now and then until time is up. */
+async function flush(
+  client: TestClient,
+  random: Random,
+  untilMs: number,
+): Promise<void> {
+  while (Date.now() < untilMs) {
+    await new Promise((resolve) => setTimeout(resolve, random.below(120)));
+    writers.mustWait = true;
+    while (writers.inFlight > 0) await turn();
+    for (const history of histories.values()) history.states.push(null);
+    const command = random.pick([["FLUSHDB"], ["FLUSHALL"], [
+      "SWAPDB",
+      "0",
+      "9",
+    ]]);
+    await client.run(...command);
+    for (const history of histories.values()) {
+      history.committed = history.states.length - 1;
+    }
+    if (command.length > 1) {
+      await turn();
+      await client.pipeline([["SELECT", "9"], ["FLUSHDB"], ["SELECT", "0"]]);
+    }
+    writers.mustWait = false;
+  }
+}
+
 /** Writes keys of its own until time is up. */
 async function write(
   client: TestClient,
@@ -52,6 +87,8 @@ async function write(
   while (Date.now() < untilMs) {
     const chosen = keys.filter(() => random.chance(0.4));
     if (chosen.length === 0) continue;
+    while (writers.mustWait) await turn();
+    writers.inFlight++;
     const kind = random.below(6);
     const begun = chosen.map((key) => {
       const history = histories.get(key)!;
@@ -78,6 +115,7 @@ async function write(
       // What expires may do so later.
       history.committed = kind === 1 ? at - 1 : at;
     }
+    writers.inFlight--;
   }
 }
 
@@ -100,6 +138,7 @@ class CachingClient {
     let checks = 0;
     while (Date.now() < untilMs) {
       const key = this.#random.pick(KEYS);
+      if (this.#random.chance(0.02)) await this.#writeBig();
       if (!this.cache.has(key)) await this.#read(key);
       else {
         await this.#check(key);
@@ -145,6 +184,17 @@ class CachingClient {
     });
   }
 
+  /** A request that comes in pieces, between which messages are under way. */
+  async #writeBig(): Promise<void> {
+    const value = "x".repeat(100_000);
+    const [reply] = await this.#ask(this.#client, [
+      ["SET", "big", value],
+      ["STRLEN", "big"],
+    ]).then((replies) => replies.slice(1));
+    // Or it has been flushed in between.
+    assert([0, value.length].includes(plain(reply!) as number));
+  }
+
   async #check(key: string): Promise<void> {
     const history = histories.get(key)!;
     const floor = history.committed;
@@ -163,7 +213,8 @@ class CachingClient {
     client: TestClient,
     commands: readonly (readonly string[])[],
   ): Promise<Reply[]> {
-    await client.sendCommands(commands);
+    const chunks = this.#random.chance(0.05) ? 5 + this.#random.below(40) : 0;
+    await client.sendCommands(commands, chunks > 0 ? { chunks } : {});
     const replies: Reply[] = [];
     while (replies.length < commands.length) {
       const reply = await client.readReply();
@@ -264,8 +315,62 @@ seeded(
       const keys = KEYS.filter((_, k) => k % 4 === i);
       writing.push(write(writer, keys, random, untilMs));
     }
+    const flusher = stack.use(await server.client());
+    writing.push(flush(flusher, random, untilMs));
     const checks = await Promise.all(caches.map((cache) => cache.run(untilMs)));
     await Promise.all(writing);
-    assert(checks.every((count) => count > 5), `few checks: ${checks}`);
+    const total = checks.reduce((sum, count) => sum + count, 0);
+    assert(total > 5, `few checks: ${checks}`);
   },
 );
+
+/** A client that begins to track somehow, does a little, and goes. */
+async function comeAndGo(random: Random, ids: number[]): Promise<void> {
+  const client = await server.client({ resp: random.pick([2, 3]) });
+  try {
+    ids.push(Number(plain(await client.run("CLIENT", "ID"))));
+    const commands: string[][] = [];
+    for (let i = random.between(1, 6); i > 0; i--) {
+      const redirect = ["REDIRECT", String(random.pick(ids))];
+      commands.push(random.pick([
+        ["CLIENT", "TRACKING", "ON"],
+        ["CLIENT", "TRACKING", "ON", ...redirect],
+        ["CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", "{", ...redirect],
+        ["CLIENT", "TRACKING", "ON", "BCAST", ...redirect],
+        ["CLIENT", "TRACKING", "OFF"],
+        ["MGET", ...KEYS],
+        ["MSET", ...KEYS.flatMap((key) => [key, "1"])],
+        ["SUBSCRIBE", "__redis__:invalidate"],
+        ["RESET"],
+        ["MONITOR"],
+      ]));
+    }
+    await client.sendCommands(commands);
+    // Some leave while they are asked about.
+    if (random.chance(0.6)) await client.readReply();
+  } finally {
+    client.close();
+  }
+}
+
+seeded("clients that come and go leave nothing behind", async (random) => {
+  using admin = await server.client();
+  const ids = [1];
+  const lanes = Array.from({ length: 8 }, async () => {
+    for (let i = 0; i < 25; i++) await comeAndGo(random, ids);
+  });
+  await Promise.all(lanes);
+  const figure = async (name: string) => {
+    const text = String(plain(await admin.run("INFO", "everything")));
+    return Number(text.match(new RegExp(`^${name}:(\\d+)`, "m"))![1]);
+  };
+  const untilMs = Date.now() + 5000;
+  const names = ["tracking_clients", "tracking_total_prefixes"];
+  for (const name of names) {
+    while (await figure(name) > 0) {
+      assert(Date.now() < untilMs, `${name} is ${await figure(name)}`);
+    }
+  }
+  await admin.run("FLUSHALL");
+  assert(await figure("tracking_total_items") === 0);
+});

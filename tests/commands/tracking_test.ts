@@ -318,7 +318,14 @@ commandSuite("what nobody can be told is not sent", async (context) => {
   assertEquals(await tell(reader, "CLIENT TRACKING ON", "GET k"), ["OK", null]);
   await ask(client, "SET k 1");
   assertEquals(await tell(reader), []);
-  // Nor is a redirection to a connection in RESP2 that listens to nothing.
+  // But to itself it can be sent, if it listens.
+  const own = await idOf(reader);
+  await tell(reader, `CLIENT TRACKING ON REDIRECT ${own}`, "GET k");
+  await tell(reader, `SUBSCRIBE ${CHANNEL}`);
+  await ask(client, "SET k 1");
+  assertEquals(await tell(reader), [["message", CHANNEL, ["k"]]]);
+  await tell(reader, "RESET");
+  // A redirection is not sent to a connection in RESP2 that listens to nothing.
   using news = await server.client({ resp });
   const id = await idOf(news);
   await tell(reader, `CLIENT TRACKING ON REDIRECT ${id}`, "GET k");
@@ -474,5 +481,24 @@ commandSuite("a command that its owner runs is tracked", async (context) => {
     }
   } finally {
     await ask(client, "DEBUG ROUTE IN-PLACE");
+  }
+});
+
+commandSuite("XREAD is tracked when it waits and when it ends", async (c) => {
+  const { client, server } = c;
+  using stack = new DisposableStack();
+  for (const reader of await trackers(stack, server)) {
+    await client.run("DEL", "s");
+    await reader.sendCommands([["XREAD", "BLOCK", "0", "STREAMS", "s", "$"]]);
+    while (!String(await ask(client, "CLIENT LIST")).includes(" flags=bt "));
+    await ask(client, "XADD s 1-1 f v");
+    const heard = await hear(reader, 2);
+    assert(
+      heard.some((reply) => Array.isArray(reply) && reply[1] !== undefined),
+    );
+    await ask(client, "XADD s 1-2 f v");
+    assertEquals(await tell(reader), [drop("s")]);
+    await ask(client, "XADD s 1-3 f v");
+    assertEquals(await tell(reader), []);
   }
 });

@@ -29,9 +29,12 @@ import { drawLimits, type ScriptLimits } from "./_limits.ts";
 import { runEffects } from "./_run_effects.ts";
 import { runEvents } from "./_run_events.ts";
 import { type Mismatch, runScript, showStep } from "./_run_script.ts";
+import { runSnapshot } from "./_run_snapshot.ts";
 import { shrink } from "./_shrink.ts";
 
 const ROUNDS = Number(Deno.env.get("SHERD_FUZZ_ROUNDS") ?? "100");
+/** Scripts whose data are taken through snapshots. */
+const SNAPSHOT_ROUNDS = Math.ceil(ROUNDS / 5);
 const SCRIPT_LENGTH = 60;
 const REPORTS_MAX = 12;
 const WORKERS = [1, 4];
@@ -81,6 +84,13 @@ export function differentialFamily(
       },
     });
   }
+  if (options.hasNoEffects !== true) {
+    Deno.test({
+      name: `${family}: snapshots, to redis-server and back`,
+      ignore,
+      fn: () => runSnapshots(rows, reference, options.smallLimits === true),
+    });
+  }
   for (const workers of options.workers ?? WORKERS) {
     Deno.test({
       name: `${family}: events as redis-server's (workers ${workers})`,
@@ -124,6 +134,29 @@ export function differentialFamily(
   }
 }
 
+async function runSnapshots(
+  rows: readonly Row[],
+  reference: RedisServer,
+  hasSmallLimits: boolean,
+): Promise<void> {
+  const folder = Deno.makeTempDirSync({ prefix: "sherd_dump_" });
+  try {
+    await using subject = await startServer({
+      workers: 3,
+      args: ["--dir", folder],
+    });
+    await runRounds(
+      rows,
+      (script, limits) =>
+        runSnapshot(script, { reference, subject, folder, limits }),
+      hasSmallLimits,
+      SNAPSHOT_ROUNDS,
+    );
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
 type Run = (
   script: readonly Step[],
   limits: ScriptLimits | undefined,
@@ -133,9 +166,10 @@ async function runRounds(
   rows: readonly Row[],
   run: Run,
   hasSmallLimits: boolean,
+  rounds = ROUNDS,
 ): Promise<void> {
   const reports = new Map<string, string>();
-  const seeds = seedsToRun(ROUNDS);
+  const seeds = seedsToRun(rounds);
   let differing = 0;
   for (const seed of seeds) {
     const script = generateScript(rows, new Random(seed), SCRIPT_LENGTH);

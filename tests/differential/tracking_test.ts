@@ -81,7 +81,7 @@ function keyCommand(random: Random): string[] {
   const value = String(random.below(100));
   return random.pick([
     ...[["GET", key], ["MGET", ...KEYS], ["STRLEN", key], ["EXISTS", key]],
-    ...[["TYPE", key], ["OBJECT", "ENCODING", key], ["TTL", key]],
+    ...[["TYPE", key], ["TOUCH", key], ["TTL", key]],
     ...[["SET", key, value], ["SET", key, value, "NX"], ["INCR", key]],
     ...[["MSET", key, value, random.pick(KEYS), value], ["DEL", ...KEYS]],
     ...[["DEL", key], ["EXPIRE", key, "100"], ["PERSIST", key]],
@@ -110,11 +110,11 @@ function step(random: Random): { isOther: boolean; commands: string[][] } {
   if (isTransaction) commands.push([random.chance(0.9) ? "EXEC" : "DISCARD"]);
   // Which prefixes a change is told for is decided at the end of a batch here,
   // and when it is made in Redis: so prefixes change in a batch of their own.
-  const prefixes = commands.find((words) =>
-    words.some((word) => word.toUpperCase() === "BCAST")
+  // And a batch ends where other workers are asked for a receiver.
+  const alone = commands.find((words) =>
+    words.some((word) => word.toUpperCase() === "BCAST" || word === "999999")
   );
-  if (prefixes !== undefined) return { isOther, commands: [prefixes] };
-  return { isOther, commands };
+  return { isOther, commands: alone === undefined ? commands : [alone] };
 }
 
 /** All that a connection gets until its last command is answered. */

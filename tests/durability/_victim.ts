@@ -46,8 +46,10 @@ export class Victim {
     this.port = findFreePort();
     this.#log = `${directory}/server.log`;
     this.#logStart = this.log.length;
-    this.#child = new Deno.Command(Deno.execPath(), {
+    // A limit of the size of files shall be an error, and not the end.
+    this.#child = new Deno.Command("/bin/sh", {
       args: [
+        ...["-c", 'trap "" XFSZ; exec "$@"', "sh", Deno.execPath()],
         ...["run", "--quiet", "-A", "--unstable-net"],
         options.program ?? "src/front/cli/main.ts",
         ...["--port", String(this.port), "--workers", String(workers)],
@@ -68,6 +70,11 @@ export class Victim {
     const victim = new Victim(options);
     await victim.ready();
     return victim;
+  }
+
+  /** Process id. */
+  get pid(): number {
+    return this.#child.pid;
   }
 
   /** What it has written to its log, in all its lives. */

@@ -64,8 +64,8 @@ const NO_BYTES: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
 /** One per worker. */
 export class EffectLog {
-  /** Ticket of the worker's last record. */
-  lastTicket = 0;
+  /** Ticket of the worker's last record; -1 if there was none. */
+  lastTicket = -1;
   readonly #words: Int32Array;
   readonly #control: Int32Array;
   readonly #data: Uint8Array;

@@ -6,7 +6,7 @@
  * word 0  claim word                   word 4  protocol, kind
  *      1  worker of its connection          5  first registration, or 0
  *      2  session                           6  arguments
- *      3  database                          7  unused
+ *      3  database                          7  worker of its cache + 1, or 0
  *      then the length of each argument, then their bytes
  * ```
  *
@@ -38,6 +38,7 @@ const DATABASE = 3;
 const KIND = 4;
 const REGISTRATIONS = 5;
 const ARGUMENTS = 6;
+const CACHE = 7;
 const LENGTHS = 8;
 const KIND_SHIFT = 8;
 
@@ -57,6 +58,8 @@ export interface NewWaiter {
   readonly db: number;
   readonly resp: 2 | 3;
   readonly kind: number;
+  /** Where its client's cache is told of changes, if it keeps what it reads; -1. */
+  readonly cacheWorker: number;
 }
 
 /** Reads and writes waiter records. */
@@ -93,6 +96,7 @@ export class WaiterRecords {
     words[at + KIND] = waiter.resp | waiter.kind << KIND_SHIFT;
     words[at + REGISTRATIONS] = 0;
     words[at + ARGUMENTS] = count;
+    words[at + CACHE] = waiter.cacheWorker + 1;
     const to = this.#arena.u8[ref >>> SEGMENT_SHIFT]!;
     let end = byteOf(ref) + (LENGTHS + count) * 4;
     for (let i = 0; i < count; i++) {
@@ -181,6 +185,11 @@ export class WaiterRecords {
   /** Protocol version of the reply. */
   resp(ref: number): 2 | 3 {
     return (this.#word(ref, KIND) & 0xff) === 3 ? 3 : 2;
+  }
+
+  /** Where its client's cache is told of changes; -1 if it keeps nothing. */
+  cacheWorker(ref: number): number {
+    return this.#word(ref, CACHE) - 1;
   }
 
   /** What it waits for. */

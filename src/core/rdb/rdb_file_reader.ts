@@ -41,8 +41,9 @@ import {
 
 /** Bytes asked from the source at a time. */
 const PIECE_BYTES = 2 * 1024 * 1024;
-/** Records between two looks at the clock. */
+/** Records, and bytes, between two questions whether it is over. */
 const RECORDS_PER_LOOK = 64;
+const BYTES_PER_LOOK = 128 * 1024;
 
 /** Where the bytes come from. */
 export interface ByteSource {
@@ -164,9 +165,11 @@ export class RdbFileReader {
     let start = reader.at;
     for (;;) {
       try {
+        const lookAt = reader.at + BYTES_PER_LOOK;
         for (let left = RECORDS_PER_LOOK; left > 0; left--) {
           start = reader.at;
           if (!this.#record()) return false;
+          if (reader.at > lookAt) break;
         }
         if (isOver()) return true;
       } catch (cause) {

@@ -77,11 +77,6 @@ export class BlockedSessions {
     return this.#blocked.size;
   }
 
-  /** Whether a session's command waits, or its reply is on its way. */
-  has(session: number): boolean {
-    return this.#blocked.has(session);
-  }
-
   /** Begins to wait; the promise is that of the reply. */
   block(wait: Wait): Promise<LateReply> {
     return new Promise((settle) => {

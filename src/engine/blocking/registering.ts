@@ -26,7 +26,8 @@ export function beginWait(
   records: WaiterRecords,
   blocked: BlockedSessions,
 ): Promise<LateReply> | null {
-  const { id, resp } = call.session as Session;
+  const { id, resp, tracking } = call.session as Session;
+  const cacheWorker = tracking?.remembers === true ? tracking.worker : -1;
   const shards: number[] = [];
   for (let i = 0; i < call.waitKeys; i++) {
     const { shard } = call.key(i);
@@ -34,7 +35,12 @@ export function beginWait(
   }
   let record = 0;
   try {
-    record = register(call, records, { worker, session: id, resp });
+    record = register(call, records, {
+      worker,
+      session: id,
+      resp,
+      cacheWorker,
+    });
   } catch (cause) {
     if (!(cause instanceof OutOfMemory)) throw cause;
     call.reply.error(OUT_OF_MEMORY);
@@ -51,7 +57,12 @@ export function beginWait(
 function register(
   call: Call,
   records: WaiterRecords,
-  waiter: { worker: number; session: number; resp: 2 | 3 },
+  waiter: {
+    worker: number;
+    session: number;
+    resp: 2 | 3;
+    cacheWorker: number;
+  },
 ): number {
   const { heap } = call.keyspace(call.key(0));
   const record = records.create(
@@ -62,6 +73,7 @@ function register(
       db: call.db,
       resp: waiter.resp,
       kind: call.waitKind,
+      cacheWorker: waiter.cacheWorker,
     },
     call.args,
     call.waitArguments,

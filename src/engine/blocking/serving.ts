@@ -16,6 +16,7 @@
  */
 
 import type { Call } from "../../core/commands/call.ts";
+import { FLAG } from "../../core/commands/command_spec.ts";
 import type {
   Command,
   CommandTable,
@@ -52,6 +53,8 @@ export interface ServingPorts<C extends Call> {
    * it was to be served from is looked at again when they may be free.
    */
   mustDefer(command: Command<C>, key: Key): boolean;
+  /** Notes that a client keeps what the command has read: see tracking.ts. */
+  remember(client: number, worker: number): void;
   /** Hands over the reply of a session's command, and empties the writer. */
   served(worker: number, session: number, reply: ReplyWriter): void;
 }
@@ -224,6 +227,10 @@ export class Serving<C extends Call> {
     if (call.waitKind !== 0) {
       call.waitKind = 0;
       return records.unclaim(record);
+    }
+    const cacheWorker = records.cacheWorker(record);
+    if (cacheWorker >= 0 && (command.flags & FLAG.READONLY) !== 0) {
+      this.#ports.remember(records.session(record), cacheWorker);
     }
     removeRegistrations(call.keyspaces, records, record);
     const worker = records.worker(record);

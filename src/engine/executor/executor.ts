@@ -96,7 +96,6 @@ import { PROCESS_SNAPSHOT } from "../persistence/snapshot_protocol.ts";
 import { CommandTimer } from "./command_timer.ts";
 import { GATE_MONITORED, GATE_PAUSE, GATE_STOP, refusalBy } from "./gate.ts";
 import type { Latches } from "../latch/shard_latches.ts";
-import type { SessionTracking } from "../tracking/session_tracking.ts";
 import {
   type CalledCommand,
   GATE_AUTH,
@@ -178,10 +177,10 @@ export interface ExecutorPorts<C extends Call> {
   /** What commands have caused that others are to be told of. */
   readonly tellings: Tellings;
   /**
-   * Notes that the client of a session keeps what the command at hand has read;
-   * the latches of its keys are held.
+   * Notes that a client keeps what the command at hand has read, and the worker
+   * where its messages go; the latches of the command's keys are held.
    */
-  remember(call: C, session: Session, tracking: SessionTracking): void;
+  remember(call: C, client: number, worker: number): void;
   /** Shows the command at hand to those who see all commands. */
   show(call: C, command: Command<C>): void;
   /** Words of the process. */
@@ -204,6 +203,11 @@ export class Executor<C extends Call> {
   gateWritesOnly = false;
   /** The reply to come of the command that was just parked. */
   pending: Promise<LateReply> | null = null;
+  /**
+   * Whether that command may have read keys: that they have changed since must
+   * be told behind its reply.
+   */
+  pendingHasRead = false;
   /** Commands from this duration on go to the slow log; -1 for none. */
   slowMicroseconds = 10_000;
   /** Notes how long commands take. */
@@ -279,6 +283,7 @@ export class Executor<C extends Call> {
       fillKeys: (command) => this.#keys.fill(command),
       run: (command) => this.#run(command),
       mustDefer: (command, key) => this.#asking.mustDefer(command, key),
+      remember: (client, worker) => ports.remember(call, client, worker),
       served: ports.served,
     });
   }
@@ -299,6 +304,13 @@ export class Executor<C extends Call> {
     this.#call.nowMs = nowMs;
     this.#call.clock.tell(nowMs);
     this.timer.beginBatch();
+  }
+
+  /** Begins a batch of commands from the log: nothing expires by itself. */
+  beginReplay(nowMs: number): void {
+    this.beginBatch(nowMs);
+    this.#call.nowMs = 0;
+    this.#call.replayMs = nowMs;
   }
 
   /** Ends the batch. */
@@ -526,6 +538,7 @@ export class Executor<C extends Call> {
 
   #runExec(command: Command<C>): number {
     const outcome = this.#runOnDatabases(command, this.#execute);
+    this.pendingHasRead = outcome === PARKED;
     if (outcome !== HELD && this.#isShown(command)) {
       this.#ports.show(this.#call, command);
     }
@@ -743,6 +756,7 @@ export class Executor<C extends Call> {
     if (call.waitKind === 0) return outcome;
     const { worker, records, blocked } = this.#ports;
     this.pending = beginWait(call, worker, records, blocked);
+    this.pendingHasRead = false;
     call.waitKind = 0;
     if (this.pending === null) return DONE;
     return PARKED;
@@ -797,6 +811,7 @@ export class Executor<C extends Call> {
     ) this.#countCalls(command, -1);
     if (promise === undefined) return DONE;
     this.pending = promise;
+    this.pendingHasRead = false;
     return PARKED;
   }
 
@@ -836,7 +851,10 @@ export class Executor<C extends Call> {
     const { session, args } = this.#call;
     if (this.#isShown(command)) this.#ports.show(this.#call, command);
     this.pending = this.#ports.forward(session as Session, args, shard);
-    if (this.pending !== null) return PARKED;
+    if (this.pending !== null) {
+      this.pendingHasRead = true;
+      return PARKED;
+    }
     this.ignoresFlags = true;
     const outcome = this.#dispatch(command, handler);
     this.ignoresFlags = false;
@@ -938,16 +956,12 @@ export class Executor<C extends Call> {
 
   /**
    * Runs a command from the log, whatever the gate, the flags of shards, locked
-   * keys, and `maxmemory` say; its reply is written to the call's writer. At the time 0,
-   * nothing expires.
+   * keys, and `maxmemory` say; its reply is written to the call's writer.
    */
   runLogged(session: Session, args: Arguments): void {
     const { gate } = this;
     this.gate = 0;
     this.ignoresFlags = this.ignoresLimit = this.#locks.isExempt = true;
-    const call = this.#call;
-    if (call.nowMs !== 0) call.replayMs = call.nowMs;
-    call.nowMs = 0;
     const outcome = this.#runRequest(session, args);
     assert(outcome === DONE, "a command from the log is a short one");
     this.ignoresFlags = this.ignoresLimit = this.#locks.isExempt = false;
@@ -971,21 +985,25 @@ export class Executor<C extends Call> {
     if (isMonitor && (flagsIn(session, command) & KEYSPACE_COMMANDS) !== 0) {
       return this.#reject(command, REPLICA_KEYSPACE);
     }
-    const isPaused = (this.gate & GATE_PAUSE) !== 0 && !this.ignoresFlags;
-    if ((this.gate & ~GATE_MONITORED) !== 0 && !this.ignoresFlags) {
+    let keepsExpired = false;
+    if ((this.gate & ~GATE_MONITORED) !== 0) {
       const flags = flagsIn(session, command);
-      const refusal = refusalBy(
-        this.gate,
-        flags,
-        command.fullName === "ping",
-        this.logRefusal,
-      );
-      if (refusal !== null) return this.#reject(command, refusal);
-      if (
-        (this.gate & GATE_STOP) !== 0 ||
-        isPaused && !isMonitor &&
-          (!this.gateWritesOnly || (flags & HELD_WRITES) !== 0)
-      ) return HELD;
+      const isPaused = (this.gate & GATE_PAUSE) !== 0;
+      const isWrite = (flags & HELD_WRITES) !== 0;
+      keepsExpired = isPaused && !isWrite;
+      if (!this.ignoresFlags) {
+        const refusal = refusalBy(
+          this.gate,
+          flags,
+          command.fullName === "ping",
+          this.logRefusal,
+        );
+        if (refusal !== null) return this.#reject(command, refusal);
+        if (
+          (this.gate & GATE_STOP) !== 0 ||
+          isPaused && !isMonitor && (!this.gateWritesOnly || isWrite)
+        ) return HELD;
+      }
     }
     if ((session.gate & GATE_REPLY_SKIP_NEXT) !== 0) {
       session.gate = session.gate & ~GATE_REPLY_SKIP_NEXT | GATE_REPLY_SKIP;
@@ -993,12 +1011,12 @@ export class Executor<C extends Call> {
     const start = this.#call.reply.at;
     const touches = (session.gate & GATE_NO_TOUCH) === 0;
     if (!touches) this.#setNoTouch(true);
-    if (isPaused) this.#setKeepsExpired(true);
+    if (keepsExpired) this.#setKeepsExpired(true);
     const outcome = (session.gate & GATE_MULTI) === 0
       ? this.#dispatch(command, this.#handlerOf(session, command))
       : this.#dispatchQueued(session, command);
     if (!touches) this.#setNoTouch(false);
-    if (isPaused) this.#setKeepsExpired(false);
+    if (keepsExpired) this.#setKeepsExpired(false);
     if (outcome === HELD) return HELD;
     if ((session.gate & GATE_TRACKING) !== 0) endCaching(session, command);
     if ((session.gate & (GATE_REPLY_OFF | GATE_REPLY_SKIP)) !== 0) {
@@ -1059,7 +1077,7 @@ export class Executor<C extends Call> {
     if (
       (session.gate & GATE_TRACKING) !== 0 &&
       (command.flags & FLAG.READONLY) !== 0 && session.tracking!.remembers
-    ) this.#ports.remember(call, session, session.tracking!);
+    ) this.#ports.remember(call, session.id, session.tracking!.worker);
     if (
       this.#isShown(command) && !this.ignoresFlags && !this.#locks.hasParked
     ) {

@@ -14,6 +14,7 @@ import {
   type Disk,
   DiskError,
   type DiskFile,
+  type DiskLock,
   readWhole,
   replaceFile,
   writeFully,
@@ -92,14 +93,9 @@ export class LogDirectory {
     this.#manifest = manifest;
   }
 
-  /** Bytes of all files that belong together. */
-  totalBytes(): number {
-    const { base, increments } = this.#manifest;
-    let sum = 0;
-    for (const file of base === null ? increments : [base, ...increments]) {
-      sum += this.sizeOf(file);
-    }
-    return sum;
+  /** Keeps other servers away from the log; null if there is one already. */
+  lock(): DiskLock | null {
+    return this.disk.lock(this.path(`${this.#prefix}.lock`));
   }
 
   /** Bytes of a file. */

@@ -17,6 +17,7 @@
 import { readWord, recordBytes } from "../../core/keyspace/effect_record.ts";
 import { type DiskFile, readFully } from "./disk.ts";
 import { LogDamage, type LogDirectory } from "./log_directory.ts";
+import type { LogFile } from "./log_manifest.ts";
 import {
   FILE_HEAD_BYTES,
   FRAME_BAD,
@@ -42,8 +43,10 @@ export interface RecordSink {
   ): void | Promise<void>;
 }
 
-/** What has been read. */
+/** What has been read, up to its end or to the damage. */
 export interface LogReport {
+  /** The file that was read last; null if there was none. */
+  file: LogFile | null;
   /** The ticket behind the last record; -1 if no file told one. */
   nextTicket: number;
   /** Records read. */
@@ -56,24 +59,35 @@ export interface LogReport {
   tornBytes: number;
 }
 
-/** Bytes read at a time. */
-const WINDOW_BYTES = 1 << 20;
-
-/** Reads all files of changes of a log; throws {@linkcode LogDamage}. */
-export async function readLog(
-  directory: LogDirectory,
-  sink: RecordSink,
-  progress: (bytes: number) => void = () => {},
-): Promise<LogReport> {
-  const { increments } = directory.manifest;
-  const report: LogReport = {
+/** A report of a log of which nothing has been read. */
+export function emptyReport(): LogReport {
+  return {
+    file: null,
     nextTicket: -1,
     records: 0,
     size: 0,
     torn: "",
     tornBytes: 0,
   };
+}
+
+/** Bytes read at a time. */
+const WINDOW_BYTES = 1 << 20;
+
+/**
+ * Reads all files of changes of a log; throws {@linkcode LogDamage}, and `report`
+ * says how far it came.
+ */
+export async function readLog(
+  directory: LogDirectory,
+  sink: RecordSink,
+  progress: (bytes: number) => void = () => {},
+  report: LogReport = emptyReport(),
+): Promise<LogReport> {
+  const { increments } = directory.manifest;
   for (const entry of increments) {
+    report.file = entry;
+    report.size = 0;
     const path = directory.path(entry.name);
     const file = directory.disk.open(path, "read");
     try {

@@ -257,7 +257,7 @@ export class LogWriter {
         this.#writeFrames();
       }
     }
-    if (taken > 0) this.#tellAll(WANTS_ROOM);
+    this.#tellAll(WANTS_ROOM);
     const rotated = this.#rotateAtCut();
     return taken > 0 || rotated;
   }

@@ -143,6 +143,7 @@ export class WorkerLog {
     effects.publish();
     if (effects.lastTicket === this.#told || link === null) return;
     this.#told = effects.lastTicket;
+    effects.publish();
     if (effects.isCongested) this.#wantRoom();
     const words = this.#words;
     if (
@@ -153,9 +154,15 @@ export class WorkerLog {
 
   /** The log writer says that what the worker wants may have come. */
   onTold(): void {
-    this.effects.flush();
-    if (this.effects.isCongested) this.#wantRoom();
-    else this.#call(this.#forRoom.splice(0));
+    const { effects } = this;
+    const wasCongested = effects.isCongested;
+    effects.flush();
+    if (effects.isCongested) this.#wantRoom();
+    else {
+      // What has found room now is news to the log writer.
+      if (wasCongested) this.link?.look();
+      this.#call(this.#forRoom.splice(0));
+    }
     this.#call(this.#forDurable.splice(0));
   }
 

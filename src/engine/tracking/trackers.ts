@@ -54,6 +54,7 @@ type Placed = {
   client: number;
   home: number;
   receiver: number;
+  isRedirected: boolean;
   isNoLoop: boolean;
   isBroadcast: boolean;
   prefixes: readonly string[];
@@ -65,6 +66,8 @@ interface Tracker {
   readonly home: number;
   /** The session that gets its messages: its own, or another one. */
   readonly receiver: number;
+  /** Whether it was named; that may be its own, too. */
+  readonly isRedirected: boolean;
   readonly isNoLoop: boolean;
   readonly isBroadcast: boolean;
   readonly prefixes: ReadonlySet<string>;
@@ -88,8 +91,8 @@ export class Trackers {
   readonly #byClient = new Map<number, Tracker>();
   /** Clients by prefix. */
   readonly #byPrefix = new Map<string, Set<Tracker>>();
-  /** The prefixes in the order of their bytes, or null. */
-  #sorted: string[] | null = null;
+  /** The lengths that prefixes have; null if they are to be found anew. */
+  #lengths: ReadonlySet<number> | null = null;
   /** How many trackers send to a session. */
   readonly #receivers = new Map<number, number>();
 
@@ -134,6 +137,7 @@ export class Trackers {
       client: session.id,
       home: this.#self,
       receiver: redirect === 0 ? session.id : redirect,
+      isRedirected: redirect !== 0,
       isNoLoop: options.isNoLoop,
       isBroadcast: options.isBroadcast,
       prefixes,
@@ -237,10 +241,7 @@ export class Trackers {
       }
       return bytes;
     };
-    this.#sorted ??= [...this.#byPrefix.keys()].sort(compareTexts);
-    for (const prefix of this.#sorted) {
-      const those = keys.filter((key) => key.startsWith(prefix));
-      if (those.length === 0) continue;
+    for (const [prefix, those] of this.#groupByPrefix(keys)) {
       const message = new CacheMessage(those.map(encode));
       for (const tracker of this.#byPrefix.get(prefix)!) {
         if (!tracker.isNoLoop) {
@@ -256,14 +257,31 @@ export class Trackers {
     }
   }
 
+  /** The keys of each prefix; the prefixes are in the order of their bytes. */
+  #groupByPrefix(keys: readonly string[]): [string, string[]][] {
+    this.#lengths ??= new Set(
+      [...this.#byPrefix.keys()].map((prefix) => prefix.length),
+    );
+    const groups = new Map<string, string[]>();
+    for (const key of keys) {
+      for (const length of this.#lengths) {
+        const prefix = key.slice(0, length);
+        if (prefix.length < length || !this.#byPrefix.has(prefix)) continue;
+        const those = groups.get(prefix);
+        if (those === undefined) groups.set(prefix, [key]);
+        else those.push(key);
+      }
+    }
+    return [...groups].sort((a, b) => compareTexts(a[0], b[0]));
+  }
+
   #send(tracker: Tracker, message: CacheMessage): void {
     const receiver = this.#parts.receiver(tracker.receiver);
     if (receiver === null) return this.#reportBroken(tracker);
     const { session } = receiver;
     if (session.resp === 3) receiver.push(message.push);
     else if (
-      tracker.receiver !== tracker.client &&
-      (session.gate & GATE_SUBSCRIBED) !== 0
+      tracker.isRedirected && (session.gate & GATE_SUBSCRIBED) !== 0
     ) receiver.push(message.message);
   }
 
@@ -331,7 +349,7 @@ export class Trackers {
       if (those !== undefined) those.add(tracker);
       else this.#byPrefix.set(prefix, new Set([tracker]));
     }
-    this.#sorted = null;
+    this.#lengths = null;
     this.#countReceiver(tracker.receiver, 1);
   }
 
@@ -343,7 +361,7 @@ export class Trackers {
       those.delete(tracker);
       if (those.size === 0) this.#byPrefix.delete(prefix);
     }
-    this.#sorted = null;
+    this.#lengths = null;
     this.#countReceiver(tracker.receiver, -1);
   }
 

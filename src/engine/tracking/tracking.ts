@@ -39,7 +39,6 @@ import {
 } from "../../core/keyspace/shard_control.ts";
 import { NOTED, NOTED_FIRST } from "../../core/keyspace/tracked_keys.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
-import type { Session } from "../executor/session.ts";
 import type { Tellings } from "../executor/tellings.ts";
 import type { Latches } from "../latch/shard_latches.ts";
 import type { FrameReader } from "../messages/frame.ts";
@@ -57,7 +56,6 @@ import {
 import { CacheMessage } from "./cache_message.ts";
 import { CacheNotes } from "./cache_notes.ts";
 import type { Prefixes } from "./prefixes.ts";
-import type { SessionTracking } from "./session_tracking.ts";
 import type { Trackers } from "./trackers.ts";
 
 /** Clients of a key that may be noted however few connections there are. */
@@ -144,13 +142,13 @@ export class Tracking implements CacheListener {
   }
 
   /**
-   * Notes that the client of a session keeps what the command at hand has read.
-   * The latches of the command's keys are held.
+   * Notes that a client, whose messages go to `worker`, keeps what the command at
+   * hand has read. The latches of the command's keys are held.
    */
-  remember(call: Call, session: Session, tracking: SessionTracking): void {
+  remember(call: Call, client: number, worker: number): void {
     for (let i = 0; i < call.keyCount; i++) {
       const key = call.key(i);
-      this.#remember(call.keyspace(key), key, session.id, tracking.worker);
+      this.#remember(call.keyspace(key), key, client, worker);
     }
   }
 

@@ -50,6 +50,9 @@ export function helpText(): string {
   );
   return `Usage: sherd [config file] [--option value ...] [-]
        sherd -                 read the configuration from standard input
+       sherd check-rdb FILE   read a snapshot to its end
+       sherd import SOURCE    bring keys from Redis into a running server
+       sherd export FILE      take the keys of a running server along
        sherd -h | --help
        sherd -v | --version
 

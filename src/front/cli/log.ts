@@ -39,6 +39,10 @@ export class Log {
     if (at < least) return;
     const stamp = new Date().toISOString().replace("T", " ").replace("Z", "");
     const line = `${Deno.pid}:M ${stamp} ${LEVELS[at]![1]} ${text}\n`;
-    (this.#file ?? Deno.stdout).writeSync(encoder.encode(line));
+    try {
+      (this.#file ?? Deno.stdout).writeSync(encoder.encode(line));
+    } catch {
+      // A disk that is full must not end the server.
+    }
   }
 }

@@ -17,6 +17,10 @@ import { Settings } from "../../core/settings/settings.ts";
 import { StartError } from "../server/log_thread_handle.ts";
 import { type Server, startServer } from "../server/server.ts";
 import { REDIS_VERSION, SHERD_VERSION } from "../server/version.ts";
+import { checkAof } from "./data/check_aof.ts";
+import { checkRdb } from "./data/check_rdb.ts";
+import { exportData } from "./data/export.ts";
+import { importData } from "./data/import.ts";
 import { parseFlags, type RunCommandLine } from "./flags.ts";
 import { helpText, versionText } from "./help.ts";
 import { Log } from "./log.ts";
@@ -24,7 +28,22 @@ import { Log } from "./log.ts";
 const EXIT_CONFIGURATION = 1;
 const EXIT_BUG = 70;
 
+type Tool = (words: readonly string[]) => number | Promise<number>;
+
+/** Tools by the word that asks for them; they return the exit code. */
+const TOOLS: ReadonlyMap<string, Tool> = new Map<string, Tool>([
+  ["check-aof", (words) => checkAof(words, print)],
+  ["check-rdb", checkRdb],
+  ["import", importData],
+  ["export", exportData],
+]);
+
 async function main(argv: readonly string[]): Promise<void> {
+  const tool = TOOLS.get(argv[0] ?? "");
+  if (tool !== undefined) {
+    Deno.exitCode = await tool(argv.slice(1));
+    return;
+  }
   const line = parseFlags(argv);
   switch (line.action) {
     case "help":

@@ -94,8 +94,10 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   #isHeld = false;
   /** Replies wait for the peer to read; no request is run. */
   #isStalled = false;
-  /** Other workers have fallen behind; no request is run. */
+  /** Other workers have fallen behind, or this one; no request is run. */
   #isHeldUp = false;
+  /** The peer has ended while requests were held up. */
+  #hasEnded = false;
   /** Messages that no request asked for, to be sent at the end of the turn. */
   #pushes: ReplyWriter | null = null;
   /**
@@ -339,7 +341,8 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   onEnd(): void {
     // Requests that came before the end are answered; a parked one is not.
     if (this.isWaiting) return this.close();
-    this.closeAfterReplies();
+    if (this.#isHeldUp) this.#hasEnded = true;
+    else this.closeAfterReplies();
   }
 
   onWritten(): void {
@@ -445,6 +448,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
         break;
       }
     }
+    if (isBehind) keep ||= this.#parser.isMidRequest;
     executor.endBatch();
     this.#ownTicket = this.lastTicket;
     // What was done elsewhere in its name has one of the tickets so far.
@@ -478,6 +482,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
       this.#isHeldUp = false;
       if (this.#isClosed || this.isWaiting || this.#isStalled) return;
       this.#process(null);
+      if (this.#hasEnded && !this.#isClosed) this.onEnd();
     });
   }
 
@@ -596,7 +601,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
       return true;
     }
     this.#isParked = true;
-    this.#holdsPushes = !this.#worker.blocked.has(this.session.id);
+    this.#holdsPushes = this.#worker.executor.pendingHasRead;
     const pending = this.#worker.executor.pending;
     if (pending !== null) {
       pending.then(

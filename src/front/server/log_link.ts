@@ -123,7 +123,7 @@ export class LogLink {
     this.#saved.set(counters);
     const { slowMicroseconds } = executor;
     executor.slowMicroseconds = -1;
-    executor.beginBatch(nowMs());
+    executor.beginReplay(nowMs());
     const bytes = new Uint8Array(chunk.bytes);
     const error = this.#replay!.take(bytes, chunk.length, chunk.first);
     executor.endBatch();

@@ -130,9 +130,7 @@ class LogThread {
   async #begin(): Promise<boolean> {
     const directory = this.#directory;
     directory.disk.makeDirectory(this.#start.folder);
-    this.#lock = directory.disk.lock(
-      directory.path(`${this.#start.prefix}.lock`),
-    );
+    this.#lock = directory.lock();
     if (this.#lock === null) {
       throw new LogDamage(
         `Another server uses the append-only log in ${this.#start.folder}`,

@@ -71,11 +71,18 @@ export class Monitors {
     });
   }
 
-  /** Lets a connection see all commands that run from the promise's end on. */
+  /**
+   * Lets a connection see all commands that run from the promise's end on; they
+   * are sent when it is {@linkcode Monitors.ready}.
+   */
   async begin(connection: Connection): Promise<void> {
-    connection.session.gate |= GATE_MONITOR;
     this.#here.add(connection);
     await this.#mesh.ask(ASK_BEGIN, this.#mesh.self);
+  }
+
+  /** The connection has been answered. */
+  ready(connection: Connection): void {
+    if (this.#here.has(connection)) connection.session.gate |= GATE_MONITOR;
   }
 
   /** Ends that, if it sees commands. */
@@ -109,7 +116,8 @@ export class Monitors {
 
   #send(line: Uint8Array): void {
     for (const connection of this.#here) {
-      if ((connection.session.gate & GATE_SILENT) === 0) {
+      const { gate } = connection.session;
+      if ((gate & GATE_MONITOR) !== 0 && (gate & GATE_SILENT) === 0) {
         connection.pushLine(line);
       }
     }

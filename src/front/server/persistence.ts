@@ -181,16 +181,16 @@ export class Persistence {
     return "ok";
   }
 
-  /** DEBUG RELOAD. */
+  /** DEBUG RELOAD; all commands wait, so that none is lost. */
   async #reload({ save, flush, file }: ReloadData): Promise<Json> {
-    if (save !== null) {
-      const saved = await this.#save(save);
-      if (saved !== "ok") return saved === "busy" ? saved : "not saved";
-    }
     const { folder, name, replaces } = file;
     const path = `${folder}/${name}`;
-    await this.#gate(GATE_LOADING, 0);
+    await this.#gate(GATE_STOP, 0);
     try {
+      if (save !== null) {
+        const saved = await this.#save(save);
+        if (saved !== "ok") return saved === "busy" ? saved : "not saved";
+      }
       if (flush) {
         const emptied = this.#parts.next(0, "emptied");
         this.#parts.send(0, { kind: "empty" });
@@ -202,7 +202,7 @@ export class Persistence {
       this.#parts.log("warning", (cause as Error).message);
       return "failed";
     } finally {
-      await this.#gate(0, GATE_LOADING);
+      await this.#gate(0, GATE_STOP);
     }
   }
 

@@ -78,6 +78,8 @@ const DRAIN_MS = 1000;
 let worker: WorkerContext | null = null;
 let listeners: Listeners | null = null;
 let source: SnapshotSource | null = null;
+/** The data set is to stay as it is: nothing is deleted by itself any more. */
+let isStopping = false;
 
 function tell(message: FromWorker): void {
   self.postMessage(message);
@@ -165,6 +167,7 @@ function listen(port: number, unix: boolean): void {
 }
 
 function stop(): void {
+  isStopping = true;
   listeners!.close();
   const connections = worker!.connections;
   for (const connection of [...connections.values()]) {
@@ -333,7 +336,7 @@ function begin(start: WorkerStart): WorkerContext {
     settle,
     waited: (command, waitedMs) => noteLockWait(made, command, waitedMs),
     tellings,
-    remember: (call, session, cache) => tracking.remember(call, session, cache),
+    remember: (call, client, to) => tracking.remember(call, client, to),
     show: (call, command) => monitors.show(call, command),
     process,
     worker: id,
@@ -433,7 +436,7 @@ function begin(start: WorkerStart): WorkerContext {
     settings,
     counters,
     effects,
-    isPaused: () => (executor.gate & GATES_STILL) !== 0,
+    isPaused: () => isStopping || (executor.gate & GATES_STILL) !== 0,
     nowMs: Date.now,
     monotonicMs: () => performance.now(),
     publishEvents: settle,

@@ -17,7 +17,10 @@ function monitorCommand(call: ServerCall): void | Promise<LateReply> {
   const { reply, session, connection, worker } = call;
   if (!call.canWait) return reply.error(MONITOR_DENIED);
   if ((session.gate & GATE_MONITOR) !== 0) return;
-  return worker.monitors.begin(connection).then(() => (late) => late.ok());
+  return worker.monitors.begin(connection).then(() => (late) => {
+    late.ok();
+    worker.monitors.ready(connection);
+  });
 }
 
 /** The row of MONITOR. */

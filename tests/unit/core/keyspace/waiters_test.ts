@@ -29,7 +29,14 @@ class Fixture {
       off += word.length + 1;
     }
     const { heap } = this.shards.keyspaces[0]!;
-    const waiter = { worker: 1, session, db: 2, resp: 3 as const, kind };
+    const waiter = {
+      worker: 1,
+      session,
+      db: 2,
+      resp: 3 as const,
+      kind,
+      cacheWorker: -1,
+    };
     return this.records.create(heap, waiter, args, null);
   }
 

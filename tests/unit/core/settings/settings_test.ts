@@ -128,14 +128,9 @@ const REFUSED: [name: string, value: string, reason: string][] = [
   ],
   ["protected-mode", "maybe", "argument must be 'yes' or 'no'"],
   ["appendonly", "maybe", "argument must be 'yes' or 'no'"],
-  [
-    "appendonly",
-    "yes",
-    "only 'no' is accepted: there is no append-only file yet",
-  ],
+  ["tls-port", "6380", "only '0' is accepted: there is no TLS yet"],
   ["save", "900", "Invalid save parameters"],
   ["save", "0 1", "Invalid save parameters"],
-  ["save", "900 1", 'only "" is accepted: there are no snapshots yet'],
   [
     "notify-keyspace-events",
     "KEq",

@@ -36,6 +36,19 @@ export function frame(...tickets: number[]): Uint8Array<ArrayBuffer> {
   const records = tickets.map((ticket) =>
     record(ticket, "SET", `key:${ticket}`, "x".repeat(ticket % 7))
   );
+  return framed(tickets, records);
+}
+
+/** A frame of these commands, one a record, with tickets from 0 on. */
+export function frameOf(...commands: string[][]): Uint8Array<ArrayBuffer> {
+  const records = commands.map((argv, ticket) => record(ticket, ...argv));
+  return framed(records.map((_, i) => i), records);
+}
+
+function framed(
+  tickets: readonly number[],
+  records: readonly Uint8Array[],
+): Uint8Array<ArrayBuffer> {
   const bytes = concat(records);
   const buf = concat([new Uint8Array(FRAME_HEAD_BYTES), bytes]);
   putFrameHead(buf, 0, {

@@ -73,9 +73,9 @@ Deno.test("flags are judged by Settings.load() in the words of the flag", () => 
       "argument couldn't be parsed into an integer",
     ],
     [
-      ["--appendonly", "yes"],
-      "--appendonly yes",
-      "only 'no' is accepted: there is no append-only file yet",
+      ["--tls-port", "6380"],
+      "--tls-port 6380",
+      "only '0' is accepted: there is no TLS yet",
     ],
     [
       ["--replicaof", "a", "1"],

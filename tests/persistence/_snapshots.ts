@@ -1,0 +1,116 @@
+/**
+ * What tests of snapshots share: folders, waiting for a snapshot, and reading a
+ * file without any server.
+ *
+ * @module
+ */
+import { assertEquals } from "@std/assert";
+import { hashSlot } from "../../src/core/base/crc16.ts";
+import { halfSipHash } from "../../src/core/base/half_siphash.ts";
+import { Digest, digestValue } from "../../src/core/keyspace/digest.ts";
+import { RdbFileReader } from "../../src/core/rdb/rdb_file_reader.ts";
+import { RdbLoad } from "../../src/core/rdb/rdb_load.ts";
+import type { TestClient } from "../_resp_client.ts";
+import { plain } from "../_resp_reply.ts";
+import { Shards } from "../unit/core/keyspace/_fixture.ts";
+
+/** A folder that goes with the scope that holds it. */
+export class Folder implements Disposable {
+  readonly path: string = Deno.makeTempDirSync({ prefix: "sherd_dump_" });
+
+  /** The snapshot in it. */
+  get dump(): string {
+    return `${this.path}/dump.rdb`;
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.path, { recursive: true });
+  }
+}
+
+/** The value of a command's reply, which is no error. */
+export async function ask(
+  client: TestClient,
+  ...argv: (string | Uint8Array)[]
+): Promise<unknown> {
+  const reply = plain(await client.run(...argv));
+  if (reply instanceof Error) throw reply;
+  return reply;
+}
+
+/** A field of INFO persistence. */
+export async function fact(client: TestClient, name: string): Promise<string> {
+  const text = String(await ask(client, "INFO", "persistence"));
+  return text.match(new RegExp(`^${name}:(.*?)\\r?$`, "m"))![1]!;
+}
+
+/** Waits until no snapshot is under way. */
+export async function settled(client: TestClient): Promise<void> {
+  while (await fact(client, "rdb_bgsave_in_progress") !== "0") {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** Begins a snapshot, and waits for its end. */
+export async function bgsave(client: TestClient): Promise<void> {
+  assertEquals(await ask(client, "BGSAVE"), "Background saving started");
+  await settled(client);
+  assertEquals(await fact(client, "rdb_last_bgsave_status"), "ok");
+}
+
+/** Digests of the values in a file, by `database key`. */
+export function digestsIn(path: string): Map<string, string> {
+  const bytes = Deno.readFileSync(path);
+  const shards = new Shards({ shards: 1, databases: 16 });
+  const space = shards.keyspaces[0]!;
+  const load = new RdbLoad({
+    keyspaces: shards.keyspaces,
+    slotShards: new Uint16Array(16384),
+    fillKey(key, buf, off, length) {
+      key.buf = buf;
+      key.off = off;
+      key.length = length;
+      key.hash = halfSipHash(buf, off, length, 1, 2);
+      key.shard = hashSlot(buf, off, length) * 0;
+    },
+    isOwn: () => true,
+    latches: { acquire() {}, release() {} },
+    clock: shards.clock,
+    nowMs: 0,
+    replaces: false,
+  });
+  let at = 0;
+  const source = {
+    read(buf: Uint8Array, off: number, length: number): number {
+      const piece = bytes.subarray(at, at + length);
+      buf.set(piece, off);
+      at += piece.length;
+      return piece.length;
+    },
+  };
+  const reader = new RdbFileReader(source, load, space.externals, true);
+  reader.readHead();
+  while (reader.read(() => false));
+  assertEquals(reader.isChecked, true);
+  const digests = new Map<string, string>();
+  for (let db = 0; db < 16; db++) {
+    let cursor = 0;
+    do {
+      cursor = space.dict.scan(
+        space.control,
+        space.keysHeader(db),
+        cursor,
+        (ref) => {
+          const digest = new Digest();
+          digestValue(digest, space, ref);
+          const off = space.keyOff(ref);
+          const name = new TextDecoder().decode(
+            space.bytes(ref).slice(off, off + space.keyLength(ref)),
+          );
+          digests.set(`${db} ${name}`, digest.hex);
+        },
+      );
+    } while (cursor !== 0);
+  }
+  return digests;
+}

@@ -1,0 +1,264 @@
+/**
+ * A snapshot is a picture of one instant, whatever goes on meanwhile.
+ *
+ * SHERD_SNAPSHOTS: how many are taken under load.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { Random, startServer, type TestServer } from "../_harness.ts";
+import type { TestClient } from "../_resp_client.ts";
+import { plain } from "../_resp_reply.ts";
+import { KINDS } from "../_values.ts";
+import { ask, bgsave, digestsIn, fact, Folder, settled } from "./_snapshots.ts";
+
+const SNAPSHOTS = Number(Deno.env.get("SHERD_SNAPSHOTS") ?? "50");
+const PAIRS = 400;
+
+/** Changes that keep the keys `a:i` and `b:i` equal, in one command or EXEC. */
+function changePair(random: Random, i: number): string[][] {
+  const n = String(random.below(1_000_000));
+  const both = (...words: string[]) => [
+    ["MULTI"],
+    ...["a", "b"].map((side) =>
+      words.map((word) => word.replace("KEY", `${side}:${i}`))
+    ),
+    ["EXEC"],
+  ];
+  switch (random.below(14)) {
+    case 0:
+      return [["MSET", `a:${i}`, n, `b:${i}`, n]];
+    case 1:
+      return [["DEL", `a:${i}`, `b:${i}`]];
+    case 2:
+      return [["UNLINK", `b:${i}`, `a:${i}`], ...both("RPUSH", "KEY", n, "x")];
+    case 3:
+      return both("APPEND", "KEY", n);
+    case 4:
+      return [["DEL", `a:${i}`, `b:${i}`], ...both("HSET", "KEY", n, n)];
+    case 5:
+      return both("HSET", "KEY", n, "v");
+    case 6:
+      return both("RPUSH", "KEY", n);
+    case 7:
+      return both("LPOP", "KEY");
+    case 8:
+      return [["DEL", `a:${i}`, `b:${i}`], ...both("ZADD", "KEY", n, n)];
+    case 9:
+      return both("EXPIRE", "KEY", "1000");
+    case 10:
+      return both("PERSIST", "KEY");
+    case 11:
+      return [["DEL", `a:${i}`, `b:${i}`], ...both("SADD", "KEY", n, "1", "2")];
+    case 12:
+      return both("SETRANGE", "KEY", String(random.below(200)), n);
+    default:
+      return both("SPOP", "KEY");
+  }
+}
+
+async function changePairs(
+  server: TestServer,
+  seed: number,
+  isOver: () => boolean,
+): Promise<number> {
+  const random = new Random(seed);
+  using client = await server.client();
+  let changes = 0;
+  while (!isOver()) {
+    // Each writer has pairs of its own: SPOP would tell two apart.
+    const batch = Array.from(
+      { length: 20 },
+      () => changePair(random, random.below(PAIRS / 4) * 4 + seed % 4),
+    ).flat().filter(([name]) => name !== "SPOP");
+    await client.pipeline(balanced(batch));
+    changes += batch.length;
+  }
+  return changes;
+}
+
+/** Leaves out transactions that have lost what was in them. */
+function balanced(batch: string[][]): string[][] {
+  return batch.filter(([name], i) =>
+    !(name === "MULTI" && batch[i + 1]?.[0] === "EXEC") &&
+    !(name === "EXEC" && batch[i - 1]?.[0] === "MULTI")
+  );
+}
+
+for (const workers of [1, 3]) {
+  Deno.test(`snapshots never show half of a change (workers ${workers})`, async () => {
+    using folder = new Folder();
+    await using server = await startServer({
+      workers,
+      args: ["--dir", folder.path],
+    });
+    using client = await server.client();
+    // Enough that the walk takes a while.
+    await client.pipeline(
+      Array.from({ length: 20_000 }, (_, i) => ["SET", `other:${i}`, "x"]),
+    );
+    let isOver = false;
+    const writers = [0, 1, 2, 3].map((seed) =>
+      changePairs(server, seed, () => isOver)
+    );
+    try {
+      for (let n = 0; n < SNAPSHOTS / 2; n++) {
+        await bgsave(client);
+        const digests = digestsIn(folder.dump);
+        assertEquals(
+          [...digests.keys()].filter((key) => key.includes("other")).length,
+          20_000,
+        );
+        for (let i = 0; i < PAIRS; i++) {
+          assertEquals(
+            digests.get(`0 a:${i}`),
+            digests.get(`0 b:${i}`),
+            `pair ${i} in snapshot ${n}`,
+          );
+        }
+      }
+    } finally {
+      isOver = true;
+      await Promise.all(writers);
+    }
+  });
+}
+
+/** Fills two databases with values of all kinds and many small ones. */
+async function fill(client: TestClient): Promise<void> {
+  const commands: string[][] = [];
+  for (const [k, kind] of KINDS.entries()) {
+    for (let i = 0; i < 3; i++) {
+      for (const command of kind.make(`kind:${k}:${i}`, i)) {
+        commands.push([...command]);
+      }
+    }
+  }
+  for (let i = 0; i < 12_000; i++) commands.push(["SET", `small:${i}`, `${i}`]);
+  for (let i = 0; i < 1000; i++) {
+    commands.push(["SET", `volatile:${i}`, `${i}`, "PX", "60000"]);
+    commands.push(["HSET", `fields:${i}`, "a", "1", "b", "2"]);
+  }
+  commands.push(["SELECT", "1"]);
+  for (let i = 0; i < 2000; i++) {
+    commands.push(["RPUSH", `list:${i}`, "a", "b"]);
+  }
+  commands.push(["SELECT", "0"]);
+  await client.pipeline(commands);
+}
+
+/** Changes to be made right after the cut, of every way an entry can change. */
+const CHANGES: readonly (readonly [string, readonly string[][]])[] = [
+  ["nothing", []],
+  [
+    "commands on all kinds",
+    KINDS.flatMap((kind, k) =>
+      Array.from({ length: 3 }, (_, i) => [...kind.change(`kind:${k}:${i}`)])
+    ),
+  ],
+  [
+    "deletions",
+    KINDS.flatMap((_, k) =>
+      Array.from({ length: 3 }, (_, i) => ["DEL", `kind:${k}:${i}`])
+    ),
+  ],
+  ["FLUSHALL", [["FLUSHALL"], ["SET", "small:1", "new"]]],
+  ["FLUSHDB of another database", [["SELECT", "1"], ["FLUSHDB"]]],
+  [
+    "SWAPDB",
+    [
+      ["SWAPDB", "0", "1"],
+      ["SET", "small:1", "new"],
+      ["SWAPDB", "1", "2"],
+      ["FLUSHALL"],
+      ["SWAPDB", "0", "2"],
+    ],
+  ],
+  [
+    "RENAME, COPY and MOVE",
+    Array.from({ length: 500 }, (_, i) => [
+      ["RENAME", `small:${i}`, `small:${i + 1000}`],
+      ["COPY", `small:${i + 2000}`, `small:${i + 3000}`, "REPLACE"],
+      ["MOVE", `small:${i + 4000}`, "1"],
+      ["COPY", `small:${i + 5000}`, `list:${i}`, "DB", "1", "REPLACE"],
+      ["RENAME", `fields:${i}`, `small:${i + 6000}`],
+    ]).flat(),
+  ],
+  [
+    "key expiry",
+    Array.from({ length: 1000 }, (_, i) => ["PEXPIRE", `volatile:${i}`, "1"]),
+  ],
+  [
+    "field expiry",
+    Array.from(
+      { length: 1000 },
+      (_, i) => ["HPEXPIRE", `fields:${i}`, "1", "FIELDS", "1", "a"],
+    ),
+  ],
+  ["defragmentation", [
+    ...Array.from({ length: 4000 }, (_, i) => ["DEL", `small:${i * 3}`]),
+    ["MEMORY", "PURGE"],
+  ]],
+  ["eviction", [
+    ["CONFIG", "SET", "maxmemory-policy", "allkeys-random", "maxmemory", "1mb"],
+    ...Array.from({ length: 300 }, (_, i) => ["SET", `more:${i}`, "x"]),
+  ]],
+  ["streams", [
+    ["XADD", "kind:stream", "*", "f", "v"],
+    ["XREADGROUP", "GROUP", "g", "c", "STREAMS", "kind:stream", ">"],
+    ["XACK", "kind:stream", "g", "1-1"],
+    ["XGROUP", "DESTROY", "kind:stream", "g"],
+    ["XTRIM", "kind:stream", "MAXLEN", "0"],
+  ]],
+  ["an EXEC", [
+    ["MULTI"],
+    ...Array.from({ length: 400 }, (_, i) => ["APPEND", `small:${i}`, "x"]),
+    ["EXEC"],
+  ]],
+];
+
+for (const workers of [1, 3]) {
+  for (const [name, changes] of CHANGES) {
+    Deno.test(`a snapshot is as at its cut: ${name} (workers ${workers})`, async () => {
+      using folder = new Folder();
+      await using server = await startServer({
+        workers,
+        args: ["--dir", folder.path, "--maxmemory-policy", "noeviction"],
+      });
+      using client = await server.client();
+      await fill(client);
+      await client.pipeline([
+        ["XADD", "kind:stream", "1-1", "f", "v"],
+        ["XADD", "kind:stream", "1-2", "f", "v"],
+        ["XGROUP", "CREATE", "kind:stream", "g", "0"],
+        ["XREADGROUP", "GROUP", "g", "c", "COUNT", "1", "STREAMS"].concat([
+          "kind:stream",
+          ">",
+        ]),
+      ]);
+      const digest = await ask(client, "DEBUG", "DIGEST");
+      const stream = ["XINFO", "STREAM", "kind:stream", "FULL"];
+      const before = JSON.stringify(await ask(client, ...stream));
+      // In one piece: the changes are made while the snapshot is taken.
+      const replies = await client.pipeline([["BGSAVE"], ...changes]);
+      assertEquals(plain(replies[0]!), "Background saving started");
+      await settled(client);
+      assertEquals(await fact(client, "rdb_last_bgsave_status"), "ok");
+      await using other = await startServer({
+        workers: 2,
+        args: ["--dir", folder.path],
+      });
+      using reader = await other.client();
+      assertEquals(await ask(reader, "DEBUG", "DIGEST"), digest);
+      assertEquals(JSON.stringify(await ask(reader, ...stream)), before);
+      // Nothing of the snapshot is left behind: the next one is complete too.
+      if (name === "eviction") return;
+      const after = await ask(client, "DEBUG", "DIGEST");
+      await bgsave(client);
+      await ask(client, "DEBUG", "RELOAD", "NOSAVE");
+      const again = await ask(client, "DEBUG", "DIGEST");
+      if (!name.includes("expiry")) assertEquals(again, after);
+      else assert(String(again).length === 40);
+    });
+  }
+}
