@@ -28,7 +28,7 @@ import { Executor, PARKED } from "../src/engine/executor/executor.ts";
 import { Session } from "../src/engine/executor/session.ts";
 import { Tellings } from "../src/engine/executor/tellings.ts";
 import { CommandLocks } from "../src/engine/locks/command_locks.ts";
-import { LockWaits } from "../src/engine/locks/lock_waits.ts";
+import { LockRules, LockWaits } from "../src/engine/locks/lock_waits.ts";
 import { Latches } from "../src/engine/latch/shard_latches.ts";
 import { takeReply } from "../src/engine/messages/forwarding.ts";
 import { makeSharedState } from "../src/engine/messages/shared_state.ts";
@@ -203,6 +203,7 @@ export class World {
       soon: queueMicrotask,
     });
     return new CommandLocks(waits, {
+      rules: new LockRules(),
       counters: this.counters,
       waitTimeoutMs: () => 0,
       resume: () => {},
