@@ -147,7 +147,11 @@ export interface KeyspaceContext {
 }
 
 /** For a keyspace of which nobody locks keys. */
-const NO_LOCKS: LockSurroundings = { readersPass: true, wake() {} };
+const NO_LOCKS: LockSurroundings = {
+  readersPass: true,
+  isHolder: false,
+  wake() {},
+};
 
 /** Who is told of changed keys that clients may have in caches of their own. */
 export interface CacheListener {
@@ -802,12 +806,12 @@ export class Keyspace {
 
   /**
    * A command has met an entry whose time has come: deletes it if it may, and if
-   * nobody has it locked to read it.
+   * nobody else has it locked.
    */
   meetExpired(db: number, ref: number): void {
     if (this.keepsExpired) return;
     const node = this.lockNode(db, ref);
-    if (node === 0 || this.locks.readers(node) === 0) this.expire(db, ref);
+    if (node === 0 || this.locks.mayDelete(node)) this.expire(db, ref);
   }
 
   /** Deletes an entry whose time has come, and counts it. */

@@ -76,6 +76,8 @@ export class LogDirectory {
   open(): void {
     this.read();
     this.disk.makeDirectory(this.folder);
+    const parent = this.folder.slice(0, this.folder.lastIndexOf("/"));
+    if (!this.#exists && parent !== "") this.disk.syncDirectory(parent);
     this.#removeLeftovers();
   }
 

@@ -14,6 +14,7 @@ import { CHANGES } from "../../core/keyspace/counters.ts";
 import { Prng } from "../../core/base/prng.ts";
 import { AccessClock } from "../../core/keyspace/access_clock.ts";
 import { EffectLog } from "../../core/keyspace/effect_log.ts";
+import { CheckedKeyspace } from "../../core/keyspace/checked_keyspace.ts";
 import { Keyspace } from "../../core/keyspace/keyspace.ts";
 import { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
 import { WaiterRecords } from "../../core/keyspace/waiter_records.ts";
@@ -279,8 +280,9 @@ function begin(start: WorkerStart): WorkerContext {
     },
     locks: new LockRules(),
   };
+  const KeyspaceKind = start.checks ? CheckedKeyspace : Keyspace;
   controls.forEach((control, shard) => {
-    keyspaces.push(new Keyspace(context, control, shard));
+    keyspaces.push(new KeyspaceKind(context, control, shard));
   });
   const call: ServerCall = new ServerCall({
     keyspaces,
@@ -486,6 +488,7 @@ function begin(start: WorkerStart): WorkerContext {
     ownerOf(space.shard, shared.workers) === id
   );
   source = new SnapshotSource({
+    worker: id,
     keyspaces,
     owned,
     latches,
@@ -497,7 +500,7 @@ function begin(start: WorkerStart): WorkerContext {
     later: (run, delayMs) => setTimeout(run, delayMs),
     report: (report) => {
       const transfer = report.step === "piece"
-        ? [report.bytes.buffer as ArrayBuffer]
+        ? [report.piece.bytes.buffer as ArrayBuffer]
         : [];
       self.postMessage({ kind: "snapshot", report }, transfer);
     },
