@@ -488,7 +488,10 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
     const { durability } = worker;
     this.#ticketBefore = durability.effects.lastTicket;
     executor.beginBatch(nowMs);
-    if (late !== null) this.#writeLate(late);
+    if (late !== null) {
+      this.#writeLate(late);
+      this.#isStalled = isFull(writer);
+    }
     if (holdsPushes) this.sendPushes();
     const args = this.#args ?? worker.takeArguments();
     let keep = this.#args !== null && !this.#parser.isMidRequest;
