@@ -688,3 +688,22 @@ suite(
     }
   },
 );
+
+Deno.test("without threads, everything is run in place", async () => {
+  const args = [
+    ...["--background-threads", "0", "--background-threshold", "100"],
+    ...["--background-threshold-bytes", "1000"],
+  ];
+  await using server = await startServer({ workers: 2, args });
+  using client = await server.client();
+  await fill(client);
+  for (const argv of [...READS, ...WRITES]) await client.run(...argv);
+  assertEquals(await statistic(client, "sherd_background_commands"), 0);
+  using reader = await server.client();
+  const members = Array.from({ length: 3000 }, (_, i) => `${i}:${PADDING}`);
+  await client.run("SADD", "large", ...members);
+  await reader.sendCommands([["SMEMBERS", "large"]]);
+  while (plain(await client.run("SADD", "large", "late")) !== 1);
+  const { reply } = await reader.readFrame();
+  assert((plain(reply) as Plain[]).length >= 3000);
+});
