@@ -113,8 +113,8 @@ export class SnapshotTaker {
   }
 
   /** A worker reports. */
-  report(worker: number, report: SnapshotReport): void {
-    this.#under?.report(worker, report);
+  report(report: SnapshotReport): void {
+    this.#under?.report(report);
   }
 }
 
@@ -173,7 +173,7 @@ class Undertaking implements RdbSink {
     }
   }
 
-  report(worker: number, report: SnapshotReport): void {
+  report(report: SnapshotReport): void {
     if (report.step === "piece") return this.#take(report.piece);
     if (report.step === "cut") {
       this.#cut = report;

@@ -114,7 +114,7 @@ export class Persistence {
   /** A worker says something. */
   onMessage(worker: number, message: FromWorker): void {
     if (message.kind === "snapshot") {
-      return this.#taker.report(worker, message.report);
+      return this.#taker.report(message.report);
     }
     if (message.kind !== "ask") return;
     const { id, question, data } = message;

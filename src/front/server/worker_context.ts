@@ -26,6 +26,7 @@ import {
   type SharedState,
 } from "../../engine/messages/shared_state.ts";
 import type { WorkerLog } from "../../engine/persistence/worker_log.ts";
+import { PROCESS_SNAPSHOT_BYTES } from "../../engine/persistence/snapshot_protocol.ts";
 import type { PubSub } from "../../engine/pubsub/pubsub.ts";
 import type { Tracking } from "../../engine/tracking/tracking.ts";
 import type { Owner } from "../../engine/owner/owner.ts";
@@ -44,6 +45,10 @@ import { Statistics } from "./statistics.ts";
 import type { LogLevel } from "./thread_protocol.ts";
 import type { WorkerLocks } from "./worker_locks.ts";
 
+/** Bytes of a snapshot that wait for the disk when requests have to wait, too. */
+const SNAPSHOT_BYTES_MAX = 64 * 1024 * 1024;
+/** Time until they are looked at again. */
+const SNAPSHOT_LOOK_MS = 2;
 /** Requests read ahead at a time. */
 const AHEAD_MAX = 32;
 /** Argument vectors kept for reuse. */
@@ -329,12 +334,19 @@ export class WorkerContext {
 
   /** Whether no further request may be run, as others have fallen behind. */
   get isCongested(): boolean {
-    return this.peers.isCongested || this.durability.isCongested;
+    return this.peers.isCongested || this.durability.isCongested ||
+      this.#isSnapshotBehind;
+  }
+
+  /** Whether a snapshot has more in memory than it may: the disk is slow. */
+  get #isSnapshotBehind(): boolean {
+    return this.process[PROCESS_SNAPSHOT_BYTES]! > SNAPSHOT_BYTES_MAX;
   }
 
   /** Calls back when that may have changed. */
   whenFree(run: () => void): void {
-    if (this.peers.isCongested) this.peers.whenFree(run);
+    if (this.#isSnapshotBehind) setTimeout(run, SNAPSHOT_LOOK_MS);
+    else if (this.peers.isCongested) this.peers.whenFree(run);
     else this.durability.whenRoom(run);
   }
 

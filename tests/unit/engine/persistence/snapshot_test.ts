@@ -91,7 +91,7 @@ class World {
               run();
             }),
           report: (report) =>
-            this.#post(`from ${worker}`, () => taker.report(worker, report)),
+            this.#post(`from ${worker}`, () => taker.report(report)),
         }),
       );
     }
