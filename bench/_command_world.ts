@@ -33,7 +33,7 @@ import { Tellings } from "../src/engine/executor/tellings.ts";
 import { makeSharedState } from "../src/engine/messages/shared_state.ts";
 import { CommandLocks } from "../src/engine/locks/command_locks.ts";
 import { keyOf } from "../src/engine/locks/lock_claims.ts";
-import { LockWaits } from "../src/engine/locks/lock_waits.ts";
+import { LockRules, LockWaits } from "../src/engine/locks/lock_waits.ts";
 import { lockKey } from "../src/core/keyspace/locking.ts";
 
 /** Requests of a pipeline. */
@@ -107,6 +107,7 @@ export class World {
       makeRoom: () => true,
       addBig: () => {},
       freeBig: () => {},
+      background: () => null,
       tellings: new Tellings(),
       remember: () => {},
       show: () => {},
@@ -157,6 +158,7 @@ export class World {
       soon: queueMicrotask,
     });
     return new CommandLocks(waits, {
+      rules: new LockRules(),
       counters,
       waitTimeoutMs: () => 0,
       resume: () => {},

@@ -16,13 +16,26 @@ export function command(...argv: (string | number)[]): Uint8Array<ArrayBuffer> {
 }
 
 /** Several commands in one buffer. */
+export function joined(
+  ...commands: readonly Uint8Array<ArrayBuffer>[]
+): Uint8Array<ArrayBuffer> {
+  let length = 0;
+  for (const one of commands) length += one.length;
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (const one of commands) {
+    all.set(one, at);
+    at += one.length;
+  }
+  return all;
+}
+
+/** One command several times. */
 export function repeated(
   one: Uint8Array<ArrayBuffer>,
   count: number,
 ): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(one.length * count);
-  for (let i = 0; i < count; i++) all.set(one, i * one.length);
-  return all;
+  return joined(...new Array(count).fill(one));
 }
 
 /** One connection. */

@@ -7,7 +7,7 @@
 import type { Keyspace } from "../src/core/keyspace/keyspace.ts";
 import type { Latches } from "../src/engine/latch/shard_latches.ts";
 import { CommandLocks } from "../src/engine/locks/command_locks.ts";
-import { LockWaits } from "../src/engine/locks/lock_waits.ts";
+import { LockRules, LockWaits } from "../src/engine/locks/lock_waits.ts";
 
 /** What an executor asks about locks, and what it tells of them. */
 export function noLocks(parts: {
@@ -25,6 +25,7 @@ export function noLocks(parts: {
     soon: queueMicrotask,
   });
   const locks = new CommandLocks(waits, {
+    rules: new LockRules(),
     counters: parts.counters,
     waitTimeoutMs: () => 0,
     resume: () => {},

@@ -190,6 +190,7 @@ export class World {
         ...{ keyspaces: this.keyspaces, latches, counters: this.counters },
         monotonicMs: this.#monotonicMs,
       }),
+      background: () => null,
       served: (_worker, session, reply) => {
         const late = takeReply(reply);
         queueMicrotask(() => this.#blocked.served(session, late));

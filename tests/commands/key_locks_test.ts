@@ -377,8 +377,8 @@ lockSuite("a watched key that changes ends the wait of EXEC", async (room) => {
 
 lockSuite("a key whose time comes while it is locked", async (room) => {
   const { admin } = room;
-  await ask(admin, "SET k v PX 60");
-  await ask(admin, "SET other v PX 60");
+  await ask(admin, "SET k v PX 400");
+  await ask(admin, "SET other v PX 400");
   const holder = await room.holder();
   await holder.take("READ k");
   await until("the key has expired", async () => {
@@ -392,6 +392,21 @@ lockSuite("a key whose time comes while it is locked", async (room) => {
   assertEquals(await ask(admin, "RANDOMKEY"), null);
   await holder.close();
   assertEquals(await ask(admin, "DBSIZE"), 0);
+});
+
+lockSuite("fields whose time comes while the hash is locked", async (room) => {
+  const { admin } = room;
+  await ask(admin, "HSET h f 1 g 2");
+  await ask(admin, "HPEXPIRE h 400 FIELDS 1 f");
+  const holder = await room.holder();
+  await holder.take("READ h");
+  await until("the field has expired", async () => {
+    return await ask(admin, "HGET h f") === null;
+  });
+  assertEquals(await ask(admin, "HLEN h"), 2);
+  assertEquals(await holder.do("READ", "HGET", "h", "f"), "$1\r\n1\r\n");
+  await holder.close();
+  await expectReplies(admin, [["HGET h f", null], ["HLEN h", 1]]);
 });
 
 lockSuite("FLUSHALL leaves a reader its value", async (room) => {

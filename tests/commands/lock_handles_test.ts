@@ -390,3 +390,35 @@ seeded("locks and commands without a deadlock", async (random) => {
   await room.expectNothing();
   assertEquals(texts(await ask(admin, "LOCKS LIST")), []);
 }, { count: 2 });
+
+Deno.test("snapshots do not wait for locks, and have what is committed", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    await using server = await startServer({
+      workers: 2,
+      args: ["--dir", dir],
+    });
+    using admin = await server.client();
+    const context = { client: admin, server, resp: 2, workers: 2 } as const;
+    using room = new LockRoom(context);
+    await ask(admin, "MSET k old r read");
+    const writer = await room.holder();
+    const reader = await room.holder(writer);
+    await writer.take("WRITE k");
+    await reader.take("READ r");
+    await writer.do("STAGE", "SET", "k", "new");
+    assertEquals(await ask(admin, "SAVE"), "OK");
+    await writer.do("COMMIT");
+    await writer.close();
+    assertEquals(await ask(admin, "GET k"), "new");
+    // All data is replaced under the reader, which keeps what it had.
+    assertEquals(await ask(admin, "DEBUG RELOAD NOSAVE"), "OK");
+    assertEquals(await ask(admin, "MGET k r"), ["old", "read"]);
+    assertEquals(await reader.do("ENTRY", "r"), 1);
+    await reader.close();
+    assertEquals(await ask(admin, "MGET k r"), ["old", "read"]);
+    await room.expectNothing();
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});

@@ -288,6 +288,26 @@ Deno.test("a log begins with the snapshot that is there", async () => {
   });
 });
 
+Deno.test("DEBUG RELOAD brings its data into the log", async () => {
+  await withDirectory(async (directory) => {
+    const digest = await withServer(directory, {}, async (client) => {
+      await client.run("SET", "saved", "1");
+      assertEquals(await ask(client, "SAVE"), "OK");
+      await client.run("SET", "later", "1");
+      assertEquals(await ask(client, "DEBUG", "RELOAD", "NOSAVE"), "OK");
+      assertEquals(await ask(client, "GET", "later"), null);
+      await client.run("SET", "last", "1");
+      assertEquals(await ask(client, "DEBUG", "RELOAD"), "OK");
+      await client.run("SET", "the end", "1");
+      return await ask(client, "DEBUG", "DIGEST");
+    });
+    await withServer(directory, {}, async (client) => {
+      assertEquals(await ask(client, "DEBUG", "DIGEST"), digest);
+      assertEquals(await ask(client, "DBSIZE"), 3);
+    });
+  });
+});
+
 Deno.test("commands are refused while the log is loaded", async () => {
   await withDirectory(async (directory) => {
     const frames = Array.from(

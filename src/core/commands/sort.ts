@@ -41,6 +41,7 @@ import { type CommandSpec, keyAt, keysUnknown } from "./command_spec.ts";
 import { type ElementWriter, replyElements } from "./element_stream.ts";
 import { readElements } from "./sort_elements.ts";
 import { SortPattern } from "./sort_pattern.ts";
+import { manyInFirst } from "./heavy_work.ts";
 
 const ASC = bytesOf("asc");
 const DESC = bytesOf("desc");
@@ -427,6 +428,7 @@ export const SORT_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax:
       "key [BY by-pattern{pattern}:pattern#1] [LIMIT limit:(offset:integer count:integer)] [GET get-pattern{pattern}:pattern#1]... [order:(ASC|DESC)] [sorting=ALPHA] [STORE destination:key#2]",
     replies: ["integer", "array"],
+    isHeavy: manyInFirst,
     run: sortCommand,
   },
   {
@@ -447,6 +449,7 @@ export const SORT_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax:
       "key [BY by-pattern{pattern}:pattern#1] [LIMIT limit:(offset:integer count:integer)] [GET get-pattern{pattern}:pattern#1]... [order:(ASC|DESC)] [sorting=ALPHA]",
     replies: ["array"],
+    isHeavy: manyInFirst,
     run: sortRoCommand,
   },
 ];

@@ -91,6 +91,8 @@ const WRITER = -1;
 export interface LockSurroundings {
   /** Whether commands that read pass those who wait to write. */
   readersPass: boolean;
+  /** Whether commands run in the name of one who has their keys locked. */
+  isHolder: boolean;
   /**
    * Tells a worker that one who waits there has to look again. Latches are held.
    */
@@ -173,6 +175,17 @@ export class KeyLocks {
   /** Whether a node's key is locked for writing. */
   isWriteHeld(node: number): boolean {
     return this.#word(node, STATE) === WRITER;
+  }
+
+  /** Whether the entry of a node's key need not stay for anybody else. */
+  mayDelete(node: number): boolean {
+    const state = this.#word(node, STATE);
+    return state === 0 || state === WRITER && this.#surroundings.isHolder;
+  }
+
+  /** Whether a node's key is one that only its holder may look at. */
+  isHidden(node: number): boolean {
+    return this.#word(node, STATE) === WRITER && !this.#surroundings.isHolder;
   }
 
   /** Readers of a node's key. */

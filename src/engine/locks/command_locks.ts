@@ -39,10 +39,12 @@ import {
   UNBLOCKED,
 } from "../../core/resp/error_reply.ts";
 import { GATE_LOCKED, type Session } from "../executor/session.ts";
-import type { LockWait, LockWaits } from "./lock_waits.ts";
+import type { LockRules, LockWait, LockWaits } from "./lock_waits.ts";
 
 /** What commands need to wait for locks. */
 export interface CommandLockPorts {
+  /** What the lock tables of the worker's shards have in common. */
+  readonly rules: LockRules;
   readonly counters: Float64Array;
   /** Most milliseconds that a command waits, 0 for ever. */
   waitTimeoutMs(): number;
@@ -57,8 +59,6 @@ export type LockVerdict = ErrorReply | "null";
 
 /** One per worker. */
 export class CommandLocks {
-  /** Whether keys are not looked at: who runs commands has them locked. */
-  isExempt = false;
   /** Whether the last command that was asked about has been parked. */
   hasParked = false;
   readonly #waits: LockWaits;
@@ -75,6 +75,15 @@ export class CommandLocks {
   constructor(waits: LockWaits, ports: CommandLockPorts) {
     this.#waits = waits;
     this.#ports = ports;
+  }
+
+  /** Whether keys are not looked at: who runs commands has them locked. */
+  get isExempt(): boolean {
+    return this.#ports.rules.isHolder;
+  }
+
+  set isExempt(value: boolean) {
+    this.#ports.rules.isHolder = value;
   }
 
   /** Connections whose command is parked. */

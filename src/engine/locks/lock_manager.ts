@@ -230,7 +230,7 @@ export class LockManager implements KeyLocking, HandleOwner {
         warn(
           `Locks "${handle.label}" (id ${handle.id >>> 0}, ` +
             `${handle.claims.length} keys, ${
-              this.#waitersOf(handle)
+              this.waitersOf(handle)
             } waiting) ` +
             `are held for ${Math.round(heldMs)} ms` +
             (isLate ? ", and are released now" : ""),
@@ -241,7 +241,7 @@ export class LockManager implements KeyLocking, HandleOwner {
   }
 
   /** Those who wait for the keys of a handle. */
-  #waitersOf(handle: HeldKeys): number {
+  waitersOf(handle: HeldKeys): number {
     const { latches, keyspaces } = this.ports;
     let count = 0;
     for (const { key, place } of handle.claims) {

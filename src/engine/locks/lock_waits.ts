@@ -65,6 +65,7 @@ const VAIN_MAX = 4;
 /** What the lock tables of a worker's shards have in common. */
 export class LockRules implements LockSurroundings {
   readersPass = true;
+  isHolder = false;
   /** Those who wait; set before anything is locked. */
   waits: LockWaits | null = null;
 

@@ -56,12 +56,20 @@ export const PROCESS_PREFIXES = 10;
 export const PROCESS_PREFIXES_VERSION = 11;
 /** Word: the last ticket or handle number of key locks. */
 export const PROCESS_LOCK_TICKET = 24;
-/** Words of {@linkcode SharedState.process}. */
+/** Word: keys that are being changed in slices, see sliced_changes.ts. */
+export const PROCESS_SLICED_CHANGES = 25;
+/** Word: not 0 while the cut of a snapshot waits until there are none. */
+export const PROCESS_CUT_WAITS = 26;
+/**
+ * Word: commands in the background, over all workers; behind it, the same by
+ * compute thread.
+ */
+export const PROCESS_COMPUTE_LOAD = 64;
 /**
  * Words of {@linkcode SharedState.process}; 16 and 17 are those of
  * persistence/snapshot_protocol.ts.
  */
-const PROCESS_WORDS = 64;
+const PROCESS_WORDS = 128;
 
 /** Shared memory and constants; structured-cloneable. */
 export interface SharedState {

@@ -31,6 +31,10 @@ import { concat } from "@std/bytes";
 import type { Latches } from "../latch/shard_latches.ts";
 import { type Piece, PieceWriter } from "./snapshot_pieces.ts";
 import {
+  PROCESS_CUT_WAITS,
+  PROCESS_SLICED_CHANGES,
+} from "../messages/shared_state.ts";
+import {
   PROCESS_SNAPSHOT,
   PROCESS_SNAPSHOT_BYTES,
   PROCESS_SNAPSHOT_OPEN,
@@ -194,6 +198,13 @@ export class SnapshotSource implements EntrySaver {
     const { keyspaces, latches, process } = this.#parts;
     const counts: CutCounts = { keys: [], expires: [], fieldExpires: 0 };
     latches.acquireAll();
+    if (Atomics.load(process, PROCESS_SLICED_CHANGES) !== 0) {
+      // Some values are half changed; no more are begun now.
+      Atomics.store(process, PROCESS_CUT_WAITS, 1);
+      latches.releaseAll();
+      return this.#parts.later(() => this.#cut(cutsLog), WAIT_MS);
+    }
+    Atomics.store(process, PROCESS_CUT_WAITS, 0);
     for (const space of keyspaces) cutShard(space, counts);
     Atomics.store(process, PROCESS_SNAPSHOT, 1);
     const ticket = this.#parts.nextTicket(cutsLog);

@@ -17,6 +17,8 @@
  * - A peer that does not read its replies is not read from.
  * - An idle connection holds a small input buffer and nothing else.
  *
+ * Size: one state machine; what an event does depends on all of its states.
+ *
  * @module
  */
 
@@ -60,13 +62,12 @@ import {
 } from "../../core/resp/reply_writer.ts";
 import { giveBack } from "./give_back.ts";
 import type { WorkerLog } from "../../engine/persistence/worker_log.ts";
+import { isFull, OUTPUT_BYTES_HIGH, OutputLimit } from "./output_limit.ts";
 import { OutputQueue } from "./output_queue.ts";
 import { OwedReplies } from "./owed_replies.ts";
 import { Socket, type SocketHandler } from "./socket.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
-/** Replies that may wait before no further request is run. */
-const OUTPUT_BYTES_HIGH = 1024 * 1024;
 /** Input that is taken in while a command waits. */
 const PARKED_BYTES_MAX = 64 * 1024;
 /** How a request begins that is not inline. */
@@ -126,8 +127,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   #owed: OwedReplies | null = null;
   /** Since when pieces are sent without a look at anything else. */
   #sendingSinceMs = 0;
-  /** When the soft output limit was first exceeded, 0 if it is not. */
-  #softLimitSinceMs = 0;
+  #outputLimit: OutputLimit | null = null;
   /** The ticket behind all that its unsent replies can tell of. */
   #seenTicket = 0;
   /** Ticket of its own last change; -1 for none, or one that is durable. */
@@ -452,7 +452,12 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
 
   /** Closes a connection whose peer leaves too much unread for too long. */
   checkOutputLimit(): void {
-    if (this.#isClosed || !this.#isOverLimit(this.outputBytes)) return;
+    const bytes = this.outputBytes - OUTPUT_BYTES_FREE;
+    if (this.#isClosed || bytes <= 0) return void (this.#outputLimit = null);
+    const isSubscriber = (this.session.gate & GATE_SUBSCRIBED) !== 0;
+    const { settings, nowMs } = this.#worker;
+    const limit = this.#outputLimit ??= new OutputLimit();
+    if (!limit.isExceeded(settings, isSubscriber, bytes, nowMs())) return;
     const { counters, log } = this.#worker;
     counters[OUTPUT_BUFFER_DISCONNECTS] = counters[OUTPUT_BUFFER_DISCONNECTS]! +
       1;
@@ -482,7 +487,10 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
     const { durability } = worker;
     this.#ticketBefore = durability.effects.lastTicket;
     executor.beginBatch(nowMs);
-    if (late !== null) this.#writeLate(late);
+    if (late !== null) {
+      this.#writeLate(late);
+      this.#isStalled = isFull(writer);
+    }
     if (holdsPushes) this.sendPushes();
     const args = this.#args ?? worker.takeArguments();
     let keep = this.#args !== null && !this.#parser.isMidRequest;
@@ -762,22 +770,6 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
     this.#socket.write(this.#sending!, this.#sendingBytes);
   }
 
-  #isOverLimit(unsentBytes: number): boolean {
-    const limits = this.#worker.settings.clientOutputBufferLimit;
-    const limit = (this.session.gate & GATE_SUBSCRIBED) === 0
-      ? limits.normal
-      : limits.pubsub;
-    const bytes = unsentBytes - OUTPUT_BYTES_FREE;
-    if (limit.hardBytes !== 0 && bytes > limit.hardBytes) return true;
-    if (limit.softBytes === 0 || bytes <= limit.softBytes) {
-      this.#softLimitSinceMs = 0;
-      return false;
-    }
-    const nowMs = this.#worker.nowMs();
-    if (this.#softLimitSinceMs === 0) this.#softLimitSinceMs = nowMs;
-    return nowMs - this.#softLimitSinceMs > limit.softSeconds * 1000;
-  }
-
   /** Lets go of all that the session holds. */
   #dropSession(): void {
     this.#dropArguments();
@@ -804,9 +796,4 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
 /** Whether requests may be read ahead: no gate but that of MULTI is closed. */
 function mayReadAhead(session: Session): boolean {
   return (session.gate & ~GATE_MULTI) === 0;
-}
-
-/** Whether no further command is run before some of the replies are sent. */
-function isFull(writer: ReplyWriter): boolean {
-  return writer.hasSource || writer.pendingBytes > OUTPUT_BYTES_HIGH;
 }

@@ -79,6 +79,7 @@ export class WorkerLocks {
     this.#latches = latches;
     this.#log = parts.log;
     this.commands = new CommandLocks(waits, {
+      rules,
       counters,
       waitTimeoutMs: () => settings.lockWaitTimeout,
       resume: parts.resume,

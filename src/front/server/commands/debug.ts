@@ -139,6 +139,7 @@ function reload(call: ServerCall): void | Promise<LateReply> {
   const data = {
     save: words.includes("nosave") ? null : save,
     flush: !words.includes("noflush"),
+    rewrite: save,
     file: {
       folder: save.folder,
       name: save.name,

@@ -152,6 +152,7 @@ export class FakeWorker {
         ...{ keyspaces, latches, counters },
         monotonicMs: () => workers.elapsedMs,
       }),
+      background: () => null,
       served: (to, session, reply) => {
         workers.messages.push({ to, session, late: takeReply(reply) });
       },

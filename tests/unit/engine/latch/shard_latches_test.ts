@@ -1,6 +1,10 @@
 /** Latches as a worker takes them: src/engine/latch/shard_latches.ts. */
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertGreater, assertThrows } from "@std/assert";
 import { InvariantError } from "../../../../src/core/base/assert.ts";
+import {
+  LATCH_CONTENTIONS,
+  LATCH_LONG_WAITS,
+} from "../../../../src/core/keyspace/counters.ts";
 import { SHARD_LATCH } from "../../../../src/core/keyspace/shard_control.ts";
 import { Latches } from "../../../../src/engine/latch/shard_latches.ts";
 
@@ -82,4 +86,36 @@ Deno.test("Latches in debug mode asserts the order", () => {
   latches.checkNoneHeld();
   latches.acquire(1);
   latches.release(1);
+});
+
+Deno.test("Latches notices who keeps others waiting", async () => {
+  const words = new Int32Array(new SharedArrayBuffer(128));
+  const counters = new Float64Array(64);
+  const latches = new Latches([words], counters, true, true);
+  latches.acquire(0);
+  latches.release(0);
+  assertEquals([counters[LATCH_CONTENTIONS], latches.longestSleeps], [0, 0]);
+  // Somebody else has it, and gives it back in a while.
+  words[SHARD_LATCH] = 1;
+  const code = `onmessage = ({ data }) => {
+    postMessage(0);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 80);
+    Atomics.exchange(data, ${SHARD_LATCH}, 0);
+    Atomics.notify(data, ${SHARD_LATCH}, 1);
+  };`;
+  const url = `data:text/javascript,${encodeURIComponent(code)}`;
+  const other = new Worker(url, { type: "module" });
+  try {
+    await new Promise((resolve) => {
+      other.onmessage = resolve;
+      other.postMessage(words);
+    });
+    latches.acquire(0);
+    latches.release(0);
+  } finally {
+    other.terminate();
+  }
+  assertEquals(counters[LATCH_CONTENTIONS], 1);
+  assertEquals(counters[LATCH_LONG_WAITS], 1);
+  assertGreater(latches.longestSleeps, 9);
 });
