@@ -107,6 +107,7 @@ export class World {
       makeRoom: () => true,
       addBig: () => {},
       freeBig: () => {},
+      background: () => null,
       tellings: new Tellings(),
       remember: () => {},
       show: () => {},

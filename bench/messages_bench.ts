@@ -14,6 +14,7 @@
 import { FrameReader, FrameWriter } from "../src/engine/messages/frame.ts";
 import { Mesh } from "../src/engine/messages/mesh.ts";
 import { COMMAND_RECORD } from "../src/engine/messages/record_kinds.ts";
+import { makeRings, RingPorts } from "../src/engine/messages/rings.ts";
 
 const RECORDS = 64;
 const PAYLOAD = new Uint8Array(64).fill(120);
@@ -36,8 +37,13 @@ Deno.bench(`${RECORDS} records written and read`, { group: "frame" }, () => {
 /** Two meshes over a channel; the second one sends every record back. */
 function connect(): { there: Mesh; close: () => void; onEcho: () => void } {
   const { port1, port2 } = new MessageChannel();
-  const there = new Mesh(0, [null, port1]);
-  const back = new Mesh(1, [port2, null]);
+  const rings = makeRings(2);
+  const [there, back] = [[null, port1], [port2, null]].map((ports, self) => {
+    const ring = new RingPorts(self, ports, rings, (run) => setImmediate(run));
+    const mesh = new Mesh(self, ring.ports);
+    ring.start();
+    return mesh;
+  }) as [Mesh, Mesh];
   const pair = {
     there,
     close: () => {

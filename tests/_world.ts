@@ -27,9 +27,8 @@ import { giveBackArguments } from "../src/engine/blocking/giving_back.ts";
 import { Executor, PARKED } from "../src/engine/executor/executor.ts";
 import { Session } from "../src/engine/executor/session.ts";
 import { Tellings } from "../src/engine/executor/tellings.ts";
-import { CommandLocks } from "../src/engine/locks/command_locks.ts";
-import { LockRules, LockWaits } from "../src/engine/locks/lock_waits.ts";
 import { Latches } from "../src/engine/latch/shard_latches.ts";
+import { noLocks } from "./_no_locks.ts";
 import { takeReply } from "../src/engine/messages/forwarding.ts";
 import { makeSharedState } from "../src/engine/messages/shared_state.ts";
 import { makeCommandTable } from "../src/front/server/command_groups.ts";
@@ -93,13 +92,19 @@ export class World {
   #lastSession = 0;
 
   constructor(
-    options: { arenaBytes?: number; seed?: number; ringBytes?: number } = {},
+    options: {
+      arenaBytes?: number;
+      /** Of random choices. */
+      seed?: number;
+      /** Of the hash of keys and members, which gives their order in tables. */
+      hashSeed?: readonly [number, number];
+    } = {},
   ) {
     const shared = makeSharedState({
       workers: 1,
       databases: 16,
       arenaBytes: options.arenaBytes ?? 256 << 20,
-      random: new Uint32Array([1, 2]),
+      random: new Uint32Array(options.hashSeed ?? [1, 2]),
       runId: "0".repeat(40),
       startedMs: 0,
     });
@@ -181,34 +186,17 @@ export class World {
       worker: 0,
       workers: 1,
       ...{ ready, records, blocked: this.#blocked },
-      locks: this.#makeLocks(latches),
-      settle: () => {},
-      waited: () => {},
+      ...noLocks({
+        ...{ keyspaces: this.keyspaces, latches, counters: this.counters },
+        monotonicMs: this.#monotonicMs,
+      }),
+      background: () => null,
       served: (_worker, session, reply) => {
         const late = takeReply(reply);
         queueMicrotask(() => this.#blocked.served(session, late));
       },
     });
     own.executor = this.executor;
-  }
-
-  /** Nobody locks keys here. */
-  #makeLocks(latches: Latches): CommandLocks {
-    const waits = new LockWaits({
-      ...{ keyspaces: this.keyspaces, latches, worker: 0 },
-      process: new Int32Array(64),
-      monotonicMs: this.#monotonicMs,
-      startTimer: () => () => {},
-      send: () => {},
-      soon: queueMicrotask,
-    });
-    return new CommandLocks(waits, {
-      rules: new LockRules(),
-      counters: this.counters,
-      waitTimeoutMs: () => 0,
-      resume: () => {},
-      soon: queueMicrotask,
-    });
   }
 
   readonly #monotonicMs = (): number => this.#elapsedMs += 0.001;
@@ -266,7 +254,7 @@ export class World {
   replay(effects: readonly RecordedEffect[]): void {
     this.drain.isOn = false;
     const writer = this.#writer;
-    this.executor.beginBatch(this.nowMs);
+    this.executor.beginReplay(this.nowMs);
     const session = this.session();
     for (const { commands } of effects) {
       for (const { db, argv } of commands) {

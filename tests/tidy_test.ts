@@ -318,7 +318,7 @@ Deno.test("checkCommandTests() finds a command that no test sends", () => {
 
 Deno.test("every command is sent by a test", () => {
   const tests = allFiles().filter(({ path }) =>
-    /^tests\/(?:commands|differential)\//.test(path)
+    /^tests\/(?:commands|differential|persistence)\//.test(path)
   );
   const commands = makeCommandTable().all
     .filter(({ spec }) => spec.run !== undefined)

@@ -152,6 +152,115 @@ clientTest("blocking consumers get every job once", async (redis) => {
   assertEquals(done.sort(), jobs.sort());
 });
 
+clientTest("a reliable queue moves jobs and keeps them", async (redis) => {
+  const done: string[] = [];
+  const consumers = Array.from(
+    { length: 4 },
+    (_, i) =>
+      withClient(() => open, {}, async (consumer) => {
+        for (;;) {
+          const own = `doing:${i}`;
+          const job = await consumer.blmove("jobs", own, "LEFT", "RIGHT", 5);
+          if (job === null || job === "end") return;
+          done.push(job);
+          await consumer.lrem(own, 1, job);
+        }
+      }),
+  );
+  const jobs = Array.from({ length: 40 }, (_, i) => `job:${i}`);
+  for (const job of jobs) await redis.rpush("jobs", job);
+  await redis.rpush("jobs", ...consumers.map(() => "end"));
+  await Promise.all(consumers);
+  assertEquals(done.sort(), jobs.sort());
+  assertEquals(await redis.llen("jobs"), 0);
+  assertEquals(await redis.lrange("doing:0", 0, -1), ["end"]);
+});
+
+clientTest("a delayed queue is popped by score", async (redis) => {
+  const got: string[] = [];
+  const consumer = withClient(() => open, {}, async (consumer) => {
+    while (got.length < 6) {
+      const popped = await consumer.bzpopmin("z:a", "z:b", 5);
+      got.push(popped!.join(" "));
+    }
+  });
+  await redis.multi().zadd("z:b", 3, "c", 1, "a").zadd("z:a", 2.5, "b").exec();
+  await redis.zadd("z:b", "-inf", "first", 7, "d", 9, "e");
+  await consumer;
+  assertEquals(got.length, 6);
+  assertEquals(new Set(got.map((text) => text.split(" ")[1])).size, 6);
+  assertEquals(await redis.exists("z:a", "z:b"), 0);
+});
+
+clientTest("consumers of a group share a stream", async (redis) => {
+  await redis.xgroup("CREATE", "s", "g", "$", "MKSTREAM");
+  const seen: string[] = [];
+  const consumers = ["one", "two", "three"].map((name) =>
+    withClient(() => open, {}, async (consumer) => {
+      for (;;) {
+        const read = await consumer.call(
+          ...["XREADGROUP", "GROUP", "g", name, "COUNT", "1"] as const,
+          ...["BLOCK", "5000", "STREAMS", "s", ">"],
+        ) as [string, [string, [string, string]][]][];
+        const [id, [, job]] = read[0]![1][0]!;
+        await consumer.xack("s", "g", id);
+        if (job === "end") return;
+        seen.push(job);
+      }
+    })
+  );
+  for (let i = 0; i < 30; i++) await redis.xadd("s", "*", "job", i);
+  for (const _ of consumers) await redis.xadd("s", "*", "job", "end");
+  await Promise.all(consumers);
+  assertEquals(seen.map(Number).sort((a, b) => a - b), [...Array(30).keys()]);
+  const pending = await redis.xpending("s", "g") as unknown[];
+  assertEquals(pending[0], 0);
+});
+
+clientTest("one who disconnects while it waits takes no job", async (redis) => {
+  for (let i = 0; i < 10; i++) {
+    await withClient(() => open, {}, async (consumer) => {
+      const waiting = consumer.blpop("jobs", 0).catch(() => null);
+      while (!/blocked_clients:1\r/.test(await redis.info("clients"))) {
+        await new Promise((wake) => setTimeout(wake, 1));
+      }
+      consumer.disconnect();
+      await waiting;
+    });
+    while (!/blocked_clients:0\r/.test(await redis.info("clients"))) {
+      await new Promise((wake) => setTimeout(wake, 1));
+    }
+    await redis.rpush("jobs", i);
+    assertEquals(await redis.blpop("jobs", 1), ["jobs", `${i}`]);
+  }
+});
+
+clientTest("subscribers get the messages of their channels", async (redis) => {
+  await withClient(() => open, {}, async (subscriber) => {
+    const got: string[] = [];
+    const complete = new Promise<void>((resolve) => {
+      const add = (text: string) => {
+        if (got.push(text) === 300) resolve();
+      };
+      subscriber.on("message", (channel, text) => add(`${channel} ${text}`));
+      subscriber.on(
+        "pmessage",
+        (pattern, channel, text) => add(`${pattern} ${channel} ${text}`),
+      );
+    });
+    await subscriber.subscribe("c");
+    await subscriber.psubscribe("c*");
+    for (let i = 0; i < 150; i++) {
+      assertEquals(await redis.publish("c", `${i}`), 2);
+    }
+    await complete;
+    assertEquals(
+      got,
+      Array.from({ length: 150 }, (_, i) => [`c ${i}`, `c* c ${i}`]).flat(),
+    );
+  });
+});
+
 clientTest("a stream's reader waits for its entries", async (redis) => {
   const read = redis.xread("BLOCK", 5000, "STREAMS", "s", "$");
   await withClient(() => open, {}, async (writer) => {

@@ -33,6 +33,11 @@ function makeClient(server: TestServer, RESP: Protocol, password?: string) {
 
 type Client = ReturnType<typeof makeClient>;
 
+/** Replies have no prototypes, which comparisons would mind. */
+function plainOf(reply: unknown): unknown {
+  return JSON.parse(JSON.stringify(reply));
+}
+
 /** A test on the server without a password, starting with no keys. */
 function clientTest(
   name: string,
@@ -131,6 +136,65 @@ clientTest("blocking consumers get every job once", async (client, resp) => {
   await client.rPush("jobs:b", Array.from({ length: 5 }, () => "end"));
   await Promise.all(consumers);
   assertEquals(done.sort(), jobs.sort());
+});
+
+clientTest("other blocking commands", async (client, resp) => {
+  const consumer = makeClient(open, resp);
+  await consumer.connect();
+  const waits = [
+    [
+      () => consumer.blMove("l", "m", "LEFT", "RIGHT", 5),
+      () => client.rPush("l", "x"),
+      "x",
+    ],
+    [
+      () => consumer.blmPop(5, ["none", "l"], "RIGHT", { COUNT: 2 }),
+      () => client.rPush("l", ["a", "b", "c"]),
+      ["l", ["c", "b"]],
+    ],
+    [
+      () => consumer.bzPopMin(["none", "z"], 5),
+      () => client.zAdd("z", { score: 1.5, value: "m" }),
+      { key: "z", value: "m", score: 1.5 },
+    ],
+    [
+      () => consumer.bzmPop(5, ["z", "none"], "MAX"),
+      () => client.zAdd("z", { score: 2, value: "n" }),
+      { key: "z", members: [{ value: "n", score: 2 }] },
+    ],
+  ] as const;
+  for (const [wait, give, expected] of waits) {
+    await client.del(["l", "m", "z"]);
+    const waiting = wait();
+    while (!/blocked_clients:1\r/.test(await client.info("clients"))) {
+      await new Promise((wake) => setTimeout(wake, 1));
+    }
+    await give();
+    assertEquals(plainOf(await waiting), expected as unknown);
+  }
+  assertEquals(await consumer.blPop("none", 0.01), null);
+  await consumer.close();
+});
+
+clientTest("a subscriber gets its messages", async (client, resp) => {
+  const subscriber = makeClient(open, resp);
+  await subscriber.connect();
+  const got: string[] = [];
+  await subscriber.subscribe("c", (text) => void got.push(text));
+  await subscriber.pSubscribe("c*", (text) => void got.push(`p${text}`));
+  await subscriber.sSubscribe("c", (text) => void got.push(`s${text}`));
+  for (let i = 0; i < 50; i++) {
+    assertEquals(await client.publish("c", `${i}`), 2);
+    assertEquals(await client.sPublish("c", `${i}`), 1);
+  }
+  while (got.length < 150) await new Promise((wake) => setTimeout(wake, 1));
+  const numbers = [...Array(50).keys()].map(String);
+  for (const kind of ["p", "s"]) {
+    const own = got.filter((text) => text.startsWith(kind));
+    assertEquals(own, numbers.map((number) => kind + number));
+  }
+  assertEquals(got.filter((text) => /^\d/.test(text)), numbers);
+  await subscriber.close();
 });
 
 clientTest("reconnects after CLIENT KILL", async (client, resp) => {

@@ -2,7 +2,9 @@
  * Conservation: whatever pushers, waiting clients, timeouts and disconnects do
  * at the same time on several workers, each element is received once or is left.
  *
- * Invariants 1, 2, 3, 11, 14, 28 of blocking commands.
+ * Invariants 1, 2, 3, 8, 9, 11, 14, 28, 29 of blocking commands: with workers
+ * that are slow at any step, and with clients that leave, or are thrown out, at
+ * any step.
  *
  * @module
  */
@@ -19,50 +21,81 @@ import {
   ConnectionClosedError,
   type Plain,
   plain,
+  ReplyError,
   type TestClient,
 } from "../_resp_client.ts";
 
-const KEYS = tagsOnDistinctSlots(4).map((tag) => `{${tag}}list`);
+const TAGS = tagsOnDistinctSlots(5);
+const LISTS = TAGS.slice(0, 3).map((tag) => `{${tag}}list`);
+const ZSETS = TAGS.slice(3).map((tag) => `{${tag}}zset`);
 const MOVED = "{moved}list";
 const CONSUMERS = 12;
 const PUSHERS = 3;
-const PUSHES = 120;
+const PUSHES = 100;
+/** How long a busy machine may take to end what is under way. */
+const PATIENCE_MS = 20_000;
+/** Steps of the workers that are slow, of a thousand, and for how long. */
+const SLOW_PARTS = 25;
+const SLOW_MICROSECONDS = 4000;
 
 /** What a run has done so far. */
 class Ledger {
   readonly received: string[] = [];
   readonly workers = new Set<number>();
+  /** Session ids of the clients that wait now. */
+  readonly waiting = new Set<number>();
   isOver = false;
   timeouts = 0;
   disconnects = 0;
+  kills = 0;
+  unblocked = 0;
 
   take(reply: Plain): void {
     if (reply === null) this.timeouts++;
+    else if (reply instanceof ReplyError) this.unblocked++;
     else this.received.push(...elementsOf(reply));
   }
 }
 
-/** The elements of a reply: of BLMOVE, BLPOP, or BLMPOP. */
+/** The elements of a reply: of BLMOVE, BLPOP, BLMPOP, BZPOPMIN, or BZMPOP. */
 function elementsOf(reply: Plain): string[] {
   if (!Array.isArray(reply)) return [String(reply)];
   const elements = reply[1]!;
-  return Array.isArray(elements) ? elements.map(String) : [String(elements)];
+  if (!Array.isArray(elements)) return [String(elements)];
+  return elements.map((one) => String(Array.isArray(one) ? one[0] : one));
 }
 
-function waitingCommand(random: Random, canMove: boolean): Argument[] {
-  const keys = KEYS.filter(() => random.chance(0.6));
-  if (keys.length === 0) keys.push(random.pick(KEYS));
+function someOf(random: Random, keys: readonly string[]): string[] {
+  const some = keys.filter(() => random.chance(0.6));
+  return some.length === 0 ? [random.pick(keys)] : some;
+}
+
+function waitingCommand(random: Random, inOrder: boolean): Argument[] {
+  const lists = someOf(random, LISTS);
+  const zsets = someOf(random, ZSETS);
   const timeout = random.pick([0.005, 0.02, 0.1]);
-  switch (random.below(canMove ? 5 : 2)) {
+  switch (random.below(inOrder ? 3 : 8)) {
     case 0:
-      return ["BLMPOP", timeout, keys.length, ...keys, "LEFT", "COUNT", 2];
+      return ["BLMPOP", timeout, lists.length, ...lists, "LEFT", "COUNT", 2];
+    case 1:
+    case 2:
+      return ["BLPOP", ...lists, timeout];
     case 3:
-      return ["BLMOVE", keys[0]!, MOVED, "LEFT", "RIGHT", timeout];
+      return ["BLMOVE", lists[0]!, MOVED, "LEFT", "RIGHT", timeout];
     case 4:
-      return ["BRPOP", ...keys, timeout];
+      return ["BRPOP", ...lists, timeout];
+    case 5:
+      return ["BLMPOP", timeout, lists.length, ...lists, "RIGHT", "COUNT", 3];
+    case 6:
+      return ["BZPOPMIN", ...zsets, timeout];
     default:
-      return ["BLPOP", ...keys, timeout];
+      return ["BZMPOP", timeout, zsets.length, ...zsets, "MAX", "COUNT", 2];
   }
+}
+
+function pauseBelow(ms: number, random: Random): Promise<void> {
+  const pause = random.below(ms);
+  return new Promise((wake) => setTimeout(wake, pause));
 }
 
 /** Waits again and again; with `disconnects`, is cut off now and then. */
@@ -71,29 +104,32 @@ async function consume(
   random: Random,
   ledger: Ledger,
   disconnects: boolean,
-  onReply: (argv: Argument[], reply: Plain) => void,
+  onReply: (reply: Plain) => void,
 ): Promise<void> {
   while (!ledger.isOver) {
     using client = await server.client({ checksReplyTypes: false });
     ledger.workers.add(Number(plain(await client.run("DEBUG", "WORKER"))));
-    for (let i = 0; i < 20 && !ledger.isOver; i++) {
-      const argv = waitingCommand(random, disconnects);
+    const id = Number(plain(await client.run("CLIENT", "ID")));
+    let isCut = false;
+    for (let i = 0; i < 20 && !ledger.isOver && !isCut; i++) {
+      const argv = waitingCommand(random, !disconnects);
       await client.sendCommands([argv]);
-      const isCut = disconnects && random.chance(0.2);
+      ledger.waiting.add(id);
+      isCut = disconnects && random.chance(0.2);
       if (isCut) {
-        const pause = random.below(8);
-        await new Promise((wake) => setTimeout(wake, pause));
+        await pauseBelow(8, random);
         // The server takes it for gone; what it has sent until then counts.
         await (client.conn as Deno.TcpConn).closeWrite();
         ledger.disconnects++;
       }
       const reply = await replyOrEnd(client);
+      ledger.waiting.delete(id);
+      if (reply === undefined) isCut = true;
       // What was moved has stayed with its list.
-      if (reply !== undefined && argv[0] !== "BLMOVE") {
+      else if (argv[0] !== "BLMOVE") {
         ledger.take(reply);
-        onReply(argv, reply);
+        onReply(reply);
       }
-      if (isCut) break;
     }
   }
 }
@@ -104,6 +140,26 @@ async function replyOrEnd(client: TestClient): Promise<Plain | undefined> {
   } catch (error) {
     if (error instanceof ConnectionClosedError) return undefined;
     throw error;
+  }
+}
+
+/** Throws those out who wait, or ends their waiting. */
+async function disturb(
+  server: TestServer,
+  random: Random,
+  ledger: Ledger,
+): Promise<void> {
+  using client = await server.client({ checksReplyTypes: false });
+  while (!ledger.isOver) {
+    await pauseBelow(8, random);
+    const ids = [...ledger.waiting];
+    if (ids.length === 0) continue;
+    const id = random.pick(ids);
+    if (random.chance(0.5)) {
+      ledger.kills += Number(
+        plain(await client.run("CLIENT", "KILL", "ID", id)),
+      );
+    } else await client.run("CLIENT", "UNBLOCK", id, "ERROR");
   }
 }
 
@@ -120,15 +176,46 @@ async function push(
       elements.push(`${name}:${String(pushed.length + elements.length)}`);
     }
     pushed.push(...elements);
-    const key = random.pick(KEYS);
+    const command = random.chance(0.7)
+      ? ["RPUSH", random.pick(LISTS), ...elements]
+      : [
+        "ZADD",
+        random.pick(ZSETS),
+        ...elements.flatMap((element) => [random.below(9), element]),
+      ];
     if (random.chance(0.2)) {
-      await client.pipeline([["MULTI"], ["RPUSH", key, ...elements], ["EXEC"]]);
-    } else await client.run("RPUSH", key, ...elements);
-    if (random.chance(0.3)) {
-      const pause = random.below(6);
-      await new Promise((wake) => setTimeout(wake, pause));
+      await client.pipeline([["MULTI"], command, ["EXEC"]]);
+    } else await client.run(...command);
+    if (random.chance(0.3)) await pauseBelow(6, random);
+  }
+}
+
+/** Elements of a pusher come out of each key in the order they went in. */
+class Order {
+  readonly #lasts = new Map<string, number>();
+
+  check(reply: Plain): void {
+    const key = String((reply as Plain[])[0]);
+    for (const element of elementsOf(reply)) {
+      const [pusher, number] = element.split(":") as [string, string];
+      const name = `${key} ${pusher}`;
+      assert(Number(number) > (this.#lasts.get(name) ?? -1), "order is kept");
+      this.#lasts.set(name, Number(number));
     }
   }
+}
+
+async function leftIn(client: TestClient): Promise<string[]> {
+  const left: string[] = [];
+  for (const key of [...LISTS, MOVED]) {
+    const reply = plain(await client.run("LRANGE", key, 0, -1));
+    left.push(...(reply as Plain[]).map(String));
+  }
+  for (const key of ZSETS) {
+    const reply = plain(await client.run("ZRANGE", key, 0, -1));
+    left.push(...(reply as Plain[]).map(String));
+  }
+  return left;
 }
 
 async function runOnce(
@@ -138,27 +225,18 @@ async function runOnce(
 ): Promise<void> {
   using client = await server.client({ checksReplyTypes: false });
   await client.run("FLUSHALL");
+  await client.run("DEBUG", "SLOW-STEPS", SLOW_PARTS, SLOW_MICROSECONDS);
   const ledger = new Ledger();
-  const lasts: Map<string, number>[] = [];
-  const consumers = Array.from({ length: CONSUMERS }, (_, i) => {
-    const last = lasts[i] = new Map<string, number>();
-    return consume(
-      server,
-      new Random(random.uint32()),
-      ledger,
-      disconnects,
-      (_argv, reply) => {
-        if (disconnects || reply === null) return;
-        const key = String((reply as Plain[])[0]);
-        for (const element of elementsOf(reply)) {
-          const [pusher, number] = element.split(":") as [string, string];
-          const name = `${key} ${pusher}`;
-          assert(Number(number) > (last.get(name) ?? -1), "order is kept");
-          last.set(name, Number(number));
-        }
-      },
-    );
+  const others = Array.from({ length: CONSUMERS }, () => {
+    const order = new Order();
+    const own = new Random(random.uint32());
+    return consume(server, own, ledger, disconnects, (reply) => {
+      if (!disconnects && reply !== null) order.check(reply);
+    });
   });
+  if (disconnects) {
+    others.push(disturb(server, new Random(random.uint32()), ledger));
+  }
   const pushed: string[][] = Array.from({ length: PUSHERS }, () => []);
   await Promise.all(
     pushed.map((list, i) =>
@@ -166,29 +244,35 @@ async function runOnce(
     ),
   );
   ledger.isOver = true;
-  await Promise.all(consumers);
-  const endMs = performance.now() + 5000;
+  await Promise.all(others);
+  await client.run("DEBUG", "SLOW-STEPS", 0, 0);
+  const endMs = performance.now() + PATIENCE_MS;
   while (plain(await client.run("DEBUG", "WAITERS")) !== 0) {
     assert(performance.now() < endMs, "no waiter is left");
   }
-  const found = [...ledger.received];
-  for (const key of [...KEYS, MOVED]) {
-    found.push(
-      ...(plain(await client.run("LRANGE", key, 0, -1)) as Plain[]).map(String),
-    );
-  }
-  assertEquals(found.sort(), pushed.flat().sort());
+  // What the last ones to leave give back may still be on its way.
+  const expected = pushed.flat().sort();
+  let found: string[] = [];
+  do {
+    await new Promise((wake) => setTimeout(wake, 5));
+    found = [...ledger.received, ...await leftIn(client)].sort();
+  } while (found.length < expected.length && performance.now() < endMs);
+  assertEquals(found, expected);
   assert(ledger.workers.size > 1, "several workers took part");
   assert(ledger.received.length > 0 && ledger.timeouts > 0);
   assertEquals(ledger.disconnects > 0, disconnects);
+  assertEquals(ledger.kills > 0, disconnects);
+  assertEquals(ledger.unblocked > 0, disconnects);
 }
 
-for (const disconnects of [false, true]) {
-  const name = `28: pushed is received or left, ${
-    disconnects ? "with clients that leave" : "in order"
-  }`;
-  seeded(name, async (random) => {
-    await using server = await startServer({ workers: 3 });
-    await runOnce(server, random, disconnects);
-  }, { count: 2 });
+for (const workers of [2, 3, 8]) {
+  for (const disconnects of [false, true]) {
+    const name = `28, 29: pushed is received or left, ${
+      disconnects ? "with clients that leave" : "in order"
+    } (workers ${workers})`;
+    seeded(name, async (random) => {
+      await using server = await startServer({ workers });
+      await runOnce(server, random, disconnects);
+    }, { count: 2 });
+  }
 }

@@ -74,7 +74,7 @@ function replayed(
   recorded: readonly RecordedEffect[],
   limits: readonly string[],
 ): Mismatch | null {
-  const copy = new World({ arenaBytes: 64 << 20 });
+  const copy = new World({ arenaBytes: 64 << 20, seed: 2, hashSeed: [3, 4] });
   setLimits(copy, limits);
   copy.nowMs = Date.now();
   copy.replay(recorded);

@@ -83,4 +83,4 @@ differentialFamily("connection", [
   row("NOSUCHCOMMAND", [repeat(value, 0, 4)]),
   row("", [repeat(value, 0, 2)]),
   row("no\r\nsuch\x00command", [repeat(value, 0, 9)]),
-]);
+], { hasNoEffects: true });

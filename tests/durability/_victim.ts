@@ -6,7 +6,6 @@
  */
 import { bundle } from "../../src/front/cli/compile.ts";
 import { TestClient } from "../_resp_client.ts";
-import { findFreePort } from "../_server_process.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const READY_MS_MAX = 20_000;
@@ -27,32 +26,35 @@ export interface VictimOptions {
   /** The program; that of the source tree by default. */
   readonly program?: string;
   readonly workers: number;
+  /** A port that is free, for who cannot wait until the server tells its own. */
+  readonly port?: number;
   readonly args?: readonly string[];
 }
 
 /** A process of the server. */
 export class Victim {
-  readonly port: number;
   readonly #child: Deno.ChildProcess;
   readonly #log: string;
   /** How much of the log is of its lives before. */
   readonly #logStart: number;
+  #port: number;
   #status: Deno.CommandStatus | null = null;
   readonly #exited: Promise<Deno.CommandStatus>;
 
   /** Starts it, and waits for nothing. */
   constructor(options: VictimOptions) {
     const { directory, workers } = options;
-    this.port = findFreePort();
+    this.#port = options.port ?? 0;
     this.#log = `${directory}/server.log`;
     this.#logStart = this.log.length;
     // A limit of the size of files shall be an error, and not the end.
     this.#child = new Deno.Command("/bin/sh", {
       args: [
-        ...["-c", 'trap "" XFSZ; exec "$@"', "sh", Deno.execPath()],
+        ...["-c", 'trap "" XFSZ; err="$1"; shift; exec "$@" 2>>"$err"', "sh"],
+        ...[`${directory}/stderr.log`, Deno.execPath()],
         ...["run", "--quiet", "-A", "--unstable-net"],
         options.program ?? "src/front/cli/main.ts",
-        ...["--port", String(this.port), "--workers", String(workers)],
+        ...["--port", String(this.#port), "--workers", String(workers)],
         ...["--save", "", "--appendonly", "yes", "--dir", directory],
         ...["--enable-debug-command", "yes", "--logfile", this.#log],
         ...options.args ?? [],
@@ -72,6 +74,11 @@ export class Victim {
     return victim;
   }
 
+  /** Its TCP port, once it is ready. */
+  get port(): number {
+    return this.#port;
+  }
+
   /** Process id. */
   get pid(): number {
     return this.#child.pid;
@@ -79,11 +86,7 @@ export class Victim {
 
   /** What it has written to its log, in all its lives. */
   get log(): string {
-    try {
-      return Deno.readTextFileSync(this.#log);
-    } catch {
-      return "";
-    }
+    return readText(this.#log);
   }
 
   /** Resolves when it has ended. */
@@ -103,7 +106,10 @@ export class Victim {
       if (this.#isReady()) return;
       if (this.#status !== null || performance.now() > deadline) {
         await this.kill();
-        throw new Error(`The server does not start:\n${this.log.slice(-2000)}`);
+        const said = readText(this.#log.replace("server.log", "stderr.log"));
+        throw new Error(
+          `The server does not start:\n${this.log.slice(-2000)}\n${said}`,
+        );
       }
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
@@ -128,8 +134,19 @@ export class Victim {
   }
 
   #isReady(): boolean {
-    return this.log.slice(this.#logStart)
-      .includes("Ready to accept connections");
+    const found = this.log.slice(this.#logStart)
+      .match(/Ready to accept connections tcp port=(\d+)/);
+    if (found === null) return false;
+    this.#port = Number(found[1]);
+    return true;
+  }
+}
+
+function readText(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return "";
   }
 }
 

@@ -9,6 +9,7 @@ import {
 } from "../../src/engine/persistence/log_frame.ts";
 import { Random } from "../_random.ts";
 import { plain, type TestClient } from "../_resp_client.ts";
+import { findFreePort } from "../_server_process.ts";
 import { concat, frame, frameOf } from "../unit/engine/persistence/_records.ts";
 import { Victim, withDirectory } from "./_victim.ts";
 
@@ -287,6 +288,26 @@ Deno.test("a log begins with the snapshot that is there", async () => {
   });
 });
 
+Deno.test("DEBUG RELOAD brings its data into the log", async () => {
+  await withDirectory(async (directory) => {
+    const digest = await withServer(directory, {}, async (client) => {
+      await client.run("SET", "saved", "1");
+      assertEquals(await ask(client, "SAVE"), "OK");
+      await client.run("SET", "later", "1");
+      assertEquals(await ask(client, "DEBUG", "RELOAD", "NOSAVE"), "OK");
+      assertEquals(await ask(client, "GET", "later"), null);
+      await client.run("SET", "last", "1");
+      assertEquals(await ask(client, "DEBUG", "RELOAD"), "OK");
+      await client.run("SET", "the end", "1");
+      return await ask(client, "DEBUG", "DIGEST");
+    });
+    await withServer(directory, {}, async (client) => {
+      assertEquals(await ask(client, "DEBUG", "DIGEST"), digest);
+      assertEquals(await ask(client, "DBSIZE"), 3);
+    });
+  });
+});
+
 Deno.test("commands are refused while the log is loaded", async () => {
   await withDirectory(async (directory) => {
     const frames = Array.from(
@@ -294,7 +315,8 @@ Deno.test("commands are refused while the log is loaded", async () => {
       (_, i) => frame(...Array.from({ length: 1000 }, (_, k) => i * 1000 + k)),
     );
     writeLog(directory, ...frames);
-    const victim = new Victim({ directory, workers: 2 });
+    const port = findFreePort();
+    const victim = new Victim({ directory, workers: 2, port });
     try {
       let refused = 0;
       for (;;) {

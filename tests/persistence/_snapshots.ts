@@ -5,9 +5,9 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { hashSlot } from "../../src/core/base/crc16.ts";
 import { halfSipHash } from "../../src/core/base/half_siphash.ts";
 import { Digest, digestValue } from "../../src/core/keyspace/digest.ts";
+import type { Keyspace } from "../../src/core/keyspace/keyspace.ts";
 import { RdbFileReader } from "../../src/core/rdb/rdb_file_reader.ts";
 import { RdbLoad } from "../../src/core/rdb/rdb_load.ts";
 import type { TestClient } from "../_resp_client.ts";
@@ -60,7 +60,11 @@ export async function bgsave(client: TestClient): Promise<void> {
 
 /** Digests of the values in a file, by `database key`. */
 export function digestsIn(path: string): Map<string, string> {
-  const bytes = Deno.readFileSync(path);
+  return digestsOfFile(Deno.readFileSync(path));
+}
+
+/** The same of a file's bytes. */
+export function digestsOfFile(bytes: Uint8Array): Map<string, string> {
   const shards = new Shards({ shards: 1, databases: 16 });
   const space = shards.keyspaces[0]!;
   const load = new RdbLoad({
@@ -71,13 +75,14 @@ export function digestsIn(path: string): Map<string, string> {
       key.off = off;
       key.length = length;
       key.hash = halfSipHash(buf, off, length, 1, 2);
-      key.shard = hashSlot(buf, off, length) * 0;
+      key.shard = 0;
     },
     isOwn: () => true,
     latches: { acquire() {}, release() {} },
     clock: shards.clock,
     nowMs: 0,
     replaces: false,
+    keysMax: bytes.length,
   });
   let at = 0;
   const source = {
@@ -92,25 +97,39 @@ export function digestsIn(path: string): Map<string, string> {
   reader.readHead();
   while (reader.read(() => false));
   assertEquals(reader.isChecked, true);
+  return digestsOf(shards);
+}
+
+/** The same of shards. */
+export function digestsOf(shards: Shards): Map<string, string> {
   const digests = new Map<string, string>();
-  for (let db = 0; db < 16; db++) {
-    let cursor = 0;
-    do {
-      cursor = space.dict.scan(
-        space.control,
-        space.keysHeader(db),
-        cursor,
-        (ref) => {
-          const digest = new Digest();
-          digestValue(digest, space, ref);
-          const off = space.keyOff(ref);
-          const name = new TextDecoder().decode(
-            space.bytes(ref).slice(off, off + space.keyLength(ref)),
-          );
-          digests.set(`${db} ${name}`, digest.hex);
-        },
-      );
-    } while (cursor !== 0);
+  for (const space of shards.keyspaces) {
+    for (let db = 0; db < space.databases; db++) addDigests(digests, space, db);
   }
   return digests;
+}
+
+function addDigests(
+  digests: Map<string, string>,
+  space: Keyspace,
+  db: number,
+): void {
+  const visit = (ref: number) => {
+    const digest = new Digest();
+    digestValue(digest, space, ref);
+    const off = space.keyOff(ref);
+    const name = new TextDecoder().decode(
+      space.bytes(ref).slice(off, off + space.keyLength(ref)),
+    );
+    digests.set(`${db} ${name}`, digest.hex);
+  };
+  let cursor = 0;
+  do {
+    cursor = space.dict.scan(
+      space.control,
+      space.keysHeader(db),
+      cursor,
+      visit,
+    );
+  } while (cursor !== 0);
 }

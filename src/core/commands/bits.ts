@@ -28,6 +28,7 @@ import {
 } from "./command_spec.ts";
 import { isReversed } from "./string_ranges.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
+import { manyBytes } from "./heavy_work.ts";
 
 const BYTE = bytesOf("byte");
 const BIT = bytesOf("bit");
@@ -208,6 +209,7 @@ export const BIT_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax:
       "key [range:(start:integer [end-unit-block:(end:integer [unit:(BYTE|BIT)@7.0.0])])]",
     replies: ["integer"],
+    isHeavy: manyBytes(),
     run: bitcountCommand,
   },
   {
@@ -221,6 +223,7 @@ export const BIT_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: [keyAt(2, "OW update"), keysFrom(3, -1, "RO access")],
     syntax: "operation:(AND|OR|XOR|NOT) destkey:key key...",
     replies: ["integer"],
+    isHeavy: manyBytes(1),
     run: bitopCommand,
   },
   {
@@ -235,6 +238,7 @@ export const BIT_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax:
       "key bit:integer [range:(start:integer [end-unit-block:(end:integer [unit:(BYTE|BIT)@7.0.0])])]",
     replies: ["integer"],
+    isHeavy: manyBytes(),
     run: bitposCommand,
   },
   {

@@ -19,6 +19,7 @@ import { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { Arguments } from "../resp/arguments.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
+import type { LateReply } from "./command_spec.ts";
 import type { Settings } from "../settings/settings.ts";
 
 /** The part of a connection's state that commands act on. */
@@ -77,9 +78,56 @@ export interface CallContext {
   readonly random: Prng;
   /** The shards' latches. */
   readonly latches: ShardLatches;
+  /** How something is done in a later turn; without it, nothing is. */
+  readonly later?: Later;
+  /** How values are held that replies are read from; without it, none is. */
+  readonly holdValue?: HoldValue;
+  /** How a key is changed in slices; without it, none is. */
+  readonly inSlices?: InSlices;
   /** Where changes are recorded; missing if they are not. */
   readonly effects?: EffectLog;
 }
+
+/** A change of one key that would take long. */
+export interface SlicedChange {
+  /** Does a slice of it, about half a millisecond; says whether some is left. */
+  step(space: Keyspace, ref: number): boolean;
+  /** All is done: tells of it, and returns the reply. */
+  finish(space: Keyspace, db: number, key: Key): LateReply;
+}
+
+/**
+ * Does what a command is to do with its first key slice by slice, between which
+ * others go on; the key is locked until it is done. Null if it has to be done at
+ * once. The latch of the key's shard is held, by the slices as well.
+ */
+export type InSlices = (
+  space: Keyspace,
+  db: number,
+  ref: number,
+  change: SlicedChange,
+  args: Arguments,
+) => Promise<LateReply> | null;
+
+/** A value that a reply is read from, of a key that is locked meanwhile. */
+export interface ValueHold {
+  /** Nobody reads any more; no latch is held. */
+  release(): void;
+}
+
+/**
+ * Keeps others from changing the value of an entry as long as a reply is read
+ * from it, so that they need not copy it; null if they may, and copy. The latch
+ * of the shard is held.
+ */
+export type HoldValue = (
+  space: Keyspace,
+  db: number,
+  ref: number,
+) => ValueHold | null;
+
+/** Calls back after so many milliseconds, with the time; no latch is held. */
+export type Later = (run: (nowMs: number) => void, delayMs: number) => void;
 
 /** The running command's arguments, keys, time, session and reply. */
 export class Call {
@@ -99,6 +147,12 @@ export class Call {
   readonly random: Prng;
   /** The shards' latches. */
   readonly latches: ShardLatches;
+  /** How something is done in a later turn; null where nothing is. */
+  readonly later: Later | null;
+  /** How a key is changed in slices; null where none is. */
+  readonly inSlices: InSlices | null;
+  /** How values are held that replies are read from; null where none is. */
+  readonly holdValue: HoldValue | null;
   /**
    * Where changes are recorded. A command whose effect does not follow from its
    * arguments and the data set alone says here what is to be recorded instead.
@@ -148,6 +202,9 @@ export class Call {
     this.clock = context.clock;
     this.random = context.random;
     this.latches = context.latches;
+    this.later = context.later ?? null;
+    this.holdValue = context.holdValue ?? null;
+    this.inSlices = context.inSlices ?? null;
     this.effects = context.effects ?? new EffectLog();
     [this.#seed0, this.#seed1] = context.hashSeed;
   }

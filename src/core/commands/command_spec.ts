@@ -201,6 +201,13 @@ export type LateReply = (reply: ReplyWriter) => void;
  */
 export type Handler<C> = (call: C) => void | Promise<LateReply>;
 
+/**
+ * Whether a command with these arguments and keys would take so long that it is
+ * better run in the background: see heavy_work.ts. The latches of its keys are
+ * held; nothing may be changed.
+ */
+export type HeavyTest<C> = (call: C) => boolean;
+
 /** Finds the keys of a command that its key specs cannot describe. */
 export type KeyFinder = (args: ArgumentView, keys: KeySink) => void;
 
@@ -258,6 +265,10 @@ export interface CommandSpec<C> {
   readonly deprecatedSince?: string;
   readonly replacedBy?: string;
   readonly subcommands?: readonly CommandSpec<C>[];
+  /** Of those that may take long: whether this call will. */
+  readonly isHeavy?: HeavyTest<C>;
+  /** Whether a command with one key may do its work in slices. */
+  readonly isSliced?: true;
   /** Missing only in containers that do nothing by themselves. */
   readonly run?: Handler<C>;
 }

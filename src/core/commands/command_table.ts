@@ -24,6 +24,7 @@ import {
   FLAG,
   GROUP_CATEGORY,
   type Handler,
+  type HeavyTest,
   KEY,
   KEY_CHANGES,
   type OtherKeysFinder,
@@ -73,6 +74,8 @@ export class Command<C> {
   readonly changesAllKeys: boolean;
   /** What its key specs do not say about its keys. */
   readonly findOtherKeys: OtherKeysFinder | undefined;
+  /** Whether a call is better run in the background; undefined for never. */
+  readonly isHeavy: HeavyTest<C> | undefined;
   /** Whether it takes constant time, so that nobody need watch its duration. */
   readonly isBrief: boolean;
   readonly run: Handler<C>;
@@ -104,6 +107,7 @@ export class Command<C> {
     this.changesAllKeys = (this.flags & FLAG.WRITE) !== 0 &&
       (this.keyFlags & KEY_CHANGES) === 0;
     this.findOtherKeys = spec.findOtherKeys;
+    this.isHeavy = spec.isHeavy;
     this.isBrief = (this.flags & FLAG.FAST) !== 0 || spec.complexity === "O(1)";
     this.run = spec.run ?? runContainer;
     checkRow(this);
@@ -315,6 +319,8 @@ function keyKindOf<C>(
 ): KeyKind {
   if (!hasKeys(spec)) return KEY_KIND.NONE;
   if (movable) return KEY_KIND.COMPUTED;
+  // The path of a single key is for those that are always short.
+  if (spec.isHeavy !== undefined || spec.isSliced) return KEY_KIND.RANGE;
   return first === 1 && last === 1 ? KEY_KIND.SINGLE : KEY_KIND.RANGE;
 }
 

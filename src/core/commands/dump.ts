@@ -38,6 +38,7 @@ import {
   KEY_RO_ACCESS,
 } from "./command_spec.ts";
 import { isLongString, replyDumpedString } from "./dumped_string.ts";
+import { largeValue } from "./heavy_work.ts";
 import { RECORDED, recordOfKey } from "./recorded.ts";
 
 const REPLACE = bytesOf("replace");
@@ -248,6 +249,7 @@ export const DUMP_COMMANDS: readonly CommandSpec<Call>[] = [
     tips: ["nondeterministic_output"],
     syntax: "key",
     replies: ["string", "null"],
+    isHeavy: largeValue,
     run: dumpCommand,
   },
   {

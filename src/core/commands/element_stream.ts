@@ -9,7 +9,7 @@ import type { Keyspace } from "../keyspace/keyspace.ts";
 import { releaseValue, shareValue } from "../keyspace/shared_value.ts";
 import type { ReplySource } from "../resp/reply_source.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
-import type { Call, ShardLatches } from "./call.ts";
+import type { Call, ShardLatches, ValueHold } from "./call.ts";
 
 /** Elements from which on a reply is written in pieces. */
 export const STREAMED_ELEMENTS_MIN = 2048;
@@ -54,8 +54,9 @@ export function replyElements(
     return;
   }
   const reading = shareValue(space, ref);
+  const hold = call.holdValue?.(space, call.db, ref) ?? null;
   reply.stream(
-    new ElementStream(space, call.latches, reading, elements, from, to),
+    new ElementStream(space, call.latches, reading, hold, elements, from, to),
   );
 }
 
@@ -64,6 +65,7 @@ class ElementStream implements ReplySource {
   readonly #space: Keyspace;
   readonly #latches: ShardLatches;
   readonly #reading: number;
+  readonly #hold: ValueHold | null;
   readonly #elements: ElementWriter;
   readonly #to: number;
   #at: number;
@@ -72,6 +74,7 @@ class ElementStream implements ReplySource {
     space: Keyspace,
     latches: ShardLatches,
     reading: number,
+    hold: ValueHold | null,
     elements: ElementWriter,
     from: number,
     to: number,
@@ -79,6 +82,7 @@ class ElementStream implements ReplySource {
     this.#space = space;
     this.#latches = latches;
     this.#reading = reading;
+    this.#hold = hold;
     this.#elements = elements;
     this.#at = from;
     this.#to = to;
@@ -102,5 +106,6 @@ class ElementStream implements ReplySource {
     this.#latches.acquire(this.#space.shard);
     releaseValue(this.#space, this.#reading);
     this.#latches.release(this.#space.shard);
+    this.#hold?.release();
   }
 }

@@ -30,6 +30,7 @@ import {
   type OtherDatabaseFinder,
 } from "./command_spec.ts";
 import { readDatabase } from "./databases.ts";
+import { largeCopy, largeMove } from "./heavy_work.ts";
 
 const DB = bytesOf("db");
 const REPLACE = bytesOf("replace");
@@ -187,6 +188,7 @@ export const KEY_COMMANDS: readonly CommandSpec<Call>[] = [
     findOtherDatabase: copiedToDatabase,
     syntax: "source:key destination:key [DB destination-db:integer] [REPLACE]",
     replies: ["integer"],
+    isHeavy: largeCopy,
     run: copyCommand,
   },
   {
@@ -242,6 +244,7 @@ export const KEY_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: [keyAt(1, "RW access delete"), keyAt(2, "OW update")],
     syntax: "key newkey:key",
     replies: ["status"],
+    isHeavy: largeMove,
     run: renameCommand,
   },
   {
@@ -255,6 +258,7 @@ export const KEY_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: [keyAt(1, "RW access delete"), keyAt(2, "OW insert")],
     syntax: "key newkey:key",
     replies: ["integer"],
+    isHeavy: largeMove,
     run: renamenxCommand,
   },
   {

@@ -41,6 +41,7 @@ import type { ReplyWriter } from "../resp/reply_writer.ts";
 import { argumentIs, readInteger } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
 import { type CommandSpec, keysFrom } from "./command_spec.ts";
+import { largeTable } from "./heavy_work.ts";
 
 /** A run of bytes. */
 export interface Bytes {
@@ -249,6 +250,7 @@ export const LCS_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax:
       "key1:key key2:key#0 [LEN] [IDX] [MINMATCHLEN min-match-len:integer] [WITHMATCHLEN]",
     replies: ["string", "integer", "map"],
+    isHeavy: largeTable,
     run: lcsCommand,
   },
 ];

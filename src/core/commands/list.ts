@@ -32,7 +32,9 @@ import {
   readInteger,
   safeIntegerAt,
 } from "./arg_reader.ts";
-import type { Call } from "./call.ts";
+import type { Key } from "../keyspace/key.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import type { Call, SlicedChange } from "./call.ts";
 import {
   type CommandSpec,
   KEY_RO,
@@ -40,6 +42,7 @@ import {
   KEY_RW_DELETE,
   KEY_RW_INSERT,
   KEY_RW_UPDATE,
+  type LateReply,
 } from "./command_spec.ts";
 import {
   endListWrite,
@@ -51,6 +54,11 @@ import {
   writeList,
 } from "./list_entry.ts";
 import { WRONG } from "./typed_entry.ts";
+
+/** Elements removed in one slice. */
+const SLICE_ELEMENTS = 10_000;
+/** More elements than this are removed in slices. */
+const SLICED_ELEMENTS_MIN = 2 * SLICE_ELEMENTS;
 
 const BEFORE = bytesOf("before");
 const AFTER = bytesOf("after");
@@ -204,7 +212,38 @@ function lrangeCommand(call: Call): void {
 }
 
 /** `LTRIM key start stop` */
-function ltrimCommand(call: Call): void {
+/** Elements at both ends of a list that are removed in slices. */
+class Trimming implements SlicedChange {
+  readonly #removed: number;
+  #before: number;
+  #behind: number;
+
+  constructor(before: number, behind: number) {
+    this.#removed = before + behind;
+    this.#before = before;
+    this.#behind = behind;
+  }
+
+  step(space: Keyspace, ref: number): boolean {
+    const { lists } = space.values;
+    const before = Math.min(this.#before, SLICE_ELEMENTS);
+    const behind = Math.min(this.#behind, SLICE_ELEMENTS - before);
+    lists.removeRange(ref, lists.length(ref) - behind, behind);
+    lists.removeRange(ref, 0, before);
+    this.#before -= before;
+    this.#behind -= behind;
+    if (this.#before + this.#behind > 0) return true;
+    lists.pack(ref, true);
+    return false;
+  }
+
+  finish(space: Keyspace, db: number, key: Key): LateReply {
+    space.changed(db, key, LTRIM, this.#removed);
+    return (reply) => reply.ok();
+  }
+}
+
+function ltrimCommand(call: Call): void | Promise<LateReply> {
   const { reply } = call;
   const start = readInteger(call, 2);
   if (Number.isNaN(start)) return;
@@ -222,6 +261,20 @@ function ltrimCommand(call: Call): void {
     space.delete(call.db, ref);
     space.changedOrGone(call.db, call.key(0), LTRIM, true, length);
     return reply.ok();
+  }
+  if (
+    from + length - to > SLICED_ELEMENTS_MIN && call.canWait &&
+    call.inSlices !== null
+  ) {
+    const trimming = new Trimming(from, length - to);
+    const late = call.inSlices(
+      space,
+      call.db,
+      ref,
+      trimming,
+      call.args,
+    );
+    if (late !== null) return late;
   }
   lists.removeRange(ref, to, length - to);
   lists.removeRange(ref, 0, from);
@@ -497,6 +550,7 @@ export const LIST_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_DELETE,
     syntax: "key start:integer stop:integer",
     replies: ["status"],
+    isSliced: true,
     run: ltrimCommand,
   },
   {

@@ -1,10 +1,10 @@
 /**
  * Commands that look at all keys: SCAN, KEYS and RANDOMKEY.
  *
- * They have no keys of their own and take the latches of the shards one at a
- * time, for a few dozen entries each. With several workers, KEYS is therefore no
- * picture of one instant: a key that is there all the time is listed once, one
- * that comes or goes meanwhile may be.
+ * They have no keys of their own. KEYS is a picture of one instant: of few keys
+ * in one hold of all latches, of many in small steps (keys_walk.ts). SCAN takes
+ * the latches of the shards one at a time, for a few dozen entries each; a key
+ * that is there from the first step to the last is returned.
  *
  * @module
  */
@@ -13,12 +13,14 @@ import { bytesOf, equalsIgnoreCase } from "../base/bytes.ts";
 import { globMatch } from "../base/glob.ts";
 import { TYPE_NAMES } from "../types/entry.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
-import { type EntryVisitor, ScanWalk } from "../keyspace/scan_walk.ts";
+import { ScanWalk } from "../keyspace/scan_walk.ts";
+import { writeLongReply } from "../resp/bytes_source.ts";
 import { INVALID_CURSOR, SYNTAX_ERROR } from "../resp/error_reply.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import { argumentIs, readInteger } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
-import type { CommandSpec } from "./command_spec.ts";
+import type { CommandSpec, LateReply } from "./command_spec.ts";
+import { KeysWalk } from "./keys_walk.ts";
 import { parseCursor } from "./scan_cursor.ts";
 
 const MATCH = bytesOf("match");
@@ -30,6 +32,8 @@ const STAR = 0x2a;
 const COUNT_DEFAULT = 10;
 /** Positions visited per entry asked for, before SCAN returns what it has. */
 const POSITIONS_PER_ENTRY = 10;
+/** Time until it is tried again to take a picture of all keys. */
+const PICTURE_WAIT_MS = 2;
 /** Attempts to hit an entry at random before one is looked for. */
 const DRAWS_MAX = 200;
 
@@ -114,39 +118,46 @@ function scanCommand(call: Call): void {
 }
 
 /** `KEYS pattern` */
-function keysCommand(call: Call): void {
-  const { nowMs, reply, keyspaces } = call;
-  const patternAt = matchesAll(call, 1) ? 0 : 1;
-  const start = reply.at;
-  let found = 0;
-  const visit = (space: Keyspace, ref: number): void => {
-    if (patternAt !== 0 && !matches(call, patternAt, space, ref)) return;
-    if (space.isExpired(ref, nowMs)) return;
-    replyKey(reply, space, ref);
-    found++;
-  };
-  for (let shard = 0; shard < keyspaces.length; shard++) {
-    const shardStart = reply.at;
-    const foundBefore = found;
-    // A dictionary that shrinks on the way might show a key twice: its shard
-    // is walked anew. Each time it is half as large, so that ends soon.
-    while (!walkShard(call, shard, visit)) {
-      reply.rewind(shardStart);
-      found = foundBefore;
-    }
+function keysCommand(call: Call): void | Promise<LateReply> {
+  const { later, reply } = call;
+  const walk = new KeysWalk(
+    call,
+    matchesAll(call, 1) ? new Uint8Array(0) : call.args.copy(1),
+  );
+  // Inside of a transaction, all latches are held.
+  const atOnceMax = call.settings.backgroundThreshold;
+  if (!call.canWait || later === null || countKeys(call) <= atOnceMax) {
+    walk.listAtOnce(call.nowMs);
+    return replyKeys(reply, walk);
   }
-  const middle = reply.at;
-  reply.array(found);
-  reply.exchange(start, middle);
+  return new Promise((resolve) => {
+    const turn = (nowMs: number): void => {
+      const outcome = walk.step(nowMs);
+      if (outcome === "done") resolve((late) => replyKeys(late, walk));
+      else later(turn, outcome === "more" ? 0 : PICTURE_WAIT_MS);
+    };
+    later(turn, 0);
+  });
 }
 
-/** Walks one shard; false when its dictionary has shrunk on the way. */
-function walkShard(call: Call, shard: number, visit: EntryVisitor): boolean {
-  const walk = new ScanWalk(call.keyspaces, call.latches, call.db, shard);
-  while (walk.shard === shard && !walk.hasShrunk) {
-    walk.step(visit, Infinity, Infinity);
-  }
-  return !walk.hasShrunk;
+function replyKeys(reply: ReplyWriter, { found, out }: KeysWalk): void {
+  reply.array(found);
+  writeLongReply(reply, out.buf.subarray(0, out.at));
+}
+
+/** Keys of the database, about: others may add and delete some meanwhile. */
+function countKeys(call: Call): number {
+  let count = 0;
+  for (const space of call.keyspaces) count += space.count(call.db);
+  return count;
+}
+
+/** Whether the database has no keys, at one instant. */
+function isEmpty(call: Call): boolean {
+  call.latches.acquireAll();
+  const count = countKeys(call);
+  call.latches.releaseAll();
+  return count === 0;
 }
 
 /** Expired keys that RANDOMKEY draws, where none may be deleted, at most. */
@@ -161,7 +172,10 @@ function randomkeyCommand(call: Call): void {
   let locked = 0;
   for (let tries = 1;; tries++) {
     const shard = drawShard(call);
-    if (shard < 0) return reply.nullBulk();
+    if (shard < 0) {
+      if (isEmpty(call)) return reply.nullBulk();
+      continue;
+    }
     const space = keyspaces[shard]!;
     latches.acquire(shard);
     const ref = drawEntry(call, space);
@@ -180,8 +194,7 @@ function randomkeyCommand(call: Call): void {
 /** A shard by the share of its keys, or -1 if there are none at all. */
 function drawShard(call: Call): number {
   const { keyspaces, db } = call;
-  let total = 0;
-  for (const space of keyspaces) total += space.count(db);
+  const total = countKeys(call);
   if (total === 0) return -1;
   let rest = call.random.below(total);
   const last = keyspaces.length - 1;

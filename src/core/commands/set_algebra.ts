@@ -49,6 +49,7 @@ import {
 import { STREAMED_ELEMENTS_MIN } from "./element_stream.ts";
 import { MemberReplies, replyMembers } from "./set_replies.ts";
 import { readEntry, WRONG } from "./typed_entry.ts";
+import { manyElements, manyInEach } from "./heavy_work.ts";
 
 const LIMIT = bytesOf("limit");
 
@@ -393,6 +394,7 @@ export const SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     tips: ["nondeterministic_output_order"],
     syntax: "key...",
     replies: ["set"],
+    isHeavy: manyElements(),
     run: sdiffCommand,
   },
   {
@@ -406,6 +408,7 @@ export const SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: TARGET_AND_SOURCE_KEYS,
     syntax: "destination:key key...",
     replies: ["integer"],
+    isHeavy: manyElements(1),
     run: sdiffstoreCommand,
   },
   {
@@ -420,6 +423,7 @@ export const SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     tips: ["nondeterministic_output_order"],
     syntax: "key...",
     replies: ["set"],
+    isHeavy: manyInEach(),
     run: sinterCommand,
   },
   {
@@ -433,6 +437,7 @@ export const SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: [numKeysAt(1, "RO access")],
     syntax: "numkeys:integer key... [LIMIT limit:integer]",
     replies: ["integer"],
+    isHeavy: manyInEach(),
     run: sintercardCommand,
   },
   {
@@ -446,6 +451,7 @@ export const SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: TARGET_AND_SOURCE_KEYS,
     syntax: "destination:key key...",
     replies: ["integer"],
+    isHeavy: manyInEach(1),
     run: sinterstoreCommand,
   },
   {
@@ -460,6 +466,7 @@ export const SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     tips: ["nondeterministic_output_order"],
     syntax: "key...",
     replies: ["set"],
+    isHeavy: manyElements(),
     run: sunionCommand,
   },
   {
@@ -473,6 +480,7 @@ export const SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: TARGET_AND_SOURCE_KEYS,
     syntax: "destination:key key...",
     replies: ["integer"],
+    isHeavy: manyElements(1),
     run: sunionstoreCommand,
   },
 ];

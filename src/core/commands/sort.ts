@@ -41,6 +41,7 @@ import { type CommandSpec, keyAt, keysUnknown } from "./command_spec.ts";
 import { type ElementWriter, replyElements } from "./element_stream.ts";
 import { readElements } from "./sort_elements.ts";
 import { SortPattern } from "./sort_pattern.ts";
+import { manyInFirst } from "./heavy_work.ts";
 
 const ASC = bytesOf("asc");
 const DESC = bytesOf("desc");
@@ -78,6 +79,8 @@ class Sort {
   #by: SortPattern | null = null;
   /** Whether a BY asks for no order at all. */
   #isUnsorted = false;
+  /** Whether elements that are worth the same come in the order of their bytes. */
+  #breaksTies = false;
   readonly #gets: SortPattern[] = [];
   /** The argument that names the key to store to, or 0. */
   #storeAt = 0;
@@ -133,8 +136,9 @@ class Sort {
       return call.reply.error(WRONG_TYPE);
     }
     let isSorted = !this.#isUnsorted;
+    // What is stored must not depend on the order inside a set.
+    this.#breaksTies = type === TYPE_SET && this.#storeAt !== 0;
     if (!isSorted && type === TYPE_SET && this.#storeAt !== 0) {
-      // What is stored must not depend on the order inside a set.
       isSorted = true;
       this.#isAlpha = true;
       this.#by = null;
@@ -243,12 +247,14 @@ class Sort {
       found.add(by.buf, by.off, by.length);
     }
     const texts = this.#storeAt === 0 ? found.cutAtNul() : found;
-    return (a, b) => {
+    const compare = (a: number, b: number) => {
       const x = numbers[a]!;
       const y = numbers[b]!;
       if (x !== NONE && y !== NONE) return sign * texts.compare(x, y);
       return x === y ? 0 : x === NONE ? -sign : sign;
     };
+    if (!this.#breaksTies) return compare;
+    return (a, b) => compare(a, b) || sign * elements.compare(a, b);
   }
 
   #replyElements(space: Keyspace, ref: number): void {
@@ -422,6 +428,7 @@ export const SORT_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax:
       "key [BY by-pattern{pattern}:pattern#1] [LIMIT limit:(offset:integer count:integer)] [GET get-pattern{pattern}:pattern#1]... [order:(ASC|DESC)] [sorting=ALPHA] [STORE destination:key#2]",
     replies: ["integer", "array"],
+    isHeavy: manyInFirst,
     run: sortCommand,
   },
   {
@@ -442,6 +449,7 @@ export const SORT_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax:
       "key [BY by-pattern{pattern}:pattern#1] [LIMIT limit:(offset:integer count:integer)] [GET get-pattern{pattern}:pattern#1]... [order:(ASC|DESC)] [sorting=ALPHA]",
     replies: ["array"],
+    isHeavy: manyInFirst,
     run: sortRoCommand,
   },
 ];

@@ -39,6 +39,7 @@ import { argumentIs, integerAt, readInteger } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
 import { type CommandSpec, keyAt, numKeysAt } from "./command_spec.ts";
 import { replyRanks } from "./sorted_set_replies.ts";
+import { manyElements, manyInEach } from "./heavy_work.ts";
 
 const WEIGHTS = bytesOf("weights");
 const AGGREGATE = bytesOf("aggregate");
@@ -525,6 +526,7 @@ export const SORTED_SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: SOURCE_KEYS,
     syntax: "numkeys:integer key... [WITHSCORES]",
     replies: ["array"],
+    isHeavy: manyElements(),
     run: zdiffCommand,
   },
   {
@@ -538,6 +540,7 @@ export const SORTED_SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: TARGET_AND_SOURCE_KEYS,
     syntax: "destination:key numkeys:integer key...",
     replies: ["integer"],
+    isHeavy: manyElements(1),
     run: zdiffstoreCommand,
   },
   {
@@ -551,6 +554,7 @@ export const SORTED_SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: SOURCE_KEYS,
     syntax: `numkeys:integer key... ${WEIGHTS_SYNTAX} [WITHSCORES]`,
     replies: ["array"],
+    isHeavy: manyInEach(),
     run: zinterCommand,
   },
   {
@@ -564,6 +568,7 @@ export const SORTED_SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: SOURCE_KEYS,
     syntax: "numkeys:integer key... [LIMIT limit:integer]",
     replies: ["integer"],
+    isHeavy: manyInEach(),
     run: zintercardCommand,
   },
   {
@@ -577,6 +582,7 @@ export const SORTED_SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: TARGET_AND_SOURCE_KEYS,
     syntax: `destination:key numkeys:integer key... ${WEIGHTS_SYNTAX}`,
     replies: ["integer"],
+    isHeavy: manyInEach(1),
     run: zinterstoreCommand,
   },
   {
@@ -590,6 +596,7 @@ export const SORTED_SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: SOURCE_KEYS,
     syntax: `numkeys:integer key... ${WEIGHTS_SYNTAX} [WITHSCORES]`,
     replies: ["array"],
+    isHeavy: manyElements(),
     run: zunionCommand,
   },
   {
@@ -603,6 +610,7 @@ export const SORTED_SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: TARGET_AND_SOURCE_KEYS,
     syntax: `destination:key numkeys:integer key... ${WEIGHTS_SYNTAX}`,
     replies: ["integer"],
+    isHeavy: manyElements(1),
     run: zunionstoreCommand,
   },
 ];

@@ -32,16 +32,24 @@ import {
 } from "../types/zset_range.ts";
 import type { ZsetValue } from "../types/zset_value.ts";
 import { argumentIs, readInteger } from "./arg_reader.ts";
-import type { Call } from "./call.ts";
+import type { Key } from "../keyspace/key.ts";
+import type { Call, SlicedChange } from "./call.ts";
 import {
   type CommandSpec,
   KEY_RO_ACCESS,
   KEY_RW_DELETE,
   keyAt,
+  type LateReply,
 } from "./command_spec.ts";
 import { readLexRange, readScoreRange } from "./sorted_set_bounds.ts";
 import { replyRanks } from "./sorted_set_replies.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
+import { manyElements } from "./heavy_work.ts";
+
+/** Members removed in one slice. */
+const SLICE_MEMBERS = 1000;
+/** More members than this are removed in slices. */
+const SLICED_MEMBERS_MIN = 2 * SLICE_MEMBERS;
 
 const BYSCORE = bytesOf("byscore");
 const BYLEX = bytesOf("bylex");
@@ -299,21 +307,58 @@ function countRange(call: Call, by: number): void {
 }
 
 /** `ZREMRANGEBYRANK key start stop` */
-function zremrangebyrankCommand(call: Call): void {
-  removeRange(call, BY_RANK, ZREMRANGEBYRANK);
+function zremrangebyrankCommand(
+  call: Call,
+): void | Promise<LateReply> {
+  return removeRange(call, BY_RANK, ZREMRANGEBYRANK);
 }
 
 /** `ZREMRANGEBYSCORE key min max` */
-function zremrangebyscoreCommand(call: Call): void {
-  removeRange(call, BY_SCORE, ZREMRANGEBYSCORE);
+function zremrangebyscoreCommand(
+  call: Call,
+): void | Promise<LateReply> {
+  return removeRange(call, BY_SCORE, ZREMRANGEBYSCORE);
 }
 
 /** `ZREMRANGEBYLEX key min max` */
-function zremrangebylexCommand(call: Call): void {
-  removeRange(call, BY_LEX, ZREMRANGEBYLEX);
+function zremrangebylexCommand(
+  call: Call,
+): void | Promise<LateReply> {
+  return removeRange(call, BY_LEX, ZREMRANGEBYLEX);
 }
 
-function removeRange(call: Call, by: number, event: number): void {
+/** A range of ranks that is removed in slices. */
+class RangeRemoval implements SlicedChange {
+  readonly #from: number;
+  readonly #count: number;
+  readonly #event: number;
+  #left: number;
+
+  constructor(from: number, count: number, event: number) {
+    this.#from = from;
+    this.#left = this.#count = count;
+    this.#event = event;
+  }
+
+  step(space: Keyspace, ref: number): boolean {
+    const count = Math.min(this.#left, SLICE_MEMBERS);
+    this.#left -= count;
+    // Those that are left move up.
+    space.values.zsets.removeRange(ref, this.#from, this.#from + count);
+    return this.#left > 0;
+  }
+
+  finish(space: Keyspace, db: number, key: Key): LateReply {
+    space.changed(db, key, this.#event, this.#count);
+    return (reply) => reply.integer(this.#count);
+  }
+}
+
+function removeRange(
+  call: Call,
+  by: number,
+  event: number,
+): void | Promise<LateReply> {
   const { reply } = call;
   if (!REQUEST.readEnds(call, by)) return;
   const ref = writeEntry(call, 0, TYPE_ZSET);
@@ -325,6 +370,14 @@ function removeRange(call: Call, by: number, event: number): void {
   const { from, to } = REQUEST;
   // To delete the key is quick, however many members it has.
   const isGone = to - from === zsets.length(ref);
+  if (
+    !isGone && to - from > SLICED_MEMBERS_MIN && call.canWait &&
+    call.inSlices !== null
+  ) {
+    const removal = new RangeRemoval(from, to - from, event);
+    const late = call.inSlices(space, call.db, ref, removal, call.args);
+    if (late !== null) return late;
+  }
   if (isGone) space.delete(call.db, ref);
   else zsets.removeRange(ref, from, to);
   if (to > from) {
@@ -418,6 +471,7 @@ export const SORTED_SET_RANGE_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "dst:key src:key min max [sortby:(BYSCORE|BYLEX)] [REV] " +
       "[LIMIT limit:(offset:integer count:integer)]",
     replies: ["integer"],
+    isHeavy: manyElements(1),
     run: zrangestoreCommand,
   },
   {
@@ -431,6 +485,7 @@ export const SORTED_SET_RANGE_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_DELETE,
     syntax: "key min max",
     replies: ["integer"],
+    isSliced: true,
     run: zremrangebylexCommand,
   },
   {
@@ -444,6 +499,7 @@ export const SORTED_SET_RANGE_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_DELETE,
     syntax: "key start:integer stop:integer",
     replies: ["integer"],
+    isSliced: true,
     run: zremrangebyrankCommand,
   },
   {
@@ -457,6 +513,7 @@ export const SORTED_SET_RANGE_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_DELETE,
     syntax: "key min:double max:double",
     replies: ["integer"],
+    isSliced: true,
     run: zremrangebyscoreCommand,
   },
   {

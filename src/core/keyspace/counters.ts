@@ -73,6 +73,10 @@ export const OUTPUT_BUFFER_MAX = 31;
 export const MEMORY_PEAK_BYTES = 32;
 /** Fields of hashes deleted because their time had come. */
 export const EXPIRED_SUBKEYS = 33;
+/** Commands that were run in the background. */
+export const BACKGROUND_COMMANDS = 40;
+/** Those of them that had to be run in place after all. */
+export const BACKGROUND_RETRIES = 41;
 
 /** Commands that had to wait for key locks. */
 export const COMMANDS_PARKED = 48;

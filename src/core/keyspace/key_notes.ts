@@ -117,6 +117,11 @@ export class KeyNotes {
     this.#heap.free(node);
   }
 
+  /** Frees a node that is in no dictionary any more. */
+  free(node: number): void {
+    this.#heap.free(node);
+  }
+
   /** Visits all nodes; some may come twice. Nothing may change meanwhile. */
   visit(visitor: NodeVisitor): void {
     let cursor = 0;

@@ -68,7 +68,7 @@ import {
 import type { EncodingLimits } from "../types/value_type.ts";
 import { ValueTypes } from "../types/value_types.ts";
 import type { EffectLog } from "./effect_log.ts";
-import type { Key } from "./key.ts";
+import { Key } from "./key.ts";
 import {
   DEL,
   EVENT_CLASSES,
@@ -80,6 +80,7 @@ import {
 } from "./key_events.ts";
 import { KeyLocks, type LockSurroundings, mayBeLocked } from "./key_locks.ts";
 import { KeyNotes } from "./key_notes.ts";
+import { KeyPictures } from "./key_pictures.ts";
 import {
   DATABASE_WORDS,
   databasesOf,
@@ -87,6 +88,7 @@ import {
   fieldExpiresAt,
   FLAG_KEY_LOCKS,
   HOOK_BROADCAST,
+  HOOK_PICTURES,
   HOOK_SNAPSHOT,
   HOOK_TRACKED,
   HOOK_WAITERS,
@@ -200,6 +202,8 @@ export class Keyspace {
   readonly locks: KeyLocks;
   /** Who listens to the shard's channels. */
   readonly channels: SubscriberCounts;
+  /** The lists of all keys that are being made. */
+  readonly pictures: KeyPictures;
   /** Which clients may have which keys in caches of their own. */
   readonly tracked: TrackedKeys;
   /** The worker's views. */
@@ -256,6 +260,11 @@ export class Keyspace {
       control,
       SHARD_WAITING,
       shard,
+    );
+    this.pictures = new KeyPictures(
+      control,
+      this.dict,
+      (header) => this.#notesAt(header),
     );
     this.tracked = new TrackedKeys(
       this.#notesAt(SHARD_TRACKED),
@@ -876,6 +885,33 @@ export class Keyspace {
   }
 
   /**
+   * Makes an entry that lies in this shard's heap, and in no dictionary, the one
+   * of its key in a database; `existing` is the key's entry, which is freed, or
+   * 0. Events are the caller's to signal, NEW as well. If this throws OutOfMemory,
+   * nothing has changed.
+   */
+  adoptEntry(db: number, ref: number, existing: number): void {
+    const hash = this.#word(ref, NODE_HASH);
+    const has = this.#word(ref, NODE_KEY) < 0;
+    const kind = this.kind(ref) | this.control[SHARD_EPOCH]!;
+    this.#setWord(ref, NODE_META, kind);
+    this.setClock(ref, this.#clockFor(existing));
+    if (existing === 0) this.#enter(db, ref, hash, has);
+    else this.#exchange(db, existing, ref, has);
+  }
+
+  /** The key of an entry, good until it is moved or freed. */
+  nameOf(ref: number): Key {
+    const key = new Key();
+    key.buf = this.bytes(ref);
+    key.off = this.keyOff(ref);
+    key.length = this.keyLength(ref);
+    key.hash = this.hashOf(ref);
+    key.shard = this.shard;
+    return key;
+  }
+
+  /**
    * As {@linkcode expire}, unless the key is locked: it is gone for those who
    * look, and deleted when it is released. Says whether it was deleted.
    */
@@ -908,6 +944,9 @@ export class Keyspace {
 
   /** Takes an entry out of its database; it is the caller's to free. */
   detach(db: number, ref: number): void {
+    if ((this.control[SHARD_HOOKS]! & HOOK_PICTURES) !== 0) {
+      this.pictures.noteGone(db, this.nameOf(ref), this.expireAt(ref));
+    }
     const hash = this.#word(ref, NODE_HASH);
     if (this.#word(ref, NODE_KEY) < 0) {
       this.dict.remove(this.control, expiresAt(db), ref, hash);
@@ -999,6 +1038,7 @@ export class Keyspace {
     if ((hooks & HOOK_WAITERS) !== 0 && this.#ready !== undefined) {
       this.waiters.noteAll(db, this.#ready);
     }
+    if ((hooks & HOOK_PICTURES) !== 0) this.pictures.spoilAll(db);
   }
 
   /** Commands that wait for a key shall look again: it has been released. */
@@ -1165,6 +1205,15 @@ export class Keyspace {
       : bytes;
   }
 
+  /**
+   * Makes room for the names of so many keys, if the database has none yet; 0
+   * takes it back.
+   */
+  expect(db: number, keys: number, expires: number): void {
+    this.dict.expect(this.control, keysAt(db), keys);
+    this.dict.expect(this.control, expiresAt(db), expires);
+  }
+
   /** Index of the header of a database's dictionary of keys. */
   keysHeader(db: number): number {
     return keysAt(db);
@@ -1259,12 +1308,16 @@ export class Keyspace {
   #enter(db: number, ref: number, hash: number, has: boolean): void {
     const { control, dict } = this;
     dict.insert(control, keysAt(db), ref, hash);
-    if (!has) return;
-    try {
-      dict.insert(control, expiresAt(db), ref, hash);
-    } catch (cause) {
-      dict.remove(control, keysAt(db), ref, hash);
-      throw cause;
+    if (has) {
+      try {
+        dict.insert(control, expiresAt(db), ref, hash);
+      } catch (cause) {
+        dict.remove(control, keysAt(db), ref, hash);
+        throw cause;
+      }
+    }
+    if ((control[SHARD_HOOKS]! & HOOK_PICTURES) !== 0) {
+      this.pictures.noteNew(db, this.nameOf(ref));
     }
   }
 

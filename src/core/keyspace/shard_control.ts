@@ -6,7 +6,7 @@
  * [18] epoch, see snapshot_marks.ts
  * [32] heap, then the chain of values that wait to be freed and its length,
  * and the chain of values that replies still read, the watched keys,
- * the channels, the waiters, the tracked keys, the key locks
+ * the channels, the waiters, the tracked keys, the key locks, the pictures
  * then, per database: dictionary of all keys, dictionary of keys with an expire,
  * dictionary of hashes with fields that have one
  * then as many databases that no client can select, see reclaim.ts
@@ -48,6 +48,8 @@ export const HOOK_BROADCAST = 8;
 export const HOOK_SNAPSHOT = 16;
 /** Word of a shard's epoch: EPOCH_BIT (types/entry.ts) or 0. */
 export const SHARD_EPOCH = 18;
+/** Hook: a list of all keys is being made, see key_pictures.ts. */
+export const HOOK_PICTURES = 64;
 /** First word of a shard's heap. */
 export const SHARD_HEAP = 32;
 /** Word of the first entry whose value waits to be freed, see reclaim.ts. */
@@ -84,7 +86,14 @@ export const SHARD_LOCK_WAITS: number = SHARD_WRITE_LOCKS + 1;
 export const SHARD_LOCK_FILTER: number = SHARD_LOCK_WAITS + 1;
 /** Words of that filter, a power of two. */
 export const LOCK_FILTER_WORDS = 512;
-const DATABASES = SHARD_LOCK_FILTER + LOCK_FILTER_WORDS;
+/** Words of the pictures of key_pictures.ts. */
+export const SHARD_PICTURES: number = SHARD_LOCK_FILTER +
+  LOCK_FILTER_WORDS;
+/** Pictures that can be taken at a time. */
+export const PICTURES_MAX = 2;
+/** Words of a picture: a dictionary's header, then state, time (2), notes. */
+export const PICTURE_WORDS: number = DICT_HEADER_WORDS + 4;
+const DATABASES = SHARD_PICTURES + PICTURES_MAX * PICTURE_WORDS;
 /** Control blocks are whole cache lines. */
 const LINE_WORDS = 16;
 

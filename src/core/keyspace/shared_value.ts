@@ -84,6 +84,18 @@ export function unshareValue(space: Keyspace, ref: number): void {
   space.dropValue();
 }
 
+/**
+ * As {@linkcode unshareValue}, with a copy that is there already: the value of
+ * `copy`, an entry of the same shard that no key has, and that is freed.
+ */
+export function unshareWith(space: Keyspace, ref: number, copy: number): void {
+  const reading = findReading(space, ref);
+  assert(reading !== 0, "a value that is copied is shared");
+  leaveToReaders(space, ref, reading);
+  space.giveValue(ref, space.kind(copy), space.takeValue(copy));
+  space.freeEntry(copy);
+}
+
 /** Whether a reply still reads an entry's value. */
 export function isShared(space: Keyspace, ref: number): boolean {
   if (findReading(space, ref) !== 0) return true;

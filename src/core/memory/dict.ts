@@ -56,7 +56,7 @@ import {
   DICT_OVERFLOW,
   DictTable,
 } from "./dict_table.ts";
-import type { Heap } from "./heap.ts";
+import { type Heap, OutOfMemory } from "./heap.ts";
 import { KEY_LENGTH_MASK, keyOffset, NODE_HASH, NODE_KEY } from "./node.ts";
 
 export {
@@ -173,6 +173,34 @@ export class Dict {
     const count = header[at + DICT_COUNT]! + 1;
     header[at + DICT_COUNT] = count;
     if (count > buckets * LOAD_MAX) this.#split(header, at);
+  }
+
+  /**
+   * Makes an empty dictionary large enough for `count` nodes, as far as there is
+   * memory, so that it need not grow bucket by bucket. One that is still empty
+   * in the end is to be cleared: 0 nodes do that.
+   */
+  expect(header: Int32Array, at: number, count: number): void {
+    if (header[at + DICT_COUNT] !== 0) return;
+    if (count === 0) return this.clear(header, at);
+    if (count <= LOAD_MAX) return;
+    const wanted = Math.min(BUCKETS_MAX, Math.ceil(count / LOAD_MAX));
+    try {
+      if (header[at + DICT_BUCKETS] === 0) this.#table.addFirst(header, at);
+      for (
+        let index = header[at + DICT_BUCKETS]!;
+        index < wanted && this.#table.addLast(header, at);
+        index++
+      ) {
+        const added = bucketRef(this.#i32, header, at, index);
+        clearBucket(
+          this.#i32[added >>> SEGMENT_SHIFT]!,
+          (added & UNIT_MASK) << 1,
+        );
+      }
+    } catch (cause) {
+      if (!(cause instanceof OutOfMemory)) throw cause;
+    }
   }
 
   /** Takes a node out; it must be in the dictionary. */

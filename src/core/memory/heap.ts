@@ -82,6 +82,16 @@ export class OutOfMemory extends Error {
   }
 }
 
+/** What a heap held, on its way to another one. */
+export interface HeapContents {
+  /** By class: first and last slab with room (page number + 1), or 0 and 0. */
+  readonly slabs: Int32Array;
+  /** Bytes in use. */
+  readonly usedBytes: number;
+  /** Bytes of all pages. */
+  readonly heldBytes: number;
+}
+
 /** Allocates for one shard. One object per worker and shard, over shared words. */
 export class Heap {
   readonly #arena: Arena;
@@ -271,6 +281,50 @@ export class Heap {
         page = next;
       }
     }
+  }
+
+  /**
+   * Empties the heap of words, which must not be used any more; the memory lives
+   * on in the heap that absorbs it. Takes time proportional to the slabs with
+   * room.
+   */
+  surrender(): HeapContents {
+    this.releaseReserve();
+    const slabs = new Int32Array(2 * CLASS_COUNT);
+    for (let index = 0; index < CLASS_COUNT; index++) {
+      const head = this.#control[this.#base + index]!;
+      let tail = head;
+      while (tail !== 0) {
+        const next = this.#map[(tail - 1) * PAGE_MAP_WORDS + NEXT]!;
+        if (next === 0) break;
+        tail = next;
+      }
+      slabs[2 * index] = head;
+      slabs[2 * index + 1] = tail;
+      this.#control[this.#base + index] = 0;
+    }
+    const { usedBytes, heldBytes } = this;
+    this.#counters.fill(0);
+    return { slabs, usedBytes, heldBytes };
+  }
+
+  /**
+   * Takes over what another heap has surrendered that was made for the same
+   * shard number. Constant time.
+   */
+  absorb({ slabs, usedBytes, heldBytes }: HeapContents): void {
+    const map = this.#map;
+    for (let index = 0; index < CLASS_COUNT; index++) {
+      const first = slabs[2 * index]!;
+      if (first === 0) continue;
+      const last = slabs[2 * index + 1]!;
+      const head = this.#control[this.#base + index]!;
+      map[(last - 1) * PAGE_MAP_WORDS + NEXT] = head;
+      if (head !== 0) map[(head - 1) * PAGE_MAP_WORDS + PREVIOUS] = last;
+      this.#control[this.#base + index] = first;
+    }
+    this.#counters[USED_BYTES] = this.usedBytes + usedBytes;
+    this.#counters[HELD_BYTES] = this.heldBytes + heldBytes;
   }
 
   /** Checks the slabs that have room and their free objects; for tests. */

@@ -79,6 +79,16 @@ export interface FileVisitor {
     key: RdbString,
     notes: EntryNotes,
   ): void;
+  /**
+   * How many keys a database has, and how many of them have an expire, if the
+   * file tells the truth.
+   */
+  sizes?(db: number, keys: number, expires: number): void;
+  /**
+   * The bytes that were read are about to go: what was put off must be done.
+   * Throws BadFormat.
+   */
+  settle?(): void;
   /** A library of functions; the bytes are good until it returns. */
   library(code: RdbString): void;
 }
@@ -171,16 +181,28 @@ export class RdbFileReader {
           if (!this.#record()) return false;
           if (reader.at > lookAt) break;
         }
-        if (isOver()) return true;
+        if (isOver()) {
+          this.#visitor.settle?.();
+          return true;
+        }
       } catch (cause) {
         if (!(cause instanceof EndOfBytes) || this.#isSourceAtEnd) {
           throw this.#bad(cause, start);
         }
         reader.at = start;
+        this.#settle(start);
         this.#fill(start);
         reader.reset(this.#buf, reader.at - start, this.#end);
         start = reader.at;
       }
+    }
+  }
+
+  #settle(start: number): void {
+    try {
+      this.#visitor.settle?.();
+    } catch (cause) {
+      throw this.#bad(cause, start);
     }
   }
 
@@ -226,10 +248,12 @@ export class RdbFileReader {
         case OPCODE_SELECT:
           notes.db = reader.length();
           return true;
-        case OPCODE_RESIZE:
-          reader.length();
-          reader.length();
+        case OPCODE_RESIZE: {
+          const keys = reader.length();
+          const expires = reader.length();
+          this.#visitor.sizes?.(notes.db, keys, expires);
           return true;
+        }
         case OPCODE_SLOT_INFO:
           for (let i = 0; i < 3; i++) reader.length();
           return true;
@@ -250,6 +274,7 @@ export class RdbFileReader {
         case OPCODE_MODULE_AUX:
           throw new BadFormat("data of a module of Redis");
         case OPCODE_END:
+          this.#visitor.settle?.();
           this.#finish();
           return false;
         default:

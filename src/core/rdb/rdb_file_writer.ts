@@ -93,6 +93,18 @@ export function writeEntry(
   notes: number,
   clock: AccessClock,
 ): void {
+  writeEntryHead(writer, space, ref, notes, clock);
+  writeValue(writer, space, ref);
+}
+
+/** Writes all of an entry that comes before its value. */
+export function writeEntryHead(
+  writer: RdbWriter,
+  space: Keyspace,
+  ref: number,
+  notes: number,
+  clock: AccessClock,
+): void {
   const expireAtMs = space.expireAt(ref);
   if (expireAtMs !== 0) {
     writer.byte(OPCODE_EXPIRE_MS);
@@ -107,5 +119,4 @@ export function writeEntry(
   }
   writer.byte(kindOf(space, ref));
   writer.string(space.bytes(ref), space.keyOff(ref), space.keyLength(ref));
-  writeValue(writer, space, ref);
 }

@@ -91,14 +91,35 @@ export function writeHash(
       memory.listpacks.bytes(packed),
     );
   }
+  let place = beginHash(writer, values, ref);
+  while (place >= 0) place = continueHash(writer, values, ref, place);
+}
+
+/** Writes what comes before the fields of a hash that is not packed. */
+export function beginHash(
+  writer: RdbWriter,
+  values: ValueTypes,
+  ref: number,
+): number {
+  const { hashes } = values;
+  const firstMs = hashes.expiresFrom(ref);
+  if (firstMs !== Infinity) writer.milliseconds(firstMs);
+  writer.length(hashes.length(ref));
+  return hashes.firstPlace(ref);
+}
+
+/** Writes some fields, from a place on; returns the next place, or -1. */
+export function continueHash(
+  writer: RdbWriter,
+  values: ValueTypes,
+  ref: number,
+  place: number,
+): number {
+  const { hashes } = values;
   FIELDS.writer = writer;
   FIELDS.firstMs = hashes.expiresFrom(ref);
-  if (FIELDS.firstMs !== Infinity) writer.milliseconds(FIELDS.firstMs);
-  writer.length(hashes.length(ref));
-  const end = hashes.endPlace(ref);
-  for (let place = hashes.firstPlace(ref); place < end;) {
-    place = hashes.visit(ref, place, FIELDS, -Infinity);
-  }
+  const next = hashes.visit(ref, place, FIELDS, -Infinity);
+  return next < hashes.endPlace(ref) ? next : -1;
 }
 
 /** Reads a hash of a kind into an entry whose hash is empty. */

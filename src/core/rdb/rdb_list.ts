@@ -85,11 +85,32 @@ export function writeList(
   values: ValueTypes,
   ref: number,
 ): void {
+  let index = beginList(writer, values, ref);
+  while (index >= 0) index = continueList(writer, values, ref, index);
+}
+
+/** Writes what comes before the nodes of a list. */
+export function beginList(
+  writer: RdbWriter,
+  values: ValueTypes,
+  ref: number,
+): number {
+  writer.length(values.lists.nodes(ref));
+  return values.lists.length(ref) > 0 ? 0 : -1;
+}
+
+/** Writes the node of an element; returns the next node's first, or -1. */
+export function continueList(
+  writer: RdbWriter,
+  values: ValueTypes,
+  ref: number,
+  index: number,
+): number {
   const { lists } = values;
-  writer.length(lists.nodes(ref));
   NODES.writer = writer;
   const length = lists.length(ref);
-  for (let i = 0; i < length;) i = lists.visitRun(ref, i, length, NODES);
+  const next = lists.visitRun(ref, index, length, NODES);
+  return next < length ? next : -1;
 }
 
 /** Reads a list of a kind into an entry whose list is empty. */

@@ -109,6 +109,7 @@ export class RdbReader {
 
   /** Ends: the strings that were read are not to be used any more. */
   end(): void {
+    if (this.#held.length === 0) return;
     for (const text of this.#held) this.#release(text);
     this.#held.length = 0;
   }
@@ -129,6 +130,13 @@ export class RdbReader {
 
   /** A length or a count, a safe integer; what it counts may not be there. */
   length(): number {
+    this.#need(1);
+    const head = this.buf[this.at]!;
+    if (head < 64) {
+      // By far the most.
+      this.at++;
+      return head;
+    }
     this.length64();
     const n = this.high * TWO_TO_32 + this.low;
     if (!Number.isSafeInteger(n)) throw new BadFormat("a length is too great");
@@ -177,12 +185,6 @@ export class RdbReader {
   skipString(): void {
     this.#need(1);
     const head = this.buf[this.at]!;
-    if (head < 64) {
-      // By far the most.
-      this.at++;
-      this.raw(head);
-      return;
-    }
     if (head >>> 6 !== LENGTH_ENCODED) {
       this.raw(this.length());
       return;

@@ -54,9 +54,32 @@ export function writeSet(
       sets.intsets.bytes(intset),
     );
   }
+  let place = beginSet(writer, values, ref);
+  while (place >= 0) place = continueSet(writer, values, ref, place);
+}
+
+/** Writes what comes before the members of a set that is no intset. */
+export function beginSet(
+  writer: RdbWriter,
+  values: ValueTypes,
+  ref: number,
+): number {
+  const { sets } = values;
   writer.length(sets.length(ref));
+  return sets.firstPlace(ref);
+}
+
+/** Writes some members, from a place on; returns the next place, or -1. */
+export function continueSet(
+  writer: RdbWriter,
+  values: ValueTypes,
+  ref: number,
+  place: number,
+): number {
+  const { sets } = values;
   MEMBERS.writer = writer;
-  sets.visitAll(ref, MEMBERS);
+  const next = sets.visit(ref, place, MEMBERS);
+  return next < sets.endPlace(ref) ? next : -1;
 }
 
 /** Reads a set of a kind into an entry whose set is empty. */

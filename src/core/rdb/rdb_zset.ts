@@ -29,6 +29,8 @@ import {
 import type { RdbWriter } from "./rdb_writer.ts";
 import { ZiplistElements } from "./ziplist.ts";
 
+/** Members that are written in one go. */
+const MEMBERS_AT_ONCE = 64;
 /** Longest listpack that is kept as it is. */
 const PACKED_BYTES_MAX = 1 << 20;
 
@@ -66,10 +68,32 @@ export function writeZset(
       memory.listpacks.bytes(packed),
     );
   }
-  const length = zsets.length(ref);
+  let rank = beginZset(writer, values, ref);
+  while (rank >= 0) rank = continueZset(writer, values, ref, rank);
+}
+
+/** Writes what comes before the members of a sorted set that is not packed. */
+export function beginZset(
+  writer: RdbWriter,
+  values: ValueTypes,
+  ref: number,
+): number {
+  const length = values.zsets.length(ref);
   writer.length(length);
+  return length - 1;
+}
+
+/** Writes some members, from a rank downwards; returns the next rank, or -1. */
+export function continueZset(
+  writer: RdbWriter,
+  values: ValueTypes,
+  ref: number,
+  rank: number,
+): number {
+  const count = Math.min(MEMBERS_AT_ONCE, rank + 1);
   MEMBERS.writer = writer;
-  zsets.visit(ref, length - 1, length, true, MEMBERS);
+  values.zsets.visit(ref, rank, count, true, MEMBERS);
+  return rank - count;
 }
 
 /** Reads a sorted set of a kind into an entry whose set is empty. */

@@ -101,6 +101,12 @@ export class Arguments {
     return this.source(i).slice(off, off + this.length[i]!);
   }
 
+  /** Argument `i` where it lies, for as long as the command runs. */
+  view(i: number): Uint8Array {
+    const off = this.off[i]!;
+    return this.source(i).subarray(off, off + this.length[i]!);
+  }
+
   #grow(): void {
     const size = this.off.length * 2;
     this.off = grown(this.off, new Int32Array(size));

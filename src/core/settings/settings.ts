@@ -101,6 +101,10 @@ export class Settings {
   readonly enableProtectedConfigs: number = PERMISSION.NO;
   readonly workers: number = 0;
   readonly databases: number = 0;
+  readonly backgroundThreads: number = 0;
+  readonly backgroundThreshold: number = 0;
+  readonly backgroundThresholdBytes: number = 0;
+  readonly backgroundQueue: number = 0;
   readonly loglevel: number = LOG_LEVEL.NOTICE;
   readonly logfile: string = "";
   readonly pidfile: string = "";

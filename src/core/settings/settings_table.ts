@@ -227,6 +227,30 @@ const GENERAL: readonly SettingSpec[] = [
     "16",
     "Number of databases for SELECT",
   ),
+  atStart(
+    "background-threads",
+    integer(0n, 32n),
+    "2",
+    "Threads for long commands, started when there is one; 0 for none",
+  ),
+  live(
+    "background-threshold",
+    integer(1n, LONG_MAX),
+    "5000",
+    "Elements from which on a command is run in the background",
+  ),
+  live(
+    "background-threshold-bytes",
+    memory(1n, LONG_MAX),
+    "262144",
+    "Bytes of strings from which on a command is run in the background",
+  ),
+  live(
+    "background-queue",
+    integer(0n, INT_MAX),
+    "64",
+    "Most commands in the background at a time; more are run at once",
+  ),
   live(
     "loglevel",
     oneOf("debug", "verbose", "notice", "warning", "nothing"),

@@ -77,6 +77,16 @@ export class BlockedSessions {
     return this.#blocked.size;
   }
 
+  /** How to put back what a session's command has got; "" for not at all. */
+  undoOf(session: number): WaitUndo {
+    return this.#blocked.get(session)?.undo ?? "";
+  }
+
+  /** Whether a session's command waits, or its reply is on its way. */
+  has(session: number): boolean {
+    return this.#blocked.has(session);
+  }
+
   /** Begins to wait; the promise is that of the reply. */
   block(wait: Wait): Promise<LateReply> {
     return new Promise((settle) => {
@@ -131,7 +141,8 @@ export class BlockedSessions {
     late: LateReply,
     error: ErrorReply | null,
   ): boolean {
-    const { records, countEnded } = this.#ports;
+    const { latches, records, countEnded } = this.#ports;
+    latches.step();
     if (!records.cancel(blocked.record)) return false;
     countEnded(blocked.session, error);
     this.#end(blocked, late, false);

@@ -54,7 +54,10 @@ export class Deadlines<T extends Timed> {
     if (item.deadlineMs < this.#timerMs) this.#arm();
   }
 
-  /** Takes an item out, if it is there. */
+  /**
+   * Takes an item out, if it is there. The timer stays: most waits end early,
+   * and the next one's deadline will be a later one.
+   */
   remove(item: T): void {
     const at = item.heapIndex;
     if (at < 0) return;
@@ -64,7 +67,6 @@ export class Deadlines<T extends Timed> {
       this.#rise(at, last);
       this.#sink(last.heapIndex, last);
     }
-    if (this.#heap.length === 0) this.#disarm();
   }
 
   readonly #onTimer = (): void => {

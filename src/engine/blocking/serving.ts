@@ -48,13 +48,13 @@ export interface ServingPorts<C extends Call> {
   fillKeys(command: Command<C>): void;
   /** Runs a command whose latches are held. */
   run(command: Command<C>): void;
+  /** Notes that a client keeps what the command has read: see tracking.ts. */
+  remember(client: number, worker: number): void;
   /**
    * Whether a command must not run now because its keys are locked; the key that
    * it was to be served from is looked at again when they may be free.
    */
   mustDefer(command: Command<C>, key: Key): boolean;
-  /** Notes that a client keeps what the command has read: see tracking.ts. */
-  remember(client: number, worker: number): void;
   /** Hands over the reply of a session's command, and empties the writer. */
   served(worker: number, session: number, reply: ReplyWriter): void;
 }
@@ -223,6 +223,7 @@ export class Serving<C extends Call> {
     const call = this.#call;
     const records = this.#records;
     call.waitKind = 0;
+    this.#latches.step();
     this.#ports.run(command);
     if (call.waitKind !== 0) {
       call.waitKind = 0;
@@ -236,6 +237,7 @@ export class Serving<C extends Call> {
     const worker = records.worker(record);
     const session = records.session(record);
     records.end(record);
+    this.#latches.step();
     this.#ports.served(worker, session, this.#reply);
   }
 }

@@ -12,7 +12,8 @@
  *   is held until they are free; or the command is forwarded to the shard's
  *   owner, and its connection parked until the reply comes;
  * - a command that is asynchronous by nature (it asks other workers): its
- *   connection is parked until its promise settles.
+ *   connection is parked until its promise settles;
+ * - the size of what it works on: it is run in the background.
  *
  * Size: all ways that a request can take stand here, so that who holds which
  * latches can be read together.
@@ -25,9 +26,11 @@ import { latin1BytesOf } from "../../core/base/bytes.ts";
 import { hashSlot } from "../../core/base/crc16.ts";
 import { halfSipHash } from "../../core/base/half_siphash.ts";
 import type { Call } from "../../core/commands/call.ts";
+import type { KeyPositions } from "../../core/commands/command_keys.ts";
 import {
   FLAG,
   type Handler,
+  type HeavyTest,
   type LateReply,
 } from "../../core/commands/command_spec.ts";
 import {
@@ -174,6 +177,15 @@ export interface ExecutorPorts<C extends Call> {
    * empties the writer.
    */
   served(worker: number, session: number, reply: ReplyWriter): void;
+  /**
+   * Begins to run a command in the background; null if it has to be run here.
+   */
+  background(
+    command: Command<C>,
+    call: C,
+    positions: KeyPositions,
+    resp: 2 | 3,
+  ): Promise<LateReply> | null;
   /** What commands have caused that others are to be told of. */
   readonly tellings: Tellings;
   /**
@@ -243,6 +255,8 @@ export class Executor<C extends Call> {
     localAddress: "",
     isUnix: false,
   });
+  /** The reply to come of that command, if it is run in the background. */
+  #late: Promise<LateReply> | null = null;
   /** The command of {@linkcode #toldRun}. */
   #told: Command<C> | null = null;
   readonly #process: Int32Array;
@@ -282,8 +296,8 @@ export class Executor<C extends Call> {
     this.#serving = new Serving(table, call, latches, ready, records, {
       fillKeys: (command) => this.#keys.fill(command),
       run: (command) => this.#run(command),
-      mustDefer: (command, key) => this.#asking.mustDefer(command, key),
       remember: (client, worker) => ports.remember(call, client, worker),
+      mustDefer: (command, key) => this.#asking.mustDefer(command, key),
       served: ports.served,
     });
   }
@@ -708,7 +722,8 @@ export class Executor<C extends Call> {
   /** A command with any number of keys. */
   #runWide(command: Command<C>, handler: Handler<C>): number {
     const call = this.#call;
-    if (this.#keys.fill(command)) this.#latches.markAll();
+    const looksFurther = this.#keys.fill(command);
+    if (looksFurther) this.#latches.markAll();
     const count = call.keyCount;
     for (let i = 0; i < count; i++) {
       const key = call.key(i);
@@ -742,9 +757,36 @@ export class Executor<C extends Call> {
     }
     const outcome = isBlocking
       ? this.#runBlocking(command, handler)
-      : this.#run(command, handler);
+      : command.isHeavy === undefined || looksFurther
+      ? this.#run(command, handler)
+      : this.#runHeavy(command, command.isHeavy, handler);
     this.#latches.releaseMarked();
     if (count > KEYS_KEPT) call.trimKeys(KEYS_KEPT);
+    return outcome;
+  }
+
+  /** A command that may take long: in the background then, if there is room. */
+  #runHeavy(
+    command: Command<C>,
+    isHeavy: HeavyTest<C>,
+    handler: Handler<C>,
+  ): number {
+    const call = this.#call;
+    if (this.ignoresFlags || !isHeavy(call)) return this.#run(command, handler);
+    const { resp } = call.session as Session;
+    const late = this.#ports.background(
+      command,
+      call,
+      this.#keys.positions,
+      resp,
+    );
+    if (late === null) return this.#run(command, handler);
+    // Others are told of the command as if it had run now.
+    if (handler !== command.run) this.#late = late;
+    const outcome = handler === command.run
+      ? this.#run(command, () => late)
+      : this.#run(command, handler);
+    this.pendingHasRead = true;
     return outcome;
   }
 
@@ -1037,7 +1079,7 @@ export class Executor<C extends Call> {
     }
     if (verdict === "null") return this.#replyNull(session, command);
     const outcome = (session.gate | this.gate) === 0
-      ? this.#dispatch(command)
+      ? this.#dispatch(command, this.#handlerOf(session, command))
       : this.#gated(session, command);
     const isParked = (session.gate & GATE_LOCKED) !== 0;
     if (session.lockWait !== null && !isParked) {
@@ -1072,7 +1114,8 @@ export class Executor<C extends Call> {
 
   readonly #toldRun: Handler<C> = (call) => {
     const command = this.#told!;
-    const late = command.run(call);
+    const late = this.#late ?? command.run(call);
+    this.#late = null;
     const session = call.session as Session;
     if (
       (session.gate & GATE_TRACKING) !== 0 &&

@@ -44,7 +44,8 @@ export class RequestKeys<C extends Call> {
   readonly view: RequestView;
   readonly #table: CommandTable<C>;
   readonly #call: C;
-  readonly #positions = new KeyPositions();
+  /** Where the keys stand that were filled in last. */
+  readonly positions: KeyPositions = new KeyPositions();
 
   /** `call` is the worker's call. */
   constructor(table: CommandTable<C>, call: C) {
@@ -68,7 +69,7 @@ export class RequestKeys<C extends Call> {
       call.fillKey(key, args.source(1), args.off[1]!, args.length[1]!);
       return false;
     }
-    const positions = this.#positions;
+    const positions = this.positions;
     this.view.reset(args, 0);
     findKeysToRun(command.spec, this.view, positions);
     const { findOtherKeys } = command;
@@ -95,7 +96,7 @@ export class RequestKeys<C extends Call> {
     visit: TouchVisitor,
   ): void {
     const call = this.#call;
-    const positions = this.#positions;
+    const positions = this.positions;
     const { view } = this;
     view.reset(args, 0);
     if (command.keyKind === KEY_KIND.SINGLE) {

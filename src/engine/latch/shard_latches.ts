@@ -17,6 +17,7 @@ import {
 } from "../../core/keyspace/counters.ts";
 import { SHARD_LATCH } from "../../core/keyspace/shard_control.ts";
 import type { ShardLatches } from "../../core/commands/call.ts";
+import type { SlowSteps } from "./slow_steps.ts";
 
 /** Sleeps, of a millisecond each, from which on a wait is suspiciously long. */
 const LONG_SLEEPS = 10;
@@ -36,6 +37,7 @@ export class Latches implements ShardLatches {
   /** False where all latches that are needed are held, or there is no need. */
   #takes: boolean;
   readonly #checks: boolean;
+  readonly #slow: SlowSteps | null;
   /** Shards marked by {@linkcode mark}. */
   readonly #marks: Uint8Array;
   #markedMin: number;
@@ -45,21 +47,28 @@ export class Latches implements ShardLatches {
 
   /**
    * `shared` is false for a single worker: nothing is taken then. `checks`
-   * turns on debug mode.
+   * turns on debug mode, in which `slow` may make the worker slow.
    */
   constructor(
     controls: readonly Int32Array[],
     counters: Float64Array,
     shared: boolean,
     checks: boolean,
+    slow: SlowSteps | null = null,
   ) {
     this.#controls = controls;
     this.#counters = counters;
     this.#shared = shared;
     this.#takes = shared;
     this.#checks = checks;
+    this.#slow = slow;
     this.#marks = new Uint8Array(controls.length);
     this.#markedMin = controls.length;
+  }
+
+  /** A point at which tests make the worker slow. */
+  step(): void {
+    this.#slow?.step();
   }
 
   /** Takes the latch of one shard. */
@@ -86,6 +95,7 @@ export class Latches implements ShardLatches {
     if (!this.#takes) return;
     if (this.#checks) this.#checkRelease(shard);
     releaseLatch(this.#controls[shard]!, SHARD_LATCH);
+    if (this.#checks) this.step();
   }
 
   /** Notes a shard for {@linkcode acquireMarked}. */
@@ -182,6 +192,7 @@ export class Latches implements ShardLatches {
   }
 
   #checkOrder(shard: number): void {
+    this.step();
     assert(
       (this.#held.at(-1) ?? -1) < shard,
       "latches are taken in ascending order",

@@ -17,12 +17,12 @@ import { assert } from "../../core/base/assert.ts";
 import { FrameReader, FrameWriter } from "./frame.ts";
 import type { Answerer, Json, Peers } from "./peers.ts";
 
-/** A MessagePort, or a stand-in for tests. */
+/** What leads to a peer: see rings.ts. */
 export interface Port {
   /** Sends a batch; its buffer is transferred. */
   postMessage(message: Uint8Array, transfer: Transferable[]): void;
   /** Called with each batch that comes. */
-  onmessage: ((event: MessageEvent<Uint8Array>) => void) | null;
+  onmessage: ((event: { readonly data: Uint8Array }) => void) | null;
 }
 
 /** Handles the records of one kind; must read exactly the record's fields. */
@@ -66,10 +66,19 @@ export class Mesh implements Peers {
   /** Peers for which records wait. */
   #congested = 0;
   readonly #waiting: (() => void)[] = [];
+  readonly #step: () => void;
 
-  /** `ports[i]` leads to worker `i`; its own place is null. */
-  constructor(self: number, ports: readonly (Port | null)[]) {
+  /**
+   * `ports[i]` leads to worker `i`; its own place is null. `step` is called
+   * before a batch is sent and before one is handled.
+   */
+  constructor(
+    self: number,
+    ports: readonly (Port | null)[],
+    step: () => void = () => {},
+  ) {
     this.self = self;
+    this.#step = step;
     this.#links = ports.map((port) =>
       port &&
       {
@@ -171,6 +180,7 @@ export class Mesh implements Peers {
     if (link.writer.length === 0) return;
     if (link.underWay > WINDOW_BYTES) return this.#setCongested(link, true);
     this.#setCongested(link, false);
+    this.#step();
     const batch = link.writer.take();
     link.underWay += batch.length;
     link.port.postMessage(batch, [batch.buffer]);
@@ -185,6 +195,7 @@ export class Mesh implements Peers {
   }
 
   #receive(from: number, link: Link, batch: Uint8Array): void {
+    this.#step();
     const reader = new FrameReader(batch);
     while (!reader.isAtEnd) {
       const handler = this.#handlers.get(reader.u8());

@@ -14,6 +14,7 @@ import {
 } from "../../core/keyspace/effect_ring.ts";
 import { makeFacts } from "../persistence/persistence_facts.ts";
 import { shardControlWords } from "../../core/keyspace/shard_control.ts";
+import { makeRings, type RingBuffers } from "./rings.ts";
 import {
   type LogStatusBuffers,
   makeLogStatus,
@@ -43,6 +44,8 @@ export const PROCESS_PATTERNS = 5;
 export const PROCESS_PATTERNS_VERSION = 6;
 /** Word: the last number given to a subscription or a published message. */
 export const PROCESS_PUBSUB_SEQUENCE = 7;
+/** Word: how slow tests make the workers, see slow_steps.ts. */
+export const PROCESS_SLOW_STEPS = 40;
 /** Word: keys that are tracked, in all shards. */
 export const PROCESS_TRACKED_KEYS = 8;
 /** Word: sessions that track keys, over all workers. */
@@ -53,12 +56,20 @@ export const PROCESS_PREFIXES = 10;
 export const PROCESS_PREFIXES_VERSION = 11;
 /** Word: the last ticket or handle number of key locks. */
 export const PROCESS_LOCK_TICKET = 24;
-/** Words of {@linkcode SharedState.process}. */
+/** Word: keys that are being changed in slices, see sliced_changes.ts. */
+export const PROCESS_SLICED_CHANGES = 25;
+/** Word: not 0 while the cut of a snapshot waits until there are none. */
+export const PROCESS_CUT_WAITS = 26;
+/**
+ * Word: commands in the background, over all workers; behind it, the same by
+ * compute thread.
+ */
+export const PROCESS_COMPUTE_LOAD = 64;
 /**
  * Words of {@linkcode SharedState.process}; 16 and 17 are those of
  * persistence/snapshot_protocol.ts.
  */
-const PROCESS_WORDS = 64;
+const PROCESS_WORDS = 128;
 
 /** Shared memory and constants; structured-cloneable. */
 export interface SharedState {
@@ -82,6 +93,8 @@ export interface SharedState {
   readonly facts: SharedArrayBuffer;
   /** Seed of the keys' hash. */
   readonly hashSeed: readonly [number, number];
+  /** How batches of messages reach other workers. */
+  readonly rings: RingBuffers;
   /** How many workers there are. */
   readonly workers: number;
   /** How many databases there are. */
@@ -123,6 +136,7 @@ export function makeSharedState(
     logStatus: makeLogStatus(workers),
     slotShards: slots,
     process: new SharedArrayBuffer(PROCESS_WORDS * 4),
+    rings: makeRings(workers),
     cacheRecords: new SharedArrayBuffer(workers * workers * 4),
     facts: makeFacts(options.startedMs),
     hashSeed: [options.random[0]! | 0, options.random[1]! | 0],

@@ -50,6 +50,10 @@ const HEAD_CRC_AT = 28;
 
 const WORD = 2 ** 32;
 
+/** How files of Redis begin: with a command, or a note. */
+const STAR = 0x2a;
+const HASH = 0x23;
+
 /** The head of a file whose first record has this ticket. */
 export function makeFileHead(firstTicket: number): Uint8Array<ArrayBuffer> {
   const head = new Uint8Array(FILE_HEAD_BYTES);
@@ -66,7 +70,10 @@ export function makeFileHead(firstTicket: number): Uint8Array<ArrayBuffer> {
 /** The ticket that a file's head names; a text says what is wrong with it. */
 export function readFileHead(head: Uint8Array): number | string {
   for (let i = 0; i < FILE_MAGIC.length; i++) {
-    if (head[i] !== FILE_MAGIC.charCodeAt(i)) return "it has no head";
+    if (head[i] === FILE_MAGIC.charCodeAt(i)) continue;
+    return head[0] === STAR || head[0] === HASH
+      ? "it is a log of Redis, which `sherd import` brings in"
+      : "it has no head";
   }
   if (head.length < FILE_HEAD_BYTES) return "its head is cut off";
   const view = viewOf(head);

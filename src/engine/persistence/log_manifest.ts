@@ -6,17 +6,22 @@
  * file appendonly.aof.2.base.rdb seq 2 type b
  * file appendonly.aof.3.incr.aof seq 3 type i
  * file appendonly.aof.4.incr.aof seq 4 type i
+ * # crc32c 1a2b3c4d
  * ```
  *
  * `b` is the snapshot that the log begins with, of which there is one at most,
  * `i` are the changes since then in their order, `h` is what is no longer
  * needed. Names with blanks or special characters are quoted as in redis.conf.
  *
+ * The last line, which is a comment for Redis, is the checksum of those before: a
+ * bit is enough to make an `i` an `h`. Without one, nothing is checked.
+ *
  * Source: aof.c of Redis 7.
  *
  * @module
  */
 
+import { crc32c } from "../../core/base/crc32c.ts";
 import {
   bytesToText,
   splitWords,
@@ -81,6 +86,10 @@ export function nextIncrement(prefix: string, manifest: LogManifest): LogFile {
 export function parseManifest(bytes: Uint8Array): LogManifest | string {
   const text = bytesToText(bytes);
   if (text === "") return "the file is empty";
+  const sum = text.match(/^# crc32c ([0-9a-f]{8})\n$/m);
+  if (sum !== null && sum[1] !== checksum(bytes.subarray(0, sum.index))) {
+    return "the checksum is wrong";
+  }
   if (!text.endsWith("\n")) return "the last line has no end";
   const parsed = {
     base: null as LogFile | null,
@@ -143,7 +152,13 @@ export function formatManifest(manifest: LogManifest): Uint8Array {
   if (manifest.base !== null) add(manifest.base, "b");
   for (const file of manifest.history) add(file, "h");
   for (const file of manifest.increments) add(file, "i");
-  return textToBytes(lines.join(""));
+  const text = lines.join("");
+  return textToBytes(`${text}# crc32c ${checksum(textToBytes(text))}\n`);
+}
+
+function checksum(bytes: Uint8Array): string {
+  const sum = crc32c(bytes, 0, bytes.length) >>> 0;
+  return sum.toString(16).padStart(8, "0");
 }
 
 /** Names of files are UTF-8; texts here have a character per byte. */

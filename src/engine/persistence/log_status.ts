@@ -73,6 +73,8 @@ export const LOG_REWRITE_STARTED_MS = 11;
 export const LOG_REWRITE_SECONDS = 12;
 /** Figure: whether a rewrite begins when a snapshot that is taken is done. */
 export const LOG_REWRITE_SCHEDULED = 13;
+/** Figure: most bytes that were held in memory for the last rewrite. */
+export const LOG_REWRITE_PEAK_BYTES = 14;
 const FIGURES = 32;
 
 /** The two buffers; structured-cloneable. */

@@ -12,7 +12,6 @@
  */
 
 import {
-  readWord,
   RECORD_HEADER_BYTES,
   recordBytes,
 } from "../../core/keyspace/effect_record.ts";
@@ -40,6 +39,8 @@ export class RingDrain {
   lastTicket = 0;
   readonly #control: Int32Array;
   readonly #data: Uint8Array;
+  /** The buffer as words; records and heads begin at multiples of four. */
+  #words = new Int32Array(this.buf.buffer);
   /** Where the records of the frame end. */
   #wholeEnd = FRAME_HEAD_BYTES;
   #end = FRAME_HEAD_BYTES;
@@ -95,17 +96,24 @@ export class RingDrain {
    * whose tickets come before `cut`.
    */
   scan(hasCut: boolean, cut: number): void {
-    const { buf } = this;
-    while (this.#end - this.#wholeEnd >= RECORD_HEADER_BYTES) {
-      const bytes = recordBytes(readWord(buf, this.#wholeEnd));
-      if (this.#wholeEnd + bytes > this.#end) break;
-      const ticket = readWord(buf, this.#wholeEnd + 4);
+    const words = this.#words;
+    const end = this.#end;
+    let wholeEnd = this.#wholeEnd;
+    let { count, lastTicket } = this;
+    while (end - wholeEnd >= RECORD_HEADER_BYTES) {
+      const body = words[wholeEnd >> 2]! >>> 0;
+      const next = wholeEnd + recordBytes(body);
+      if (next > end || body > end) break;
+      const ticket = words[(wholeEnd >> 2) + 1]!;
       if (hasCut && (ticket - cut | 0) >= 0) break;
-      this.lastTicket = ticket;
-      if (this.count === 0) this.firstTicket = ticket;
-      this.#wholeEnd += bytes;
-      this.count++;
+      if (count === 0) this.firstTicket = ticket;
+      lastTicket = ticket;
+      wholeEnd = next;
+      count++;
     }
+    this.#wholeEnd = wholeEnd;
+    this.count = count;
+    this.lastTicket = lastTicket;
   }
 
   /** Writes the frame's head; `firstTicket` has all its bits. */
@@ -121,7 +129,7 @@ export class RingDrain {
   drop(): void {
     const left = this.#end - this.#wholeEnd;
     if (left === 0 && this.buf.length > KEPT_BYTES) {
-      this.buf = new Uint8Array(FIRST_BYTES);
+      this.#setBuffer(new Uint8Array(FIRST_BYTES));
     } else if (this.#wholeEnd > FRAME_HEAD_BYTES) {
       this.buf.copyWithin(FRAME_HEAD_BYTES, this.#wholeEnd, this.#end);
     }
@@ -132,8 +140,16 @@ export class RingDrain {
 
   #reserve(bytes: number): void {
     if (bytes <= this.buf.length) return;
-    const grown = new Uint8Array(Math.max(bytes, this.buf.length * 2));
+    // Whole words, and some to spare.
+    const grown = new Uint8Array(
+      (Math.max(bytes, this.buf.length * 2) | 3) + 1,
+    );
     grown.set(this.buf.subarray(0, this.#end));
-    this.buf = grown;
+    this.#setBuffer(grown);
+  }
+
+  #setBuffer(buf: Uint8Array<ArrayBuffer>): void {
+    this.buf = buf;
+    this.#words = new Int32Array(buf.buffer);
   }
 }

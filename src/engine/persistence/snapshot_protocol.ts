@@ -17,6 +17,7 @@
  * @module
  */
 
+import type { Piece } from "./snapshot_pieces.ts";
 import type { CutCounts } from "../../core/keyspace/snapshot_marks.ts";
 
 /** To a worker. */
@@ -48,17 +49,16 @@ export type SnapshotReport =
     /** Changes counted at the cut, over all workers. */
     readonly changes: number;
   }
-  | {
-    readonly step: "piece";
-    /** Whole records, if the ones before and this one are not open. */
-    readonly bytes: Uint8Array;
-    /** Whether the record at its end goes on in the worker's next piece. */
-    readonly isOpen: boolean;
-    /** Keys whose records end in it. */
-    readonly keys: number;
-  };
+  | { readonly step: "piece"; readonly piece: Piece };
+
+/** Streams of pieces of a worker: one for most keys, one for large values. */
+export const STREAMS_PER_WORKER = 2;
 
 /** Word of the process: not 0 between a cut and its end. */
 export const PROCESS_SNAPSHOT = 16;
 /** Word of the process: bytes of pieces that are not yet written. */
 export const PROCESS_SNAPSHOT_BYTES = 17;
+/** Word of the process: the stream whose record is open, plus 1; or 0. */
+export const PROCESS_SNAPSHOT_OPEN = 18;
+/** Word of the process: pieces of that record that were written. */
+export const PROCESS_SNAPSHOT_OPEN_PIECES = 19;

@@ -2,14 +2,14 @@
  * A worker's part in a snapshot: walks through the shards that it owns, saves
  * what it is about to change, and hands the bytes on.
  *
- * Records gather in a buffer, which is given away when it is nearly full: a
- * *piece*. Each piece begins with its database, so pieces of several workers can
- * be written in any order; only a record that is larger than a buffer goes out
- * in several pieces, which belong together.
- *
  * The walk is done in slices of a millisecond at most, in one hold of a latch
- * each; a single large value takes what it takes. It waits while too many bytes
- * are under way, so memory stays bounded by what is changed meanwhile.
+ * each. It waits while too many bytes are under way, so memory stays bounded by
+ * what is changed meanwhile.
+ *
+ * A large collection is only shared while the latch is held, and written later
+ * and in slices, in pieces of its own (rdb_large_value.ts): to save it costs
+ * nothing then, but who changes it before it is written pays for a copy. Streams
+ * and strings are written at once, however long they are.
  *
  * @module
  */
@@ -23,29 +23,40 @@ import {
   type EntrySaver,
   walkShard,
 } from "../../core/keyspace/snapshot_marks.ts";
-import { writeEntry, writeSelect } from "../../core/rdb/rdb_file_writer.ts";
-import { type RdbSink, RdbWriter } from "../../core/rdb/rdb_writer.ts";
+import { OutOfMemory } from "../../core/memory/heap.ts";
+import { writeEntry, writeEntryHead } from "../../core/rdb/rdb_file_writer.ts";
+import { isLargeValue, LargeValue } from "../../core/rdb/rdb_large_value.ts";
+import { RdbWriter } from "../../core/rdb/rdb_writer.ts";
+import { concat } from "@std/bytes";
 import type { Latches } from "../latch/shard_latches.ts";
+import { type Piece, PieceWriter } from "./snapshot_pieces.ts";
+import {
+  PROCESS_CUT_WAITS,
+  PROCESS_SLICED_CHANGES,
+} from "../messages/shared_state.ts";
 import {
   PROCESS_SNAPSHOT,
   PROCESS_SNAPSHOT_BYTES,
+  PROCESS_SNAPSHOT_OPEN,
+  PROCESS_SNAPSHOT_OPEN_PIECES,
   type SnapshotOrder,
   type SnapshotReport,
+  STREAMS_PER_WORKER,
 } from "./snapshot_protocol.ts";
 
-/** Bytes of a buffer. */
-const BUFFER_BYTES = 256 * 1024;
-/** A buffer with so many bytes is given away. */
-const PIECE_BYTES = 192 * 1024;
 /** Longest hold of a latch, but for a single value. */
 const SLICE_MS = 1;
 /** While more bytes are under way, the walk waits. */
 const UNDER_WAY_BYTES_MAX = 8 * 1024 * 1024;
+/** Pieces of a large value that may be under way. */
+const PIECES_AHEAD_MAX = 16;
 /** Time until it looks again. */
 const WAIT_MS = 2;
 
 /** What the source needs from the worker around it. */
 export interface SnapshotSourceParts {
+  /** Number of the worker. */
+  readonly worker: number;
   /** All shards. */
   readonly keyspaces: readonly Keyspace[];
   /** Those that the worker owns. */
@@ -71,21 +82,36 @@ export interface SnapshotSourceParts {
   report(report: SnapshotReport): void;
 }
 
+/** A large value that is yet to be written. */
+interface LargeRecord {
+  readonly db: number;
+  /** All that comes before the value. */
+  readonly head: Uint8Array;
+  readonly value: LargeValue;
+  isBegun: boolean;
+}
+
 /** One per worker. */
-export class SnapshotSource implements EntrySaver, RdbSink {
+export class SnapshotSource implements EntrySaver {
   readonly #parts: SnapshotSourceParts;
-  #writer: RdbWriter | null = null;
+  /** Most records. */
+  #small: PieceWriter | null = null;
+  /** Those of large values. */
+  #large: PieceWriter | null = null;
+  /** Large values that are to be written, the first one perhaps begun. */
+  readonly #records: LargeRecord[] = [];
+  readonly #headWriter = new RdbWriter();
   #notes = 0;
   #share = 1;
-  /** The database of what is in the buffer, or -1. */
-  #db = -1;
   #isAborted = false;
-  /** Keys whose records are in the buffer. */
-  #keys = 0;
-  /** Whether a part of the record at hand has gone out. */
-  #isOpen = false;
   /** The next shard to be walked, among the owned ones. */
   #shardIndex = 0;
+  /** Whether the walk was ordered and is not reported yet. */
+  #isWalking = false;
+  /** Whether the end was ordered and is not reported yet. */
+  #isEnding = false;
+  /** Whether the next turn of work is planned. */
+  #isPlanned = false;
 
   /** Does nothing before it is ordered to. */
   constructor(parts: SnapshotSourceParts) {
@@ -96,71 +122,89 @@ export class SnapshotSource implements EntrySaver, RdbSink {
   order(order: SnapshotOrder): void {
     switch (order.step) {
       case "begin":
-        this.#writer = new RdbWriter(BUFFER_BYTES);
-        this.#writer.begin(this, order.compresses, false);
-        this.#notes = order.notes;
-        this.#share = order.share;
-        this.#db = -1;
-        this.#isAborted = false;
-        this.#keys = 0;
-        return this.#parts.report({ step: "ready" });
+        return this.#begin(order.compresses, order.notes, order.share);
       case "cut":
         return this.#cut(order.cutsLog);
       case "walk":
         this.#shardIndex = 0;
-        return this.#walk();
+        this.#isWalking = true;
+        return this.#work();
       case "abort":
         this.#isAborted = true;
         return;
       case "uncut":
         return this.#uncut();
       case "flush":
-        if (!this.#isAborted) this.#givePiece(false);
-        this.#writer = null;
-        return this.#parts.report({ step: "flushed" });
+        this.#isEnding = true;
+        return this.#work();
     }
   }
 
   save(space: Keyspace, db: number, ref: number): void {
     if (this.#isAborted) return;
-    const writer = this.#writer!;
-    if (db !== this.#db) {
-      writeSelect(writer, db);
-      this.#db = db;
-    }
-    writeEntry(writer, space, ref, this.#notes, this.#parts.clock);
-    this.#keys++;
-    if (this.#isOpen || writer.at > PIECE_BYTES) this.#givePiece(false);
+    if (isLargeValue(space, ref) && this.#putOff(space, db, ref)) return;
+    const pieces = this.#small!;
+    pieces.beginRecord(db);
+    const { clock } = this.#parts;
+    writeEntry(pieces.writer, space, ref, this.#notes, clock);
+    pieces.endRecord();
   }
 
-  /** A part of a record that is larger than the buffer. */
-  write(buf: Uint8Array, off: number, length: number): void {
-    this.#isOpen = true;
-    this.#send(buf.slice(off, off + length), true);
+  #begin(compresses: boolean, notes: number, share: number): void {
+    const first = this.#parts.worker * STREAMS_PER_WORKER;
+    this.#small = new PieceWriter(first, compresses, this.#send);
+    this.#large = new PieceWriter(first + 1, compresses, this.#send);
+    this.#notes = notes;
+    this.#share = share;
+    this.#isAborted = false;
+    this.#parts.report({ step: "ready" });
   }
 
-  #givePiece(isOpen: boolean): void {
-    const writer = this.#writer!;
-    if (writer.at > 0 || this.#isOpen) this.#send(writer.takeBuffer(), isOpen);
-    this.#isOpen = isOpen;
-    this.#db = -1;
-  }
+  readonly #send = (piece: Piece): void => {
+    const { process, report } = this.#parts;
+    Atomics.add(process, PROCESS_SNAPSHOT_BYTES, piece.bytes.length);
+    report({ step: "piece", piece });
+  };
 
-  #send(bytes: Uint8Array, isOpen: boolean): void {
-    Atomics.add(
-      this.#parts.process,
-      PROCESS_SNAPSHOT_BYTES,
-      bytes.length,
+  /** Keeps a large value to be written later; false if there is no memory. */
+  #putOff(space: Keyspace, db: number, ref: number): boolean {
+    const head: Uint8Array[] = [];
+    const writer = this.#headWriter;
+    writer.begin(
+      {
+        write: (buf, off, length) => {
+          head.push(buf.slice(off, off + length));
+        },
+      },
+      false,
+      false,
     );
-    const keys = isOpen ? 0 : this.#keys;
-    if (!isOpen) this.#keys = 0;
-    this.#parts.report({ step: "piece", bytes, isOpen, keys });
+    writeEntryHead(writer, space, ref, this.#notes, this.#parts.clock);
+    writer.flush();
+    let value: LargeValue;
+    try {
+      value = new LargeValue(space, ref);
+    } catch (cause) {
+      if (!(cause instanceof OutOfMemory)) throw cause;
+      return false;
+    }
+    this.#records.push({ db, head: concat(head), value, isBegun: false });
+    // Latches are held.
+    this.#plan(0);
+    return true;
   }
 
   #cut(cutsLog: boolean): void {
     const { keyspaces, latches, process } = this.#parts;
     const counts: CutCounts = { keys: [], expires: [], fieldExpires: 0 };
     latches.acquireAll();
+    if (Atomics.load(process, PROCESS_SLICED_CHANGES) !== 0) {
+      // Some values are half changed; no more are begun now.
+      Atomics.store(process, PROCESS_CUT_WAITS, 1);
+      latches.releaseAll();
+      return this.#parts.later(() => this.#cut(cutsLog), WAIT_MS);
+    }
+    Atomics.store(process, PROCESS_CUT_WAITS, 0);
     for (const space of keyspaces) cutShard(space, counts);
     Atomics.store(process, PROCESS_SNAPSHOT, 1);
     const ticket = this.#parts.nextTicket(cutsLog);
@@ -178,25 +222,118 @@ export class SnapshotSource implements EntrySaver, RdbSink {
     this.#parts.report({ step: "uncut" });
   }
 
-  readonly #walk = (): void => {
-    const { owned, latches, process, later, report } = this.#parts;
-    if (
-      !this.#isAborted &&
-      Atomics.load(process, PROCESS_SNAPSHOT_BYTES) > UNDER_WAY_BYTES_MAX
-    ) return later(this.#walk, WAIT_MS);
-    const startMs = this.#parts.monotonicMs();
-    const isOver = () => this.#parts.monotonicMs() - startMs >= SLICE_MS;
-    while (this.#shardIndex < owned.length) {
-      const space = owned[this.#shardIndex]!;
-      latches.acquire(space.shard);
-      const isWalked = walkShard(space, isOver);
-      latches.release(space.shard);
-      if (!isWalked) {
-        const tookMs = this.#parts.monotonicMs() - startMs;
-        return later(this.#walk, tookMs / this.#share - tookMs);
-      }
-      this.#shardIndex++;
-    }
-    report({ step: "walked" });
+  #plan(delayMs: number): void {
+    if (this.#isPlanned) return;
+    this.#isPlanned = true;
+    this.#parts.later(this.#turn, delayMs);
+  }
+
+  readonly #turn = (): void => {
+    this.#isPlanned = false;
+    this.#work();
   };
+
+  /** One slice of work; more is planned if there is some. */
+  #work(): void {
+    const { monotonicMs } = this.#parts;
+    const startMs = monotonicMs();
+    const isOver = () => monotonicMs() - startMs >= SLICE_MS;
+    let mayGoOn = true;
+    while (mayGoOn && this.#hasWork && !isOver()) {
+      mayGoOn = this.#records.length > 0
+        ? this.#writeLarge(isOver)
+        : this.#walk(isOver);
+    }
+    if (!this.#hasWork) return this.#tellDone();
+    const tookMs = monotonicMs() - startMs;
+    this.#plan(mayGoOn ? tookMs / this.#share - tookMs : WAIT_MS);
+  }
+
+  get #hasWork(): boolean {
+    return this.#records.length > 0 ||
+      this.#isWalking && this.#shardIndex < this.#parts.owned.length;
+  }
+
+  #tellDone(): void {
+    const { report } = this.#parts;
+    if (this.#isWalking) {
+      this.#isWalking = false;
+      report({ step: "walked" });
+    }
+    if (!this.#isEnding) return;
+    this.#isEnding = false;
+    if (!this.#isAborted) this.#small!.flush();
+    this.#small = this.#large = null;
+    report({ step: "flushed" });
+  }
+
+  /** Whether so much is under way that the disk should catch up first. */
+  get #isCongested(): boolean {
+    return !this.#isAborted &&
+      Atomics.load(this.#parts.process, PROCESS_SNAPSHOT_BYTES) >
+        UNDER_WAY_BYTES_MAX;
+  }
+
+  /** Goes on with the walk; false if it has to wait. */
+  #walk(isOver: () => boolean): boolean {
+    if (this.#isCongested) return false;
+    const { owned, latches } = this.#parts;
+    const space = owned[this.#shardIndex]!;
+    latches.acquire(space.shard);
+    const isWalked = walkShard(
+      space,
+      () => isOver() || this.#records.length > 0,
+    );
+    latches.release(space.shard);
+    if (isWalked) this.#shardIndex++;
+    return true;
+  }
+
+  /** Goes on with the first large value; false if it has to wait. */
+  #writeLarge(isOver: () => boolean): boolean {
+    const record = this.#records[0]!;
+    const pieces = this.#large!;
+    if (this.#isAborted) {
+      this.#drop(record);
+      return true;
+    }
+    if (!record.isBegun) {
+      if (this.#isCongested) return false;
+      record.isBegun = true;
+      pieces.beginRecord(record.db);
+      pieces.writer.raw(record.head, 0, record.head.length);
+    }
+    if (this.#isAhead(pieces)) return false;
+    const isDone = record.value.write(
+      pieces.writer,
+      () => isOver() || this.#isAhead(pieces),
+    );
+    if (!isDone) return true;
+    pieces.endRecord();
+    pieces.flush();
+    this.#drop(record);
+    return true;
+  }
+
+  /**
+   * Whether pieces of the record at hand wait: those of another record that is
+   * being written come first, however much there is of them.
+   */
+  #isAhead(pieces: PieceWriter): boolean {
+    if (pieces.sent === 0) return false;
+    const { process, worker } = this.#parts;
+    const open = worker * STREAMS_PER_WORKER + 2;
+    const written = Atomics.load(process, PROCESS_SNAPSHOT_OPEN) === open
+      ? Atomics.load(process, PROCESS_SNAPSHOT_OPEN_PIECES)
+      : 0;
+    return pieces.sent - written > PIECES_AHEAD_MAX;
+  }
+
+  #drop(record: LargeRecord): void {
+    const { latches } = this.#parts;
+    this.#records.shift();
+    latches.acquire(record.value.space.shard);
+    record.value.release();
+    latches.release(record.value.space.shard);
+  }
 }

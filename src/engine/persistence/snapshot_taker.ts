@@ -19,8 +19,11 @@ import {
 } from "../../core/rdb/rdb_file_writer.ts";
 import { OPCODE_END } from "../../core/rdb/rdb_types.ts";
 import { type RdbSink, RdbWriter } from "../../core/rdb/rdb_writer.ts";
+import type { Piece } from "./snapshot_pieces.ts";
 import {
   PROCESS_SNAPSHOT_BYTES,
+  PROCESS_SNAPSHOT_OPEN,
+  PROCESS_SNAPSHOT_OPEN_PIECES,
   type SnapshotOrder,
   type SnapshotReport,
 } from "./snapshot_protocol.ts";
@@ -110,8 +113,8 @@ export class SnapshotTaker {
   }
 
   /** A worker reports. */
-  report(worker: number, report: SnapshotReport): void {
-    this.#under?.report(worker, report);
+  report(report: SnapshotReport): void {
+    this.#under?.report(report);
   }
 }
 
@@ -121,10 +124,11 @@ class Undertaking implements RdbSink {
   readonly #options: SnapshotOptions;
   readonly #sink: SnapshotSink;
   readonly #crc = new Crc64();
-  /** The worker whose record is open, or -1. */
-  #openWorker = -1;
+  /** The stream whose record is open, or -1; before the head, none is. */
+  #openStream = -1;
+  #hasHead = false;
   /** Pieces of others that wait until it is complete. */
-  #waiting: { worker: number; piece: Piece }[] = [];
+  #waiting: Piece[] = [];
   #keys = 0;
   #failure: { cause: unknown } | null = null;
   #missing = 0;
@@ -143,11 +147,14 @@ class Undertaking implements RdbSink {
 
   async run(onCut: (cut: SnapshotCut) => void): Promise<void> {
     const { compresses, notes, share, cutsLog = false } = this.#options;
+    Atomics.store(this.#ports.process, PROCESS_SNAPSHOT_OPEN, 0);
     await this.#all({ step: "begin", compresses, notes, share });
     await this.#first({ step: "cut", cutsLog });
     const { ticket, changes, counts } = this.#cut!;
     onCut({ ticket, changes, keys: sum(counts.keys) });
     this.#attempt(() => this.#writeHead(counts));
+    this.#hasHead = true;
+    this.#writeWaiting();
     await this.#all({ step: "walk" });
     await this.#first({ step: "uncut" });
     await this.#all({ step: "flush" });
@@ -158,7 +165,7 @@ class Undertaking implements RdbSink {
   fail(cause: unknown): void {
     if (this.#failure !== null) return;
     this.#failure = { cause };
-    for (const { piece } of this.#waiting) this.#done(piece);
+    for (const piece of this.#waiting) this.#done(piece);
     this.#waiting = [];
     if (this.#cut === null) return;
     for (let to = 0; to < this.#ports.workers; to++) {
@@ -166,8 +173,8 @@ class Undertaking implements RdbSink {
     }
   }
 
-  report(worker: number, report: SnapshotReport): void {
-    if (report.step === "piece") return this.#take(worker, report);
+  report(report: SnapshotReport): void {
+    if (report.step === "piece") return this.#take(report.piece);
     if (report.step === "cut") {
       this.#cut = report;
       // An earlier failure was before anything could be aborted.
@@ -201,14 +208,15 @@ class Undertaking implements RdbSink {
     });
   }
 
-  #take(worker: number, piece: Piece): void {
+  #take(piece: Piece): void {
     if (this.#failure !== null) return this.#done(piece);
-    if (this.#openWorker >= 0 && this.#openWorker !== worker) {
-      this.#waiting.push({ worker, piece });
+    const open = this.#openStream;
+    if (!this.#hasHead || open >= 0 && open !== piece.stream) {
+      this.#waiting.push(piece);
       return;
     }
-    this.#write(worker, piece);
-    while (this.#openWorker < 0 && this.#waiting.length > 0) {
+    this.#write(piece);
+    while (this.#openStream < 0 && this.#waiting.length > 0) {
       this.#writeWaiting();
     }
   }
@@ -217,14 +225,29 @@ class Undertaking implements RdbSink {
   #writeWaiting(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const { worker, piece } of waiting) this.#take(worker, piece);
+    for (const piece of waiting) this.#take(piece);
   }
 
-  #write(worker: number, piece: Piece): void {
-    this.#openWorker = piece.isOpen ? worker : -1;
+  #write(piece: Piece): void {
     this.#attempt(() => this.#put(piece.bytes));
     this.#keys += piece.keys;
+    this.#noteOpen(piece);
     this.#done(piece);
+  }
+
+  /** Tells the workers whose record is open, and how far it is written. */
+  #noteOpen({ stream, isOpen }: Piece): void {
+    const { process } = this.#ports;
+    if (!isOpen) {
+      this.#openStream = -1;
+      Atomics.store(process, PROCESS_SNAPSHOT_OPEN, 0);
+    } else if (this.#openStream === stream) {
+      Atomics.add(process, PROCESS_SNAPSHOT_OPEN_PIECES, 1);
+    } else {
+      this.#openStream = stream;
+      Atomics.store(process, PROCESS_SNAPSHOT_OPEN_PIECES, 1);
+      Atomics.store(process, PROCESS_SNAPSHOT_OPEN, stream + 1);
+    }
   }
 
   /** A piece is no longer held in memory. */
@@ -273,8 +296,6 @@ class Undertaking implements RdbSink {
     this.#sink.write(sum);
   }
 }
-
-type Piece = Extract<SnapshotReport, { step: "piece" }>;
 
 function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, n) => total + n, 0);

@@ -19,7 +19,7 @@
  */
 
 import { hashSlot } from "../../core/base/crc16.ts";
-import { asciiOf, latin1BytesOf } from "../../core/base/bytes.ts";
+import { asciiOf, equalBytes, latin1BytesOf } from "../../core/base/bytes.ts";
 import { halfSipHash } from "../../core/base/half_siphash.ts";
 import { Key } from "../../core/keyspace/key.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
@@ -39,9 +39,10 @@ import {
 } from "../messages/shared_state.ts";
 import { PatternIndex } from "./pattern_index.ts";
 import {
-  encodeMessage,
   MESSAGE,
   PATTERN_MESSAGE,
+  PushLog,
+  PushMessage,
   SHARD_MESSAGE,
 } from "./push_message.ts";
 import { PUBLISH_RECORD } from "../messages/record_kinds.ts";
@@ -52,8 +53,11 @@ const PATTERN_SHARD = 0;
 
 /** Somebody who listens: a connection. */
 export interface Subscriber {
-  /** Sends a message that begins as RESP2 has it; the bytes are shared. */
-  push(message: Uint8Array): void;
+  /**
+   * Sends a message that others get, too. It lies in a log of the turn, where it
+   * is the last one.
+   */
+  pushShared(message: PushMessage): void;
 }
 
 /** Who listens on this worker, and since which number. */
@@ -94,6 +98,13 @@ export class PubSub {
   /** Receivers per worker of the message at hand. */
   readonly #receivers: Int32Array;
   readonly #key = new Key();
+  /** Messages of this turn, in RESP2 and in RESP3. */
+  readonly #logs: readonly PushLog[] = [new PushLog(), new PushLog()];
+  readonly #message = new PushMessage(this.#logs);
+  #messageSequence = 0;
+  /** The channel of the last message, and its name. */
+  #lastChannel = new Uint8Array(0);
+  #lastName = "";
 
   /** Serves the records that come over the mesh. */
   constructor(parts: PubSubParts) {
@@ -107,6 +118,16 @@ export class PubSub {
   /** What a subscriber listens to; undefined if it never did. */
   subscriptionsOf(subscriber: Subscriber): Subscriptions | undefined {
     return this.#subscriptions.get(subscriber);
+  }
+
+  /** The messages of this turn to those who speak `resp`. */
+  log(resp: 2 | 3): PushLog {
+    return this.#logs[resp - 2]!;
+  }
+
+  /** All have been sent their messages. */
+  endTurn(): void {
+    for (const log of this.#logs) log.clear();
   }
 
   /** Subscribers that listen to something. */
@@ -357,17 +378,40 @@ export class PubSub {
     sequence: number,
     patternSequence: number,
   ): void {
-    const name = asciiOf(channel, 0, channel.length);
+    const name = this.#nameOf(channel);
     const listeners = this.#channels[kind]!.get(name);
     if (listeners !== undefined) {
       const word = kind === CHANNEL ? MESSAGE : SHARD_MESSAGE;
-      push(listeners, encodeMessage([word, channel, message]), sequence);
+      this.#message.become(word, null, channel, message);
+      this.#push(listeners, sequence);
     }
     if (kind !== CHANNEL || this.#patterns.size === 0) return;
     this.#patterns.match(name, channel, ({ bytes, listeners }) => {
-      const parts = [PATTERN_MESSAGE, bytes, channel, message];
-      push(listeners, encodeMessage(parts), patternSequence);
+      this.#message.become(PATTERN_MESSAGE, bytes, channel, message);
+      this.#push(listeners, patternSequence);
     });
+  }
+
+  /** Sends to those whose subscription is older than the message. */
+  #push(listeners: Listeners, sequence: number): void {
+    this.#messageSequence = sequence;
+    listeners.forEach(this.#pushTo);
+  }
+
+  readonly #pushTo = (since: number, subscriber: Subscriber): void => {
+    if (((this.#messageSequence - since) | 0) <= 0) return;
+    subscriber.pushShared(this.#message);
+  };
+
+  /** The name of a channel as a string; often that of the message before. */
+  #nameOf(channel: Uint8Array): string {
+    const { length } = channel;
+    const last = this.#lastChannel;
+    if (!equalBytes(channel, 0, length, last, 0, last.length)) {
+      this.#lastChannel = channel.slice();
+      this.#lastName = asciiOf(channel, 0, length);
+    }
+    return this.#lastName;
   }
 
   #keyOf(kind: number, name: Uint8Array): Key {
@@ -381,16 +425,5 @@ export class PubSub {
       ? PATTERN_SHARD
       : slotShards[hashSlot(name, 0, name.length)]!;
     return key;
-  }
-}
-
-/** Sends to those whose subscription is older than the message. */
-function push(
-  listeners: Listeners,
-  message: Uint8Array,
-  sequence: number,
-): void {
-  for (const [subscriber, since] of listeners) {
-    if (((sequence - since) | 0) > 0) subscriber.push(message);
   }
 }

@@ -51,6 +51,7 @@ export function helpText(): string {
   return `Usage: sherd [config file] [--option value ...] [-]
        sherd -                 read the configuration from standard input
        sherd check-rdb FILE   read a snapshot to its end
+       sherd check-aof FOLDER read an append-only log to its end
        sherd import SOURCE    bring keys from Redis into a running server
        sherd export FILE      take the keys of a running server along
        sherd -h | --help

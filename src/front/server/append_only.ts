@@ -10,6 +10,7 @@ import {
   LOG_BUFFERED,
   LOG_OFF,
   LOG_REWRITE_FAILURES,
+  LOG_REWRITE_PEAK_BYTES,
   LOG_REWRITE_SCHEDULED,
   LOG_REWRITE_SECONDS,
   LOG_REWRITE_STARTED_MS,
@@ -110,7 +111,7 @@ export function logFields(
     ["aof_rewrites", figure(LOG_REWRITES)],
     ["aof_rewrites_consecutive_failures", failures],
     ["aof_last_write_status", durability.isFailing ? "err" : "ok"],
-    ["aof_last_cow_size", 0],
+    ["aof_last_cow_size", figure(LOG_REWRITE_PEAK_BYTES)],
     ["module_fork_in_progress", 0],
     ["module_fork_last_cow_size", 0],
   ];

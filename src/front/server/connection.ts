@@ -17,6 +17,8 @@
  * - A peer that does not read its replies is not read from.
  * - An idle connection holds a small input buffer and nothing else.
  *
+ * Size: one state machine; what an event does depends on all of its states.
+ *
  * @module
  */
 
@@ -28,7 +30,10 @@ import {
   GATE_SUBSCRIBED,
   type Session,
 } from "../../engine/executor/session.ts";
-import { PUSH_BYTE } from "../../engine/pubsub/push_message.ts";
+import {
+  PUSH_BYTE,
+  type PushMessage,
+} from "../../engine/pubsub/push_message.ts";
 import type { Subscriber } from "../../engine/pubsub/pubsub.ts";
 import type { CacheReceiver } from "../../engine/tracking/trackers.ts";
 import { DONE, HELD } from "../../engine/executor/executor.ts";
@@ -55,13 +60,14 @@ import {
   REPLY_BUFFER_BYTES,
   type ReplyWriter,
 } from "../../core/resp/reply_writer.ts";
+import { giveBack } from "./give_back.ts";
 import type { WorkerLog } from "../../engine/persistence/worker_log.ts";
+import { isFull, OUTPUT_BYTES_HIGH, OutputLimit } from "./output_limit.ts";
 import { OutputQueue } from "./output_queue.ts";
+import { OwedReplies } from "./owed_replies.ts";
 import { Socket, type SocketHandler } from "./socket.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
-/** Replies that may wait before no further request is run. */
-const OUTPUT_BYTES_HIGH = 1024 * 1024;
 /** Input that is taken in while a command waits. */
 const PARKED_BYTES_MAX = 64 * 1024;
 /** How a request begins that is not inline. */
@@ -100,6 +106,9 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   #hasEnded = false;
   /** Messages that no request asked for, to be sent at the end of the turn. */
   #pushes: ReplyWriter | null = null;
+  /** The same, as a part of the worker's log; it ends at 0 if there are none. */
+  #logStart = 0;
+  #logEnd = 0;
   /**
    * They wait for the reply of the parked command: what it has read may be what
    * they say has changed.
@@ -112,11 +121,13 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   #isReading = false;
   #sending: Uint8Array<ArrayBuffer> | null = null;
   #sendingBytes = 0;
+  /** Where what is being sent comes from. */
+  #sendingFrom: Uint8Array | null = null;
   #queue: OutputQueue | null = null;
+  #owed: OwedReplies | null = null;
   /** Since when pieces are sent without a look at anything else. */
   #sendingSinceMs = 0;
-  /** When the soft output limit was first exceeded, 0 if it is not. */
-  #softLimitSinceMs = 0;
+  #outputLimit: OutputLimit | null = null;
   /** The ticket behind all that its unsent replies can tell of. */
   #seenTicket = 0;
   /** Ticket of its own last change; -1 for none, or one that is durable. */
@@ -236,8 +247,15 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
     if (this.#queue === null || this.#queue.count === 0) this.close();
   }
 
-  /** Closes at once. */
+  /** Closes at once; replies that only wait for the end of the turn are sent. */
   close(): void {
+    if (
+      this.#sendingFrom !== null && !this.#isClosed &&
+      this.mayTell(this.#worker.durability)
+    ) {
+      this.#handOver();
+      this.#socket.sendLast(this.#sending!, this.#sendingBytes);
+    }
     this.#socket.close();
   }
 
@@ -247,15 +265,36 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
    */
   push(message: Uint8Array): void {
     if (this.#isClosed) return;
+    // What waits in the log came before.
+    if (this.#logEnd !== 0) this.#leaveLog();
     const writer = this.#pushWriter();
     const { at } = writer;
     writer.raw(message);
     if (this.session.resp === 3) writer.buf[at] = PUSH_BYTE;
   }
 
-  /** As {@linkcode push}, as it is: a line of MONITOR. */
-  pushLine(line: Uint8Array): void {
-    if (!this.#isClosed) this.#pushWriter().raw(line);
+  pushShared(message: PushMessage): void {
+    if (this.#isClosed) return;
+    const { resp } = this.session;
+    const start = message.placeIn(resp);
+    const log = this.#worker.pubsub.log(resp);
+    if (this.#isProcessing || this.#holdsPushes || this.#pushes !== null) {
+      return this.#pushPart(log.buf, start, log.at);
+    }
+    if (this.#logEnd === 0) {
+      this.#logStart = start;
+      this.#worker.planPush(this);
+    } else if (this.#logEnd !== start) {
+      // Others have got something in between.
+      this.#leaveLog();
+      return this.#pushPart(log.buf, start, log.at);
+    }
+    this.#logEnd = log.at;
+  }
+
+  /** Adds a part of a log to the messages that wait. */
+  #pushPart(buf: Uint8Array, from: number, to: number): void {
+    this.#pushWriter().raw(buf.subarray(from, to));
   }
 
   #pushWriter(): ReplyWriter {
@@ -267,6 +306,36 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
     return this.#pushes;
   }
 
+  /** Takes the messages out of the log. */
+  #leaveLog(): void {
+    const { buf } = this.#worker.pubsub.log(this.session.resp);
+    const writer = this.#pushes = this.#worker.takeWriter();
+    writer.raw(buf.subarray(this.#logStart, this.#logEnd));
+    this.#logEnd = 0;
+  }
+
+  /** Sends messages as they lie in the log, if the socket takes them. */
+  #sendLog(): void {
+    const from = this.#logStart;
+    const length = this.#logEnd - from;
+    if (this.#isClosed) return void (this.#logEnd = 0);
+    if (this.#sending !== null || this.#worker.durability.holdsReplies) {
+      return this.#leaveLog();
+    }
+    const { buf } = this.#worker.pubsub.log(this.session.resp);
+    const bytes = from === 0 ? buf : buf.subarray(from, this.#logEnd);
+    const sent = this.#socket.sendNow(bytes, length);
+    if (sent > 0) this.#countSent(sent);
+    this.#logStart = from + sent;
+    if (sent < length) this.#leaveLog();
+    else this.#logEnd = 0;
+  }
+
+  /** As {@linkcode push}, as it is: a line of MONITOR. */
+  pushLine(line: Uint8Array): void {
+    if (!this.#isClosed) this.#pushWriter().raw(line);
+  }
+
   /** Hands on the messages that wait, at the end of a turn. */
   sendPlannedPushes(): void {
     if (!this.#holdsPushes) this.sendPushes();
@@ -274,6 +343,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
 
   /** Hands on the messages that wait. */
   sendPushes(): void {
+    if (this.#logEnd !== 0) this.#sendLog();
     const writer = this.#pushes;
     if (writer === null) return;
     this.#pushes = null;
@@ -355,13 +425,11 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
       performance.now() - this.#sendingSinceMs < SENDING_MS_MAX
     ) return this.#afterWrite();
     // A timer, as immediates come dozens of times before sockets are looked at.
-    setTimeout(this.#goOnSending, 0);
+    setTimeout(() => {
+      this.#sendingSinceMs = performance.now();
+      if (!this.#isClosed) this.#afterWrite();
+    }, 0);
   }
-
-  readonly #goOnSending = (): void => {
-    this.#sendingSinceMs = performance.now();
-    if (!this.#isClosed) this.#afterWrite();
-  };
 
   #afterWrite(): void {
     const sent = this.#sending!;
@@ -388,7 +456,12 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
 
   /** Closes a connection whose peer leaves too much unread for too long. */
   checkOutputLimit(): void {
-    if (this.#isClosed || !this.#isOverLimit(this.outputBytes)) return;
+    const bytes = this.outputBytes - OUTPUT_BYTES_FREE;
+    if (this.#isClosed || bytes <= 0) return void (this.#outputLimit = null);
+    const isSubscriber = (this.session.gate & GATE_SUBSCRIBED) !== 0;
+    const { settings, nowMs } = this.#worker;
+    const limit = this.#outputLimit ??= new OutputLimit();
+    if (!limit.isExceeded(settings, isSubscriber, bytes, nowMs())) return;
     const { counters, log } = this.#worker;
     counters[OUTPUT_BUFFER_DISCONNECTS] = counters[OUTPUT_BUFFER_DISCONNECTS]! +
       1;
@@ -418,7 +491,10 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
     const { durability } = worker;
     this.#ticketBefore = durability.effects.lastTicket;
     executor.beginBatch(nowMs);
-    if (late !== null) late(writer);
+    if (late !== null) {
+      this.#writeLate(late);
+      this.#isStalled = isFull(writer);
+    }
     if (holdsPushes) this.sendPushes();
     const args = this.#args ?? worker.takeArguments();
     let keep = this.#args !== null && !this.#parser.isMidRequest;
@@ -475,6 +551,17 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
       return this.#holdUp((run) => worker.whenFree(run));
     }
     if (!this.isWaiting && !this.#isStalled) this.#socket.resumeInput();
+  }
+
+  /** Writes the reply of a parked command. */
+  #writeLate(late: LateReply): void {
+    const { blocked, writer } = this.#worker;
+    const undo = blocked.undoOf(this.session.id);
+    const start = writer.at;
+    late(writer);
+    if (undo === "" || writer.at === start) return;
+    this.#owed ??= new OwedReplies();
+    this.#owed.add(undo, this.session.db, start, writer.at);
   }
 
   /** Runs nothing more until the other workers have caught up, or this one. */
@@ -625,6 +712,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   #flush(writer: ReplyWriter): void {
     const worker = this.#worker;
     const bytes = writer.pendingBytes;
+    this.#owed?.waitIn(writer.buf);
     if (bytes === 0) {
       if (this.#isClosing && this.#sending === null) this.close();
       return;
@@ -632,6 +720,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
     const { durability } = worker;
     if (durability.holdsReplies) this.#seenTicket = durability.nextTicket;
     if (this.#sending === null && writer.spans === null) {
+      this.#sendingFrom = writer.buf;
       this.#send(writer.buf, writer.at);
       writer.buf = worker.buffers.take();
       writer.at = 0;
@@ -649,6 +738,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   }
 
   #sendNext(): boolean {
+    this.#sendingFrom = this.#queue!.nextBuffer;
     const piece = this.#queue!.next();
     if (piece === null) {
       this.#queue = null;
@@ -659,33 +749,29 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   }
 
   #send(buffer: Uint8Array<ArrayBuffer>, length: number): void {
-    const counters = this.#worker.counters;
-    counters[WRITES_PROCESSED] = counters[WRITES_PROCESSED]! + 1;
-    counters[NET_OUTPUT_BYTES] = counters[NET_OUTPUT_BYTES]! + length;
+    this.#countSent(length);
     this.#sending = buffer;
     this.#sendingBytes = length;
     this.#worker.planSend(this);
   }
 
-  /** Writes what is to be sent; called at the end of the turn. */
-  sendPlanned(): void {
-    if (!this.#isClosed) this.#socket.write(this.#sending!, this.#sendingBytes);
+  /** The socket gets what is to be sent. */
+  #handOver(): void {
+    if (this.#owed?.handOver(this.#sendingFrom!)) this.#owed = null;
+    this.#sendingFrom = null;
   }
 
-  #isOverLimit(unsentBytes: number): boolean {
-    const limits = this.#worker.settings.clientOutputBufferLimit;
-    const limit = (this.session.gate & GATE_SUBSCRIBED) === 0
-      ? limits.normal
-      : limits.pubsub;
-    const bytes = unsentBytes - OUTPUT_BYTES_FREE;
-    if (limit.hardBytes !== 0 && bytes > limit.hardBytes) return true;
-    if (limit.softBytes === 0 || bytes <= limit.softBytes) {
-      this.#softLimitSinceMs = 0;
-      return false;
-    }
-    const nowMs = this.#worker.nowMs();
-    if (this.#softLimitSinceMs === 0) this.#softLimitSinceMs = nowMs;
-    return nowMs - this.#softLimitSinceMs > limit.softSeconds * 1000;
+  #countSent(bytes: number): void {
+    const { counters } = this.#worker;
+    counters[WRITES_PROCESSED] = counters[WRITES_PROCESSED]! + 1;
+    counters[NET_OUTPUT_BYTES] = counters[NET_OUTPUT_BYTES]! + bytes;
+  }
+
+  /** Writes what is to be sent; called at the end of the turn. */
+  sendPlanned(): void {
+    if (this.#isClosed || this.#sendingFrom === null) return;
+    this.#handOver();
+    this.#socket.write(this.#sending!, this.#sendingBytes);
   }
 
   /** Lets go of all that the session holds. */
@@ -697,6 +783,12 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
     this.#worker.tracking.trackers.end(this.session);
     this.#worker.monitors.end(this);
     this.#worker.executor.endTransaction(this.session);
+    const worker = this.#worker;
+    this.#owed?.takeBack(worker.writer.buf, (undo, db, reply) => {
+      // A command may be running that has closed the connection.
+      queueMicrotask(() => giveBack(worker, undo, db, reply));
+    });
+    this.#owed = null;
   }
 
   #dropArguments(): void {
@@ -708,9 +800,4 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
 /** Whether requests may be read ahead: no gate but that of MULTI is closed. */
 function mayReadAhead(session: Session): boolean {
   return (session.gate & ~GATE_MULTI) === 0;
-}
-
-/** Whether no further command is run before some of the replies are sent. */
-function isFull(writer: ReplyWriter): boolean {
-  return writer.hasSource || writer.pendingBytes > OUTPUT_BYTES_HIGH;
 }

@@ -9,12 +9,14 @@ import type { SharedState } from "../../engine/messages/shared_state.ts";
 import type { Disk } from "../../engine/persistence/disk.ts";
 import {
   LOG_REWRITE_FAILURES,
+  LOG_REWRITE_PEAK_BYTES,
   LOG_REWRITE_SCHEDULED,
   LOG_REWRITE_SECONDS,
   LOG_REWRITE_STARTED_MS,
   LOG_REWRITES,
 } from "../../engine/persistence/log_status.ts";
 import type { SyncPolicy } from "../../engine/persistence/log_writer.ts";
+import { SAVING_PEAK_BYTES } from "../../engine/persistence/persistence_facts.ts";
 import { SnapshotFile } from "../../engine/persistence/snapshot_file.ts";
 import type { SnapshotOptions } from "../../engine/persistence/snapshot_taker.ts";
 import { LogThread, StartError } from "./log_thread_handle.ts";
@@ -109,6 +111,16 @@ export class DurableLog {
       if (isScheduled) resolve();
     });
     return isScheduled ? "scheduled" : "started";
+  }
+
+  /**
+   * Lets the log begin with the data set as it is, if there is a log; resolves
+   * to the reason why it does not, or null.
+   */
+  async renew(options: SnapshotOptions): Promise<string | null> {
+    if (this.#thread === null) return null;
+    await this.#rewriting;
+    return await this.#rewrite(options, () => {});
   }
 
   /** Logs changes from now on, or no longer; answers a worker. */
@@ -219,14 +231,21 @@ export class DurableLog {
     while (snapshots.isBusy) await snapshots.settled();
     figures[LOG_REWRITE_SCHEDULED] = 0;
     figures[LOG_REWRITE_STARTED_MS] = Date.now();
+    const facts = new Float64Array(this.#parts.shared.facts);
+    facts[SAVING_PEAK_BYTES] = 0;
     let file: SnapshotFile | null = null;
     try {
       const path = await thread.rewrite();
       const name = path.slice(folder.length + 1);
       file = new SnapshotFile(disk, folder, name, `${prefix}.rewrite`);
-      await snapshots.takeInto({ ...options, cutsLog: true }, file, onCut);
+      let ticket = 0;
+      await snapshots.takeInto({ ...options, cutsLog: true }, file, (cut) => {
+        ticket = cut.ticket;
+        onCut();
+      });
+      figures[LOG_REWRITE_PEAK_BYTES] = facts[SAVING_PEAK_BYTES]!;
       await file.commit();
-      return await thread.takeBase();
+      return await thread.takeBase(ticket);
     } catch (cause) {
       file?.discard();
       return cause instanceof Error ? cause.message : String(cause);

@@ -14,7 +14,7 @@ import { guestSession } from "../../engine/executor/session.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
 /** `late` writes the reply that nobody will read. */
-export function giveBack(
+export function giveBackLate(
   worker: WorkerContext,
   undo: WaitUndo,
   db: number,
@@ -22,8 +22,18 @@ export function giveBack(
 ): void {
   const reply = new ReplyWriter();
   late(reply);
-  const argv = giveBackArguments(undo, reply.buf.subarray(0, reply.at));
   for (const span of reply.spans ?? []) dropSpan(span, worker.externals);
+  giveBack(worker, undo, db, reply.buf.subarray(0, reply.at));
+}
+
+/** `reply` was not read. No command may be running. */
+export function giveBack(
+  worker: WorkerContext,
+  undo: WaitUndo,
+  db: number,
+  reply: Uint8Array,
+): void {
+  const argv = giveBackArguments(undo, reply);
   if (argv === null) return;
   const session = guestSession(0);
   session.db = db;

@@ -20,7 +20,9 @@ import type { Arguments } from "../../core/resp/arguments.ts";
 import type { RequestParser } from "../../core/resp/request_parser.ts";
 
 /** Input buffer of an idle connection. */
-const IDLE_BYTES = 2 * 1024;
+const IDLE_BYTES = 512;
+/** Input buffer of one whose requests do not fit into that. */
+const USUAL_BYTES = 2 * 1024;
 /** Input buffer of one that keeps filling it. */
 const BUSY_BYTES = 16 * 1024;
 /** Input buffer for long requests, and for arguments that are streamed. */
@@ -29,6 +31,10 @@ const LONG_BYTES = 256 * 1024;
 export const INPUT_BYTES_MAX = 2 ** 31 - 1;
 /** Free room below which the buffer is compacted or grown. */
 const ROOM_MIN = 512;
+/** The same, for small buffers. */
+const SMALL_ROOM_MIN = 128;
+/** Short reads in a row after which a large buffer is given up. */
+const SHORT_READS_MAX = 16;
 /** Long buffers kept by a worker for reuse. */
 const LONG_KEPT = 8;
 
@@ -43,11 +49,14 @@ export class InputBuffer {
   end = 0;
   /** The last read filled the buffer: more is waiting. */
   #wasFilled = false;
+  /** Reads in a row for which an idle connection's buffer would have done. */
+  #shortReads = 0;
 
   /** `count` bytes have come. */
   add(count: number): void {
     this.end += count;
     this.#wasFilled = this.end === this.bytes.length;
+    this.#shortReads = count < IDLE_BYTES ? this.#shortReads + 1 : 0;
   }
 
   /**
@@ -63,10 +72,14 @@ export class InputBuffer {
     if (args === null && parser.position === this.end) this.#empty(parser);
     const free = this.bytes.length - this.end;
     if (
-      free < ROOM_MIN || free < parser.wants(this.end) || this.#wasFilled
+      free < this.#roomMin || free < parser.wants(this.end) || this.#wasFilled
     ) this.#makeRoom(parser, args, isStreaming);
     this.#wasFilled = false;
     return this.end === 0 ? this.bytes : this.bytes.subarray(this.end);
+  }
+
+  get #roomMin(): number {
+    return this.bytes.length <= USUAL_BYTES ? SMALL_ROOM_MIN : ROOM_MIN;
   }
 
   /** Lets go of a borrowed buffer. */
@@ -81,7 +94,11 @@ export class InputBuffer {
   #empty(parser: RequestParser): void {
     parser.shift(this.end);
     this.end = 0;
-    if (!this.#wasFilled) this.release();
+    if (this.#wasFilled) return;
+    this.release();
+    if (
+      this.#shortReads > SHORT_READS_MAX && this.bytes.length > IDLE_BYTES
+    ) this.bytes = new Uint8Array(IDLE_BYTES);
   }
 
   #makeRoom(
@@ -93,10 +110,12 @@ export class InputBuffer {
     const size = this.bytes.length;
     const used = this.end - from;
     const missing = isStreaming ? LONG_BYTES >> 1 : parser.wants(this.end);
-    let wanted = size;
-    if (used + missing + ROOM_MIN > size) wanted = used + missing + ROOM_MIN;
+    const needed = used + missing + this.#roomMin;
+    let wanted = Math.max(size, needed);
     if (used > size >> 1) wanted = Math.max(wanted, size * 2);
-    if (this.#wasFilled) wanted = Math.max(wanted, BUSY_BYTES);
+    if (this.#wasFilled && size < BUSY_BYTES) {
+      wanted = Math.max(wanted, size + 1);
+    }
     if (wanted > size) this.#replace(from, sizeFor(wanted));
     else if (from > 0) this.bytes.copyWithin(0, from, this.end);
     this.end -= from;
@@ -117,6 +136,7 @@ export class InputBuffer {
 }
 
 function sizeFor(bytes: number): number {
+  if (bytes <= USUAL_BYTES) return USUAL_BYTES;
   if (bytes <= BUSY_BYTES) return BUSY_BYTES;
   if (bytes <= LONG_BYTES) return LONG_BYTES;
   return Math.min(INPUT_BYTES_MAX, bytes);

@@ -77,6 +77,11 @@ export class OutputQueue {
     writer.reset();
   }
 
+  /** Where the next piece comes from; null if there is none. */
+  get nextBuffer(): Uint8Array | null {
+    return this.#items[0]?.buffer ?? null;
+  }
+
   /** The next piece, or null when all is handed out. */
   next(): Piece | null {
     const item = this.#items[0];

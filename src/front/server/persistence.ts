@@ -114,7 +114,7 @@ export class Persistence {
   /** A worker says something. */
   onMessage(worker: number, message: FromWorker): void {
     if (message.kind === "snapshot") {
-      return this.#taker.report(worker, message.report);
+      return this.#taker.report(message.report);
     }
     if (message.kind !== "ask") return;
     const { id, question, data } = message;
@@ -182,7 +182,7 @@ export class Persistence {
   }
 
   /** DEBUG RELOAD; all commands wait, so that none is lost. */
-  async #reload({ save, flush, file }: ReloadData): Promise<Json> {
+  async #reload({ save, flush, file, rewrite }: ReloadData): Promise<Json> {
     const { folder, name, replaces } = file;
     const path = `${folder}/${name}`;
     await this.#gate(GATE_STOP, 0);
@@ -197,6 +197,11 @@ export class Persistence {
         await emptied;
       }
       await this.load({ path, dropsExpired: true, replaces });
+      // Other data than before: the log does not know it.
+      if (save === null || !flush) {
+        const failure = await this.#parts.durableLog().renew(rewrite);
+        if (failure !== null) throw new LoadError(failure);
+      }
       return "ok";
     } catch (cause) {
       this.#parts.log("warning", (cause as Error).message);
@@ -343,6 +348,8 @@ export type ReloadData = {
   readonly save: SaveData | null;
   /** Whether databases are emptied before. */
   readonly flush: boolean;
+  /** How the log is rewritten where it must be. */
+  readonly rewrite: SaveData;
   /** The file, and whether its keys replace those that are there. */
   readonly file: {
     readonly folder: string;

@@ -27,6 +27,8 @@ import type { WorkerContext } from "./worker_context.ts";
 
 /** Time between two looks at the event loop. */
 const SLICE_MS = 20;
+/** A kind, an empty key, an empty value. */
+const KEY_BYTES_MIN = 3;
 
 /** Loads the keys of the shards that the worker owns. Never rejects. */
 export async function loadShare(
@@ -44,6 +46,7 @@ export async function loadShare(
     clock: call.clock,
     nowMs: job.dropsExpired ? worker.nowMs() : 0,
     replaces: job.replaces,
+    keysMax: bytesOf(disk, job.path) / KEY_BYTES_MIN,
   });
   call.clock.tell(worker.nowMs());
   let failure: string | null = null;
@@ -72,9 +75,23 @@ export async function loadShare(
     else throw cause;
   } finally {
     file?.close();
+    load.end();
   }
   const { loaded: keys, expired, libraries } = load;
   return { keys, expired, libraries, failure, offset };
+}
+
+/** Length of a file; 0 if it cannot be opened, which is noticed elsewhere. */
+function bytesOf(disk: Disk, path: string): number {
+  try {
+    const file = disk.open(path, "read");
+    const bytes = file.size();
+    file.close();
+    return bytes;
+  } catch (cause) {
+    if (!(cause instanceof DiskError)) throw cause;
+    return 0;
+  }
 }
 
 /** The bytes of a file from the beginning on. */

@@ -14,7 +14,10 @@ import { CLOCK_NONE } from "../../core/rdb/rdb_file_writer.ts";
 import { Arena } from "../../core/memory/arena.ts";
 import { PagePool } from "../../core/memory/page_pool.ts";
 import type { Settings } from "../../core/settings/settings.ts";
-import { makeSharedState } from "../../engine/messages/shared_state.ts";
+import {
+  makeSharedState,
+  type SharedState,
+} from "../../engine/messages/shared_state.ts";
 import { DurableLog } from "./durable_log.ts";
 import { SYNC_POLICIES } from "./log_link.ts";
 import { DenoDisk } from "./deno_disk.ts";
@@ -67,6 +70,8 @@ export class Server {
   readonly finished: Promise<void>;
   readonly #options: ServerOptions;
   readonly #workers: WorkerThread[] = [];
+  readonly #computeThreads: WorkerThread[] = [];
+  #shared: SharedState | null = null;
   #log: DurableLog | null = null;
   #finish: () => void = () => {};
   #stopping: Promise<void> | null = null;
@@ -96,6 +101,7 @@ export class Server {
       runId: runId(),
       startedMs: Date.now(),
     });
+    this.#shared = shared;
     adviseHugePages(shared.arena.segments);
     new PagePool(new Arena(shared.arena), false).format();
     this.#persistence = new Persistence({
@@ -212,6 +218,7 @@ export class Server {
       // A worker that does not stop by itself is ended.
     }
     for (const worker of this.#workers) worker.terminate();
+    for (const thread of this.#computeThreads) thread.terminate();
     await this.#log?.stop();
     const path = this.#options.settings.unixsocket;
     if (path !== "") {
@@ -244,19 +251,51 @@ export class Server {
   }
 
   #spawn(start: WorkerStart): void {
-    const worker = new WorkerThread(start.id, {
-      onMessage: (message) => this.#onMessage(start.id, message),
-      onBug: (cause) => this.#options.onBug(cause),
-    });
+    const worker = this.#makeThread(`worker-${start.id}`, start.id);
     this.#workers.push(worker);
     const transfer = start.ports.filter((port) => port !== null);
     worker.send(start, transfer);
   }
 
+  #makeThread(name: string, worker: number): WorkerThread {
+    return new WorkerThread(name, {
+      onMessage: (message) => this.#onMessage(worker, message),
+      onBug: (cause) => this.#options.onBug(cause),
+    });
+  }
+
+  /** The threads for the background, when a worker first wants them. */
+  #startComputing(): void {
+    if (this.#computeThreads.length > 0 || this.#stopping !== null) return;
+    const { settings, host } = this.#options;
+    const toWorkers: MessagePort[][] = this.#workers.map(() => []);
+    for (let id = 0; id < settings.backgroundThreads; id++) {
+      const ports = toWorkers.map((own) => {
+        const { port1, port2 } = new MessageChannel();
+        own.push(port1);
+        return port2;
+      });
+      const thread = this.#makeThread(`compute-${id}`, -1);
+      this.#computeThreads.push(thread);
+      thread.send({
+        kind: "compute",
+        id,
+        shared: this.#shared!,
+        settings: settings.snapshot(),
+        host,
+        ports,
+      }, ports);
+    }
+    for (const [i, worker] of this.#workers.entries()) {
+      worker.send({ kind: "threads", ports: toWorkers[i]! }, toWorkers[i]!);
+    }
+  }
+
   #onMessage(worker: number, message: FromWorker): void {
-    this.#persistence!.onMessage(worker, message);
+    if (worker >= 0) this.#persistence!.onMessage(worker, message);
     if (message.kind === "log") this.#options.log(message.level, message.text);
     else if (message.kind === "shutdown") this.stop();
+    else if (message.kind === "compute") this.#startComputing();
   }
 }
 
@@ -271,7 +310,7 @@ class WorkerThread {
   >();
 
   constructor(
-    id: number,
+    name: string,
     events: {
       onMessage: (message: FromWorker) => void;
       onBug: (cause: unknown) => void;
@@ -279,7 +318,7 @@ class WorkerThread {
   ) {
     this.#thread = new Worker(new URL("./worker.ts", import.meta.url), {
       type: "module",
-      name: `worker-${id}`,
+      name,
     });
     this.#thread.onmessage = (event: MessageEvent<FromWorker>) => {
       const message = event.data;

@@ -10,12 +10,14 @@
  * - reads go into the view that `inputRoom()` returns; it is the socket's until
  *   `onInput(n)` or `onClose()`;
  * - at most one `write()` is under way; the buffer is the socket's until
- *   `onWritten()`;
+ *   `onWritten()`, which may come before `write()` returns;
  * - after `pauseInput()` at most one more `onInput()` comes;
  * - `onClose()` comes once, and nothing after it.
  *
  * @module
  */
+
+import { descriptorOf, directSend } from "./direct_send.ts";
 
 /** Who is told what happens on a socket. */
 export interface SocketHandler {
@@ -35,9 +37,12 @@ export interface SocketHandler {
 export class Socket {
   readonly #conn: Deno.Conn;
   readonly #handler: SocketHandler;
+  /** For direct sends; -1 if there are none. */
+  readonly #descriptor: number;
   #closed = false;
   #paused = false;
-  #resume: (() => void) | null = null;
+  /** Nothing is read until input is resumed. */
+  #isIdle = false;
   #buffer: Uint8Array<ArrayBuffer> | null = null;
   #from = 0;
   #to = 0;
@@ -46,11 +51,12 @@ export class Socket {
   constructor(conn: Deno.Conn, handler: SocketHandler) {
     this.#conn = conn;
     this.#handler = handler;
+    this.#descriptor = directSend === null ? -1 : descriptorOf(conn);
   }
 
   /** Begins to read. */
   start(): void {
-    this.#readLoop();
+    this.#read();
   }
 
   /** Whether a write is under way. */
@@ -61,10 +67,30 @@ export class Socket {
   /** Sends the first `length` bytes of `buffer`. */
   write(buffer: Uint8Array<ArrayBuffer>, length: number): void {
     if (this.#closed) return;
+    const sent = this.sendNow(buffer, length);
+    if (sent === length) return this.#handler.onWritten();
     this.#buffer = buffer;
-    this.#from = 0;
+    this.#from = sent;
     this.#to = length;
     this.#send();
+  }
+
+  /**
+   * Sends as much of the first `length` bytes of `bytes` as can be sent at once,
+   * and returns how much that is. No write is under way.
+   */
+  sendNow(bytes: Uint8Array<ArrayBuffer>, length: number): number {
+    if (this.#descriptor < 0 || this.#closed) return 0;
+    const sent = directSend!(this.#descriptor, bytes, length);
+    return sent < 0 ? 0 : sent;
+  }
+
+  /** Sends what can be sent at once; nobody is told, and close() comes next. */
+  sendLast(bytes: Uint8Array<ArrayBuffer>, length: number): void {
+    if (this.#closed) return;
+    const sent = this.sendNow(bytes, length);
+    if (sent === length) return;
+    this.#conn.write(bytes.subarray(sent, length)).catch(() => {});
   }
 
   /** Stops reading until {@linkcode resumeInput}. */
@@ -75,9 +101,9 @@ export class Socket {
   /** Goes on reading. */
   resumeInput(): void {
     this.#paused = false;
-    const resume = this.#resume;
-    this.#resume = null;
-    resume?.();
+    if (!this.#isIdle || this.#closed) return;
+    this.#isIdle = false;
+    this.#read();
   }
 
   /** Closes both directions at once; what was not written is lost. */
@@ -89,7 +115,6 @@ export class Socket {
     } catch {
       // The peer was faster.
     }
-    this.#resume?.();
     this.#handler.onClose();
   }
 
@@ -98,34 +123,34 @@ export class Socket {
     const piece = this.#from === 0 && this.#to === buffer.length
       ? buffer
       : buffer.subarray(this.#from, this.#to);
-    this.#conn.write(piece).then(this.#wrote, this.#failed);
+    // A closure only for those that need it: most bytes are sent at once.
+    this.#conn.write(piece).then(
+      (count) => this.#wrote(count),
+      this.#failed,
+    );
   }
 
-  readonly #wrote = (count: number): void => {
+  #wrote(count: number): void {
     this.#from += count;
     if (this.#closed) return;
     if (this.#from < this.#to) return this.#send();
     this.#buffer = null;
     this.#handler.onWritten();
+  }
+
+  // Callbacks rather than a loop that awaits: an idle connection holds less.
+  #read(): void {
+    this.#conn.read(this.#handler.inputRoom()).then(this.#onRead, this.#failed);
+  }
+
+  readonly #onRead = (count: number | null): void => {
+    if (this.#closed) return;
+    if (count === null) return this.#handler.onEnd();
+    this.#handler.onInput(count);
+    if (this.#closed) return;
+    if (this.#paused) this.#isIdle = true;
+    else this.#read();
   };
 
   readonly #failed = (): void => this.close();
-
-  async #readLoop(): Promise<void> {
-    while (!this.#closed) {
-      if (this.#paused) {
-        await new Promise<void>((resolve) => this.#resume = resolve);
-        continue;
-      }
-      let count: number | null;
-      try {
-        count = await this.#conn.read(this.#handler.inputRoom());
-      } catch {
-        return this.close();
-      }
-      if (this.#closed) return;
-      if (count === null) return this.#handler.onEnd();
-      this.#handler.onInput(count);
-    }
-  }
 }

@@ -34,9 +34,27 @@ export interface WorkerStart {
   readonly isLoading: boolean;
 }
 
-/** Main thread to worker. */
+/** Everything a compute thread needs to begin. */
+export interface ComputeStart {
+  readonly kind: "compute";
+  /** Number of the thread. */
+  readonly id: number;
+  /** What all threads share. */
+  readonly shared: SharedState;
+  /** The configuration. */
+  readonly settings: SettingsSnapshot;
+  /** Cores and current directory, which defaults depend on. */
+  readonly host: { readonly cores: number; readonly dir: string };
+  /** Channels to the workers, by their number. */
+  readonly ports: readonly MessagePort[];
+}
+
+/** Main thread to worker, or to compute thread. */
 export type ToWorker =
   | WorkerStart
+  | ComputeStart
+  /** There are compute threads now: channels to them, by their number. */
+  | { readonly kind: "threads"; readonly ports: readonly MessagePort[] }
   /** Changes are logged; this is the way to the log thread. */
   | { readonly kind: "log"; readonly port: MessagePort }
   /** Changes are no longer logged. */
@@ -95,6 +113,8 @@ export type FromWorker =
   | { readonly kind: "failed"; readonly text: string }
   | { readonly kind: "log"; readonly level: LogLevel; readonly text: string }
   | { readonly kind: "shutdown" }
+  /** Start the compute threads, if they are not there yet. */
+  | { readonly kind: "compute" }
   | { readonly kind: "snapshot"; readonly report: SnapshotReport }
   /** A question to the main thread. */
   | {

@@ -21,16 +21,21 @@ import { WaiterRecords } from "../../core/keyspace/waiter_records.ts";
 import { Evictor } from "../../core/keyspace/evict.ts";
 import { Arena, PAGE_BYTES } from "../../core/memory/arena.ts";
 import { ExternalStrings } from "../../core/memory/external.ts";
+import { OutOfMemory } from "../../core/memory/heap.ts";
 import { PagePool } from "../../core/memory/page_pool.ts";
 import { Settings } from "../../core/settings/settings.ts";
 import { BlockedSessions } from "../../engine/blocking/blocked_sessions.ts";
+import { SlicedChanges } from "../../engine/compute/sliced_changes.ts";
+import { ValueHolds } from "../../engine/compute/value_holds.ts";
 import { DONE, Executor } from "../../engine/executor/executor.ts";
 import { GATE_LOADING, GATES_STILL } from "../../engine/executor/gate.ts";
 import { Forwarder } from "../../engine/executor/forwarder.ts";
 import { GATE_TRACKING, guestSession } from "../../engine/executor/session.ts";
 import { Tellings } from "../../engine/executor/tellings.ts";
+import type { LockSpec } from "../../engine/locks/lock_spec.ts";
 import { LockRules } from "../../engine/locks/lock_waits.ts";
 import { Latches } from "../../engine/latch/shard_latches.ts";
+import { SlowSteps } from "../../engine/latch/slow_steps.ts";
 import {
   readForwardedReply,
   takeReply,
@@ -38,8 +43,10 @@ import {
 } from "../../engine/messages/forwarding.ts";
 import { SERVED_RECORD } from "../../engine/messages/record_kinds.ts";
 import { Mesh } from "../../engine/messages/mesh.ts";
+import { RingPorts } from "../../engine/messages/rings.ts";
 import {
   ownerOf,
+  PROCESS_SLOW_STEPS,
   PROCESS_TCP_PORT,
 } from "../../engine/messages/shared_state.ts";
 import { WorkerLog } from "../../engine/persistence/worker_log.ts";
@@ -52,9 +59,10 @@ import { Trackers } from "../../engine/tracking/trackers.ts";
 import { Tracking } from "../../engine/tracking/tracking.ts";
 import { serveForwarded } from "../../engine/owner/forwarded_commands.ts";
 import { Owner } from "../../engine/owner/owner.ts";
-import { giveBack } from "./give_back.ts";
+import { giveBackLate } from "./give_back.ts";
 import { followSettings } from "./apply_settings.ts";
 import { makeCommandTable } from "./command_groups.ts";
+import { beginComputing, makeComputePool } from "./compute.ts";
 import { answerClientQuestions } from "./commands/client.ts";
 import { DenoDisk } from "./deno_disk.ts";
 import { MainThread } from "./main_thread.ts";
@@ -78,6 +86,7 @@ const DRAIN_MS = 1000;
 
 let worker: WorkerContext | null = null;
 let listeners: Listeners | null = null;
+let attachThreads: (ports: readonly MessagePort[]) => void = () => {};
 let source: SnapshotSource | null = null;
 /** The data set is to stay as it is: nothing is deleted by itself any more. */
 let isStopping = false;
@@ -93,6 +102,10 @@ self.onmessage = (event: MessageEvent<ToWorker>) => {
       worker = begin(message);
       listeners = new Listeners(worker);
       return tell({ kind: "ready" });
+    case "compute":
+      return beginComputing(message);
+    case "threads":
+      return attachThreads(message.ports);
     case "log":
       return connectLog(message.port);
     case "unlog":
@@ -195,16 +208,32 @@ function begin(start: WorkerStart): WorkerContext {
   const arena = new Arena(shared.arena);
   const tellings = new Tellings();
   const latched = shared.workers > 1;
-  const pool = new PagePool(arena, latched);
+  // Compute threads come and go, so the pool is never this worker's alone.
+  const pool = new PagePool(arena, latched || settings.backgroundThreads > 0);
   const controls = shared.controls.map((buffer) => new Int32Array(buffer));
   const ready = new ReadyKeys();
   const records = new WaiterRecords(arena);
   const effects = new EffectLog(shared.effects, id);
-  const mesh = new Mesh(id, start.ports);
   const process = new Int32Array(shared.process);
+  const slow = start.checks
+    ? new SlowSteps(process, PROCESS_SLOW_STEPS, new Prng(id))
+    : null;
+  const rings = new RingPorts(
+    id,
+    start.ports,
+    shared.rings,
+    (run) => setImmediate(run),
+  );
+  const mesh = new Mesh(id, rings.ports, () => slow?.step());
   // Keyspaces tell them, and they are made of keyspaces.
   const keyspaces: Keyspace[] = [];
-  const latches = new Latches(controls, counters, latched, start.checks);
+  const latches = new Latches(
+    controls,
+    counters,
+    latched,
+    start.checks,
+    slow,
+  );
   const prefixes = new Prefixes({
     self: id,
     workers: shared.workers,
@@ -255,7 +284,7 @@ function begin(start: WorkerStart): WorkerContext {
   controls.forEach((control, shard) => {
     keyspaces.push(new KeyspaceKind(context, control, shard));
   });
-  const call = new ServerCall({
+  const call: ServerCall = new ServerCall({
     keyspaces,
     slotShards: new Uint16Array(shared.slotShards),
     hashSeed: shared.hashSeed,
@@ -264,6 +293,10 @@ function begin(start: WorkerStart): WorkerContext {
     clock,
     random,
     latches,
+    later: (run, delayMs) => setTimeout(() => run(Date.now()), delayMs),
+    inSlices: (space, db, ref, change, args) =>
+      slicedChanges.begin(space, db, ref, change, args),
+    holdValue: (space, db, ref) => valueHolds.hold(space, db, ref),
     effects,
   });
   const evictor = new Evictor({
@@ -302,7 +335,7 @@ function begin(start: WorkerStart): WorkerContext {
       const command = made.connections.get(session)?.session.command ?? null;
       executor.countEnded(command, error);
     },
-    giveBack: (undo, db, late) => giveBack(made, undo, db, late),
+    giveBack: (undo, db, late) => giveBackLate(made, undo, db, late),
   });
   const settle = () => {
     executor.serveReady(Date.now());
@@ -310,7 +343,7 @@ function begin(start: WorkerStart): WorkerContext {
     if (tellings.batchCount !== 0) tellings.publishBatch();
     made.planLook();
   };
-  const locks = new WorkerLocks({
+  const locks: WorkerLocks = new WorkerLocks({
     id,
     rules: context.locks,
     call,
@@ -346,6 +379,8 @@ function begin(start: WorkerStart): WorkerContext {
     ready,
     records,
     blocked,
+    background: (command, call, positions, resp) =>
+      computePool.begin(command, call, positions, resp),
     served: (to, session, reply) => {
       if (to !== id) {
         const writer = mesh.record(to, SERVED_RECORD);
@@ -384,6 +419,44 @@ function begin(start: WorkerStart): WorkerContext {
     main: new MainThread(tell),
     hostDir: start.host.dir,
   });
+  const tryLockHeld = (spec: LockSpec) => {
+    try {
+      return locks.manager.tryLockHeld(spec);
+    } catch (cause) {
+      if (cause instanceof OutOfMemory) return null;
+      throw cause;
+    }
+  };
+  const computePool = makeComputePool(made, {
+    latches,
+    lock: tryLockHeld,
+    startThreads: () => tell({ kind: "compute" }),
+    settle,
+  });
+  const valueHolds: ValueHolds = new ValueHolds({
+    smallMax: () => settings.backgroundThreshold,
+    lock: tryLockHeld,
+    isWaitedFor: ({ id }) => {
+      const handle = locks.manager.handle(id);
+      return handle !== undefined && locks.manager.waitersOf(handle) > 0;
+    },
+    copyValue: (space, db, name, done) =>
+      computePool.copyValue(space, db, name, done),
+    monotonicMs: () => performance.now(),
+    later: (run, delayMs) => setTimeout(run, delayMs),
+  });
+  const slicedChanges: SlicedChanges = new SlicedChanges({
+    latches,
+    effects,
+    process,
+    isAtOnce: () => executor.ignoresFlags,
+    lock: tryLockHeld,
+    fillKey: (key, name) => call.fillKey(key, name, 0, name.length),
+    monotonicMs: () => performance.now(),
+    later: (run, delayMs) => setTimeout(run, delayMs),
+    settle,
+  });
+  attachThreads = (ports) => computePool.attach(ports);
   serveForwarded(mesh, {
     sessionOf: (command) => {
       const session = guestSession(command.session);
@@ -415,6 +488,7 @@ function begin(start: WorkerStart): WorkerContext {
     ownerOf(space.shard, shared.workers) === id
   );
   source = new SnapshotSource({
+    worker: id,
     keyspaces,
     owned,
     latches,
@@ -426,7 +500,7 @@ function begin(start: WorkerStart): WorkerContext {
     later: (run, delayMs) => setTimeout(run, delayMs),
     report: (report) => {
       const transfer = report.step === "piece"
-        ? [report.bytes.buffer as ArrayBuffer]
+        ? [report.piece.bytes.buffer as ArrayBuffer]
         : [];
       self.postMessage({ kind: "snapshot", report }, transfer);
     },
@@ -450,7 +524,12 @@ function begin(start: WorkerStart): WorkerContext {
   answerClientQuestions(made);
   answerLockQuestions(made);
   made.owner.start();
-  setInterval(() => made.cron(), CRON_MS);
+  rings.start();
+  setInterval(() => {
+    made.cron();
+    // A bell that was not heard costs a moment, and never a hang.
+    rings.receive();
+  }, CRON_MS);
   return made;
 }
 

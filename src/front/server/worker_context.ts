@@ -26,6 +26,7 @@ import {
   type SharedState,
 } from "../../engine/messages/shared_state.ts";
 import type { WorkerLog } from "../../engine/persistence/worker_log.ts";
+import { PROCESS_SNAPSHOT_BYTES } from "../../engine/persistence/snapshot_protocol.ts";
 import type { PubSub } from "../../engine/pubsub/pubsub.ts";
 import type { Tracking } from "../../engine/tracking/tracking.ts";
 import type { Owner } from "../../engine/owner/owner.ts";
@@ -44,6 +45,10 @@ import { Statistics } from "./statistics.ts";
 import type { LogLevel } from "./thread_protocol.ts";
 import type { WorkerLocks } from "./worker_locks.ts";
 
+/** Bytes of a snapshot that wait for the disk when requests have to wait, too. */
+const SNAPSHOT_BYTES_MAX = 64 * 1024 * 1024;
+/** Time until they are looked at again. */
+const SNAPSHOT_LOOK_MS = 2;
 /** Requests read ahead at a time. */
 const AHEAD_MAX = 32;
 /** Argument vectors kept for reuse. */
@@ -251,18 +256,28 @@ export class WorkerContext {
    */
   planSend(connection: Connection): void {
     this.#planned.push(connection);
-    if (this.#planned.length === 1) queueMicrotask(this.#sendPlanned);
+    this.#planEnd();
   }
 
-  readonly #sendPlanned = (): void => {
+  #planEnd(): void {
+    if (this.#planned.length + this.#pushing.length > 1) return;
+    queueMicrotask(this.#endTurn);
+  }
+
+  /** Replies go first: who gets one may go on while others get messages. */
+  readonly #endTurn = (): void => {
     const planned = this.#planned;
-    if (this.durability.holdsReplies) {
-      this.#held.push(...planned);
-      planned.length = 0;
-      return this.#sendHeld();
+    const pushing = this.#pushing;
+    const { holdsReplies } = this.durability;
+    let [sent, pushed] = [0, 0];
+    while (sent < planned.length || pushed < pushing.length) {
+      if (sent === planned.length) pushing[pushed++]!.sendPlannedPushes();
+      else if (holdsReplies) this.#held.push(planned[sent++]!);
+      else planned[sent++]!.sendPlanned();
     }
-    for (let i = 0; i < planned.length; i++) planned[i]!.sendPlanned();
-    planned.length = 0;
+    planned.length = pushing.length = 0;
+    this.pubsub.endTurn();
+    if (holdsReplies) this.#sendHeld();
   };
 
   /** Sends the replies of which all that they tell is on the disk. */
@@ -319,12 +334,19 @@ export class WorkerContext {
 
   /** Whether no further request may be run, as others have fallen behind. */
   get isCongested(): boolean {
-    return this.peers.isCongested || this.durability.isCongested;
+    return this.peers.isCongested || this.durability.isCongested ||
+      this.#isSnapshotBehind;
+  }
+
+  /** Whether a snapshot has more in memory than it may: the disk is slow. */
+  get #isSnapshotBehind(): boolean {
+    return this.process[PROCESS_SNAPSHOT_BYTES]! > SNAPSHOT_BYTES_MAX;
   }
 
   /** Calls back when that may have changed. */
   whenFree(run: () => void): void {
-    if (this.peers.isCongested) this.peers.whenFree(run);
+    if (this.#isSnapshotBehind) setTimeout(run, SNAPSHOT_LOOK_MS);
+    else if (this.peers.isCongested) this.peers.whenFree(run);
     else this.durability.whenRoom(run);
   }
 
@@ -344,14 +366,8 @@ export class WorkerContext {
   /** Lets a connection send its messages at the end of the turn. */
   planPush(connection: Connection): void {
     this.#pushing.push(connection);
-    if (this.#pushing.length === 1) queueMicrotask(this.#sendPushes);
+    this.#planEnd();
   }
-
-  readonly #sendPushes = (): void => {
-    const pushing = this.#pushing;
-    for (let i = 0; i < pushing.length; i++) pushing[i]!.sendPlannedPushes();
-    pushing.length = 0;
-  };
 
   /** Forgets replies to a connection that was closed while it was served. */
   discardReplies(): void {

@@ -24,6 +24,7 @@ import {
   type LogReport,
   readLog,
 } from "../../../engine/persistence/log_reader.ts";
+import { checkRdb } from "./check_rdb.ts";
 import { DenoDisk } from "../../server/deno_disk.ts";
 
 const USAGE = "Usage: sherd check-aof [--fix] <folder or manifest of a log>\n";
@@ -94,10 +95,9 @@ class Check {
     log.read();
     if (!log.exists) throw new LogDamage(`There is no log in ${log.folder}`);
     const { base, increments } = log.manifest;
-    if (base !== null) {
-      // That it is there; its contents are for check-rdb.
-      const bytes = log.sizeOf(base);
-      this.#print(`${base.name}: snapshot, ${bytes} bytes, not looked into\n`);
+    if (base !== null && checkRdb([log.path(base.name)]) !== 0) {
+      this.#print("The snapshot that the log begins with is not valid\n");
+      return 1;
     }
     const report = emptyReport();
     let problem = "";

@@ -44,6 +44,12 @@ import {
   subcommandSyntax,
   SYNTAX_ERROR,
 } from "../../../core/resp/error_reply.ts";
+import {
+  SLOW_STEPS_MICROSECONDS_MAX,
+  SLOW_STEPS_PARTS,
+  slowStepsWord,
+} from "../../../engine/latch/slow_steps.ts";
+import { PROCESS_SLOW_STEPS } from "../../../engine/messages/shared_state.ts";
 import { ROUTE_TO_OWNER } from "../../../engine/latch/shard_flags.ts";
 import { PERMISSION } from "../../../core/settings/settings_table.ts";
 import type { ServerCall } from "../server_call.ts";
@@ -79,6 +85,7 @@ const HELP: HelpLines = [
   ["ROUTE <OWNER|IN-PLACE>", "Whether the owners of shards run all commands."],
   ["SET-ACTIVE-EXPIRE <0|1>", "Whether expired keys go before they are met."],
   ["SLEEP <seconds>", "Stops the worker of this connection for so long."],
+  ["SLOW-STEPS <parts> <us>", "How often of 1000 times steps take up to <us>."],
   ["STRINGMATCH-LEN <pattern> <string>", "Whether a glob pattern matches."],
   ["WAITERS", "How many keys commands wait for, in all shards."],
   ["WORKER", "The number of this connection's worker."],
@@ -97,6 +104,7 @@ const TOOLS: ReadonlyMap<string, Tool> = new Map<string, Tool>([
   ["route", { argc: 3, run: route }],
   ["set-active-expire", { argc: 3, run: setActiveExpire }],
   ["sleep", { argc: 3, run: sleep }],
+  ["slow-steps", { argc: 4, run: setSlowSteps }],
   ["stringmatch-len", { argc: 4, run: matchString }],
   ["waiters", { argc: 2, run: countWaiters }],
   ["worker", {
@@ -131,6 +139,7 @@ function reload(call: ServerCall): void | Promise<LateReply> {
   const data = {
     save: words.includes("nosave") ? null : save,
     flush: !words.includes("noflush"),
+    rewrite: save,
     file: {
       folder: save.folder,
       name: save.name,
@@ -168,6 +177,18 @@ function sleep(call: ServerCall): void {
     const word = new Int32Array(new SharedArrayBuffer(4));
     Atomics.wait(word, 0, 0, seconds * 1000);
   }
+  call.reply.ok();
+}
+
+/** `DEBUG SLOW-STEPS parts microseconds` */
+function setSlowSteps(call: ServerCall): void {
+  const parts = Number(textAt(call, 2));
+  const microseconds = Number(textAt(call, 3));
+  if (
+    !(parts >= 0 && parts <= SLOW_STEPS_PARTS) ||
+    !(microseconds >= 0 && microseconds <= SLOW_STEPS_MICROSECONDS_MAX)
+  ) return call.reply.error(SYNTAX_ERROR);
+  call.worker.process[PROCESS_SLOW_STEPS] = slowStepsWord(parts, microseconds);
   call.reply.ok();
 }
 

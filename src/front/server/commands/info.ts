@@ -18,6 +18,8 @@ import {
 } from "../../../core/keyspace/subscriber_counts.ts";
 import {
   AUTH_FAILURES,
+  BACKGROUND_COMMANDS,
+  BACKGROUND_RETRIES,
   bucketMicroseconds,
   CHANGES,
   COMMANDS_FORWARDED,
@@ -440,6 +442,8 @@ function statsFields({ worker }: Facts): Fields {
     ["sherd_commands_forwarded", sum(COMMANDS_FORWARDED)],
     ["sherd_latch_contentions", sum(LATCH_CONTENTIONS)],
     ["sherd_latch_sleeps", sum(LATCH_SLEEPS)],
+    ["sherd_background_commands", sum(BACKGROUND_COMMANDS)],
+    ["sherd_background_retries", sum(BACKGROUND_RETRIES)],
     ["sherd_latch_long_waits", sum(LATCH_LONG_WAITS)],
     ["sherd_locked_keys", lockedKeys],
     ["sherd_lock_handles", sum(LOCK_HANDLES)],

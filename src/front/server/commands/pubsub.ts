@@ -120,8 +120,8 @@ function spublishCommand(call: ServerCall): void {
 function publish({ args, reply, worker }: ServerCall, kind: number): void {
   worker.pubsub.publish(
     kind,
-    args.copy(1),
-    args.copy(2),
+    args.view(1),
+    args.view(2),
     (receivers) => reply.integer(receivers),
   );
 }

@@ -13,6 +13,7 @@ import { AccessClock } from "../../../../src/core/keyspace/access_clock.ts";
 import { STRING_RAW } from "../../../../src/core/types/entry.ts";
 import { Key } from "../../../../src/core/keyspace/key.ts";
 import { Keyspace } from "../../../../src/core/keyspace/keyspace.ts";
+import type { EntrySaver } from "../../../../src/core/keyspace/snapshot_marks.ts";
 import { shardControlWords } from "../../../../src/core/keyspace/shard_control.ts";
 import {
   Arena,
@@ -53,7 +54,12 @@ export class Shards {
   elapsedMs = 0;
 
   constructor(
-    options: { shards?: number; databases?: number; arenaBytes?: number } = {},
+    options: {
+      shards?: number;
+      databases?: number;
+      arenaBytes?: number;
+      saver?: EntrySaver;
+    } = {},
   ) {
     const { shards = 4, databases = 4, arenaBytes = 64 << 20 } = options;
     this.arena = new Arena(reserveArena(arenaBytes));
@@ -68,6 +74,7 @@ export class Shards {
       random: this.random,
       hashSeed: [1, 2] as const,
       limits: this.settings,
+      ...options.saver !== undefined && { saver: options.saver },
     };
     this.keyspaces = Array.from({ length: shards }, (_, shard) => {
       const control = new Int32Array(

@@ -72,6 +72,27 @@ Deno.test("a deadline beyond what a timer takes is waited for in parts", () => {
   assertEquals([passed, clock.isSet], [1, false]);
 });
 
+Deno.test("waits that end early share a timer", () => {
+  const clock = new Clock();
+  let timers = 0;
+  const deadlines = new Deadlines<Item>({
+    monotonicMs: clock.monotonicMs,
+    startTimer: (run, delayMs) => {
+      timers++;
+      return clock.startTimer(run, delayMs);
+    },
+  }, () => {});
+  for (clock.nowMs = 0; clock.nowMs < 1000; clock.nowMs++) {
+    const item = new Item(clock.nowMs + 5000);
+    deadlines.add(item);
+    deadlines.remove(item);
+  }
+  assertEquals([timers, deadlines.count], [1, 0]);
+  clock.nowMs = 5000;
+  clock.ring();
+  assertEquals(clock.isSet, false);
+});
+
 seeded("deadlines agree with a sorted list", (random) => {
   const clock = new Clock();
   const model = new Set<Item>();
@@ -96,6 +117,6 @@ seeded("deadlines agree with a sorted list", (random) => {
       }
     }
     assertEquals(deadlines.count, model.size);
-    assertEquals(clock.isSet, model.size > 0);
+    assertEquals(clock.isSet || model.size === 0, true);
   }
 }, { count: 3 });

@@ -8,7 +8,7 @@ import type { Port } from "../../../../src/engine/messages/mesh.ts";
 
 /** One end; counts what was sent. */
 export class FakePort implements Port {
-  onmessage: ((event: MessageEvent<Uint8Array>) => void) | null = null;
+  onmessage: ((event: { readonly data: Uint8Array }) => void) | null = null;
   /** Batches sent so far. */
   sent = 0;
   readonly #inbox: Uint8Array[] = [];
@@ -32,7 +32,7 @@ export class FakePort implements Port {
   deliver(): boolean {
     const batches = this.#inbox.splice(0);
     for (const data of batches) {
-      this.onmessage!(new MessageEvent("message", { data }));
+      this.onmessage!({ data });
     }
     return batches.length > 0;
   }

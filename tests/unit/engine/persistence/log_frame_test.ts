@@ -21,6 +21,10 @@ Deno.test("a file's head tells the first ticket", () => {
   assertEquals(readFileHead(makeFileHead(FIRST)), FIRST);
   assertEquals(readFileHead(new Uint8Array(32)), "it has no head");
   assertEquals(
+    readFileHead(new TextEncoder().encode("*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n")),
+    "it is a log of Redis, which `sherd import` brings in",
+  );
+  assertEquals(
     readFileHead(makeFileHead(FIRST).subarray(0, 20)),
     "its head is cut off",
   );

@@ -37,6 +37,23 @@ Deno.test("a manifest that is written is read again", () => {
   assertEquals(parseManifest(formatManifest(manifest)), manifest);
 });
 
+Deno.test("a bit that flips in a manifest is seen, or changes nothing", () => {
+  const manifest = {
+    base: { name: "a.1.base.rdb", seq: 1 },
+    increments: [{ name: "a.1.incr.aof", seq: 1 }],
+    history: [{ name: "a.0.incr.aof", seq: 1, kind: "h" }],
+  };
+  const bytes = formatManifest(manifest);
+  for (let at = 0; at < bytes.length; at++) {
+    for (let bit = 0; bit < 8; bit++) {
+      const damaged = bytes.slice();
+      damaged[at]! ^= 1 << bit;
+      const parsed = parseManifest(damaged);
+      if (typeof parsed !== "string") assertEquals(parsed, manifest);
+    }
+  }
+});
+
 Deno.test("a manifest that is not right is refused", () => {
   const rows: [string, string][] = [
     ["", "the file is empty"],

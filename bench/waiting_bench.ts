@@ -1,0 +1,377 @@
+/**
+ * What connections cost that wait: subscribers, idle ones, consumers of queues;
+ * sherd and Debian's redis-server in turn.
+ *
+ * ```sh
+ * deno run -A bench/waiting_bench.ts [fanout] [idle] [waiters] [handoff]
+ *     [--rounds 3] [--workers 1,2] [--seconds 2] [--connections 10000]
+ *     [--sherd "./sherd --port {port} --workers {workers} ..."]
+ * ```
+ *
+ * - fanout: one publisher, 50 subscribers, messages of 16 bytes; P is how many
+ *   messages the publisher sends before it waits for the replies.
+ * - idle: resident bytes of a connection that has asked one thing and is silent.
+ * - waiters: many BLPOP of one key, and a push every millisecond: how long until
+ *   the element is there, and what a push costs, for several numbers of waiters.
+ * - handoff: one consumer, one producer, on different workers; the key is that of
+ *   another shard each time.
+ *
+ * Traps: see load.ts. Besides:
+ * - A subscriber that is slow makes the server's work cheaper, as several
+ *   messages leave in one write; so the publisher waits for the slowest one.
+ * - Delays of `waiters` are those of a generator in one thread, its own share
+ *   included, and of its timers; redis-server's are measured in the same way.
+ * - Resident memory is read when a connection's garbage had time to be collected,
+ *   but V8 gives pages back late: the figure is an upper bound.
+ *
+ * @module
+ */
+
+import { parseArgs } from "node:util";
+import { serverSpecs } from "./_measure.ts";
+import { DEFAULT_SHERD, splitCommand } from "./_options.ts";
+import {
+  cpuBetween,
+  killAll,
+  type Server,
+  settle,
+  sleep,
+  startServer,
+} from "./_proc.ts";
+import { markdown, print, progress } from "./_report.ts";
+import { command, joined, repeated, Wire } from "./_waiting_client.ts";
+
+const SUBSCRIBERS = 50;
+const MESSAGE = "0123456789abcdef";
+const CHANNEL = "news";
+/** Bytes of a message as a subscriber gets it. */
+const MESSAGE_BYTES =
+  "*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$16\r\n\r\n".length +
+  MESSAGE.length;
+/** Rounds before anything is measured: code is compiled while it runs. */
+const WARM_UP = 20_000;
+const WARM_UP_MS_MAX = 20_000;
+/** Batches that a subscriber may be behind. */
+const BEHIND_MAX = 4;
+
+interface Options {
+  rounds: number;
+  workers: number[];
+  seconds: number;
+  connections: number;
+  sherd: string[];
+}
+
+/** Figures of one run, by name. */
+type Figures = Record<string, number>;
+
+/** Something to measure on one server. */
+interface Case {
+  name: string;
+  run: (server: Server) => Promise<Figures>;
+}
+
+async function fanOut(
+  server: Server,
+  pipeline: number,
+  seconds: number,
+): Promise<Figures> {
+  const scratch = new Uint8Array(256 * 1024);
+  const counts = new Float64Array(SUBSCRIBERS);
+  const wires: Wire[] = [];
+  for (let i = 0; i < SUBSCRIBERS; i++) {
+    const wire = await Wire.connect(server.port, scratch);
+    await wire.ask("SUBSCRIBE", CHANNEL);
+    wires.push(wire);
+  }
+  let woken: (() => void) | null = null;
+  const loops = wires.map(async (wire, i) => {
+    for (let got = 1; got > 0;) {
+      got = await wire.read();
+      counts[i]! += got;
+      woken?.();
+    }
+  });
+  using publisher = await Wire.connect(server.port);
+  const publish = repeated(command("PUBLISH", CHANNEL, MESSAGE), pipeline);
+  const replyBytes = `:${SUBSCRIBERS}\r\n`.length * pipeline;
+  let published = 0;
+  const publishFor = async (ms: number) => {
+    const endMs = performance.now() + ms;
+    while (performance.now() < endMs) {
+      await publisher.send(publish);
+      await publisher.skip(replyBytes);
+      published += pipeline;
+      const least = (published - BEHIND_MAX * pipeline) * MESSAGE_BYTES;
+      while (Math.min(...counts) < least) {
+        await new Promise<void>((wake) => woken = wake);
+      }
+    }
+    while (Math.min(...counts) < published * MESSAGE_BYTES) await sleep(1);
+  };
+  while (published < WARM_UP) await publishFor(100);
+  const before = server.cpuTimes();
+  const startMs = performance.now();
+  const from = published;
+  await publishFor(seconds * 1000);
+  const elapsedMs = performance.now() - startMs;
+  const { cpuMs } = cpuBetween(before, server.cpuTimes());
+  for (const wire of wires) wire.close();
+  await Promise.all(loops);
+  const deliveries = (published - from) * SUBSCRIBERS;
+  return {
+    "CPU µs per delivery": cpuMs * 1000 / deliveries,
+    "k deliveries/s": deliveries / elapsedMs,
+  };
+}
+
+async function idle(server: Server, connections: number): Promise<Figures> {
+  await settle([server]);
+  const before = server.residentBytes();
+  const wires: Wire[] = [];
+  const scratch = new Uint8Array(1024);
+  const open = async () => {
+    const wire = await Wire.connect(server.port, scratch);
+    await wire.ask("PING");
+    wires.push(wire);
+  };
+  for (let i = 0; i < connections; i += 50) {
+    await Promise.all(Array.from({ length: 50 }, open));
+  }
+  await sleep(3000);
+  await settle([server]);
+  const bytes = (server.residentBytes() - before) / wires.length;
+  const cpuBefore = server.cpuTimes();
+  await sleep(1000);
+  const { cpuMs } = cpuBetween(cpuBefore, server.cpuTimes());
+  for (const wire of wires) wire.close();
+  await sleep(200);
+  return { "resident KB per connection": bytes / 1024, "idle CPU ms/s": cpuMs };
+}
+
+async function waiters(
+  server: Server,
+  count: number,
+  seconds: number,
+): Promise<Figures> {
+  const blpop = command("BLPOP", "queue", 0);
+  const scratch = new Uint8Array(1024);
+  const wires: Wire[] = [];
+  const sentMs: number[] = [];
+  const delays: number[] = [];
+  let isMeasured = false;
+  for (let i = 0; i < count; i++) {
+    wires.push(await Wire.connect(server.port, scratch));
+  }
+  const loops = wires.map(async (wire) => {
+    await wire.send(blpop);
+    while (await wire.read() > 0) {
+      // First in, first out: the longest under way is the one that came.
+      const delayMs = performance.now() - sentMs.shift()!;
+      received++;
+      if (isMeasured) delays.push(delayMs);
+      await wire.send(blpop);
+    }
+  });
+  using pusher = await Wire.connect(server.port);
+  const push = command("RPUSH", "queue", "x");
+  const reader = (async () => {
+    while (await pusher.read() > 0);
+  })();
+  let pushes = 0;
+  let received = 0;
+  const send = async () => {
+    pushes++;
+    sentMs.push(performance.now());
+    await pusher.send(push);
+  };
+  const pushFor = async (ms: number) => {
+    const startMs = performance.now();
+    for (let pushed = 0;;) {
+      const elapsedMs = performance.now() - startMs;
+      if (elapsedMs > ms) break;
+      if (pushed < elapsedMs) {
+        pushed++;
+        await send();
+      } else await sleep(0);
+    }
+  };
+  for (const endMs = performance.now() + WARM_UP_MS_MAX; pushes < WARM_UP;) {
+    const before = received;
+    await send();
+    while (received === before) await nextTurn();
+    if (performance.now() > endMs) break;
+  }
+  await sleep(50);
+  isMeasured = true;
+  pushes = 0;
+  const before = server.cpuTimes();
+  await pushFor(seconds * 1000);
+  await sleep(50);
+  const { cpuMs } = cpuBetween(before, server.cpuTimes());
+  for (const wire of wires) wire.close();
+  pusher.close();
+  await Promise.all([...loops, reader]);
+  delays.sort((a, b) => a - b);
+  const at = (share: number) => delays[Math.floor(delays.length * share)]!;
+  return {
+    "p50 ms": at(0.5),
+    "p99 ms": at(0.99),
+    "CPU µs per push": cpuMs * 1000 / pushes,
+  };
+}
+
+async function handOff(server: Server, seconds: number): Promise<Figures> {
+  using consumer = await Wire.connectTo(server.port, 0);
+  using producer = await Wire.connectTo(
+    server.port,
+    server.name === "sherd" ? 1 : 0,
+  );
+  const keys = ["a", "b"];
+  // Once the reply to PING is there, the command behind it waits.
+  const wait = joined(command("PING"), command("BLPOP", ...keys, 0));
+  const pushes = keys.map((key) => command("RPUSH", key, "x"));
+  let count = 0;
+  const exchangeFor = async (ms: number, most: number) => {
+    const endMs = performance.now() + ms;
+    for (; count < most && performance.now() < endMs; count++) {
+      await consumer.send(wait);
+      await consumer.skip("+PONG\r\n".length);
+      await producer.send(pushes[count % 2]!);
+      await Promise.all([producer.read(), consumer.read()]);
+    }
+  };
+  await exchangeFor(WARM_UP_MS_MAX, WARM_UP);
+  count = 0;
+  const before = server.cpuTimes();
+  const startMs = performance.now();
+  await exchangeFor(seconds * 1000, Infinity);
+  const elapsedMs = performance.now() - startMs;
+  const { cpuMs } = cpuBetween(before, server.cpuTimes());
+  return {
+    "CPU µs per hand-off": cpuMs * 1000 / count,
+    "k hand-offs/s": count / elapsedMs,
+  };
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((wake) => setImmediate(wake));
+}
+
+/** The cases by name. */
+const CASES: Record<string, (options: Options) => Case[]> = {
+  fanout: ({ seconds }) =>
+    [1, 16].map((pipeline) => ({
+      name: `fan-out, P=${pipeline}`,
+      run: (server) => fanOut(server, pipeline, seconds),
+    })),
+  idle: ({ connections }) => [{
+    name: `${connections} idle connections`,
+    run: (server) => idle(server, connections),
+  }],
+  waiters: ({ seconds }) =>
+    [10, 100, 1000].map((count) => ({
+      name: `${count} BLPOP of one key`,
+      run: (server) => waiters(server, count, seconds),
+    })),
+  handoff: ({ seconds }) => [{
+    name: "hand-off",
+    run: (server) => handOff(server, seconds),
+  }],
+};
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
+}
+
+function readOptions(): Options & { names: string[] } {
+  const { values, positionals } = parseArgs({
+    args: Deno.args,
+    allowPositionals: true,
+    options: {
+      rounds: { type: "string", default: "3" },
+      workers: { type: "string", default: "1,2" },
+      seconds: { type: "string", default: "2" },
+      connections: { type: "string", default: "10000" },
+      sherd: { type: "string" },
+    },
+  });
+  return {
+    rounds: Number(values.rounds),
+    workers: values.workers.split(",").map(Number),
+    seconds: Number(values.seconds),
+    connections: Number(values.connections),
+    sherd: values.sherd === undefined
+      ? [...DEFAULT_SHERD, "--enable-debug-command", "yes"]
+      : splitCommand(values.sherd),
+    names: positionals.length > 0 ? positionals : Object.keys(CASES),
+  };
+}
+
+async function main(): Promise<void> {
+  const options = readOptions();
+  const redisDir = await Deno.makeTempDir({ prefix: "sherd-bench-" });
+  const rows: string[][] = [];
+  try {
+    for (const workers of options.workers) {
+      const specs = serverSpecs(options.sherd, workers, redisDir);
+      for (const spec of specs) {
+        spec.command.push("--maxclients", `${options.connections + 1000}`);
+      }
+      for (const chosen of options.names) {
+        if (chosen === "handoff" && workers === 1) continue;
+        for (const { name, run } of casesOf(options, chosen)) {
+          progress(`${name}, ${workers} workers`);
+          rows.push(
+            ...await compare(specs, workers, options.rounds, name, run),
+          );
+        }
+      }
+    }
+  } finally {
+    killAll();
+    Deno.removeSync(redisDir, { recursive: true });
+  }
+  print(markdown(
+    ["case", "workers", "figure", "sherd", "redis-server", "ratio (range)"],
+    rows,
+  ));
+}
+
+function casesOf(options: Options, name: string): Case[] {
+  const cases = CASES[name];
+  if (cases === undefined) {
+    progress(`no case ${name}: ${Object.keys(CASES).join(", ")}`);
+    Deno.exit(2);
+  }
+  return cases(options);
+}
+
+async function compare(
+  specs: ReturnType<typeof serverSpecs>,
+  workers: number,
+  rounds: number,
+  name: string,
+  run: Case["run"],
+): Promise<string[][]> {
+  const results: Figures[][] = [[], []];
+  for (let round = 0; round < rounds; round++) {
+    for (const [i, spec] of specs.entries()) {
+      await using server = await startServer(spec);
+      results[i]!.push(await run(server));
+    }
+  }
+  const [own, other] = results as [Figures[], Figures[]];
+  return Object.keys(own[0]!).map((figure) => {
+    const ratios = own.map((one, i) => one[figure]! / other[i]![figure]!);
+    const [low, high] = [Math.min(...ratios), Math.max(...ratios)];
+    return [
+      ...[name, `${workers}`, figure],
+      median(own.map((one) => one[figure]!)).toFixed(2),
+      median(other.map((one) => one[figure]!)).toFixed(2),
+      `${median(ratios).toFixed(2)} (${low.toFixed(2)}..${high.toFixed(2)})`,
+    ];
+  });
+}
+
+if (import.meta.main) await main();

@@ -1,0 +1,89 @@
+/**
+ * How much work a command has before it: whether it is short enough to be run in
+ * place, under latches, or better run in the background.
+ *
+ * The sizes of values are known in constant time; the thresholds are settings.
+ * Below them a command takes less than about a millisecond.
+ *
+ * @module
+ */
+
+import { TYPE_STRING } from "../types/entry.ts";
+import type { Call } from "./call.ts";
+import type { HeavyTest } from "./command_spec.ts";
+
+/** Cells of the table of LCS for each byte of the threshold. */
+const CELLS_PER_BYTE = 16;
+
+/** Elements of the value of a key, 0 if it has none or is a string. */
+function elementsOf(call: Call, i: number): number {
+  const key = call.key(i);
+  const space = call.keyspace(key);
+  const ref = space.peek(call.db, key);
+  if (ref === 0 || space.type(ref) === TYPE_STRING) return 0;
+  return space.length(ref);
+}
+
+/** Bytes of a key's string, 0 if it holds none. */
+function bytesOfKey(call: Call, i: number): number {
+  const key = call.key(i);
+  const space = call.keyspace(key);
+  const ref = space.peek(call.db, key);
+  if (ref === 0 || space.type(ref) !== TYPE_STRING) return 0;
+  return space.stringLength(ref);
+}
+
+function sumOf(
+  call: Call,
+  from: number,
+  measure: (call: Call, i: number) => number,
+): number {
+  let sum = 0;
+  for (let i = from; i < call.keyCount; i++) sum += measure(call, i);
+  return sum;
+}
+
+/** The keys from `from` on have many elements together. */
+export function manyElements(from = 0): HeavyTest<Call> {
+  return (call) =>
+    sumOf(call, from, elementsOf) > call.settings.backgroundThreshold;
+}
+
+/** The least of the keys from `from` on is to be looked for in the others. */
+export function manyInEach(from = 0): HeavyTest<Call> {
+  return (call) => {
+    let least = Infinity;
+    for (let i = from; i < call.keyCount; i++) {
+      least = Math.min(least, elementsOf(call, i));
+    }
+    return least * (call.keyCount - from) > call.settings.backgroundThreshold;
+  };
+}
+
+/** The first key has many elements. */
+export const manyInFirst: HeavyTest<Call> = (call) =>
+  elementsOf(call, 0) > call.settings.backgroundThreshold;
+
+/** The strings of the keys from `from` on are long together. */
+export function manyBytes(from = 0): HeavyTest<Call> {
+  return (call) =>
+    sumOf(call, from, bytesOfKey) > call.settings.backgroundThresholdBytes;
+}
+
+/** The two strings span a large table. */
+export const largeTable: HeavyTest<Call> = (call) =>
+  bytesOfKey(call, 0) * bytesOfKey(call, 1) >
+    call.settings.backgroundThresholdBytes * CELLS_PER_BYTE;
+
+/** The value is to be copied, and large; to a key of the selected database. */
+export const largeCopy: HeavyTest<Call> = (call) =>
+  call.argc <= 4 && manyInFirst(call);
+
+/** The value is to be copied because its new key lies in another shard. */
+export const largeMove: HeavyTest<Call> = (call) =>
+  call.key(0).shard !== call.key(1).shard && manyInFirst(call);
+
+/** A value to be written down: many elements, or a long string. */
+export const largeValue: HeavyTest<Call> = (call) =>
+  manyInFirst(call) ||
+  bytesOfKey(call, 0) > call.settings.backgroundThresholdBytes;

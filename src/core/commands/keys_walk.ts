@@ -1,0 +1,249 @@
+/**
+ * KEYS over many keys: a picture of one instant, taken in small steps while
+ * others go on. See key_pictures.ts for how.
+ *
+ * @module
+ */
+
+import { assert } from "../base/assert.ts";
+import { equalBytes } from "../base/bytes.ts";
+import { globMatch } from "../base/glob.ts";
+import type { Key } from "../keyspace/key.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import { ScanWalk, type ShardHolds } from "../keyspace/scan_walk.ts";
+import { ReplyWriter } from "../resp/reply_writer.ts";
+import type { Call, ShardLatches } from "./call.ts";
+
+/** Entries that are looked at in one turn. */
+const TURN_ENTRIES = 8192;
+/** Notes that are taken in one hold of a latch. */
+const NOTES_TAKEN = 512;
+/** Pictures that may be spoiled before all latches are held instead. */
+const ATTEMPTS_MAX = 8;
+
+/** Stands for latches that are held already. */
+const HELD: ShardHolds = { acquire() {}, release() {} };
+
+/** What a step has brought. */
+export type KeysOutcome =
+  /** There is more to do. */
+  | "more"
+  /** All pictures are being taken by others. */
+  | "wait"
+  | "done";
+
+/** Lists the keys of a database. */
+export class KeysWalk {
+  /** The keys that were found, as bulk strings. */
+  readonly out: ReplyWriter = new ReplyWriter();
+  /** How many. */
+  found = 0;
+  readonly #keyspaces: readonly Keyspace[];
+  readonly #latches: ShardLatches;
+  readonly #db: number;
+  /** Empty if every key matches. */
+  readonly #pattern: Uint8Array;
+  /** When the picture was taken. */
+  #takenMs = 0;
+  #picture = -1;
+  #attempts = 0;
+  #walk: ScanWalk | null = null;
+  /** Where the keys of the shard that is walked begin, and how many precede. */
+  #shardStart = 0;
+  #shardFound = 0;
+  /** Hash and position in `out` of each key of the shard. */
+  #hashes = new Int32Array(1024);
+  #positions = new Float64Array(1024);
+  #count = 0;
+
+  constructor(call: Call, pattern: Uint8Array) {
+    this.#keyspaces = call.keyspaces;
+    this.#latches = call.latches;
+    this.#db = call.db;
+    this.#pattern = pattern;
+  }
+
+  /** Lists all keys in one hold of all latches. */
+  listAtOnce(nowMs: number): void {
+    this.#takenMs = nowMs;
+    this.#latches.acquireAll();
+    const walk = new ScanWalk(this.#keyspaces, HELD, this.#db, 0);
+    while (!walk.isDone) walk.step(this.#visitAny, Infinity, Infinity);
+    this.#latches.releaseAll();
+  }
+
+  readonly #visitAny = (space: Keyspace, ref: number): void => {
+    if (space.isExpired(ref, this.#takenMs)) return;
+    const key = space.nameOf(ref);
+    if (this.#matches(key)) this.#write(key);
+  };
+
+  /** Does a little; no latch is held. */
+  step(nowMs: number): KeysOutcome {
+    if (this.#attempts > ATTEMPTS_MAX) {
+      this.listAtOnce(nowMs);
+      return "done";
+    }
+    if (this.#picture < 0 && !this.#begin(nowMs)) return "wait";
+    this.#walk ??= this.#beginShard(0);
+    const walk = this.#walk;
+    const endEntries = walk.entries + TURN_ENTRIES;
+    const { shard } = walk;
+    while (walk.shard === shard && walk.entries < endEntries) {
+      walk.step((space, ref) => this.#visit(space, ref), Infinity, Infinity);
+      if (walk.hasShrunk) {
+        // Some keys may have come twice: the shard is walked anew.
+        this.#dropShard();
+        this.#walk = this.#beginShard(shard);
+        return "more";
+      }
+    }
+    if (walk.shard === shard) return "more";
+    if (!this.#endShard(this.#keyspaces[shard]!)) {
+      this.#startAnew();
+      return "more";
+    }
+    if (shard + 1 === this.#keyspaces.length) {
+      this.#giveBack();
+      return "done";
+    }
+    this.#walk = this.#beginShard(shard + 1);
+    return "more";
+  }
+
+  /** Takes the picture; false if that is not possible now. */
+  #begin(nowMs: number): boolean {
+    this.#takenMs = nowMs;
+    this.#latches.acquireAll();
+    const picture = this.#keyspaces[0]!.pictures.findFree();
+    if (picture >= 0) {
+      for (const { pictures } of this.#keyspaces) {
+        pictures.begin(picture, this.#db, nowMs);
+      }
+    }
+    this.#latches.releaseAll();
+    this.#picture = picture;
+    return picture >= 0;
+  }
+
+  #beginShard(shard: number): ScanWalk {
+    this.#shardStart = this.out.at;
+    this.#shardFound = this.found;
+    this.#count = 0;
+    return new ScanWalk(this.#keyspaces, this.#latches, this.#db, shard);
+  }
+
+  #dropShard(): void {
+    this.out.rewind(this.#shardStart);
+    this.found = this.#shardFound;
+  }
+
+  #visit(space: Keyspace, ref: number): void {
+    if (space.isExpired(ref, this.#takenMs)) return;
+    const key = space.nameOf(ref);
+    if (!this.#matches(key) || space.pictures.isNew(this.#picture, key)) return;
+    this.#write(key);
+  }
+
+  #matches({ buf, off, length }: Key): boolean {
+    const pattern = this.#pattern;
+    return pattern.length === 0 ||
+      globMatch(pattern, 0, pattern.length, buf, off, length, false);
+  }
+
+  #write(key: Key): void {
+    if (this.#count === this.#hashes.length) {
+      const hashes = new Int32Array(this.#count * 2);
+      const positions = new Float64Array(this.#count * 2);
+      hashes.set(this.#hashes);
+      positions.set(this.#positions);
+      this.#hashes = hashes;
+      this.#positions = positions;
+    }
+    this.out.bulk(key.buf, key.off, key.length);
+    this.#hashes[this.#count] = key.hash;
+    this.#positions[this.#count] = this.out.at - 2 - key.length;
+    this.#count++;
+    this.found++;
+  }
+
+  /** Adds the keys that were there and are gone; false if all was for nothing. */
+  #endShard(space: Keyspace): boolean {
+    const picture = this.#picture;
+    const { pictures, shard } = space;
+    this.#latches.acquire(shard);
+    const isSpoiled = pictures.isSpoiled(picture);
+    pictures.close(picture);
+    this.#latches.release(shard);
+    if (isSpoiled) return false;
+    const gone: { bytes: Uint8Array; hash: number }[] = [];
+    this.#takeNotes(space, (key) => {
+      if (!this.#matches(key)) return;
+      const bytes = key.buf.slice(key.off, key.off + key.length);
+      gone.push({ bytes, hash: key.hash });
+    });
+    this.#addGone(gone);
+    return true;
+  }
+
+  #takeNotes(space: Keyspace, visit: (key: Key) => void): void {
+    for (let isLeft = true; isLeft;) {
+      this.#latches.acquire(space.shard);
+      isLeft = space.pictures.takeNotes(this.#picture, NOTES_TAKEN, visit);
+      this.#latches.release(space.shard);
+    }
+  }
+
+  /** Writes those of the keys that were not met before they went. */
+  #addGone(gone: readonly { bytes: Uint8Array; hash: number }[]): void {
+    if (gone.length === 0) return;
+    const wanted = new Set(gone.map(({ hash }) => hash));
+    const met = new Map<number, number[]>();
+    for (let i = 0; i < this.#count; i++) {
+      const hash = this.#hashes[i]!;
+      if (!wanted.has(hash)) continue;
+      const places = met.get(hash);
+      if (places === undefined) met.set(hash, [this.#positions[i]!]);
+      else places.push(this.#positions[i]!);
+    }
+    for (const { bytes, hash } of gone) {
+      const isMet = (met.get(hash) ?? []).some((at) => this.#isAt(bytes, at));
+      if (isMet) continue;
+      this.out.bulk(bytes, 0, bytes.length);
+      this.found++;
+    }
+  }
+
+  /** Whether the key that was written at a position is this one. */
+  #isAt(bytes: Uint8Array, at: number): boolean {
+    const { buf } = this.out;
+    const { length } = bytes;
+    return equalBytes(buf, at, length, bytes, 0, length) &&
+      buf[at + length] === 13 && buf[at - 1] === 10;
+  }
+
+  /** The picture is spoiled: gives it back, and forgets what was found. */
+  #startAnew(): void {
+    this.#giveBack();
+    this.#attempts++;
+    this.#walk = null;
+    this.#picture = -1;
+    this.out.rewind(0);
+    this.found = 0;
+  }
+
+  #giveBack(): void {
+    const picture = this.#picture;
+    assert(picture >= 0, "a picture is given back once");
+    // The first shard tells whether a picture is free: it comes last.
+    for (const space of this.#keyspaces.toReversed()) {
+      this.#latches.acquire(space.shard);
+      space.pictures.close(picture);
+      this.#latches.release(space.shard);
+      this.#takeNotes(space, () => {});
+      this.#latches.acquire(space.shard);
+      space.pictures.end(picture);
+      this.#latches.release(space.shard);
+    }
+  }
+}

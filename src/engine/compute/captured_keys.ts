@@ -1,0 +1,185 @@
+/**
+ * The keys of a job, as they were when it began: their values are kept as they
+ * are (see shared_value.ts) until the job is over, whoever changes or deletes
+ * the keys meanwhile. When the job is done, they tell whether anybody has.
+ *
+ * The caller holds the latches of the keys' shards.
+ *
+ * @module
+ */
+
+import { equalBytes } from "../../core/base/bytes.ts";
+import type { Call } from "../../core/commands/call.ts";
+import type { KeyPositions } from "../../core/commands/command_keys.ts";
+import { KEY } from "../../core/commands/command_spec.ts";
+import { Key } from "../../core/keyspace/key.ts";
+import type { Keyspace } from "../../core/keyspace/keyspace.ts";
+import { releaseValue, shareValue } from "../../core/keyspace/shared_value.ts";
+import { STRING_EXTERNAL, TYPE_STRING } from "../../core/types/entry.ts";
+import { type JobKey, NO_VALUE } from "./compute_job.ts";
+
+const WRITES = KEY.RW | KEY.OW | KEY.RM;
+
+/** One key. */
+interface CapturedKey {
+  readonly key: Key;
+  readonly space: Keyspace;
+  readonly job: JobKey;
+  /** What keeps the value: see {@linkcode shareValue}; 0 for none. */
+  readonly reading: number;
+}
+
+/** The keys of one job. */
+export class CapturedKeys {
+  readonly #keys: CapturedKey[] = [];
+  readonly #db: number;
+
+  constructor(db: number) {
+    this.#db = db;
+  }
+
+  /** The keys as the job gets them. */
+  get jobs(): readonly JobKey[] {
+    return this.#keys.map(({ job }) => job);
+  }
+
+  /** How many there are. */
+  get count(): number {
+    return this.#keys.length;
+  }
+
+  /** A key, good as long as this is. */
+  key(i: number): Key {
+    return this.#keys[i]!.key;
+  }
+
+  /** The keyspace of a key. */
+  space(i: number): Keyspace {
+    return this.#keys[i]!.space;
+  }
+
+  /** The shard of the last key that may be written, or of the first key. */
+  get targetShard(): number {
+    const target = this.#keys.findLast(({ job }) => job.isWritten) ??
+      this.#keys[0]!;
+    return target.space.shard;
+  }
+
+  /** The keys' names, each once. */
+  names(): { read: Uint8Array[]; write: Uint8Array[] } {
+    const read: Uint8Array[] = [];
+    const write: Uint8Array[] = [];
+    for (const { key: { buf, off, length }, job } of this.#keys) {
+      (job.isWritten ? write : read).push(buf.slice(off, off + length));
+    }
+    return { read, write };
+  }
+
+  /** Whether keys of more than one shard may be written. */
+  get writesSeveralShards(): boolean {
+    const shard = this.targetShard;
+    return this.#keys.some(({ job, space }) =>
+      job.isWritten && space.shard !== shard
+    );
+  }
+
+  /**
+   * Captures the call's keys, whose bytes lie in `args` at `starts`. May throw
+   * OutOfMemory; what was captured is to be released then.
+   */
+  capture(
+    call: Call,
+    positions: KeyPositions,
+    args: Uint8Array,
+    starts: Int32Array,
+  ): void {
+    for (let i = 0; i < call.keyCount; i++) {
+      const at = positions.positions[i]!;
+      const key = new Key();
+      call.fillKey(key, args, starts[at]!, call.key(i).length);
+      const space = call.keyspace(key);
+      const isWritten = (positions.flags[i]! & WRITES) !== 0;
+      this.#keys.push(this.#captureKey(space, key, at, isWritten, call.nowMs));
+    }
+  }
+
+  /** Captures a key whose value is to be copied. */
+  captureValue(space: Keyspace, key: Key, nowMs: number): void {
+    this.#keys.push(this.#captureKey(space, key, 0, true, nowMs));
+  }
+
+  #captureKey(
+    space: Keyspace,
+    key: Key,
+    at: number,
+    isWritten: boolean,
+    nowMs: number,
+  ): CapturedKey {
+    const ref = space.lookupWrite(this.#db, key, nowMs);
+    let kind = NO_VALUE;
+    let root = 0;
+    let bytes: Uint8Array | null = null;
+    let reading = 0;
+    if (ref !== 0) {
+      kind = space.kind(ref);
+      if (space.type(ref) !== TYPE_STRING) {
+        root = space.valueRef(ref);
+        reading = shareValue(space, ref);
+      } else if (space.encoding(ref) === STRING_EXTERNAL) {
+        root = space.valueRef(ref);
+        space.externals.pin(root);
+      } else bytes = stringOf(space, ref);
+    }
+    const expireAtMs = ref === 0 ? 0 : space.expireAt(ref);
+    const hasFieldExpires = ref !== 0 && space.hasFieldExpires(ref);
+    const job = {
+      at,
+      isWritten,
+      kind,
+      root,
+      bytes,
+      expireAtMs,
+      hasFieldExpires,
+    };
+    return { key, space, job, reading };
+  }
+
+  /** Whether all keys are as they were captured. */
+  areUnchanged(nowMs: number): boolean {
+    return this.#keys.every((captured) => this.#isUnchanged(captured, nowMs));
+  }
+
+  /** A value that is kept is never changed in place: its root tells it all. */
+  #isUnchanged({ key, space, job }: CapturedKey, nowMs: number): boolean {
+    const ref = space.lookupQuiet(this.#db, key, nowMs);
+    if (ref === 0 || job.kind === NO_VALUE) {
+      return ref === 0 && job.kind === NO_VALUE;
+    }
+    if (
+      space.kind(ref) !== job.kind || space.expireAt(ref) !== job.expireAtMs
+    ) return false;
+    if (job.bytes === null) return space.valueRef(ref) === job.root;
+    return equalBytes(
+      space.bytes(ref),
+      space.stringOff(ref),
+      space.stringLength(ref),
+      job.bytes,
+      0,
+      job.bytes.length,
+    );
+  }
+
+  /** Lets the values go. */
+  release(): void {
+    for (const { space, job, reading } of this.#keys) {
+      if (reading !== 0) releaseValue(space, reading);
+      else if (job.root !== 0) space.externals.unpin(job.root);
+    }
+    this.#keys.length = 0;
+  }
+}
+
+function stringOf(space: Keyspace, ref: number): Uint8Array {
+  const off = space.stringOff(ref);
+  return space.stringBytes(ref).slice(off, off + space.stringLength(ref));
+}

@@ -1,0 +1,447 @@
+/**
+ * The background: commands that would take long are run by compute threads, on
+ * other cores, while everybody else goes on. One pool object per worker; the
+ * threads are shared by all workers.
+ *
+ * Life of a job: under the latches of its keys the worker notes their values and
+ * keeps them as they are ({@linkcode CapturedKeys}); a thread reads them in
+ * place and runs the command on them; its reply comes back as bytes. A command
+ * that only reads is thus a picture of the instant at which it began. What a
+ * command writes comes back as entries that nobody has seen, and takes its place
+ * under the latches of all its keys, in one turn, if these are still what the
+ * command has read: then it is as if the command had run at this instant. If
+ * they are not, it is run at once, in place.
+ *
+ * - Meanwhile the keys are locked: those that are read for reading, those that
+ *   are written for writing.
+ * - The connection is parked meanwhile, so replies keep their order.
+ * - Bounded: of more jobs than `background-queue`, the rest is run in place.
+ * - No job is lost with its connection: what it writes is written.
+ *
+ * @module
+ */
+
+import { assert } from "../../core/base/assert.ts";
+import type { Call } from "../../core/commands/call.ts";
+import type { KeyPositions } from "../../core/commands/command_keys.ts";
+import type { LateReply } from "../../core/commands/command_spec.ts";
+import type { Command } from "../../core/commands/command_table.ts";
+import {
+  BACKGROUND_COMMANDS,
+  BACKGROUND_RETRIES,
+  CHANGES,
+  KEYSPACE_HITS,
+  KEYSPACE_MISSES,
+} from "../../core/keyspace/counters.ts";
+import { CHANGED } from "../../core/keyspace/key_events.ts";
+import type { EffectLog } from "../../core/keyspace/effect_log.ts";
+import { Key } from "../../core/keyspace/key.ts";
+import type { Keyspace } from "../../core/keyspace/keyspace.ts";
+import { unshareWith } from "../../core/keyspace/shared_value.ts";
+import { OutOfMemory } from "../../core/memory/heap.ts";
+import { Arguments } from "../../core/resp/arguments.ts";
+import { writeLongReply } from "../../core/resp/bytes_source.ts";
+import { OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
+import type { Latches } from "../latch/shard_latches.ts";
+import type { LockHandle, LockSpec } from "../locks/lock_spec.ts";
+import type { SettingsSnapshot } from "../../core/settings/settings.ts";
+import type { Session } from "../executor/session.ts";
+import { CapturedKeys } from "./captured_keys.ts";
+import {
+  type ComputeJob,
+  type ComputePort,
+  type ComputeResult,
+  COPY_VALUE,
+  DELETED,
+} from "./compute_job.ts";
+
+/** More keys than this are not captured. */
+const KEYS_MAX = 1024;
+
+/** What the pool needs from the worker around it. */
+export interface ComputePoolPorts {
+  readonly latches: Latches;
+  readonly counters: Float64Array;
+  /** Where changes are recorded. */
+  readonly effects: EffectLog;
+  /** Jobs of all workers, by thread; word 0 counts all of them. */
+  readonly load: Int32Array;
+  /** Asks for the threads; {@linkcode ComputePool.attach} gets their ports. */
+  startThreads(): void;
+  /** The settings, if they are newer than `version`; and their version. */
+  settings(version: number): {
+    version: number;
+    snapshot: SettingsSnapshot | null;
+  };
+  nowMs(): number;
+  /** Fills a key with its name and what follows from it. */
+  fillKey(key: Key, name: Uint8Array): void;
+  /**
+   * Locks keys whose shards' latches are held; null if they are locked already,
+   * or memory is short.
+   */
+  lock(spec: LockSpec): LockHandle | null;
+  /** Runs a command in place, as soon as no lock stands against it. */
+  runInPlace(
+    db: number,
+    resp: 2 | 3,
+    args: Arguments,
+    done: (reply: LateReply) => void,
+  ): void;
+  /** Serves who waits for changed keys, and tells events; no latch is held. */
+  settle(): void;
+  /** Counts an error that was replied. */
+  countError(text: string): void;
+}
+
+const NO_REPLY: LateReply = () => {};
+
+interface OpenJob {
+  readonly job: ComputeJob;
+  readonly keys: CapturedKeys;
+  readonly handle: LockHandle | null;
+  readonly resolve: (reply: LateReply) => void;
+  thread: number;
+}
+
+/** One worker's end of the background. */
+export class ComputePool<C extends Call> {
+  readonly #ports: ComputePoolPorts;
+  readonly #open = new Map<number, OpenJob>();
+  /** Jobs that wait for the threads to be there. */
+  readonly #early: OpenJob[] = [];
+  #threads: readonly ComputePort<ComputeJob, ComputeResult>[] | null = null;
+  /** Version of the settings that each thread has. */
+  readonly #versions: number[] = [];
+  #isStarting = false;
+  #lastId = 0;
+
+  constructor(ports: ComputePoolPorts) {
+    this.#ports = ports;
+  }
+
+  /** Jobs of this worker that are under way. */
+  get count(): number {
+    return this.#open.size;
+  }
+
+  /** The threads are there. */
+  attach(threads: readonly ComputePort<ComputeJob, ComputeResult>[]): void {
+    this.#threads = threads;
+    for (const [i, port] of threads.entries()) {
+      this.#versions[i] = -1;
+      port.onmessage = (event) => this.#finish(event.data);
+    }
+    for (const open of this.#early.splice(0)) this.#send(open);
+  }
+
+  /**
+   * Begins to run the call's command in the background; the latches of its keys
+   * are held. Null if it has to be run in place after all.
+   */
+  begin(
+    command: Command<C>,
+    call: C,
+    positions: KeyPositions,
+    resp: 2 | 3,
+  ): Promise<LateReply> | null {
+    const { load } = this.#ports;
+    const { settings, args } = call;
+    if (
+      settings.backgroundThreads === 0 || args.hasBig ||
+      call.keyCount > KEYS_MAX ||
+      Atomics.load(load, 0) >= settings.backgroundQueue
+    ) return null;
+    const { bytes, ends } = copyArguments(call);
+    const starts = ends.map((end, i) => end - args.length[i]!);
+    const keys = new CapturedKeys(call.db);
+    try {
+      keys.capture(call, positions, bytes, starts);
+    } catch (cause) {
+      keys.release();
+      if (cause instanceof OutOfMemory) return null;
+      throw cause;
+    }
+    if (keys.writesSeveralShards && !isMove(command)) {
+      keys.release();
+      return null;
+    }
+    // Others wait who would change what is read. Where there is no lock, they
+    // change a copy.
+    const handle = this.#ports.lock({
+      ...keys.names(),
+      db: call.db,
+      session: (call.session as Session).id,
+      label: command.fullName,
+      maxHoldMs: 0,
+    });
+    const { counters } = this.#ports;
+    counters[BACKGROUND_COMMANDS] = counters[BACKGROUND_COMMANDS]! + 1;
+    const job: ComputeJob = {
+      id: ++this.#lastId,
+      command: command.index,
+      bytes,
+      ends,
+      db: call.db,
+      resp,
+      nowMs: call.nowMs,
+      shard: keys.targetShard,
+      keys: keys.jobs,
+      settings: null,
+    };
+    return new Promise((resolve) =>
+      this.#start(job, { keys, handle, resolve })
+    );
+  }
+
+  /**
+   * Copies a value that others still read, so that the key has one of its own;
+   * no latch is held. Calls back when that is done, or turned out to be needless.
+   */
+  copyValue(space: Keyspace, db: number, name: Uint8Array, done: () => void) {
+    const { latches, nowMs, fillKey } = this.#ports;
+    const key = new Key();
+    fillKey(key, name);
+    const keys = new CapturedKeys(db);
+    latches.acquire(space.shard);
+    try {
+      keys.captureValue(space, key, nowMs());
+    } catch (cause) {
+      if (!(cause instanceof OutOfMemory)) throw cause;
+    }
+    const isThere = keys.count > 0 && keys.jobs[0]!.root !== 0;
+    if (!isThere) keys.release();
+    latches.release(space.shard);
+    if (!isThere) return done();
+    this.#start({
+      id: ++this.#lastId,
+      command: COPY_VALUE,
+      bytes: name,
+      ends: Int32Array.of(name.length),
+      db,
+      resp: 2,
+      nowMs: nowMs(),
+      shard: space.shard,
+      keys: keys.jobs,
+      settings: null,
+    }, { keys, handle: null, resolve: done });
+  }
+
+  #start(job: ComputeJob, parts: Omit<OpenJob, "job" | "thread">): void {
+    Atomics.add(this.#ports.load, 0, 1);
+    const open: OpenJob = { ...parts, job, thread: -1 };
+    this.#open.set(job.id, open);
+    if (this.#threads !== null) return this.#send(open);
+    this.#early.push(open);
+    if (!this.#isStarting) this.#ports.startThreads();
+    this.#isStarting = true;
+  }
+
+  /** Sends a job to the thread that has least to do. */
+  #send(open: OpenJob): void {
+    const { load } = this.#ports;
+    const threads = this.#threads!;
+    let best = 0;
+    for (let i = 1; i < threads.length; i++) {
+      if (Atomics.load(load, 1 + i) < Atomics.load(load, 1 + best)) best = i;
+    }
+    Atomics.add(load, 1 + best, 1);
+    open.thread = best;
+    const { version, snapshot } = this.#ports.settings(this.#versions[best]!);
+    this.#versions[best] = version;
+    threads[best]!.postMessage({ ...open.job, settings: snapshot }, []);
+  }
+
+  #finish(result: ComputeResult): void {
+    const { load, latches, counters } = this.#ports;
+    const open = this.#open.get(result.id);
+    assert(open !== undefined, "a result has a job");
+    this.#open.delete(result.id);
+    Atomics.sub(load, 0, 1);
+    Atomics.sub(load, 1 + open.thread, 1);
+    const { keys } = open;
+    for (let i = 0; i < keys.count; i++) latches.mark(keys.space(i).shard);
+    latches.acquireMarked();
+    const nowMs = this.#ports.nowMs();
+    takeMemory(open, result);
+    if (open.job.command === COPY_VALUE) {
+      useCopy(open, result);
+      keys.release();
+      latches.releaseMarked();
+      return open.resolve(NO_REPLY);
+    }
+    const isGood = !changesAnything(result) || areStill(open, nowMs);
+    const hasRoom = isGood && this.#applyRecorded(open, result, nowMs);
+    if (!hasRoom) dropWritten(open, result);
+    keys.release();
+    latches.releaseMarked();
+    open.handle?.close();
+    if (!isGood) {
+      counters[BACKGROUND_RETRIES] = counters[BACKGROUND_RETRIES]! + 1;
+      this.#runInPlace(open);
+    } else if (!hasRoom) {
+      this.#ports.countError(OUT_OF_MEMORY.text);
+      open.resolve((reply) => reply.error(OUT_OF_MEMORY));
+    } else {
+      this.#count(result);
+      open.resolve(lateReply(result));
+    }
+    this.#ports.settle();
+  }
+
+  #count(result: ComputeResult): void {
+    const { counters } = this.#ports;
+    counters[CHANGES] = counters[CHANGES]! + result.changes;
+    counters[KEYSPACE_HITS] = counters[KEYSPACE_HITS]! + result.hits;
+    counters[KEYSPACE_MISSES] = counters[KEYSPACE_MISSES]! + result.misses;
+    if (result.error !== "") this.#ports.countError(result.error);
+  }
+
+  #runInPlace({ job, resolve }: OpenJob): void {
+    this.#ports.runInPlace(job.db, job.resp, argumentsOf(job), resolve);
+  }
+
+  /** As {@linkcode #apply}, and what has changed is recorded. */
+  #applyRecorded(open: OpenJob, result: ComputeResult, nowMs: number): boolean {
+    const { effects } = this.#ports;
+    if (!effects.isOn) return this.#apply(open, result, nowMs);
+    effects.begin();
+    const hasRoom = this.#apply(open, result, nowMs);
+    const isChange = hasRoom && result.changes > 0;
+    effects.endCommand(open.job.db, argumentsOf(open.job), isChange);
+    return hasRoom;
+  }
+
+  /** Puts what was written in its place; false if there is no room for it. */
+  #apply(
+    { keys, job }: OpenJob,
+    { written, events }: ComputeResult,
+    nowMs: number,
+  ): boolean {
+    for (let i = 0; i < keys.count; i++) {
+      if (job.keys[i]!.isWritten) keys.space(i).keepOldOf(keys.key(i));
+    }
+    // What may not find room comes first.
+    for (const { key, ref, hasFieldExpires } of written) {
+      if (ref === DELETED) continue;
+      const space = keys.space(key);
+      const existing = space.lookupQuiet(job.db, keys.key(key), nowMs);
+      try {
+        if (hasFieldExpires) space.setFieldExpires(job.db, ref, true);
+        space.adoptEntry(job.db, ref, existing);
+      } catch (cause) {
+        if (!(cause instanceof OutOfMemory)) throw cause;
+        space.setFieldExpires(job.db, ref, false);
+        return false;
+      }
+    }
+    const told = new Set<number>();
+    for (const { key, ref } of written) {
+      if (ref !== DELETED) continue;
+      const space = keys.space(key);
+      const existing = space.lookupQuiet(job.db, keys.key(key), nowMs);
+      if (existing !== 0) space.delete(job.db, existing);
+    }
+    for (let i = 0; i < events.length; i += 2) {
+      const key = events[i]!;
+      keys.space(key).signal(job.db, keys.key(key), events[i + 1]!);
+      told.add(key);
+    }
+    for (const { key } of written) {
+      if (!told.has(key)) {
+        keys.space(key).signal(job.db, keys.key(key), CHANGED);
+      }
+    }
+    return true;
+  }
+}
+
+/** Makes the memory of what was written that of its shard. */
+function takeMemory(
+  { keys, job }: OpenJob,
+  { contents, written }: ComputeResult,
+): void {
+  if (contents === null) return;
+  const made = written.filter(({ ref }) => ref !== DELETED);
+  assert(made.length === 1, "a job makes one value");
+  const space = keys.space(made[0]!.key);
+  assert(space.shard === job.shard, "a value is made for its shard");
+  space.heap.absorb(contents);
+}
+
+/**
+ * Whether the keys are what they were when the job began: nobody could change
+ * those that are locked.
+ */
+function areStill({ handle, keys }: OpenJob, nowMs: number): boolean {
+  return handle !== null && !handle.isClosed || keys.areUnchanged(nowMs);
+}
+
+/** Gives a key the copy of its value, if it still has the value. */
+function useCopy({ keys, job }: OpenJob, { written }: ComputeResult): void {
+  const made = written[0];
+  if (made === undefined) return;
+  const space = keys.space(0);
+  const ref = space.peek(job.db, keys.key(0));
+  const { root, kind } = job.keys[0]!;
+  if (ref !== 0 && space.valueRef(ref) === root && space.kind(ref) === kind) {
+    unshareWith(space, ref, made.ref);
+  } else space.freeEntry(made.ref);
+}
+
+/** Frees what was written for nothing. */
+function dropWritten({ keys }: OpenJob, { written }: ComputeResult): void {
+  for (const { key, ref } of written) {
+    if (ref !== DELETED) keys.space(key).freeEntry(ref);
+  }
+}
+
+function lateReply(result: ComputeResult): LateReply {
+  return (reply) => {
+    const { spans } = result;
+    if (spans.length === 0) return writeLongReply(reply, result.reply);
+    reply.append(
+      result.reply,
+      spans.map((span) => ({ ...span, source: null })),
+    );
+  };
+}
+
+/** Whether keys look different, or are told of, when a job is done. */
+function changesAnything({ written, changes }: ComputeResult): boolean {
+  return written.length > 0 || changes > 0;
+}
+
+/** RENAME and its like only delete the key in the other shard. */
+function isMove({ fullName }: Command<never>): boolean {
+  return fullName === "rename" || fullName === "renamenx";
+}
+
+function argumentsOf({ bytes, ends }: ComputeJob): Arguments {
+  const args = new Arguments();
+  args.buf = bytes;
+  ends.forEach((end, i) => {
+    const from = i === 0 ? 0 : ends[i - 1]!;
+    args.add(from, end - from);
+  });
+  return args;
+}
+
+function copyArguments(
+  call: Call,
+): { bytes: Uint8Array; ends: Int32Array } {
+  const { args } = call;
+  let total = 0;
+  for (let i = 0; i < args.count; i++) total += args.length[i]!;
+  const bytes = new Uint8Array(total);
+  const ends = new Int32Array(args.count);
+  let at = 0;
+  for (let i = 0; i < args.count; i++) {
+    const off = args.off[i]!;
+    const length = args.length[i]!;
+    bytes.set(args.source(i).subarray(off, off + length), at);
+    at += length;
+    ends[i] = at;
+  }
+  return { bytes, ends };
+}

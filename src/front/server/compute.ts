@@ -1,0 +1,130 @@
+/**
+ * The background: what a compute thread is made of, and a worker's end of it.
+ *
+ * @module
+ */
+
+import { Prng } from "../../core/base/prng.ts";
+import { AccessClock } from "../../core/keyspace/access_clock.ts";
+import { WORKER_DOUBLES } from "../../core/keyspace/counters.ts";
+import { isLfuPolicy } from "../../core/keyspace/evict.ts";
+import { Keyspace } from "../../core/keyspace/keyspace.ts";
+import { shardControlWords } from "../../core/keyspace/shard_control.ts";
+import { Arena } from "../../core/memory/arena.ts";
+import { PagePool } from "../../core/memory/page_pool.ts";
+import { ErrorReply } from "../../core/resp/error_reply.ts";
+import { ReplyWriter } from "../../core/resp/reply_writer.ts";
+import { Settings } from "../../core/settings/settings.ts";
+import { ComputePool } from "../../engine/compute/compute_pool.ts";
+import type {
+  ComputeJob,
+  ComputePort,
+  ComputeResult,
+} from "../../engine/compute/compute_job.ts";
+import { ComputeRunner } from "../../engine/compute/compute_runner.ts";
+import { DONE } from "../../engine/executor/executor.ts";
+import { guestSession } from "../../engine/executor/session.ts";
+import type { LockHandle, LockSpec } from "../../engine/locks/lock_spec.ts";
+import { Latches } from "../../engine/latch/shard_latches.ts";
+import { takeReply } from "../../engine/messages/forwarding.ts";
+import { PROCESS_COMPUTE_LOAD } from "../../engine/messages/shared_state.ts";
+import { makeCommandTable } from "./command_groups.ts";
+import { ServerCall } from "./server_call.ts";
+import type { ComputeStart } from "./thread_protocol.ts";
+import type { WorkerContext } from "./worker_context.ts";
+
+/** Makes this thread a compute thread. */
+export function beginComputing(start: ComputeStart): void {
+  const { shared, id } = start;
+  const settings = new Settings(start.host);
+  const counters = new Float64Array(WORKER_DOUBLES);
+  const random = new Prng(shared.hashSeed[1] ^ (id + 1));
+  const clock = new AccessClock(random);
+  const arena = new Arena(shared.arena);
+  const pool = new PagePool(arena, true);
+  const apply = (snapshot: ComputeStart["settings"]) => {
+    settings.applySnapshot(snapshot);
+    clock.isLfu = isLfuPolicy(settings.maxmemoryPolicy);
+    clock.lfuLogFactor = settings.lfuLogFactor;
+    clock.lfuDecayMinutes = settings.lfuDecayTime;
+  };
+  apply(start.settings);
+  const { hashSeed } = shared;
+  const context = {
+    ...{ arena, pool, counters, clock, random, hashSeed },
+    limits: settings,
+  };
+  const slotShards = new Uint16Array(shared.slotShards);
+  const runner = new ComputeRunner<ServerCall>({
+    table: makeCommandTable(),
+    counters,
+    makeKeyspace: (shard, events) =>
+      new Keyspace(
+        { ...context, events },
+        new Int32Array(shardControlWords(shared.databases)),
+        shard,
+      ),
+    makeCall: (space) => {
+      const keyspaces = shared.controls.map(() => space);
+      const latches = new Latches([], counters, false, false);
+      return new ServerCall({
+        ...{ keyspaces, slotShards, hashSeed, settings },
+        ...{ counters, clock, random, latches },
+      });
+    },
+    monotonicMs: () => performance.now(),
+  });
+  for (const port of start.ports) {
+    const channel: ComputePort<ComputeResult, ComputeJob> = port;
+    channel.onmessage = ({ data: job }) => {
+      if (job.settings !== null) apply(job.settings);
+      const result = runner.run(job);
+      channel.postMessage(result, [result.reply.buffer as ArrayBuffer]);
+    };
+  }
+}
+
+/** A worker's end of the background. */
+export function makeComputePool(
+  worker: WorkerContext,
+  ports: {
+    latches: Latches;
+    lock: (spec: LockSpec) => LockHandle | null;
+    startThreads: () => void;
+    settle: () => void;
+  },
+): ComputePool<ServerCall> {
+  const { settings, process, executor } = worker;
+  let version = 0;
+  settings.onChange(() => version++);
+  return new ComputePool({
+    latches: ports.latches,
+    counters: worker.counters,
+    effects: worker.durability.effects,
+    load: process.subarray(PROCESS_COMPUTE_LOAD),
+    startThreads: ports.startThreads,
+    settings: (known) => {
+      const snapshot = version === known ? null : settings.snapshot();
+      return { version, snapshot };
+    },
+    nowMs: worker.nowMs,
+    fillKey: (key, name) => worker.call.fillKey(key, name, 0, name.length),
+    lock: ports.lock,
+    runInPlace: (db, resp, args, done) => {
+      const writer = new ReplyWriter();
+      writer.resp = resp;
+      const session = guestSession(0);
+      session.db = db;
+      session.resp = resp;
+      const attempt = () => {
+        const { nowMs } = worker;
+        const outcome = executor.runForwarded(session, args, writer, nowMs());
+        if (outcome === DONE) done(takeReply(writer));
+        else session.onLockWake = attempt;
+      };
+      attempt();
+    },
+    settle: ports.settle,
+    countError: (text) => executor.countEnded(null, new ErrorReply(text)),
+  });
+}

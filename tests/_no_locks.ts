@@ -1,0 +1,35 @@
+/**
+ * Key locks for executors in tests where nobody locks keys.
+ *
+ * @module
+ */
+
+import type { Keyspace } from "../src/core/keyspace/keyspace.ts";
+import type { Latches } from "../src/engine/latch/shard_latches.ts";
+import { CommandLocks } from "../src/engine/locks/command_locks.ts";
+import { LockRules, LockWaits } from "../src/engine/locks/lock_waits.ts";
+
+/** What an executor asks about locks, and what it tells of them. */
+export function noLocks(parts: {
+  keyspaces: readonly Keyspace[];
+  latches: Latches;
+  counters: Float64Array;
+  monotonicMs: () => number;
+}): { locks: CommandLocks; settle: () => void; waited: () => void } {
+  const waits = new LockWaits({
+    ...parts,
+    worker: 0,
+    process: new Int32Array(64),
+    startTimer: () => () => {},
+    send: () => {},
+    soon: queueMicrotask,
+  });
+  const locks = new CommandLocks(waits, {
+    rules: new LockRules(),
+    counters: parts.counters,
+    waitTimeoutMs: () => 0,
+    resume: () => {},
+    soon: queueMicrotask,
+  });
+  return { locks, settle: () => {}, waited: () => {} };
+}
