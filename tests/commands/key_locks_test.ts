@@ -377,8 +377,8 @@ lockSuite("a watched key that changes ends the wait of EXEC", async (room) => {
 
 lockSuite("a key whose time comes while it is locked", async (room) => {
   const { admin } = room;
-  await ask(admin, "SET k v PX 60");
-  await ask(admin, "SET other v PX 60");
+  await ask(admin, "SET k v PX 400");
+  await ask(admin, "SET other v PX 400");
   const holder = await room.holder();
   await holder.take("READ k");
   await until("the key has expired", async () => {
@@ -392,6 +392,21 @@ lockSuite("a key whose time comes while it is locked", async (room) => {
   assertEquals(await ask(admin, "RANDOMKEY"), null);
   await holder.close();
   assertEquals(await ask(admin, "DBSIZE"), 0);
+});
+
+lockSuite("fields whose time comes while the hash is locked", async (room) => {
+  const { admin } = room;
+  await ask(admin, "HSET h f 1 g 2");
+  await ask(admin, "HPEXPIRE h 400 FIELDS 1 f");
+  const holder = await room.holder();
+  await holder.take("READ h");
+  await until("the field has expired", async () => {
+    return await ask(admin, "HGET h f") === null;
+  });
+  assertEquals(await ask(admin, "HLEN h"), 2);
+  assertEquals(await holder.do("READ", "HGET", "h", "f"), "$1\r\n1\r\n");
+  await holder.close();
+  await expectReplies(admin, [["HGET h f", null], ["HLEN h", 1]]);
 });
 
 lockSuite("FLUSHALL leaves a reader its value", async (room) => {
@@ -609,3 +624,49 @@ lockSuite("with lock-fairness fifo reads wait behind writers", async (room) => {
   await expectReply(reader, "v");
   await ask(admin, "CONFIG SET lock-fairness readers-pass");
 });
+
+lockSuite(
+  "a command with more locked keys than it queues for",
+  async (room) => {
+    const { admin } = room;
+    const keys = Array.from({ length: 300 }, (_, i) => `k${i}`);
+    await ask(admin, ["MSET", ...keys.flatMap((key) => [key, "1"])]);
+    const holder = await room.holder();
+    await holder.take(keys.map((key) => `WRITE ${key}`).join(" "));
+    const reader = await room.park("MGET", ...keys);
+    const writer = await room.park("DEL", ...keys);
+    assertEquals(await holder.do("RELEASE", ...keys.slice(0, 200)), "OK");
+    await room.waitsForLock(reader);
+    await holder.close();
+    const values = keys.map(() => "1");
+    assertEquals(
+      [values, keys.map(() => null)].map(String).includes(
+        String(await reader.reply()),
+      ),
+      true,
+    );
+    await expectReply(writer, 300);
+  },
+);
+
+lockSuite(
+  "a client that does not read keeps nobody in the queue",
+  async (room) => {
+    const { admin } = room;
+    await ask(admin, ["SET", "big", "x".repeat(900_000)]);
+    const holder = await room.holder();
+    await holder.take("WRITE k");
+    const lazy = await room.crowd.join();
+    await lazy.client.sendCommands([
+      ...Array.from({ length: 8 }, () => ["GET", "big"]),
+      ["APPEND", "k", "1"],
+      ...Array.from({ length: 8 }, () => ["GET", "big"]),
+    ]);
+    const next = await room.park("APPEND", "k", "2");
+    await holder.close();
+    const first = await next.reply();
+    assertEquals(first === 1 || first === 2, true);
+    for (let i = 0; i < 17; i++) await lazy.reply();
+    assertEquals(String(await ask(admin, "GET k")).length, 2);
+  },
+);

@@ -451,7 +451,7 @@ Deno.test("CONFIG REWRITE keeps the file and its mode", async () => {
       "{dir}/sherd.conf",
       ...[Deno.execPath(), "run", "--quiet", "-A", "--unstable-net"],
       ...["src/front/cli/main.ts", "{dir}/sherd.conf"],
-      ...["--port", "0", "--workers", "2"],
+      ...["--port", "0", "--workers", "2", "--appendonly", "no"],
     ],
     cwd: new URL("../..", import.meta.url).pathname,
     ready: /port[ =:]+(\d+)/i,

@@ -58,13 +58,19 @@ export async function bgsave(client: TestClient): Promise<void> {
   assertEquals(await fact(client, "rdb_last_bgsave_status"), "ok");
 }
 
-/** Digests of the values in a file, by `database key`. */
-export function digestsIn(path: string): Map<string, string> {
-  return digestsOfFile(Deno.readFileSync(path));
+/**
+ * Digests of the values in a file, by `database key`; of keys that do not match
+ * `wanted` there is none.
+ */
+export function digestsIn(path: string, wanted = /^/): Map<string, string> {
+  return digestsOfFile(Deno.readFileSync(path), wanted);
 }
 
 /** The same of a file's bytes. */
-export function digestsOfFile(bytes: Uint8Array): Map<string, string> {
+export function digestsOfFile(
+  bytes: Uint8Array,
+  wanted = /^/,
+): Map<string, string> {
   const shards = new Shards({ shards: 1, databases: 16 });
   const space = shards.keyspaces[0]!;
   const load = new RdbLoad({
@@ -97,14 +103,19 @@ export function digestsOfFile(bytes: Uint8Array): Map<string, string> {
   reader.readHead();
   while (reader.read(() => false));
   assertEquals(reader.isChecked, true);
-  return digestsOf(shards);
+  return digestsOf(shards, wanted);
 }
 
 /** The same of shards. */
-export function digestsOf(shards: Shards): Map<string, string> {
+export function digestsOf(
+  shards: Shards,
+  wanted = /^/,
+): Map<string, string> {
   const digests = new Map<string, string>();
   for (const space of shards.keyspaces) {
-    for (let db = 0; db < space.databases; db++) addDigests(digests, space, db);
+    for (let db = 0; db < space.databases; db++) {
+      addDigests(digests, space, db, wanted);
+    }
   }
   return digests;
 }
@@ -113,14 +124,15 @@ function addDigests(
   digests: Map<string, string>,
   space: Keyspace,
   db: number,
+  wanted: RegExp,
 ): void {
   const visit = (ref: number) => {
-    const digest = new Digest();
-    digestValue(digest, space, ref);
     const off = space.keyOff(ref);
     const name = new TextDecoder().decode(
       space.bytes(ref).slice(off, off + space.keyLength(ref)),
     );
+    const digest = new Digest();
+    if (wanted.test(name)) digestValue(digest, space, ref);
     digests.set(`${db} ${name}`, digest.hex);
   };
   let cursor = 0;

@@ -104,7 +104,7 @@ for (const workers of [1, 3]) {
     try {
       for (let n = 0; n < SNAPSHOTS / 2; n++) {
         await bgsave(client);
-        const digests = digestsIn(folder.dump);
+        const digests = digestsIn(folder.dump, /^[ab]:/);
         assertEquals(
           [...digests.keys()].filter((key) => key.includes("other")).length,
           20_000,
@@ -128,7 +128,7 @@ for (const workers of [1, 3]) {
 async function fill(client: TestClient): Promise<void> {
   const commands: string[][] = [];
   for (const [k, kind] of KINDS.entries()) {
-    for (let i = 0; i < 3; i++) {
+    for (let i = 0; i < 1; i++) {
       for (const command of kind.make(`kind:${k}:${i}`, i)) {
         commands.push([...command]);
       }
@@ -153,13 +153,13 @@ const CHANGES: readonly (readonly [string, readonly string[][]])[] = [
   [
     "commands on all kinds",
     KINDS.flatMap((kind, k) =>
-      Array.from({ length: 3 }, (_, i) => [...kind.change(`kind:${k}:${i}`)])
+      Array.from({ length: 1 }, (_, i) => [...kind.change(`kind:${k}:${i}`)])
     ),
   ],
   [
     "deletions",
     KINDS.flatMap((_, k) =>
-      Array.from({ length: 3 }, (_, i) => ["DEL", `kind:${k}:${i}`])
+      Array.from({ length: 1 }, (_, i) => ["DEL", `kind:${k}:${i}`])
     ),
   ],
   ["FLUSHALL", [["FLUSHALL"], ["SET", "small:1", "new"]]],

@@ -15,7 +15,7 @@ const ROOT = new URL("../../", import.meta.url);
 function runToEnd(...args: string[]): { code: number; stderr: string } {
   const { code, stderr } = new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "-A", "--unstable-net", "src/front/cli/main.ts"]
-      .concat(args),
+      .concat(args, "--appendonly", "no"),
     cwd: ROOT,
     stdout: "null",
   }).outputSync();

@@ -81,7 +81,7 @@ function removeExpiredField(
   ref: number,
   i: number,
 ): void {
-  if (space.hasReaders(ref) || space.keepsExpired) return;
+  if (space.hasReaders(ref) || space.mustStay(call.db, ref)) return;
   space.keepOld(call.db, ref);
   space.values.hashes.removeFound(ref);
   call.counters[EXPIRED_SUBKEYS] = call.counters[EXPIRED_SUBKEYS]! + 1;

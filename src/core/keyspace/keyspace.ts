@@ -809,9 +809,14 @@ export class Keyspace {
    * nobody else has it locked.
    */
   meetExpired(db: number, ref: number): void {
-    if (this.keepsExpired) return;
+    if (!this.mustStay(db, ref)) this.expire(db, ref);
+  }
+
+  /** Whether an entry stays as it is although its time, or a field's, has come. */
+  mustStay(db: number, ref: number): boolean {
+    if (this.keepsExpired) return true;
     const node = this.lockNode(db, ref);
-    if (node === 0 || this.locks.mayDelete(node)) this.expire(db, ref);
+    return node !== 0 && !this.locks.mayDelete(node);
   }
 
   /** Deletes an entry whose time has come, and counts it. */

@@ -174,9 +174,26 @@ export class LogDirectory {
 
   #write(manifest: LogManifest): void {
     const name = manifestName(this.#prefix);
-    replaceFile(this.disk, this.folder, name, formatManifest(manifest));
+    try {
+      replaceFile(this.disk, this.folder, name, formatManifest(manifest));
+    } catch (cause) {
+      this.#readAgain();
+      throw cause;
+    }
     this.#manifest = manifest;
     this.#exists = true;
+  }
+
+  /** What has failed may have put the new manifest there nevertheless. */
+  #readAgain(): void {
+    const manifest = this.#manifest;
+    const exists = this.#exists;
+    try {
+      this.read();
+    } catch {
+      this.#manifest = manifest;
+      this.#exists = exists;
+    }
   }
 
   /** Removes what is no longer needed; what cannot be removed is tried again. */

@@ -33,7 +33,9 @@ import {
   CUT_WANTED,
   DURABLE_TICKET,
   LOG_BUFFERED,
+  LOG_ON,
   LOG_SIZE,
+  LOG_STATE,
   LOG_SYNCING,
   LOG_SYNCS_DELAYED,
   LOG_UNSYNCED,
@@ -344,13 +346,15 @@ export class LogWriter {
     const cut = Atomics.load(this.#words, CUT_TICKET);
     if ((cut - this.#nextTicket | 0) !== 0) return false;
     assert(this.#aheadCount === 0, "a cut is where no ticket is missing");
-    if (this.#file !== null) this.#syncNow();
+    // The snapshot of an earlier cut may have failed: that file counts nothing.
+    const waits = Atomics.load(this.#words, LOG_STATE) !== LOG_ON;
+    if (!waits) this.#syncNow();
     const { entry, file } = this.#directory.createIncrement(
       this.#nextTicket,
-      this.#file === null,
+      waits,
     );
     try {
-      if (this.#file !== null) this.#directory.addIncrement(entry);
+      if (!waits) this.#directory.addIncrement(entry);
     } catch (cause) {
       file.close();
       throw cause;

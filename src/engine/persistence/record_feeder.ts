@@ -58,12 +58,23 @@ export class RecordFeeder implements RecordSink {
     this.#taken = new Array(workers).fill(0);
   }
 
-  async records(
+  records(
     buf: Uint8Array,
     from: number,
     to: number,
-    _count: number,
-  ): Promise<void> {
+    count: number,
+  ): void | Promise<void> {
+    const chunk = this.#chunk;
+    if (chunk === null || to - from > chunk.length - this.#end) {
+      return this.#cut(buf, from, to);
+    }
+    chunk.set(buf.subarray(from, to), this.#end);
+    this.#end += to - from;
+    this.#count += count;
+  }
+
+  /** Puts records into as many chunks as they take. */
+  async #cut(buf: Uint8Array, from: number, to: number): Promise<void> {
     for (let at = from; at < to;) {
       const start = at;
       let count = 0;

@@ -28,6 +28,16 @@ import { Log } from "./log.ts";
 const EXIT_CONFIGURATION = 1;
 const EXIT_BUG = 70;
 
+/**
+ * What the program does unless it is told otherwise, and a server within another
+ * program does not.
+ */
+const PROGRAM_DEFAULTS: readonly Directive[] = [{
+  name: "appendonly",
+  words: ["yes"],
+  origin: { line: 0, text: "appendonly yes" },
+}];
+
 type Tool = (words: readonly string[]) => number | Promise<number>;
 
 /** Tools by the word that asks for them; they return the exit code. */
@@ -67,7 +77,7 @@ async function main(argv: readonly string[]): Promise<void> {
 async function run(line: RunCommandLine): Promise<void> {
   const host = { cores: navigator.hardwareConcurrency, dir: Deno.cwd() };
   const settings = new Settings(host);
-  const directives = readDirectives(line);
+  const directives = [...PROGRAM_DEFAULTS, ...readDirectives(line)];
   const { error, ignored } = settings.load(directives);
   if (error !== undefined) {
     return refuse(describeDirectiveError(error, `sherd ${SHERD_VERSION}`));

@@ -127,7 +127,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   #owed: OwedReplies | null = null;
   /** Since when pieces are sent without a look at anything else. */
   #sendingSinceMs = 0;
-  readonly #outputLimit = new OutputLimit();
+  #outputLimit: OutputLimit | null = null;
   /** The ticket behind all that its unsent replies can tell of. */
   #seenTicket = 0;
   /** Ticket of its own last change; -1 for none, or one that is durable. */
@@ -373,6 +373,10 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   release(): void {
     if (this.#isClosed || !this.#isHeld) return;
     this.#isHeld = false;
+    // A peer that does not read must not keep those behind it in the queue.
+    if (this.#isStalled) {
+      this.#worker.locks.commands.withdraw(this.session, false);
+    }
     this.#worker.noteWaiting(this, false);
     this.#process(null);
   }
@@ -452,13 +456,12 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
 
   /** Closes a connection whose peer leaves too much unread for too long. */
   checkOutputLimit(): void {
-    if (this.#isClosed) return;
-    const isSubscriber = (this.session.gate & GATE_SUBSCRIBED) !== 0;
     const bytes = this.outputBytes - OUTPUT_BYTES_FREE;
+    if (this.#isClosed || bytes <= 0) return void (this.#outputLimit = null);
+    const isSubscriber = (this.session.gate & GATE_SUBSCRIBED) !== 0;
     const { settings, nowMs } = this.#worker;
-    if (!this.#outputLimit.isExceeded(settings, isSubscriber, bytes, nowMs())) {
-      return;
-    }
+    const limit = this.#outputLimit ??= new OutputLimit();
+    if (!limit.isExceeded(settings, isSubscriber, bytes, nowMs())) return;
     const { counters, log } = this.#worker;
     counters[OUTPUT_BUFFER_DISCONNECTS] = counters[OUTPUT_BUFFER_DISCONNECTS]! +
       1;

@@ -238,10 +238,14 @@ export class DurableLog {
       const path = await thread.rewrite();
       const name = path.slice(folder.length + 1);
       file = new SnapshotFile(disk, folder, name, `${prefix}.rewrite`);
-      await snapshots.takeInto({ ...options, cutsLog: true }, file, onCut);
+      let ticket = 0;
+      await snapshots.takeInto({ ...options, cutsLog: true }, file, (cut) => {
+        ticket = cut.ticket;
+        onCut();
+      });
       figures[LOG_REWRITE_PEAK_BYTES] = facts[SAVING_PEAK_BYTES]!;
       await file.commit();
-      return await thread.takeBase();
+      return await thread.takeBase(ticket);
     } catch (cause) {
       file?.discard();
       return cause instanceof Error ? cause.message : String(cause);

@@ -42,8 +42,11 @@ export type ToLog =
   }
   /** Where is the next snapshot to be written? Answered by `rewriting`. */
   | { readonly kind: "rewrite" }
-  /** It is written, and its cut was marked; answered by `rewritten`. */
-  | { readonly kind: "base" }
+  /**
+   * It is written, and was cut at this ticket, of 32 bits; answered by
+   * `rewritten`.
+   */
+  | { readonly kind: "base"; readonly ticket: number }
   /** Write and sync what there is, and end; answered by `stopped`. */
   | { readonly kind: "stop" };
 

@@ -92,7 +92,8 @@ class LogThread {
   #allDone: (() => void) | null = null;
   /** Who waits for the main thread to load a snapshot. */
   #onBase: ((answer: BaseLoaded) => void) | null = null;
-  /** The first file behind the last cut, once there is one. */
+  /** The ticket of the last cut, of 32 bits, and the first file behind it. */
+  #cutTicket = 0;
   #cutFile: LogFile | null = null;
   /** Who waits for it. */
   #onCut: (() => void) | null = null;
@@ -154,7 +155,8 @@ class LogThread {
         },
         tell: (worker) => this.#post(worker, { kind: "told" }),
         failing: (cause) => this.#failing(cause),
-        cut: (_firstTicket, entry) => {
+        cut: (firstTicket, entry) => {
+          this.#cutTicket = firstTicket | 0;
           this.#cutFile = entry;
           this.#onCut?.();
         },
@@ -185,7 +187,7 @@ class LogThread {
         return tell({ kind: "rewriting", name });
       }
       case "base":
-        this.#takeBase();
+        this.#takeBase(message.ticket);
         return;
       case "stop":
         return this.#stop();
@@ -207,15 +209,16 @@ class LogThread {
   }
 
   /** The snapshot of a rewrite is on the disk: the log begins with it. */
-  async #takeBase(): Promise<void> {
+  async #takeBase(ticket: number): Promise<void> {
     let error: string | null = null;
     try {
-      if (this.#cutFile === null) {
+      while (this.#cutFile === null || this.#cutTicket !== (ticket | 0)) {
         // The writer still has to write what comes before the cut.
+        const cut = new Promise<void>((resolve) => this.#onCut = resolve);
         this.#writer!.wake();
-        await new Promise<void>((resolve) => this.#onCut = resolve);
+        await cut;
       }
-      this.#directory.replaceBase(this.#cutFile!);
+      this.#directory.replaceBase(this.#cutFile);
       this.#writer!.noteFiles();
       this.#noteSize();
       if (Atomics.exchange(this.#words, LOG_STATE, LOG_ON) !== LOG_ON) {

@@ -94,9 +94,9 @@ export class LogThread {
     return new Promise((resolve) => this.#onRewriting = resolve);
   }
 
-  /** The snapshot is there; settles when the log begins with it, or with why not. */
-  takeBase(): Promise<string | null> {
-    this.#send({ kind: "base" });
+  /** The snapshot of that ticket is there; settles when the log begins with it, or with why not. */
+  takeBase(ticket: number): Promise<string | null> {
+    this.#send({ kind: "base", ticket });
     return new Promise((resolve) => this.#onRewritten = resolve);
   }
 

@@ -41,7 +41,8 @@ export class Socket {
   readonly #descriptor: number;
   #closed = false;
   #paused = false;
-  #resume: (() => void) | null = null;
+  /** Nothing is read until input is resumed. */
+  #isIdle = false;
   #buffer: Uint8Array<ArrayBuffer> | null = null;
   #from = 0;
   #to = 0;
@@ -55,7 +56,7 @@ export class Socket {
 
   /** Begins to read. */
   start(): void {
-    this.#readLoop();
+    this.#read();
   }
 
   /** Whether a write is under way. */
@@ -100,9 +101,9 @@ export class Socket {
   /** Goes on reading. */
   resumeInput(): void {
     this.#paused = false;
-    const resume = this.#resume;
-    this.#resume = null;
-    resume?.();
+    if (!this.#isIdle || this.#closed) return;
+    this.#isIdle = false;
+    this.#read();
   }
 
   /** Closes both directions at once; what was not written is lost. */
@@ -114,7 +115,6 @@ export class Socket {
     } catch {
       // The peer was faster.
     }
-    this.#resume?.();
     this.#handler.onClose();
   }
 
@@ -123,10 +123,10 @@ export class Socket {
     const piece = this.#from === 0 && this.#to === buffer.length
       ? buffer
       : buffer.subarray(this.#from, this.#to);
-    // Closures only for those that need them: most bytes are sent at once.
+    // A closure only for those that need it: most bytes are sent at once.
     this.#conn.write(piece).then(
       (count) => this.#wrote(count),
-      () => this.close(),
+      this.#failed,
     );
   }
 
@@ -138,21 +138,19 @@ export class Socket {
     this.#handler.onWritten();
   }
 
-  async #readLoop(): Promise<void> {
-    while (!this.#closed) {
-      if (this.#paused) {
-        await new Promise<void>((resolve) => this.#resume = resolve);
-        continue;
-      }
-      let count: number | null;
-      try {
-        count = await this.#conn.read(this.#handler.inputRoom());
-      } catch {
-        return this.close();
-      }
-      if (this.#closed) return;
-      if (count === null) return this.#handler.onEnd();
-      this.#handler.onInput(count);
-    }
+  // Callbacks rather than a loop that awaits: an idle connection holds less.
+  #read(): void {
+    this.#conn.read(this.#handler.inputRoom()).then(this.#onRead, this.#failed);
   }
+
+  readonly #onRead = (count: number | null): void => {
+    if (this.#closed) return;
+    if (count === null) return this.#handler.onEnd();
+    this.#handler.onInput(count);
+    if (this.#closed) return;
+    if (this.#paused) this.#isIdle = true;
+    else this.#read();
+  };
+
+  readonly #failed = (): void => this.close();
 }

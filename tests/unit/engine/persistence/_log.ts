@@ -27,6 +27,8 @@ import {
 } from "../../../../src/engine/persistence/log_reader.ts";
 import {
   DURABLE_TICKET,
+  LOG_ON,
+  LOG_STATE,
   makeLogStatus,
 } from "../../../../src/engine/persistence/log_status.ts";
 import {
@@ -84,6 +86,7 @@ export class TestLog {
     );
     const status = makeLogStatus(options.workers);
     this.words = new Int32Array(status.words);
+    this.words[LOG_STATE] = LOG_ON;
     this.figures = new Float64Array(status.figures);
     this.writer = new LogWriter({
       directory: this.directory,

@@ -4,8 +4,11 @@ import { LOG_NEXT_TICKET } from "../../../../src/core/keyspace/effect_ring.ts";
 import {
   CUT_TICKET,
   CUT_WANTED,
+  LOG_ON,
   LOG_SIZE,
+  LOG_STATE,
   LOG_UNSYNCED,
+  LOG_WAITS_FOR_BASE,
   WANTS_DURABLE,
   WANTS_ROOM,
   wantsAt,
@@ -197,6 +200,36 @@ Deno.test("a cut: records from a ticket on are in a new file", async () => {
     log.figures[LOG_SIZE],
     disk.contents("/log/a.2.incr.aof").length + 5,
   );
+});
+
+Deno.test("a log that waits for its snapshot is nothing until it is there", async () => {
+  const disk = new FaultyDisk();
+  const old = await TestLog.open(disk, { policy: "always" });
+  old.put(0, "SET", "old", "1");
+  old.writer.wake();
+  old.writer.close();
+  const log = await TestLog.open(disk, { policy: "always" });
+  log.words[LOG_STATE] = LOG_WAITS_FOR_BASE;
+  for (const key of ["first", "second"]) {
+    // The first snapshot fails.
+    log.words[CUT_TICKET] = log.writer.nextTicket;
+    log.words[CUT_WANTED] = 1;
+    log.put(0, "SET", key, "1");
+    log.writer.wake();
+    assertEquals((await commandsOn(disk)).map(([, name]) => name), ["old"]);
+  }
+  disk.put(log.directory.temporaryBase, latin1BytesOf("REDIS"));
+  log.directory.replaceBase(log.cuts.at(-1)!.entry);
+  assertEquals((await commandsOn(disk)).map(([, name]) => name), ["second"]);
+  log.words[LOG_STATE] = LOG_ON;
+  log.put(0, "SET", "third", "1");
+  log.writer.wake();
+  assertEquals((await commandsOn(disk)).length, 2);
+  assertEquals(disk.list("/log").toSorted(), [
+    "a.1.base.rdb",
+    "a.2.incr.aof",
+    "a.manifest",
+  ]);
 });
 
 Deno.test("a cut that the disk refuses comes later", async () => {
