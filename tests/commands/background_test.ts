@@ -587,6 +587,7 @@ suite("KT56: KEYS is a picture of one instant", async (client, server) => {
     );
     const some = plain(await client.run("KEYS", "chain*")) as string[];
     assertEquals(some.length, chains);
+    assertEquals(plain(await client.run("KEYS", "")), []);
   }
   isOver = true;
   await writing;

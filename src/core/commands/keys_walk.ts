@@ -41,8 +41,8 @@ export class KeysWalk {
   readonly #keyspaces: readonly Keyspace[];
   readonly #latches: ShardLatches;
   readonly #db: number;
-  /** Empty if every key matches. */
-  readonly #pattern: Uint8Array;
+  /** Null if every key matches. */
+  readonly #pattern: Uint8Array | null;
   /** When the picture was taken. */
   #takenMs = 0;
   #picture = -1;
@@ -56,7 +56,8 @@ export class KeysWalk {
   #positions = new Float64Array(1024);
   #count = 0;
 
-  constructor(call: Call, pattern: Uint8Array) {
+  /** `pattern` is null if every key matches. */
+  constructor(call: Call, pattern: Uint8Array | null) {
     this.#keyspaces = call.keyspaces;
     this.#latches = call.latches;
     this.#db = call.db;
@@ -147,7 +148,7 @@ export class KeysWalk {
 
   #matches({ buf, off, length }: Key): boolean {
     const pattern = this.#pattern;
-    return pattern.length === 0 ||
+    return pattern === null ||
       globMatch(pattern, 0, pattern.length, buf, off, length, false);
   }
 

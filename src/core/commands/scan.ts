@@ -122,7 +122,7 @@ function keysCommand(call: Call): void | Promise<LateReply> {
   const { later, reply } = call;
   const walk = new KeysWalk(
     call,
-    matchesAll(call, 1) ? new Uint8Array(0) : call.args.copy(1),
+    matchesAll(call, 1) ? null : call.args.copy(1),
   );
   // Inside of a transaction, all latches are held.
   const atOnceMax = call.settings.backgroundThreshold;
