@@ -707,3 +707,22 @@ Deno.test("without threads, everything is run in place", async () => {
   const { reply } = await reader.readFrame();
   assert((plain(reply) as Plain[]).length >= 3000);
 });
+
+suite(
+  "CLIENT PAUSE holds up what the background has written",
+  async (client, server) => {
+    await fill(client);
+    using other = await server.client();
+    for (let round = 0; round < 10; round++) {
+      await client.run("DEL", target);
+      await other.sendCommands([["SUNIONSTORE", target, set1, set2]]);
+      await client.run("CLIENT", "PAUSE", "60000", "WRITE");
+      // What was done before the pause stays, nothing follows.
+      const before = plain(await client.run("DBSIZE"));
+      await new Promise((wake) => setTimeout(wake, 30));
+      assertEquals(plain(await client.run("DBSIZE")), before);
+      await client.run("CLIENT", "UNPAUSE");
+      assertEquals(plain(await other.readReply()), COUNT * 1.5);
+    }
+  },
+);
