@@ -196,6 +196,10 @@ for (const workers of WORKERS) {
     assertEquals(await answer(client, "BGSAVE"), "Background saving started");
     await settled(client);
     assertEquals(await fact(client, "rdb_last_bgsave_status"), "err");
+    assertMatch(
+      await answer(client, "CONFIG", "SET", "dir", "/nowhere"),
+      /related to argument 'dir'\) - No such file or directory$/,
+    );
     // When there is a folder again, all is well.
     Deno.mkdirSync(`${folder.path}/data`);
     await bgsave(client);

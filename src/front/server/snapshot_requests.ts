@@ -4,6 +4,7 @@
  * @module
  */
 
+import { latin1BytesOf } from "../../core/base/bytes.ts";
 import { isLfuPolicy } from "../../core/keyspace/evict.ts";
 import { MAXMEMORY_POLICY } from "../../core/settings/settings_table.ts";
 import {
@@ -82,6 +83,22 @@ export function saveData(
 export function dataFolder(worker: WorkerContext): string {
   const { dir } = worker.settings;
   return dir.startsWith("/") ? dir : `${worker.hostDir}/${dir}`;
+}
+
+/** CONFIG SET dir takes folders that are there, as a change of directory does. */
+export function guardDataFolder(worker: WorkerContext): void {
+  worker.settings.guard("dir", (text) => {
+    const path = new TextDecoder().decode(latin1BytesOf(text));
+    const absolute = path.startsWith("/") ? path : `${worker.hostDir}/${path}`;
+    try {
+      return Deno.statSync(absolute).isDirectory
+        ? undefined
+        : "Not a directory";
+    } catch (cause) {
+      if (!(cause instanceof Deno.errors.NotFound)) return String(cause);
+      return "No such file or directory";
+    }
+  });
 }
 
 /** What of access clocks is of use to who reads the file. */

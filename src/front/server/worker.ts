@@ -67,7 +67,11 @@ import { answerClientQuestions } from "./commands/client.ts";
 import { DenoDisk } from "./deno_disk.ts";
 import { MainThread } from "./main_thread.ts";
 import { loadShare } from "./rdb_loading.ts";
-import { followSnapshots, shutDown } from "./snapshot_requests.ts";
+import {
+  followSnapshots,
+  guardDataFolder,
+  shutDown,
+} from "./snapshot_requests.ts";
 import { answerLockQuestions } from "./commands/locks.ts";
 import { Listeners } from "./listener.ts";
 import { Monitors } from "./monitors.ts";
@@ -523,6 +527,7 @@ function begin(start: WorkerStart): WorkerContext {
   });
   if (start.isLoading) executor.gate |= GATE_LOADING;
   followSettings(made);
+  guardDataFolder(made);
   answerServerQuestions(made);
   answerClientQuestions(made);
   answerLockQuestions(made);

@@ -24,6 +24,7 @@ import {
   readFully,
   readWhole,
 } from "../../../engine/persistence/disk.ts";
+import { FILE_MAGIC as LOG_MAGIC } from "../../../engine/persistence/log_frame.ts";
 import { DenoDisk } from "../../server/deno_disk.ts";
 import { sortWords } from "./arguments.ts";
 import {
@@ -346,7 +347,13 @@ async function importFile(
   try {
     const size = file.size();
     let offset = 0;
-    if (beginsAsSnapshot(file)) {
+    if (beginsWith(file, LOG_MAGIC)) {
+      throw new Error(
+        `${path} is a log of sherd: a server that is started in its directory ` +
+          `loads it`,
+      );
+    }
+    if (beginsWith(file, FILE_MAGIC)) {
       const keys = new FileKeys(file);
       for (const batch of keys.batches()) {
         await target.restore(batch);
@@ -377,8 +384,8 @@ async function importFile(
   }
 }
 
-function beginsAsSnapshot(file: DiskFile): boolean {
-  const head = new Uint8Array(FILE_MAGIC.length);
+function beginsWith(file: DiskFile, magic: string): boolean {
+  const head = new Uint8Array(magic.length);
   const count = readFully(file, 0, head);
-  return asciiOf(head, 0, count) === FILE_MAGIC;
+  return asciiOf(head, 0, count) === magic;
 }
