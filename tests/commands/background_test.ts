@@ -688,3 +688,41 @@ suite(
     }
   },
 );
+
+Deno.test("without threads, everything is run in place", async () => {
+  const args = [
+    ...["--background-threads", "0", "--background-threshold", "100"],
+    ...["--background-threshold-bytes", "1000"],
+  ];
+  await using server = await startServer({ workers: 2, args });
+  using client = await server.client();
+  await fill(client);
+  for (const argv of [...READS, ...WRITES]) await client.run(...argv);
+  assertEquals(await statistic(client, "sherd_background_commands"), 0);
+  using reader = await server.client();
+  const members = Array.from({ length: 3000 }, (_, i) => `${i}:${PADDING}`);
+  await client.run("SADD", "large", ...members);
+  await reader.sendCommands([["SMEMBERS", "large"]]);
+  while (plain(await client.run("SADD", "large", "late")) !== 1);
+  const { reply } = await reader.readFrame();
+  assert((plain(reply) as Plain[]).length >= 3000);
+});
+
+suite(
+  "CLIENT PAUSE holds up what the background has written",
+  async (client, server) => {
+    await fill(client);
+    using other = await server.client();
+    for (let round = 0; round < 10; round++) {
+      await client.run("DEL", target);
+      await other.sendCommands([["SUNIONSTORE", target, set1, set2]]);
+      await client.run("CLIENT", "PAUSE", "60000", "WRITE");
+      // What was done before the pause stays, nothing follows.
+      const before = plain(await client.run("DBSIZE"));
+      await new Promise((wake) => setTimeout(wake, 30));
+      assertEquals(plain(await client.run("DBSIZE")), before);
+      await client.run("CLIENT", "UNPAUSE");
+      assertEquals(plain(await other.readReply()), COUNT * 1.5);
+    }
+  },
+);

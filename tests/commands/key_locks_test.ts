@@ -624,3 +624,49 @@ lockSuite("with lock-fairness fifo reads wait behind writers", async (room) => {
   await expectReply(reader, "v");
   await ask(admin, "CONFIG SET lock-fairness readers-pass");
 });
+
+lockSuite(
+  "a command with more locked keys than it queues for",
+  async (room) => {
+    const { admin } = room;
+    const keys = Array.from({ length: 300 }, (_, i) => `k${i}`);
+    await ask(admin, ["MSET", ...keys.flatMap((key) => [key, "1"])]);
+    const holder = await room.holder();
+    await holder.take(keys.map((key) => `WRITE ${key}`).join(" "));
+    const reader = await room.park("MGET", ...keys);
+    const writer = await room.park("DEL", ...keys);
+    assertEquals(await holder.do("RELEASE", ...keys.slice(0, 200)), "OK");
+    await room.waitsForLock(reader);
+    await holder.close();
+    const values = keys.map(() => "1");
+    assertEquals(
+      [values, keys.map(() => null)].map(String).includes(
+        String(await reader.reply()),
+      ),
+      true,
+    );
+    await expectReply(writer, 300);
+  },
+);
+
+lockSuite(
+  "a client that does not read keeps nobody in the queue",
+  async (room) => {
+    const { admin } = room;
+    await ask(admin, ["SET", "big", "x".repeat(900_000)]);
+    const holder = await room.holder();
+    await holder.take("WRITE k");
+    const lazy = await room.crowd.join();
+    await lazy.client.sendCommands([
+      ...Array.from({ length: 8 }, () => ["GET", "big"]),
+      ["APPEND", "k", "1"],
+      ...Array.from({ length: 8 }, () => ["GET", "big"]),
+    ]);
+    const next = await room.park("APPEND", "k", "2");
+    await holder.close();
+    const first = await next.reply();
+    assertEquals(first === 1 || first === 2, true);
+    for (let i = 0; i < 17; i++) await lazy.reply();
+    assertEquals(String(await ask(admin, "GET k")).length, 2);
+  },
+);

@@ -447,6 +447,58 @@ Deno.test("a disk that is full: MISCONF, and on when there is room", async () =>
   );
 });
 
+Deno.test("a rewrite that fails costs nothing, and the next one works", async () => {
+  await withDirectory(async (directory) => {
+    const args = ["--appendonly", "no"];
+    const value = "x".repeat(1000);
+    const many = Array.from({ length: 500 }, (_, i) => ["SET", `k${i}`, value]);
+    const digest = await withServer(
+      directory,
+      { workers: 2, args: [...args, "--rdbcompression", "no"] },
+      async (client, victim) => {
+        if (!limitFiles(victim.pid, "100000")) return null;
+        await client.pipeline(many);
+        // The first snapshot finds no room, again and again.
+        assertEquals(
+          await ask(client, "CONFIG", "SET", "appendonly", "yes"),
+          "OK",
+        );
+        while (
+          Number(
+            (await info(client)).get("aof_rewrites_consecutive_failures"),
+          ) < 2
+        ) await client.run("INCR", "n");
+        assertEquals((await info(client)).get("aof_pending_rewrite"), "1");
+        limitFiles(victim.pid, "unlimited");
+        while ((await info(client)).get("aof_pending_rewrite") !== "0") {
+          await client.run("INCR", "n");
+        }
+        // Now with a log, which goes on.
+        limitFiles(victim.pid, "400000");
+        // The one before may not be quite over.
+        while ((await client.run("BGREWRITEAOF")).type === "error");
+        while ((await info(client)).get("aof_rewrite_in_progress") !== "0") {
+          await client.run("INCR", "n");
+        }
+        assertEquals(
+          (await info(client)).get("aof_last_bgrewrite_status"),
+          "err",
+        );
+        await client.run("SET", "after", "the failure");
+        limitFiles(victim.pid, "unlimited");
+        // The one before may not be quite over.
+        while ((await client.run("BGREWRITEAOF")).type === "error");
+        await client.run("SET", "at", "the end");
+        return await ask(client, "DEBUG", "DIGEST");
+      },
+    );
+    if (digest === null) return;
+    await withServer(directory, {}, async (client) => {
+      assertEquals(await ask(client, "DEBUG", "DIGEST"), digest);
+    });
+  });
+});
+
 /** Sets the largest size of files; false where that cannot be done. */
 function limitFiles(pid: number, bytes: string): boolean {
   try {

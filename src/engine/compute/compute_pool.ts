@@ -55,6 +55,8 @@ import {
   DELETED,
 } from "./compute_job.ts";
 
+/** Time until it is tried again to put what was written in its place. */
+const STILL_MS = 5;
 /** More keys than this are not captured. */
 const KEYS_MAX = 1024;
 
@@ -74,6 +76,9 @@ export interface ComputePoolPorts {
     snapshot: SettingsSnapshot | null;
   };
   nowMs(): number;
+  /** Whether the data must not change now (CLIENT PAUSE, a data set is loaded). */
+  mustBeStill(): boolean;
+  later(run: () => void, delayMs: number): void;
   /** Fills a key with its name and what follows from it. */
   fillKey(key: Key, name: Uint8Array): void;
   /**
@@ -253,7 +258,10 @@ export class ComputePool<C extends Call> {
   }
 
   #finish(result: ComputeResult): void {
-    const { load, latches, counters } = this.#ports;
+    const { load, latches, counters, mustBeStill, later } = this.#ports;
+    if (changesAnything(result) && mustBeStill()) {
+      return later(() => this.#finish(result), STILL_MS);
+    }
     const open = this.#open.get(result.id);
     assert(open !== undefined, "a result has a job");
     this.#open.delete(result.id);

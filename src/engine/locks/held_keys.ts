@@ -36,6 +36,8 @@ import {
 const STAGED_MAX = 1_000_000;
 /** Most bytes of their arguments. */
 const STAGED_BYTES_MAX = 512 * 1024 * 1024;
+/** Keys that are released in one hold of latches. */
+const UNLOCKED_MAX = 128;
 /** Bytes of the head of an array of one element. */
 const ARRAY_OF_ONE_BYTES = 4;
 
@@ -294,16 +296,21 @@ export class HeldKeys implements DiscoveringHandle {
 
   #unlock(claims: readonly LockClaim[], whole: readonly number[] = []): void {
     const { latches, keyspaces, nowMs } = this.#owner.ports;
-    if (whole.length > 0) latches.markAll();
-    for (const { key } of claims) latches.mark(key.shard);
-    latches.acquireMarked();
     const now = nowMs();
-    for (const claim of claims) {
-      unlockKey(keyspaces[claim.key.shard]!, claim.place, now);
-      claim.place = 0;
+    for (let from = 0; from < claims.length; from += UNLOCKED_MAX) {
+      const some = claims.slice(from, from + UNLOCKED_MAX);
+      for (const { key } of some) latches.mark(key.shard);
+      latches.acquireMarked();
+      for (const claim of some) {
+        unlockKey(keyspaces[claim.key.shard]!, claim.place, now);
+        claim.place = 0;
+      }
+      latches.releaseMarked();
     }
+    if (whole.length === 0) return;
+    latches.acquireAll();
     whole.forEach((place, shard) => unlockKey(keyspaces[shard]!, place, now));
-    latches.releaseMarked();
+    latches.releaseAll();
   }
 
   /** Runs commands on the handle's keys under their latches, in one go. */

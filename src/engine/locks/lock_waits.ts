@@ -59,6 +59,11 @@ export interface LockWait extends Timed {
   vain: number;
 }
 
+/**
+ * Keys that a wait queues for at a time: one would do, as it looks at all of them
+ * when it is woken.
+ */
+const QUEUES_MAX = 64;
 /** Looks in vain after which a wait queues for all of its keys. */
 const VAIN_MAX = 4;
 
@@ -168,8 +173,8 @@ export class LockWaits {
   }
 
   /**
-   * Queues a wait for a key, once; the shard's latch is held. May throw
-   * OutOfMemory.
+   * Queues a wait for a key, once, unless it queues for many already; the
+   * shard's latch is held. May throw OutOfMemory.
    */
   queue(
     wait: LockWait,
@@ -178,6 +183,7 @@ export class LockWaits {
     key: Key,
     kind: number,
   ): void {
+    if (wait.held.places.length >= QUEUES_MAX) return;
     const { locks, shard } = space;
     const node = locks.find(db, key.buf, key.off, key.length, key.hash);
     if (this.#isQueued(wait, space, node)) return;

@@ -23,6 +23,7 @@ import type {
 } from "../../engine/compute/compute_job.ts";
 import { ComputeRunner } from "../../engine/compute/compute_runner.ts";
 import { DONE } from "../../engine/executor/executor.ts";
+import { GATES_STILL } from "../../engine/executor/gate.ts";
 import { guestSession } from "../../engine/executor/session.ts";
 import type { LockHandle, LockSpec } from "../../engine/locks/lock_spec.ts";
 import { Latches } from "../../engine/latch/shard_latches.ts";
@@ -108,6 +109,8 @@ export function makeComputePool(
       return { version, snapshot };
     },
     nowMs: worker.nowMs,
+    mustBeStill: () => (executor.gate & GATES_STILL) !== 0,
+    later: (run, delayMs) => setTimeout(run, delayMs),
     fillKey: (key, name) => worker.call.fillKey(key, name, 0, name.length),
     lock: ports.lock,
     runInPlace: (db, resp, args, done) => {

@@ -373,6 +373,10 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   release(): void {
     if (this.#isClosed || !this.#isHeld) return;
     this.#isHeld = false;
+    // A peer that does not read must not keep those behind it in the queue.
+    if (this.#isStalled) {
+      this.#worker.locks.commands.withdraw(this.session, false);
+    }
     this.#worker.noteWaiting(this, false);
     this.#process(null);
   }

@@ -94,7 +94,10 @@ export class LogThread {
     return new Promise((resolve) => this.#onRewriting = resolve);
   }
 
-  /** The snapshot of that ticket is there; settles when the log begins with it, or with why not. */
+  /**
+   * The snapshot of that ticket is there; settles when the log begins with it, or
+   * with why it does not.
+   */
   takeBase(ticket: number): Promise<string | null> {
     this.#send({ kind: "base", ticket });
     return new Promise((resolve) => this.#onRewritten = resolve);
@@ -105,6 +108,7 @@ export class LogThread {
     const stopped = new Promise<void>((resolve) => this.#onStopped = resolve);
     this.#send({ kind: "stop" });
     await stopped;
+    this.#onRewritten("The log has ended");
     this.#thread.terminate();
   }
 

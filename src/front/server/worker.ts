@@ -438,7 +438,10 @@ function begin(start: WorkerStart): WorkerContext {
     settle,
   });
   const valueHolds: ValueHolds = new ValueHolds({
-    smallMax: () => settings.backgroundThreshold,
+    smallMax: () =>
+      settings.backgroundThreads === 0
+        ? Infinity
+        : settings.backgroundThreshold,
     lock: tryLockHeld,
     isWaitedFor: ({ id }) => {
       const handle = locks.manager.handle(id);
