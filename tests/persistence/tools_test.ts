@@ -66,7 +66,7 @@ Deno.test("check-rdb tells what is in a file, and where it is damaged", async ()
     /is whole: version 1[02], the checksum is right, \d{4} /,
   );
   const bytes = Deno.readFileSync(folder.dump);
-  bytes[5000]! ^= 4;
+  bytes[bytes.length - 100]! ^= 4;
   Deno.writeFileSync(folder.dump, bytes);
   const bad = await sherd("check-rdb", folder.dump);
   assertEquals(bad.code, 1);
