@@ -96,7 +96,7 @@ export const SNAPSHOT_COMMANDS: readonly CommandSpec<ServerCall>[] = [
     since: "1.0.0",
     summary:
       "Takes a snapshot of all databases and waits until it is complete.",
-    complexity: "O(N) where N is the total number of keys in all databases",
+    complexity: "O(N)",
     arity: 1,
     flags: ["admin", "noscript", "no_multi", "no_async_loading"],
     replies: ["status"],
