@@ -75,10 +75,10 @@ async function expireFields(
   key: string,
   ...fields: string[]
 ): Promise<void> {
-  const start = await milliseconds(client);
   const count = `${fields.length}`;
   await client.run("HPEXPIRE", key, "1", "FIELDS", count, ...fields);
-  while (await milliseconds(client) <= start + 3);
+  const set = await milliseconds(client);
+  while (await milliseconds(client) <= set + 3);
 }
 
 /** What the server's clock says. */
