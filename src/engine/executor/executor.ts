@@ -59,10 +59,9 @@ import {
 } from "../../core/keyspace/shard_control.ts";
 import type { WaiterRecords } from "../../core/keyspace/waiter_records.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
-import { Arguments } from "../../core/resp/arguments.ts";
+import type { Arguments } from "../../core/resp/arguments.ts";
 import {
   type ErrorReply,
-  EXEC_ABORT,
   execAbort,
   NO_AUTH,
   NOT_IN_TRANSACTION,
@@ -85,15 +84,11 @@ import type {
 import { ROUTE_TO_OWNER } from "../latch/shard_flags.ts";
 import { beginWait } from "../blocking/registering.ts";
 import { Serving } from "../blocking/serving.ts";
-import { joinLateReplies, type LatePiece } from "./late_replies.ts";
-import {
-  LockAsking,
-  LOCKS_FREE,
-  LOCKS_NO_ROOM,
-  LOCKS_PARKED,
-} from "./lock_asking.ts";
+import { LockAsking, LOCKS_FREE, LOCKS_PARKED } from "./lock_asking.ts";
 import { RequestKeys, unknown } from "./request_keys.ts";
-import { type BigAdder, NO_SHARD, type Transaction } from "./transaction.ts";
+import { DONE, HELD, PARKED } from "./outcome.ts";
+import type { BigAdder } from "./transaction.ts";
+import { TransactionRunner } from "./transaction_runner.ts";
 import type { Tellings } from "./tellings.ts";
 import { PROCESS_SNAPSHOT } from "../persistence/snapshot_protocol.ts";
 import { CommandTimer } from "./command_timer.ts";
@@ -114,13 +109,6 @@ import {
   GATE_TRACKING,
   Session,
 } from "./session.ts";
-
-/** The request was answered. */
-export const DONE = 0;
-/** The answer will come later; {@linkcode Executor.pending} says how. */
-export const PARKED = 1;
-/** The request was not run and is to be tried again when the gate opens. */
-export const HELD = 2;
 
 /** Commands that touch keys, or what replicas would see. */
 const KEYSPACE_COMMANDS = FLAG.READONLY | FLAG.WRITE | FLAG.MAY_REPLICATE;
@@ -238,12 +226,9 @@ export class Executor<C extends Call> {
   readonly #keys: RequestKeys<C>;
   readonly #asking: LockAsking<C>;
   readonly #lookAhead: LookAhead;
-  /** The arguments of the queued command that EXEC runs. */
-  readonly #queued = new Arguments();
   readonly #ready: ReadyKeys;
   readonly #locks: CommandLocks;
-  /** What is to be done around the transaction at hand. */
-  #around: AroundRun | null = null;
+  readonly #transactions: TransactionRunner<C>;
   readonly #serving: Serving<C>;
   readonly #seed0: number;
   readonly #seed1: number;
@@ -292,6 +277,18 @@ export class Executor<C extends Call> {
       ready,
       addBig: ports.addBig,
       settle: ports.settle,
+    });
+    this.#transactions = new TransactionRunner({
+      ...{ table, call, latches, locks: ports.locks },
+      keys: this.#keys,
+      asking: this.#asking,
+    }, {
+      run: (command, handler) => this.#run(command, handler),
+      handlerOf: (session, command) => this.#handlerOf(session, command),
+      pending: () => this.pending,
+      makeRoom: () => ports.makeRoom(),
+      addBig: ports.addBig,
+      freeBig: (args) => ports.freeBig(args),
     });
     this.#serving = new Serving(table, call, latches, ready, records, {
       fillKeys: (command) => this.#keys.fill(command),
@@ -447,7 +444,7 @@ export class Executor<C extends Call> {
       const args = call.args;
       if (args.command < 0) this.#hashKey(command, args);
       const { shard } = args;
-      this.#takeKey(args, shard, args.hash);
+      this.#keys.takeHashed(args, shard, args.hash);
       this.#latches.acquire(shard);
       const { control } = call.keyspaces[shard]!;
       const flags = control[SHARD_FLAGS]!;
@@ -508,18 +505,6 @@ export class Executor<C extends Call> {
     return HELD;
   }
 
-  /** The one key of a request becomes the call's. */
-  #takeKey(args: Arguments, shard: number, hash: number): void {
-    const call = this.#call;
-    const key = call.key(0);
-    key.buf = args.source(1);
-    key.off = args.off[1]!;
-    key.length = args.length[1]!;
-    key.hash = hash;
-    key.shard = shard;
-    call.keyCount = 1;
-  }
-
   /**
    * What a session does instead while a transaction is open: nearly all
    * commands are queued.
@@ -550,174 +535,19 @@ export class Executor<C extends Call> {
     return DONE;
   }
 
+  /** Ends a session's transaction, if it has one, and its watches. */
+  endTransaction(session: Session): void {
+    this.#transactions.end(session);
+  }
+
   #runExec(command: Command<C>): number {
-    const outcome = this.#runOnDatabases(command, this.#execute);
+    const outcome = this.#runOnDatabases(command, this.#transactions.execute);
     this.pendingHasRead = outcome === PARKED;
     if (outcome !== HELD && this.#isShown(command)) {
       this.#ports.show(this.#call, command);
     }
     return outcome;
   }
-
-  /** EXEC: all queued commands under one hold of the latches they need. */
-  readonly #execute = (call: C): void | Promise<LateReply> => {
-    const session = call.session as Session;
-    const transaction = session.transaction!;
-    const { reply } = call;
-    if (transaction.isDoomed) {
-      this.endTransaction(session);
-      return reply.error(EXEC_ABORT);
-    }
-    if (
-      (transaction.flags & FLAG.DENYOOM) !== 0 && !this.#ports.makeRoom()
-    ) {
-      this.endTransaction(session);
-      return reply.error(execAbort(OUT_OF_MEMORY.text));
-    }
-    this.#markTransaction(transaction);
-    this.#latches.acquireMarked();
-    const isUntouched = this.#isUntouched(transaction);
-    if (
-      isUntouched &&
-      (this.#latches.wordsOfMarked(SHARD_FLAGS) & FLAG_KEY_LOCKS) !== 0
-    ) {
-      const command = session.command as Command<C>;
-      const outcome = this.#asking.ask(command, transaction);
-      if (outcome !== LOCKS_FREE) this.#latches.releaseMarked();
-      if (outcome === LOCKS_PARKED) return;
-      if (outcome === LOCKS_NO_ROOM) {
-        this.endTransaction(session);
-        return reply.error(execAbort(OUT_OF_MEMORY.text));
-      }
-    }
-    this.#latches.beginShared();
-    this.#unwatch(transaction);
-    const isLogged = this.#effects.isOn;
-    if (isLogged) this.#effects.begin();
-    let late: void | Promise<LateReply> = undefined;
-    if (!isUntouched) reply.nullArray();
-    else if (!this.#beginAround()) {
-      reply.error(execAbort(OUT_OF_MEMORY.text));
-    } else {
-      late = this.#runQueued(transaction);
-      this.#around?.end();
-    }
-    if (isLogged) this.#effects.end();
-    this.#latches.endShared();
-    this.#latches.releaseMarked();
-    this.endTransaction(session);
-    // Those who are served now are others.
-    if (this.#around !== null) this.#locks.isExempt = false;
-    return late;
-  };
-
-  #beginAround(): boolean {
-    if (this.#around === null) return true;
-    try {
-      this.#around.begin((shard) => this.#latches.isMarked(shard));
-    } catch (cause) {
-      if (!(cause instanceof OutOfMemory)) throw cause;
-      this.#around.end();
-      return false;
-    }
-    return true;
-  }
-
-  /** Runs the queued commands; some of their replies may come later. */
-  #runQueued(transaction: Transaction): void | Promise<LateReply> {
-    const call = this.#call;
-    const { reply } = call;
-    const session = call.session as Session;
-    const own = call.args;
-    const start = reply.at;
-    let late: LatePiece[] | null = null;
-    reply.array(transaction.count);
-    call.canWait = false;
-    for (let i = 0; i < transaction.count; i++) {
-      const args = this.#queued;
-      transaction.load(i, args, this.#ports.addBig);
-      transaction.forgetBig(i);
-      call.args = args;
-      const command = this.#table.all[transaction.command(i)]!;
-      session.command = command;
-      const shard = transaction.shard(i);
-      if (shard === NO_SHARD) this.#keys.fill(command);
-      else this.#takeKey(args, shard, transaction.hash(i));
-      const handler = this.#handlerOf(session, command);
-      if (this.#run(command, handler) === PARKED) {
-        late ??= [];
-        late.push({ at: reply.at - start, promise: this.pending! });
-      }
-      if (args.hasBig) this.#ports.freeBig(args);
-    }
-    call.canWait = true;
-    call.args = own;
-    this.#keys.view.reset(own, 0);
-    if (late !== null) return joinLateReplies(reply, start, late);
-  }
-
-  /** Marks the shards of all queued commands and of all watched keys. */
-  #markTransaction(transaction: Transaction): void {
-    const latches = this.#latches;
-    for (let i = 0; i < transaction.watchCount; i++) {
-      latches.mark(transaction.watchShard(i));
-    }
-    const call = this.#call;
-    const own = call.args;
-    for (let i = 0; i < transaction.count; i++) {
-      const shard = transaction.shard(i);
-      if (shard !== NO_SHARD) {
-        latches.mark(shard);
-        continue;
-      }
-      const command = this.#table.all[transaction.command(i)]!;
-      transaction.load(i, this.#queued, this.#ports.addBig);
-      call.args = this.#queued;
-      if (this.#keys.fill(command)) latches.markAll();
-      for (let k = 0; k < call.keyCount; k++) latches.mark(call.key(k).shard);
-    }
-    this.#queued.clear();
-    call.args = own;
-  }
-
-  /** Whether no watched key has changed, or expired, since it was watched. */
-  #isUntouched(transaction: Transaction): boolean {
-    const { keyspaces, nowMs } = this.#call;
-    const key = this.#call.ensureKey(0);
-    for (let i = 0; i < transaction.watchCount; i++) {
-      const space = keyspaces[transaction.watchShard(i)]!;
-      const { watched } = space;
-      const node = transaction.watchNode(i);
-      if (watched.version(node) !== transaction.watchVersion(i)) return false;
-      watched.keyOf(node, key);
-      const ref = space.peek(watched.databaseOf(node), key);
-      if (ref !== 0 && space.isExpired(ref, nowMs)) return false;
-    }
-    return true;
-  }
-
-  #unwatch(transaction: Transaction): void {
-    for (let i = 0; i < transaction.watchCount; i++) {
-      const shard = transaction.watchShard(i);
-      this.#latches.acquire(shard);
-      this.#call.keyspaces[shard]!.unwatch(transaction.watchNode(i));
-      this.#latches.release(shard);
-    }
-    transaction.forgetWatches();
-  }
-
-  /** Ends a session's transaction, if it has one, and its watches. */
-  endTransaction(session: Session): void {
-    const { transaction } = session;
-    session.gate &= ~GATE_MULTI;
-    if (transaction === null) return;
-    this.#unwatch(transaction);
-    transaction.close(this.#freeRun);
-  }
-
-  readonly #freeRun = (run: number): void => {
-    this.#call.keyspaces[0]!.externals.unpin(run);
-  };
 
   /** A command with any number of keys. */
   #runWide(command: Command<C>, handler: Handler<C>): number {
@@ -914,11 +744,11 @@ export class Executor<C extends Call> {
     nowMs: number,
     around: AroundRun,
   ): void {
-    this.#around = around;
+    this.#transactions.around = around;
     this.#locks.isExempt = true;
     this.runForwarded(session, args, reply, nowMs);
     this.#locks.isExempt = false;
-    this.#around = null;
+    this.#transactions.around = null;
   }
 
   /** As {@linkcode RequestKeys.inspect}. */

@@ -88,6 +88,18 @@ export class RequestKeys<C extends Call> {
     return looksFurther;
   }
 
+  /** Fills in the one key of a request, of which shard and hash are known. */
+  takeHashed(args: Arguments, shard: number, hash: number): void {
+    const call = this.#call;
+    const key = call.key(0);
+    key.buf = args.source(1);
+    key.off = args.off[1]!;
+    key.length = args.length[1]!;
+    key.hash = hash;
+    key.shard = shard;
+    call.keyCount = 1;
+  }
+
   /** Visits the keys of a command, which were filled in last. */
   visit(
     command: Command<C>,

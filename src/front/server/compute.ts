@@ -22,7 +22,7 @@ import type {
   ComputeResult,
 } from "../../engine/compute/compute_job.ts";
 import { ComputeRunner } from "../../engine/compute/compute_runner.ts";
-import { DONE } from "../../engine/executor/executor.ts";
+import { DONE } from "../../engine/executor/outcome.ts";
 import { GATES_STILL } from "../../engine/executor/gate.ts";
 import { guestSession } from "../../engine/executor/session.ts";
 import type { LockHandle, LockSpec } from "../../engine/locks/lock_spec.ts";

@@ -36,7 +36,7 @@ import {
 } from "../../engine/pubsub/push_message.ts";
 import type { Subscriber } from "../../engine/pubsub/pubsub.ts";
 import type { CacheReceiver } from "../../engine/tracking/trackers.ts";
-import { DONE, HELD } from "../../engine/executor/executor.ts";
+import { DONE, HELD } from "../../engine/executor/outcome.ts";
 import {
   NET_INPUT_BYTES,
   NET_OUTPUT_BYTES,
