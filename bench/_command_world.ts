@@ -31,9 +31,8 @@ import { Session } from "../src/engine/executor/session.ts";
 import { Latches } from "../src/engine/latch/shard_latches.ts";
 import { Tellings } from "../src/engine/executor/tellings.ts";
 import { makeSharedState } from "../src/engine/messages/shared_state.ts";
-import { CommandLocks } from "../src/engine/locks/command_locks.ts";
 import { keyOf } from "../src/engine/locks/lock_claims.ts";
-import { LockRules, LockWaits } from "../src/engine/locks/lock_waits.ts";
+import { noLocks } from "../tests/_no_locks.ts";
 import { lockKey } from "../src/core/keyspace/locking.ts";
 
 /** Requests of a pipeline. */
@@ -112,9 +111,10 @@ export class World {
       remember: () => {},
       show: () => {},
       process: new Int32Array(shared.process),
-      locks: this.#makeLocks(counters, latches, call.keyspaces),
-      settle: () => {},
-      waited: () => {},
+      ...noLocks({
+        ...{ keyspaces: call.keyspaces, latches, counters },
+        monotonicMs: () => performance.now(),
+      }),
       worker: 0,
       workers: 1,
       ready: new ReadyKeys(),
@@ -140,30 +140,6 @@ export class World {
       const space = call.keyspace(key);
       lockKey(space, 0, key, false, 1, 0, call.nowMs);
     }
-  }
-
-  #makeLocks(
-    counters: Float64Array,
-    latches: Latches,
-    keyspaces: readonly Keyspace[],
-  ): CommandLocks {
-    const waits = new LockWaits({
-      keyspaces,
-      latches,
-      worker: 0,
-      process: new Int32Array(64),
-      monotonicMs: () => performance.now(),
-      startTimer: () => () => {},
-      send: () => {},
-      soon: queueMicrotask,
-    });
-    return new CommandLocks(waits, {
-      rules: new LockRules(),
-      counters,
-      waitTimeoutMs: () => 0,
-      resume: () => {},
-      soon: queueMicrotask,
-    });
   }
 
   /** Runs pipelines of requests, one after the other. */

@@ -7,12 +7,14 @@
 
 import {
   cpuBetween,
+  killAll,
   othersCpuMs,
   type Server,
   type ServerSpec,
   settle,
   sleep,
 } from "./_proc.ts";
+import { DEFAULT_SHERD, splitCommand } from "./_options.ts";
 import type { LoadResult } from "./_redis_benchmark.ts";
 import type { Run } from "./_report.ts";
 
@@ -47,6 +49,32 @@ export async function measureRun(
     // Rounding to ticks can make nothing less than nothing.
     othersCpuShare: Math.max(0, othersMs) / elapsedMs,
   };
+}
+
+/**
+ * Hands the two servers to `run`, as the options of a bench name them, and ends
+ * what was started. `only` leaves one of them.
+ */
+export async function withServers<T>(
+  options: {
+    sherd: string | undefined;
+    workers: number;
+    only?: string | undefined;
+  },
+  run: (specs: ServerSpec[]) => Promise<T>,
+): Promise<T> {
+  const { sherd, workers, only } = options;
+  const command = sherd === undefined ? DEFAULT_SHERD : splitCommand(sherd);
+  const redisDir = await Deno.makeTempDir({ prefix: "sherd-bench-" });
+  try {
+    return await run(
+      serverSpecs(command, workers, redisDir)
+        .filter(({ name }) => only === undefined || name === only),
+    );
+  } finally {
+    killAll();
+    await Deno.remove(redisDir, { recursive: true });
+  }
 }
 
 /**

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { concat } from "@std/bytes";
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("latin1");
 const READ_BYTES = 256 * 1024;
@@ -15,27 +17,12 @@ export function command(...argv: (string | number)[]): Uint8Array<ArrayBuffer> {
   return encoder.encode(`*${argv.length}\r\n${parts.join("")}`);
 }
 
-/** Several commands in one buffer. */
-export function joined(
-  ...commands: readonly Uint8Array<ArrayBuffer>[]
-): Uint8Array<ArrayBuffer> {
-  let length = 0;
-  for (const one of commands) length += one.length;
-  const all = new Uint8Array(length);
-  let at = 0;
-  for (const one of commands) {
-    all.set(one, at);
-    at += one.length;
-  }
-  return all;
-}
-
 /** One command several times. */
 export function repeated(
   one: Uint8Array<ArrayBuffer>,
   count: number,
 ): Uint8Array<ArrayBuffer> {
-  return joined(...new Array(count).fill(one));
+  return concat(new Array(count).fill(one));
 }
 
 /** One connection. */

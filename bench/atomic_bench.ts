@@ -20,9 +20,9 @@
 
 import { parseArgs } from "node:util";
 import { fillKeys } from "./_fill.ts";
-import { measureRun, serverSpecs } from "./_measure.ts";
-import { DEFAULT_SHERD, parseCount, splitCommand } from "./_options.ts";
-import { killAll, type Server, startServer } from "./_proc.ts";
+import { measureRun, withServers } from "./_measure.ts";
+import { parseCount } from "./_options.ts";
+import { type Server, type ServerSpec, startServer } from "./_proc.ts";
 import { type LoadResult, runCommand, runLoad } from "./_redis_benchmark.ts";
 import { markdown, median, print, progress, type Run } from "./_report.ts";
 import { runTransactions } from "./_transactions.ts";
@@ -96,22 +96,19 @@ async function main(args: string[]): Promise<void> {
     },
   });
   if (values.help) return print(USAGE);
-  const command = values.sherd === undefined
-    ? DEFAULT_SHERD
-    : splitCommand(values.sherd);
   const only = values.only?.split(",");
-  const redisDir = await Deno.makeTempDir({ prefix: "sherd-bench-" });
+  const rounds = parseCount("rounds", values.rounds);
   const rows: string[][] = [];
-  try {
-    for (const measured of CASES) {
-      if (only !== undefined && !only.includes(measured.name)) continue;
-      const rounds = parseCount("rounds", values.rounds);
-      rows.push(await measure(measured, command, redisDir, rounds));
-      progress(rows.at(-1)!.join("  "));
-    }
-  } finally {
-    killAll();
-    await Deno.remove(redisDir, { recursive: true });
+  for (const measured of CASES) {
+    if (only !== undefined && !only.includes(measured.name)) continue;
+    const { workers } = measured;
+    rows.push(
+      await withServers(
+        { sherd: values.sherd, workers },
+        (specs) => measure(measured, specs, rounds),
+      ),
+    );
+    progress(rows.at(-1)!.join("  "));
   }
   print(markdown(
     [
@@ -124,17 +121,11 @@ async function main(args: string[]): Promise<void> {
 
 async function measure(
   measured: Case,
-  command: readonly string[],
-  redisDir: string,
+  [sherdSpec, redisSpec]: readonly ServerSpec[],
   rounds: number,
 ): Promise<string[]> {
-  const [sherdSpec, redisSpec] = serverSpecs(
-    command,
-    measured.workers,
-    redisDir,
-  );
-  await using sherd = await startServer(sherdSpec);
-  await using redis = await startServer(redisSpec);
+  await using sherd = await startServer(sherdSpec!);
+  await using redis = await startServer(redisSpec!);
   let requests = 0;
   for (const { port } of [sherd, redis]) {
     await fillKeys(port, { prefix: "key:", count: KEYS, value: "bytes" });

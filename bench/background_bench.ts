@@ -21,15 +21,9 @@ import { parseArgs } from "node:util";
 import { TestClient } from "../tests/_resp_client.ts";
 import { sendCommands } from "./_commands.ts";
 import { type Latency, latencyDuring } from "./_latency.ts";
-import { serverSpecs } from "./_measure.ts";
-import { DEFAULT_SHERD, parseCount, splitCommand } from "./_options.ts";
-import {
-  killAll,
-  type ServerSpec,
-  settle,
-  sleep,
-  startServer,
-} from "./_proc.ts";
+import { withServers } from "./_measure.ts";
+import { parseCount } from "./_options.ts";
+import { type ServerSpec, settle, sleep, startServer } from "./_proc.ts";
 import { markdown, print, progress } from "./_report.ts";
 import { digits, fillOne } from "./_type_cases.ts";
 
@@ -93,24 +87,17 @@ async function main(args: string[]): Promise<void> {
   const commands = COMMANDS.filter(({ argv }) =>
     names?.includes(argv[0]!) ?? true
   );
-  const redisDir = await Deno.makeTempDir({ prefix: "sherd-bench-" });
-  const command = values.sherd === undefined
-    ? DEFAULT_SHERD
-    : splitCommand(values.sherd);
-  const specs = serverSpecs(
-    command,
-    parseCount("workers", values.workers),
-    redisDir,
-  ).filter(({ name }) => values.only === undefined || name === values.only);
+  const workers = parseCount("workers", values.workers);
+  const { sherd, only } = values;
   const rows: string[][] = [];
-  try {
-    for (const spec of specs) {
-      rows.push(...await measure(spec, commands, elements, keys));
-    }
-  } finally {
-    killAll();
-    await Deno.remove(redisDir, { recursive: true });
-  }
+  await withServers(
+    { sherd, workers, only },
+    async (specs) => {
+      for (const spec of specs) {
+        rows.push(...await measure(spec, commands, elements, keys));
+      }
+    },
+  );
   print(markdown(
     ["command", "server", "runs", "ms", "GET p50 ms", "p99", "max", "of idle"],
     rows,

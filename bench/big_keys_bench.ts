@@ -31,10 +31,9 @@ import { TestClient } from "../tests/_resp_client.ts";
 import { plain } from "../tests/_resp_reply.ts";
 import { sendCommands } from "./_commands.ts";
 import { type Latency, latencyDuring } from "./_latency.ts";
-import { serverSpecs } from "./_measure.ts";
-import { DEFAULT_SHERD, parseCount, splitCommand } from "./_options.ts";
+import { withServers } from "./_measure.ts";
+import { parseCount } from "./_options.ts";
 import {
-  killAll,
   type Server,
   type ServerSpec,
   settle,
@@ -178,28 +177,21 @@ async function main(args: string[]): Promise<void> {
   const types = values.types?.split(",");
   const cases = CASES.filter(({ type }) => types?.includes(type) ?? true);
   const elements = parseCount("elements", values.elements);
-  const redisDir = await Deno.makeTempDir({ prefix: "sherd-bench-" });
-  const command = values.sherd === undefined
-    ? DEFAULT_SHERD
-    : splitCommand(values.sherd);
-  const specs = serverSpecs(
-    command,
-    parseCount("workers", values.workers),
-    redisDir,
-  ).filter(({ name }) => values.only === undefined || name === values.only);
+  const workers = parseCount("workers", values.workers);
+  const { sherd, only } = values;
   const rows: string[][] = [];
-  try {
-    for (const subject of cases) {
-      for (const spec of specs) {
-        const measured = await measure(spec, subject, operations, elements);
-        if (measured.length === 0) break; // sherd comes first
-        rows.push(...measured);
+  await withServers(
+    { sherd, workers, only },
+    async (specs) => {
+      for (const subject of cases) {
+        for (const spec of specs) {
+          const measured = await measure(spec, subject, operations, elements);
+          if (measured.length === 0) break; // sherd comes first
+          rows.push(...measured);
+        }
       }
-    }
-  } finally {
-    killAll();
-    await Deno.remove(redisDir, { recursive: true });
-  }
+    },
+  );
   print(markdown(
     [
       ...["type", "operation", "server", "GETs", "p50 ms", "p99 ms", "max ms"],

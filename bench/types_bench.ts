@@ -17,10 +17,9 @@
 
 import { parseArgs } from "node:util";
 import { sendCommands } from "./_commands.ts";
-import { measureRun, serverSpecs } from "./_measure.ts";
-import { DEFAULT_SHERD, parseCount, splitCommand } from "./_options.ts";
+import { measureRun, withServers } from "./_measure.ts";
+import { parseCount } from "./_options.ts";
 import {
-  killAll,
   type Server,
   type ServerSpec,
   settle,
@@ -64,13 +63,8 @@ async function main(args: string[]): Promise<void> {
     },
   });
   if (values.help) return print(USAGE);
-  const redisDir = await Deno.makeTempDir({ prefix: "sherd-bench-" });
-  const command = values.sherd === undefined
-    ? DEFAULT_SHERD
-    : splitCommand(values.sherd);
   const workers = parseCount("workers", values.workers);
-  const specs = serverSpecs(command, workers, redisDir);
-  try {
+  await withServers({ sherd: values.sherd, workers }, async (specs) => {
     if (values.memory) return await measureMemory(specs);
     const only = values.only?.split(",");
     const sizes = values.sizes.split(",");
@@ -81,19 +75,17 @@ async function main(args: string[]): Promise<void> {
       ),
       parseCount("rounds", values.rounds),
     );
-  } finally {
-    killAll();
-    await Deno.remove(redisDir, { recursive: true });
-  }
+  });
 }
 
 async function measureCommands(
-  [sherdSpec, redisSpec]: readonly [ServerSpec, ServerSpec],
+  specs: readonly ServerSpec[],
   cases: readonly TypeCase[],
   rounds: number,
 ): Promise<void> {
-  await using sherd = await startServer(sherdSpec);
-  await using redis = await startServer(redisSpec);
+  const [sherdSpec, redisSpec] = specs;
+  await using sherd = await startServer(sherdSpec!);
+  await using redis = await startServer(redisSpec!);
   const rows: string[][] = [];
   for (const measured of cases) {
     const requests = await prepare(measured, sherd, redis);

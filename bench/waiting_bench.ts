@@ -27,6 +27,7 @@
  * @module
  */
 
+import { concat } from "@std/bytes";
 import { parseArgs } from "node:util";
 import { serverSpecs } from "./_measure.ts";
 import { DEFAULT_SHERD, splitCommand } from "./_options.ts";
@@ -39,7 +40,7 @@ import {
   startServer,
 } from "./_proc.ts";
 import { markdown, print, progress } from "./_report.ts";
-import { command, joined, repeated, Wire } from "./_waiting_client.ts";
+import { command, repeated, Wire } from "./_waiting_client.ts";
 
 const SUBSCRIBERS = 50;
 const MESSAGE = "0123456789abcdef";
@@ -229,7 +230,7 @@ async function handOff(server: Server, seconds: number): Promise<Figures> {
   );
   const keys = ["a", "b"];
   // Once the reply to PING is there, the command behind it waits.
-  const wait = joined(command("PING"), command("BLPOP", ...keys, 0));
+  const wait = concat([command("PING"), command("BLPOP", ...keys, 0)]);
   const pushes = keys.map((key) => command("RPUSH", key, "x"));
   let count = 0;
   const exchangeFor = async (ms: number, most: number) => {

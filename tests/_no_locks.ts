@@ -1,5 +1,5 @@
 /**
- * Key locks for executors in tests where nobody locks keys.
+ * Key locks for executors in tests and benches, around which nobody locks keys.
  *
  * @module
  */

@@ -17,7 +17,10 @@ import { ReadyKeys } from "../src/core/keyspace/ready_keys.ts";
 import { WaiterRecords } from "../src/core/keyspace/waiter_records.ts";
 import { Arena, PAGE_BYTES } from "../src/core/memory/arena.ts";
 import { PagePool } from "../src/core/memory/page_pool.ts";
-import { Arguments } from "../src/core/resp/arguments.ts";
+import {
+  type Arguments,
+  argumentsOf as bytesAsArguments,
+} from "../src/core/resp/arguments.ts";
 import { dropSpan } from "../src/core/resp/reply_source.ts";
 import { ReplyWriter } from "../src/core/resp/reply_writer.ts";
 import { Settings } from "../src/core/settings/settings.ts";
@@ -51,14 +54,7 @@ const INSIDE = ["dbsize", "flushall", "flushdb", "select", "swapdb"];
 
 /** The arguments of a command; strings have one character a byte. */
 export function argumentsOf(argv: readonly string[]): Arguments {
-  const args = new Arguments();
-  args.buf = fromBinary(argv.join(""));
-  let at = 0;
-  for (const { length } of argv) {
-    args.add(at, length);
-    at += length;
-  }
-  return args;
+  return bytesAsArguments(argv.map(fromBinary));
 }
 
 /** A call of which transactions have their end. */

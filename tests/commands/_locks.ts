@@ -7,7 +7,7 @@
 import { assertEquals } from "@std/assert";
 import type { Argument, Plain, TestClient } from "../_resp_client.ts";
 import { ask } from "./_replies.ts";
-import type { SuiteContext } from "./_suite.ts";
+import { commandSuite, type SuiteContext } from "./_suite.ts";
 import { Crowd, until, type Waiting } from "./_waiting.ts";
 
 /** The texts of a reply, whatever it is nested in. */
@@ -121,4 +121,21 @@ export class LockRoom implements Disposable {
   [Symbol.dispose](): void {
     this.crowd[Symbol.dispose]();
   }
+}
+
+/** A test with holders and waiters that leaves no lock behind. */
+export function lockSuite(
+  name: string,
+  body: (room: LockRoom, context: SuiteContext) => Promise<void>,
+): void {
+  commandSuite(name, async (context) => {
+    using room = new LockRoom(context);
+    try {
+      await body(room, context);
+      await room.expectNothing();
+    } catch (error) {
+      await room.clear();
+      throw error;
+    }
+  });
 }

@@ -7,27 +7,9 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { tagsOnDistinctSlots } from "../_harness.ts";
 import { type Plain, plain } from "../_resp_client.ts";
-import { LockRoom, texts } from "./_locks.ts";
+import { lockSuite, texts } from "./_locks.ts";
 import { ask, expectReplies } from "./_replies.ts";
-import { commandSuite, type SuiteContext } from "./_suite.ts";
 import { expectReply, until } from "./_waiting.ts";
-
-/** A test with holders and waiters that leaves no lock behind. */
-function lockSuite(
-  name: string,
-  body: (room: LockRoom, context: SuiteContext) => Promise<void>,
-): void {
-  commandSuite(name, async (context) => {
-    using room = new LockRoom(context);
-    try {
-      await body(room, context);
-      await room.expectNothing();
-    } catch (error) {
-      await room.clear();
-      throw error;
-    }
-  });
-}
 
 lockSuite("a read lock lets reads pass and parks writes", async (room) => {
   const { admin } = room;

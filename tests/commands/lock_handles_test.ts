@@ -7,33 +7,16 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { seeded, startServer, tagsOnDistinctSlots } from "../_harness.ts";
 import { plain } from "../_resp_client.ts";
-import { type Holder, LockRoom, texts } from "./_locks.ts";
+import { type Holder, LockRoom, lockSuite, texts } from "./_locks.ts";
 import { ask } from "./_replies.ts";
-import { commandSuite, type SuiteContext } from "./_suite.ts";
 import { expectReply, until } from "./_waiting.ts";
-
-function handleSuite(
-  name: string,
-  body: (room: LockRoom, context: SuiteContext) => Promise<void>,
-): void {
-  commandSuite(name, async (context) => {
-    using room = new LockRoom(context);
-    try {
-      await body(room, context);
-      await room.expectNothing();
-    } catch (error) {
-      await room.clear();
-      throw error;
-    }
-  });
-}
 
 /** What a holder is told that has waited. */
 async function answer(holder: Holder): Promise<string> {
   return String(plain(await holder.client.readReply()));
 }
 
-handleSuite(
+lockSuite(
   "a handle may wait for what sorts behind its keys",
   async (room) => {
     const holder = await room.holder();
@@ -56,7 +39,7 @@ handleSuite(
   },
 );
 
-handleSuite("a handle that waits for more passes the queue", async (room) => {
+lockSuite("a handle that waits for more passes the queue", async (room) => {
   const first = await room.holder();
   const second = await room.holder(first);
   const third = await room.holder(second);
@@ -76,7 +59,7 @@ handleSuite("a handle that waits for more passes the queue", async (room) => {
   await third.close();
 });
 
-handleSuite("two readers never both become writers", async (room) => {
+lockSuite("two readers never both become writers", async (room) => {
   await ask(room.admin, "SET k v");
   const first = await room.holder();
   const second = await room.holder(first);
@@ -91,7 +74,7 @@ handleSuite("two readers never both become writers", async (room) => {
   await expectReply(reader, "v");
 });
 
-handleSuite(
+lockSuite(
   "only locked keys are touched, and only as locked",
   async (room) => {
     const holder = await room.holder();
@@ -122,7 +105,7 @@ handleSuite(
   },
 );
 
-handleSuite(
+lockSuite(
   "staged writes are seen at the commit, all at once",
   async (room) => {
     const { admin } = room;
@@ -147,7 +130,7 @@ handleSuite(
   },
 );
 
-handleSuite("a handle that is closed before drops its writes", async (room) => {
+lockSuite("a handle that is closed before drops its writes", async (room) => {
   await ask(room.admin, "SET k old");
   const holder = await room.holder();
   await holder.take("WRITE k");
@@ -156,7 +139,7 @@ handleSuite("a handle that is closed before drops its writes", async (room) => {
   assertEquals(await ask(room.admin, "GET k"), "old");
 });
 
-handleSuite("large values of a handle's replies", async (room) => {
+lockSuite("large values of a handle's replies", async (room) => {
   const value = "x".repeat(300_000);
   await ask(room.admin, ["SET", "k", value]);
   const holder = await room.holder();
@@ -165,7 +148,7 @@ handleSuite("large values of a handle's replies", async (room) => {
   await holder.close();
 });
 
-handleSuite("a wait for locks has an end", async (room) => {
+lockSuite("a wait for locks has an end", async (room) => {
   const first = await room.holder();
   const second = await room.holder(first);
   await first.take("WRITE a");
@@ -175,7 +158,7 @@ handleSuite("a wait for locks has an end", async (room) => {
   await first.close();
 });
 
-handleSuite("the end of a connection: readers stop", async (room) => {
+lockSuite("the end of a connection: readers stop", async (room) => {
   const holder = await room.holder();
   await holder.take("READ k CLIENT");
   const writer = await room.park("SET", "k", "v");
@@ -183,7 +166,7 @@ handleSuite("the end of a connection: readers stop", async (room) => {
   await expectReply(writer, "OK");
 });
 
-handleSuite("the end of a connection: writers finish", async (room) => {
+lockSuite("the end of a connection: writers finish", async (room) => {
   const { admin } = room;
   const holder = await room.holder();
   await holder.take("WRITE k CLIENT");
@@ -196,7 +179,7 @@ handleSuite("the end of a connection: writers finish", async (room) => {
   assertEquals(await ask(admin, "GET k"), null);
 });
 
-handleSuite(
+lockSuite(
   "the end of a connection whose locks are not there yet",
   async (room) => {
     const first = await room.holder();
@@ -210,7 +193,7 @@ handleSuite(
   },
 );
 
-handleSuite(
+lockSuite(
   "locks that are held for too long are taken away",
   async (room, context) => {
     const { admin } = room;
@@ -233,7 +216,7 @@ handleSuite(
   },
 );
 
-handleSuite("functions that find out which keys they need", async (room) => {
+lockSuite("functions that find out which keys they need", async (room) => {
   const { admin } = room;
   const tags = tagsOnDistinctSlots(4).map((tag) => `{${tag}}k`);
   const clients = [];
@@ -259,7 +242,7 @@ handleSuite("functions that find out which keys they need", async (room) => {
   }
 });
 
-handleSuite(
+lockSuite(
   "a function that must begin anew asks for all its keys",
   async (room) => {
     const { admin } = room;
@@ -278,7 +261,7 @@ handleSuite(
   },
 );
 
-handleSuite(
+lockSuite(
   "a function that never gets through locks everything",
   async (room) => {
     const { admin } = room;

@@ -1,6 +1,7 @@
 /**
  * The append-only log as its user meets it: files, commands, start and stop.
  */
+import { concat } from "@std/bytes";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { checkAof } from "../../src/front/cli/data/check_aof.ts";
 import {
@@ -10,7 +11,7 @@ import {
 import { Random } from "../_random.ts";
 import { plain, type TestClient } from "../_resp_client.ts";
 import { findFreePort } from "../_server_process.ts";
-import { concat, frame, frameOf } from "../unit/engine/persistence/_records.ts";
+import { frame, frameOf } from "../unit/engine/persistence/_records.ts";
 import { Victim, withDirectory } from "./_victim.ts";
 
 const FOLDER = "appendonlydir";

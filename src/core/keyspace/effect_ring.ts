@@ -27,7 +27,6 @@
  */
 
 import { assert } from "../base/assert.ts";
-import { readWord, RECORD_HEADER_BYTES, recordBytes } from "./effect_record.ts";
 
 /** Word of a ring: bytes written. */
 export const RING_WRITTEN = 0;
@@ -73,81 +72,4 @@ export function makeEffectBuffers(
       () => new SharedArrayBuffer(RING_DATA + ringBytes),
     ),
   };
-}
-
-/** The consumer's end of a ring: takes bytes out and finds the records. */
-export class EffectRingReader {
-  /** Records taken, from 0 to {@linkcode wholeBytes}; then part of another. */
-  buf: Uint8Array<ArrayBuffer> = new Uint8Array(4096);
-  /** Bytes of the records that are whole. */
-  wholeBytes = 0;
-  /** How many these are. */
-  count = 0;
-  /** Ticket of the first of them. */
-  firstTicket = 0;
-  /** Ticket of the last of them. */
-  lastTicket = 0;
-  readonly #control: Int32Array;
-  readonly #data: Uint8Array;
-  #end = 0;
-
-  /** `ring` is one of {@linkcode EffectBuffers}. */
-  constructor(ring: SharedArrayBuffer) {
-    this.#control = new Int32Array(ring, 0, RING_DATA >> 2);
-    this.#data = new Uint8Array(ring, RING_DATA);
-  }
-
-  /** Bytes that are in the ring. */
-  get available(): number {
-    const control = this.#control;
-    return Atomics.load(control, RING_WRITTEN) -
-        Atomics.load(control, RING_DRAINED) | 0;
-  }
-
-  /** Bytes that the worker could not put into the ring yet. */
-  get waiting(): number {
-    return Atomics.load(this.#control, RING_WAITING);
-  }
-
-  /** Takes all that is in the ring; returns how many bytes that was. */
-  drain(): number {
-    const length = this.available;
-    if (length === 0) return 0;
-    this.#reserve(this.#end + length);
-    const data = this.#data;
-    const drained = Atomics.load(this.#control, RING_DRAINED);
-    const from = drained & (data.length - 1);
-    const first = Math.min(length, data.length - from);
-    this.buf.set(data.subarray(from, from + first), this.#end);
-    this.buf.set(data.subarray(0, length - first), this.#end + first);
-    this.#end += length;
-    Atomics.store(this.#control, RING_DRAINED, drained + length | 0);
-    this.#findWhole();
-    return length;
-  }
-
-  /** Forgets the records that were whole. */
-  clear(): void {
-    this.buf.copyWithin(0, this.wholeBytes, this.#end);
-    this.#end -= this.wholeBytes;
-    this.wholeBytes = this.count = 0;
-  }
-
-  #findWhole(): void {
-    while (this.#end - this.wholeBytes >= RECORD_HEADER_BYTES) {
-      const bytes = recordBytes(readWord(this.buf, this.wholeBytes));
-      if (this.wholeBytes + bytes > this.#end) break;
-      this.lastTicket = readWord(this.buf, this.wholeBytes + 4);
-      if (this.count === 0) this.firstTicket = this.lastTicket;
-      this.wholeBytes += bytes;
-      this.count++;
-    }
-  }
-
-  #reserve(bytes: number): void {
-    if (bytes <= this.buf.length) return;
-    const grown = new Uint8Array(Math.max(bytes, this.buf.length * 2));
-    grown.set(this.buf.subarray(0, this.#end));
-    this.buf = grown;
-  }
 }

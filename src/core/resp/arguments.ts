@@ -8,6 +8,8 @@
  * @module
  */
 
+import { concat } from "@std/bytes";
+
 /** Source number of arguments that lie in the input buffer. */
 const IN_BUFFER = -1;
 
@@ -119,6 +121,18 @@ export class Arguments {
       );
     }
   }
+}
+
+/** Arguments of these bytes, which are copied. */
+export function argumentsOf(argv: readonly Uint8Array[]): Arguments {
+  const args = new Arguments();
+  args.buf = concat(argv);
+  let off = 0;
+  for (const { length } of argv) {
+    args.add(off, length);
+    off += length;
+  }
+  return args;
 }
 
 function grown<T extends Int32Array | Int8Array>(from: T, to: T): T {

@@ -7,7 +7,7 @@
 
 import type { Key } from "../../core/keyspace/key.ts";
 import type { ExternalStrings } from "../../core/memory/external.ts";
-import { Arguments } from "../../core/resp/arguments.ts";
+import { type Arguments, argumentsOf } from "../../core/resp/arguments.ts";
 import type { ErrorReply } from "../../core/resp/error_reply.ts";
 import { ReplyWriter } from "../../core/resp/reply_writer.ts";
 import { GATE_MULTI, guestSession, type Session } from "../executor/session.ts";
@@ -111,21 +111,6 @@ export class LockedCommands {
     }
     return bytes;
   }
-}
-
-/** Arguments of these bytes, which are copied. */
-function argumentsOf(argv: readonly Uint8Array[]): Arguments {
-  const args = new Arguments();
-  let bytes = 0;
-  for (const { length } of argv) bytes += length;
-  args.buf = new Uint8Array(bytes);
-  let off = 0;
-  for (const argument of argv) {
-    args.buf.set(argument, off);
-    args.add(off, argument.length);
-    off += argument.length;
-  }
-  return args;
 }
 
 /** All bytes of a reply, those of long strings included. */

@@ -44,8 +44,6 @@ export const PROCESS_PATTERNS = 5;
 export const PROCESS_PATTERNS_VERSION = 6;
 /** Word: the last number given to a subscription or a published message. */
 export const PROCESS_PUBSUB_SEQUENCE = 7;
-/** Word: how slow tests make the workers, see slow_steps.ts. */
-export const PROCESS_SLOW_STEPS = 40;
 /** Word: keys that are tracked, in all shards. */
 export const PROCESS_TRACKED_KEYS = 8;
 /** Word: sessions that track keys, over all workers. */
@@ -60,13 +58,15 @@ export const PROCESS_LOCK_TICKET = 24;
 export const PROCESS_SLICED_CHANGES = 25;
 /** Word: not 0 while the cut of a snapshot waits until there are none. */
 export const PROCESS_CUT_WAITS = 26;
+/** Word: how slow tests make the workers, see slow_steps.ts. */
+export const PROCESS_SLOW_STEPS = 40;
 /**
  * Word: commands in the background, over all workers; behind it, the same by
  * compute thread.
  */
 export const PROCESS_COMPUTE_LOAD = 64;
 /**
- * Words of {@linkcode SharedState.process}; 16 and 17 are those of
+ * Words of {@linkcode SharedState.process}; 16 to 19 are those of
  * persistence/snapshot_protocol.ts.
  */
 const PROCESS_WORDS = 128;

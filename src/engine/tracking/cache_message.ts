@@ -11,14 +11,15 @@
  * @module
  */
 
+import { concat } from "@std/bytes";
 import { latin1BytesOf } from "../../core/base/bytes.ts";
 
 const PUSH_HEAD = latin1BytesOf("*2\r\n$10\r\ninvalidate\r\n");
 const MESSAGE_HEAD = latin1BytesOf(
   "*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n",
 );
-const NULL_PUSH = concatenate([PUSH_HEAD, latin1BytesOf("_\r\n")]);
-const NULL_MESSAGE = concatenate([MESSAGE_HEAD, latin1BytesOf("$-1\r\n")]);
+const NULL_PUSH = concat([PUSH_HEAD, latin1BytesOf("_\r\n")]);
+const NULL_MESSAGE = concat([MESSAGE_HEAD, latin1BytesOf("$-1\r\n")]);
 const LINE_END = latin1BytesOf("\r\n");
 
 /** One message, encoded once for all who get it. */
@@ -50,7 +51,7 @@ export class CacheMessage {
     for (const key of keys) {
       parts.push(latin1BytesOf(`$${key.length}\r\n`), key, LINE_END);
     }
-    return concatenate(parts);
+    return concat(parts);
   }
 }
 
@@ -59,16 +60,4 @@ export function redirectionBroken(redirect: number): Uint8Array {
   return latin1BytesOf(
     `*2\r\n$21\r\ntracking-redir-broken\r\n:${redirect}\r\n`,
   );
-}
-
-function concatenate(parts: readonly Uint8Array[]): Uint8Array {
-  let length = 0;
-  for (const part of parts) length += part.length;
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }

@@ -6,7 +6,7 @@
 
 import type { WaitUndo } from "../../core/commands/call.ts";
 import type { LateReply } from "../../core/commands/command_spec.ts";
-import { Arguments } from "../../core/resp/arguments.ts";
+import { argumentsOf } from "../../core/resp/arguments.ts";
 import { ReplyWriter } from "../../core/resp/reply_writer.ts";
 import { dropSpan } from "../../core/resp/reply_source.ts";
 import { giveBackArguments } from "../../engine/blocking/giving_back.ts";
@@ -48,18 +48,4 @@ export function giveBack(
   // Where the key is locked, it is tried again.
   session.onLockWake = run;
   run();
-}
-
-function argumentsOf(argv: readonly Uint8Array[]): Arguments {
-  const args = new Arguments();
-  let bytes = 0;
-  for (const { length } of argv) bytes += length;
-  args.buf = new Uint8Array(bytes);
-  let off = 0;
-  for (const argument of argv) {
-    args.buf.set(argument, off);
-    args.add(off, argument.length);
-    off += argument.length;
-  }
-  return args;
 }

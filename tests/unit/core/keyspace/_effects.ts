@@ -12,9 +12,10 @@ import {
 } from "../../../../src/core/keyspace/effect_record.ts";
 import {
   type EffectBuffers,
-  EffectRingReader,
   LOG_IS_ON,
 } from "../../../../src/core/keyspace/effect_ring.ts";
+import { FRAME_HEAD_BYTES } from "../../../../src/engine/persistence/log_frame.ts";
+import { RingDrain } from "../../../../src/engine/persistence/ring_drain.ts";
 
 /** A command as it was recorded. */
 export interface RecordedCommand {
@@ -52,14 +53,21 @@ export function effectsIn(bytes: Uint8Array): RecordedEffect[] {
   return effects;
 }
 
+/** The whole records that were taken out of a ring. */
+export function recordsIn(drain: RingDrain): RecordedEffect[] {
+  return drain.count === 0
+    ? []
+    : effectsIn(drain.buf.slice(FRAME_HEAD_BYTES, drain.frameBytes));
+}
+
 /** Takes the records out of the ring of a worker. */
 export class EffectDrain {
   readonly #words: Int32Array;
-  readonly #reader: EffectRingReader;
+  readonly #drain: RingDrain;
 
   constructor(buffers: EffectBuffers, worker = 0) {
     this.#words = new Int32Array(buffers.words);
-    this.#reader = new EffectRingReader(buffers.rings[worker]!);
+    this.#drain = new RingDrain(buffers.rings[worker]!);
   }
 
   /** Says whether changes are recorded from now on. */
@@ -69,17 +77,17 @@ export class EffectDrain {
 
   /** Forgets the records since the last call. */
   discard(): void {
-    this.#reader.drain();
-    this.#reader.clear();
+    this.take();
   }
 
   /** The records since the last call. */
   take(): RecordedEffect[] {
-    const reader = this.#reader;
-    reader.drain();
-    const bytes = reader.buf.slice(0, reader.wholeBytes);
-    reader.clear();
-    return effectsIn(bytes);
+    const drain = this.#drain;
+    drain.fill();
+    drain.scan(false, 0);
+    const effects = recordsIn(drain);
+    drain.drop();
+    return effects;
   }
 }
 

@@ -11,16 +11,17 @@ import {
   putVarint,
 } from "../../../../src/core/keyspace/effect_record.ts";
 import {
-  EffectRingReader,
   LOG_IS_ON,
   LOG_NEXT_TICKET,
   makeEffectBuffers,
   RING_DRAINED,
+  RING_WAITING,
   RING_WRITTEN,
 } from "../../../../src/core/keyspace/effect_ring.ts";
 import { Random } from "../../../_random.ts";
 import { request } from "../commands/_request.ts";
-import { EffectDrain, effectsIn, linesOf } from "./_effects.ts";
+import { RingDrain } from "../../../../src/engine/persistence/ring_drain.ts";
+import { EffectDrain, linesOf, recordsIn } from "./_effects.ts";
 
 function logOf(ringBytes = 1 << 12) {
   const buffers = makeEffectBuffers(1, ringBytes);
@@ -102,24 +103,26 @@ Deno.test("effect log: outside of commands each deletion is a record", () => {
 
 Deno.test("effect log: a record that is larger than the ring goes in pieces", () => {
   const { buffers, log } = logOf(256);
-  const reader = new EffectRingReader(buffers.rings[0]!);
+  const drain = new RingDrain(buffers.rings[0]!);
+  const control = new Int32Array(buffers.rings[0]!);
   const value = "v".repeat(5000);
   run(log, "SET a 1");
   run(log, `SET b ${value}`);
   run(log, "SET c 1");
   assert(log.isCongested);
-  assert(reader.waiting > 4000);
+  assert(control[RING_WAITING]! > 4000);
   for (let pieces = 0; log.isCongested; pieces++) {
     assert(pieces < 100, "the pieces come to an end");
-    assertEquals(reader.drain() > 0, true);
+    assertEquals(drain.fill() > 0, true);
     log.flush();
   }
-  reader.drain();
-  assertEquals(reader.waiting, 0);
-  assertEquals(reader.count, 3);
-  assertEquals(reader.firstTicket, 0);
-  assertEquals(reader.lastTicket, 2);
-  assertEquals(linesOf(effectsIn(reader.buf.slice(0, reader.wholeBytes))), [
+  drain.fill();
+  drain.scan(false, 0);
+  assertEquals(control[RING_WAITING], 0);
+  assertEquals(drain.count, 3);
+  assertEquals(drain.firstTicket, 0);
+  assertEquals(drain.lastTicket, 2);
+  assertEquals(linesOf(recordsIn(drain)), [
     "SET a 1",
     `SET b ${value}`,
     "SET c 1",
@@ -128,18 +131,22 @@ Deno.test("effect log: a record that is larger than the ring goes in pieces", ()
 
 Deno.test("effect log: what has come in part is not counted", () => {
   const { buffers, log } = logOf(256);
-  const reader = new EffectRingReader(buffers.rings[0]!);
+  const drain = new RingDrain(buffers.rings[0]!);
+  const take = () => {
+    drain.fill();
+    drain.scan(false, 0);
+  };
   run(log, "SET a 1");
   run(log, `SET b ${"v".repeat(1000)}`);
-  reader.drain();
-  assertEquals(reader.count, 1);
-  reader.clear();
-  assertEquals(reader.wholeBytes, 0);
-  while (reader.count === 0) {
+  take();
+  assertEquals(drain.count, 1);
+  drain.drop();
+  assertEquals(drain.frameBytes, 0);
+  while (drain.count === 0) {
     log.flush();
-    reader.drain();
+    take();
   }
-  assertEquals([reader.count, reader.firstTicket], [1, 1]);
+  assertEquals([drain.count, drain.firstTicket], [1, 1]);
 });
 
 Deno.test("effect log: positions and tickets wrap", () => {

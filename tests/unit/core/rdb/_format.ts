@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { concat } from "@std/bytes";
 import { latin1BytesOf } from "../../../../src/core/base/bytes.ts";
 import { byteOf, SEGMENT_SHIFT } from "../../../../src/core/memory/arena.ts";
 import type { ExternalStrings } from "../../../../src/core/memory/external.ts";
@@ -59,16 +60,7 @@ export class KeptBytes implements RdbSink {
   readonly pieces: Uint8Array[] = [];
 
   get all(): Uint8Array {
-    const { pieces } = this;
-    const all = new Uint8Array(
-      pieces.reduce((sum, piece) => sum + piece.length, 0),
-    );
-    let at = 0;
-    for (const piece of pieces) {
-      all.set(piece, at);
-      at += piece.length;
-    }
-    return all;
+    return concat(this.pieces);
   }
 
   write(buf: Uint8Array, off: number, length: number): void {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { concat } from "@std/bytes";
 import { latin1BytesOf } from "../../../../src/core/base/bytes.ts";
 import {
   putPadding,
@@ -57,19 +58,4 @@ function framed(
     count: tickets.length,
   });
   return buf;
-}
-
-/** One after the other. */
-export function concat(
-  pieces: readonly Uint8Array[],
-): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(
-    pieces.reduce((sum, piece) => sum + piece.length, 0),
-  );
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
 }

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { concat } from "@std/bytes";
 import { latin1BytesOf } from "../../../../src/core/base/bytes.ts";
 import {
   LogDamage,
@@ -12,7 +13,7 @@ import { FaultyDisk } from "../../../_faulty_disk.ts";
 import type { Random } from "../../../_random.ts";
 import { seeded } from "../../../_harness.ts";
 import { readCommands, TestLog } from "./_log.ts";
-import { concat, frame } from "./_records.ts";
+import { frame } from "./_records.ts";
 
 const FILE = "/log/a.1.incr.aof";
 

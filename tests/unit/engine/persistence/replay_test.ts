@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { concat } from "@std/bytes";
 import {
   GAVE_UP,
   replayWordsBytes,
@@ -6,7 +7,7 @@ import {
 import { seeded } from "../../../_harness.ts";
 import type { Random } from "../../../_random.ts";
 import { mix } from "./_cells.ts";
-import { concat, record } from "./_records.ts";
+import { record } from "./_records.ts";
 import type { ReplayTask } from "./_replay_worker.ts";
 
 const CELLS = 24;
