@@ -172,7 +172,8 @@ export class ComputePool<C extends Call> {
       return null;
     }
     // Others wait who would change what is read. Where there is no lock, they
-    // change a copy.
+    // change a copy; but who writes without one would change what others have
+    // locked.
     const handle = this.#ports.lock({
       ...keys.names(),
       db: call.db,
@@ -180,6 +181,10 @@ export class ComputePool<C extends Call> {
       label: command.fullName,
       maxHoldMs: 0,
     });
+    if (handle === null && keys.jobs.some(({ isWritten }) => isWritten)) {
+      keys.release();
+      return null;
+    }
     const { counters } = this.#ports;
     counters[BACKGROUND_COMMANDS] = counters[BACKGROUND_COMMANDS]! + 1;
     const job: ComputeJob = {
@@ -278,7 +283,9 @@ export class ComputePool<C extends Call> {
       latches.releaseMarked();
       return open.resolve(NO_REPLY);
     }
-    const isGood = !changesAnything(result) || areStill(open, nowMs);
+    // Locks may have been lost meanwhile, and locked keys expire.
+    const isGood = !changesAnything(result) ||
+      open.handle?.isClosed === false && keys.areUnchanged(nowMs);
     const hasRoom = isGood && this.#applyRecorded(open, result, nowMs);
     if (!hasRoom) dropWritten(open, result);
     keys.release();
@@ -375,14 +382,6 @@ function takeMemory(
   const space = keys.space(made[0]!.key);
   assert(space.shard === job.shard, "a value is made for its shard");
   space.heap.absorb(contents);
-}
-
-/**
- * Whether the keys are what they were when the job began: nobody could change
- * those that are locked.
- */
-function areStill({ handle, keys }: OpenJob, nowMs: number): boolean {
-  return handle !== null && !handle.isClosed || keys.areUnchanged(nowMs);
 }
 
 /** Gives a key the copy of its value, if it still has the value. */

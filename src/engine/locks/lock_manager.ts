@@ -123,7 +123,10 @@ export class LockManager implements KeyLocking, HandleOwner {
     const { keyspaces } = this.ports;
     const handle = this.#newHandle(spec);
     const request = this.#requestOf(spec);
-    if (!isGrantable(keyspaces, request, 0)) {
+    // The command has its turn, so those who wait come after it. But readers do
+    // without a lock, lest they keep a writer waiting by turns.
+    const isNested = wantsToWrite(request);
+    if (!isGrantable(keyspaces, { ...request, isNested }, 0)) {
       this.#count(LOCKS_DENIED);
       return null;
     }
@@ -415,6 +418,10 @@ export class LockManager implements KeyLocking, HandleOwner {
     const { counters } = this.ports;
     counters[counter] = counters[counter]! + 1;
   }
+}
+
+function wantsToWrite({ claims }: LockRequest): boolean {
+  return claims.some(({ isWrite }) => isWrite);
 }
 
 /** Each key once, for writing if that was ever asked for. */

@@ -197,8 +197,8 @@ export interface KeyLocking {
    */
   tryLockKeys(spec: LockSpec): LockHandle | null;
   /**
-   * As {@linkcode KeyLocking.tryLockKeys}, for a command that holds the latches
-   * of the keys' shards.
+   * As {@linkcode KeyLocking.tryLockKeys}, for a command that has its turn and
+   * holds the latches of the keys' shards.
    */
   tryLockHeld(spec: LockSpec): LockHandle | null;
   /** Locks keys and waits for them. */

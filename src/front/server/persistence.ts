@@ -212,15 +212,12 @@ export class Persistence {
   }
 
   /**
-   * Loads a file into all shards; commands are refused meanwhile. False if there
-   * is no such file; throws LoadError if it cannot be used.
+   * Loads a file into all shards, whose workers refuse commands since they were
+   * started. Throws LoadError if it cannot be used.
    */
-  async start(job: LoadJob): Promise<boolean> {
-    if (!this.exists(job.path)) return false;
-    await this.#gate(GATE_LOADING, 0);
+  async start(job: LoadJob): Promise<void> {
     await this.load(job);
     await this.#gate(0, GATE_LOADING);
-    return true;
   }
 
   /**

@@ -122,6 +122,9 @@ export class Server {
       log: this.#options.log,
       onBug: this.#options.onBug,
     });
+    const snapshot = this.#snapshotPath;
+    const isSnapshotLoaded = !settings.appendonly &&
+      this.#persistence.exists(snapshot);
     const ports = makeChannels(count);
     for (let id = 0; id < count; id++) {
       this.#spawn({
@@ -133,35 +136,41 @@ export class Server {
         ports: ports[id]!,
         configFile: this.#options.configFile,
         checks: this.#options.checks,
-        isLoading: settings.appendonly,
+        isLoading: settings.appendonly || isSnapshotLoaded,
       });
     }
     await Promise.all(this.#workers.map((worker) => worker.next("ready")));
     await this.#listen();
-    await this.#load();
-  }
-
-  /** Loads the log, or the snapshot if no log is kept. */
-  async #load(): Promise<void> {
-    const { settings, host } = this.#options;
-    const folder = absolute(settings.dir, host.dir);
-    const path = `${folder}/${settings.dbfilename}`;
-    if (!settings.appendonly) {
-      await this.#persistence!.start({
-        path,
+    if (settings.appendonly) await this.#loadLog(snapshot);
+    else if (isSnapshotLoaded) {
+      await this.#persistence.start({
+        path: snapshot,
         dropsExpired: true,
         replaces: false,
       });
-      return;
     }
+  }
+
+  get #folder(): string {
+    const { settings, host } = this.#options;
+    return absolute(settings.dir, host.dir);
+  }
+
+  get #snapshotPath(): string {
+    return `${this.#folder}/${this.#options.settings.dbfilename}`;
+  }
+
+  /** Loads the log; if there is none yet, the snapshot, and begins one. */
+  async #loadLog(snapshot: string): Promise<void> {
+    const { settings } = this.#options;
     await this.#log!.start(
       {
-        folder: `${folder}/${settings.appenddirname}`,
+        folder: `${this.#folder}/${settings.appenddirname}`,
         prefix: settings.appendfilename,
         policy: SYNC_POLICIES[settings.appendfsync]!,
         cutsTornEnd: settings.aofLoadTruncated,
       },
-      path,
+      snapshot,
       {
         compresses: settings.rdbcompression,
         sums: settings.rdbchecksum,
