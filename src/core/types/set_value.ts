@@ -196,6 +196,25 @@ export class SetValue implements ValueType {
     ) this.#makeTable(ref);
   }
 
+  /** Makes an empty set a table with room for so many members. */
+  makeTableFor(ref: number, members: number): void {
+    const root = this.#nodes.create();
+    setValue(this.#arena, ref, SET_TABLE, root);
+    this.#nodes.expect(root, members);
+  }
+
+  /**
+   * Adds a member, which is not looked for, to a set that is a listpack, or is to
+   * be one; false if the limits do not allow it.
+   */
+  append(ref: number, buf: Uint8Array, off: number, length: number): boolean {
+    if (valueEncoding(this.#arena, ref) !== SET_LISTPACK) return false;
+    this.#given.setText(buf, off, length);
+    return valueRoot(this.#arena, ref) === 0
+      ? this.#beginListpack(ref, this.#given)
+      : this.#appendToListpack(ref, this.#given);
+  }
+
   /** Gives an empty set an encoding to begin with. */
   begin(ref: number, encoding: number): void {
     setValue(this.#arena, ref, encoding, 0);
@@ -487,15 +506,23 @@ export class SetValue implements ValueType {
     const listpacks = this.#listpacks;
     const first = listpacks.first(root);
     if (listpacks.find(root, first, buf, off, length, 0) !== 0) return false;
+    if (this.#appendToListpack(ref, member)) return true;
+    this.#makeTable(ref);
+    return this.#addToTable(ref, member);
+  }
+
+  /** Adds a member that is not there, unless the limits forbid it. */
+  #appendToListpack(ref: number, member: SetMember): boolean {
+    const root = valueRoot(this.#arena, ref);
+    const buf = member.text();
+    const { off, length } = member;
+    const listpacks = this.#listpacks;
     const bytes = listpacks.bytes(root);
     const { setMaxListpackEntries, setMaxListpackValue } = this.#limits;
     if (
       length > setMaxListpackValue || bytes + length > PACKED_BYTES_MAX ||
       listpacks.count(root) >= setMaxListpackEntries
-    ) {
-      this.#makeTable(ref);
-      return this.#addToTable(ref, member);
-    }
+    ) return false;
     let listpack = root;
     const needed = length + ELEMENT_OVERHEAD;
     if (bytes + needed > this.#heap.unitsOf(root) << 3) {

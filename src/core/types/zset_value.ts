@@ -402,6 +402,34 @@ export class ZsetValue implements ValueType {
     this.#tree.insertUnordered(root, buf, off, length, score);
   }
 
+  /**
+   * Begins to fill an empty set of about `count` members, which may come in any
+   * order: until {@linkcode ZsetValue.finishLoading} they are only loaded.
+   */
+  beginLoading(ref: number, count: number): void {
+    const root = this.#tree.create();
+    setValue(this.#arena, ref, ZSET_SKIPLIST, root);
+    this.#tree.beginLoading(root, count);
+  }
+
+  /** Adds a member; false if it is there already. */
+  load(
+    ref: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+    score: number,
+  ): boolean {
+    const root = valueRoot(this.#arena, ref);
+    return this.#tree.load(root, buf, off, length, score);
+  }
+
+  /** Ends: the members are in order, in the encoding that is due. */
+  finishLoading(ref: number): void {
+    this.#tree.finishLoading(valueRoot(this.#arena, ref));
+    this.pack(ref);
+  }
+
   /** Gives the member that was found another score. */
   setFoundUnordered(score: number): void {
     this.#tree.setUnorderedScore(this.#found, score);
