@@ -226,6 +226,19 @@ export class OrderedTree {
     return page;
   }
 
+  /**
+   * The leaf with the first entry whose score is not less than one, or, if that
+   * is the first of a leaf, the leaf before; 0 for an empty tree. `index` is the
+   * place there, perhaps behind the last entry.
+   */
+  leafFrom(header: number, score: number): number {
+    if (this.pages.word(header, TOP) === 0) return 0;
+    this.#search.belowScore(score, false);
+    const leaf = this.#descend(header);
+    this.index = this.#search.indexIn(leaf);
+    return leaf;
+  }
+
   /** Takes out the entries of ranks `from` to `to`, exclusive. */
   removeRange(
     header: number,

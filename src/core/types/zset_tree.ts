@@ -33,6 +33,7 @@ import {
   type LexBound,
   type LexRange,
   type ScoredVisitor,
+  type ScoreSieve,
 } from "./zset_range.ts";
 
 const ROOT_UNITS = TABLE_UNITS + TREE_HEADER_UNITS;
@@ -298,6 +299,32 @@ export class ZsetTree {
         leaf = tree.pages.behind(leaf);
         index = 0;
       }
+    }
+  }
+
+  /**
+   * Visits, up to where it is full, what a sieve wants of the members with scores
+   * from `min` to `end`, exclusive; members that it does not want are not read.
+   */
+  sift(root: number, min: number, end: number, sieve: ScoreSieve): void {
+    const { pages } = this.#tree;
+    let leaf = this.#tree.leafFrom(treeOf(root), min);
+    let { index } = this.#tree;
+    while (leaf !== 0) {
+      const words = this.#arena.i32[leaf >>> SEGMENT_SHIFT]!;
+      const scores = this.#arena.f64[leaf >>> SEGMENT_SHIFT]!;
+      const nodes = pages.nodesAt(leaf);
+      const first = pages.scoresAt(leaf);
+      const length = pages.length(leaf);
+      for (let i = index; i < length; i++) {
+        const score = scores[first + i]!;
+        if (score >= end) return;
+        if (!sieve.wants(score)) continue;
+        this.#visitNode(words[nodes + i]!, score, sieve);
+        if (sieve.isFull) return;
+      }
+      leaf = pages.behind(leaf);
+      index = 0;
     }
   }
 

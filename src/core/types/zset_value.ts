@@ -29,7 +29,12 @@ import { ListpackItem, type Listpacks } from "../memory/listpack.ts";
 import { setValue, setValueRoot, valueEncoding, valueRoot } from "./entry.ts";
 import type { EncodingLimits, ValueMemory, ValueType } from "./value_type.ts";
 import { ZsetListpack } from "./zset_listpack.ts";
-import type { LexRange, ScoredVisitor, ScoreRange } from "./zset_range.ts";
+import type {
+  LexRange,
+  ScoredVisitor,
+  ScoreRange,
+  ScoreSieve,
+} from "./zset_range.ts";
 import { ZsetTree } from "./zset_tree.ts";
 
 /** Members and scores in a listpack. */
@@ -281,6 +286,14 @@ export class ZsetValue implements ValueType {
     const from = this.#countBelow(ref, min, false);
     const to = this.#countBelow(ref, max, false);
     this.visit(ref, from, to - from, false, visitor);
+  }
+
+  /** As {@linkcode ZsetTree.sift}. */
+  sift(ref: number, min: number, end: number, sieve: ScoreSieve): void {
+    const root = valueRoot(this.#arena, ref);
+    if (root === 0) return;
+    if (this.#isLarge(ref)) this.#tree.sift(root, min, end, sieve);
+    else this.#packed.sift(root, min, end, sieve, this.#visited);
   }
 
   /**
