@@ -100,13 +100,16 @@ function readMembers(reader: RdbReader, values: ValueTypes, ref: number): void {
   const count = reader.length();
   if (count === 0) return;
   reader.string(MEMBER);
+  const likely = reader.likely(count);
   sets.expect(ref, MEMBER.buf, MEMBER.off, MEMBER.length, count);
-  if (sets.isTable(ref)) sets.makeTableFor(ref, reader.likely(count));
+  if (sets.isTable(ref)) sets.makeTableFor(ref, likely);
   let left = count;
   // Members of a listpack are compared once all of them are there.
   while (
-    left > 0 && sets.append(ref, MEMBER.buf, MEMBER.off, MEMBER.length)
+    left > 0 &&
+    sets.append(ref, MEMBER.buf, MEMBER.off, MEMBER.length, likely)
   ) if (--left > 0) reader.string(MEMBER);
+  sets.fit(ref);
   const listpack = sets.listpackOf(ref);
   if (listpack !== 0 && hasDuplicates(memory, listpack, 1)) {
     throw new BadFormat("a member is there twice");
