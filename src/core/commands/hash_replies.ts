@@ -5,6 +5,7 @@
  */
 
 import type { Keyspace } from "../keyspace/keyspace.ts";
+import { fieldsExpire } from "../keyspace/field_expires.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { FieldVisitor, HashValue } from "../types/hash_value.ts";
 import type { Call } from "./call.ts";
@@ -111,7 +112,7 @@ export function replyFields(
   count: number,
 ): void {
   const { hashes } = space.values;
-  const elements = isNested || space.hasFieldExpires(ref)
+  const elements = isNested || fieldsExpire(space, ref)
     ? new HashElements(parts, isNested, call.nowMs)
     : ELEMENTS[parts]!;
   const from = hashes.firstPlace(ref);

@@ -87,7 +87,7 @@ export function replyEnd(
   call.reply.bulk(item.buf, item.off, item.length);
   lists.drop(ref, atHead);
   const isThere = endListWrite(call, space, ref);
-  space.changedOrGone(call.db, key, atHead ? LPOP : RPOP, !isThere);
+  space.hooks.changedOrGone(call.db, key, atHead ? LPOP : RPOP, !isThere);
 }
 
 /** Argument `i`, a natural number; -1 if it is none. */
@@ -227,8 +227,8 @@ export function replyMoved(
   }
   // The events come in the order of what has been done, as in Redis.
   const { db } = call;
-  target.signal(db, call.key(1), toHead ? LPUSH : RPUSH);
-  space.changedOrGone(db, call.key(0), fromHead ? LPOP : RPOP, !isThere);
+  target.hooks.signal(db, call.key(1), toHead ? LPUSH : RPUSH);
+  space.hooks.changedOrGone(db, call.key(0), fromHead ? LPOP : RPOP, !isThere);
   if (recorded !== null && call.effects.isOn) recordMove(call, recorded);
   return true;
 }

@@ -197,13 +197,13 @@ function addScored(
     }
     if (isIncrement) {
       const changes = added + updated;
-      if (changes > 0) space.changed(call.db, key, ZINCR, changes);
+      if (changes > 0) space.hooks.changed(call.db, key, ZINCR, changes);
       return reply.double(score);
     }
   }
   if (isIncrement) return reply.nullBulk();
   const changes = added + updated;
-  if (changes > 0) space.changed(call.db, key, ZADD, changes);
+  if (changes > 0) space.hooks.changed(call.db, key, ZADD, changes);
   reply.integer((options & CHANGED) !== 0 ? changes : added);
 }
 
@@ -224,7 +224,7 @@ function zremCommand(call: Call): void {
     }
   }
   if (removed > 0) {
-    space.changedOrGone(call.db, call.key(0), ZREM, isGone, removed);
+    space.hooks.changedOrGone(call.db, call.key(0), ZREM, isGone, removed);
   }
   reply.integer(removed);
 }
@@ -425,7 +425,7 @@ function popMembers(
   else if (isMax) zsets.removeRange(ref, length - count, length);
   else zsets.removeRange(ref, 0, count);
   const event = isMax ? ZPOPMAX : ZPOPMIN;
-  space.changedOrGone(call.db, key, event, isGone, count);
+  space.hooks.changedOrGone(call.db, key, event, isGone, count);
 }
 
 /** Draws a member for each place. */

@@ -37,6 +37,7 @@ import type { FieldVisitor } from "../types/hash_value.ts";
 import type { RunVisitor } from "../types/list_value.ts";
 import { StreamId } from "../types/stream_id.ts";
 import type { Keyspace } from "./keyspace.ts";
+import { keysAt } from "./shard_control.ts";
 
 const DIGEST_BYTES = 20;
 const EXPIRES = new TextEncoder().encode("!!expire!!");
@@ -99,7 +100,7 @@ export function digestDatabase(
   do {
     cursor = space.dict.scan(
       space.control,
-      space.keysHeader(db),
+      keysAt(db),
       cursor,
       visit,
     );
@@ -131,9 +132,9 @@ export function digestValue(
       break;
     default:
       digest.mix(
-        space.stringBytes(ref),
-        space.stringOff(ref),
-        space.stringLength(ref),
+        space.strings.bytes(ref),
+        space.strings.off(ref),
+        space.strings.length(ref),
       );
   }
   if (space.expireAt(ref) !== 0) digest.combine(EXPIRES, 0, EXPIRES.length);
