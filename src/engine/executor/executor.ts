@@ -394,7 +394,9 @@ export class Executor<C extends Call> {
       const prepared = this.#table.all[args.command]!;
       session.command = prepared;
       if ((session.gate | this.gate) !== 0) {
-        return this.#gated(session, prepared);
+        return this.gate === 0 && session.gate === GATE_MULTI
+          ? this.#dispatchQueued(session, prepared)
+          : this.#gated(session, prepared);
       }
       return this.#dispatch(prepared);
     }
@@ -510,15 +512,10 @@ export class Executor<C extends Call> {
    * commands are queued.
    */
   #dispatchQueued(session: Session, command: Command<C>): number {
-    switch (command.fullName) {
-      case "exec":
-        return this.#runExec(command);
-      case "discard":
-      case "multi":
-      case "watch":
-      case "quit":
-      case "reset":
-        return this.#dispatch(command, this.#handlerOf(session, command));
+    if (command.skipsQueue) {
+      return command.fullName === "exec"
+        ? this.#runExec(command)
+        : this.#dispatch(command, this.#handlerOf(session, command));
     }
     if ((command.flags & FLAG.NO_MULTI) !== 0) {
       return this.#reject(command, NOT_IN_TRANSACTION);
