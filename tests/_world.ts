@@ -386,7 +386,7 @@ function describeFieldExpires(space: Keyspace, ref: number): string {
   const end = hashes.endPlace(ref);
   for (let place = hashes.firstPlace(ref); place < end;) {
     place = hashes.visit(ref, place, {
-      field(buf, off, length, _value, _off, _length, expireAtMs) {
+      field({ buf, off, length }, _value, expireAtMs) {
         if (expireAtMs === 0) return;
         expires.push(`${toBinary(buf.slice(off, off + length))}@${expireAtMs}`);
       },

@@ -339,11 +339,11 @@ const SCAN = new ElementScan();
 /** Replies the fields that a scan accepts. */
 const SCANNED: FieldVisitor & { reply: ReplyWriter | undefined } = {
   reply: undefined,
-  field(fieldBuf, fieldOff, fieldLength, buf, off, length) {
-    if (!SCAN.accepts(fieldBuf, fieldOff, fieldLength)) return;
+  field(field, value) {
+    if (!SCAN.accepts(field.buf, field.off, field.length)) return;
     const reply = this.reply!;
-    reply.bulk(fieldBuf, fieldOff, fieldLength);
-    if (!SCAN.isWithoutValues) reply.bulk(buf, off, length);
+    reply.bulk(field.buf, field.off, field.length);
+    if (!SCAN.isWithoutValues) reply.bulk(value.buf, value.off, value.length);
     SCAN.wrote(SCAN.isWithoutValues ? 1 : 2);
   },
 };

@@ -186,10 +186,10 @@ function digestHash(digest: Digest, space: Keyspace, ref: number): void {
   const { hashes } = space.values;
   const one = new Digest();
   const visitor: FieldVisitor = {
-    field(fieldBuf, fieldOff, fieldLength, buf, off, length, expireAtMs) {
+    field(field, value, expireAtMs) {
       one.reset();
-      one.mix(fieldBuf, fieldOff, fieldLength);
-      one.mix(buf, off, length);
+      one.mix(field.buf, field.off, field.length);
+      one.mix(value.buf, value.off, value.length);
       if (expireAtMs !== 0) {
         one.combine(FIELD_EXPIRES, 0, FIELD_EXPIRES.length);
       }

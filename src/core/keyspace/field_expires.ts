@@ -170,7 +170,7 @@ export class FieldExpireSlice implements CycleSlice {
     const { hashes } = space.values;
     if (!space.effects?.isOn) return hashes.removeExpired(ref, nowMs, budget);
     return hashes.removeExpired(ref, nowMs, budget, {
-      field: (buf, off, length) =>
+      field: ({ buf, off, length }) =>
         recordField(space, db, ref, buf, off, length),
     });
   }

@@ -25,16 +25,11 @@ const EXPIRE_ROOM = 20;
 
 /** Takes the fields of a hash, one after the other. */
 export interface FieldVisitor {
-  /** A field, its value, and when it expires; 0 for never. */
-  field(
-    fieldBuf: Uint8Array,
-    fieldOff: number,
-    fieldLength: number,
-    buf: Uint8Array,
-    off: number,
-    length: number,
-    expireAtMs: number,
-  ): void;
+  /**
+   * A field, its value, and when it expires; 0 for never. Both are lent for the
+   * call.
+   */
+  field(field: ListpackItem, value: ListpackItem, expireAtMs: number): void;
 }
 
 /** Operations on the packed hashes of one heap, by their listpacks. */
@@ -243,19 +238,10 @@ export class PackedHash {
     visitor: FieldVisitor,
     nowMs: number,
   ): number {
-    const { field, value } = this;
     const next = this.#readAt(root, expires, place);
     const { expireAtMs } = this;
     if (expireAtMs === 0 || expireAtMs > nowMs) {
-      visitor.field(
-        field.buf,
-        field.off,
-        field.length,
-        value.buf,
-        value.off,
-        value.length,
-        expireAtMs,
-      );
+      visitor.field(this.field, this.value, expireAtMs);
     }
     return next;
   }

@@ -41,9 +41,9 @@ function fieldsOf(values: Values): Fields {
   const end = hashes.endPlace(values.ref);
   for (let place = hashes.firstPlace(values.ref); place < end;) {
     place = hashes.visit(values.ref, place, {
-      field(fieldBuf, fieldOff, fieldLength, buf, off, length, expireAtMs) {
-        fields[asciiOf(fieldBuf, fieldOff, fieldLength)] = [
-          asciiOf(buf, off, length),
+      field(field, value, expireAtMs) {
+        fields[asciiOf(field.buf, field.off, field.length)] = [
+          asciiOf(value.buf, value.off, value.length),
           expireAtMs,
         ];
       },
