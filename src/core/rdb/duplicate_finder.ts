@@ -58,7 +58,10 @@ function look(
   const buf = arena.u8[listpack >>> SEGMENT_SHIFT]!;
   const start = byteOf(listpack);
   const end = start + listpacks.bytes(listpack) - 1;
-  const mask = makeTable(count) - 1;
+  const slots = makeTable(count);
+  const mask = slots - 1;
+  // The upper bits of a product are the ones that depend on all bytes.
+  const shift = Math.clz32(slots) + 1;
   let collisions = isQuick
     ? count * COLLISIONS_MAX + COLLISIONS_ALLOWED
     : Infinity;
@@ -67,7 +70,7 @@ function look(
     const hash = isQuick
       ? quickHash(buf, at, bytes)
       : halfSipHash(buf, at, bytes, hashSeed0, hashSeed1);
-    let slot = hash & mask;
+    let slot = hash >>> shift;
     for (; places[slot] !== 0; slot = (slot + 1) & mask) {
       if (
         hashes[slot] === hash &&
@@ -106,5 +109,5 @@ function quickHash(buf: Uint8Array, off: number, length: number): number {
     hash ^= hash >>> 15;
   }
   for (; at < end; at++) hash = Math.imul(hash ^ buf[at]!, 0x9e3779b1);
-  return hash ^ hash >>> 15;
+  return Math.imul(hash ^ hash >>> 15, 0x85ebca6b);
 }

@@ -12,7 +12,7 @@
  */
 
 import { compareBytes } from "../base/bytes.ts";
-import { parseDouble } from "../base/double.ts";
+import { parseDouble, parseShortDecimal } from "../base/double.ts";
 import { byteOf, SEGMENT_SHIFT } from "../memory/arena.ts";
 import {
   LISTPACK_HEADER_BYTES,
@@ -196,13 +196,8 @@ function areScoresPlain(memory: ValueMemory, listpack: number): boolean {
   let beforeAt = 0;
   for (let at = start + LISTPACK_HEADER_BYTES; at < end;) {
     const scoreAt = at + elementBytes(buf, at);
-    const score = numberAt(buf, scoreAt);
-    if (!isIntegerHead(buf[scoreAt]!)) {
-      readElement(buf, scoreAt, SCORE);
-      const exact = scoreOf(SCORE);
-      if (Number.isNaN(exact)) badScore();
-      if (exact !== score) return false;
-    }
+    const score = plainScoreAt(buf, scoreAt);
+    if (Number.isNaN(score)) return false;
     if (score <= before) {
       readElement(buf, beforeAt, BEFORE);
       readElement(buf, at, MEMBER);
@@ -215,6 +210,17 @@ function areScoresPlain(memory: ValueMemory, listpack: number): boolean {
     at = scoreAt + elementBytes(buf, scoreAt);
   }
   return true;
+}
+
+/** The score at a place; NaN if it is not read as it would be written. */
+function plainScoreAt(buf: Uint8Array, at: number): number {
+  if (isIntegerHead(buf[at]!)) return numberAt(buf, at);
+  readElement(buf, at, SCORE);
+  const short = parseShortDecimal(SCORE.buf, SCORE.off, SCORE.length);
+  if (short === short) return short;
+  const score = parseDouble(SCORE.buf, SCORE.off, SCORE.length);
+  if (Number.isNaN(score)) badScore();
+  return score === numberAt(buf, at) ? score : NaN;
 }
 
 function compareItems(a: ListpackItem, b: ListpackItem): number {
