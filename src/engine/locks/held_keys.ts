@@ -264,6 +264,15 @@ export class HeldKeys implements DiscoveringHandle {
     return replies;
   }
 
+  /**
+   * The end of a function that had this handle: commits what it has staged.
+   * Throws if the locks were lost meanwhile, as nothing of it is done then.
+   */
+  finish(): void {
+    if (this.#lost !== null) throw this.#error();
+    if (this.stagedCount > 0) this.commit();
+  }
+
   close(): void {
     this.#end(null);
   }

@@ -144,7 +144,7 @@ export class LockManager implements KeyLocking, HandleOwner {
   ): Promise<T> {
     using handle = await this.#lock(spec, this.#requestOf(spec));
     const value = await run(handle);
-    if (handle.stagedCount > 0) handle.commit();
+    handle.finish();
     return value;
   }
 
@@ -164,7 +164,7 @@ export class LockManager implements KeyLocking, HandleOwner {
       try {
         const value = await run(handle);
         if (handle.restart === null) {
-          if (handle.stagedCount > 0) handle.commit();
+          handle.finish();
           return value;
         }
       } catch (cause) {

@@ -205,7 +205,8 @@ export interface KeyLocking {
   lockKeys(spec: LockSpec): Promise<LockHandle>;
   /**
    * Locks keys, calls `run`, commits what it has staged, and releases them. If
-   * `run` fails, nothing is changed.
+   * `run` fails, nothing is changed; if the locks are lost before it ends, neither,
+   * and the promise is rejected with ABORTED.
    */
   withLockedKeys<T>(
     spec: LockSpec,
