@@ -73,6 +73,8 @@ export interface LockManagerPorts {
   settle(): void;
   /** Runs something in a moment, when no latch is held. */
   soon(run: () => void): void;
+  /** Lets others be served; resolves when it is this one's turn again. */
+  rest(): Promise<void>;
   /** Complains of locks that are held for long. */
   warn(text: string): void;
 }

@@ -32,6 +32,8 @@ export class LockWorld {
   readonly world: World;
   readonly manager: LockManager;
   readonly warnings: string[] = [];
+  /** Called whenever code that holds locks lets others be served. */
+  onRest: () => void = () => {};
   /** What it shows as monotonic milliseconds is moved by the test. */
   elapsedMs = 0;
 
@@ -54,6 +56,7 @@ export class LockWorld {
       holdWarningMs: () => 0,
       settle: () => {},
       soon: queueMicrotask,
+      rest: () => Promise.resolve(this.onRest()),
       warn: (text) => this.warnings.push(text),
     });
   }
