@@ -2,6 +2,11 @@
  * Lock handles: what code in the server may do with locked keys, and how its
  * locks end.
  *
+ * Of the specification: KT18 (without a deadlock), KT19 and KT20 (what sorts
+ * behind), KT21 (two readers), KT22 (only locked keys), KT24 (readers stop), KT29
+ * (held for too long), KT31, KT33 and KT36 (snapshots), KT35, KT47; with KT1,
+ * KT25, KT28, KT30 and KT38 in tests/unit/engine/locks.
+ *
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -210,6 +215,38 @@ lockSuite("a wait for locks has an end", async (room) => {
   const error = String(await second.do("TAKE", "READ", "a", "WAIT", "30"));
   assertMatch(error, /TIMEOUT/);
   await first.close();
+});
+
+lockSuite("INFO counts locks and those who wait", async (room) => {
+  const { admin } = room;
+  const NAMES = [
+    ...["read_locks_granted", "write_locks_granted", "locks_queued"],
+    ...["locks_denied", "locks_aborted", "lock_parked_commands"],
+    ...["lock_wait_timeouts", "lock_handles", "locked_keys"],
+  ];
+  const figures = async () => {
+    const info = String(await ask(admin, "INFO stats"));
+    return NAMES.map((name) =>
+      Number(new RegExp(`sherd_${name}:(\\d+)`).exec(info)![1])
+    );
+  };
+  const before = await figures();
+  const first = await room.holder();
+  const second = await room.holder(first);
+  await first.take("READ a READ b WRITE c");
+  await second.do("TRY", "READ", "c");
+  await second.do("TAKE", "WRITE", "b", "WAIT", "10");
+  const parked = await room.park("SET", "a", "1");
+  const differences = async () =>
+    (await figures()).map((figure, i) => figure - before[i]!);
+  assertEquals(await differences(), [2, 1, 1, 1, 0, 1, 0, 1, 3]);
+  const words = texts(await ask(admin, "LOCKS LIST"));
+  await ask(admin, ["LOCKS", "KILL", words[words.indexOf("id") + 1]!]);
+  await expectReply(parked, "OK");
+  await until("the handle is gone", async () => {
+    return (await differences())[7] === 0;
+  });
+  assertEquals(await differences(), [2, 1, 1, 1, 1, 1, 0, 0, 0]);
 });
 
 lockSuite("the end of a connection: readers stop", async (room) => {

@@ -11,6 +11,7 @@ import {
   LockError,
   type LockHandle,
 } from "../../../../src/engine/locks/lock_spec.ts";
+import { linesOf } from "../../core/keyspace/_effects.ts";
 import { argv, bytes, LockWorld } from "./_lock_world.ts";
 
 const K = bytes("k");
@@ -211,4 +212,47 @@ lockTest("KT30: a handle is of no use after its end", async (room) => {
   ];
   for (const use of uses) assertThrows(use, LockError, "CLOSED");
   await assertRejects(() => handle.lock({ read: [K] }), LockError, "CLOSED");
+});
+
+lockTest(
+  "KT42: what expires while it is locked is logged when it goes",
+  async (room) => {
+    const { world, manager } = room;
+    const { drain, effects } = world;
+    world.run(world.session(), ["SET", "k", "v", "PX", "100"]);
+    const reader = manager.tryLockKeys({ read: [K] })!;
+    drain.discard();
+    world.nowMs += 1000;
+    assertEquals(room.send("GET k").reply, "$-1\r\n");
+    world.runExpireCycle();
+    assertEquals(drain.take(), []);
+    assertEquals(
+      new TextDecoder().decode(reader.read(argv("GET k"))),
+      "$1\r\nv\r\n",
+    );
+    const writer = room.send("SETNX k new");
+    reader.close();
+    await room.settle();
+    effects.publish();
+    assertEquals(linesOf(drain.take()), ["DEL k", "SETNX k new"]);
+    assertEquals(writer.reply, ":1\r\n");
+  },
+);
+
+lockTest("K36: a commit is logged as one, in its place", async (room) => {
+  const { world, manager } = room;
+  const { drain, effects } = world;
+  world.run(world.session(), ["SET", "{t}a", "0"]);
+  drain.discard();
+  const handle = await manager.lockKeys({ write: [bytes("{t}a"), bytes("b")] });
+  handle.stage(argv("INCR {t}a"));
+  handle.stage(argv("GET b"));
+  handle.stage(argv("RPUSH b x"));
+  effects.publish();
+  assertEquals(drain.take(), []);
+  handle.commit();
+  effects.publish();
+  const lines = linesOf(drain.take());
+  handle.close();
+  assertEquals(lines, ["INCR {t}a; RPUSH b x"]);
 });
