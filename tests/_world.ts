@@ -75,6 +75,8 @@ class WorldCall extends Call {
 export class World {
   readonly settings: Settings = new Settings({ cores: 1, dir: "/" });
   readonly keyspaces: readonly Keyspace[];
+  /** Where the heaps of the shards get their pages. */
+  readonly pages: PagePool;
   readonly latches: Latches;
   readonly counters: Float64Array;
   readonly executor: Executor<Call>;
@@ -117,7 +119,7 @@ export class World {
       startedMs: 0,
     });
     const arena = new Arena(shared.arena);
-    const pool = new PagePool(arena, true);
+    const pool = this.pages = new PagePool(arena, true);
     pool.format();
     this.settings.load([]);
     const counters = new Float64Array(shared.counters[0]!);

@@ -5,14 +5,22 @@
  * @module
  */
 import { assertEquals, assertInstanceOf } from "@std/assert";
-import { SHARD_READINGS } from "../../../../src/core/keyspace/shard_control.ts";
-import type { Call } from "../../../../src/core/commands/call.ts";
+import { Call } from "../../../../src/core/commands/call.ts";
+import type { CommandTable } from "../../../../src/core/commands/command_table.ts";
+import { WORKER_DOUBLES } from "../../../../src/core/keyspace/counters.ts";
+import { Keyspace } from "../../../../src/core/keyspace/keyspace.ts";
+import {
+  SHARD_READINGS,
+  shardControlWords,
+} from "../../../../src/core/keyspace/shard_control.ts";
 import type {
   ComputeJob,
   ComputePort,
   ComputeResult,
 } from "../../../../src/engine/compute/compute_job.ts";
 import { ComputePool } from "../../../../src/engine/compute/compute_pool.ts";
+import { ComputeRunner } from "../../../../src/engine/compute/compute_runner.ts";
+import { Latches } from "../../../../src/engine/latch/shard_latches.ts";
 import type { LockSpec } from "../../../../src/engine/locks/lock_spec.ts";
 import { LockWorld } from "../locks/_lock_world.ts";
 
@@ -27,6 +35,10 @@ class PoolRoom {
   refuses = false;
   readonly asked: LockSpec[] = [];
   readonly jobs: ComputeJob[] = [];
+  readonly #port: ComputePort<ComputeJob, ComputeResult> = {
+    postMessage: (job) => void this.jobs.push(job),
+    onmessage: null,
+  };
 
   constructor() {
     const room = this.room = new LockWorld({
@@ -51,11 +63,7 @@ class PoolRoom {
       settle: () => {},
       countError: () => {},
     });
-    const port: ComputePort<ComputeJob, ComputeResult> = {
-      postMessage: (job) => this.jobs.push(job),
-      onmessage: null,
-    };
-    this.pool.attach(Array.from({ length: THREADS }, () => port));
+    this.pool.attach(Array.from({ length: THREADS }, () => this.#port));
     world.settings.set([["background-threshold", "10"]]);
     const members = Array.from({ length: 100 }, (_, i) => `m${i}`);
     world.run(world.session(), ["SADD", "source", ...members]);
@@ -66,6 +74,50 @@ class PoolRoom {
     return this.room.world.keyspaces.filter(({ control }) =>
       control[SHARD_READINGS] !== 0
     ).length;
+  }
+
+  /** A thread on which `midst` is called behind the work of each command. */
+  makeRunner(midst: (command: string) => void): ComputeRunner<Call> {
+    const { world } = this.room;
+    const { call, pages: pool, settings, table } = world;
+    const { clock, random, hashSeed, slotShards } = call;
+    const { arena } = world.keyspaces[0]!;
+    const counters = new Float64Array(WORKER_DOUBLES);
+    const all = table.all.map((command) => ({
+      ...{ spec: command.spec, findOtherKeys: command.findOtherKeys },
+      ...{ fullName: command.fullName },
+      run: (own: Call) => {
+        command.run(own);
+        midst(command.fullName);
+      },
+    }));
+    return new ComputeRunner<Call>({
+      table: { all } as unknown as CommandTable<Call>,
+      counters,
+      makeKeyspace: (shard, events) =>
+        new Keyspace(
+          {
+            ...{ arena, pool, counters, clock, random, hashSeed, events },
+            limits: settings,
+          },
+          new Int32Array(shardControlWords(16)),
+          shard,
+        ),
+      makeCall: (space) =>
+        new Call({
+          keyspaces: world.keyspaces.map(() => space),
+          ...{ slotShards, hashSeed, settings, counters, clock, random },
+          latches: new Latches([], counters, false, false),
+        }),
+      monotonicMs: () => 0,
+      beforeJob: () => {},
+      failed: () => {},
+    });
+  }
+
+  /** The end of a job comes from its thread. */
+  finish(result: ComputeResult): void {
+    this.#port.onmessage!({ data: result } as MessageEvent<ComputeResult>);
   }
 
   run(line: string): unknown {
@@ -123,4 +175,43 @@ Deno.test("a STORE command locks what it reads, and what it writes", () => {
     "",
     "",
   ]);
+});
+
+Deno.test("KT27: a job that throws in its midst leaves nothing", async () => {
+  const failures: string[] = [];
+  const pools = new PoolRoom();
+  const { world, manager } = pools.room;
+  const used = () =>
+    world.keyspaces.reduce((sum, { heap }) => sum + heap.usedBytes, 0);
+  const runner = pools.makeRunner((command) => {
+    failures.push(command);
+    // What it has done so far is in its own keyspace.
+    throw new RangeError("Array buffer allocation failed");
+  });
+  pools.run("SADD target before");
+  const before = used();
+  const commands = [
+    "SUNIONSTORE target source source",
+    "SUNION source source",
+    "SORT source ALPHA STORE target",
+    "COPY source target REPLACE",
+    "DUMP source",
+  ];
+  for (const line of commands) {
+    const reply = pools.run(line);
+    assertInstanceOf(reply, Promise);
+    const writer = pools.room.send("SADD source late");
+    pools.finish(runner.run(pools.jobs.pop()!));
+    const error = await reply;
+    assertInstanceOf(error, Error);
+    assertEquals(error.message, "ERR background worker died");
+    await pools.room.settle();
+    assertEquals(writer.reply, ":1\r\n");
+    pools.run("SREM source late");
+    assertEquals([used(), pools.readings, pools.load[0]], [before, 0, 0], line);
+    assertEquals([...manager.handles], []);
+  }
+  assertEquals(failures.length, commands.length);
+  assertEquals(pools.run("SMEMBERS target"), ["before"]);
+  for (const { heap } of world.keyspaces) heap.verify();
 });
