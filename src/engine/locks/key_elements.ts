@@ -130,10 +130,10 @@ function* fields(
   const { hashes } = space.values;
   let batch: KeyElement[] = [];
   const visitor: Parameters<typeof hashes.visit>[2] = {
-    field(fieldBuf, fieldOff, fieldLength, buf, off, length) {
+    field(field, value) {
       batch.push([
-        fieldBuf.slice(fieldOff, fieldOff + fieldLength),
-        buf.slice(off, off + length),
+        field.buf.slice(field.off, field.off + field.length),
+        value.buf.slice(value.off, value.off + value.length),
       ]);
     },
   };
@@ -180,11 +180,12 @@ function* entries(
 }
 
 function* pieces(space: Keyspace, ref: number): Iterable<KeyElement[]> {
-  const length = space.stringLength(ref);
+  const { strings } = space;
+  const length = strings.length(ref);
   for (let from = 0; from < length; from += STRING_PIECE_BYTES) {
-    const off = space.stringOff(ref) + from;
+    const off = strings.off(ref) + from;
     const bytes = Math.min(STRING_PIECE_BYTES, length - from);
-    yield [[space.stringBytes(ref).slice(off, off + bytes)]];
+    yield [[strings.bytes(ref).slice(off, off + bytes)]];
   }
 }
 
