@@ -15,7 +15,12 @@ export function noLocks(parts: {
   latches: Latches;
   counters: Float64Array;
   monotonicMs: () => number;
-}): { locks: CommandLocks; settle: () => void; waited: () => void } {
+}): {
+  locks: CommandLocks;
+  reserve: () => boolean;
+  settle: () => void;
+  waited: () => void;
+} {
   const waits = new LockWaits({
     ...parts,
     worker: 0,
@@ -31,5 +36,5 @@ export function noLocks(parts: {
     resume: () => {},
     soon: queueMicrotask,
   });
-  return { locks, settle: () => {}, waited: () => {} };
+  return { locks, reserve: () => false, settle: () => {}, waited: () => {} };
 }
