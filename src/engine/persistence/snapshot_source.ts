@@ -56,6 +56,8 @@ const SLICE_MS = 1;
 const UNDER_WAY_BYTES_MAX = 8 * 1024 * 1024;
 /** Pieces of a large value that may be under way. */
 const PIECES_AHEAD_MAX = 16;
+/** Large values, of those to be written, that somebody may hurry. */
+const LOOKED_AT_MAX = 16;
 /** Time until it looks again. */
 const WAIT_MS = 2;
 
@@ -234,11 +236,8 @@ export class SnapshotSource implements EntrySaver {
     const isUrgent = this.#isUrgent;
     const record = { db, head: concat(head), value, hold, isUrgent };
     // What is waited for comes first, but for a record that has begun.
-    const at = !isUrgent
-      ? this.#records.length
-      : this.#records[0]?.isBegun
-      ? 1
-      : 0;
+    let at = isUrgent ? 0 : this.#records.length;
+    while (this.#records[at]?.isBegun || this.#records[at]?.isUrgent) at++;
     this.#records.splice(at, 0, { ...record, isBegun: false });
     // Latches are held.
     this.#plan(0);
@@ -303,9 +302,12 @@ export class SnapshotSource implements EntrySaver {
 
   /** Whether a command waits for a value to be written. */
   get #isWaitedFor(): boolean {
-    return this.#records.some(({ isUrgent, hold }) =>
-      isUrgent || hold !== null && hold.isWanted()
-    );
+    const { length } = this.#records;
+    for (let i = 0; i < LOOKED_AT_MAX && i < length; i++) {
+      const { isUrgent, hold } = this.#records[i]!;
+      if (isUrgent || hold !== null && hold.isWanted()) return true;
+    }
+    return false;
   }
 
   get #hasWork(): boolean {
