@@ -102,7 +102,7 @@ export class ValueHolds {
     const { smallMax, smallBytesMax } = this.#ports;
     const isString = space.type(ref) === TYPE_STRING;
     const isSmall = isString
-      ? space.stringLength(ref) <= smallBytesMax()
+      ? space.strings.length(ref) <= smallBytesMax()
       : space.length(ref) <= smallMax();
     if (isSmall) return null;
     const key = space.nameOf(ref);

@@ -24,6 +24,7 @@ import {
   cutShard,
   endCut,
   type EntrySaver,
+  keepOld,
   oldEntry,
   originOf,
   walkShard,
@@ -179,7 +180,7 @@ export class SnapshotSource implements EntrySaver {
     if (isAsked) return true;
     this.#isUrgent = true;
     this.#reserve(space, db, ref);
-    if (this.#hold !== null) space.keepOld(db, ref);
+    if (this.#hold !== null) keepOld(space, db, ref);
     this.#isUrgent = false;
     return true;
   }
@@ -187,7 +188,7 @@ export class SnapshotSource implements EntrySaver {
   /** Holds the value of an entry that is saved next. */
   #reserve(space: Keyspace, db: number, ref: number): void {
     const isThere = db < space.databases &&
-      originOf(space.control, space.keysHeader(db)) >= 0;
+      originOf(space.control, db) >= 0;
     this.#hold = isThere ? this.#parts.hold(space, db, ref) : null;
   }
 

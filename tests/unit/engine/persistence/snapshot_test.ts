@@ -30,6 +30,10 @@ import { FaultyDisk } from "../../../_faulty_disk.ts";
 import { type Random, seeded } from "../../../_harness.ts";
 import { digestsOf, digestsOfFile } from "../../../persistence/_snapshots.ts";
 import { Shards } from "../../core/keyspace/_fixture.ts";
+import {
+  keepOld,
+  keepOldOf,
+} from "../../../../src/core/keyspace/snapshot_marks.ts";
 
 const WORKERS = 3;
 const PATH = "/data/dump.rdb";
@@ -174,7 +178,7 @@ class World {
   makeHash(name: string, fields: number, value: string): void {
     const key = this.shards.key(name);
     const space = this.shards.space(key);
-    const begun = space.beginValue(TYPE_HASH);
+    const begun = space.begun.begin(TYPE_HASH);
     const bytes = latin1BytesOf(value);
     for (let i = 0; i < fields; i++) {
       const field = latin1BytesOf(`field ${i}`);
@@ -184,8 +188,8 @@ class World {
       );
     }
     const existing = space.peek(0, key);
-    if (existing !== 0) space.keepOld(0, existing);
-    space.storeValue(0, key, existing, 0);
+    if (existing !== 0) keepOld(space, 0, existing);
+    space.begun.store(0, key, existing, 0);
   }
 
   fill(): void {
@@ -205,7 +209,7 @@ class World {
     const { shards } = this;
     if (random.chance(0.02)) {
       for (const space of shards.keyspaces) {
-        space.signalDatabase(1);
+        space.hooks.signalDatabase(1);
         space.swap(1, 2);
       }
       return;
@@ -229,18 +233,18 @@ class World {
     if (random.chance(0.5)) {
       this.#sources[this.changer]!.reserve(space, 0, key, false);
     }
-    space.keepOldOf(key);
+    keepOldOf(space, key);
     const db = name.startsWith("key") ? random.below(3) : 0;
     if (name.startsWith("string") && random.chance(0.7)) {
       const ref = space.peek(0, key);
       if (ref === 0) return;
       // In its place, unless somebody reads it.
-      const length = space.stringLength(ref) + 9;
-      space.resizeString(0, ref, length, STRING_RAW);
-      space.stringBytes(ref).fill(
+      const length = space.strings.length(ref) + 9;
+      space.strings.resize(0, ref, length, STRING_RAW);
+      space.strings.bytes(ref).fill(
         65,
-        space.stringOff(ref),
-        space.stringOff(ref) + length,
+        space.strings.off(ref),
+        space.strings.off(ref) + length,
       );
       return;
     }
