@@ -38,7 +38,10 @@ export function safeIntegerAt(call: Call, i: number): number {
 }
 
 /** Argument `i`, or null if it is no integer of 64 bits; replies nothing. */
-export function bigIntegerAt(call: Call, i: number): bigint | null {
+export function bigIntegerAt(
+  call: Pick<Call, "args">,
+  i: number,
+): bigint | null {
   const args = call.args;
   return parseBigInteger(args.source(i), args.off[i]!, args.length[i]!);
 }

@@ -452,9 +452,9 @@ export class Executor<C extends Call> {
         flags !== 0 &&
         (flags !== FLAG_KEY_LOCKS || mayBeLocked(control, args.hash))
       ) return this.#runFlagged(command, handler);
-      this.#run(command, handler);
+      const outcome = this.#run(command, handler);
       this.#latches.release(shard);
-      return DONE;
+      return outcome;
     }
     if (command.keyKind === KEY_KIND.NONE) {
       call.keyCount = 0;
@@ -484,9 +484,9 @@ export class Executor<C extends Call> {
       this.#latches.release(shard);
       return this.#forward(command, shard, handler);
     }
-    this.#run(command, handler);
+    const ran = this.#run(command, handler);
     this.#latches.release(shard);
-    return DONE;
+    return ran;
   }
 
   #endAsking(command: Command<C>, outcome: number): number {

@@ -269,6 +269,7 @@ export class HeldKeys implements DiscoveringHandle {
   }
 
   abort(why: string): void {
+    this.spec.beforeAbort?.();
     this.#end(why);
   }
 
