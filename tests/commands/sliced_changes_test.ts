@@ -37,6 +37,30 @@ sharedServers(async (stack) => {
   }
 });
 
+/** What `fill` says, with what is made of it. */
+async function filled(
+  client: TestClient,
+  fill: readonly Command[],
+): Promise<Command[]> {
+  if (!fill.some((argv) => argv.includes("payload"))) return [...fill];
+  if (payload.length === 0) {
+    const max = "stream-node-max-entries";
+    const entries = Array.from({ length: ENTRIES }, (_, i) => `${i + 1}`);
+    await client.pipeline([
+      ["CONFIG", "SET", max, "1"],
+      ...entries.map((id) => ["XADD", "made", id, "", ""]),
+      ["CONFIG", "SET", max, "100"],
+    ]);
+    const dumped = await client.run("DUMP", "made");
+    assert(dumped.type === "bulk");
+    payload = dumped.value.slice();
+    await client.run("DEL", "made");
+  }
+  return fill.map((argv) =>
+    argv.map((arg) => arg === "payload" ? payload : arg)
+  );
+}
+
 /** A test on one worker and on several, in either protocol. */
 function suite(
   name: string,
@@ -94,8 +118,38 @@ const text: Command[] = [["SET", K, long], ["PEXPIRE", K, "1000000"]];
 const far = String(MEGABYTES << 20);
 const farBit = String(MEGABYTES << 23);
 
+/** So many entries that each has a node of its own. */
+const ENTRIES = 10_000;
+/** A stream as DUMP has it; made when the first server is there. */
+let payload = new Uint8Array();
+const stream: Command[] = [["RESTORE", K, "0", "payload"]];
+const someIds = Array.from({ length: ENTRIES / 10 }, (_, i) => `${i * 3}`);
+
+const REMOVAL: Case = {
+  fill: list,
+  change: ["LREM", K, "0", element(7)],
+  look: ["LLEN", K],
+};
+
 const CASES: readonly Case[] = [
-  { fill: list, change: ["LREM", K, "0", element(7)], look: ["LLEN", K] },
+  REMOVAL,
+  { fill: stream, change: ["XTRIM", K, "MAXLEN", "17"], look: ["XLEN", K] },
+  {
+    fill: stream,
+    change: ["XTRIM", K, "MINID", "~", "9900", "LIMIT", "0"],
+    look: ["XLEN", K],
+  },
+  {
+    fill: stream,
+    change: ["XADD", K, "MAXLEN", "~", "9", "LIMIT", "0", "30000-*", "f", "v"],
+    look: ["XLEN", K],
+  },
+  {
+    fill: stream,
+    change: ["XADD", K, "MINID", "9900", "30000-1", "f", "v"],
+    look: ["XLEN", K],
+  },
+  { fill: stream, change: ["XDEL", K, ...someIds], look: ["XLEN", K] },
   { fill: list, change: ["LREM", K, "-30", element(8)], look: ["LLEN", K] },
   { fill: list, change: ["LREM", K, "30", element(9)], look: ["LLEN", K] },
   { fill: list, change: ["LREM", K, "0", "none"], look: ["LLEN", K] },
@@ -202,10 +256,10 @@ async function picture(client: TestClient): Promise<Plain> {
 
 async function refill(client: TestClient, fill: readonly Command[]) {
   await client.run("FLUSHALL");
-  for (const argv of fill) {
-    const reply = await client.run(...argv);
-    assert(reply.type !== "error", `${argv[0]}: ${plain(reply)}`);
-  }
+  const replies = await client.pipeline(
+    (await filled(client, fill)).map((argv) => [...argv]),
+  );
+  assert(replies.every(({ type }) => type !== "error"));
 }
 
 function nameOf(argv: Command): string {
@@ -253,7 +307,7 @@ suite(
 );
 
 /** A command on another key. */
-function on(key: string, argv: Command): Command {
+function on(key: string, argv: Command): (string | Uint8Array)[] {
   return argv.map((arg) => arg === K ? key : arg);
 }
 
@@ -268,13 +322,14 @@ suite(
       assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
     };
     for (const [i, { fill }] of CASES.entries()) {
-      for (const argv of fill) await client.run(...on(`${K}${i}`, argv));
+      const filling = await filled(client, fill);
+      await client.pipeline(filling.map((argv) => on(`${K}${i}`, argv)));
     }
     const changes = CASES.map(({ change }, i) => on(`${K}${i}`, change));
     for (const [i, change] of changes.entries()) {
       await writer.sendCommands([change]);
       // Loading completes what is under way, and refuses what comes then.
-      if (i % 7 === 0) await load();
+      if (i % 12 === 0) await load();
       const reply = plain(await writer.readReply());
       if (!(reply instanceof ReplyError)) continue;
       assert(reply.message.startsWith("LOADING"), nameOf(change));
@@ -283,21 +338,14 @@ suite(
     const before = await digest();
     await load();
     assertEquals(await digest(), before);
-    // In place, the same is left.
-    await client.run("FLUSHALL");
-    for (const [i, { fill, change }] of CASES.entries()) {
-      for (const argv of fill) await client.run(...on(`${K}${i}`, argv));
-      await client.pipeline([["MULTI"], on(`${K}${i}`, change), ["EXEC"]]);
-    }
-    assertEquals(await digest(), before);
   },
 );
 
 suite(
   "a client that vanishes leaves the change whole",
   async (client, server) => {
-    for (const { fill, change, look, isShort } of CASES) {
-      if (isShort) continue;
+    const some = new Map(CASES.map((each) => [each.change[0], each]));
+    for (const { fill, change, look } of some.values()) {
       await refill(client, fill);
       await client.run(...change);
       const after = await picture(client);
@@ -323,7 +371,7 @@ suite(
 
 suite("LOCKS KILL completes what is under way", async (client, server) => {
   using writer = await server.client();
-  const { fill, change } = CASES[0]!;
+  const { fill, change } = REMOVAL;
   await refill(client, fill);
   await client.run(...change);
   const after = await picture(client);
@@ -347,3 +395,48 @@ function idOf(lock: Plain): string | null {
   const at = fields.indexOf("id");
   return at < 0 ? null : String(fields[at + 1]);
 }
+
+suite(
+  "SPOP pops each member once, and says so to the log",
+  async (client, server) => {
+    using other = await server.client();
+    const all = Array.from({ length: 5000 }, (_, i) => `member:${i}`);
+    for (const count of [2000, 4500, 4950]) {
+      await client.run("FLUSHALL");
+      await client.run("SADD", K, ...all);
+      const slicedBefore = await statistic(client, "sherd_sliced_commands");
+      const seen = new Set<Plain>();
+      let isOver = false;
+      const watching = (async () => {
+        while (!isOver) seen.add(plain(await other.run("SCARD", K)));
+      })();
+      let popped: string[] = [];
+      const events = await heard(server, client, async () => {
+        const replies = await client.pipeline([
+          ["SPOP", K, String(count)],
+          ["SCARD", K],
+        ]);
+        popped = [...plain(replies[0]!) as Iterable<string>];
+        seen.add(plain(replies[1]!));
+      });
+      isOver = true;
+      await watching;
+      const sliced = await statistic(client, "sherd_sliced_commands");
+      assertEquals(sliced - slicedBefore, 1);
+      assert([...seen].every((n) => n === 5000 || n === 5000 - count));
+      assertEquals(events, ["spop"]);
+      assertEquals(popped.length, count);
+      const left = plain(await client.run("SMEMBERS", K)) as Iterable<string>;
+      assertEquals([...popped, ...left].sort(), all.toSorted());
+      assertEquals(
+        plain(await client.run("OBJECT", "ENCODING", K)),
+        count === 4950 ? "listpack" : "hashtable",
+      );
+    }
+    // A set that loses its members one by one keeps its encoding.
+    const digest = ["DEBUG", "DIGEST-VALUE", K];
+    const before = plain(await client.run(...digest));
+    assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
+    assertEquals(plain(await client.run(...digest)), before);
+  },
+);

@@ -47,7 +47,11 @@ export function bigIntegerAt(
 }
 
 /** Whether argument `i` is a word, in any case; the word is in lower case. */
-export function argumentIs(call: Call, i: number, word: Uint8Array): boolean {
+export function argumentIs(
+  call: Pick<Call, "args">,
+  i: number,
+  word: Uint8Array,
+): boolean {
   const args = call.args;
   return equalsIgnoreCase(args.source(i), args.off[i]!, args.length[i]!, word);
 }
