@@ -200,11 +200,11 @@ function bitfieldCommand(call: Call): void | Promise<LateReply> {
   if (isLongGrowth(space, ref, OPERATIONS.lastWritten)) {
     return carryOutLater(call, space, ref);
   }
-  const had = ref === 0 ? 0 : space.stringLength(ref);
+  const had = ref === 0 ? 0 : space.strings.length(ref);
   const entry = ensureBit(call, space, key, ref, OPERATIONS.lastWritten);
-  const grew = space.stringLength(entry) > had;
+  const grew = space.strings.length(entry) > had;
   const changes = carryOut(call, space, entry, grew);
-  if (changes > 0) space.changed(call.db, key, SETBIT, changes);
+  if (changes > 0) space.hooks.changed(call.db, key, SETBIT, changes);
 }
 
 /** Carries out the operations; returns how many have changed something. */
@@ -233,7 +233,7 @@ function carryOutLater(
   // They are kept, and the commands until then have others.
   const operations = OPERATIONS;
   OPERATIONS = new Operations();
-  const had = ref === 0 ? 0 : space.stringLength(ref);
+  const had = ref === 0 ? 0 : space.strings.length(ref);
   const { resp } = call.reply;
   const growth = bitGrowth(
     space,
@@ -243,9 +243,9 @@ function carryOutLater(
       OPERATIONS = operations;
       const reply = new ReplyWriter();
       reply.resp = resp;
-      const grew = space.stringLength(entry) > had;
+      const grew = space.strings.length(entry) > had;
       const changes = carryOut({ reply, args }, space, entry, grew);
-      if (changes > 0) space.changed(db, key, SETBIT, changes);
+      if (changes > 0) space.hooks.changed(db, key, SETBIT, changes);
       return (writer) => writer.raw(reply.buf.subarray(0, reply.at));
     },
   );
@@ -312,8 +312,8 @@ function change(
   }
   call.reply.integer(increments ? value : old);
   writeBits(
-    space.stringBytes(ref),
-    space.stringOff(ref),
+    space.strings.bytes(ref),
+    space.strings.off(ref),
     OPERATIONS.offset[i]!,
     bits,
     value < 0 ? value + 2 ** bits : value,
@@ -408,9 +408,9 @@ function bigUnsigned(value: bigint, by: bigint, i: number): bigint | null {
 function readField(space: Keyspace, ref: number, i: number): number {
   const bits = OPERATIONS.bits[i]!;
   const value = readBits(
-    space.stringBytes(ref),
-    space.stringOff(ref),
-    space.stringLength(ref),
+    space.strings.bytes(ref),
+    space.strings.off(ref),
+    space.strings.length(ref),
     OPERATIONS.offset[i]!,
     bits,
   );
@@ -421,9 +421,9 @@ function readField(space: Keyspace, ref: number, i: number): number {
 function readBigField(space: Keyspace, ref: number, i: number): bigint {
   const bits = OPERATIONS.bits[i]!;
   const lowBits = Math.min(32, bits);
-  const bytes = space.stringBytes(ref);
-  const off = space.stringOff(ref);
-  const length = space.stringLength(ref);
+  const bytes = space.strings.bytes(ref);
+  const off = space.strings.off(ref);
+  const length = space.strings.length(ref);
   const at = OPERATIONS.offset[i]!;
   const high = readBits(bytes, off, length, at, bits - lowBits);
   const low = readBits(bytes, off, length, at + bits - lowBits, lowBits);
@@ -439,8 +439,8 @@ function writeBigField(
 ): void {
   const bits = OPERATIONS.bits[i]!;
   const lowBits = Math.min(32, bits);
-  const bytes = space.stringBytes(ref);
-  const off = space.stringOff(ref);
+  const bytes = space.strings.bytes(ref);
+  const off = space.strings.off(ref);
   const at = OPERATIONS.offset[i]!;
   const all = BigInt.asUintN(bits, value);
   const low = Number(BigInt.asUintN(lowBits, all));

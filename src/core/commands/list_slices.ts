@@ -68,7 +68,7 @@ export class Trimming implements SlicedChange {
   }
 
   finish(space: Keyspace, db: number, key: Key): LateReply {
-    space.changed(db, key, LTRIM, this.#removed);
+    space.hooks.changed(db, key, LTRIM, this.#removed);
     return (reply) => reply.ok();
   }
 }
@@ -102,7 +102,7 @@ export class Removal implements SlicedChange {
     const { removed } = this.#work;
     if (removed > 0) {
       const isThere = endListWrite(space, db, space.peek(db, key));
-      space.changedOrGone(db, key, LREM, !isThere, removed);
+      space.hooks.changedOrGone(db, key, LREM, !isThere, removed);
     }
     return (reply) => reply.integer(removed);
   }
@@ -145,7 +145,7 @@ export class Insertion implements SlicedChange {
       args.off[4]!,
       args.length[4]!,
     );
-    space.changed(db, key, LINSERT);
+    space.hooks.changed(db, key, LINSERT);
     const length = lists.length(ref);
     return (reply) => reply.integer(length);
   }

@@ -121,7 +121,7 @@ export class MemberPop implements SlicedChange {
     // A log that has begun meanwhile begins with what is left.
     if (effects.isOn && this.#draft === null) effects.silence();
     else if (effects.isOn) effects.replaceWith(this.#draft!);
-    space.changed(db, key, SPOP, count);
+    space.hooks.changed(db, key, SPOP, count);
     this.#endChunk();
     const chunks = new Chunks(this.#chunks);
     return (reply) => {
@@ -136,13 +136,13 @@ export class MemberPop implements SlicedChange {
 function remake(space: Keyspace, ref: number): void {
   const { sets } = space.values;
   try {
-    const begun = space.beginValue(TYPE_SET);
+    const begun = space.begun.begin(TYPE_SET);
     sets.begin(begun, SET_LISTPACK);
     sets.visitAll(ref, { member: (member) => sets.addMember(begun, member) });
-    space.replaceValue(ref);
+    space.begun.replace(ref);
   } catch (cause) {
     if (!(cause instanceof OutOfMemory)) throw cause;
-    space.dropValue();
+    space.begun.drop();
   }
 }
 

@@ -101,8 +101,8 @@ function xaddCommand(call: Call): void | Promise<LateReply> {
     return trimLater(call, ref, removed, ID);
   }
   replyId(reply, ID);
-  space.changed(call.db, key, XADD);
-  if (removed > 0) space.signal(call.db, key, XTRIM);
+  space.hooks.changed(call.db, key, XADD);
+  if (removed > 0) space.hooks.signal(call.db, key, XTRIM);
   if (!OPTIONS.hasSequence || OPTIONS.hasTrim && OPTIONS.trim.isApproximate) {
     recordTrim(call, RECORDED.XADD, ref, OPTIONS.hasSequence ? null : ID);
   }
@@ -215,7 +215,7 @@ function xdelCommand(call: Call): void | Promise<LateReply> {
     IDS.read(i, ID);
     if (log.delete(ref, ID)) deleted++;
   }
-  if (deleted > 0) space.changed(call.db, call.key(0), XDEL, deleted);
+  if (deleted > 0) space.hooks.changed(call.db, call.key(0), XDEL, deleted);
   reply.integer(deleted);
 }
 
@@ -231,7 +231,7 @@ function xtrimCommand(call: Call): void | Promise<LateReply> {
     return trimLater(call, ref, removed, null);
   }
   if (removed > 0) {
-    space.changed(call.db, call.key(0), XTRIM, removed);
+    space.hooks.changed(call.db, call.key(0), XTRIM, removed);
     if (OPTIONS.trim.isApproximate) recordTrim(call, RECORDED.XTRIM, ref, null);
   }
   call.reply.integer(removed);
@@ -282,7 +282,7 @@ function xsetidCommand(call: Call): void {
   }
   if (!START.isLeast()) COUNTERS.deletedId.set(START);
   streams.setCounters(ref, COUNTERS);
-  space.changed(call.db, call.key(0), XSETID);
+  space.hooks.changed(call.db, call.key(0), XSETID);
   reply.ok();
 }
 

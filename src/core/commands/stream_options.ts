@@ -194,6 +194,6 @@ export function trimStream(
     return streams.log.trim(ref, trim, 0, leaves);
   }
   const removed = streams.log.trim(ref, trim, beginSpare(space), leaves);
-  space.dropValue();
+  space.begun.drop();
   return removed;
 }

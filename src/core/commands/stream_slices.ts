@@ -68,9 +68,11 @@ export class StreamTrimming implements SlicedChange {
   ): LateReply {
     const added = this.#added;
     const removed = this.#removed;
-    if (added !== null) space.changed(db, key, XADD);
-    if (added !== null && removed > 0) space.signal(db, key, XTRIM);
-    if (added === null && removed > 0) space.changed(db, key, XTRIM, removed);
+    if (added !== null) space.hooks.changed(db, key, XADD);
+    if (added !== null && removed > 0) space.hooks.signal(db, key, XTRIM);
+    if (added === null && removed > 0) {
+      space.hooks.changed(db, key, XTRIM, removed);
+    }
     const { hasSequence, trim } = this.#options;
     const hasOwnId = added !== null && !hasSequence;
     const isExact = !trim.isApproximate || added === null && removed === 0;
@@ -114,7 +116,7 @@ export class StreamDeletion implements SlicedChange {
 
   finish(space: Keyspace, db: number, key: Key): LateReply {
     const deleted = this.#deleted;
-    if (deleted > 0) space.changed(db, key, XDEL, deleted);
+    if (deleted > 0) space.hooks.changed(db, key, XDEL, deleted);
     return (reply) => reply.integer(deleted);
   }
 }

@@ -101,8 +101,8 @@ export class StringGrowth implements SlicedChange {
     if (this.#copied < had) {
       const count = Math.min(left, had - this.#copied);
       copyBytes(
-        space.stringBytes(ref),
-        space.stringOff(ref) + this.#copied,
+        space.strings.bytes(ref),
+        space.strings.off(ref) + this.#copied,
         bytes,
         start + this.#copied,
         count,
@@ -143,7 +143,7 @@ export class StringGrowth implements SlicedChange {
       this.#copied = had;
       return;
     }
-    // As where it is done at once, see Keyspace.resizeString.
+    // As where it is done at once, see Strings.resize.
     const room = isExternal && length > had ? length + (length >>> 2) : length;
     const made = externals.create(room) || externals.create(length);
     if (made === 0) throw new OutOfMemory();
@@ -159,7 +159,7 @@ export class StringGrowth implements SlicedChange {
       const expireAtMs = ref === 0 ? 0 : space.expireAt(ref);
       // From here on it is the entry's, or given back.
       this.#isNew = false;
-      space.setExternal(db, key, ref, run, expireAtMs);
+      space.strings.setExternal(db, key, ref, run, expireAtMs);
     }
     return this.#end(space, db, key, space.peek(db, key), args);
   }

@@ -30,6 +30,16 @@ import {
   NOTIFY_MASK,
 } from "../../core/keyspace/key_events.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
+import {
+  fieldsExpire,
+  setFieldExpires,
+} from "../../core/keyspace/field_expires.ts";
+import { freeDetached } from "../../core/keyspace/detached_values.ts";
+import {
+  expiresAt,
+  fieldExpiresAt,
+  keysAt,
+} from "../../core/keyspace/shard_control.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
 import { shareValue, unshareValue } from "../../core/keyspace/shared_value.ts";
 import { OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
@@ -97,19 +107,19 @@ export class ComputeRunner<C extends Call> {
       for (const key of job.keys) {
         this.#putKey(call, space, job, key, readings);
       }
-      space.notify(NOTIFY_MASK);
+      space.hooks.notify(NOTIFY_MASK);
       if (job.command === COPY_VALUE) copyValue(call, space, job);
       else {
         const late = this.#ports.table.all[job.command]!.run(call);
         assert(late === undefined, "a job is a command that ends");
       }
-      space.notify(0);
+      space.hooks.notify(0);
       this.#takeWritten(call, space, job, written);
     } catch (cause) {
       if (!(cause instanceof OutOfMemory)) throw cause;
-      space.notify(0);
+      space.hooks.notify(0);
       for (const span of writer.rewind(0)) dropSpan(span, space.externals);
-      space.dropValue();
+      space.begun.drop();
       events.length = 0;
       written.length = 0;
       writer.error(OUT_OF_MEMORY);
@@ -190,12 +200,12 @@ export class ComputeRunner<C extends Call> {
     if (type === TYPE_STRING) {
       if (bytes === null) {
         space.externals.pin(root);
-        space.setExternal(job.db, key, 0, root, expireAtMs);
+        space.strings.setExternal(job.db, key, 0, root, expireAtMs);
       } else {
         const encoding = kind >>> 4;
         assert(encoding !== STRING_EXTERNAL, "a short string has its bytes");
         const { length } = bytes;
-        space.setString(
+        space.strings.set(
           job.db,
           key,
           0,
@@ -216,7 +226,7 @@ export class ComputeRunner<C extends Call> {
       space.takeValue(ref);
       throw cause;
     }
-    if (hasFieldExpires) space.setFieldExpires(job.db, ref, true);
+    if (hasFieldExpires) setFieldExpires(space, job.db, ref, true);
   }
 
   /** Takes the keys that were changed out of the keyspace. */
@@ -240,7 +250,7 @@ export class ComputeRunner<C extends Call> {
       }
       if (isAsBefore(space, ref, before)) return;
       assert(!space.hasReaders(ref), "what a job hands over is its own");
-      const hasFieldExpires = space.hasFieldExpires(ref);
+      const hasFieldExpires = fieldsExpire(space, ref);
       space.detach(job.db, ref);
       written.push({ key: i, ref, hasFieldExpires });
     });
@@ -260,11 +270,11 @@ export class ComputeRunner<C extends Call> {
       if (ref !== 0) space.delete(job.db, ref);
     }
     for (const reading of readings) space.heap.free(reading);
-    while (!space.freeDetached(Infinity));
+    while (!freeDetached(space, Infinity));
     const { control, dict } = space;
-    dict.clear(control, space.keysHeader(job.db));
-    dict.clear(control, space.expiresHeader(job.db));
-    dict.clear(control, space.fieldExpiresHeader(job.db));
+    dict.clear(control, keysAt(job.db));
+    dict.clear(control, expiresAt(job.db));
+    dict.clear(control, fieldExpiresAt(job.db));
   }
 }
 
@@ -288,8 +298,8 @@ function isAsBefore(space: Keyspace, ref: number, before: JobKey): boolean {
   if (bytes === null) return space.valueRef(ref) === before.root;
   return equalBytes(
     space.bytes(ref),
-    space.stringOff(ref),
-    space.stringLength(ref),
+    space.strings.off(ref),
+    space.strings.length(ref),
     bytes,
     0,
     bytes.length,
