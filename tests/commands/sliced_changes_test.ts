@@ -131,7 +131,25 @@ const REMOVAL: Case = {
   look: ["LLEN", K],
 };
 
+const members = Array.from({ length: 6000 }, (_, i) => `member:${i}`);
+const scored = members.flatMap((member, i) => [String(i % 100), member]);
+
 const CASES: readonly Case[] = [
+  {
+    fill: [["SADD", K, ...members]],
+    change: ["SREM", K, ...members.slice(500), "none"],
+    look: ["SCARD", K],
+  },
+  {
+    fill: [["SADD", K, ...members.slice(3000)]],
+    change: ["SREM", K, ...members.toReversed()],
+    look: ["SCARD", K],
+  },
+  {
+    fill: [["ZADD", K, ...scored]],
+    change: ["ZREM", K, ...members.slice(500)],
+    look: ["ZCARD", K],
+  },
   REMOVAL,
   { fill: stream, change: ["XTRIM", K, "MAXLEN", "17"], look: ["XLEN", K] },
   {
