@@ -324,6 +324,28 @@ suite(
   },
 );
 
+suite("nothing is left in memory", async (client) => {
+  /** Of the heaps and of runs, in the arena. */
+  const used = async () => {
+    await client.run("FLUSHALL");
+    const info = String(plain(await client.run("INFO", "memory")));
+    return Number(/used_memory:(\d+)/.exec(info)![1]);
+  };
+  for (const { fill, change } of CASES) {
+    await refill(client, fill);
+    await client.run(...change);
+  }
+  const before = await used();
+  for (const { fill, change } of CASES) {
+    await refill(client, fill);
+    await client.run(...change);
+  }
+  const endMs = performance.now() + 20_000;
+  while (await used() > before + (MEGABYTES << 19)) {
+    assert(performance.now() < endMs, "memory is given back");
+  }
+});
+
 /** A command on another key. */
 function on(key: string, argv: Command): (string | Uint8Array)[] {
   return argv.map((arg) => arg === K ? key : arg);
