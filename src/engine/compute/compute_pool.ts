@@ -45,6 +45,7 @@ import { OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
 import type { Latches } from "../latch/shard_latches.ts";
 import type { LockHandle, LockSpec } from "../locks/lock_spec.ts";
 import type { SettingsSnapshot } from "../../core/settings/settings.ts";
+import type { EndedCommand } from "../executor/command_timer.ts";
 import type { Session } from "../executor/session.ts";
 import { CapturedKeys } from "./captured_keys.ts";
 import {
@@ -61,7 +62,7 @@ const STILL_MS = 5;
 const KEYS_MAX = 1024;
 
 /** What the pool needs from the worker around it. */
-export interface ComputePoolPorts {
+export interface ComputePoolPorts<C extends Call> {
   readonly latches: Latches;
   readonly counters: Float64Array;
   /** Where changes are recorded. */
@@ -86,8 +87,12 @@ export interface ComputePoolPorts {
    * or memory is short.
    */
   lock(spec: LockSpec): LockHandle | null;
-  /** Runs a command in place, as soon as no lock stands against it. */
+  /**
+   * Runs a command in the name of a session in place, as soon as no lock stands
+   * against it.
+   */
   runInPlace(
+    session: Session,
     db: number,
     resp: 2 | 3,
     args: Arguments,
@@ -95,33 +100,44 @@ export interface ComputePoolPorts {
   ): void;
   /** Serves who waits for changed keys, and tells events; no latch is held. */
   settle(): void;
-  /** Counts an error that was replied. */
-  countError(text: string): void;
+  /** Counts a command that has ended; `error` is the text of its error, or "". */
+  count(ended: EndedCommand<C>, error: string): void;
 }
 
 const NO_REPLY: LateReply = () => {};
 
-interface OpenJob {
+/** For whom a command is run. */
+interface Caller<C> {
+  readonly command: Command<C>;
+  readonly session: Session;
+}
+
+interface JobAndKeys {
   readonly job: ComputeJob;
   readonly keys: CapturedKeys;
+}
+
+interface OpenJob<C> extends JobAndKeys {
   readonly handle: LockHandle | null;
+  /** Null if the job is none of a command. */
+  readonly caller: Caller<C> | null;
   readonly resolve: (reply: LateReply) => void;
   thread: number;
 }
 
 /** One worker's end of the background. */
 export class ComputePool<C extends Call> {
-  readonly #ports: ComputePoolPorts;
-  readonly #open = new Map<number, OpenJob>();
+  readonly #ports: ComputePoolPorts<C>;
+  readonly #open = new Map<number, OpenJob<C>>();
   /** Jobs that wait for the threads to be there. */
-  readonly #early: OpenJob[] = [];
+  readonly #early: OpenJob<C>[] = [];
   #threads: readonly ComputePort<ComputeJob, ComputeResult>[] | null = null;
   /** Version of the settings that each thread has. */
   readonly #versions: number[] = [];
   #isStarting = false;
   #lastId = 0;
 
-  constructor(ports: ComputePoolPorts) {
+  constructor(ports: ComputePoolPorts<C>) {
     this.#ports = ports;
   }
 
@@ -174,10 +190,11 @@ export class ComputePool<C extends Call> {
     // Others wait who would change what is read. Where there is no lock, they
     // change a copy; but who writes without one would change what others have
     // locked.
+    const session = call.session as Session;
     const handle = this.#ports.lock({
       ...keys.names(),
       db: call.db,
-      session: (call.session as Session).id,
+      session: session.id,
       label: command.fullName,
       maxHoldMs: 0,
     });
@@ -200,7 +217,7 @@ export class ComputePool<C extends Call> {
       settings: null,
     };
     return new Promise((resolve) =>
-      this.#start(job, { keys, handle, resolve })
+      this.#start(job, { keys, handle, caller: { command, session }, resolve })
     );
   }
 
@@ -234,12 +251,12 @@ export class ComputePool<C extends Call> {
       shard: space.shard,
       keys: keys.jobs,
       settings: null,
-    }, { keys, handle: null, resolve: done });
+    }, { keys, handle: null, caller: null, resolve: done });
   }
 
-  #start(job: ComputeJob, parts: Omit<OpenJob, "job" | "thread">): void {
+  #start(job: ComputeJob, parts: Omit<OpenJob<C>, "job" | "thread">): void {
     Atomics.add(this.#ports.load, 0, 1);
-    const open: OpenJob = { ...parts, job, thread: -1 };
+    const open: OpenJob<C> = { ...parts, job, thread: -1 };
     this.#open.set(job.id, open);
     if (this.#threads !== null) return this.#send(open);
     this.#early.push(open);
@@ -248,7 +265,7 @@ export class ComputePool<C extends Call> {
   }
 
   /** Sends a job to the thread that has least to do. */
-  #send(open: OpenJob): void {
+  #send(open: OpenJob<C>): void {
     const { load } = this.#ports;
     const threads = this.#threads!;
     let best = 0;
@@ -295,10 +312,11 @@ export class ComputePool<C extends Call> {
       counters[BACKGROUND_RETRIES] = counters[BACKGROUND_RETRIES]! + 1;
       this.#runInPlace(open);
     } else if (!hasRoom) {
-      this.#ports.countError(OUT_OF_MEMORY.text);
+      this.#countEnded(open, result, OUT_OF_MEMORY.text);
       open.resolve((reply) => reply.error(OUT_OF_MEMORY));
     } else {
       this.#count(result);
+      this.#countEnded(open, result, result.error);
       open.resolve(lateReply(result));
     }
     this.#ports.settle();
@@ -309,15 +327,28 @@ export class ComputePool<C extends Call> {
     counters[CHANGES] = counters[CHANGES]! + result.changes;
     counters[KEYSPACE_HITS] = counters[KEYSPACE_HITS]! + result.hits;
     counters[KEYSPACE_MISSES] = counters[KEYSPACE_MISSES]! + result.misses;
-    if (result.error !== "") this.#ports.countError(result.error);
   }
 
-  #runInPlace({ job, resolve }: OpenJob): void {
-    this.#ports.runInPlace(job.db, job.resp, argumentsOf(job), resolve);
+  #countEnded(
+    { job, caller }: OpenJob<C>,
+    { microseconds }: ComputeResult,
+    error: string,
+  ): void {
+    const args = argumentsOf(job);
+    this.#ports.count({ ...caller!, args, microseconds }, error);
+  }
+
+  #runInPlace({ job, caller, resolve }: OpenJob<C>): void {
+    const args = argumentsOf(job);
+    this.#ports.runInPlace(caller!.session, job.db, job.resp, args, resolve);
   }
 
   /** As {@linkcode #apply}, and what has changed is recorded. */
-  #applyRecorded(open: OpenJob, result: ComputeResult, nowMs: number): boolean {
+  #applyRecorded(
+    open: OpenJob<C>,
+    result: ComputeResult,
+    nowMs: number,
+  ): boolean {
     const { effects } = this.#ports;
     if (!effects.isOn) return this.#apply(open, result, nowMs);
     effects.begin();
@@ -329,7 +360,7 @@ export class ComputePool<C extends Call> {
 
   /** Puts what was written in its place; false if there is no room for it. */
   #apply(
-    { keys, job }: OpenJob,
+    { keys, job }: OpenJob<C>,
     { written, events }: ComputeResult,
     nowMs: number,
   ): boolean {
@@ -373,7 +404,7 @@ export class ComputePool<C extends Call> {
 
 /** Makes the memory of what was written that of its shard. */
 function takeMemory(
-  { keys, job }: OpenJob,
+  { keys, job }: JobAndKeys,
   { contents, written }: ComputeResult,
 ): void {
   if (contents === null) return;
@@ -385,7 +416,10 @@ function takeMemory(
 }
 
 /** Gives a key the copy of its value, if it still has the value. */
-function useCopy({ keys, job }: OpenJob, { written }: ComputeResult): void {
+function useCopy(
+  { keys, job }: JobAndKeys,
+  { written }: ComputeResult,
+): void {
   const made = written[0];
   if (made === undefined) return;
   const space = keys.space(0);
@@ -397,7 +431,10 @@ function useCopy({ keys, job }: OpenJob, { written }: ComputeResult): void {
 }
 
 /** Frees what was written for nothing. */
-function dropWritten({ keys }: OpenJob, { written }: ComputeResult): void {
+function dropWritten(
+  { keys }: JobAndKeys,
+  { written }: ComputeResult,
+): void {
   for (const { key, ref } of written) {
     if (ref !== DELETED) keys.space(key).freeEntry(ref);
   }

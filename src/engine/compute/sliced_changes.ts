@@ -16,6 +16,7 @@ import {
   PROCESS_CUT_WAITS,
   PROCESS_SLICED_CHANGES,
 } from "../messages/shared_state.ts";
+import type { CalledCommand, Session } from "../executor/session.ts";
 import type { LockHandle, LockSpec } from "../locks/lock_spec.ts";
 
 /** Longest turn. */
@@ -38,6 +39,15 @@ export interface SlicedChangePorts {
   later(run: () => void, delayMs: number): void;
   /** Serves who waits for changed keys, and tells events; no latch is held. */
   settle(): void;
+  /** The session whose command is running. */
+  session(): Session;
+  /** Charges a session's command with the time that its slices took. */
+  charge(
+    session: Session,
+    command: CalledCommand,
+    args: Arguments,
+    microseconds: number,
+  ): void;
 }
 
 /** One per worker. */
@@ -57,6 +67,7 @@ export class SlicedChanges {
     args: Arguments,
   ): Promise<LateReply> | null => {
     const { isAtOnce, lock, later, fillKey, process } = this.#ports;
+    const { monotonicMs, charge } = this.#ports;
     if (isAtOnce() || Atomics.load(process, PROCESS_CUT_WAITS) !== 0) {
       return null;
     }
@@ -67,12 +78,19 @@ export class SlicedChanges {
     const key = new Key();
     fillKey(key, name);
     const copy = copyOf(args);
+    const session = this.#ports.session();
+    const command = session.command!;
+    let tookMs = 0;
     // A snapshot must not have a value that is half changed.
     Atomics.add(process, PROCESS_SLICED_CHANGES, 1);
     return new Promise((resolve) => {
       const turn = (): void => {
-        if (this.#turn(space, db, key, change)) return later(turn, 0);
+        const startMs = monotonicMs();
+        const isLeft = this.#turn(space, db, key, change);
+        tookMs += monotonicMs() - startMs;
+        if (isLeft) return later(turn, 0);
         const late = this.#finish(space, db, key, change, copy);
+        charge(session, command, copy, tookMs * 1000);
         handle.close();
         this.#ports.settle();
         resolve(late);

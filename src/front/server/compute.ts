@@ -113,10 +113,10 @@ export function makeComputePool(
     later: (run, delayMs) => setTimeout(run, delayMs),
     fillKey: (key, name) => worker.call.fillKey(key, name, 0, name.length),
     lock: ports.lock,
-    runInPlace: (db, resp, args, done) => {
+    runInPlace: (caller, db, resp, args, done) => {
       const writer = new ReplyWriter();
       writer.resp = resp;
-      const session = guestSession(0);
+      const session = guestSession(0, caller);
       session.db = db;
       session.resp = resp;
       const attempt = () => {
@@ -128,6 +128,10 @@ export function makeComputePool(
       attempt();
     },
     settle: ports.settle,
-    countError: (text) => executor.countEnded(null, new ErrorReply(text)),
+    count: (ended, error) =>
+      executor.countBackground(
+        ended,
+        error === "" ? null : new ErrorReply(error),
+      ),
   });
 }
