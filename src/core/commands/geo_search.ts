@@ -41,12 +41,14 @@ import type { Call } from "./call.ts";
 import { georadiusOtherKeys } from "./command_keys.ts";
 import {
   type CommandSpec,
+  type HeavyTest,
   KEY_RO_ACCESS,
   keyAfter,
   keyAt,
 } from "./command_spec.ts";
 import { type ElementWriter, replyElements } from "./element_stream.ts";
 import { findPlace, replyPoint } from "./geo.ts";
+import { manyElements, quietly } from "./heavy_work.ts";
 import { readDouble, readPoint, readUnit } from "./geo_arguments.ts";
 import { readEntry, WRONG } from "./typed_entry.ts";
 
@@ -108,6 +110,15 @@ function geosearchstoreCommand(call: Call): void {
   new GeoSearch(call, "geosearchstore").run();
 }
 
+/** A search by a command that looks at many members of its sorted set. */
+function largeSearch(form: Form): HeavyTest<Call> {
+  const manySearched = manyElements(form === "geosearchstore" ? 1 : 0);
+  return (call) =>
+    manySearched(call) &&
+    quietly(call, () => new GeoSearch(call, form).countMembers()) >
+      call.settings.backgroundThreshold;
+}
+
 const CELLS = new GeoCells();
 const POINT: GeoPoint = { longitude: 0, latitude: 0 };
 const RANGE = new ScoreRange();
@@ -139,6 +150,28 @@ class GeoSearch {
     this.#call = call;
     this.#form = form;
     this.#space = call.keyspace(call.key(form === "geosearchstore" ? 1 : 0));
+  }
+
+  /**
+   * How many members a search will look at, which costs little to know; 0 if
+   * there will be none. What it replies is not meant for anybody.
+   */
+  countMembers(): number {
+    const key = this.#call.key(this.#form === "geosearchstore" ? 1 : 0);
+    const ref = this.#space.peek(this.#call.db, key);
+    if (ref === 0 || this.#space.type(ref) !== TYPE_ZSET) return 0;
+    this.#ref = ref;
+    const options = this.#readPlaces();
+    if (options === 0 || !this.#readOptions(options)) return 0;
+    if (!this.#checkOptions()) return 0;
+    const { zsets } = this.#space.values;
+    let count = 0;
+    CELLS.cover(this.#area);
+    for (let cell = 0; cell < CELLS.count; cell++) {
+      this.#findCell(cell);
+      count += Math.max(0, zsets.to - zsets.from);
+    }
+    return count;
   }
 
   /** Looks the sorted set up, reads the arguments, searches and replies. */
@@ -354,9 +387,7 @@ class GeoSearch {
     CELLS.cover(this.#area);
     this.#area.prepare();
     for (let cell = 0; cell < CELLS.count; cell++) {
-      RANGE.min = CELLS.min[cell]!;
-      RANGE.max = CELLS.end[cell]!;
-      zsets.rangeOfScores(this.#ref, RANGE);
+      this.#findCell(cell);
       const { from, to } = zsets;
       for (let rank = from; rank < to; rank += STRIDE) {
         if (collector.isFull) return;
@@ -364,6 +395,13 @@ class GeoSearch {
         zsets.visit(this.#ref, rank, count, false, collector);
       }
     }
+  }
+
+  /** Finds the ranks of the members that lie in a cell. */
+  #findCell(cell: number): void {
+    RANGE.min = CELLS.min[cell]!;
+    RANGE.max = CELLS.end[cell]!;
+    this.#space.values.zsets.rangeOfScores(this.#ref, RANGE);
   }
 
   /** Stores the first `wanted` places, or deletes the target if that is 0. */
@@ -567,6 +605,7 @@ export const GEO_SEARCH_COMMANDS: readonly CommandSpec<Call>[] = [
     docFlags: ["deprecated"],
     deprecatedSince: "6.2.0",
     replacedBy: "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` argument",
+    isHeavy: largeSearch("georadius"),
     run: georadiusCommand,
   },
   {
@@ -584,6 +623,7 @@ export const GEO_SEARCH_COMMANDS: readonly CommandSpec<Call>[] = [
     docFlags: ["deprecated"],
     deprecatedSince: "6.2.0",
     replacedBy: "`GEOSEARCH` with the `BYRADIUS` argument",
+    isHeavy: largeSearch("georadius_ro"),
     run: georadiusRoCommand,
   },
   {
@@ -608,6 +648,7 @@ export const GEO_SEARCH_COMMANDS: readonly CommandSpec<Call>[] = [
     deprecatedSince: "6.2.0",
     replacedBy:
       "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` and `FROMMEMBER` arguments",
+    isHeavy: largeSearch("georadiusbymember"),
     run: georadiusbymemberCommand,
   },
   {
@@ -624,6 +665,7 @@ export const GEO_SEARCH_COMMANDS: readonly CommandSpec<Call>[] = [
     docFlags: ["deprecated"],
     deprecatedSince: "6.2.0",
     replacedBy: "`GEOSEARCH` with the `BYRADIUS` and `FROMMEMBER` arguments",
+    isHeavy: largeSearch("georadiusbymember_ro"),
     run: georadiusbymemberRoCommand,
   },
   {
@@ -637,6 +679,7 @@ export const GEO_SEARCH_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RO_ACCESS,
     syntax: `key ${FROM} ${BY} ${ORDER} ${COUNT_OPTION} ${WITH}`,
     replies: ["array"],
+    isHeavy: largeSearch("geosearch"),
     run: geosearchCommand,
   },
   {
@@ -651,6 +694,7 @@ export const GEO_SEARCH_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax:
       `destination:key source:key ${FROM} ${BY} ${ORDER} ${COUNT_OPTION} [STOREDIST]`,
     replies: ["integer"],
+    isHeavy: largeSearch("geosearchstore"),
     run: geosearchstoreCommand,
   },
 ];

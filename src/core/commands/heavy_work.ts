@@ -8,12 +8,30 @@
  * @module
  */
 
+import { ReplyWriter } from "../resp/reply_writer.ts";
 import { TYPE_STRING } from "../types/entry.ts";
+import { integerAt } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
 import type { HeavyTest } from "./command_spec.ts";
 
 /** Cells of the table of LCS for each byte of the threshold. */
 const CELLS_PER_BYTE = 16;
+
+/** Takes what nobody is to see. */
+const NOWHERE = new ReplyWriter();
+
+/**
+ * Does something that may write a reply, of which nothing is left: to find out
+ * what arguments say before the command reads them, and complains.
+ */
+export function quietly<T>(call: Call, body: () => T): T {
+  const { reply } = call;
+  call.reply = NOWHERE;
+  const result = body();
+  call.reply = reply;
+  NOWHERE.rewind(0);
+  return result;
+}
 
 /** Elements of the value of a key, 0 if it has none or is a string. */
 function elementsOf(call: Call, i: number): number {
@@ -63,6 +81,18 @@ export function manyInEach(from = 0): HeavyTest<Call> {
 /** The first key has many elements. */
 export const manyInFirst: HeavyTest<Call> = (call) =>
   elementsOf(call, 0) > call.settings.backgroundThreshold;
+
+/**
+ * Many elements of the first key are to be drawn, none of them twice: argument 2
+ * says how many. If they may repeat, or are all there are, they are drawn while
+ * the peer takes them.
+ */
+export const manyDrawn: HeavyTest<Call> = (call) => {
+  if (call.argc < 3) return false;
+  const count = integerAt(call, 2);
+  return count > call.settings.backgroundThreshold &&
+    count < elementsOf(call, 0);
+};
 
 /** The strings of the keys from `from` on are long together. */
 export function manyBytes(from = 0): HeavyTest<Call> {

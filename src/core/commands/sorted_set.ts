@@ -48,6 +48,7 @@ import {
 } from "./command_spec.ts";
 import { ElementScan } from "./element_scan.ts";
 import { type ElementWriter, replyElements } from "./element_stream.ts";
+import { manyDrawn } from "./heavy_work.ts";
 import { replyHead, replyRanks, ScoredReplies } from "./sorted_set_replies.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 
@@ -653,6 +654,7 @@ export const SORTED_SET_COMMANDS: readonly CommandSpec<Call>[] = [
     tips: ["nondeterministic_output"],
     syntax: "key [options:(count:integer [WITHSCORES])]",
     replies: ["null", "string", "array"],
+    isHeavy: manyDrawn,
     run: zrandmemberCommand,
   },
   {
