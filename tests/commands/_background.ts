@@ -155,16 +155,15 @@ export function comparable(argv: readonly string[], reply: Plain): Plain {
 /** Everything that a database holds, times to live rounded. */
 export async function contents(client: TestClient): Promise<Plain[]> {
   const keys = (plain(await client.run("KEYS", "*")) as string[]).sort();
-  const all: Plain[] = [];
-  for (const key of keys) {
-    all.push([
-      key,
-      plain(await client.run("DEBUG", "DIGEST-VALUE", key)),
-      plain(await client.run("OBJECT", "ENCODING", key)),
-      Math.round(Number(plain(await client.run("PTTL", key))) / 50_000),
-    ]);
-  }
-  return all;
+  const replies = await client.pipeline(keys.flatMap((key) => [
+    ["DEBUG", "DIGEST-VALUE", key],
+    ["OBJECT", "ENCODING", key],
+    ["PTTL", key],
+  ]));
+  return keys.map((key, i) => {
+    const [digest, encoding, ttl] = replies.slice(3 * i, 3 * i + 3).map(plain);
+    return [key, digest!, encoding!, Math.round(Number(ttl) / 50_000)];
+  });
 }
 
 /** What subscribers hear of while `body` runs. */

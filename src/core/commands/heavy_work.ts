@@ -14,6 +14,8 @@ import { integerAt } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
 import type { HeavyTest } from "./command_spec.ts";
 
+/** A byte of a payload takes as long as so many of a string. */
+const BYTES_PER_PAYLOAD_BYTE = 8;
 /** Cells of the table of LCS for each byte of the threshold. */
 const CELLS_PER_BYTE = 16;
 
@@ -105,13 +107,14 @@ export const largeTable: HeavyTest<Call> = (call) =>
   bytesOfKey(call, 0) * bytesOfKey(call, 1) >
     call.settings.backgroundThresholdBytes * CELLS_PER_BYTE;
 
-/** The value is to be copied, and large; to a key of the selected database. */
-export const largeCopy: HeavyTest<Call> = (call) =>
-  call.argc <= 4 && manyInFirst(call);
-
 /** The value is to be copied because its new key lies in another shard. */
 export const largeMove: HeavyTest<Call> = (call) =>
   call.key(0).shard !== call.key(1).shard && manyInFirst(call);
+
+/** A value is to be made of a long payload, which is argument 3. */
+export const largePayload: HeavyTest<Call> = (call) =>
+  call.args.length[3]! * BYTES_PER_PAYLOAD_BYTE >
+    call.settings.backgroundThresholdBytes;
 
 /** A value to be written down: many elements, or a long string. */
 export const largeValue: HeavyTest<Call> = (call) =>

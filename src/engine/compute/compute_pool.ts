@@ -23,7 +23,10 @@
 
 import { assert } from "../../core/base/assert.ts";
 import type { Call } from "../../core/commands/call.ts";
-import type { KeyPositions } from "../../core/commands/command_keys.ts";
+import {
+  type KeyPositions,
+  RequestView,
+} from "../../core/commands/command_keys.ts";
 import type { LateReply } from "../../core/commands/command_spec.ts";
 import type { Command } from "../../core/commands/command_table.ts";
 import {
@@ -48,7 +51,10 @@ import type { SettingsSnapshot } from "../../core/settings/settings.ts";
 import type { EndedCommand } from "../executor/command_timer.ts";
 import type { Session } from "../executor/session.ts";
 import { CapturedKeys } from "./captured_keys.ts";
+import type { BigAdder } from "../executor/transaction.ts";
+import { addArguments } from "./compute_runner.ts";
 import {
+  type BigArgument,
   type ComputeJob,
   type ComputePort,
   type ComputeResult,
@@ -98,6 +104,10 @@ export interface ComputePoolPorts<C extends Call> {
     args: Arguments,
     done: (reply: LateReply) => void,
   ): void;
+  /** Adds an argument that lies in a run of the arena. */
+  readonly addBig: BigAdder;
+  /** Frees the big arguments that the command did not keep. */
+  freeBig(args: Arguments): void;
   /** Serves who waits for changed keys, and tells events; no latch is held. */
   settle(): void;
   /** Counts a command that has ended; `error` is the text of its error, or "". */
@@ -166,18 +176,18 @@ export class ComputePool<C extends Call> {
     positions: KeyPositions,
     resp: 2 | 3,
   ): Promise<LateReply> | null {
-    const { load } = this.#ports;
+    const { load, effects } = this.#ports;
     const { settings, args } = call;
     if (
-      settings.backgroundThreads === 0 || args.hasBig ||
-      call.keyCount > KEYS_MAX ||
-      Atomics.load(load, 0) >= settings.backgroundQueue
+      settings.backgroundThreads === 0 || call.keyCount > KEYS_MAX ||
+      Atomics.load(load, 0) >= settings.backgroundQueue ||
+      args.hasBig && hasBigKey(call, positions)
     ) return null;
-    const { bytes, ends } = copyArguments(call);
+    const { bytes, ends, bigs } = copyArguments(args);
     const starts = ends.map((end, i) => end - args.length[i]!);
-    const keys = new CapturedKeys(call.db);
+    const keys = new CapturedKeys();
     try {
-      keys.capture(call, positions, bytes, starts);
+      keys.capture(call, positions, bytes, starts, writeDbOf(command, call));
     } catch (cause) {
       keys.release();
       if (cause instanceof OutOfMemory) return null;
@@ -193,7 +203,6 @@ export class ComputePool<C extends Call> {
     const session = call.session as Session;
     const handle = this.#ports.lock({
       ...keys.names(),
-      db: call.db,
       session: session.id,
       label: command.fullName,
       maxHoldMs: 0,
@@ -209,13 +218,16 @@ export class ComputePool<C extends Call> {
       command: command.index,
       bytes,
       ends,
+      bigs,
       db: call.db,
       resp,
       nowMs: call.nowMs,
       shard: keys.targetShard,
       keys: keys.jobs,
+      isRecorded: effects.isOn,
       settings: null,
     };
+    for (const { at } of bigs) args.takeBig(at);
     return new Promise((resolve) =>
       this.#start(job, { keys, handle, caller: { command, session }, resolve })
     );
@@ -229,10 +241,10 @@ export class ComputePool<C extends Call> {
     const { latches, nowMs, fillKey } = this.#ports;
     const key = new Key();
     fillKey(key, name);
-    const keys = new CapturedKeys(db);
+    const keys = new CapturedKeys();
     latches.acquire(space.shard);
     try {
-      keys.captureValue(space, key, nowMs());
+      keys.captureValue(space, db, key, nowMs());
     } catch (cause) {
       if (!(cause instanceof OutOfMemory)) throw cause;
     }
@@ -245,11 +257,13 @@ export class ComputePool<C extends Call> {
       command: COPY_VALUE,
       bytes: name,
       ends: Int32Array.of(name.length),
+      bigs: [],
       db,
       resp: 2,
       nowMs: nowMs(),
       shard: space.shard,
       keys: keys.jobs,
+      isRecorded: false,
       settings: null,
     }, { keys, handle: null, caller: null, resolve: done });
   }
@@ -280,7 +294,8 @@ export class ComputePool<C extends Call> {
   }
 
   #finish(result: ComputeResult): void {
-    const { load, latches, counters, mustBeStill, later } = this.#ports;
+    const { load, latches, counters, effects } = this.#ports;
+    const { mustBeStill, later } = this.#ports;
     if (changesAnything(result) && mustBeStill()) {
       return later(() => this.#finish(result), STILL_MS);
     }
@@ -302,22 +317,26 @@ export class ComputePool<C extends Call> {
     }
     // Locks may have been lost meanwhile, and locked keys expire.
     const isGood = !changesAnything(result) ||
-      open.handle?.isClosed === false && keys.areUnchanged(nowMs);
-    const hasRoom = isGood && this.#applyRecorded(open, result, nowMs);
+      open.handle?.isClosed === false && keys.areUnchanged(nowMs) &&
+        (open.job.isRecorded || !effects.isOn);
+    const args = this.#argumentsOf(open.job);
+    const hasRoom = isGood && this.#applyRecorded(open, args, result, nowMs);
     if (!hasRoom) dropWritten(open, result);
     keys.release();
     latches.releaseMarked();
     open.handle?.close();
     if (!isGood) {
       counters[BACKGROUND_RETRIES] = counters[BACKGROUND_RETRIES]! + 1;
-      this.#runInPlace(open);
-    } else if (!hasRoom) {
-      this.#countEnded(open, result, OUT_OF_MEMORY.text);
-      open.resolve((reply) => reply.error(OUT_OF_MEMORY));
+      this.#runInPlace(open, args);
     } else {
-      this.#count(result);
-      this.#countEnded(open, result, result.error);
-      open.resolve(lateReply(result));
+      const error = hasRoom ? result.error : OUT_OF_MEMORY.text;
+      if (hasRoom) this.#count(result);
+      const { microseconds } = result;
+      this.#ports.count({ ...open.caller!, args, microseconds }, error);
+      this.#ports.freeBig(args);
+      open.resolve(
+        hasRoom ? lateReply(result) : (reply) => reply.error(OUT_OF_MEMORY),
+      );
     }
     this.#ports.settle();
   }
@@ -329,23 +348,25 @@ export class ComputePool<C extends Call> {
     counters[KEYSPACE_MISSES] = counters[KEYSPACE_MISSES]! + result.misses;
   }
 
-  #countEnded(
-    { job, caller }: OpenJob<C>,
-    { microseconds }: ComputeResult,
-    error: string,
-  ): void {
-    const args = argumentsOf(job);
-    this.#ports.count({ ...caller!, args, microseconds }, error);
+  #runInPlace({ job, caller, resolve }: OpenJob<C>, args: Arguments): void {
+    const { runInPlace, freeBig } = this.#ports;
+    runInPlace(caller!.session, job.db, job.resp, args, (reply) => {
+      freeBig(args);
+      resolve(reply);
+    });
   }
 
-  #runInPlace({ job, caller, resolve }: OpenJob<C>): void {
-    const args = argumentsOf(job);
-    this.#ports.runInPlace(caller!.session, job.db, job.resp, args, resolve);
+  #argumentsOf(job: ComputeJob): Arguments {
+    const args = new Arguments();
+    args.buf = job.bytes;
+    addArguments(args, job, this.#ports.addBig);
+    return args;
   }
 
   /** As {@linkcode #apply}, and what has changed is recorded. */
   #applyRecorded(
     open: OpenJob<C>,
+    args: Arguments,
     result: ComputeResult,
     nowMs: number,
   ): boolean {
@@ -354,7 +375,9 @@ export class ComputePool<C extends Call> {
     effects.begin();
     const hasRoom = this.#apply(open, result, nowMs);
     const isChange = hasRoom && result.changes > 0;
-    effects.endCommand(open.job.db, argumentsOf(open.job), isChange);
+    const { recorded } = result;
+    if (isChange && recorded !== null) effects.replaceWith(recorded);
+    effects.endCommand(open.job.db, args, isChange);
     return hasRoom;
   }
 
@@ -368,16 +391,17 @@ export class ComputePool<C extends Call> {
       if (job.keys[i]!.isWritten) keys.space(i).keepOldOf(keys.key(i));
     }
     // What may not find room comes first.
-    for (const { key, ref, hasFieldExpires } of written) {
+    for (const { key, ref, hasFieldExpires, clock } of written) {
       if (ref === DELETED) continue;
       const space = keys.space(key);
-      const existing = space.lookupQuiet(job.db, keys.key(key), nowMs);
+      const existing = space.lookupQuiet(keys.db(key), keys.key(key), nowMs);
       try {
-        if (hasFieldExpires) space.setFieldExpires(job.db, ref, true);
-        space.adoptEntry(job.db, ref, existing);
+        if (hasFieldExpires) space.setFieldExpires(keys.db(key), ref, true);
+        space.adoptEntry(keys.db(key), ref, existing);
+        space.setClock(ref, clock);
       } catch (cause) {
         if (!(cause instanceof OutOfMemory)) throw cause;
-        space.setFieldExpires(job.db, ref, false);
+        space.setFieldExpires(keys.db(key), ref, false);
         return false;
       }
     }
@@ -385,17 +409,17 @@ export class ComputePool<C extends Call> {
     for (const { key, ref } of written) {
       if (ref !== DELETED) continue;
       const space = keys.space(key);
-      const existing = space.lookupQuiet(job.db, keys.key(key), nowMs);
-      if (existing !== 0) space.delete(job.db, existing);
+      const existing = space.lookupQuiet(keys.db(key), keys.key(key), nowMs);
+      if (existing !== 0) space.delete(keys.db(key), existing);
     }
     for (let i = 0; i < events.length; i += 2) {
       const key = events[i]!;
-      keys.space(key).signal(job.db, keys.key(key), events[i + 1]!);
+      keys.space(key).signal(keys.db(key), keys.key(key), events[i + 1]!);
       told.add(key);
     }
     for (const { key } of written) {
       if (!told.has(key)) {
-        keys.space(key).signal(job.db, keys.key(key), CHANGED);
+        keys.space(key).signal(keys.db(key), keys.key(key), CHANGED);
       }
     }
     return true;
@@ -456,36 +480,47 @@ function changesAnything({ written, changes }: ComputeResult): boolean {
   return written.length > 0 || changes > 0;
 }
 
+/** The database in which a command writes its keys. */
+function writeDbOf<C extends Call>(command: Command<C>, call: C): number {
+  const { findOtherDatabase } = command.spec;
+  if (findOtherDatabase === undefined) return call.db;
+  const db = findOtherDatabase(new RequestView(call.args));
+  return db >= 0 && db < call.settings.databases ? db : call.db;
+}
+
 /** RENAME and its like only delete the key in the other shard. */
 function isMove({ fullName }: Command<never>): boolean {
   return fullName === "rename" || fullName === "renamenx";
 }
 
-function argumentsOf({ bytes, ends }: ComputeJob): Arguments {
-  const args = new Arguments();
-  args.buf = bytes;
-  ends.forEach((end, i) => {
-    const from = i === 0 ? 0 : ends[i - 1]!;
-    args.add(from, end - from);
-  });
-  return args;
+/** Whether a key is so long that it streamed into the arena. */
+function hasBigKey(call: Call, { positions, count }: KeyPositions): boolean {
+  for (let i = 0; i < count; i++) {
+    if (call.args.bigAt(positions[i]!) !== 0) return true;
+  }
+  return false;
 }
 
 function copyArguments(
-  call: Call,
-): { bytes: Uint8Array; ends: Int32Array } {
-  const { args } = call;
+  args: Arguments,
+): Pick<ComputeJob, "bytes" | "ends" | "bigs"> {
+  const bigs: BigArgument[] = [];
   let total = 0;
-  for (let i = 0; i < args.count; i++) total += args.length[i]!;
+  for (let i = 0; i < args.count; i++) {
+    const run = args.bigAt(i);
+    const length = args.length[i]!;
+    if (run === 0) total += length;
+    else bigs.push({ at: i, run, length });
+  }
   const bytes = new Uint8Array(total);
   const ends = new Int32Array(args.count);
   let at = 0;
   for (let i = 0; i < args.count; i++) {
-    const off = args.off[i]!;
-    const length = args.length[i]!;
-    bytes.set(args.source(i).subarray(off, off + length), at);
-    at += length;
+    if (args.bigAt(i) === 0) {
+      bytes.set(args.view(i), at);
+      at += args.length[i]!;
+    }
     ends[i] = at;
   }
-  return { bytes, ends };
+  return { bytes, ends, bigs };
 }
