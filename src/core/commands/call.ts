@@ -90,6 +90,8 @@ export interface CallContext {
 
 /** A change of one key that would take long. */
 export interface SlicedChange {
+  /** Whether anything is changed; known when all is done. */
+  readonly isChange: boolean;
   /** Does a slice of it, about half a millisecond; says whether some is left. */
   step(space: Keyspace, ref: number): boolean;
   /** All is done: tells of it, and returns the reply. */

@@ -33,9 +33,7 @@ import {
   readInteger,
   safeIntegerAt,
 } from "./arg_reader.ts";
-import type { Key } from "../keyspace/key.ts";
-import type { Keyspace } from "../keyspace/keyspace.ts";
-import type { Call, SlicedChange } from "./call.ts";
+import type { Call } from "./call.ts";
 import {
   type CommandSpec,
   type HeavyTest,
@@ -56,15 +54,19 @@ import {
   replyListRange,
   writeList,
 } from "./list_entry.ts";
+import {
+  EqualRemoval,
+  FirstMatch,
+  Insertion,
+  mayTakeLong,
+  SLICED_ELEMENTS_MIN,
+  Trimming,
+} from "./list_slices.ts";
 import { WRONG } from "./typed_entry.ts";
 
+const FIRST = new FirstMatch();
 /** Elements that LPOS looks at before a list is searched in the background. */
 const PROBED_ELEMENTS = 1000;
-/** Elements removed in one slice. */
-const SLICE_ELEMENTS = 10_000;
-/** More elements than this are removed in slices. */
-const SLICED_ELEMENTS_MIN = 2 * SLICE_ELEMENTS;
-
 const BEFORE = bytesOf("before");
 const AFTER = bytesOf("after");
 const RANK = bytesOf("rank");
@@ -151,20 +153,8 @@ function lsetCommand(call: Call): void {
   reply.ok();
 }
 
-/** Keeps the first index that it is told. */
-class FirstMatch implements MatchVisitor {
-  index = -1;
-
-  match(index: number): boolean {
-    this.index = index;
-    return false;
-  }
-}
-
-const FIRST = new FirstMatch();
-
 /** `LINSERT key BEFORE|AFTER pivot element` */
-function linsertCommand(call: Call): void {
+function linsertCommand(call: Call): void | Promise<LateReply> {
   const { args, reply } = call;
   const isAfter = argumentIs(call, 2, AFTER);
   if (!isAfter && !argumentIs(call, 2, BEFORE)) {
@@ -175,6 +165,7 @@ function linsertCommand(call: Call): void {
   if (ref === 0) return reply.integer(0);
   const space = call.keyspace(call.key(0));
   const { lists } = space.values;
+  const isLong = mayTakeLong(call, space, ref);
   FIRST.index = -1;
   lists.search(
     ref,
@@ -182,9 +173,16 @@ function linsertCommand(call: Call): void {
     args.off[3]!,
     args.length[3]!,
     false,
-    Infinity,
+    isLong ? SLICED_ELEMENTS_MIN : Infinity,
     FIRST,
   );
+  if (FIRST.index < 0 && isLong) {
+    const insertion = new Insertion(call, isAfter, SLICED_ELEMENTS_MIN);
+    const late = call.inSlices!(space, call.db, ref, insertion, args);
+    if (late !== null) return late;
+    insertion.runAtOnce(space, ref);
+    FIRST.index = insertion.found;
+  }
   if (FIRST.index < 0) return reply.integer(-1);
   lists.prepare(ref, args.length[4]!, 1, false);
   lists.insert(
@@ -217,37 +215,6 @@ function lrangeCommand(call: Call): void {
 }
 
 /** `LTRIM key start stop` */
-/** Elements at both ends of a list that are removed in slices. */
-class Trimming implements SlicedChange {
-  readonly #removed: number;
-  #before: number;
-  #behind: number;
-
-  constructor(before: number, behind: number) {
-    this.#removed = before + behind;
-    this.#before = before;
-    this.#behind = behind;
-  }
-
-  step(space: Keyspace, ref: number): boolean {
-    const { lists } = space.values;
-    const before = Math.min(this.#before, SLICE_ELEMENTS);
-    const behind = Math.min(this.#behind, SLICE_ELEMENTS - before);
-    lists.removeRange(ref, lists.length(ref) - behind, behind);
-    lists.removeRange(ref, 0, before);
-    this.#before -= before;
-    this.#behind -= behind;
-    if (this.#before + this.#behind > 0) return true;
-    lists.pack(ref, true);
-    return false;
-  }
-
-  finish(space: Keyspace, db: number, key: Key): LateReply {
-    space.changed(db, key, LTRIM, this.#removed);
-    return (reply) => reply.ok();
-  }
-}
-
 function ltrimCommand(call: Call): void | Promise<LateReply> {
   const { reply } = call;
   const start = readInteger(call, 2);
@@ -268,17 +235,10 @@ function ltrimCommand(call: Call): void | Promise<LateReply> {
     return reply.ok();
   }
   if (
-    from + length - to > SLICED_ELEMENTS_MIN && call.canWait &&
-    call.inSlices !== null
+    from + length - to > SLICED_ELEMENTS_MIN && mayTakeLong(call, space, ref)
   ) {
     const trimming = new Trimming(from, length - to);
-    const late = call.inSlices(
-      space,
-      call.db,
-      ref,
-      trimming,
-      call.args,
-    );
+    const late = call.inSlices!(space, call.db, ref, trimming, call.args);
     if (late !== null) return late;
   }
   lists.removeRange(ref, to, length - to);
@@ -289,7 +249,7 @@ function ltrimCommand(call: Call): void | Promise<LateReply> {
 }
 
 /** `LREM key count element` */
-function lremCommand(call: Call): void {
+function lremCommand(call: Call): void | Promise<LateReply> {
   const { args, reply } = call;
   const count = readSymmetric(call, 2);
   if (Number.isNaN(count)) return;
@@ -297,12 +257,24 @@ function lremCommand(call: Call): void {
   if (ref === WRONG) return;
   if (ref === 0) return reply.integer(0);
   const space = call.keyspace(call.key(0));
+  const most = count === 0 ? Infinity : Math.abs(count);
+  if (mayTakeLong(call, space, ref)) {
+    const { lists } = space.values;
+    const removal = new EqualRemoval(
+      args.copy(3),
+      most,
+      count < 0,
+      lists.length(ref),
+    );
+    const late = call.inSlices!(space, call.db, ref, removal, args);
+    if (late !== null) return late;
+  }
   const removed = space.values.lists.removeEqual(
     ref,
     args.source(3),
     args.off[3]!,
     args.length[3]!,
-    count === 0 ? Infinity : Math.abs(count),
+    most,
     count < 0,
   );
   if (removed > 0) {
@@ -477,6 +449,7 @@ export const LIST_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_INSERT,
     syntax: "key where:(BEFORE|AFTER) pivot element",
     replies: ["integer"],
+    isSliced: true,
     run: linsertCommand,
   },
   {
@@ -557,6 +530,7 @@ export const LIST_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_DELETE,
     syntax: "key count:integer element",
     replies: ["integer"],
+    isSliced: true,
     run: lremCommand,
   },
   {

@@ -329,6 +329,7 @@ function zremrangebylexCommand(
 
 /** A range of ranks that is removed in slices. */
 class RangeRemoval implements SlicedChange {
+  readonly isChange = true;
   readonly #from: number;
   readonly #count: number;
   readonly #event: number;

@@ -63,6 +63,13 @@ export interface MatchVisitor {
   match(index: number): boolean;
 }
 
+/** Elements of a list that have not been looked at. */
+export interface Unseen {
+  from: number;
+  /** The index behind the last one. */
+  to: number;
+}
+
 /** Operations on the large lists of one heap, by their roots. */
 export class LargeList {
   /** The pieces. */
@@ -344,16 +351,16 @@ export class LargeList {
     length: number,
     most: number,
     fromTail: boolean,
+    unseen: Unseen = { from: 0, to: this.length(root) },
+    chunksMax = Infinity,
   ): number {
     const tree = this.#tree;
     const cursor = this.#cursor;
     this.#sequence.tell(root);
     this.#listpacks.encode(buf, off, length);
     let removed = 0;
-    // The elements that have not been looked at.
-    let from = 0;
-    let to = tree.total(root);
-    while (from < to && removed < most) {
+    let { from, to } = unseen;
+    for (let i = 0; i < chunksMax && from < to && removed < most; i++) {
       tree.seek(root, fromTail ? to - 1 : from, cursor);
       const { item, before, count } = cursor;
       const lost = this.chunks.isPlain(item)
@@ -367,6 +374,8 @@ export class LargeList {
       if (lost > 0) this.#lost(root, lost);
       removed += lost;
     }
+    unseen.from = from;
+    unseen.to = to;
     return removed;
   }
 
@@ -407,6 +416,37 @@ export class LargeList {
       ) return;
       left -= looked;
     } while (left > 0 && this.#sequence.step(root, cursor, !backward));
+  }
+
+  /**
+   * As {@linkcode LargeList.search}, from the chunk of an index on, in so many
+   * chunks; returns the index behind them.
+   */
+  searchSome(
+    root: number,
+    from: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+    chunksMax: number,
+    visitor: MatchVisitor,
+  ): number {
+    const cursor = this.#cursor;
+    this.#listpacks.encode(buf, off, length);
+    this.#sequence.seek(root, from, cursor);
+    let behind = from;
+    for (let i = 0; i < chunksMax; i++) {
+      const { item, before, count } = cursor;
+      behind = before + count;
+      if (this.chunks.isPlain(item)) {
+        if (
+          this.chunks.isPlainEqual(item, buf, off, length) &&
+          !visitor.match(before)
+        ) break;
+      } else if (!this.searchChunk(item, before, false, count, visitor)) break;
+      if (!this.#sequence.step(root, cursor, true)) break;
+    }
+    return behind;
   }
 
   /**

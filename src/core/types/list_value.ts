@@ -35,10 +35,15 @@ import {
   NOT_CANONICAL,
 } from "../memory/listpack_format.ts";
 import { setValue, setValueRoot, valueEncoding, valueRoot } from "./entry.ts";
-import { LargeList, type MatchVisitor, type RunVisitor } from "./large_list.ts";
+import {
+  LargeList,
+  type MatchVisitor,
+  type RunVisitor,
+  type Unseen,
+} from "./large_list.ts";
 import type { ValueMemory, ValueType } from "./value_type.ts";
 
-export type { MatchVisitor, RunVisitor } from "./large_list.ts";
+export type { MatchVisitor, RunVisitor, Unseen } from "./large_list.ts";
 
 /** One chunk. */
 export const LIST_LISTPACK = 0;
@@ -47,6 +52,8 @@ export const LIST_QUICKLIST = 1;
 
 /** Bytes of a chunk above which a packed list becomes large in any case. */
 const PACKED_BYTES_MAX = 1 << 17;
+/** Chunks that are gone through in a fraction of a millisecond. */
+const SOME_CHUNKS = 32;
 /** A packed list's chunk is not made for a certain size. */
 const NO_CAPACITY_MAX = 1 << 30;
 /** Bytes that an element of a short text has beside the text. */
@@ -271,6 +278,55 @@ export class ListValue implements ValueType {
     const removed = large.removeEqualFrom(root, most, fromTail);
     if (removed > 0) this.#fit(ref, root);
     return removed;
+  }
+
+  /**
+   * As {@linkcode ListValue.removeEqual}, of a list that is not packed, among the
+   * elements that are `unseen`, of which it looks at some dozens of runs.
+   */
+  removeSomeEqual(
+    ref: number,
+    text: Uint8Array,
+    most: number,
+    fromTail: boolean,
+    unseen: Unseen,
+  ): number {
+    const root = valueRoot(this.#arena, ref);
+    const large = this.#large;
+    const { length } = text;
+    large.limits.refresh();
+    return large.removeEqual(
+      root,
+      text,
+      0,
+      length,
+      most,
+      fromTail,
+      unseen,
+      SOME_CHUNKS,
+    );
+  }
+
+  /**
+   * Looks for elements that are the given text from index `from` on, or a little
+   * before, in some dozens of runs of a list that is not packed; returns the
+   * index behind them.
+   */
+  searchSome(
+    ref: number,
+    from: number,
+    text: Uint8Array,
+    visitor: MatchVisitor,
+  ): number {
+    const root = valueRoot(this.#arena, ref);
+    const { length } = text;
+    const large = this.#large;
+    return large.searchSome(root, from, text, 0, length, SOME_CHUNKS, visitor);
+  }
+
+  /** Whether a list is too long to be packed. */
+  isLarge(ref: number): boolean {
+    return this.#isLarge(ref);
   }
 
   /**

@@ -9,7 +9,6 @@
  * @module
  */
 
-import type { EffectLog } from "../../core/keyspace/effect_log.ts";
 import type { HeapContents } from "../../core/memory/heap.ts";
 import type { SettingsSnapshot } from "../../core/settings/settings.ts";
 
@@ -108,7 +107,7 @@ export interface ComputeResult {
   readonly events: readonly number[];
   /**
    * What is to be recorded in the place of the command, as
-   * {@linkcode EffectLog.endCollected} has it.
+   * EffectLog.endCollected has it.
    */
   readonly recorded: Uint8Array<ArrayBuffer> | null;
   /** Changes of the data set, keys found and not found. */

@@ -101,7 +101,7 @@ export class ComputeRunner<C extends Call> {
     effects.begin();
     try {
       for (const key of job.keys) {
-        this.#putKey(call, space, job, key, readings);
+        this.#putKey(call, space, key, readings);
       }
       space.notify(NOTIFY_MASK);
       if (job.command === COPY_VALUE) copyValue(call, space, job);
@@ -184,7 +184,6 @@ export class ComputeRunner<C extends Call> {
   #putKey(
     call: C,
     space: Keyspace,
-    job: ComputeJob,
     { at, db, kind, root, bytes, expireAtMs, hasFieldExpires, clock }: JobKey,
     readings: number[],
   ): void {

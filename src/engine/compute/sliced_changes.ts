@@ -129,7 +129,7 @@ export class SlicedChanges {
     const late = change.finish(space, db, key);
     if (effects.isOn) {
       effects.begin();
-      effects.endCommand(db, args, true);
+      effects.endCommand(db, args, change.isChange);
     }
     Atomics.sub(process, PROCESS_SLICED_CHANGES, 1);
     latches.release(space.shard);
