@@ -24,6 +24,7 @@ const NUMBERS = `{${B}}numbers`;
 const HASH = `{${B}}hash`;
 const SET = `{${C}}set`;
 const TARGET = `{${D}}target`;
+const STREAM = `{${D}}stream`;
 const ELEMENTS = 2500;
 
 /** Places in a spiral around 15, 45. */
@@ -91,6 +92,56 @@ suite("searches reply what they reply in place", async (client) => {
     assertEquals(reply, await runInline(client, ...argv), text);
   }
 });
+
+/** Looks at all elements of a value that others look at bit by bit. */
+const LOOKS: readonly (readonly [isLong: boolean, argv: string[]])[] = [
+  [true, ["HSCAN", HASH, "0", "COUNT", "1000"]],
+  [true, ["HSCAN", HASH, "0", "MATCH", "n:1*", "COUNT", "500", "NOVALUES"]],
+  [true, ["SSCAN", SET, "0", "COUNT", "1000"]],
+  [true, ["ZSCAN", PLACES, "0", "COUNT", "101", "MATCH", "*7*"]],
+  [true, ["ZSCAN", PLACES, "0", "COUNT", "101", "NONSENSE"]],
+  [false, ["SSCAN", SET, "0"]],
+  [false, ["SSCAN", SET, "0", "COUNT", "100"]],
+  [true, ["XPENDING", STREAM, "group", "-", "+", "1000"]],
+  [true, ["XPENDING", STREAM, "group", "-", "+", "1000", "bob"]],
+  [true, ["XPENDING", STREAM, "group", "IDLE", "999999", "-", "+", "5"]],
+  [false, ["XPENDING", STREAM, "group", "-", "+", "10"]],
+  [false, ["XPENDING", STREAM, "group"]],
+  [false, ["XPENDING", STREAM, "nobody", "-", "+", "1000"]],
+  [true, ["XINFO", "STREAM", STREAM, "FULL", "COUNT", "0"]],
+  [true, ["XINFO", "STREAM", STREAM, "FULL", "COUNT", "150"]],
+  [false, ["XINFO", "STREAM", STREAM, "FULL"]],
+  [true, ["MEMORY", "USAGE", HASH, "SAMPLES", "0"]],
+  [true, ["MEMORY", "USAGE", PLACES, "SAMPLES", "1000"]],
+  [false, ["MEMORY", "USAGE", HASH]],
+];
+
+suite("long looks reply what they reply in place", async (client) => {
+  await fill(client);
+  await client.pipeline([
+    ...Array.from({ length: COUNT }, (_, i) => [
+      ...["XADD", STREAM, `${i + 1}`, "f", `${i}`],
+    ]),
+    ["XGROUP", "CREATE", STREAM, "group", "0"],
+    ["XREADGROUP", "GROUP", "group", "bob", "STREAMS", STREAM, ">"],
+  ]);
+  for (const [isLong, argv] of LOOKS) {
+    const text = argv.join(" ");
+    const [reply, count] = await runCounted(client, ...argv);
+    assertEquals(count, Number(isLong), text);
+    const inPlace = await runInline(client, ...argv);
+    assertEquals(withoutTimes(reply), withoutTimes(inPlace), text);
+  }
+});
+
+/** A reply without times that go on: those of pending entries. */
+function withoutTimes(reply: Plain): string {
+  const seen = JSON.stringify(
+    reply,
+    (_, value) => value instanceof Map ? [...value] : value,
+  );
+  return seen.replace(/("bob",)\d+/g, "$1").replace(/\d{13}/g, "");
+}
 
 const STORES: readonly (readonly string[])[] = [
   ["GEOSEARCHSTORE", TARGET, PLACES, ...FROM, ...ALL],

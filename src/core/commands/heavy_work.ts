@@ -8,12 +8,14 @@
  * @module
  */
 
+import { bytesOf } from "../base/bytes.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
 import { TYPE_STRING } from "../types/entry.ts";
-import { integerAt } from "./arg_reader.ts";
+import { argumentIs, integerAt } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
 import type { HeavyTest } from "./command_spec.ts";
 
+const COUNT = bytesOf("count");
 /** A byte of a payload takes as long as so many of a string. */
 const BYTES_PER_PAYLOAD_BYTE = 8;
 /** Cells of the table of LCS for each byte of the threshold. */
@@ -94,6 +96,18 @@ export const manyDrawn: HeavyTest<Call> = (call) => {
   const count = integerAt(call, 2);
   return count > call.settings.backgroundThreshold &&
     count < elementsOf(call, 0);
+};
+
+/** Many elements of the first key are to be looked at in one step of a scan. */
+export const manyScanned: HeavyTest<Call> = (call) => {
+  const { backgroundThreshold } = call.settings;
+  for (let i = 3; i + 1 < call.argc; i++) {
+    if (argumentIs(call, i, COUNT)) {
+      const count = integerAt(call, i + 1);
+      if (count > backgroundThreshold) return manyInFirst(call);
+    }
+  }
+  return false;
 };
 
 /** The strings of the keys from `from` on are long together. */

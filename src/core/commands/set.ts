@@ -18,6 +18,7 @@ import {
   keyAt,
 } from "./command_spec.ts";
 import { ElementScan } from "./element_scan.ts";
+import { manyScanned } from "./heavy_work.ts";
 import { replyMembers } from "./set_replies.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 
@@ -273,6 +274,7 @@ export const SET_COMMANDS: readonly CommandSpec<Call>[] = [
     tips: ["nondeterministic_output"],
     syntax: "key cursor:integer [MATCH pattern] [COUNT count:integer]",
     replies: ["array"],
+    isHeavy: manyScanned,
     run: sscanCommand,
   },
 ];

@@ -48,7 +48,7 @@ import {
 } from "./command_spec.ts";
 import { ElementScan } from "./element_scan.ts";
 import { type ElementWriter, replyElements } from "./element_stream.ts";
-import { manyDrawn } from "./heavy_work.ts";
+import { manyDrawn, manyScanned } from "./heavy_work.ts";
 import { replyHead, replyRanks, ScoredReplies } from "./sorted_set_replies.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 
@@ -711,6 +711,7 @@ export const SORTED_SET_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax:
       "key cursor:integer [MATCH pattern] [COUNT count:integer] [NOSCORES]",
     replies: ["array"],
+    isHeavy: manyScanned,
     run: zscanCommand,
   },
   {
