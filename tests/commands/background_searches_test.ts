@@ -143,6 +143,20 @@ function withoutTimes(reply: Plain): string {
   return seen.replace(/("bob",)\d+/g, "$1").replace(/\d{13}/g, "");
 }
 
+suite("arguments and keys that stream into the arena", async (client) => {
+  await fill(client);
+  const long = "x".repeat(100_000);
+  const key = `{${A}}${long}`;
+  await client.run("RPUSH", NUMBERS, long);
+  const search = ["LPOS", NUMBERS, long, "COUNT", "0"];
+  assertEquals(await runCounted(client, ...search), [[ELEMENTS], 1]);
+  const nowhere = ["LPOS", NUMBERS, `${long}y`];
+  assertEquals(await runCounted(client, ...nowhere), [null, 1]);
+  await client.run("COPY", SET, key);
+  assertEquals(await runCounted(client, "COPY", key, TARGET), [1, 0]);
+  assertEquals(plain(await client.run("SCARD", TARGET)), ELEMENTS / 2);
+});
+
 const STORES: readonly (readonly string[])[] = [
   ["GEOSEARCHSTORE", TARGET, PLACES, ...FROM, ...ALL],
   ["GEOSEARCHSTORE", TARGET, PLACES, ...FROM, ...ALL, "COUNT", "5"],
