@@ -157,6 +157,16 @@ suite("arguments and keys that stream into the arena", async (client) => {
   assertEquals(plain(await client.run("SCARD", TARGET)), ELEMENTS / 2);
 });
 
+suite("ZRANGESTORE of a short range is run in place", async (client) => {
+  await fillPlaces(client);
+  const store = ["ZRANGESTORE", TARGET, PLACES];
+  assertEquals(await runCounted(client, ...store, "0", "99"), [100, 0]);
+  assertEquals(await runCounted(client, ...store, "0", "100"), [101, 1]);
+  assertEquals(await runCounted(client, ...store, "5", "1"), [0, 0]);
+  const [error] = await runCounted(client, ...store, "(x", "1", "BYSCORE");
+  assert(error instanceof Error);
+});
+
 const STORES: readonly (readonly string[])[] = [
   ["GEOSEARCHSTORE", TARGET, PLACES, ...FROM, ...ALL],
   ["GEOSEARCHSTORE", TARGET, PLACES, ...FROM, ...ALL, "COUNT", "5"],
