@@ -13,6 +13,7 @@ import { EffectLog } from "../src/core/keyspace/effect_log.ts";
 import { Evictor } from "../src/core/keyspace/evict.ts";
 import { ExpireCycle } from "../src/core/keyspace/expire_cycle.ts";
 import { Keyspace } from "../src/core/keyspace/keyspace.ts";
+import { keysAt } from "../src/core/keyspace/shard_control.ts";
 import { ReadyKeys } from "../src/core/keyspace/ready_keys.ts";
 import { WaiterRecords } from "../src/core/keyspace/waiter_records.ts";
 import { Arena, PAGE_BYTES } from "../src/core/memory/arena.ts";
@@ -308,7 +309,7 @@ export class World {
         do {
           cursor = space.dict.scan(
             space.control,
-            space.keysHeader(db),
+            keysAt(db),
             cursor,
             (ref) => {
               const off = space.keyOff(ref);
@@ -385,7 +386,7 @@ function describeFieldExpires(space: Keyspace, ref: number): string {
   const end = hashes.endPlace(ref);
   for (let place = hashes.firstPlace(ref); place < end;) {
     place = hashes.visit(ref, place, {
-      field(buf, off, length, _value, _off, _length, expireAtMs) {
+      field({ buf, off, length }, _value, expireAtMs) {
         if (expireAtMs === 0) return;
         expires.push(`${toBinary(buf.slice(off, off + length))}@${expireAtMs}`);
       },

@@ -414,11 +414,11 @@ class GeoSearch {
       const existing = space.lookupQuiet(db, target, nowMs);
       if (existing !== 0) {
         space.delete(db, existing);
-        space.changed(db, target, DEL);
+        space.hooks.changed(db, target, DEL);
       }
       return reply.integer(0);
     }
-    const begun = space.beginValue(TYPE_ZSET);
+    const begun = space.begun.begin(TYPE_ZSET);
     const { zsets } = space.values;
     const { refs, order } = matches;
     for (let at = 0; at < wanted; at++) {
@@ -429,11 +429,11 @@ class GeoSearch {
       zsets.add(begun, refs.buf(i), refs.off(i), refs.length(i), score);
     }
     const existing = space.lookupWrite(db, target, nowMs);
-    space.storeValue(db, target, existing);
+    space.begun.store(db, target, existing);
     const event = this.#form === "geosearchstore"
       ? GEOSEARCHSTORE
       : GEORADIUSSTORE;
-    space.changed(db, target, event, wanted);
+    space.hooks.changed(db, target, event, wanted);
     reply.integer(wanted);
   }
 }

@@ -67,7 +67,7 @@ export class Trimming implements SlicedChange {
   }
 
   finish(space: Keyspace, db: number, key: Key): LateReply {
-    space.changed(db, key, LTRIM, this.#removed);
+    space.hooks.changed(db, key, LTRIM, this.#removed);
     return (reply) => reply.ok();
   }
 }
@@ -114,7 +114,7 @@ export class EqualRemoval implements SlicedChange {
       const ref = space.peek(db, key);
       const isGone = space.deleteIfEmpty(db, ref);
       if (!isGone) space.values.lists.pack(ref, true);
-      space.changedOrGone(db, key, LREM, isGone, removed);
+      space.hooks.changedOrGone(db, key, LREM, isGone, removed);
     }
     return (reply) => reply.integer(removed);
   }
@@ -181,7 +181,7 @@ export class Insertion implements SlicedChange {
   finish(space: Keyspace, db: number, key: Key): LateReply {
     if (!this.#hasRoom) return (reply) => reply.error(OUT_OF_MEMORY);
     const length = this.#length;
-    if (length > 0) space.changed(db, key, LINSERT);
+    if (length > 0) space.hooks.changed(db, key, LINSERT);
     return (reply) => reply.integer(length > 0 ? length : -1);
   }
 }

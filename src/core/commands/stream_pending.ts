@@ -355,7 +355,7 @@ function xclaimCommand(call: Call): void {
   }
   if (hasNewLast) {
     groups.setLastId(group, LAST);
-    space.signal(call.db, call.key(0), CHANGED);
+    space.hooks.signal(call.db, call.key(0), CHANGED);
     if (claimed + dropped === 0 && call.effects.isOn) {
       const scratch = { id: ID, read: new Int64() };
       const { streams } = space.values;
@@ -409,7 +409,7 @@ function endEarly(
   if (cause instanceof OutOfMemory && changes > 0) return;
   if (FOUND.madeConsumer) {
     space.values.streams.groups.removeConsumer(FOUND.group, consumer);
-    space.noteChange(-1);
+    space.hooks.noteChange(-1);
   }
   throw cause;
 }
@@ -435,7 +435,7 @@ function claim(
   if (!log.has(ref, ID)) {
     recordPending(call, groups);
     if (!groups.acknowledge(group, ID)) return LEFT;
-    space.changed(call.db, call.key(0), CHANGED);
+    space.hooks.changed(call.db, call.key(0), CHANGED);
     return DROPPED;
   }
   if (groups.findPending(group, ID, PLACE)) {
@@ -455,7 +455,7 @@ function claim(
   if (OPTIONS.isJustId) replyId(reply, ID);
   else replyEntryOf(reply, space, ref, ID);
   recordPending(call, groups);
-  space.changed(call.db, call.key(0), CHANGED);
+  space.hooks.changed(call.db, call.key(0), CHANGED);
   return CLAIMED;
 }
 
@@ -514,7 +514,7 @@ function claimAll(
       recordPending(call, groups);
       groups.acknowledge(group, ID);
       IDS.add(ID);
-      space.changed(db, key, CHANGED);
+      space.hooks.changed(db, key, CHANGED);
       isThere = groups.firstPending(group, ID, PLACE);
       continue;
     }
@@ -533,7 +533,7 @@ function claimAll(
       }
       recordPending(call, groups);
       claimed++;
-      space.changed(db, key, CHANGED);
+      space.hooks.changed(db, key, CHANGED);
     }
     isThere = groups.nextPending(PLACE);
   }

@@ -40,6 +40,8 @@ import { CHANGED } from "../../core/keyspace/key_events.ts";
 import type { EffectLog } from "../../core/keyspace/effect_log.ts";
 import { Key } from "../../core/keyspace/key.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
+import { keepOldOf } from "../../core/keyspace/snapshot_marks.ts";
+import { setFieldExpires } from "../../core/keyspace/field_expires.ts";
 import { unshareWith } from "../../core/keyspace/shared_value.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
 import { Arguments } from "../../core/resp/arguments.ts";
@@ -388,7 +390,7 @@ export class ComputePool<C extends Call> {
     nowMs: number,
   ): boolean {
     for (let i = 0; i < keys.count; i++) {
-      if (job.keys[i]!.isWritten) keys.space(i).keepOldOf(keys.key(i));
+      if (job.keys[i]!.isWritten) keepOldOf(keys.space(i), keys.key(i));
     }
     // What may not find room comes first.
     for (const { key, ref, hasFieldExpires, clock } of written) {
@@ -396,12 +398,12 @@ export class ComputePool<C extends Call> {
       const space = keys.space(key);
       const existing = space.lookupQuiet(keys.db(key), keys.key(key), nowMs);
       try {
-        if (hasFieldExpires) space.setFieldExpires(keys.db(key), ref, true);
+        if (hasFieldExpires) setFieldExpires(space, keys.db(key), ref, true);
         space.adoptEntry(keys.db(key), ref, existing);
         space.setClock(ref, clock);
       } catch (cause) {
         if (!(cause instanceof OutOfMemory)) throw cause;
-        space.setFieldExpires(keys.db(key), ref, false);
+        setFieldExpires(space, keys.db(key), ref, false);
         return false;
       }
     }
@@ -414,12 +416,12 @@ export class ComputePool<C extends Call> {
     }
     for (let i = 0; i < events.length; i += 2) {
       const key = events[i]!;
-      keys.space(key).signal(keys.db(key), keys.key(key), events[i + 1]!);
+      keys.space(key).hooks.signal(keys.db(key), keys.key(key), events[i + 1]!);
       told.add(key);
     }
     for (const { key } of written) {
       if (!told.has(key)) {
-        keys.space(key).signal(keys.db(key), keys.key(key), CHANGED);
+        keys.space(key).hooks.signal(keys.db(key), keys.key(key), CHANGED);
       }
     }
     return true;

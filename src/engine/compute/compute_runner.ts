@@ -30,6 +30,16 @@ import {
   NOTIFY_MASK,
 } from "../../core/keyspace/key_events.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
+import {
+  fieldsExpire,
+  setFieldExpires,
+} from "../../core/keyspace/field_expires.ts";
+import { freeDetached } from "../../core/keyspace/detached_values.ts";
+import {
+  expiresAt,
+  fieldExpiresAt,
+  keysAt,
+} from "../../core/keyspace/shard_control.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
 import { shareValue, unshareValue } from "../../core/keyspace/shared_value.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
@@ -103,16 +113,16 @@ export class ComputeRunner<C extends Call> {
       for (const key of job.keys) {
         this.#putKey(call, space, key, readings);
       }
-      space.notify(NOTIFY_MASK);
+      space.hooks.notify(NOTIFY_MASK);
       if (job.command === COPY_VALUE) copyValue(call, space, job);
       else this.#runCommand(call, job);
-      space.notify(0);
+      space.hooks.notify(0);
       this.#takeWritten(call, space, job, written);
     } catch (cause) {
       if (!(cause instanceof OutOfMemory)) throw cause;
-      space.notify(0);
+      space.hooks.notify(0);
       for (const span of writer.rewind(0)) dropSpan(span, space.externals);
-      space.dropValue();
+      space.begun.drop();
       events.length = 0;
       written.length = 0;
       writer.error(OUT_OF_MEMORY);
@@ -195,13 +205,13 @@ export class ComputeRunner<C extends Call> {
     if (type === TYPE_STRING) {
       if (bytes === null) {
         space.externals.pin(root);
-        const ref = space.setExternal(db, key, 0, root, expireAtMs);
+        const ref = space.strings.setExternal(db, key, 0, root, expireAtMs);
         space.setClock(ref, clock);
       } else {
         const encoding = kind >>> 4;
         assert(encoding !== STRING_EXTERNAL, "a short string has its bytes");
         const { length } = bytes;
-        const ref = space.setString(
+        const ref = space.strings.set(
           db,
           key,
           0,
@@ -224,7 +234,7 @@ export class ComputeRunner<C extends Call> {
       space.takeValue(ref);
       throw cause;
     }
-    if (hasFieldExpires) space.setFieldExpires(db, ref, true);
+    if (hasFieldExpires) setFieldExpires(space, db, ref, true);
   }
 
   /** Takes the keys that were changed out of the keyspace. */
@@ -255,7 +265,7 @@ export class ComputeRunner<C extends Call> {
       }
       if (isAsBefore(space, ref, before)) return;
       assert(!space.hasReaders(ref), "what a job hands over is its own");
-      const hasFieldExpires = space.hasFieldExpires(ref);
+      const hasFieldExpires = fieldsExpire(space, ref);
       const clock = space.clockOf(ref);
       space.detach(db, ref);
       written.push({ key: i, ref, hasFieldExpires, clock });
@@ -276,12 +286,12 @@ export class ComputeRunner<C extends Call> {
       if (ref !== 0) space.delete(db, ref);
     }
     for (const reading of readings) space.heap.free(reading);
-    while (!space.freeDetached(Infinity));
+    while (!freeDetached(space, Infinity));
     const { control, dict } = space;
     for (const db of new Set(job.keys.map((each) => each.db))) {
-      dict.clear(control, space.keysHeader(db));
-      dict.clear(control, space.expiresHeader(db));
-      dict.clear(control, space.fieldExpiresHeader(db));
+      dict.clear(control, keysAt(db));
+      dict.clear(control, expiresAt(db));
+      dict.clear(control, fieldExpiresAt(db));
     }
   }
 }
@@ -324,8 +334,8 @@ function isAsBefore(space: Keyspace, ref: number, before: JobKey): boolean {
   if (bytes === null) return space.valueRef(ref) === before.root;
   return equalBytes(
     space.bytes(ref),
-    space.stringOff(ref),
-    space.stringLength(ref),
+    space.strings.off(ref),
+    space.strings.length(ref),
     bytes,
     0,
     bytes.length,

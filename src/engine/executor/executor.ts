@@ -109,6 +109,7 @@ import {
   GATE_TRACKING,
   Session,
 } from "./session.ts";
+import { keepOldOf } from "../../core/keyspace/snapshot_marks.ts";
 
 /** Commands that touch keys, or what replicas would see. */
 const KEYSPACE_COMMANDS = FLAG.READONLY | FLAG.WRITE | FLAG.MAY_REPLICATE;
@@ -742,7 +743,7 @@ export class Executor<C extends Call> {
     const call = this.#call;
     for (let i = 0; i < call.keyCount; i++) {
       const key = call.key(i);
-      call.keyspace(key).keepOldOf(key);
+      keepOldOf(call.keyspace(key), key);
     }
   }
 

@@ -17,13 +17,18 @@ import {
   digestValue as digestEntry,
 } from "../../../core/keyspace/digest.ts";
 import type { Keyspace } from "../../../core/keyspace/keyspace.ts";
+import { encodingName } from "../../../core/keyspace/entry_facts.ts";
 import { LISTPACK_EMPTY_BYTES } from "../../../core/memory/listpack.ts";
 import { TYPE_LIST } from "../../../core/types/entry.ts";
 import {
   LIST_QUICKLIST,
   type RunVisitor,
 } from "../../../core/types/list_value.ts";
-import { SHARD_FLAGS } from "../../../core/keyspace/shard_control.ts";
+import {
+  expiresAt,
+  keysAt,
+  SHARD_FLAGS,
+} from "../../../core/keyspace/shard_control.ts";
 import {
   DICT_BUCKETS,
   DICT_COUNT,
@@ -196,7 +201,7 @@ function setSlowSteps(call: ServerCall): void {
 function countWaiters(call: ServerCall): void {
   let count = 0;
   call.latches.acquireAll();
-  for (const space of call.keyspaces) count += space.waiters.count;
+  for (const space of call.keyspaces) count += space.hooks.waiters.count;
   call.latches.releaseAll();
   call.reply.integer(count);
 }
@@ -255,7 +260,7 @@ function describeObject(call: ServerCall): void {
     const clock = space.clockOf(ref);
     call.reply.simple(
       `Value at:0x${(ref >>> 0).toString(16)} refcount:1 ` +
-        `encoding:${space.encodingName(ref)} ` +
+        `encoding:${encodingName(space, ref)} ` +
         `serializedlength:${serializedLength(call, space, ref)} ` +
         `lru:${clock} ` +
         `lru_seconds_idle:${call.clock.idleSeconds(clock)}` +
@@ -321,10 +326,9 @@ function hashTableStatistics(call: ServerCall): void {
   if (db < 0 || db >= call.worker.shared.databases) {
     return call.reply.error(DATABASE_OUT_OF_RANGE);
   }
-  const describe = (headerOf: (space: Keyspace) => number) => {
+  const describe = (header: number) => {
     let [elements, buckets, overflow] = [0, 0, 0];
     for (const space of call.keyspaces) {
-      const header = headerOf(space);
       elements += space.control[header + DICT_COUNT]!;
       buckets += space.control[header + DICT_BUCKETS]!;
       overflow += space.control[header + DICT_OVERFLOW]!;
@@ -337,8 +341,8 @@ function hashTableStatistics(call: ServerCall): void {
   };
   call.reply.verbatim(
     "txt",
-    `[Dictionary HT]\n${describe((space) => space.keysHeader(db))}` +
-      `[Expires HT]\n${describe((space) => space.expiresHeader(db))}`,
+    `[Dictionary HT]\n${describe(keysAt(db))}` +
+      `[Expires HT]\n${describe(expiresAt(db))}`,
   );
 }
 
