@@ -125,6 +125,7 @@ export class ComputeRunner<C extends Call> {
       space.begun.drop();
       events.length = 0;
       written.length = 0;
+      counters[CHANGES] = 0;
       writer.error(OUT_OF_MEMORY);
     }
     const recorded = effects.endCollected();
