@@ -195,6 +195,13 @@ export class EffectLog {
     return this.#isReplaced ? collected : null;
   }
 
+  /** Ends a command of a log that collects, and forgets what it has recorded. */
+  dropCollected(): void {
+    this.#depth--;
+    this.#stagedEnd = RECORD_HEADER_BYTES;
+    this.#missing = 0;
+  }
+
   /** Records what was collected in the place of the command at hand. */
   replaceWith(collected: Uint8Array): void {
     this.#isReplaced = true;
