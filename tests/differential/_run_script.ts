@@ -57,7 +57,8 @@ export async function runScript(
   subject: Target,
   limits?: ScriptLimits,
 ): Promise<Mismatch | null> {
-  using expected = await reference.client({ resp });
+  // Some commands wait ten seconds: on neither server is their reply waited for.
+  using expected = await reference.client({ resp, timeoutMs: 5000 });
   using actual = await subject.client({ resp, timeoutMs: 3000 });
   await Promise.all([
     prepare(expected, limits?.reference),

@@ -25,6 +25,7 @@ import {
   valueNotBetween,
 } from "../resp/error_reply.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
+import { TYPE_LIST } from "../types/entry.ts";
 import type { MatchVisitor } from "../types/list_value.ts";
 import {
   argumentIs,
@@ -35,6 +36,7 @@ import {
 import type { Call } from "./call.ts";
 import {
   type CommandSpec,
+  type HeavyTest,
   KEY_RO,
   KEY_RO_ACCESS,
   KEY_RW_DELETE,
@@ -42,6 +44,7 @@ import {
   KEY_RW_UPDATE,
   type LateReply,
 } from "./command_spec.ts";
+import { manyInFirst, quietly } from "./heavy_work.ts";
 import {
   endListWrite,
   listsOf,
@@ -62,6 +65,8 @@ import {
 import { makeChange } from "./sliced_change.ts";
 import { WRONG } from "./typed_entry.ts";
 
+/** Elements that LPOS looks at before a list is searched in the background. */
+const PROBED_ELEMENTS = 1000;
 const BEFORE = bytesOf("before");
 const AFTER = bytesOf("after");
 const RANK = bytesOf("rank");
@@ -328,6 +333,33 @@ function lposCommand(call: Call): void {
   } else if (SEARCH.found === 0) reply.nullBulk();
 }
 
+/** A search that may go far, and finds little near where it begins. */
+const longSearch: HeavyTest<Call> = (call) => {
+  if (!manyInFirst(call)) return false;
+  const { args, db } = call;
+  const key = call.key(0);
+  const space = call.keyspace(key);
+  const ref = space.peek(db, key);
+  if (space.type(ref) !== TYPE_LIST) return false;
+  return quietly(call, () => {
+    const isGood = readSearch(call);
+    if (!isGood || SEARCH.most <= call.settings.backgroundThreshold) {
+      return false;
+    }
+    SEARCH.reply = call.reply;
+    space.values.lists.search(
+      ref,
+      args.source(2),
+      args.off[2]!,
+      args.length[2]!,
+      SEARCH.isBackward,
+      PROBED_ELEMENTS,
+      SEARCH,
+    );
+    return SEARCH.found < SEARCH.wanted;
+  });
+};
+
 /** Reads the options of LPOS; false after an error reply. */
 function readSearch(call: Call): boolean {
   const { argc, reply } = call;
@@ -429,6 +461,7 @@ export const LIST_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "key element [RANK rank:integer] [COUNT num-matches:integer] " +
       "[MAXLEN len:integer]",
     replies: ["integer", "array", "null"],
+    isHeavy: longSearch,
     run: lposCommand,
   },
   {

@@ -19,6 +19,7 @@ import {
   type LateReply,
 } from "./command_spec.ts";
 import { ElementScan } from "./element_scan.ts";
+import { manyScanned } from "./heavy_work.ts";
 import { replyMembers } from "./set_replies.ts";
 import {
   MemberRemoval,
@@ -286,6 +287,7 @@ export const SET_COMMANDS: readonly CommandSpec<Call>[] = [
     tips: ["nondeterministic_output"],
     syntax: "key cursor:integer [MATCH pattern] [COUNT count:integer]",
     replies: ["array"],
+    isHeavy: manyScanned,
     run: sscanCommand,
   },
 ];

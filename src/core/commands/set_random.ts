@@ -28,6 +28,7 @@ import {
   replyElements,
   STREAMED_ELEMENTS_MIN,
 } from "./element_stream.ts";
+import { manyDrawn } from "./heavy_work.ts";
 import { RECORDED, recordOfKey } from "./recorded.ts";
 import { MemberReplies, MEMBERS, replyMembers } from "./set_replies.ts";
 import { MemberPop, popsLong } from "./set_slices.ts";
@@ -264,6 +265,7 @@ export const SET_RANDOM_COMMANDS: readonly CommandSpec<Call>[] = [
     tips: ["nondeterministic_output"],
     syntax: "key [count:integer@2.6.0]",
     replies: ["string", "null", "array"],
+    isHeavy: manyDrawn,
     run: srandmemberCommand,
   },
 ];

@@ -47,6 +47,7 @@ import {
 } from "./command_spec.ts";
 import { ElementScan } from "./element_scan.ts";
 import { type ElementWriter, replyElements } from "./element_stream.ts";
+import { manyDrawn, manyScanned } from "./heavy_work.ts";
 import { replyHead, replyRanks, ScoredReplies } from "./sorted_set_replies.ts";
 import {
   MemberRemoval,
@@ -624,6 +625,7 @@ export const SORTED_SET_COMMANDS: readonly CommandSpec<Call>[] = [
     tips: ["nondeterministic_output"],
     syntax: "key [options:(count:integer [WITHSCORES])]",
     replies: ["null", "string", "array"],
+    isHeavy: manyDrawn,
     run: zrandmemberCommand,
   },
   {
@@ -680,6 +682,7 @@ export const SORTED_SET_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax:
       "key cursor:integer [MATCH pattern] [COUNT count:integer] [NOSCORES]",
     replies: ["array"],
+    isHeavy: manyScanned,
     run: zscanCommand,
   },
   {

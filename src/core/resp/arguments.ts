@@ -88,6 +88,11 @@ export class Arguments {
     return ref;
   }
 
+  /** The run of a big argument, or 0; it still belongs to the arguments. */
+  bigAt(i: number): number {
+    return this.#big === null ? 0 : this.#big[i]!;
+  }
+
   /** Shifts the arguments in the input buffer, which was compacted. */
   shift(by: number): void {
     for (let i = 0; i < this.count; i++) {

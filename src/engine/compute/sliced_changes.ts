@@ -19,6 +19,7 @@ import {
   PROCESS_CUT_WAITS,
   PROCESS_SLICED_CHANGES,
 } from "../messages/shared_state.ts";
+import type { CalledCommand, Session } from "../executor/session.ts";
 import type { LockHandle, LockSpec } from "../locks/lock_spec.ts";
 
 /** Longest turn. */
@@ -45,6 +46,15 @@ export interface SlicedChangePorts {
   freeBig(args: Arguments): void;
   /** Serves who waits for changed keys, and tells events; no latch is held. */
   settle(): void;
+  /** The session whose command is running. */
+  session(): Session;
+  /** Charges a session's command with the time that its slices took. */
+  charge(
+    session: Session,
+    command: CalledCommand,
+    args: Arguments,
+    microseconds: number,
+  ): void;
 }
 
 /** What has been answered instead when memory ran out. */
@@ -58,6 +68,10 @@ interface Running {
   readonly change: SlicedChange;
   readonly args: Arguments;
   readonly handle: LockHandle;
+  readonly session: Session;
+  readonly command: CalledCommand;
+  /** How long its slices took. */
+  tookMs: number;
   /** Its reply is known. */
   readonly resolve: (late: LateReply) => void;
 }
@@ -94,8 +108,11 @@ export class SlicedChanges {
     fillKey(key, name);
     const { promise, resolve } = Promise.withResolvers<LateReply>();
     const args = given.take();
+    const session = this.#ports.session();
     const running: Running = {
-      ...{ space, db, key, change, args, handle, resolve },
+      ...{ space, db, key, change, args, handle, session, resolve },
+      command: session.command!,
+      tookMs: 0,
     };
     this.#running.add(running);
     counters[SLICED_COMMANDS] = counters[SLICED_COMMANDS]! + 1;
@@ -123,9 +140,13 @@ export class SlicedChanges {
 
   /** Does what fits into a turn; says whether that was all. */
   #advance(running: Running): boolean {
+    const { process, freeBig, settle, monotonicMs, charge } = this.#ports;
+    const startMs = monotonicMs();
     const late = this.#turn(running);
+    running.tookMs += monotonicMs() - startMs;
     if (late === null) return false;
-    const { process, freeBig, settle } = this.#ports;
+    const { session, command, args, tookMs } = running;
+    charge(session, command, args, tookMs * 1000);
     this.#running.delete(running);
     Atomics.sub(process, PROCESS_SLICED_CHANGES, 1);
     running.handle.close();

@@ -96,7 +96,7 @@ import type { BigAdder } from "./transaction.ts";
 import { TransactionRunner } from "./transaction_runner.ts";
 import type { Tellings } from "./tellings.ts";
 import { PROCESS_SNAPSHOT } from "../persistence/snapshot_protocol.ts";
-import { CommandTimer } from "./command_timer.ts";
+import { CommandTimer, type EndedCommand } from "./command_timer.ts";
 import { GATE_MONITORED, GATE_PAUSE, GATE_STOP, refusalBy } from "./gate.ts";
 import type { Latches } from "../latch/shard_latches.ts";
 import {
@@ -148,8 +148,8 @@ export interface ExecutorPorts<C extends Call> {
     args: Arguments,
     shard: number,
   ): Promise<LateReply> | null;
-  /** Notes a command that took `microseconds` or more. */
-  slow(command: Command<C>, microseconds: number): void;
+  /** Notes a command that took as long as the threshold, or longer. */
+  slow(ended: EndedCommand<C>): void;
   /** Makes room when memory is short; says whether a write may go on. */
   makeRoom(): boolean;
   /** Adds an argument that lies in a run of the arena. */
@@ -673,13 +673,15 @@ export class Executor<C extends Call> {
       resp,
     );
     if (late === null) return this.#run(command, handler);
-    // Others are told of the command as if it had run now.
-    if (handler !== command.run) this.#late = late;
-    const outcome = handler === command.run
-      ? this.#run(command, () => late)
-      : this.#run(command, handler);
+    // Others are told of the command as if it had run now; it is counted when
+    // it has.
+    if (handler !== command.run) {
+      this.#late = late;
+      handler(call);
+    }
+    this.pending = late;
     this.pendingHasRead = true;
-    return outcome;
+    return PARKED;
   }
 
   /** A command that may wait, which is decided under its keys' latches. */
@@ -728,10 +730,10 @@ export class Executor<C extends Call> {
       this.#effects.endCommand(this.#call.db, this.#call.args, isChange);
     }
     if (startMs >= 0) {
-      const microseconds = this.timer.end(command, startMs);
-      if (this.#isSlow(command, microseconds)) {
-        this.#ports.slow(command, microseconds);
-      }
+      // What is done in slices is charged when all are done.
+      if (promise !== undefined && command.keyKind !== KEY_KIND.NONE) {
+        this.timer.skip();
+      } else this.#noteSlow(command, this.timer.end(command, startMs));
     }
     if (reply.errorCount !== errors) {
       counters[at + FAILED] = counters[at + FAILED]! + 1;
@@ -769,6 +771,33 @@ export class Executor<C extends Call> {
   countEnded(command: CalledCommand | null, error: ErrorReply | null): void {
     if (error !== null) this.#noteError(error);
     if (command !== null) this.#countCalls(command as Command<C>, 1);
+  }
+
+  /** Counts a command that has ended in the background, with its error. */
+  countBackground(ended: EndedCommand<C>, error: ErrorReply | null): void {
+    const { command } = ended;
+    this.countEnded(command, error);
+    if (error !== null) {
+      const at = COUNTER_COUNT + command.index * COMMAND_COUNTERS + FAILED;
+      this.#counters[at] = this.#counters[at]! + 1;
+    }
+    this.chargeLate(ended);
+  }
+
+  /** Charges a command, which was counted, that has not ended in its turn. */
+  chargeLate(ended: EndedCommand<C>): void {
+    const { command, microseconds } = ended;
+    this.timer.charge(command, microseconds);
+    if (this.#isSlow(command, microseconds)) this.#ports.slow(ended);
+  }
+
+  #noteSlow(command: Command<C>, microseconds: number): void {
+    if (!this.#isSlow(command, microseconds)) return;
+    const { args, session } = this.#call;
+    this.#ports.slow({
+      ...{ command, microseconds, args },
+      session: session as Session,
+    });
   }
 
   #isSlow(command: Command<C>, microseconds: number): boolean {

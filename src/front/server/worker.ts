@@ -9,6 +9,7 @@
  */
 /// <reference lib="deno.worker" />
 
+import type { Command } from "../../core/commands/command_table.ts";
 import { emptyDatabases } from "../../core/commands/databases.ts";
 import { CHANGES } from "../../core/keyspace/counters.ts";
 import { Prng } from "../../core/base/prng.ts";
@@ -372,8 +373,7 @@ function begin(start: WorkerStart): WorkerContext {
       const owner = ownerOf(shard, shared.workers);
       return owner === id ? null : forwarder.forward(session, args, owner);
     },
-    slow: (command, microseconds) =>
-      noteSlowCommand(made, command, microseconds),
+    slow: (ended) => noteSlowCommand(made, ended),
     makeRoom: () => evictor.makeRoom(),
     addBig: (args, run, length) => made.addBig(args, run, length),
     freeBig: (args) => made.freeBig(args),
@@ -473,6 +473,11 @@ function begin(start: WorkerStart): WorkerContext {
     later: (run, delayMs) => setTimeout(run, delayMs),
     freeBig: (args) => made.freeBig(args),
     settle,
+    session: () => call.session,
+    charge: (session, called, args, microseconds) => {
+      const command = called as Command<ServerCall>;
+      executor.chargeLate({ command, args, session, microseconds });
+    },
   });
   made.completeSlices = () => slicedChanges.completeAll();
   attachThreads = (ports) => computePool.attach(ports);
