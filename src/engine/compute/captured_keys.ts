@@ -59,6 +59,11 @@ export class CapturedKeys {
     return this.#keys[i]!.space;
   }
 
+  /** The keyspace of a shard that has one of the keys. */
+  spaceOf(shard: number): Keyspace {
+    return this.#keys.find(({ space }) => space.shard === shard)!.space;
+  }
+
   /** The shard of the last key that may be written, or of the first key. */
   get targetShard(): number {
     const target = this.#keys.findLast(({ job }) => job.isWritten) ??

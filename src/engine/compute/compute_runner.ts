@@ -7,10 +7,14 @@
  * so a command reads them in place, copies them before it changes them, and
  * never frees them.
  *
+ * A job that throws, because a reply or a table is larger than an array can be,
+ * has changed nothing that others see: it ends with an error, and the thread goes
+ * on. Only invariants that do not hold end the process.
+ *
  * @module
  */
 
-import { assert } from "../../core/base/assert.ts";
+import { assert, InvariantError } from "../../core/base/assert.ts";
 import { equalBytes } from "../../core/base/bytes.ts";
 import type { Call } from "../../core/commands/call.ts";
 import {
@@ -42,7 +46,7 @@ import {
 } from "../../core/keyspace/shard_control.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
 import { shareValue, unshareValue } from "../../core/keyspace/shared_value.ts";
-import { OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
+import { BACKGROUND_DIED, OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
 import { dropSpan } from "../../core/resp/reply_source.ts";
 import {
   REPLY_BUFFER_BYTES,
@@ -74,6 +78,10 @@ export interface ComputeRunnerPorts<C extends Call> {
   makeCall(space: Keyspace): C;
   /** Monotonic milliseconds, with fractions. */
   monotonicMs(): number;
+  /** Called before each job is run; may throw, for tests. */
+  beforeJob(): void;
+  /** A job has thrown. */
+  failed(command: string, cause: unknown): void;
 }
 
 /** Runs one job after the other. */
@@ -103,7 +111,9 @@ export class ComputeRunner<C extends Call> {
     this.#fill(call, writer, job);
     const written: WrittenKey[] = [];
     const readings: number[] = [];
+    let hasFailed = false;
     try {
+      this.#ports.beforeJob();
       for (const key of job.keys) {
         this.#putKey(call, space, job, key, readings);
       }
@@ -116,16 +126,18 @@ export class ComputeRunner<C extends Call> {
       space.hooks.notify(0);
       this.#takeWritten(call, space, job, written);
     } catch (cause) {
-      if (!(cause instanceof OutOfMemory)) throw cause;
+      if (cause instanceof InvariantError) throw cause;
+      hasFailed = !(cause instanceof OutOfMemory);
+      if (hasFailed) this.#ports.failed(this.#nameOf(job), cause);
       space.hooks.notify(0);
       for (const span of writer.rewind(0)) dropSpan(span, space.externals);
       space.begun.drop();
       events.length = 0;
       written.length = 0;
-      writer.error(OUT_OF_MEMORY);
+      writer.error(hasFailed ? BACKGROUND_DIED : OUT_OF_MEMORY);
     }
     this.#empty(call, space, job, readings);
-    const hasMemory = written.some(({ ref }) => ref !== DELETED);
+    const hasMemory = written.some(({ ref }) => ref !== DELETED) || hasFailed;
     const contents = space.heap.surrender();
     assert(
       hasMemory || contents.usedBytes === 0,
@@ -149,6 +161,12 @@ export class ComputeRunner<C extends Call> {
       contents: hasMemory ? contents : null,
       microseconds: (this.#ports.monotonicMs() - startMs) * 1000,
     };
+  }
+
+  #nameOf({ command }: ComputeJob): string {
+    return command === COPY_VALUE
+      ? "a copy"
+      : this.#ports.table.all[command]!.fullName;
   }
 
   /** The call's arguments and keys. */

@@ -54,7 +54,10 @@ import {
   SLOW_STEPS_PARTS,
   slowStepsWord,
 } from "../../../engine/latch/slow_steps.ts";
-import { PROCESS_SLOW_STEPS } from "../../../engine/messages/shared_state.ts";
+import {
+  PROCESS_COMPUTE_FAILURES,
+  PROCESS_SLOW_STEPS,
+} from "../../../engine/messages/shared_state.ts";
 import { ROUTE_TO_OWNER } from "../../../engine/latch/shard_flags.ts";
 import { PERMISSION } from "../../../core/settings/settings_table.ts";
 import type { ServerCall } from "../server_call.ts";
@@ -76,6 +79,7 @@ interface Tool {
 }
 
 const HELP: HelpLines = [
+  ["COMPUTE-FAILURES <count>", "How many commands in the background fail."],
   ["DIGEST", "A signature of all data."],
   ["DIGEST-VALUE <key> [<key> ...]", "A signature of each key's value."],
   ["HTSTATS <dbid>", "How the dictionaries of a database are filled."],
@@ -97,6 +101,7 @@ const HELP: HelpLines = [
 ];
 
 const TOOLS: ReadonlyMap<string, Tool> = new Map<string, Tool>([
+  ["compute-failures", { argc: 3, run: setComputeFailures }],
   ["digest", { argc: 2, run: digest }],
   ["digest-value", { argc: 2, isOpen: true, run: digestValue }],
   ["help", { argc: 2, run: (call) => writeHelp(call, "DEBUG", HELP) }],
@@ -182,6 +187,14 @@ function sleep(call: ServerCall): void {
     const word = new Int32Array(new SharedArrayBuffer(4));
     Atomics.wait(word, 0, 0, seconds * 1000);
   }
+  call.reply.ok();
+}
+
+/** `DEBUG COMPUTE-FAILURES count` */
+function setComputeFailures(call: ServerCall): void {
+  const count = Number(textAt(call, 2));
+  if (!(count >= 0)) return call.reply.error(SYNTAX_ERROR);
+  call.worker.process[PROCESS_COMPUTE_FAILURES] = count;
   call.reply.ok();
 }
 
