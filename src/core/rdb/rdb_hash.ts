@@ -179,7 +179,7 @@ function readCount(
 ): number {
   const count = reader.length();
   if (count > values.memory.limits.hashMaxListpackEntries) {
-    values.hashes.makeTable(ref);
+    values.hashes.makeTableFor(ref, reader.likely(count));
   }
   return count;
 }

@@ -330,6 +330,12 @@ export class HashValue implements ValueType {
     setValueRoot(this.#arena, ref, this.#packed.create(fields, bytes));
   }
 
+  /** Makes an empty hash a table with room for so many fields. */
+  makeTableFor(ref: number, fields: number): void {
+    this.makeTable(ref);
+    this.#table.nodes.expect(valueRoot(this.#arena, ref), fields);
+  }
+
   /** Removes the field that was found last, expired or not. */
   removeFound(ref: number): void {
     const root = valueRoot(this.#arena, ref);
