@@ -275,21 +275,29 @@ export class StreamLog {
     ref: number,
     visit: (first: StreamId, node: number) => void,
   ): void {
+    const first = new StreamId();
+    for (const node of this.eachNode(ref, first)) visit(first, node);
+  }
+
+  /**
+   * The nodes in their order, `first` being the first ID of each; the stream must
+   * not change meanwhile.
+   */
+  *eachNode(ref: number, first: StreamId): Generator<number, void> {
     const root = valueRoot(this.#arena, ref);
     if (root === 0) return;
     const words = this.#words(root);
     const at = wordOf(root);
     const place = new TreePlace();
-    const id = new StreamId();
     let isThere = this.tree.first(words, at + NODES, place);
     for (; isThere; isThere = this.tree.next(place)) {
-      this.tree.readId(place, id);
-      visit(id, this.#nodeOf(place));
+      this.tree.readId(place, first);
+      yield this.#nodeOf(place);
     }
     const last = words[at + LAST_NODE]!;
     if (last === 0) return;
-    id.read(words, at + LAST_NODE_ID);
-    visit(id, last);
+    first.read(words, at + LAST_NODE_ID);
+    yield last;
   }
 
   /** Nodes of a stream. */

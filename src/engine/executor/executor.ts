@@ -84,7 +84,12 @@ import type {
 import { ROUTE_TO_OWNER } from "../latch/shard_flags.ts";
 import { beginWait } from "../blocking/registering.ts";
 import { Serving } from "../blocking/serving.ts";
-import { LockAsking, LOCKS_FREE, LOCKS_PARKED } from "./lock_asking.ts";
+import {
+  LockAsking,
+  type LockAskingParts,
+  LOCKS_FREE,
+  LOCKS_PARKED,
+} from "./lock_asking.ts";
 import { RequestKeys, unknown } from "./request_keys.ts";
 import { DONE, HELD, PARKED } from "./outcome.ts";
 import type { BigAdder } from "./transaction.ts";
@@ -188,6 +193,8 @@ export interface ExecutorPorts<C extends Call> {
   readonly process: Int32Array;
   /** Parks commands that meet locked keys. */
   readonly locks: CommandLocks;
+  /** As {@linkcode LockAskingParts.reserve}. */
+  readonly reserve: LockAskingParts<C>["reserve"];
   /** Serves keys that are ready and tells of events; no latch is held. */
   settle(): void;
   /** Notes a command that has waited for locked keys before it ran. */
@@ -282,6 +289,7 @@ export class Executor<C extends Call> {
       locks: ports.locks,
       ready,
       addBig: ports.addBig,
+      reserve: ports.reserve,
       settle: ports.settle,
     });
     this.#transactions = new TransactionRunner({
@@ -615,7 +623,7 @@ export class Executor<C extends Call> {
     const isBlocking = (command.flags & FLAG.BLOCKING) !== 0;
     const flags = this.#latches.wordsOfMarked(SHARD_FLAGS);
     if (flags !== 0) {
-      const outcome = this.#asking.areFree(flags)
+      const outcome = this.#asking.areFree(command, flags)
         ? LOCKS_FREE
         : this.#asking.ask(command, null);
       if (outcome !== LOCKS_FREE) {

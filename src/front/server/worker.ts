@@ -26,7 +26,11 @@ import { PagePool } from "../../core/memory/page_pool.ts";
 import { Settings } from "../../core/settings/settings.ts";
 import { BlockedSessions } from "../../engine/blocking/blocked_sessions.ts";
 import { SlicedChanges } from "../../engine/compute/sliced_changes.ts";
-import { ValueHolds } from "../../engine/compute/value_holds.ts";
+import {
+  HOLD_FOR_REPLY,
+  HOLD_FOR_SNAPSHOT,
+  ValueHolds,
+} from "../../engine/compute/value_holds.ts";
 import { Executor } from "../../engine/executor/executor.ts";
 import { DONE } from "../../engine/executor/outcome.ts";
 import { GATE_LOADING, GATES_STILL } from "../../engine/executor/gate.ts";
@@ -301,7 +305,8 @@ function begin(start: WorkerStart): WorkerContext {
     later: (run, delayMs) => setTimeout(() => run(Date.now()), delayMs),
     inSlices: (space, db, ref, change, args) =>
       slicedChanges.begin(space, db, ref, change, args),
-    holdValue: (space, db, ref) => valueHolds.hold(space, db, ref),
+    holdValue: (space, db, ref) =>
+      valueHolds.hold(space, db, ref, HOLD_FOR_REPLY),
     effects,
   });
   const evictor = new Evictor({
@@ -373,6 +378,8 @@ function begin(start: WorkerStart): WorkerContext {
     addBig: (args, run, length) => made.addBig(args, run, length),
     freeBig: (args) => made.freeBig(args),
     locks: locks.commands,
+    reserve: (space, db, key, isAsked) =>
+      source!.reserve(space, db, key, isAsked),
     settle,
     waited: (command, waitedMs) => noteLockWait(made, command, waitedMs),
     tellings,
@@ -443,6 +450,7 @@ function begin(start: WorkerStart): WorkerContext {
       settings.backgroundThreads === 0
         ? Infinity
         : settings.backgroundThreshold,
+    smallBytesMax: () => settings.backgroundThresholdBytes,
     lock: tryLockHeld,
     isWaitedFor: ({ id }) => {
       const handle = locks.manager.handle(id);
@@ -504,6 +512,8 @@ function begin(start: WorkerStart): WorkerContext {
     process: made.process,
     nextTicket: (cutsLog) => made.durability.cut(cutsLog),
     changes: () => made.statistics.sum(CHANGES),
+    hold: (space, db, ref) =>
+      valueHolds.hold(space, db, ref, HOLD_FOR_SNAPSHOT),
     monotonicMs: () => performance.now(),
     later: (run, delayMs) => setTimeout(run, delayMs),
     report: (report) => {
