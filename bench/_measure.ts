@@ -94,7 +94,7 @@ export async function withServers<T>(
  * How both servers are started: `sherd` is an argument vector with
  * `{workers}` in it, `redisDir` an empty directory.
  */
-function serverSpecs(
+export function serverSpecs(
   sherd: readonly string[],
   workers: number,
   redisDir: string,
