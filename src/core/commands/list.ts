@@ -32,9 +32,7 @@ import {
   readInteger,
   safeIntegerAt,
 } from "./arg_reader.ts";
-import type { Key } from "../keyspace/key.ts";
-import type { Keyspace } from "../keyspace/keyspace.ts";
-import type { Call, SlicedChange } from "./call.ts";
+import type { Call } from "./call.ts";
 import {
   type CommandSpec,
   KEY_RO,
@@ -53,12 +51,16 @@ import {
   replyListRange,
   writeList,
 } from "./list_entry.ts";
+import {
+  FirstMatch,
+  Insertion,
+  isLong,
+  Removal,
+  SLICED_ELEMENTS_MIN,
+  Trimming,
+} from "./list_slices.ts";
+import { makeChange } from "./sliced_change.ts";
 import { WRONG } from "./typed_entry.ts";
-
-/** Elements removed in one slice. */
-const SLICE_ELEMENTS = 10_000;
-/** More elements than this are removed in slices. */
-const SLICED_ELEMENTS_MIN = 2 * SLICE_ELEMENTS;
 
 const BEFORE = bytesOf("before");
 const AFTER = bytesOf("after");
@@ -146,20 +148,10 @@ function lsetCommand(call: Call): void {
   reply.ok();
 }
 
-/** Keeps the first index that it is told. */
-class FirstMatch implements MatchVisitor {
-  index = -1;
-
-  match(index: number): boolean {
-    this.index = index;
-    return false;
-  }
-}
-
 const FIRST = new FirstMatch();
 
 /** `LINSERT key BEFORE|AFTER pivot element` */
-function linsertCommand(call: Call): void {
+function linsertCommand(call: Call): void | Promise<LateReply> {
   const { args, reply } = call;
   const isAfter = argumentIs(call, 2, AFTER);
   if (!isAfter && !argumentIs(call, 2, BEFORE)) {
@@ -170,6 +162,7 @@ function linsertCommand(call: Call): void {
   if (ref === 0) return reply.integer(0);
   const space = call.keyspace(call.key(0));
   const { lists } = space.values;
+  if (isLong(lists, ref)) return makeChange(call, ref, new Insertion(isAfter));
   FIRST.index = -1;
   lists.search(
     ref,
@@ -212,37 +205,6 @@ function lrangeCommand(call: Call): void {
 }
 
 /** `LTRIM key start stop` */
-/** Elements at both ends of a list that are removed in slices. */
-class Trimming implements SlicedChange {
-  readonly #removed: number;
-  #before: number;
-  #behind: number;
-
-  constructor(before: number, behind: number) {
-    this.#removed = before + behind;
-    this.#before = before;
-    this.#behind = behind;
-  }
-
-  step(space: Keyspace, ref: number): boolean {
-    const { lists } = space.values;
-    const before = Math.min(this.#before, SLICE_ELEMENTS);
-    const behind = Math.min(this.#behind, SLICE_ELEMENTS - before);
-    lists.removeRange(ref, lists.length(ref) - behind, behind);
-    lists.removeRange(ref, 0, before);
-    this.#before -= before;
-    this.#behind -= behind;
-    if (this.#before + this.#behind > 0) return true;
-    lists.pack(ref, true);
-    return false;
-  }
-
-  finish(space: Keyspace, db: number, key: Key): LateReply {
-    space.hooks.changed(db, key, LTRIM, this.#removed);
-    return (reply) => reply.ok();
-  }
-}
-
 function ltrimCommand(call: Call): void | Promise<LateReply> {
   const { reply } = call;
   const start = readInteger(call, 2);
@@ -262,19 +224,8 @@ function ltrimCommand(call: Call): void | Promise<LateReply> {
     space.hooks.changedOrGone(call.db, call.key(0), LTRIM, true, length);
     return reply.ok();
   }
-  if (
-    from + length - to > SLICED_ELEMENTS_MIN && call.canWait &&
-    call.inSlices !== null
-  ) {
-    const trimming = new Trimming(from, length - to);
-    const late = call.inSlices(
-      space,
-      call.db,
-      ref,
-      trimming,
-      call.args,
-    );
-    if (late !== null) return late;
+  if (from + length - to > SLICED_ELEMENTS_MIN) {
+    return makeChange(call, ref, new Trimming(from, length - to));
   }
   lists.removeRange(ref, to, length - to);
   lists.removeRange(ref, 0, from);
@@ -284,7 +235,7 @@ function ltrimCommand(call: Call): void | Promise<LateReply> {
 }
 
 /** `LREM key count element` */
-function lremCommand(call: Call): void {
+function lremCommand(call: Call): void | Promise<LateReply> {
   const { args, reply } = call;
   const count = readSymmetric(call, 2);
   if (Number.isNaN(count)) return;
@@ -292,16 +243,22 @@ function lremCommand(call: Call): void {
   if (ref === WRONG) return;
   if (ref === 0) return reply.integer(0);
   const space = call.keyspace(call.key(0));
-  const removed = space.values.lists.removeEqual(
+  const { lists } = space.values;
+  const most = count === 0 ? Infinity : Math.abs(count);
+  if (isLong(lists, ref)) {
+    const removal = new Removal(most, count < 0, lists.length(ref));
+    return makeChange(call, ref, removal);
+  }
+  const removed = lists.removeEqual(
     ref,
     args.source(3),
     args.off[3]!,
     args.length[3]!,
-    count === 0 ? Infinity : Math.abs(count),
+    most,
     count < 0,
   );
   if (removed > 0) {
-    const isThere = endListWrite(call, space, ref);
+    const isThere = endListWrite(space, call.db, ref);
     space.hooks.changedOrGone(call.db, call.key(0), LREM, !isThere, removed);
   }
   reply.integer(removed);
@@ -550,7 +507,6 @@ export const LIST_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_DELETE,
     syntax: "key start:integer stop:integer",
     replies: ["status"],
-    isSliced: true,
     run: ltrimCommand,
   },
   {

@@ -16,9 +16,16 @@ import {
   KEY_RW_DELETE,
   KEY_RW_INSERT,
   keyAt,
+  type LateReply,
 } from "./command_spec.ts";
 import { ElementScan } from "./element_scan.ts";
 import { replyMembers } from "./set_replies.ts";
+import {
+  MemberRemoval,
+  type RemoveMember,
+  SLICED_ARGUMENTS_MIN,
+} from "./member_removal.ts";
+import { makeChange } from "./sliced_change.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 
 /** The sets of key `i`'s keyspace. */
@@ -44,12 +51,18 @@ function saddCommand(call: Call): void {
   call.reply.integer(added);
 }
 
+const removeMember: RemoveMember = (space, ref, buf, off, length) =>
+  space.values.sets.remove(ref, buf, off, length);
+
 /** `SREM key member [member ...]` */
-function sremCommand(call: Call): void {
+function sremCommand(call: Call): void | Promise<LateReply> {
   const { args, argc, reply } = call;
   const ref = writeEntry(call, 0, TYPE_SET);
   if (ref === WRONG) return;
   if (ref === 0) return reply.integer(0);
+  if (argc > SLICED_ARGUMENTS_MIN) {
+    return makeChange(call, ref, new MemberRemoval(SREM, removeMember));
+  }
   const space = call.keyspace(call.key(0));
   const { sets } = space.values;
   let removed = 0;

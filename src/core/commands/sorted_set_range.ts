@@ -43,6 +43,7 @@ import {
 } from "./command_spec.ts";
 import { readLexRange, readScoreRange } from "./sorted_set_bounds.ts";
 import { replyRanks } from "./sorted_set_replies.ts";
+import { makeChange } from "./sliced_change.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 import { manyElements } from "./heavy_work.ts";
 
@@ -370,13 +371,8 @@ function removeRange(
   const { from, to } = REQUEST;
   // To delete the key is quick, however many members it has.
   const isGone = to - from === zsets.length(ref);
-  if (
-    !isGone && to - from > SLICED_MEMBERS_MIN && call.canWait &&
-    call.inSlices !== null
-  ) {
-    const removal = new RangeRemoval(from, to - from, event);
-    const late = call.inSlices(space, call.db, ref, removal, call.args);
-    if (late !== null) return late;
+  if (!isGone && to - from > SLICED_MEMBERS_MIN) {
+    return makeChange(call, ref, new RangeRemoval(from, to - from, event));
   }
   if (isGone) space.delete(call.db, ref);
   else zsets.removeRange(ref, from, to);
@@ -485,7 +481,6 @@ export const SORTED_SET_RANGE_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_DELETE,
     syntax: "key min max",
     replies: ["integer"],
-    isSliced: true,
     run: zremrangebylexCommand,
   },
   {
@@ -499,7 +494,6 @@ export const SORTED_SET_RANGE_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_DELETE,
     syntax: "key start:integer stop:integer",
     replies: ["integer"],
-    isSliced: true,
     run: zremrangebyrankCommand,
   },
   {
@@ -513,7 +507,6 @@ export const SORTED_SET_RANGE_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_DELETE,
     syntax: "key min:double max:double",
     replies: ["integer"],
-    isSliced: true,
     run: zremrangebyscoreCommand,
   },
   {

@@ -30,6 +30,7 @@
 import { assert } from "../base/assert.ts";
 import { bytesOf, copyBytes } from "../base/bytes.ts";
 import type { Arguments } from "../resp/arguments.ts";
+import type { EffectDraft } from "./effect_draft.ts";
 import {
   putPadding,
   putVarint,
@@ -196,6 +197,25 @@ export class EffectLog {
   also(db: number, name: Uint8Array, argc: number): this {
     this.#stageHead(db, argc);
     return this.constant(name);
+  }
+
+  /**
+   * Records a draft in the place of the command at hand. A draft that is the
+   * whole record is taken over, however long it is.
+   */
+  replaceWith(draft: EffectDraft): void {
+    assert(this.#missing === 0, "a recorded command has all its arguments");
+    this.#isReplaced = true;
+    const { buf, end } = draft;
+    if (this.#stagedEnd === RECORD_HEADER_BYTES) {
+      this.#staged = buf;
+      this.#stagedEnd = end;
+      return;
+    }
+    const length = end - RECORD_HEADER_BYTES;
+    this.#reserveStaged(length);
+    copyBytes(buf, RECORD_HEADER_BYTES, this.#staged, this.#stagedEnd, length);
+    this.#stagedEnd += length;
   }
 
   /** The command at hand is not recorded as it was given. */

@@ -221,6 +221,8 @@ export class Executor<C extends Call> {
    * be told behind its reply.
    */
   pendingHasRead = false;
+  /** Outcome of the last request that was run together with others. */
+  togetherOutcome: number = DONE;
   /** Commands from this duration on go to the slow log; -1 for none. */
   slowMicroseconds = 10_000;
   /** Notes how long commands take. */
@@ -396,7 +398,8 @@ export class Executor<C extends Call> {
    * Runs requests that {@linkcode lookAhead} has read, from `from` on, as long as
    * their keys lie in one shard, under one hold of its latch: so a key that all
    * workers want changes hands once for several requests. Returns how many were
-   * run; 0 if the first is nothing for this, and is to be {@linkcode run}.
+   * run, of which the last had {@linkcode togetherOutcome}; 0 if the first is
+   * nothing for this, and is to be {@linkcode run}.
    */
   runTogether(
     session: Session,
@@ -430,8 +433,9 @@ export class Executor<C extends Call> {
       const command = this.#table.all[args.command]!;
       session.command = command;
       this.#keys.takeHashed(args, shard, args.hash);
-      this.#run(command);
       done++;
+      this.togetherOutcome = this.#run(command);
+      if (this.togetherOutcome !== DONE) break;
     }
     this.#latches.release(shard);
     if (this.#ready.count !== 0) this.#serving.serve();
@@ -515,9 +519,9 @@ export class Executor<C extends Call> {
         flags !== 0 &&
         (flags !== FLAG_KEY_LOCKS || mayBeLocked(control, args.hash))
       ) return this.#runFlagged(command, handler);
-      this.#run(command, handler);
+      const outcome = this.#run(command, handler);
       this.#latches.release(shard);
-      return DONE;
+      return outcome;
     }
     if (command.keyKind === KEY_KIND.NONE) {
       call.keyCount = 0;
@@ -547,9 +551,9 @@ export class Executor<C extends Call> {
       this.#latches.release(shard);
       return this.#forward(command, shard, handler);
     }
-    this.#run(command, handler);
+    const ran = this.#run(command, handler);
     this.#latches.release(shard);
-    return DONE;
+    return ran;
   }
 
   #endAsking(command: Command<C>, outcome: number): number {

@@ -63,6 +63,11 @@ export interface LockSpec {
    * default one with keys to write finishes.
    */
   readonly onDisconnect?: "finish" | "abort";
+  /**
+   * Called before the locks are lost for a reason of others', for what must not
+   * be left half done; no latch is held.
+   */
+  beforeAbort?(): void;
 }
 
 /** A key of a handle. */

@@ -303,8 +303,8 @@ function begin(start: WorkerStart): WorkerContext {
     random,
     latches,
     later: (run, delayMs) => setTimeout(() => run(Date.now()), delayMs),
-    inSlices: (space, db, ref, change, args) =>
-      slicedChanges.begin(space, db, ref, change, args),
+    inSlices: (space, db, key, change, args) =>
+      slicedChanges.begin(space, db, key, change, args),
     holdValue: (space, db, ref) =>
       valueHolds.hold(space, db, ref, HOLD_FOR_REPLY),
     effects,
@@ -465,13 +465,16 @@ function begin(start: WorkerStart): WorkerContext {
     latches,
     effects,
     process,
+    counters,
     isAtOnce: () => executor.ignoresFlags,
     lock: tryLockHeld,
     fillKey: (key, name) => call.fillKey(key, name, 0, name.length),
     monotonicMs: () => performance.now(),
     later: (run, delayMs) => setTimeout(run, delayMs),
+    freeBig: (args) => made.freeBig(args),
     settle,
   });
+  made.completeSlices = () => slicedChanges.completeAll();
   attachThreads = (ports) => computePool.attach(ports);
   serveForwarded(mesh, {
     sessionOf: (command) => {
