@@ -21,6 +21,7 @@ import {
   LOG_SYNCS_DELAYED,
   LOG_WAITS_FOR_BASE,
 } from "../../engine/persistence/log_status.ts";
+import { GATE_LOADING, GATE_STOP } from "../../engine/executor/gate.ts";
 import { SAVING } from "../../engine/persistence/persistence_facts.ts";
 import { ASK_LOG, ASK_REWRITE, type LogSwitch } from "./durable_log.ts";
 import { SYNC_POLICIES } from "./log_link.ts";
@@ -65,16 +66,14 @@ function snapshotData(worker: WorkerContext) {
 
 /** Rewrites the log when it has grown enough; worker 0 looks at it. */
 export function checkLogGrowth(worker: WorkerContext, nowMs: number): void {
-  const { settings, durability, facts } = worker;
+  const { settings, durability } = worker;
   const percentage = settings.autoAofRewritePercentage;
   if (!durability.isKept || percentage === 0 || worker.asksToRewrite) return;
+  if ((worker.executor.gate & (GATE_STOP | GATE_LOADING)) !== 0) return;
   const figures = logFigures(worker);
   const size = figures[LOG_SIZE]!;
   if (size <= settings.autoAofRewriteMinSize) return;
-  if (
-    figures[LOG_REWRITE_STARTED_MS] !== 0 || facts[SAVING] !== 0 ||
-    figures[LOG_REWRITE_SCHEDULED] !== 0
-  ) return;
+  if (isSaving(worker) || figures[LOG_REWRITE_SCHEDULED] !== 0) return;
   const growth = Math.floor(size * 100 / (figures[LOG_BASE_SIZE] || 1)) - 100;
   if (growth < percentage) return;
   if (
@@ -85,6 +84,12 @@ export function checkLogGrowth(worker: WorkerContext, nowMs: number): void {
   worker.asksToRewrite = true;
   worker.askedToRewriteMs = nowMs;
   askRewrite(worker).then(() => worker.asksToRewrite = false);
+}
+
+/** Whether a snapshot is being taken, for the log or for itself. */
+export function isSaving(worker: WorkerContext): boolean {
+  return logFigures(worker)[LOG_REWRITE_STARTED_MS] !== 0 ||
+    worker.facts[SAVING] !== 0;
 }
 
 /** What INFO tells, in its order. */

@@ -190,7 +190,7 @@ export class Persistence {
       if (save !== null) {
         const saved = await this.#save(save);
         if (saved !== "ok") return saved === "busy" ? saved : "not saved";
-      }
+      } else await this.snapshots.settled();
       if (flush) {
         const emptied = this.#parts.next(0, "emptied");
         this.#parts.send(0, { kind: "empty" });

@@ -60,6 +60,7 @@ import {
 } from "../../../engine/messages/shared_state.ts";
 import { ROUTE_TO_OWNER } from "../../../engine/latch/shard_flags.ts";
 import { PERMISSION } from "../../../core/settings/settings_table.ts";
+import { isSaving } from "../append_only.ts";
 import type { ServerCall } from "../server_call.ts";
 import { ASK_ACTIVE_EXPIRE } from "../server_questions.ts";
 import { ASK_RELOAD, saveData } from "../snapshot_requests.ts";
@@ -174,6 +175,8 @@ function loadLog({ worker, reply }: ServerCall): void | Promise<LateReply> {
   if (worker.logLink === null || !worker.durability.isKept) {
     return reply.error(NO_LOG_TO_LOAD);
   }
+  // The data that a snapshot is taken of must not go away under it.
+  if (isSaving(worker)) return reply.error(SAVE_IN_PROGRESS);
   return worker.logLink.reload().then((error) => (reply) => {
     if (error === null) return reply.ok();
     reply.error(LOAD_LOG_FAILED);
