@@ -14,6 +14,7 @@ import {
   tagsOnDistinctSlots,
   type TestServer,
 } from "../_harness.ts";
+import { pause, until } from "../_patience.ts";
 import {
   type Argument,
   type Plain,
@@ -54,10 +55,7 @@ function suite(
       await client.run("FLUSHALL");
       await body(client, server);
       // What was begun for others may still be under way.
-      const endMs = performance.now() + 5000;
-      while (await statistic(client, "sherd_lock_handles") > 0) {
-        assert(performance.now() < endMs, "no lock is left");
-      }
+      await untilNoHandle(client);
       assertEquals(await statistic(client, "sherd_locked_keys"), 0);
     });
   }
@@ -66,6 +64,13 @@ function suite(
 async function statistic(client: TestClient, name: string): Promise<number> {
   const info = String(plain(await client.run("INFO", "stats")));
   return Number(new RegExp(`${name}:(\\d+)`).exec(info)![1]);
+}
+
+function untilNoHandle(client: TestClient): Promise<void> {
+  return until(
+    "no lock is left",
+    async () => await statistic(client, "sherd_lock_handles") === 0,
+  );
 }
 
 /** What a command answers, and how many ran in the background for it. */
@@ -333,17 +338,15 @@ suite("CLIENT REPLY OFF, and a client that leaves", async (client, server) => {
     ["SUNIONSTORE", target, set1, set2],
   ]);
   // The first one's reply is dropped, the other one runs nevertheless.
-  const endMs = performance.now() + 5000;
-  while (plain(await client.run("SCARD", target)) !== COUNT * 1.5) {
-    assert(performance.now() < endMs, "the command was run");
-  }
+  await until(
+    "the command was run",
+    async () => plain(await client.run("SCARD", target)) === COUNT * 1.5,
+  );
   for (let i = 0; i < 10; i++) {
     using other = await server.client();
     await other.sendCommands([["SUNION", set1, set2], ["SORT", list]]);
   }
-  while (await statistic(client, "sherd_lock_handles") > 0) {
-    assert(performance.now() < endMs, "all jobs end");
-  }
+  await untilNoHandle(client);
 });
 
 suite("WATCH sees what the background writes", async (client, server) => {
@@ -392,21 +395,16 @@ suite("settings reach the threads", async (client) => {
 });
 
 suite("nothing is left in memory", async (client) => {
-  const used = async () => {
-    await client.run("FLUSHALL");
-    const endMs = performance.now() + 5000;
-    for (;;) {
-      const info = String(plain(await client.run("INFO", "memory")));
-      const bytes = Number(/used_memory_dataset:(\d+)/.exec(info)![1]);
-      if (bytes < 1000 || performance.now() > endMs) return bytes;
-    }
-  };
   for (let round = 0; round < 3; round++) {
     await client.run("FLUSHALL");
     await fill(client);
     for (const argv of [...READS, ...WRITES]) await client.run(...argv);
   }
-  assert(await used() < 1000);
+  await client.run("FLUSHALL");
+  await until("nothing is left", async () => {
+    const info = String(plain(await client.run("INFO", "memory")));
+    return Number(/used_memory_dataset:(\d+)/.exec(info)![1]) < 1000;
+  });
 });
 
 /** Reads of whole collections, whose replies are written bit by bit. */
@@ -455,7 +453,10 @@ for (const { read, add, change } of WHOLE) {
       using reader = await server.client({ resp: client.resp });
       await reader.sendCommands([read]);
       // Its own worker has begun the reply, which is too long for the sockets.
-      while (await statistic(client, "sherd_lock_handles") === 0);
+      await until(
+        "it is locked",
+        async () => await statistic(client, "sherd_lock_handles") > 0,
+      );
       using other = await server.client();
       const [changed, got] = await other.pipeline([change, ["PING"]]);
       assert(changed!.type !== "error" && plain(got!) === "PONG");
@@ -717,10 +718,10 @@ suite(
     for (let round = 0; round < 10; round++) {
       await client.run("DEL", target);
       await other.sendCommands([["SUNIONSTORE", target, set1, set2]]);
-      await client.run("CLIENT", "PAUSE", "60000", "WRITE");
+      await client.run("CLIENT", "PAUSE", "600000", "WRITE");
       // What was done before the pause stays, nothing follows.
       const before = plain(await client.run("DBSIZE"));
-      await new Promise((wake) => setTimeout(wake, 30));
+      await pause(30);
       assertEquals(plain(await client.run("DBSIZE")), before);
       await client.run("CLIENT", "UNPAUSE");
       assertEquals(plain(await other.readReply()), COUNT * 1.5);
