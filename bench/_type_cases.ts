@@ -37,14 +37,24 @@ export function digits(n: number): string {
 }
 
 /** Commands that give one key `count` elements, made by `element`. */
-export function* fillOne(
+export function fillOne(
   head: readonly string[],
   count: number,
   element: (i: number) => readonly string[],
 ): Iterable<readonly string[]> {
-  for (let i = 0; i < count; i += PER_COMMAND) {
+  return fillRange(head, 0, count, element);
+}
+
+/** As {@linkcode fillOne}, with the elements from `from` to `to`, exclusive. */
+function* fillRange(
+  head: readonly string[],
+  from: number,
+  to: number,
+  element: (i: number) => readonly string[],
+): Iterable<readonly string[]> {
+  for (let i = from; i < to; i += PER_COMMAND) {
     const argv = [...head];
-    const end = Math.min(count, i + PER_COMMAND);
+    const end = Math.min(to, i + PER_COMMAND);
     for (let j = i; j < end; j++) argv.push(...element(j));
     yield argv;
   }
@@ -73,9 +83,19 @@ function* streams(keys: number, count: number): Iterable<readonly string[]> {
   }
 }
 
-function* largeStream(): Iterable<readonly string[]> {
-  for (let i = 1; i <= LARGE; i++) {
-    yield ["XADD", "big", `${i}-1`, "field", "value"];
+function* streamRange(
+  from: number,
+  to: number,
+): Iterable<readonly string[]> {
+  for (let i = from; i < to; i++) {
+    yield ["XADD", "big", `${i + 1}-1`, "field", "value"];
+  }
+}
+
+function* hashRange(from: number, to: number): Iterable<readonly string[]> {
+  const pairs = [0, 1, 2, 3, 4].flatMap((i) => [`f${i}`, `value${i}`]);
+  for (let key = from; key < to; key++) {
+    yield ["HSET", `h:${digits(key)}`, ...pairs];
   }
 }
 
@@ -177,23 +197,53 @@ export const TYPE_CASES: readonly TypeCase[] = [
   large("lrange100", "LRANGE big 0 99", list),
   large("lrange600", "LRANGE big 0 599", list),
   large("xadd", "XADD big * field value", nothing),
-  large("xrange100", "XRANGE big 500000 + COUNT 100", largeStream),
+  large(
+    "xrange100",
+    "XRANGE big 500000 + COUNT 100",
+    () => streamRange(0, LARGE),
+  ),
 ];
 
-/** Values whose resident bytes per element are compared. */
-export const MEMORY_CASES: readonly {
+/** A value, or many of them, whose resident bytes per element are compared. */
+export interface MemoryCase {
   name: string;
-  elements: number;
-  fill: () => Iterable<readonly string[]>;
-}[] = [
-  { name: "hash of 1 M fields", elements: LARGE, fill: hash },
-  { name: "set of 1 M members", elements: LARGE, fill: set },
-  { name: "zset of 1 M members", elements: LARGE, fill: zset },
-  { name: "list of 1 M elements", elements: LARGE, fill: list },
-  { name: "stream of 1 M entries", elements: LARGE, fill: largeStream },
+  /** Elements of each value, whose number is what is filled in. */
+  elementsEach: number;
+  /** How many of what `fill` counts are there first. */
+  count: number;
+  /** Adds those from `from` to `to`, exclusive. */
+  fill: (from: number, to: number) => Iterable<readonly string[]>;
+}
+
+function one(
+  name: string,
+  command: string,
+  element: (i: number) => readonly string[],
+): MemoryCase {
+  return {
+    name,
+    elementsEach: 1,
+    count: LARGE,
+    fill: (from, to) => fillRange([command, "big"], from, to, element),
+  };
+}
+
+/** Values whose resident bytes per element are compared. */
+export const MEMORY_CASES: readonly MemoryCase[] = [
+  one("hash of 1 M fields", "HSET", field),
+  one("set of 1 M members", "SADD", member),
+  one("zset of 1 M members", "ZADD", scored),
+  one("list of 1 M elements", "RPUSH", text),
+  {
+    name: "stream of 1 M entries",
+    elementsEach: 1,
+    count: LARGE,
+    fill: streamRange,
+  },
   {
     name: "1 M hashes of 5 fields",
-    elements: 5 * LARGE,
-    fill: () => fillMany("HSET", "h:", LARGE, 5, (i) => [`f${i}`, `value${i}`]),
+    elementsEach: 5,
+    count: LARGE,
+    fill: hashRange,
   },
 ];

@@ -15,8 +15,11 @@ export function noLocks(parts: {
   latches: Latches;
   counters: Float64Array;
   monotonicMs: () => number;
+  /** Those of the keyspaces, if somebody does lock keys. */
+  rules?: LockRules;
 }): { locks: CommandLocks; settle: () => void; waited: () => void } {
-  const waits = new LockWaits({
+  const rules = parts.rules ?? new LockRules();
+  const waits = rules.waits = new LockWaits({
     ...parts,
     worker: 0,
     process: new Int32Array(64),
@@ -25,7 +28,7 @@ export function noLocks(parts: {
     soon: queueMicrotask,
   });
   const locks = new CommandLocks(waits, {
-    rules: new LockRules(),
+    rules,
     counters: parts.counters,
     waitTimeoutMs: () => 0,
     resume: () => {},

@@ -13,6 +13,7 @@ import { EffectLog } from "../src/core/keyspace/effect_log.ts";
 import { Evictor } from "../src/core/keyspace/evict.ts";
 import { ExpireCycle } from "../src/core/keyspace/expire_cycle.ts";
 import { Keyspace } from "../src/core/keyspace/keyspace.ts";
+import { keysAt } from "../src/core/keyspace/shard_control.ts";
 import { ReadyKeys } from "../src/core/keyspace/ready_keys.ts";
 import { WaiterRecords } from "../src/core/keyspace/waiter_records.ts";
 import { Arena, PAGE_BYTES } from "../src/core/memory/arena.ts";
@@ -27,11 +28,16 @@ import { Settings } from "../src/core/settings/settings.ts";
 import { TYPE_HASH, TYPE_STREAM } from "../src/core/types/entry.ts";
 import { BlockedSessions } from "../src/engine/blocking/blocked_sessions.ts";
 import { giveBackArguments } from "../src/engine/blocking/giving_back.ts";
-import { Executor } from "../src/engine/executor/executor.ts";
+import {
+  Executor,
+  type ExecutorPorts,
+} from "../src/engine/executor/executor.ts";
 import { PARKED } from "../src/engine/executor/outcome.ts";
 import { Session } from "../src/engine/executor/session.ts";
 import { Tellings } from "../src/engine/executor/tellings.ts";
 import { Latches } from "../src/engine/latch/shard_latches.ts";
+import type { CommandLocks } from "../src/engine/locks/command_locks.ts";
+import { LockRules } from "../src/engine/locks/lock_waits.ts";
 import { noLocks } from "./_no_locks.ts";
 import { takeReply } from "../src/engine/messages/forwarding.ts";
 import { makeSharedState } from "../src/engine/messages/shared_state.ts";
@@ -70,9 +76,15 @@ class WorldCall extends Call {
 export class World {
   readonly settings: Settings = new Settings({ cores: 1, dir: "/" });
   readonly keyspaces: readonly Keyspace[];
+  /** Where the heaps of the shards get their pages. */
+  readonly pages: PagePool;
   readonly latches: Latches;
   readonly counters: Float64Array;
   readonly executor: Executor<Call>;
+  /** What the keyspaces' key locks have in common, and who waits for them. */
+  readonly lockRules: LockRules = new LockRules();
+  /** Commands that wait for key locks. */
+  readonly locks: CommandLocks;
   readonly effects: EffectLog;
   /** Takes out what is recorded. */
   readonly drain: EffectDrain;
@@ -95,6 +107,8 @@ export class World {
       seed?: number;
       /** Of the hash of keys and members, which gives their order in tables. */
       hashSeed?: readonly [number, number];
+      /** Takes commands that would take long. */
+      background?: ExecutorPorts<Call>["background"];
     } = {},
   ) {
     const shared = makeSharedState({
@@ -106,7 +120,7 @@ export class World {
       startedMs: 0,
     });
     const arena = new Arena(shared.arena);
-    const pool = new PagePool(arena, true);
+    const pool = this.pages = new PagePool(arena, true);
     pool.format();
     this.settings.load([]);
     const counters = new Float64Array(shared.counters[0]!);
@@ -123,6 +137,7 @@ export class World {
       ...{ arena, pool, counters, clock, random, hashSeed, ready },
       limits: this.settings,
       effects: this.effects,
+      locks: this.lockRules,
     };
     this.keyspaces = controls.map((control, shard) =>
       new Keyspace(context, control, shard)
@@ -169,6 +184,12 @@ export class World {
     });
     // Commands that look at the worker around them are not run here.
     this.#table = makeCommandTable() as unknown as CommandTable<Call>;
+    const lockParts = noLocks({
+      ...{ keyspaces: this.keyspaces, latches, counters: this.counters },
+      monotonicMs: this.#monotonicMs,
+      rules: this.lockRules,
+    });
+    this.locks = lockParts.locks;
     this.executor = new Executor(this.#table, call, latches, {
       monotonicMs: this.#monotonicMs,
       forward: () => null,
@@ -183,11 +204,8 @@ export class World {
       worker: 0,
       workers: 1,
       ...{ ready, records, blocked: this.#blocked },
-      ...noLocks({
-        ...{ keyspaces: this.keyspaces, latches, counters: this.counters },
-        monotonicMs: this.#monotonicMs,
-      }),
-      background: () => null,
+      ...lockParts,
+      background: options.background ?? (() => null),
       served: (_worker, session, reply) => {
         const late = takeReply(reply);
         queueMicrotask(() => this.#blocked.served(session, late));
@@ -308,7 +326,7 @@ export class World {
         do {
           cursor = space.dict.scan(
             space.control,
-            space.keysHeader(db),
+            keysAt(db),
             cursor,
             (ref) => {
               const off = space.keyOff(ref);
@@ -385,7 +403,7 @@ function describeFieldExpires(space: Keyspace, ref: number): string {
   const end = hashes.endPlace(ref);
   for (let place = hashes.firstPlace(ref); place < end;) {
     place = hashes.visit(ref, place, {
-      field(buf, off, length, _value, _off, _length, expireAtMs) {
+      field({ buf, off, length }, _value, expireAtMs) {
         if (expireAtMs === 0) return;
         expires.push(`${toBinary(buf.slice(off, off + length))}@${expireAtMs}`);
       },

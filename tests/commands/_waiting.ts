@@ -15,6 +15,8 @@ import {
 } from "../_resp_client.ts";
 import { ask } from "./_replies.ts";
 
+export { until };
+
 /** A client, the worker it is on, and what its waiting command will reply. */
 export interface Waiting {
   readonly client: TestClient;

@@ -2,6 +2,10 @@
  * Key locks as other clients meet them: who waits, who passes, in which order
  * they go on, and that nothing is left behind.
  *
+ * Of the specification: KT3 to KT13 and KT14 to KT17 in their order, KT23, KT39
+ * (EXEC), KT40 (WATCH), KT42 (expires), KT44 (FLUSHALL), KT45 (SWAPDB), KT46
+ * (blocking commands), KT48 (PFCOUNT).
+ *
  * @module
  */
 import { assertEquals, assertMatch } from "@std/assert";

@@ -2,12 +2,18 @@
  * Lock handles: what code in the server may do with locked keys, and how its
  * locks end.
  *
+ * Of the specification: KT18 (without a deadlock), KT19 and KT20 (what sorts
+ * behind), KT21 (two readers), KT22 (only locked keys), KT24 (readers stop), KT29
+ * (held for too long), KT31, KT33 and KT36 (snapshots), KT35, KT47; with KT1,
+ * KT25, KT28, KT30 and KT38 in tests/unit/engine/locks.
+ *
  * @module
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { seeded, startServer, tagsOnDistinctSlots } from "../_harness.ts";
 import { until } from "../_patience.ts";
-import { plain } from "../_resp_client.ts";
+import { type Plain, plain } from "../_resp_client.ts";
+import { digestsIn } from "../persistence/_snapshots.ts";
 import { type Holder, LockRoom, lockSuite, texts } from "./_locks.ts";
 import { ask } from "./_replies.ts";
 import { expectReply } from "./_waiting.ts";
@@ -131,6 +137,59 @@ lockSuite(
   },
 );
 
+lockSuite(
+  "KT47: others are told of a commit once, and find what is final",
+  async (room, { server }) => {
+    const { admin } = room;
+    using cache = await server.client({ resp: 3, timeoutMs: 8000 });
+    using listener = await server.client({ resp: 2, timeoutMs: 8000 });
+    using looker = await server.client({ timeoutMs: 8000 });
+    const { readsNext, next } = {
+      readsNext: async () => plain(await cache.readReply()),
+      next: async () => (plain(await listener.readReply()) as Plain[]).slice(2),
+    };
+    await ask(admin, "CONFIG SET notify-keyspace-events KA");
+    await ask(cache, "CLIENT TRACKING ON");
+    await ask(cache, "MGET k l");
+    await ask(listener, "PSUBSCRIBE __keyspace@*");
+    const holder = await room.holder();
+    await holder.take("WRITE k WRITE l");
+    await holder.do("STAGE", "SET", "k", "a");
+    await holder.do("STAGE", "APPEND", "k", "b");
+    await holder.do("STAGE", "RPUSH", "l", "x", "y");
+    await holder.do("STAGE", "RPUSH", "l", "z");
+    // Nothing is told before.
+    await ask(admin, "SET other 1");
+    assertEquals(await next(), ["__keyspace@0__:other", "set"]);
+    await holder.do("COMMIT");
+    const events = [];
+    for (let i = 0; i < 4; i++) {
+      events.push(await next());
+      // Whoever looks as soon as it is told finds the last value.
+      if (i > 0) continue;
+      await looker.sendCommands([["GET", "k"], ["LRANGE", "l", "0", "-1"]]);
+    }
+    assertEquals(events, [
+      ["__keyspace@0__:k", "set"],
+      ["__keyspace@0__:k", "append"],
+      ["__keyspace@0__:l", "rpush"],
+      ["__keyspace@0__:l", "rpush"],
+    ]);
+    await holder.close();
+    assertEquals(plain(await looker.readReply()), "ab");
+    assertEquals(plain(await looker.readReply()), ["x", "y", "z"]);
+    // One message about each key, then nothing.
+    const dropped = [await readsNext(), await readsNext()];
+    const keys = dropped.map((message) => (message as Plain[])[1]);
+    assertEquals(keys.map(String).sort(), ["k", "l"]);
+    await cache.sendCommands([["PING"]]);
+    assertEquals(await readsNext(), "PONG");
+    await ask(admin, "SET other 2");
+    assertEquals(await next(), ["__keyspace@0__:other", "set"]);
+    await ask(admin, ["CONFIG", "SET", "notify-keyspace-events", ""]);
+  },
+);
+
 lockSuite("a handle that is closed before drops its writes", async (room) => {
   await ask(room.admin, "SET k old");
   const holder = await room.holder();
@@ -157,6 +216,38 @@ lockSuite("a wait for locks has an end", async (room) => {
   const error = String(await second.do("TAKE", "READ", "a", "WAIT", "30"));
   assertMatch(error, /TIMEOUT/);
   await first.close();
+});
+
+lockSuite("INFO counts locks and those who wait", async (room) => {
+  const { admin } = room;
+  const NAMES = [
+    ...["read_locks_granted", "write_locks_granted", "locks_queued"],
+    ...["locks_denied", "locks_aborted", "lock_parked_commands"],
+    ...["lock_wait_timeouts", "lock_handles", "locked_keys"],
+  ];
+  const figures = async () => {
+    const info = String(await ask(admin, "INFO stats"));
+    return NAMES.map((name) =>
+      Number(new RegExp(`sherd_${name}:(\\d+)`).exec(info)![1])
+    );
+  };
+  const before = await figures();
+  const first = await room.holder();
+  const second = await room.holder(first);
+  await first.take("READ a READ b WRITE c");
+  await second.do("TRY", "READ", "c");
+  await second.do("TAKE", "WRITE", "b", "WAIT", "10");
+  const parked = await room.park("SET", "a", "1");
+  const differences = async () =>
+    (await figures()).map((figure, i) => figure - before[i]!);
+  assertEquals(await differences(), [2, 1, 1, 1, 0, 1, 0, 1, 3]);
+  const words = texts(await ask(admin, "LOCKS LIST"));
+  await ask(admin, ["LOCKS", "KILL", words[words.indexOf("id") + 1]!]);
+  await expectReply(parked, "OK");
+  await until("the handle is gone", async () => {
+    return (await differences())[7] === 0;
+  });
+  assertEquals(await differences(), [2, 1, 1, 1, 1, 1, 0, 0, 0]);
 });
 
 lockSuite("the end of a connection: readers stop", async (room) => {
@@ -402,6 +493,45 @@ Deno.test("snapshots do not wait for locks, and have what is committed", async (
     assertEquals(await reader.do("ENTRY", "r"), 1);
     await reader.close();
     assertEquals(await ask(admin, "MGET k r"), ["old", "read"]);
+    await room.expectNothing();
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("KT35: no snapshot has keys apart that are written together", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    await using server = await startServer({
+      workers: 3,
+      args: ["--dir", dir],
+    });
+    using admin = await server.client();
+    const context = { client: admin, server, resp: 2, workers: 3 } as const;
+    using room = new LockRoom(context);
+    const [a, b, c] = tagsOnDistinctSlots(3).map((tag) => `{${tag}}k`);
+    let isOver = false;
+    const seen = new Set<string>();
+    const writing = Array.from({ length: 3 }, async (_, number) => {
+      const holder = await room.holder();
+      for (let round = 0; !isOver; round++) {
+        await holder.take(`WRITE ${a} WRITE ${b} WRITE ${c}`);
+        for (const key of [a, b, c]) {
+          await holder.do("STAGE", "SET", key!, `${number}:${round}`);
+        }
+        await holder.do("COMMIT");
+        await holder.close();
+      }
+    });
+    for (let round = 0; round < 20; round++) {
+      assertEquals(await ask(admin, "SAVE"), "OK");
+      const digests = new Set(digestsIn(`${dir}/dump.rdb`).values());
+      assert(digests.size <= 1, "all keys have one value");
+      for (const digest of digests) seen.add(digest);
+    }
+    isOver = true;
+    await Promise.all(writing);
+    assert(seen.size > 1, "the keys have changed between snapshots");
     await room.expectNothing();
   } finally {
     await Deno.remove(dir, { recursive: true });

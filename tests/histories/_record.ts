@@ -31,7 +31,14 @@ export type Move =
   };
 
 /** Commands whose replies have no order that a client may rely on. */
-const UNORDERED = new Set(["SMEMBERS", "SINTER", "SUNION", "SDIFF", "KEYS"]);
+const UNORDERED = new Set([
+  ...["SMEMBERS", "SINTER", "SUNION", "SDIFF", "KEYS", "HGETALL"],
+]);
+
+/** Commands whose replies have scores, which the protocols write differently. */
+const SCORED = new Set([
+  ...["ZRANGE", "ZUNION", "ZINTER", "ZDIFF", "ZINCRBY", "ZMSCORE", "ZMPOP"],
+]);
 
 /** One shared history. */
 export class Recorder {
@@ -132,7 +139,9 @@ export class RecordingClient {
 
 /** A reply as the model has it. */
 function inModel(argv: readonly string[], reply: Plain): ModelReply {
-  const output = converted(reply);
+  let output = converted(reply);
+  if (SCORED.has(argv[0]!)) output = withoutNumbers(output);
+  if (argv[0] === "HGETALL") output = asPairs(output as string[]);
   return UNORDERED.has(argv[0]!) && Array.isArray(output)
     ? output.sort()
     : output;
@@ -141,12 +150,24 @@ function inModel(argv: readonly string[], reply: Plain): ModelReply {
 function converted(reply: Plain): ModelReply {
   if (reply instanceof ReplyError) return `-${reply.message}`;
   if (reply instanceof Set) return [...reply].map(converted);
+  if (reply instanceof Map) return [...reply].flat().map(converted);
   if (Array.isArray(reply)) return reply.map(converted);
   assert(
     reply === null || typeof reply === "string" || typeof reply === "number",
     "a reply is one that the model knows",
   );
   return reply;
+}
+
+/** A reply in one list, its numbers as texts. */
+function withoutNumbers(reply: ModelReply): ModelReply {
+  if (Array.isArray(reply)) return reply.map(withoutNumbers).flat();
+  return typeof reply === "number" ? String(reply) : reply;
+}
+
+function asPairs(items: readonly string[]): string[] {
+  return items.filter((_, i) => i % 2 === 0)
+    .map((field, i) => `${field} ${items[2 * i + 1]}`);
 }
 
 /** The connections of a run, of which as many as possible are on each worker. */

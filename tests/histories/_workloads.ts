@@ -15,6 +15,8 @@ export interface Workload {
   readonly keys: Readonly<Record<string, string>>;
   /** Whether some of the clients work on the second database. */
   readonly usesDatabases?: true;
+  /** Whether to run it, or to check it, takes long. */
+  readonly isDear?: true;
   /** What a client does next. */
   next(random: Random, client: number): Move;
   /** Checks the end, beside the order; throws if it is wrong. */
@@ -97,6 +99,7 @@ let lastValue = 0;
 /** Keys that are written together are read together. */
 export const pairs: Workload = {
   name: "MSET, MSETNX and DEL against MGET and EXISTS",
+  isDear: true,
   keys: {},
   next(random) {
     const keys = PAIRS.filter(() => random.chance(0.6));
@@ -249,7 +252,11 @@ export const databases: Workload = {
   next(random) {
     const [a, b] = two(random, PLACES);
     const value = `d${lastValue++}`;
-    switch (random.below(8)) {
+    switch (random.below(9)) {
+      case 8:
+        return random.chance(0.5)
+          ? commands(["MOVE", a, random.below(2)])
+          : commands(["COPY", a, b, "DB", random.below(2), "REPLACE"]);
       case 0:
         return commands(["SWAPDB", 0, 1]);
       case 1:
@@ -314,6 +321,241 @@ export const types: Workload = {
   },
 };
 
+const SCORES = keysNamed("scores", 4);
+
+/** Nobody sees half of a sorted set that is made of others. */
+export const scores: Workload = {
+  name: "ZUNIONSTORE, ZRANGESTORE and ZMPOP against ZADD and ZINCRBY",
+  keys: { [SCORES[0]!]: "<a 1,b 2,c 3,", [SCORES[1]!]: "<b 1,d 1," },
+  next(random) {
+    const [a, b] = two(random, SCORES);
+    const target = random.pick(SCORES);
+    const member = random.pick(MEMBERS);
+    const aggregate = ["AGGREGATE", random.pick(["SUM", "MIN", "MAX"])];
+    switch (random.below(11)) {
+      case 0:
+        return commands(["ZADD", a, random.below(5), member]);
+      case 1:
+        return commands(["ZINCRBY", a, 1, member], ["ZMSCORE", a, member, "d"]);
+      case 2:
+        return commands(["ZREM", a, member]);
+      case 3: {
+        const name = random.pick(["ZUNIONSTORE", "ZINTERSTORE"]);
+        return commands([name, target, 2, a, b, ...aggregate]);
+      }
+      case 4:
+        return commands(["ZDIFFSTORE", target, 2, a, b]);
+      case 5:
+        return commands(["ZRANGESTORE", target, a, random.below(2), 2]);
+      case 6:
+        return commands([
+          ...[random.pick(["ZUNION", "ZINTER"]), 2, a, b],
+          ...[...aggregate, "WITHSCORES"],
+        ]);
+      case 7:
+        return random.chance(0.5)
+          ? commands(["ZMPOP", 2, a, b, random.pick(["MIN", "MAX"])])
+          : commands(["COPY", a, b, "REPLACE"], ["ZCARD", b]);
+      case 8:
+        return transaction(
+          ["ZUNIONSTORE", target, 2, a, b],
+          ["ZRANGE", target, 0, -1, "WITHSCORES"],
+          ["ZINCRBY", target, 1, member],
+        );
+      case 9:
+        return transaction(
+          ...SCORES.map((key) => ["ZRANGE", key, 0, -1, "WITHSCORES"]),
+        );
+      default:
+        return commands(["ZRANGE", a, 0, -1, "WITHSCORES"], ["ZCARD", b]);
+    }
+  },
+};
+
+const NUMBERS = keysNamed("numbers", 4);
+
+/** Lists that are copied, sorted and shifted. */
+export const lists: Workload = {
+  name: "COPY, SORT STORE and LMPOP of lists",
+  keys: { [NUMBERS[0]!]: "[3,1,2,", [NUMBERS[1]!]: "[9,4," },
+  next(random) {
+    const [a, b] = two(random, NUMBERS);
+    const target = random.pick(NUMBERS);
+    const value = random.below(50);
+    switch (random.below(9)) {
+      case 0:
+        return commands([random.pick(["RPUSH", "LPUSH"]), a, value]);
+      case 1:
+        return commands(["COPY", a, b, "REPLACE"], ["LRANGE", a, 0, -1]);
+      case 2:
+        return commands(["COPY", a, b]);
+      case 3:
+        return commands(["SORT", a, "STORE", target]);
+      case 4:
+        return commands(["SORT", a, "DESC"], ["SORT_RO", b]);
+      case 5:
+        return commands(["RENAME", a, b]);
+      case 6:
+        return commands(["LMPOP", 2, a, b, "LEFT", "COUNT", 2]);
+      case 7:
+        return transaction(...NUMBERS.map((key) => ["LRANGE", key, 0, -1]));
+      default:
+        return commands(["LPOP", a], ["LLEN", b]);
+    }
+  },
+};
+
+const HASHES = keysNamed("hash", 3);
+const FIELDS = ["f", "g", "h"];
+
+/** The fields of a hash that are written together are read together. */
+export const hashes: Workload = {
+  name: "HSET and HDEL against HGETALL and COPY",
+  keys: { [HASHES[0]!]: "%f 1,g 1," },
+  next(random) {
+    const [a, b] = two(random, HASHES);
+    const value = lastValue++;
+    switch (random.below(8)) {
+      case 0:
+      case 1:
+        return commands(["HSET", a, ...FIELDS.flatMap((f) => [f, value])]);
+      case 2:
+        return commands(["HDEL", a, random.pick(FIELDS), random.pick(FIELDS)]);
+      case 3:
+        return commands(["HINCRBY", a, "n", 1], ["HLEN", b]);
+      case 4:
+        return commands(["COPY", a, b, "REPLACE"]);
+      case 5:
+        return transaction(...HASHES.map((key) => ["HGETALL", key]));
+      case 6:
+        return commands(["RENAME", a, b], ["HMGET", b, ...FIELDS]);
+      default:
+        return commands(["HGETALL", a], ["HGETALL", b]);
+    }
+  },
+};
+
+const MORTAL = keysNamed("mortal", 3);
+const DYING = keysNamed("dying", 5).slice(3);
+const FAR_MS = 4_000_000_000_000;
+
+/** An expire belongs to its value, wherever that goes. */
+export const expires: Workload = {
+  name: "PEXPIREAT and PERSIST against SET, RENAME, COPY and STORE",
+  keys: { ...fill(MORTAL, (i) => `=m${i}`), [DYING[0]!]: "{a,b," },
+  next(random) {
+    const [a, b] = two(random, [...MORTAL, ...DYING]);
+    const [c, d] = two(random, MORTAL);
+    const atMs = FAR_MS + random.below(9);
+    switch (random.below(10)) {
+      case 0:
+        return commands(["PEXPIREAT", a, atMs]);
+      case 1:
+        return commands([
+          ...["PEXPIREAT", a, atMs, random.pick(["NX", "GT"])],
+        ]);
+      case 2:
+        return commands(["PERSIST", a], ["PEXPIRETIME", a]);
+      case 3:
+        return commands(["SET", c, lastValue++], ["PEXPIRETIME", d]);
+      case 4:
+        return commands(["RENAME", c, d]);
+      case 5:
+        return commands(["COPY", c, d, "REPLACE"], ["PEXPIRETIME", d]);
+      case 6:
+        return commands(["SUNIONSTORE", DYING[1]!, ...DYING]);
+      case 7:
+        return random.chance(0.5)
+          ? commands(["COPY", DYING[0]!, DYING[1]!, "REPLACE"])
+          : commands(["RENAME", DYING[1]!, DYING[0]!]);
+      case 8:
+        return transaction(
+          ...[...MORTAL, ...DYING].map((key) => ["PEXPIRETIME", key]),
+        );
+      default:
+        return transaction(
+          ["PEXPIREAT", a, atMs],
+          ["PEXPIREAT", b, atMs],
+          ["MGET", ...MORTAL],
+        );
+    }
+  },
+};
+
+const BITS = keysNamed("bits", 3);
+const SKETCHES = keysNamed("sketch", 3);
+
+/** Strings and sketches that are made of others. */
+export const bits: Workload = {
+  name: "BITOP, LCS and PFMERGE against APPEND and PFADD",
+  isDear: true,
+  keys: { [BITS[0]!]: "=ab", [BITS[1]!]: "=c" },
+  next(random) {
+    const [a, b] = two(random, BITS);
+    const [c, d] = two(random, SKETCHES);
+    switch (random.below(8)) {
+      case 0:
+        return commands(["APPEND", a, random.pick(MEMBERS)]);
+      case 1:
+        return commands(["BITOP", "OR", random.pick(BITS), a, b]);
+      case 2:
+        return commands(["BITCOUNT", a], ["LCS", a, b, "LEN"]);
+      case 3:
+        return commands(["SET", a, random.pick(MEMBERS)], ["TOUCH", ...BITS]);
+      case 4:
+        return commands(["PFADD", c, random.pick(MEMBERS)]);
+      case 5:
+        return commands(["PFMERGE", c, d], ["PFCOUNT", ...SKETCHES]);
+      case 6:
+        return transaction(["MGET", ...BITS], ["PFCOUNT", c, d]);
+      default:
+        return commands(["DEL", a, c], ["MGET", ...BITS]);
+    }
+  },
+};
+
+const LONG = keysNamed("long", 3);
+const RANKED = keysNamed("ranked", 6).slice(3);
+const LONG_COUNT = 48_000;
+const RANKED_COUNT = 6000;
+
+/** What is removed in slices goes at one instant. */
+export const slices: Workload = {
+  name: "LTRIM and ZREMRANGEBYRANK in slices against reads",
+  keys: { [LONG[0]!]: `L0,${LONG_COUNT}`, [RANKED[0]!]: `Z0,${RANKED_COUNT}` },
+  isDear: true,
+  next(random) {
+    const [a, b] = two(random, LONG);
+    const [c, d] = two(random, RANKED);
+    const many = 2500 + random.below(1000);
+    switch (random.below(10)) {
+      case 0:
+        return commands(["LTRIM", a, 21_000 + random.below(500), -1]);
+      case 1:
+        return commands(["LTRIM", a, 1, -21_000]);
+      case 2:
+        return commands(["ZREMRANGEBYRANK", c, 0, many]);
+      case 3:
+        return commands(["ZREMRANGEBYRANK", c, -many, -1], ["ZCARD", c]);
+      case 4:
+        return commands(["COPY", a, b, "REPLACE"]);
+      case 5:
+        return commands(["COPY", c, d, "REPLACE"]);
+      case 6:
+        return commands(["RENAME", a, b], ["RENAME", c, d]);
+      case 7:
+        return transaction(
+          ...LONG.map((key) => ["LLEN", key]),
+          ...RANKED.map((key) => ["ZCARD", key]),
+        );
+      case 8:
+        return commands(["LINDEX", a, 0], ["LINDEX", a, -1], ["LLEN", b]);
+      default:
+        return commands(["ZRANGE", c, 0, 0], ["ZRANGE", c, -1, -1]);
+    }
+  },
+};
+
 /** All of them. */
 export const WORKLOADS: readonly Workload[] = [
   transfers,
@@ -324,4 +566,10 @@ export const WORKLOADS: readonly Workload[] = [
   sets,
   databases,
   types,
+  scores,
+  lists,
+  hashes,
+  expires,
+  bits,
+  slices,
 ];

@@ -196,6 +196,85 @@ Deno.test("half of a set, of a SWAPDB", () => {
   );
 });
 
+Deno.test("half of what is made of others, by type", () => {
+  const rows: [
+    Record<string, string>,
+    string,
+    ModelReply,
+    string,
+    ModelReply[],
+  ][] = [
+    [
+      { a: "<x 1,", b: "<x 2,y 5,", c: "<z 1," },
+      ...["ZUNIONSTORE c 2 a b", 2, "ZRANGE c 0 -1 WITHSCORES"] as const,
+      [["z", "1"], ["x", "3", "y", "5"], ["x", "3"], []],
+    ],
+    [
+      { a: "<x 1,y 2,z 3,", c: "<q 1," },
+      ...["ZRANGESTORE c a 1 2", 2, "ZRANGE c 0 -1"] as const,
+      [["q"], ["y", "z"], ["q", "y"], ["y"]],
+    ],
+    [
+      { a: "[3,1,2,", c: "[9," },
+      ...["SORT a STORE c", 3, "LRANGE c 0 -1"] as const,
+      [["9"], ["1", "2", "3"], ["1", "2"], []],
+    ],
+    [
+      { a: "%f 1,g 1," },
+      ...["HSET a f 2 g 2", 0, "HGETALL a"] as const,
+      [["f 1", "g 1"], ["f 2", "g 2"], ["f 2", "g 1"], ["f 1", "g 2"]],
+    ],
+    [
+      { a: "L0,9000" },
+      ...["LTRIM a 6000 -1", "OK", "LLEN a"] as const,
+      [9000, 3000, 6000, 0],
+    ],
+    [
+      { a: "Z0,9000" },
+      ...["ZREMRANGEBYRANK a 0 5999", 6000, "ZCARD a"] as const,
+      [9000, 3000, 6000, 0],
+    ],
+    [
+      { a: "=ab", b: "=c", c: "=x" },
+      ...["BITOP OR c a b", 2, "GET c"] as const,
+      ["x", "cb", "cx", null],
+    ],
+  ];
+  for (const [keys, change, reply, read, [before, after, ...others]] of rows) {
+    const change1: Line = [0, 0, 9, change, reply];
+    for (const seen of [before!, after!]) {
+      assert(accepts([change1, [1, 1, 2, read, seen]], keys), change);
+    }
+    assert(!accepts([change1, [1, 10, 11, read, before!]], keys), change);
+    for (const seen of others) {
+      assert(!accepts([change1, [1, 1, 2, read, seen]], keys), change);
+    }
+  }
+});
+
+Deno.test("an expire goes where its value goes", () => {
+  const at: Line = [0, 0, 1, "PEXPIREAT a 4000000000000", 1];
+  const rows: [string, ModelReply, string, number][] = [
+    ["RENAME a b", "OK", "PEXPIRETIME b", 4000000000000],
+    ["RENAME a b", "OK", "PEXPIRETIME a", -2],
+    ["COPY a b", 1, "PEXPIRETIME b", 4000000000000],
+    ["SET a 2", "OK", "PEXPIRETIME a", -1],
+    ["INCRBY a 1", 2, "PEXPIRETIME a", 4000000000000],
+    ["PERSIST a", 1, "PEXPIRETIME a", -1],
+    ["PEXPIREAT a 3 NX", 0, "PEXPIRETIME a", 4000000000000],
+  ];
+  for (const [change, reply, read, expected] of rows) {
+    for (const seen of [-2, -1, 4000000000000]) {
+      const lines: Line[] = [
+        at,
+        [0, 2, 3, change, reply],
+        [0, 4, 5, read, seen],
+      ];
+      assertEquals(accepts(lines, { a: "=1" }), seen === expected, change);
+    }
+  }
+});
+
 Deno.test("an operation without an end may or may not have taken place", () => {
   const lost: Line = [0, 0, Infinity, "SET a 1", null];
   assert(accepts([lost, [1, 5, 6, "GET a", "1"]]));

@@ -8,6 +8,7 @@ import { assertEquals } from "@std/assert";
 import { halfSipHash } from "../../src/core/base/half_siphash.ts";
 import { Digest, digestValue } from "../../src/core/keyspace/digest.ts";
 import type { Keyspace } from "../../src/core/keyspace/keyspace.ts";
+import { keysAt } from "../../src/core/keyspace/shard_control.ts";
 import { RdbFileReader } from "../../src/core/rdb/rdb_file_reader.ts";
 import { RdbLoad } from "../../src/core/rdb/rdb_load.ts";
 import { until } from "../_patience.ts";
@@ -141,7 +142,7 @@ function addDigests(
   do {
     cursor = space.dict.scan(
       space.control,
-      space.keysHeader(db),
+      keysAt(db),
       cursor,
       visit,
     );

@@ -13,6 +13,7 @@ import {
 } from "../../src/core/types/entry.ts";
 import { DefragmentSlice } from "../../src/core/keyspace/defragment.ts";
 import type { Keyspace } from "../../src/core/keyspace/keyspace.ts";
+import { keysAt } from "../../src/core/keyspace/shard_control.ts";
 import { copyEntry, moveEntry } from "../../src/core/keyspace/transfer.ts";
 import type { SharedState } from "../../src/engine/messages/shared_state.ts";
 import { Random } from "../_random.ts";
@@ -175,7 +176,7 @@ class StressWorker {
     const space = this.#handles.space(key);
     const existing = space.peek(DB, key);
     const { length, expireAtMs } = made;
-    space.setString(
+    space.strings.set(
       ...[DB, key, existing] as const,
       ...[this.#source, 0, length, STRING_RAW, expireAtMs] as const,
     );
@@ -199,9 +200,9 @@ class StressWorker {
       const length = this.#random.chance(0.7)
         ? kept + this.#random.below(50)
         : this.#length();
-      const moved = space.resizeString(DB, ref, length, STRING_RAW);
-      const bytes = space.stringBytes(moved);
-      const off = space.stringOff(moved);
+      const moved = space.strings.resize(DB, ref, length, STRING_RAW);
+      const bytes = space.strings.bytes(moved);
+      const off = space.strings.off(moved);
       writeVersion(
         expected.version,
         bytes,
@@ -322,7 +323,7 @@ class StressWorker {
     const length = number % 60;
     writeVersion(number, this.#source, 0, 0, length);
     this.#under([key], () => {
-      this.#handles.space(key).setString(
+      this.#handles.space(key).strings.set(
         ...[CROWD_DB, key, 0, this.#source, 0] as const,
         ...[length, STRING_RAW, number % 3 === 0 ? 1e9 : 0] as const,
       );
@@ -339,8 +340,8 @@ class StressWorker {
       checkVersion(
         number,
         space.bytes(ref),
-        space.stringOff(ref),
-        space.stringLength(ref),
+        space.strings.off(ref),
+        space.strings.length(ref),
       );
       space.delete(CROWD_DB, ref);
     });
@@ -350,7 +351,7 @@ class StressWorker {
   #scan(): void {
     const space = this.#random.pick(this.#handles.keyspaces);
     const { control, dict, shard } = space;
-    const header = space.keysHeader(DB);
+    const header = keysAt(DB);
     let cursor = 0;
     do {
       this.#handles.latches.acquire(shard);
@@ -369,7 +370,7 @@ class StressWorker {
     space.heap.preferFullSlabs();
     const positions = space.dict.cursorCount(
       space.control,
-      space.keysHeader(db),
+      keysAt(db),
     );
     this.#slice.run(space, db, this.#random.below(Math.max(1, positions)));
     if (this.#random.chance(0.1)) space.heap.releaseReserve();
@@ -383,7 +384,7 @@ function copyTo(...all: Parameters<typeof moveEntry>): void {
 }
 
 function checkEntry(space: Keyspace, ref: number, expected: Expected): void {
-  const length = space.stringLength(ref);
+  const length = space.strings.length(ref);
   if (length !== expected.length) {
     throw new Error(`length ${length} instead of ${expected.length}`);
   }
@@ -392,8 +393,8 @@ function checkEntry(space: Keyspace, ref: number, expected: Expected): void {
   }
   checkVersion(
     expected.version,
-    space.stringBytes(ref),
-    space.stringOff(ref),
+    space.strings.bytes(ref),
+    space.strings.off(ref),
     length,
   );
 }

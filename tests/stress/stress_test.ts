@@ -12,6 +12,7 @@ import { makeSharedState } from "../../src/engine/messages/shared_state.ts";
 import { seeded } from "../_harness.ts";
 import { Handles, Model } from "./_stress_model.ts";
 import type { Outcome, Task } from "./_stress_worker.ts";
+import { expiresAt, keysAt } from "../../src/core/keyspace/shard_control.ts";
 
 const WORKERS = 8;
 const SECONDS = Number(Deno.env.get("SHERD_STRESS_SECONDS") ?? "5");
@@ -88,12 +89,12 @@ function verifyAndEmpty({ keyspaces, pool }: Handles): void {
     assertEquals(space.count(1), 0);
     heap.verify();
     for (let db = 0; db < 2; db++) {
-      dict.verify(control, space.keysHeader(db));
-      dict.verify(control, space.expiresHeader(db));
+      dict.verify(control, keysAt(db));
+      dict.verify(control, expiresAt(db));
       const refs: number[] = [];
       for (let cursor = 0;;) {
         const visit = (ref: number) => refs.push(ref);
-        cursor = dict.scan(control, space.keysHeader(db), cursor, visit);
+        cursor = dict.scan(control, keysAt(db), cursor, visit);
         if (cursor === 0) break;
       }
       for (const ref of refs) space.delete(db, ref);

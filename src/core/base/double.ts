@@ -102,7 +102,11 @@ export function parseDouble(
  * A plain decimal of few digits, or NaN for all other texts. The quotient of
  * two exact numbers is rounded once, so it is the nearest double.
  */
-function parseShortDecimal(buf: Uint8Array, off: number, len: number): number {
+export function parseShortDecimal(
+  buf: Uint8Array,
+  off: number,
+  len: number,
+): number {
   const end = off + len;
   const negative = len > 1 && buf[off] === MINUS;
   let at = negative ? off + 1 : off;

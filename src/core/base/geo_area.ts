@@ -41,6 +41,13 @@ const ANGLE_SLACK = 2e-14;
 /** Angles up to which haversines tell areas apart. */
 const HAVERSINE_ANGLE_MAX = 2.5;
 
+const TWO_TO_32 = 2 ** 32;
+/** Scores below it are whole, and have nothing but bits of coordinates. */
+const PLAIN_END = 2 ** 53;
+/** Bits of a word of a score that say the latitude, and the longitude. */
+const LATITUDE_BITS = 0x55555555;
+const LONGITUDE_BITS = 0xaaaaaaaa | 0;
+
 /** Steps to the neighbours, in the order in which Redis searches them. */
 const NEIGHBOURS_X = [0, 0, 0, 1, -1, 1, -1, 1, -1];
 const NEIGHBOURS_Y = [0, 1, -1, 0, 0, 1, 1, -1, -1];
@@ -79,6 +86,11 @@ export class GeoArea implements GeoPoint {
   #northMost = 0.5;
   /** Bound of the haversine of half the width. */
   #haversineMost = 0.5;
+  /** Bounds of the bits of scores that say the longitude, and the latitude. */
+  #westBits = 0.5;
+  #eastBits = 0.5;
+  #southBits = 0.5;
+  #northBits = 0.5;
 
   /** Metres from the centre to a side of the box, or the radius. */
   get halfWidth(): number {
@@ -103,10 +115,26 @@ export class GeoArea implements GeoPoint {
     this.#eastMost = this.isBox || Math.abs(this.#y) + east >= Math.PI / 2
       ? Infinity
       : Math.asin(Math.sin(east) / this.#cosine) * MARGIN / RADIANS;
+    this.#boundBits();
     // Beyond, a haversine says too little about its angle.
     this.#haversineMost = east < HAVERSINE_ANGLE_MAX
       ? Math.sin(east / 2) ** 2 * MARGIN
       : Infinity;
+  }
+
+  /**
+   * Whether the place that a score says may lie in the area, which its distance
+   * decides; tells most of them apart without finding out where they are.
+   */
+  mayHold(score: number): boolean {
+    if (!(score >= 0 && score < PLAIN_END)) return true;
+    const high = Math.floor(score / TWO_TO_32);
+    const low = score - high * TWO_TO_32;
+    const y = (high & LATITUDE_BITS) * TWO_TO_32 + (low & LATITUDE_BITS);
+    if (y < this.#southBits || y > this.#northBits) return false;
+    const x = (high & LONGITUDE_BITS) * TWO_TO_32 +
+      ((low & LONGITUDE_BITS) >>> 0);
+    return x >= this.#westBits && x <= this.#eastBits;
   }
 
   /** Metres from the centre to a place, or -1 if that is outside. */
@@ -127,6 +155,23 @@ export class GeoArea implements GeoPoint {
     if (!this.isBox && haversine > this.#haversineMost) return -1;
     const distance = distanceOf(haversine);
     return !this.isBox && distance > this.#halfWidth ? -1 : distance;
+  }
+
+  /** Bits of the bounds, which are in the order of the coordinates. */
+  #boundBits(): void {
+    const north = this.#northMost;
+    const east = this.#eastMost;
+    const { latitude, longitude } = this;
+    this.#southBits = geohashOf(0, boundIndex(latitude - north, -1, true));
+    this.#northBits = geohashOf(0, boundIndex(latitude + north, 1, true));
+    const crosses = !(longitude - east >= -LONGITUDE_MAX &&
+      longitude + east <= LONGITUDE_MAX);
+    this.#westBits = crosses
+      ? 0
+      : geohashOf(boundIndex(longitude - east, -1, false), 0);
+    this.#eastBits = crosses
+      ? Infinity
+      : geohashOf(boundIndex(longitude + east, 1, false), 0);
   }
 
   /** Height on the meridian, width on the place's own circle of latitude. */
@@ -274,6 +319,13 @@ function stepsFor(metres: number, latitude: number): number {
 /** Metres that a haversine says. */
 function distanceOf(haversine: number): number {
   return 2 * EARTH_RADIUS_M * Math.asin(Math.sqrt(haversine));
+}
+
+/** The index of a bound, and `by` more, as scores have it. */
+function boundIndex(degrees: number, by: number, isLatitude: boolean): number {
+  const max = isLatitude ? LATITUDE_MAX : LONGITUDE_MAX;
+  const bound = Math.min(Math.max(degrees, -max), max);
+  return Math.max(0, indexOf(bound, max, GEOHASH_STEPS) + by);
 }
 
 /** A length as an angle, with room for all roundings. */

@@ -40,6 +40,12 @@ const SEEN = new Int32Array(1 << HASH_BITS);
 let base = 1;
 const BASE_MAX = 2 ** 30;
 
+/** Bytes of a repetition that are copied at once. */
+const STEP = 8;
+/** Of what was decompressed to last. */
+let viewed = new Uint8Array(0) as Uint8Array;
+let view = new DataView(viewed.buffer);
+
 /**
  * Compresses bytes into at most `room` bytes of `out` and returns how many these
  * are, or 0 if they are too few. The two buffers must not overlap.
@@ -111,16 +117,15 @@ export function lzfDecompress(
 ): boolean {
   const end = off + length;
   const outEnd = outOff + outLength;
+  const words = wordsOf(out);
   let at = off;
   let to = outOff;
   while (at < end) {
     const head = buf[at++]!;
     if (head < LITERALS_MAX) {
-      const count = head + 1;
-      if (count > end - at || count > outEnd - to) return false;
-      copyBytes(buf, at, out, to, count);
-      at += count;
-      to += count;
+      const stop = to + head + 1;
+      if (head >= end - at || stop > outEnd) return false;
+      do out[to++] = buf[at++]!; while (to < stop);
       continue;
     }
     let count = (head >>> 5) + 2;
@@ -129,12 +134,34 @@ export function lzfDecompress(
       count += buf[at++]!;
     }
     if (at >= end) return false;
-    let from = to - ((head & 31) << 8 | buf[at++]!) - 1;
-    if (from < outOff || count > outEnd - to) return false;
+    const distance = ((head & 31) << 8 | buf[at++]!) + 1;
+    let from = to - distance;
+    const stop = to + count;
+    if (from < outOff || stop > outEnd) return false;
+    if (distance >= STEP && stop + STEP <= outEnd) {
+      // The last step may write too much, over which the next bytes go.
+      do {
+        words.setInt32(to, words.getInt32(from, true), true);
+        words.setInt32(to + 4, words.getInt32(from + 4, true), true);
+        to += STEP;
+        from += STEP;
+      } while (to < stop);
+      to = stop;
+      continue;
+    }
     // One by one, as the bytes to be repeated may be among those made.
-    for (const stop = to + count; to < stop;) out[to++] = out[from++]!;
+    do out[to++] = out[from++]!; while (to < stop);
   }
   return to === outEnd;
+}
+
+/** A view of the same bytes, in which words need not be aligned. */
+function wordsOf(out: Uint8Array): DataView {
+  if (out !== viewed) {
+    view = new DataView(out.buffer, out.byteOffset, out.byteLength);
+    viewed = out;
+  }
+  return view;
 }
 
 function hashAt(buf: Uint8Array, at: number): number {

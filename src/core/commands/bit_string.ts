@@ -48,14 +48,14 @@ export function ensureBit(
   lastBit: number,
 ): number {
   const needed = Math.floor(lastBit / 8) + 1;
-  const had = ref === 0 ? 0 : space.stringLength(ref);
+  const had = ref === 0 ? 0 : space.strings.length(ref);
   const length = Math.max(had, needed);
   const entry = ref === 0
-    ? space.makeString(call.db, key, 0, length, STRING_RAW, 0)
-    : space.resizeString(call.db, ref, length, STRING_RAW);
+    ? space.strings.make(call.db, key, 0, length, STRING_RAW, 0)
+    : space.strings.resize(call.db, ref, length, STRING_RAW);
   if (length > had) {
-    const off = space.stringOff(entry);
-    space.stringBytes(entry).fill(0, off + had, off + length);
+    const off = space.strings.off(entry);
+    space.strings.bytes(entry).fill(0, off + had, off + length);
   }
   return entry;
 }

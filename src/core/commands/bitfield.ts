@@ -178,9 +178,9 @@ function bitfieldCommand(call: Call): void {
   if (ref === WRONG) return;
   const key = call.key(0);
   const space = call.keyspace(key);
-  const had = ref === 0 ? 0 : space.stringLength(ref);
+  const had = ref === 0 ? 0 : space.strings.length(ref);
   const entry = ensureBit(call, space, key, ref, OPERATIONS.lastWritten);
-  const grew = space.stringLength(entry) > had;
+  const grew = space.strings.length(entry) > had;
 
   const count = OPERATIONS.count;
   call.reply.array(count);
@@ -189,7 +189,7 @@ function bitfieldCommand(call: Call): void {
     if (OPERATIONS.verb[i] === GET) replyField(call, space, entry, i);
     else if (change(call, space, entry, i) || (grew && !failed)) changes++;
   }
-  if (changes > 0) space.changed(call.db, key, SETBIT, changes);
+  if (changes > 0) space.hooks.changed(call.db, key, SETBIT, changes);
 }
 
 /** `BITFIELD_RO key [GET type offset ...]` */
@@ -242,8 +242,8 @@ function change(call: Call, space: Keyspace, ref: number, i: number): boolean {
   }
   call.reply.integer(increments ? value : old);
   writeBits(
-    space.stringBytes(ref),
-    space.stringOff(ref),
+    space.strings.bytes(ref),
+    space.strings.off(ref),
     OPERATIONS.offset[i]!,
     bits,
     value < 0 ? value + 2 ** bits : value,
@@ -338,9 +338,9 @@ function bigUnsigned(value: bigint, by: bigint, i: number): bigint | null {
 function readField(space: Keyspace, ref: number, i: number): number {
   const bits = OPERATIONS.bits[i]!;
   const value = readBits(
-    space.stringBytes(ref),
-    space.stringOff(ref),
-    space.stringLength(ref),
+    space.strings.bytes(ref),
+    space.strings.off(ref),
+    space.strings.length(ref),
     OPERATIONS.offset[i]!,
     bits,
   );
@@ -351,9 +351,9 @@ function readField(space: Keyspace, ref: number, i: number): number {
 function readBigField(space: Keyspace, ref: number, i: number): bigint {
   const bits = OPERATIONS.bits[i]!;
   const lowBits = Math.min(32, bits);
-  const bytes = space.stringBytes(ref);
-  const off = space.stringOff(ref);
-  const length = space.stringLength(ref);
+  const bytes = space.strings.bytes(ref);
+  const off = space.strings.off(ref);
+  const length = space.strings.length(ref);
   const at = OPERATIONS.offset[i]!;
   const high = readBits(bytes, off, length, at, bits - lowBits);
   const low = readBits(bytes, off, length, at + bits - lowBits, lowBits);
@@ -369,8 +369,8 @@ function writeBigField(
 ): void {
   const bits = OPERATIONS.bits[i]!;
   const lowBits = Math.min(32, bits);
-  const bytes = space.stringBytes(ref);
-  const off = space.stringOff(ref);
+  const bytes = space.strings.bytes(ref);
+  const off = space.strings.off(ref);
   const at = OPERATIONS.offset[i]!;
   const all = BigInt.asUintN(bits, value);
   const low = Number(BigInt.asUintN(lowBits, all));

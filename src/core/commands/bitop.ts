@@ -55,7 +55,7 @@ export function bitopCommand(call: Call): void {
     const ref = readEntry(call, i, TYPE_STRING);
     if (ref === WRONG) return;
     if (ref === 0) continue;
-    length = Math.max(length, call.keyspace(call.key(i)).stringLength(ref));
+    length = Math.max(length, call.keyspace(call.key(i)).strings.length(ref));
   }
   store(call, operation, length);
   call.reply.integer(length);
@@ -76,12 +76,12 @@ function store(call: Call, operation: number, length: number): void {
   if (length === 0) {
     if (existing === 0) return;
     space.delete(call.db, existing);
-    return space.changed(call.db, key, DEL);
+    return space.hooks.changed(call.db, key, DEL);
   }
   if (length < EXTERNAL_BYTES_MIN) {
     const { resultWords, resultBytes } = ensureBuffers();
     combine(call, operation, resultBytes, resultWords, 0, length);
-    space.setString(
+    space.strings.set(
       call.db,
       key,
       existing,
@@ -101,9 +101,9 @@ function store(call: Call, operation: number, length: number): void {
       space.externals.offset(run),
       length,
     );
-    space.setExternal(call.db, key, existing, run, 0);
+    space.strings.setExternal(call.db, key, existing, run, 0);
   }
-  space.changed(call.db, key, SET);
+  space.hooks.changed(call.db, key, SET);
 }
 
 function makeRun(space: Keyspace, length: number): number {
@@ -164,9 +164,9 @@ function copySource(
   const ref = space.peek(call.db, key);
   let copied = 0;
   if (ref !== 0) {
-    copied = Math.min(block, Math.max(0, space.stringLength(ref) - from));
-    const off = space.stringOff(ref) + from;
-    copyBytes(space.stringBytes(ref), off, to, at, copied);
+    copied = Math.min(block, Math.max(0, space.strings.length(ref) - from));
+    const off = space.strings.off(ref) + from;
+    copyBytes(space.strings.bytes(ref), off, to, at, copied);
   }
   if (copied < block) to.fill(0, at + copied, at + block);
 }
@@ -187,11 +187,11 @@ function foldSource(
   const ref = space.peek(call.db, key);
   const length = ref === 0
     ? 0
-    : Math.min(block, Math.max(0, space.stringLength(ref) - from));
+    : Math.min(block, Math.max(0, space.strings.length(ref) - from));
   if (length > 0) {
-    let bytes = space.stringBytes(ref);
+    let bytes = space.strings.bytes(ref);
     let source = stringWords(space, ref);
-    let off = space.stringOff(ref) + from;
+    let off = space.strings.off(ref) + from;
     if ((off & 3) !== 0) {
       const { evenBytes, evenWords } = ensureBuffers();
       copyBytes(bytes, off, evenBytes, 0, length);

@@ -44,16 +44,16 @@ function setbitCommand(call: Call): void {
 
   const key = call.key(0);
   const space = call.keyspace(key);
-  const had = ref === 0 ? 0 : space.stringLength(ref);
+  const had = ref === 0 ? 0 : space.strings.length(ref);
   const at = Math.floor(offset / 8);
   const entry = ensureBit(call, space, key, ref, offset);
-  const bytes = space.stringBytes(entry);
-  const place = space.stringOff(entry) + at;
+  const bytes = space.strings.bytes(entry);
+  const place = space.strings.off(entry) + at;
   const shift = 7 - (offset - at * 8);
   const byte = bytes[place]!;
   const old = byte >> shift & 1;
   bytes[place] = byte & ~(1 << shift) | bit << shift;
-  if (at >= had || old !== bit) space.changed(call.db, key, SETBIT);
+  if (at >= had || old !== bit) space.hooks.changed(call.db, key, SETBIT);
   call.reply.integer(old);
 }
 
@@ -66,8 +66,8 @@ function getbitCommand(call: Call): void {
   if (ref === 0) return call.reply.integer(0);
   const space = call.keyspace(call.key(0));
   const at = Math.floor(offset / 8);
-  if (at >= space.stringLength(ref)) return call.reply.integer(0);
-  const byte = space.stringBytes(ref)[space.stringOff(ref) + at]!;
+  if (at >= space.strings.length(ref)) return call.reply.integer(0);
+  const byte = space.strings.bytes(ref)[space.strings.off(ref) + at]!;
   call.reply.integer(byte >> (7 - (offset - at * 8)) & 1);
 }
 
@@ -89,15 +89,15 @@ function bitcountCommand(call: Call): void {
   ) return call.reply.integer(0);
 
   const space = call.keyspace(call.key(0));
-  const end = space.stringLength(ref) * 8 / unit;
+  const end = space.strings.length(ref) * 8 / unit;
   const first = clamped(from, end) * unit;
   const stop = Math.min(clamped(last, end) + 1, end) * unit;
   call.reply.integer(
     first < stop
       ? countRange(
-        space.stringBytes(ref),
+        space.strings.bytes(ref),
         stringWords(space, ref),
-        space.stringOff(ref),
+        space.strings.off(ref),
         first,
         stop,
       )
@@ -146,14 +146,14 @@ function bitposCommand(call: Call): void {
   if (ref === 0) return reply.integer(bit === 1 ? -1 : 0);
 
   const space = call.keyspace(call.key(0));
-  const end = space.stringLength(ref) * 8 / unit;
+  const end = space.strings.length(ref) * 8 / unit;
   const first = clamped(from, end) * unit;
   const stop = Math.min(clamped(last, end) + 1, end) * unit;
   if (first >= stop) return reply.integer(-1);
   const found = findInRange(
-    space.stringBytes(ref),
+    space.strings.bytes(ref),
     stringWords(space, ref),
-    space.stringOff(ref),
+    space.strings.off(ref),
     first,
     stop,
     bit,

@@ -294,7 +294,7 @@ export class Call {
     for (let i = 0; i < this.keyCount; i++) {
       const key = this.key(i);
       const space = this.keyspace(key);
-      space.dropValue();
+      space.begun.drop();
       space.deleteIfUnfilled(this.db, key);
     }
   }

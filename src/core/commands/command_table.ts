@@ -47,6 +47,11 @@ export type KeyKind = typeof KEY_KIND[keyof typeof KEY_KIND];
 
 const encoder = new TextEncoder();
 
+/** What belongs to the session, and not to the transaction that it has open. */
+const SKIPS_QUEUE = new Set([
+  ...["discard", "exec", "multi", "quit", "reset", "watch"],
+]);
+
 /** One command or subcommand, ready for dispatch. */
 export class Command<C> {
   readonly spec: CommandSpec<C>;
@@ -78,6 +83,10 @@ export class Command<C> {
   readonly isHeavy: HeavyTest<C> | undefined;
   /** Whether it takes constant time, so that nobody need watch its duration. */
   readonly isBrief: boolean;
+  /** Whether only some of its calls are timed: nobody asks for its slow ones. */
+  readonly isSampled: boolean;
+  /** Whether an open transaction runs it at once instead of queueing it. */
+  readonly skipsQueue: boolean;
   readonly run: Handler<C>;
   readonly #names: NameIndex<C>;
 
@@ -109,6 +118,8 @@ export class Command<C> {
     this.findOtherKeys = spec.findOtherKeys;
     this.isHeavy = spec.isHeavy;
     this.isBrief = (this.flags & FLAG.FAST) !== 0 || spec.complexity === "O(1)";
+    this.isSampled = !this.isBrief && (this.flags & FLAG.SKIP_SLOWLOG) !== 0;
+    this.skipsQueue = SKIPS_QUEUE.has(this.fullName);
     this.run = spec.run ?? runContainer;
     checkRow(this);
     this.subcommands = (spec.subcommands ?? [])

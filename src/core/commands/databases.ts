@@ -78,20 +78,20 @@ function swapdbCommand(call: Call): void {
     }
     for (const space of keyspaces) {
       // What is watched changes for who watches, if it was there or is now.
-      space.signalDatabase(first);
-      space.signalDatabase(second);
+      space.hooks.signalDatabase(first);
+      space.hooks.signalDatabase(second);
       space.swap(first, second);
-      space.signalDatabase(first);
-      space.signalDatabase(second);
+      space.hooks.signalDatabase(first);
+      space.hooks.signalDatabase(second);
     }
-    keyspaces[0]!.noteChange();
+    keyspaces[0]!.hooks.noteChange();
     call.effects.asGiven(call.db, call.args);
     // No cache can know which of its keys have changed.
-    keyspaces[0]!.signalCaches(0);
+    keyspaces[0]!.hooks.signalCaches(0);
     latches.releaseAll();
   } else {
     // As Redis has it, nothing is a change, too.
-    keyspaces[0]!.noteChange();
+    keyspaces[0]!.hooks.noteChange();
     call.effects.asGiven(call.db, call.args);
   }
   reply.ok();
@@ -161,8 +161,8 @@ export function emptyDatabases(call: Call, isCommand: boolean): boolean {
 /** Clients drop all that they have in their caches, as in Redis. */
 function flushCaches({ keyspaces }: Call): void {
   let forgotten = 0;
-  for (const space of keyspaces) forgotten += space.forgetTracked();
-  keyspaces[0]!.signalCaches(forgotten);
+  for (const space of keyspaces) forgotten += space.hooks.tracked.forget();
+  keyspaces[0]!.hooks.signalCaches(forgotten);
 }
 
 /** Both modes do the same: the keys are gone at once, their memory soon. */
@@ -185,7 +185,7 @@ function latchToDetach(call: Call, most: number): void {
   for (;;) {
     latches.acquireAll();
     const full = keyspaces.find((space) =>
-      !space.tracked.canForget() ||
+      !space.hooks.tracked.canForget() ||
       !canDetach(space, Math.min(most, usedDatabases(space)))
     );
     if (full === undefined) return;

@@ -157,7 +157,7 @@ function deleteReplaced(
   const { db } = call;
   if (existing === 0) return;
   space.delete(db, existing);
-  space.changed(db, key, DEL);
+  space.hooks.changed(db, key, DEL);
   recordOfKey(call, RECORDED.DEL);
 }
 
@@ -184,8 +184,8 @@ function store(
       clock.idleSince(Math.min(idleSeconds, IDLE_SECONDS_MAX)),
     );
   }
-  if (existing !== 0) space.signal(db, key, NEW);
-  space.changed(db, key, RESTORE);
+  if (existing !== 0) space.hooks.signal(db, key, NEW);
+  space.hooks.changed(db, key, RESTORE);
   const { effects, args } = call;
   if (expireAtMs !== 0 && !OPTIONS.isAbsolute && effects.isOn) {
     effects.replace(db, RECORDED.RESTORE, args.count + 1).argument(args, 1)

@@ -30,7 +30,7 @@ export function isLongString(
 ): boolean {
   return space.type(ref) === TYPE_STRING &&
     space.encoding(ref) === STRING_EXTERNAL &&
-    space.stringLength(ref) >= bytesMin;
+    space.strings.length(ref) >= bytesMin;
 }
 
 /** Replies such a string as a dumped value; the reply must be able to stream. */

@@ -82,11 +82,11 @@ function expire(
   }
   if (expireAtMs <= nowMs) {
     space.delete(db, ref);
-    space.changed(db, key, DEL);
+    space.hooks.changed(db, key, DEL);
     recordOfKey(call, RECORDED.DEL);
   } else {
     space.setExpire(db, ref, expireAtMs);
-    space.changed(db, key, EXPIRE);
+    space.hooks.changed(db, key, EXPIRE);
     if (unitMs !== MILLISECONDS || baseMs !== 0) {
       recordExpire(call, expireAtMs, 3);
     }
@@ -193,7 +193,7 @@ function persistCommand(call: Call): void {
   const ref = space.lookupWrite(call.db, key, call.nowMs);
   if (ref === 0 || space.expireAt(ref) === 0) return call.reply.integer(0);
   space.setExpire(call.db, ref, 0);
-  space.changed(call.db, key, PERSIST);
+  space.hooks.changed(call.db, key, PERSIST);
   call.reply.integer(1);
 }
 

@@ -93,7 +93,7 @@ function geoaddCommand(call: Call): void {
     }
   }
   if (added + changed > 0) {
-    space.changed(call.db, key, ZADD, added + changed);
+    space.hooks.changed(call.db, key, ZADD, added + changed);
     if (call.effects.isOn) recordScores(call, from, count);
   }
   reply.integer(countsChanges ? added + changed : added);

@@ -35,7 +35,7 @@ import {
 } from "../resp/error_reply.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import { TYPE_ZSET } from "../types/entry.ts";
-import { type ScoredVisitor, ScoreRange } from "../types/zset_range.ts";
+import type { ScoreSieve } from "../types/zset_range.ts";
 import { argumentIs, readInteger } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
 import { georadiusOtherKeys } from "./command_keys.ts";
@@ -45,7 +45,11 @@ import {
   keyAfter,
   keyAt,
 } from "./command_spec.ts";
-import { type ElementWriter, replyElements } from "./element_stream.ts";
+import {
+  type ElementWriter,
+  replyElements,
+  STREAMED_ELEMENTS_MIN,
+} from "./element_stream.ts";
 import { findPlace, replyPoint } from "./geo.ts";
 import { readDouble, readPoint, readUnit } from "./geo_arguments.ts";
 import { readEntry, WRONG } from "./typed_entry.ts";
@@ -110,10 +114,10 @@ function geosearchstoreCommand(call: Call): void {
 
 const CELLS = new GeoCells();
 const POINT: GeoPoint = { longitude: 0, latitude: 0 };
-const RANGE = new ScoreRange();
-RANGE.isMaxOpen = true;
-/** Members visited before a look at whether enough were found. */
-const STRIDE = 64;
+/** Places for which a list is kept for the next search. */
+const KEPT_PLACES_MAX = 4096;
+/** A list that is not in use. */
+let spare: Matches | null = null;
 
 /** One call of a searching command. */
 class GeoSearch {
@@ -321,7 +325,7 @@ class GeoSearch {
 
   #search(): void {
     const call = this.#call;
-    const matches = new Matches(this.#space.arena);
+    const matches = takeMatches(this.#space.arena);
     this.#collect(matches);
     const found = matches.refs.count;
     const wanted = this.#count === 0 ? found : Math.min(this.#count, found);
@@ -330,9 +334,12 @@ class GeoSearch {
       ? ASCENDING
       : this.#order;
     matches.sort(order, wanted);
-    if (this.#storeAt !== 0) return this.#store(matches, wanted);
+    if (this.#storeAt !== 0) {
+      this.#store(matches, wanted);
+      return giveBack(matches);
+    }
     call.reply.array(wanted);
-    if (wanted === 0) return;
+    if (wanted === 0) return giveBack(matches);
     this.#shown.matches = matches;
     this.#shown.unitMetres = this.#area.unitMetres;
     replyElements(
@@ -344,6 +351,7 @@ class GeoSearch {
       wanted,
       wanted,
     );
+    if (wanted < STREAMED_ELEMENTS_MIN) giveBack(matches);
   }
 
   /** Finds the members within the area. */
@@ -354,15 +362,8 @@ class GeoSearch {
     CELLS.cover(this.#area);
     this.#area.prepare();
     for (let cell = 0; cell < CELLS.count; cell++) {
-      RANGE.min = CELLS.min[cell]!;
-      RANGE.max = CELLS.end[cell]!;
-      zsets.rangeOfScores(this.#ref, RANGE);
-      const { from, to } = zsets;
-      for (let rank = from; rank < to; rank += STRIDE) {
-        if (collector.isFull) return;
-        const count = Math.min(STRIDE, to - rank);
-        zsets.visit(this.#ref, rank, count, false, collector);
-      }
+      zsets.sift(this.#ref, CELLS.min[cell]!, CELLS.end[cell]!, collector);
+      if (collector.isFull) return;
     }
   }
 
@@ -376,11 +377,11 @@ class GeoSearch {
       const existing = space.lookupQuiet(db, target, nowMs);
       if (existing !== 0) {
         space.delete(db, existing);
-        space.changed(db, target, DEL);
+        space.hooks.changed(db, target, DEL);
       }
       return reply.integer(0);
     }
-    const begun = space.beginValue(TYPE_ZSET);
+    const begun = space.begun.begin(TYPE_ZSET);
     const { zsets } = space.values;
     const { refs, order } = matches;
     for (let at = 0; at < wanted; at++) {
@@ -391,20 +392,22 @@ class GeoSearch {
       zsets.add(begun, refs.buf(i), refs.off(i), refs.length(i), score);
     }
     const existing = space.lookupWrite(db, target, nowMs);
-    space.storeValue(db, target, existing);
+    space.begun.store(db, target, existing);
     const event = this.#form === "geosearchstore"
       ? GEOSEARCHSTORE
       : GEORADIUSSTORE;
-    space.changed(db, target, event, wanted);
+    space.hooks.changed(db, target, event, wanted);
     reply.integer(wanted);
   }
 }
 
 /** Takes those members of a cell that lie within the area. */
-class Collector implements ScoredVisitor {
+class Collector implements ScoreSieve {
   readonly #area: GeoArea;
   readonly #matches: Matches;
   readonly #most: number;
+  /** Of the member that is wanted. */
+  #distance = 0.5;
 
   constructor(area: GeoArea, matches: Matches, most: number) {
     this.#area = area;
@@ -417,12 +420,30 @@ class Collector implements ScoredVisitor {
     return this.#matches.refs.count >= this.#most;
   }
 
-  member(buf: Uint8Array, off: number, length: number, score: number): void {
-    if (this.isFull) return;
+  wants(score: number): boolean {
+    if (!this.#area.mayHold(score)) return false;
     decodeGeohash(score, POINT);
-    const distance = this.#area.distanceTo(POINT);
-    if (distance >= 0) this.#matches.add(buf, off, length, distance, score);
+    this.#distance = this.#area.distanceTo(POINT);
+    return this.#distance >= 0;
   }
+
+  member(buf: Uint8Array, off: number, length: number, score: number): void {
+    this.#matches.add(buf, off, length, this.#distance, score);
+  }
+}
+
+/** An empty list of places. */
+function takeMatches(arena: Arena): Matches {
+  const matches = spare;
+  if (matches === null || !matches.refs.isOf(arena)) return new Matches(arena);
+  spare = null;
+  matches.refs.clear();
+  return matches;
+}
+
+/** Keeps a list that nobody needs any more. */
+function giveBack(matches: Matches): void {
+  if (matches.refs.capacity <= KEPT_PLACES_MAX) spare = matches;
 }
 
 /** The places found: members, distances in metres, scores. */

@@ -17,7 +17,7 @@ import {
   isFiniteLongDouble,
   parseLongDouble,
 } from "../base/long_double.ts";
-import { endHash } from "../keyspace/field_expires.ts";
+import { endHash, fieldsExpire } from "../keyspace/field_expires.ts";
 import { HDEL, HINCRBY, HINCRBYFLOAT, HSET } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import {
@@ -84,7 +84,7 @@ function setFields(call: Call, command: string): number {
   const { hashes } = space.values;
   const ref = found === 0 ? makeHash(call, 0) : found;
   if (argc > 4) prepareFields(call, space, ref, 2, (argc - 2) >> 1);
-  const mayExpire = space.hasFieldExpires(ref);
+  const mayExpire = fieldsExpire(space, ref);
   let added = 0;
   for (let i = 2; i < argc; i += 2) {
     if (mayExpire) findField(call, space, ref, i);
@@ -101,7 +101,7 @@ function setFields(call: Call, command: string): number {
     if (isNew) added++;
   }
   if (mayExpire) endHash(space, call.db, ref);
-  space.changed(call.db, call.key(0), HSET, (argc - 2) >> 1);
+  space.hooks.changed(call.db, call.key(0), HSET, (argc - 2) >> 1);
   return added;
 }
 
@@ -123,8 +123,8 @@ function hsetnxCommand(call: Call): void {
     args.length[3]!,
     0,
   );
-  if (space.hasFieldExpires(ref)) endHash(space, call.db, ref);
-  space.changed(call.db, call.key(0), HSET);
+  if (fieldsExpire(space, ref)) endHash(space, call.db, ref);
+  space.hooks.changed(call.db, call.key(0), HSET);
   reply.integer(1);
 }
 
@@ -134,7 +134,7 @@ function hgetCommand(call: Call): void {
   if (ref === WRONG) return;
   const space = call.keyspace(call.key(0));
   replyValue(call, space, ref, 2);
-  if (ref !== 0 && space.hasFieldExpires(ref)) endHash(space, call.db, ref);
+  if (ref !== 0 && fieldsExpire(space, ref)) endHash(space, call.db, ref);
 }
 
 /** `HMGET key field [field ...]` */
@@ -144,7 +144,7 @@ function hmgetCommand(call: Call): void {
   const space = call.keyspace(call.key(0));
   call.reply.array(call.argc - 2);
   for (let i = 2; i < call.argc; i++) replyValue(call, space, ref, i);
-  if (ref !== 0 && space.hasFieldExpires(ref)) endHash(space, call.db, ref);
+  if (ref !== 0 && fieldsExpire(space, ref)) endHash(space, call.db, ref);
 }
 
 /** `HDEL key field [field ...]` */
@@ -162,7 +162,7 @@ function hdelCommand(call: Call): void {
     removed++;
   }
   const key = call.key(0);
-  if (removed > 0) space.changed(call.db, key, HDEL, removed);
+  if (removed > 0) space.hooks.changed(call.db, key, HDEL, removed);
   endHash(space, call.db, ref);
   reply.integer(removed);
 }
@@ -174,7 +174,7 @@ function hexistsCommand(call: Call): void {
   if (ref === 0) return call.reply.integer(0);
   const space = call.keyspace(call.key(0));
   call.reply.integer(findField(call, space, ref, 2) ? 1 : 0);
-  if (space.hasFieldExpires(ref)) endHash(space, call.db, ref);
+  if (fieldsExpire(space, ref)) endHash(space, call.db, ref);
 }
 
 /** `HLEN key`: expired fields count as long as they are there, as in Redis. */
@@ -195,7 +195,7 @@ function hstrlenCommand(call: Call): void {
   const isFound = findField(call, space, ref, 2);
   if (isFound) hashes.readFound(ref);
   call.reply.integer(isFound ? hashes.value.length : 0);
-  if (space.hasFieldExpires(ref)) endHash(space, call.db, ref);
+  if (fieldsExpire(space, ref)) endHash(space, call.db, ref);
 }
 
 /** `HKEYS key` */
@@ -239,7 +239,7 @@ function hincrbyCommand(call: Call): void {
   const sum = (isThere ? hashes.foundInteger(found) : 0) + by;
   if (!Number.isSafeInteger(sum)) return incrementFar(call);
   if (isThere && hashes.setFoundInteger(found, sum)) {
-    space.changed(call.db, call.key(0), HINCRBY);
+    space.hooks.changed(call.db, call.key(0), HINCRBY);
   } else {
     const length = writeInteger(sum, TEXT, 0);
     setText(call, space, found, TEXT, length, HINCRBY);
@@ -293,7 +293,7 @@ function hincrbyfloatCommand(call: Call): void {
   if (!isFiniteLongDouble(sum)) return reply.error(INCREMENT_NOT_FINITE);
   const text = latin1BytesOf(formatLongDouble(sum));
   setText(call, space, found, text, text.length, HINCRBYFLOAT);
-  recordSum(call, text, found !== 0 && space.hasFieldExpires(found));
+  recordSum(call, text, found !== 0 && fieldsExpire(space, found));
   reply.bulk(text, 0, text.length);
 }
 
@@ -330,8 +330,8 @@ function setText(
     length,
     KEEP_EXPIRE,
   );
-  if (space.hasFieldExpires(ref)) endHash(space, call.db, ref);
-  space.changed(call.db, call.key(0), event);
+  if (fieldsExpire(space, ref)) endHash(space, call.db, ref);
+  space.hooks.changed(call.db, call.key(0), event);
 }
 
 const SCAN = new ElementScan();
@@ -339,11 +339,11 @@ const SCAN = new ElementScan();
 /** Replies the fields that a scan accepts. */
 const SCANNED: FieldVisitor & { reply: ReplyWriter | undefined } = {
   reply: undefined,
-  field(fieldBuf, fieldOff, fieldLength, buf, off, length) {
-    if (!SCAN.accepts(fieldBuf, fieldOff, fieldLength)) return;
+  field(field, value) {
+    if (!SCAN.accepts(field.buf, field.off, field.length)) return;
     const reply = this.reply!;
-    reply.bulk(fieldBuf, fieldOff, fieldLength);
-    if (!SCAN.isWithoutValues) reply.bulk(buf, off, length);
+    reply.bulk(field.buf, field.off, field.length);
+    if (!SCAN.isWithoutValues) reply.bulk(value.buf, value.off, value.length);
     SCAN.wrote(SCAN.isWithoutValues ? 1 : 2);
   },
 };

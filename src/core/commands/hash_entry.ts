@@ -11,6 +11,8 @@
 import { EXPIRED_SUBKEYS } from "../keyspace/counters.ts";
 import { HEXPIRED } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
+import { keepOld } from "../keyspace/snapshot_marks.ts";
+import { recordField } from "../keyspace/field_expires.ts";
 import { TYPE_HASH } from "../types/entry.ts";
 import type { Call } from "./call.ts";
 import { readEntry, writeEntry } from "./typed_entry.ts";
@@ -82,13 +84,13 @@ function removeExpiredField(
   i: number,
 ): void {
   if (space.hasReaders(ref) || space.mustStay(call.db, ref)) return;
-  space.keepOld(call.db, ref);
+  keepOld(space, call.db, ref);
   space.values.hashes.removeFound(ref);
   call.counters[EXPIRED_SUBKEYS] = call.counters[EXPIRED_SUBKEYS]! + 1;
   const { args } = call;
-  if (space.isRecorded) {
+  if (space.effects?.isOn) {
     const off = args.off[i]!;
-    space.recordField(call.db, ref, args.source(i), off, args.length[i]!);
+    recordField(space, call.db, ref, args.source(i), off, args.length[i]!);
   }
-  space.signalEntry(call.db, ref, HEXPIRED);
+  space.hooks.signalEntry(call.db, ref, HEXPIRED);
 }

@@ -7,7 +7,11 @@
  */
 
 import { EXPIRED_SUBKEYS } from "../keyspace/counters.ts";
-import { endHash } from "../keyspace/field_expires.ts";
+import {
+  endHash,
+  fieldsExpire,
+  setFieldExpires,
+} from "../keyspace/field_expires.ts";
 import { HDEL, HEXPIRE, HPERSIST } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import {
@@ -91,7 +95,7 @@ function expireFields(
   // A time that has come deletes all fields, as HDEL does; else none.
   if (changed > 0) {
     const event = deleted > 0 ? HDEL : HEXPIRE;
-    space.changed(call.db, call.key(0), event, changed);
+    space.hooks.changed(call.db, call.key(0), event, changed);
     if (deleted === 0) recordFieldExpires(call, expireAtMs, 3);
   }
   endHash(space, call.db, ref);
@@ -113,7 +117,7 @@ export function recordFieldExpires(
 
 /** Makes room for expires in a hash, and lets its shard's owner know of it. */
 export function makeExpiring(call: Call, space: Keyspace, ref: number): void {
-  space.setFieldExpires(call.db, ref, true);
+  setFieldExpires(space, call.db, ref, true);
   space.values.hashes.makeExpiring(ref);
 }
 
@@ -207,8 +211,8 @@ function hpersistCommand(call: Call): void {
       reply.integer(DONE);
     }
   }
-  if (space.hasFieldExpires(ref)) endHash(space, call.db, ref);
-  if (isChanged) space.changed(call.db, call.key(0), HPERSIST);
+  if (fieldsExpire(space, ref)) endHash(space, call.db, ref);
+  if (isChanged) space.hooks.changed(call.db, call.key(0), HPERSIST);
 }
 
 function replySame(call: Call, code: number, count: number): void {

@@ -6,7 +6,7 @@
  */
 
 import { bytesOf } from "../base/bytes.ts";
-import { endHash } from "../keyspace/field_expires.ts";
+import { endHash, fieldsExpire } from "../keyspace/field_expires.ts";
 import { HDEL, HEXPIRE, HPERSIST, HSET } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import {
@@ -73,7 +73,7 @@ function hgetdelCommand(call: Call): void {
     deleted++;
   }
   if (deleted > 0) {
-    space.changed(call.db, call.key(0), HDEL, deleted);
+    space.hooks.changed(call.db, call.key(0), HDEL, deleted);
     recordRest(call, RECORDED.HDEL, 4);
   }
   endHash(space, call.db, ref);
@@ -120,7 +120,7 @@ function hgetexCommand(call: Call): void {
   }
   if (changed > 0) {
     const event = persists ? HPERSIST : expireAtMs > nowMs ? HEXPIRE : HDEL;
-    space.changed(call.db, call.key(0), event, changed);
+    space.hooks.changed(call.db, call.key(0), event, changed);
     if (persists) recordRest(call, RECORDED.HPERSIST, fieldsAt);
     else if (expireAtMs > nowMs) recordFieldExpires(call, expireAtMs, fieldsAt);
   }
@@ -251,7 +251,7 @@ function hsetexCommand(call: Call): void {
   }
   const { count, hasTime, expireAtMs } = HSETEX;
   if (hasTime && expireAtMs <= nowMs) {
-    space.noteChange(count);
+    space.hooks.noteChange(count);
     call.effects.silence();
     if (found !== 0) deleteFields(call, space, found);
   } else {
@@ -259,9 +259,9 @@ function hsetexCommand(call: Call): void {
     const ref = found === 0 ? makeHash(call, 0) : found;
     if (hasTime) makeExpiring(call, space, ref);
     setFields(call, space, ref);
-    space.changed(call.db, key, HSET, count);
+    space.hooks.changed(call.db, key, HSET, count);
     if (hasTime) {
-      space.signal(call.db, key, HEXPIRE);
+      space.hooks.signal(call.db, key, HEXPIRE);
       recordSetExpiring(call);
     }
   }
@@ -295,7 +295,7 @@ function deleteFields(call: Call, space: Keyspace, ref: number): void {
       isChanged = true;
     }
   }
-  if (isChanged) space.signal(call.db, call.key(0), HDEL);
+  if (isChanged) space.hooks.signal(call.db, call.key(0), HDEL);
   endHash(space, call.db, ref);
 }
 
@@ -305,7 +305,7 @@ function setFields(call: Call, space: Keyspace, ref: number): void {
   const { hasTime, keepsExpires, expireAtMs, fieldsAt, count } = HSETEX;
   const expires = hasTime ? expireAtMs : keepsExpires ? KEEP_EXPIRE : 0;
   prepareFields(call, space, ref, fieldsAt, count);
-  const mayExpire = space.hasFieldExpires(ref);
+  const mayExpire = fieldsExpire(space, ref);
   for (let i = fieldsAt; i < fieldsAt + count * 2; i += 2) {
     // One that has expired must not hand its expire on.
     if (mayExpire) findField(call, space, ref, i);

@@ -5,7 +5,9 @@
  */
 
 import type { Keyspace } from "../keyspace/keyspace.ts";
+import { fieldsExpire } from "../keyspace/field_expires.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
+import type { ListpackItem } from "../memory/listpack.ts";
 import type { FieldVisitor, HashValue } from "../types/hash_value.ts";
 import type { Call } from "./call.ts";
 import { type ElementWriter, replyElements } from "./element_stream.ts";
@@ -26,33 +28,20 @@ export class FieldReplies implements FieldVisitor {
   isNested = false;
 
   /** Writes what is wanted of one field. */
-  field(
-    fieldBuf: Uint8Array,
-    fieldOff: number,
-    fieldLength: number,
-    buf: Uint8Array,
-    off: number,
-    length: number,
-  ): void {
+  field(field: ListpackItem, value: ListpackItem): void {
     const reply = this.reply!;
     if (this.isNested) reply.array(2);
     if ((this.parts & FIELDS) !== 0) {
-      reply.bulk(fieldBuf, fieldOff, fieldLength);
+      reply.bulk(field.buf, field.off, field.length);
     }
-    if ((this.parts & VALUES) !== 0) reply.bulk(buf, off, length);
+    if ((this.parts & VALUES) !== 0) {
+      reply.bulk(value.buf, value.off, value.length);
+    }
   }
 
   /** Writes the field that was drawn last. */
   drawn(hashes: HashValue): void {
-    const { field, value } = hashes;
-    this.field(
-      field.buf,
-      field.off,
-      field.length,
-      value.buf,
-      value.off,
-      value.length,
-    );
+    this.field(hashes.field, hashes.value);
   }
 }
 
@@ -111,7 +100,7 @@ export function replyFields(
   count: number,
 ): void {
   const { hashes } = space.values;
-  const elements = isNested || space.hasFieldExpires(ref)
+  const elements = isNested || fieldsExpire(space, ref)
     ? new HashElements(parts, isNested, call.nowMs)
     : ELEMENTS[parts]!;
   const from = hashes.firstPlace(ref);

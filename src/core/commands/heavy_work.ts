@@ -30,7 +30,7 @@ function bytesOfKey(call: Call, i: number): number {
   const space = call.keyspace(key);
   const ref = space.peek(call.db, key);
   if (ref === 0 || space.type(ref) !== TYPE_STRING) return 0;
-  return space.stringLength(ref);
+  return space.strings.length(ref);
 }
 
 function sumOf(

@@ -13,6 +13,7 @@ import type { Prng } from "../base/prng.ts";
 import type { Key } from "../keyspace/key.ts";
 import { CHANGED, PFADD } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
+import { isLocked } from "../keyspace/locking.ts";
 import {
   HYPERLOGLOG_CORRUPT,
   HYPERLOGLOG_NOT_SPARSE,
@@ -87,7 +88,7 @@ function pfaddCommand(call: Call): void {
   }
   if (raised > 0) {
     storeEditor(call, space, key, ref);
-    space.changed(call.db, key, PFADD, raised);
+    space.hooks.changed(call.db, key, PFADD, raised);
   }
   call.reply.integer(raised > 0 ? 1 : 0);
 }
@@ -95,8 +96,8 @@ function pfaddCommand(call: Call): void {
 function addToDense(call: Call, space: Keyspace, ref: number): void {
   const { args, argc } = call;
   const entry = own(call, space, ref);
-  const bytes = space.stringBytes(entry);
-  const off = space.stringOff(entry);
+  const bytes = space.strings.bytes(entry);
+  const off = space.strings.off(entry);
   let raised = 0;
   for (let i = 2; i < argc; i++) {
     const place = placeOf(args.source(i), args.off[i]!, args.length[i]!);
@@ -104,7 +105,7 @@ function addToDense(call: Call, space: Keyspace, ref: number): void {
   }
   if (raised > 0) {
     forgetCardinality(bytes, off);
-    space.changed(call.db, call.key(0), PFADD, raised);
+    space.hooks.changed(call.db, call.key(0), PFADD, raised);
   }
   call.reply.integer(raised > 0 ? 1 : 0);
 }
@@ -121,20 +122,20 @@ function pfcountCommand(call: Call): void {
   const space = call.keyspace(call.key(0));
   if (!isHll(space, ref)) return call.reply.error(NOT_A_HYPERLOGLOG);
   // Who has the key locked reads its bytes: they stay as they are.
-  const isLocked = space.isLocked(call.db, ref);
-  const entry = isLocked ? ref : own(call, space, ref);
-  const bytes = space.stringBytes(entry);
-  const off = space.stringOff(entry);
+  const isKept = isLocked(space, call.db, ref);
+  const entry = isKept ? ref : own(call, space, ref);
+  const bytes = space.strings.bytes(entry);
+  const off = space.strings.off(entry);
   if (isCardinalityKnown(bytes, off)) {
     const known = cardinalityOf(bytes, off);
     if (Number.isSafeInteger(known)) return call.reply.integer(known);
     return call.reply.bigInteger(bigCardinalityOf(bytes, off));
   }
-  const count = countHll(bytes, off, space.stringLength(entry));
+  const count = countHll(bytes, off, space.strings.length(entry));
   if (count === -1) return call.reply.error(HYPERLOGLOG_CORRUPT);
-  if (!isLocked) {
+  if (!isKept) {
     setCardinality(bytes, off, count);
-    space.changed(call.db, call.key(0), CHANGED);
+    space.hooks.changed(call.db, call.key(0), CHANGED);
   }
   replyCount(call.reply, count);
 }
@@ -175,7 +176,7 @@ function pfmergeCommand(call: Call): void {
     if (value > 0) EDITOR.raise(i, value, sparseBytesMax);
   }
   storeEditor(call, space, key, ref);
-  space.changed(call.db, key, PFADD);
+  space.hooks.changed(call.db, key, PFADD);
   call.reply.ok();
 }
 
@@ -192,9 +193,9 @@ function mergeKey(call: Call, i: number): number {
     call.reply.error(NOT_A_HYPERLOGLOG);
     return WRONG;
   }
-  const bytes = space.stringBytes(ref);
-  const off = space.stringOff(ref);
-  if (!mergeInto(REGISTERS, bytes, off, space.stringLength(ref))) {
+  const bytes = space.strings.bytes(ref);
+  const off = space.strings.off(ref);
+  if (!mergeInto(REGISTERS, bytes, off, space.strings.length(ref))) {
     call.reply.error(HYPERLOGLOG_CORRUPT);
     return WRONG;
   }
@@ -233,8 +234,8 @@ function replyRegisters(
 ): void {
   if (makeDense(call, space, key, ref) === WRONG) return;
   const entry = space.peek(call.db, key);
-  const bytes = space.stringBytes(entry);
-  const off = space.stringOff(entry);
+  const bytes = space.strings.bytes(entry);
+  const off = space.strings.off(entry);
   call.reply.array(HLL_REGISTERS);
   for (let i = 0; i < HLL_REGISTERS; i++) {
     call.reply.integer(denseRegister(bytes, off, i));
@@ -254,7 +255,7 @@ function makeDense(
     return WRONG;
   }
   writeBack(call, space, key, ref);
-  space.changed(call.db, key, CHANGED);
+  space.hooks.changed(call.db, key, CHANGED);
   return 1;
 }
 
@@ -264,9 +265,9 @@ function replyOpcodes(reply: ReplyWriter, space: Keyspace, ref: number): void {
   }
   reply.bulkText(
     describeSparse(
-      space.stringBytes(ref),
-      space.stringOff(ref),
-      space.stringLength(ref),
+      space.strings.bytes(ref),
+      space.strings.off(ref),
+      space.strings.length(ref),
     ),
   );
 }
@@ -317,22 +318,22 @@ function hasSameRegisters(dense: HyperLogLogEditor, count: number): boolean {
 
 function isHll(space: Keyspace, ref: number): boolean {
   return isHyperLogLog(
-    space.stringBytes(ref),
-    space.stringOff(ref),
-    space.stringLength(ref),
+    space.strings.bytes(ref),
+    space.strings.off(ref),
+    space.strings.length(ref),
   );
 }
 
 function encodingAt(space: Keyspace, ref: number): number {
-  return encodingOfHll(space.stringBytes(ref), space.stringOff(ref));
+  return encodingOfHll(space.strings.bytes(ref), space.strings.off(ref));
 }
 
 /** Makes the bytes of a string the key's own to change; returns the entry. */
 function own(call: Call, space: Keyspace, ref: number): number {
-  return space.resizeString(
+  return space.strings.resize(
     call.db,
     ref,
-    space.stringLength(ref),
+    space.strings.length(ref),
     STRING_RAW,
   );
 }
@@ -340,9 +341,9 @@ function own(call: Call, space: Keyspace, ref: number): number {
 /** Copies a value into the editor; false if it is too long to be right. */
 function load(space: Keyspace, ref: number): boolean {
   return EDITOR.load(
-    space.stringBytes(ref),
-    space.stringOff(ref),
-    space.stringLength(ref),
+    space.strings.bytes(ref),
+    space.strings.off(ref),
+    space.strings.length(ref),
   );
 }
 
@@ -360,13 +361,13 @@ function storeEditor(
 function writeBack(call: Call, space: Keyspace, key: Key, ref: number): void {
   const { bytes, length } = EDITOR;
   const entry = ref === 0
-    ? space.makeString(call.db, key, 0, length, STRING_RAW, 0)
-    : space.resizeString(call.db, ref, length, STRING_RAW);
+    ? space.strings.make(call.db, key, 0, length, STRING_RAW, 0)
+    : space.strings.resize(call.db, ref, length, STRING_RAW);
   copyBytes(
     bytes,
     0,
-    space.stringBytes(entry),
-    space.stringOff(entry),
+    space.strings.bytes(entry),
+    space.strings.off(entry),
     length,
   );
 }

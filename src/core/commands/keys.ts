@@ -45,7 +45,7 @@ function delCommand(call: Call): void {
     const ref = space.lookupQuiet(db, key, nowMs);
     if (ref === 0) continue;
     space.delete(db, ref);
-    space.changed(db, key, DEL);
+    space.hooks.changed(db, key, DEL);
     deleted++;
   }
   call.reply.integer(deleted);
@@ -109,9 +109,9 @@ function rename(call: Call, onlyIfFree: boolean): void {
   if (onlyIfFree && existing !== 0) return reply.integer(0);
   if (!isSame) {
     moveEntry(source, db, ref, target, db, to, existing);
-    if (existing !== 0) target.signal(db, to, NEW);
-    source.changed(db, from, RENAME_FROM);
-    target.signal(db, to, RENAME_TO);
+    if (existing !== 0) target.hooks.signal(db, to, NEW);
+    source.hooks.changed(db, from, RENAME_FROM);
+    target.hooks.signal(db, to, RENAME_TO);
   }
   if (onlyIfFree) reply.integer(1);
   else reply.ok();
@@ -139,8 +139,8 @@ function copyCommand(call: Call): void {
   const existing = target.lookupWrite(targetDb, to, nowMs);
   if (existing !== 0 && !replaces) return reply.integer(0);
   copyEntry(source, ref, target, targetDb, to, existing);
-  if (existing !== 0) target.signal(targetDb, to, NEW);
-  target.changed(targetDb, to, COPY_TO);
+  if (existing !== 0) target.hooks.signal(targetDb, to, NEW);
+  target.hooks.changed(targetDb, to, COPY_TO);
   reply.integer(1);
 }
 
@@ -164,8 +164,8 @@ function moveCommand(call: Call): void {
   if (ref === 0) return reply.integer(0);
   if (space.lookupWrite(targetDb, key, nowMs) !== 0) return reply.integer(0);
   moveEntry(space, db, ref, space, targetDb, key, 0);
-  space.changed(db, key, MOVE_FROM);
-  space.signal(targetDb, key, MOVE_TO);
+  space.hooks.changed(db, key, MOVE_FROM);
+  space.hooks.signal(targetDb, key, MOVE_TO);
   reply.integer(1);
 }
 

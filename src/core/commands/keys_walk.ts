@@ -116,10 +116,10 @@ export class KeysWalk {
   #begin(nowMs: number): boolean {
     this.#takenMs = nowMs;
     this.#latches.acquireAll();
-    const picture = this.#keyspaces[0]!.pictures.findFree();
+    const picture = this.#keyspaces[0]!.hooks.pictures.findFree();
     if (picture >= 0) {
-      for (const { pictures } of this.#keyspaces) {
-        pictures.begin(picture, this.#db, nowMs);
+      for (const { hooks } of this.#keyspaces) {
+        hooks.pictures.begin(picture, this.#db, nowMs);
       }
     }
     this.#latches.releaseAll();
@@ -142,7 +142,9 @@ export class KeysWalk {
   #visit(space: Keyspace, ref: number): void {
     if (space.isExpired(ref, this.#takenMs)) return;
     const key = space.nameOf(ref);
-    if (!this.#matches(key) || space.pictures.isNew(this.#picture, key)) return;
+    if (!this.#matches(key) || space.hooks.pictures.isNew(this.#picture, key)) {
+      return;
+    }
     this.#write(key);
   }
 
@@ -171,7 +173,8 @@ export class KeysWalk {
   /** Adds the keys that were there and are gone; false if all was for nothing. */
   #endShard(space: Keyspace): boolean {
     const picture = this.#picture;
-    const { pictures, shard } = space;
+    const { shard } = space;
+    const { pictures } = space.hooks;
     this.#latches.acquire(shard);
     const isSpoiled = pictures.isSpoiled(picture);
     pictures.close(picture);
@@ -190,7 +193,11 @@ export class KeysWalk {
   #takeNotes(space: Keyspace, visit: (key: Key) => void): void {
     for (let isLeft = true; isLeft;) {
       this.#latches.acquire(space.shard);
-      isLeft = space.pictures.takeNotes(this.#picture, NOTES_TAKEN, visit);
+      isLeft = space.hooks.pictures.takeNotes(
+        this.#picture,
+        NOTES_TAKEN,
+        visit,
+      );
       this.#latches.release(space.shard);
     }
   }
@@ -239,11 +246,11 @@ export class KeysWalk {
     // The first shard tells whether a picture is free: it comes last.
     for (const space of this.#keyspaces.toReversed()) {
       this.#latches.acquire(space.shard);
-      space.pictures.close(picture);
+      space.hooks.pictures.close(picture);
       this.#latches.release(space.shard);
       this.#takeNotes(space, () => {});
       this.#latches.acquire(space.shard);
-      space.pictures.end(picture);
+      space.hooks.pictures.end(picture);
       this.#latches.release(space.shard);
     }
   }

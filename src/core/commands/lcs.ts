@@ -203,9 +203,9 @@ function stringOf(call: Call, k: number): Bytes | null {
   if (ref === 0) return NOTHING;
   if (space.type(ref) !== TYPE_STRING) return null;
   return {
-    buf: space.stringBytes(ref),
-    off: space.stringOff(ref),
-    length: space.stringLength(ref),
+    buf: space.strings.bytes(ref),
+    off: space.strings.off(ref),
+    length: space.strings.length(ref),
   };
 }
 

@@ -98,7 +98,7 @@ function push(call: Call, atHead: boolean, onlyIfThere: boolean): void {
   const key = call.key(0);
   const space = call.keyspace(key);
   const length = pushArguments(call, space.values.lists, ref, atHead, 2);
-  space.changed(call.db, key, atHead ? LPUSH : RPUSH, call.argc - 2);
+  space.hooks.changed(call.db, key, atHead ? LPUSH : RPUSH, call.argc - 2);
   call.reply.integer(length);
 }
 
@@ -142,7 +142,7 @@ function lsetCommand(call: Call): void {
   lists.prepare(ref, args.length[3]!, 1, false);
   lists.replace(ref, index, args.source(3), args.off[3]!, args.length[3]!);
   lists.pack(ref, true);
-  space.changed(call.db, call.key(0), LSET);
+  space.hooks.changed(call.db, call.key(0), LSET);
   reply.ok();
 }
 
@@ -189,7 +189,7 @@ function linsertCommand(call: Call): void {
     args.off[4]!,
     args.length[4]!,
   );
-  space.changed(call.db, call.key(0), LINSERT);
+  space.hooks.changed(call.db, call.key(0), LINSERT);
   reply.integer(lists.length(ref));
 }
 
@@ -238,7 +238,7 @@ class Trimming implements SlicedChange {
   }
 
   finish(space: Keyspace, db: number, key: Key): LateReply {
-    space.changed(db, key, LTRIM, this.#removed);
+    space.hooks.changed(db, key, LTRIM, this.#removed);
     return (reply) => reply.ok();
   }
 }
@@ -259,7 +259,7 @@ function ltrimCommand(call: Call): void | Promise<LateReply> {
   const to = Math.min(length, (stop < 0 ? stop + length : stop) + 1);
   if (from >= to) {
     space.delete(call.db, ref);
-    space.changedOrGone(call.db, call.key(0), LTRIM, true, length);
+    space.hooks.changedOrGone(call.db, call.key(0), LTRIM, true, length);
     return reply.ok();
   }
   if (
@@ -279,7 +279,7 @@ function ltrimCommand(call: Call): void | Promise<LateReply> {
   lists.removeRange(ref, to, length - to);
   lists.removeRange(ref, 0, from);
   lists.pack(ref, true);
-  space.changed(call.db, call.key(0), LTRIM, from + length - to);
+  space.hooks.changed(call.db, call.key(0), LTRIM, from + length - to);
   reply.ok();
 }
 
@@ -302,7 +302,7 @@ function lremCommand(call: Call): void {
   );
   if (removed > 0) {
     const isThere = endListWrite(call, space, ref);
-    space.changedOrGone(call.db, call.key(0), LREM, !isThere, removed);
+    space.hooks.changedOrGone(call.db, call.key(0), LREM, !isThere, removed);
   }
   reply.integer(removed);
 }

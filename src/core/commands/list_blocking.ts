@@ -4,7 +4,6 @@
  * @module
  */
 
-import { bytesOf } from "../base/bytes.ts";
 import { WAITS_FOR_LIST } from "../keyspace/waiter_records.ts";
 import { SYNTAX_ERROR } from "../resp/error_reply.ts";
 import { argumentIs } from "./arg_reader.ts";
@@ -17,17 +16,16 @@ import {
 } from "./command_spec.ts";
 import { writeList } from "./list_entry.ts";
 import {
-  MANY_POPS,
+  LEFT,
   replyEnd,
   replyFirstPops,
   replyMoved,
+  RIGHT,
 } from "./list_pops.ts";
+import { MANY_POPS } from "./many_pops.ts";
 import { RECORDED } from "./recorded.ts";
 import { WRONG } from "./typed_entry.ts";
 import { readWaitSeconds } from "./wait_timeout.ts";
-
-const LEFT = bytesOf("left");
-const RIGHT = bytesOf("right");
 
 /** `BLPOP key [key ...] timeout` */
 function blpopCommand(call: Call): void {
@@ -63,9 +61,9 @@ function pop(call: Call, atHead: boolean): void {
 
 /** `BLMPOP timeout numkeys key [key ...] LEFT|RIGHT [COUNT count]` */
 function blmpopCommand(call: Call): void {
-  if (!MANY_POPS.read(call, 2)) return;
+  if (!MANY_POPS.read(call, 2, LEFT, RIGHT)) return;
   const waitMs = readWaitSeconds(call, 1);
-  const { atHead, count } = MANY_POPS;
+  const { isFirst: atHead, count } = MANY_POPS;
   if (waitMs < 0 || replyFirstPops(call, atHead, count)) return;
   const undo = atHead ? "LPUSH" : "RPUSH";
   if (!call.wait(WAITS_FOR_LIST, waitMs, call.keyCount, undo)) {

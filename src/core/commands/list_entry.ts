@@ -179,15 +179,15 @@ export function replyPopped(
     } else if (count < STREAMED_ELEMENTS_MIN) {
       elements.write(space, ref, 0, count, reply, Infinity);
     } else {
-      const begun = space.beginValue(TYPE_LIST);
+      const begun = space.begun.begin(TYPE_LIST);
       lists.copyRange(lists, ref, from, count, begun);
       writeElements(call, space, begun, elements, 0, count);
-      space.dropValue();
+      space.begun.drop();
     }
   } catch (cause) {
     if (!(cause instanceof OutOfMemory)) throw cause;
     // Who takes elements away can do so when memory is short.
-    space.dropValue();
+    space.begun.drop();
     reply.rewind(start);
     elements.write(space, ref, 0, count, reply, Infinity);
   }
@@ -197,7 +197,7 @@ export function replyPopped(
     lists.removeRange(ref, from, count);
     lists.pack(ref, true);
   }
-  space.changedOrGone(db, key, atHead ? LPOP : RPOP, isGone, count);
+  space.hooks.changedOrGone(db, key, atHead ? LPOP : RPOP, isGone, count);
 }
 
 /** Writes elements at once, or, if they are many or large, in pieces. */

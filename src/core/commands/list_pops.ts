@@ -10,14 +10,12 @@ import { LPOP, LPUSH, RPOP, RPUSH } from "../keyspace/key_events.ts";
 import type { Key } from "../keyspace/key.ts";
 import { OutOfMemory } from "../memory/heap.ts";
 import {
-  COUNT_NOT_POSITIVE,
-  NUMKEYS_NOT_POSITIVE,
   SYNTAX_ERROR,
   VALUE_NOT_POSITIVE,
   wrongNumberOfArguments,
 } from "../resp/error_reply.ts";
 import type { ListValue } from "../types/list_value.ts";
-import { argumentIs, bigIntegerAt, safeIntegerAt } from "./arg_reader.ts";
+import { argumentIs, integerAt } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
 import {
   type CommandSpec,
@@ -31,12 +29,12 @@ import {
   replyPopped,
   writeList,
 } from "./list_entry.ts";
+import { MANY_POPS } from "./many_pops.ts";
 import { RECORDED } from "./recorded.ts";
 import { WRONG } from "./typed_entry.ts";
 
-const LEFT = bytesOf("left");
-const RIGHT = bytesOf("right");
-const COUNT = bytesOf("count");
+export const LEFT: Uint8Array = bytesOf("left");
+export const RIGHT: Uint8Array = bytesOf("right");
 
 /** Room for an element that moves inside of its list, if it is not larger. */
 const MOVED = new Uint8Array(1024);
@@ -56,8 +54,8 @@ function pop(call: Call, atHead: boolean, command: string): void {
   if (argc > 3) return reply.error(wrongNumberOfArguments(command));
   let count = -1;
   if (argc === 3) {
-    count = countAt(call, 2);
-    if (count < 0) return reply.error(VALUE_NOT_POSITIVE);
+    count = integerAt(call, 2);
+    if (!(count >= 0)) return reply.error(VALUE_NOT_POSITIVE);
   }
   const ref = writeList(call, 0);
   if (ref === WRONG) return;
@@ -87,59 +85,13 @@ export function replyEnd(
   call.reply.bulk(item.buf, item.off, item.length);
   lists.drop(ref, atHead);
   const isThere = endListWrite(call, space, ref);
-  space.changedOrGone(call.db, key, atHead ? LPOP : RPOP, !isThere);
+  space.hooks.changedOrGone(call.db, key, atHead ? LPOP : RPOP, !isThere);
 }
-
-/** Argument `i`, a natural number; -1 if it is none. */
-function countAt(call: Call, i: number): number {
-  const n = safeIntegerAt(call, i);
-  if (!Number.isNaN(n)) return n < 0 ? -1 : n;
-  const big = bigIntegerAt(call, i);
-  return big === null || big < 0n ? -1 : Number(big);
-}
-
-/** What LMPOP and BLMPOP are told besides their keys. */
-class ManyPops {
-  /** Whether elements are taken from the head. */
-  atHead = false;
-  /** How many at most. */
-  count = 1;
-
-  /** Reads the arguments from `numkeys` on; false after an error reply. */
-  read(call: Call, numkeysAt: number): boolean {
-    const { argc, reply } = call;
-    const error = (text: typeof SYNTAX_ERROR): false => {
-      reply.error(text);
-      return false;
-    };
-    const keys = countAt(call, numkeysAt);
-    if (keys < 1) return error(NUMKEYS_NOT_POSITIVE);
-    const where = numkeysAt + 1 + keys;
-    if (where >= argc) return error(SYNTAX_ERROR);
-    this.atHead = argumentIs(call, where, LEFT);
-    if (!this.atHead && !argumentIs(call, where, RIGHT)) {
-      return error(SYNTAX_ERROR);
-    }
-    let count = -1;
-    for (let i = where + 1; i < argc; i += 2) {
-      if (count >= 0 || i + 1 >= argc || !argumentIs(call, i, COUNT)) {
-        return error(SYNTAX_ERROR);
-      }
-      count = countAt(call, i + 1);
-      if (count < 1) return error(COUNT_NOT_POSITIVE);
-    }
-    this.count = Math.abs(count);
-    return true;
-  }
-}
-
-/** The arguments of LMPOP and BLMPOP, read anew by each command. */
-export const MANY_POPS = new ManyPops();
 
 /** `LMPOP numkeys key [key ...] LEFT|RIGHT [COUNT count]` */
 function lmpopCommand(call: Call): void {
-  if (!MANY_POPS.read(call, 1)) return;
-  if (!replyFirstPops(call, MANY_POPS.atHead, MANY_POPS.count)) {
+  if (!MANY_POPS.read(call, 1, LEFT, RIGHT)) return;
+  if (!replyFirstPops(call, MANY_POPS.isFirst, MANY_POPS.count)) {
     call.reply.nullArray();
   }
 }
@@ -227,8 +179,8 @@ export function replyMoved(
   }
   // The events come in the order of what has been done, as in Redis.
   const { db } = call;
-  target.signal(db, call.key(1), toHead ? LPUSH : RPUSH);
-  space.changedOrGone(db, call.key(0), fromHead ? LPOP : RPOP, !isThere);
+  target.hooks.signal(db, call.key(1), toHead ? LPUSH : RPUSH);
+  space.hooks.changedOrGone(db, call.key(0), fromHead ? LPOP : RPOP, !isThere);
   if (recorded !== null && call.effects.isOn) recordMove(call, recorded);
   return true;
 }

@@ -13,6 +13,8 @@ import { bytesOf, equalsIgnoreCase } from "../base/bytes.ts";
 import { globMatch } from "../base/glob.ts";
 import { TYPE_NAMES } from "../types/entry.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
+import { isLocked } from "../keyspace/locking.ts";
+import { keysAt } from "../keyspace/shard_control.ts";
 import { ScanWalk } from "../keyspace/scan_walk.ts";
 import { writeLongReply } from "../resp/bytes_source.ts";
 import { INVALID_CURSOR, SYNTAX_ERROR } from "../resp/error_reply.ts";
@@ -99,7 +101,7 @@ function scanCommand(call: Call): void {
   const visit = (space: Keyspace, ref: number): void => {
     if (!filter.accepts(call, space, ref)) return;
     if (space.isExpired(ref, nowMs)) {
-      if (!space.isLocked(db, ref)) space.meetExpired(db, ref);
+      if (!isLocked(space, db, ref)) space.meetExpired(db, ref);
       return;
     }
     replyKey(reply, space, ref);
@@ -183,7 +185,7 @@ function randomkeyCommand(call: Call): void {
       (!space.isExpired(ref, nowMs) ||
         space.keepsExpired && tries >= EXPIRED_DRAWS);
     if (isLive) replyKey(reply, space, ref);
-    else if (ref !== 0 && space.isLocked(db, ref)) locked++;
+    else if (ref !== 0 && isLocked(space, db, ref)) locked++;
     else if (ref !== 0) space.meetExpired(db, ref);
     latches.release(shard);
     if (isLive) return;
@@ -208,7 +210,7 @@ function drawShard(call: Call): number {
 /** An entry of the shard, 0 if it has none. */
 function drawEntry(call: Call, space: Keyspace): number {
   const { control, dict } = space;
-  const header = space.keysHeader(call.db);
+  const header = keysAt(call.db);
   const { random } = call;
   for (let i = 0; i < DRAWS_MAX; i++) {
     const ref = dict.draw(control, header, random.nextUint32());

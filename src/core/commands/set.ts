@@ -40,7 +40,7 @@ function saddCommand(call: Call): void {
   for (let i = 2; i < argc; i++) {
     if (sets.add(ref, args.source(i), args.off[i]!, args.length[i]!)) added++;
   }
-  if (added > 0) space.changed(call.db, key, SADD, added);
+  if (added > 0) space.hooks.changed(call.db, key, SADD, added);
   call.reply.integer(added);
 }
 
@@ -61,7 +61,7 @@ function sremCommand(call: Call): void {
     }
   }
   if (removed > 0) {
-    space.changedOrGone(call.db, call.key(0), SREM, isGone, removed);
+    space.hooks.changedOrGone(call.db, call.key(0), SREM, isGone, removed);
   }
   reply.integer(removed);
 }
@@ -135,9 +135,9 @@ function smoveCommand(call: Call): void {
   const isNew = sets.add(targetRef, buf, off, length);
   source.values.sets.remove(ref, buf, off, length);
   const isGone = source.deleteIfEmpty(db, ref);
-  source.changedOrGone(db, call.key(0), SREM, isGone);
-  if (isMade) target.signal(db, key, NEW);
-  if (isNew) target.changed(db, key, SADD);
+  source.hooks.changedOrGone(db, call.key(0), SREM, isGone);
+  if (isMade) target.hooks.signal(db, key, NEW);
+  if (isNew) target.hooks.changed(db, key, SADD);
   reply.integer(1);
 }
 

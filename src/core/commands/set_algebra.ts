@@ -206,7 +206,7 @@ function filterLeader(operation: number, sink: MemberVisitor): void {
 /** Builds the result as a set that no key has; returns its entry. */
 function build(space: Keyspace, operation: number): number {
   const { sets } = space.values;
-  const begun = space.beginValue(TYPE_SET);
+  const begun = space.begun.begin(TYPE_SET);
   ADDER.sets = sets;
   ADDER.ref = begun;
   ADDER.onlyIntegers = true;
@@ -276,7 +276,7 @@ function replyBuilt(call: Call, operation: number): void {
   replyMembers(call, space, begun);
   // To free it is less work than it was to make it.
   if (!space.hasReaders(begun)) sets.free(begun);
-  space.dropValue();
+  space.begun.drop();
 }
 
 /** The event of an operation that stores its result. */
@@ -296,13 +296,13 @@ function storeResult(call: Call, operation: number): void {
     : space.values.sets.length(build(space, operation));
   const existing = space.lookupWrite(db, key, nowMs);
   if (length > 0) {
-    space.storeValue(db, key, existing);
-    space.changed(db, key, storeEvent(operation));
+    space.begun.store(db, key, existing);
+    space.hooks.changed(db, key, storeEvent(operation));
   } else {
-    space.dropValue();
+    space.begun.drop();
     if (existing === 0) return reply.integer(0);
     space.delete(db, existing);
-    space.changed(db, key, DEL);
+    space.hooks.changed(db, key, DEL);
   }
   reply.integer(length);
 }

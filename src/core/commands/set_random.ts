@@ -78,7 +78,7 @@ function spopCommand(call: Call): void {
   if (call.effects.isOn) recordRemoved(call, 1, () => member);
   sets.removeDrawn(ref);
   const isGone = space.deleteIfEmpty(call.db, ref);
-  space.changedOrGone(call.db, key, SPOP, isGone);
+  space.hooks.changedOrGone(call.db, key, SPOP, isGone);
 }
 
 /** `SPOP key count` */
@@ -106,7 +106,13 @@ function popMembers(call: Call): void {
     sets.removeChosen(ref);
   } else popMost(call, space, ref, length - count);
   const popped = Math.min(count, length);
-  space.changedOrGone(call.db, call.key(0), SPOP, popped === length, popped);
+  space.hooks.changedOrGone(
+    call.db,
+    call.key(0),
+    SPOP,
+    popped === length,
+    popped,
+  );
 }
 
 /** Records that members were removed, so many in one command at most. */
@@ -156,7 +162,7 @@ function popMost(
 ): void {
   const { reply } = call;
   const { sets } = space.values;
-  const begun = space.beginValue(TYPE_SET);
+  const begun = space.begun.begin(TYPE_SET);
   sets.begin(begun, sets.intsetOf(ref) !== 0 ? SET_INTSET : SET_LISTPACK);
   sets.choose(ref, stay);
   for (let i = 0; i < stay; i++) sets.addMember(begun, sets.chosen(ref, i));
@@ -172,7 +178,7 @@ function popMost(
   sets.removeChosen(ref);
   recordAllRemoved(call, space, ref);
   if (!isStreamed) replyMembers(call, space, ref);
-  space.replaceValue(ref);
+  space.begun.replace(ref);
 }
 
 /** `SRANDMEMBER key [count]` */

@@ -296,14 +296,14 @@ class Sort {
       const existing = space.lookupQuiet(call.db, key, call.nowMs);
       if (existing !== 0) {
         space.delete(call.db, existing);
-        space.changed(call.db, key, DEL);
+        space.hooks.changed(call.db, key, DEL);
       }
       return call.reply.integer(0);
     }
-    this.#fillList(space, space.beginValue(TYPE_LIST));
+    this.#fillList(space, space.begun.begin(TYPE_LIST));
     const existing = space.lookupWrite(call.db, key, call.nowMs);
-    space.storeValue(call.db, key, existing);
-    space.changed(call.db, key, SORTSTORE, count);
+    space.begun.store(call.db, key, existing);
+    space.hooks.changed(call.db, key, SORTSTORE, count);
     call.reply.integer(count);
   }
 

@@ -123,9 +123,9 @@ export class SortPattern {
     if (space.type(ref) !== TYPE_STRING) return false;
     this.#space = space;
     this.#string = ref;
-    this.buf = space.stringBytes(ref);
-    this.off = space.stringOff(ref);
-    this.length = space.stringLength(ref);
+    this.buf = space.strings.bytes(ref);
+    this.off = space.strings.off(ref);
+    this.length = space.strings.length(ref);
     return true;
   }
 

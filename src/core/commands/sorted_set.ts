@@ -4,16 +4,13 @@
  * @module
  */
 
-import { assert } from "../base/assert.ts";
 import { bytesOf } from "../base/bytes.ts";
 import { formatDouble, formatDouble17, parseDouble } from "../base/double.ts";
 import { ZADD, ZINCR, ZPOPMAX, ZPOPMIN, ZREM } from "../keyspace/key_events.ts";
 import type { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import {
-  COUNT_NOT_POSITIVE,
   NOT_A_FLOAT,
-  NUMKEYS_NOT_POSITIVE,
   SCORE_NOT_A_NUMBER,
   SYNTAX_ERROR,
   VALUE_NOT_POSITIVE,
@@ -35,6 +32,7 @@ import {
   readInteger,
 } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
+import { MANY_POPS } from "./many_pops.ts";
 import { RECORDED } from "./recorded.ts";
 import {
   type CommandSpec,
@@ -74,9 +72,8 @@ const FIRST_LETTER = 0x41;
 const WITHSCORE = bytesOf("withscore");
 const WITHSCORES = bytesOf("withscores");
 const NOSCORES = bytesOf("noscores");
-const MIN = bytesOf("min");
-const MAX = bytesOf("max");
-const COUNT = bytesOf("count");
+export const MIN: Uint8Array = bytesOf("min");
+export const MAX: Uint8Array = bytesOf("max");
 
 /** Scores of a command's members, all read before the first is used. */
 let scores = new Float64Array(16);
@@ -197,13 +194,13 @@ function addScored(
     }
     if (isIncrement) {
       const changes = added + updated;
-      if (changes > 0) space.changed(call.db, key, ZINCR, changes);
+      if (changes > 0) space.hooks.changed(call.db, key, ZINCR, changes);
       return reply.double(score);
     }
   }
   if (isIncrement) return reply.nullBulk();
   const changes = added + updated;
-  if (changes > 0) space.changed(call.db, key, ZADD, changes);
+  if (changes > 0) space.hooks.changed(call.db, key, ZADD, changes);
   reply.integer((options & CHANGED) !== 0 ? changes : added);
 }
 
@@ -224,7 +221,7 @@ function zremCommand(call: Call): void {
     }
   }
   if (removed > 0) {
-    space.changedOrGone(call.db, call.key(0), ZREM, isGone, removed);
+    space.hooks.changedOrGone(call.db, call.key(0), ZREM, isGone, removed);
   }
   reply.integer(removed);
 }
@@ -322,49 +319,10 @@ function popOne(call: Call, isMax: boolean): void {
   popMembers(call, key, ref, popped, isMax, isNested);
 }
 
-/** What ZMPOP and BZMPOP are told besides their keys. */
-class ScoredPops {
-  /** Whether members with the greatest scores are taken. */
-  isMax = false;
-  /** How many at most. */
-  count = 1;
-
-  /** Reads the arguments from `numkeys` on; false after an error reply. */
-  read(call: Call, numkeysAt: number): boolean {
-    const { argc, reply } = call;
-    const error = (text: typeof SYNTAX_ERROR): false => {
-      reply.error(text);
-      return false;
-    };
-    const keys = integerAt(call, numkeysAt);
-    if (!(keys >= 1)) return error(NUMKEYS_NOT_POSITIVE);
-    const where = numkeysAt + 1 + keys;
-    if (where >= argc) return error(SYNTAX_ERROR);
-    this.isMax = argumentIs(call, where, MAX);
-    if (!this.isMax && !argumentIs(call, where, MIN)) {
-      return error(SYNTAX_ERROR);
-    }
-    let count = 0;
-    for (let i = where + 1; i < argc; i++) {
-      if (count !== 0 || i + 1 === argc || !argumentIs(call, i, COUNT)) {
-        return error(SYNTAX_ERROR);
-      }
-      count = integerAt(call, ++i);
-      if (!(count >= 1)) return error(COUNT_NOT_POSITIVE);
-    }
-    assert(call.keyCount === keys, "numkeys keys were found");
-    this.count = Math.max(count, 1);
-    return true;
-  }
-}
-
-/** The arguments of ZMPOP and BZMPOP, read anew by each command. */
-export const SCORED_POPS = new ScoredPops();
-
 /** `ZMPOP numkeys key [key ...] MIN | MAX [COUNT count]` */
 function zmpopCommand(call: Call): void {
-  if (!SCORED_POPS.read(call, 1)) return;
-  if (!replyFirstMembers(call, SCORED_POPS.isMax, SCORED_POPS.count)) {
+  if (!MANY_POPS.read(call, 1, MAX, MIN)) return;
+  if (!replyFirstMembers(call, MANY_POPS.isFirst, MANY_POPS.count)) {
     call.reply.nullArray();
   }
 }
@@ -425,7 +383,7 @@ function popMembers(
   else if (isMax) zsets.removeRange(ref, length - count, length);
   else zsets.removeRange(ref, 0, count);
   const event = isMax ? ZPOPMAX : ZPOPMIN;
-  space.changedOrGone(call.db, key, event, isGone, count);
+  space.hooks.changedOrGone(call.db, key, event, isGone, count);
 }
 
 /** Draws a member for each place. */

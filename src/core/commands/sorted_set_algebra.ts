@@ -357,7 +357,7 @@ const COUNTER = new Counter();
 
 /** Builds the result as a value that no key has; returns its entry. */
 function build(space: Keyspace, operation: Operation): number {
-  const begun = space.beginValue(TYPE_ZSET);
+  const begun = space.begun.begin(TYPE_ZSET);
   const { zsets } = space.values;
   ADDER.zsets = zsets;
   ADDER.ref = begun;
@@ -426,7 +426,7 @@ function replyResult(
   replyRanks(call, space, begun, 0, length, false, hasScores);
   // To free it is less work than it was to make it.
   if (!space.hasReaders(begun)) zsets.free(begun);
-  space.dropValue();
+  space.begun.drop();
 }
 
 const STORE_EVENTS: Readonly<Record<Operation, number>> = {
@@ -449,13 +449,13 @@ function storeResult(
   const length = space.values.zsets.length(build(space, operation));
   const existing = space.lookupWrite(db, key, nowMs);
   if (length > 0) {
-    space.storeValue(db, key, existing);
-    space.changed(db, key, STORE_EVENTS[operation]);
+    space.begun.store(db, key, existing);
+    space.hooks.changed(db, key, STORE_EVENTS[operation]);
   } else {
-    space.dropValue();
+    space.begun.drop();
     if (existing === 0) return reply.integer(0);
     space.delete(db, existing);
-    space.changed(db, key, DEL);
+    space.hooks.changed(db, key, DEL);
   }
   reply.integer(length);
 }

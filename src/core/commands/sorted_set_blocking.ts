@@ -7,7 +7,8 @@
 import { WAITS_FOR_ZSET } from "../keyspace/waiter_records.ts";
 import type { Call } from "./call.ts";
 import { type CommandSpec, keysFrom, numKeysAt } from "./command_spec.ts";
-import { replyFirstMembers, SCORED_POPS } from "./sorted_set.ts";
+import { MANY_POPS } from "./many_pops.ts";
+import { MAX, MIN, replyFirstMembers } from "./sorted_set.ts";
 import { readWaitSeconds } from "./wait_timeout.ts";
 
 /** `BZPOPMIN key [key ...] timeout` */
@@ -28,9 +29,9 @@ function pop(call: Call, isMax: boolean): void {
 
 /** `BZMPOP timeout numkeys key [key ...] MIN | MAX [COUNT count]` */
 function bzmpopCommand(call: Call): void {
-  if (!SCORED_POPS.read(call, 2)) return;
+  if (!MANY_POPS.read(call, 2, MAX, MIN)) return;
   const waitMs = readWaitSeconds(call, 1);
-  const { isMax, count } = SCORED_POPS;
+  const { isFirst: isMax, count } = MANY_POPS;
   if (waitMs < 0 || replyFirstMembers(call, isMax, count)) return;
   waitForMember(call, waitMs);
 }

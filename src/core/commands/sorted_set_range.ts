@@ -266,11 +266,11 @@ function zrangestoreCommand(call: Call): void {
   const count = ref === 0 ? 0 : buildRange(call, space, ref);
   const existing = space.lookupWrite(db, key, nowMs);
   if (count > 0) {
-    space.storeValue(db, key, existing);
-    space.changed(db, key, ZRANGESTORE);
+    space.begun.store(db, key, existing);
+    space.hooks.changed(db, key, ZRANGESTORE);
   } else if (existing !== 0) {
     space.delete(db, existing);
-    space.changed(db, key, DEL);
+    space.hooks.changed(db, key, DEL);
   }
   reply.integer(count);
 }
@@ -282,7 +282,7 @@ function buildRange(call: Call, space: Keyspace, ref: number): number {
   const { from, to } = REQUEST;
   if (from === to) return 0;
   APPENDER.zsets = space.values.zsets;
-  APPENDER.ref = space.beginValue(TYPE_ZSET);
+  APPENDER.ref = space.begun.begin(TYPE_ZSET);
   zsets.visit(ref, from, to - from, false, APPENDER);
   return to - from;
 }
@@ -349,7 +349,7 @@ class RangeRemoval implements SlicedChange {
   }
 
   finish(space: Keyspace, db: number, key: Key): LateReply {
-    space.changed(db, key, this.#event, this.#count);
+    space.hooks.changed(db, key, this.#event, this.#count);
     return (reply) => reply.integer(this.#count);
   }
 }
@@ -381,7 +381,7 @@ function removeRange(
   if (isGone) space.delete(call.db, ref);
   else zsets.removeRange(ref, from, to);
   if (to > from) {
-    space.changedOrGone(call.db, call.key(0), event, isGone, to - from);
+    space.hooks.changedOrGone(call.db, call.key(0), event, isGone, to - from);
   }
   reply.integer(to - from);
 }

@@ -86,9 +86,9 @@ function xaddCommand(call: Call): void {
   if (ref === 0) ref = space.create(call.db, key, TYPE_STREAM);
   streams.log.add(ref, ID, args, from, (argc - from) >> 1, bytes);
   replyId(reply, ID);
-  space.changed(call.db, key, XADD);
+  space.hooks.changed(call.db, key, XADD);
   if (OPTIONS.hasTrim && trimStream(space, ref, OPTIONS.trim) > 0) {
-    space.signal(call.db, key, XTRIM);
+    space.hooks.signal(call.db, key, XTRIM);
   }
   if (!OPTIONS.hasSequence || OPTIONS.hasTrim && OPTIONS.trim.isApproximate) {
     recordTrim(call, RECORDED.XADD, ref, OPTIONS.hasSequence ? null : ID);
@@ -186,7 +186,7 @@ function xdelCommand(call: Call): void {
     IDS.read(i, ID);
     if (log.delete(ref, ID)) deleted++;
   }
-  if (deleted > 0) space.changed(call.db, call.key(0), XDEL, deleted);
+  if (deleted > 0) space.hooks.changed(call.db, call.key(0), XDEL, deleted);
   reply.integer(deleted);
 }
 
@@ -199,7 +199,7 @@ function xtrimCommand(call: Call): void {
   const space = call.keyspace(call.key(0));
   const removed = trimStream(space, ref, OPTIONS.trim);
   if (removed > 0) {
-    space.changed(call.db, call.key(0), XTRIM, removed);
+    space.hooks.changed(call.db, call.key(0), XTRIM, removed);
     if (OPTIONS.trim.isApproximate) recordTrim(call, RECORDED.XTRIM, ref, null);
   }
   call.reply.integer(removed);
@@ -250,7 +250,7 @@ function xsetidCommand(call: Call): void {
   }
   if (!START.isLeast()) COUNTERS.deletedId.set(START);
   streams.setCounters(ref, COUNTERS);
-  space.changed(call.db, call.key(0), XSETID);
+  space.hooks.changed(call.db, call.key(0), XSETID);
   reply.ok();
 }
 

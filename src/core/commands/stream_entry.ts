@@ -105,7 +105,7 @@ export function addConsumer(
     args.length[i]!,
     call.clockMs,
   );
-  space.changed(call.db, key, XGROUP_CREATECONSUMER);
+  space.hooks.changed(call.db, key, XGROUP_CREATECONSUMER);
   return consumer;
 }
 
@@ -115,7 +115,7 @@ export function addConsumer(
  */
 export function beginSpare(space: Keyspace): number {
   try {
-    return space.beginValue(TYPE_STREAM);
+    return space.begun.begin(TYPE_STREAM);
   } catch (cause) {
     if (cause instanceof OutOfMemory) return 0;
     throw cause;

@@ -151,7 +151,7 @@ function xgroupCreateCommand(call: Call): void {
     ID,
     READ,
   );
-  space.changed(call.db, key, XGROUP_CREATE);
+  space.hooks.changed(call.db, key, XGROUP_CREATE);
   reply.ok();
 }
 
@@ -168,7 +168,7 @@ function xgroupSetidCommand(call: Call): void {
   else if (!readIdOrEdge(call, 4, ID)) return;
   streams.groups.setLastId(FOUND.group, ID);
   streams.groups.setEntriesRead(FOUND.group, READ);
-  space.changed(call.db, call.key(0), XGROUP_SETID);
+  space.hooks.changed(call.db, call.key(0), XGROUP_SETID);
   reply.ok();
 }
 
@@ -183,9 +183,9 @@ function xgroupDestroyCommand(call: Call): void {
     streams.removeGroup(ref, group, 0);
   } else {
     streams.removeGroup(ref, group, beginSpare(space));
-    space.dropValue();
+    space.begun.drop();
   }
-  space.changed(call.db, call.key(0), XGROUP_DESTROY);
+  space.hooks.changed(call.db, call.key(0), XGROUP_DESTROY);
   call.reply.integer(1);
 }
 
@@ -206,7 +206,7 @@ function xgroupDelconsumerCommand(call: Call): void {
   const { groups } = space.values.streams;
   const pending = groups.ownedCount(consumer);
   groups.removeConsumer(FOUND.group, consumer);
-  space.changed(call.db, call.key(0), XGROUP_DELCONSUMER);
+  space.hooks.changed(call.db, call.key(0), XGROUP_DELCONSUMER);
   call.reply.integer(pending);
 }
 
@@ -232,7 +232,7 @@ function xackCommand(call: Call): void {
   }
   if (acknowledged > 0) {
     const key = call.key(0);
-    call.keyspace(key).changed(call.db, key, CHANGED, acknowledged);
+    call.keyspace(key).hooks.changed(call.db, key, CHANGED, acknowledged);
   }
   reply.integer(acknowledged);
 }

@@ -192,6 +192,6 @@ export function trimStream(
     return streams.log.trim(ref, trim, 0);
   }
   const removed = streams.log.trim(ref, trim, beginSpare(space));
-  space.dropValue();
+  space.begun.drop();
   return removed;
 }

@@ -337,7 +337,7 @@ function xclaimCommand(call: Call): void {
   }
   if (hasNewLast) {
     groups.setLastId(group, LAST);
-    space.signal(call.db, call.key(0), CHANGED);
+    space.hooks.signal(call.db, call.key(0), CHANGED);
     if (claimed + dropped === 0 && call.effects.isOn) {
       const scratch = { id: ID, read: new Int64() };
       const { streams } = space.values;
@@ -391,7 +391,7 @@ function endEarly(
   if (cause instanceof OutOfMemory && changes > 0) return;
   if (FOUND.madeConsumer) {
     space.values.streams.groups.removeConsumer(FOUND.group, consumer);
-    space.noteChange(-1);
+    space.hooks.noteChange(-1);
   }
   throw cause;
 }
@@ -417,7 +417,7 @@ function claim(
   if (!log.has(ref, ID)) {
     recordPending(call, groups);
     if (!groups.acknowledge(group, ID)) return LEFT;
-    space.changed(call.db, call.key(0), CHANGED);
+    space.hooks.changed(call.db, call.key(0), CHANGED);
     return DROPPED;
   }
   if (groups.findPending(group, ID, PLACE)) {
@@ -437,7 +437,7 @@ function claim(
   if (OPTIONS.isJustId) replyId(reply, ID);
   else replyEntryOf(reply, space, ref, ID);
   recordPending(call, groups);
-  space.changed(call.db, call.key(0), CHANGED);
+  space.hooks.changed(call.db, call.key(0), CHANGED);
   return CLAIMED;
 }
 
@@ -496,7 +496,7 @@ function claimAll(
       recordPending(call, groups);
       groups.acknowledge(group, ID);
       IDS.add(ID);
-      space.changed(db, key, CHANGED);
+      space.hooks.changed(db, key, CHANGED);
       isThere = groups.firstPending(group, ID, PLACE);
       continue;
     }
@@ -515,7 +515,7 @@ function claimAll(
       }
       recordPending(call, groups);
       claimed++;
-      space.changed(db, key, CHANGED);
+      space.hooks.changed(db, key, CHANGED);
     }
     isThere = groups.nextPending(PLACE);
   }

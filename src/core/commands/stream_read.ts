@@ -344,7 +344,7 @@ function serveGroup(call: Call, i: number): boolean {
     } catch (cause) {
       if (isMade) {
         groups.removeConsumer(group, consumer);
-        space.noteChange(-1);
+        space.hooks.noteChange(-1);
       }
       throw cause;
     }
@@ -354,8 +354,8 @@ function serveGroup(call: Call, i: number): boolean {
     if (isNew) recordGroupId(call, place, space.values.streams, group, SCRATCH);
   }
   // Whoever reads what was delivered before changes nothing.
-  if (isNew) space.changed(call.db, call.key(i), CHANGED);
-  else space.noteChange();
+  if (isNew) space.hooks.changed(call.db, call.key(i), CHANGED);
+  else space.hooks.noteChange();
   return true;
 }
 

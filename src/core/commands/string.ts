@@ -68,7 +68,7 @@ function setCommand(call: Call): void {
   const space = call.keyspace(key);
   const ref = space.lookupWrite(call.db, key, call.nowMs);
   storeArgument(call, space, key, ref, 2, 0);
-  space.changed(call.db, key, SET);
+  space.hooks.changed(call.db, key, SET);
   call.reply.ok();
 }
 
@@ -96,9 +96,9 @@ function setWithOptions(call: Call): void {
   const isExpiring = expireAtMs !== 0;
   if ((flags & KEEPTTL) !== 0 && ref !== 0) expireAtMs = space.expireAt(ref);
   storeArgument(call, space, key, ref, 2, expireAtMs);
-  space.changed(call.db, key, SET);
+  space.hooks.changed(call.db, key, SET);
   if (isExpiring) {
-    space.signal(call.db, key, EXPIRE);
+    space.hooks.signal(call.db, key, EXPIRE);
     recordSet(call, 2, expireAtMs);
   } else if (asksOld) recordWithoutGet(call);
   if (!asksOld) call.reply.ok();
@@ -124,7 +124,7 @@ function setnxCommand(call: Call): void {
     return call.reply.integer(0);
   }
   storeArgument(call, space, key, 0, 2, 0);
-  space.changed(call.db, key, SET);
+  space.hooks.changed(call.db, key, SET);
   call.reply.integer(1);
 }
 
@@ -146,8 +146,8 @@ function setExpiring(call: Call, unitMs: UnitMs, command: string): void {
   const ref = space.lookupWrite(call.db, key, call.nowMs);
   storeArgument(call, space, key, ref, 3, expireAtMs);
   recordSet(call, 3, expireAtMs);
-  space.changed(call.db, key, SET);
-  space.signal(call.db, key, EXPIRE);
+  space.hooks.changed(call.db, key, SET);
+  space.hooks.signal(call.db, key, EXPIRE);
   call.reply.ok();
 }
 
@@ -158,7 +158,7 @@ function getsetCommand(call: Call): void {
   const space = call.keyspace(key);
   storeArgument(call, space, key, space.peek(call.db, key), 2, 0);
   recordSet(call, 2, 0);
-  space.changed(call.db, key, SET);
+  space.hooks.changed(call.db, key, SET);
 }
 
 /** `GETDEL key` */
@@ -170,7 +170,7 @@ function getdelCommand(call: Call): void {
   if (space.type(ref) !== TYPE_STRING) return call.reply.error(WRONG_TYPE);
   replyString(call.reply, space, ref);
   space.delete(call.db, ref);
-  space.changed(call.db, key, DEL);
+  space.hooks.changed(call.db, key, DEL);
   recordOfKey(call, RECORDED.DEL);
 }
 
@@ -194,15 +194,15 @@ function getexCommand(call: Call): void {
   replyString(call.reply, space, ref);
   if ((flags & (EXAT | PXAT)) !== 0 && expireAtMs <= call.nowMs) {
     space.delete(call.db, ref);
-    space.changed(call.db, key, DEL);
+    space.hooks.changed(call.db, key, DEL);
     recordOfKey(call, RECORDED.DEL);
   } else if (expireAtMs !== 0) {
     space.setExpire(call.db, ref, expireAtMs);
-    space.changed(call.db, key, EXPIRE);
+    space.hooks.changed(call.db, key, EXPIRE);
     recordExpire(call, expireAtMs, call.argc);
   } else if ((flags & PERSIST) !== 0 && space.expireAt(ref) !== 0) {
     space.setExpire(call.db, ref, 0);
-    space.changed(call.db, key, PERSISTED);
+    space.hooks.changed(call.db, key, PERSISTED);
     recordOfKey(call, RECORDED.PERSIST);
   }
 }
@@ -250,7 +250,7 @@ function storePairs(call: Call): void {
     const space = call.keyspace(key);
     const ref = space.lookupWrite(call.db, key, call.nowMs);
     storeArgument(call, space, key, ref, 2 * i + 2, 0);
-    space.changed(call.db, key, SET);
+    space.hooks.changed(call.db, key, SET);
   }
 }
 

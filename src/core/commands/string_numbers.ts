@@ -91,16 +91,16 @@ function increase(call: Call, by: number): void {
   if (ref !== 0) {
     if (space.type(ref) !== TYPE_STRING) return call.reply.error(WRONG_TYPE);
     sum += parseSafeInteger(
-      space.stringBytes(ref),
-      space.stringOff(ref),
-      space.stringLength(ref),
+      space.strings.bytes(ref),
+      space.strings.off(ref),
+      space.strings.length(ref),
     );
     if (!Number.isSafeInteger(sum)) return increaseFar(call, BigInt(by));
   }
   const length = decimalLength(sum);
   const entry = makeRoom(call, space, key, ref, length);
-  writeInteger(sum, space.bytes(entry), space.stringOff(entry));
-  space.changed(call.db, key, INCRBY);
+  writeInteger(sum, space.bytes(entry), space.strings.off(entry));
+  space.hooks.changed(call.db, key, INCRBY);
   call.reply.integer(sum);
 }
 
@@ -113,9 +113,9 @@ function increaseFar(call: Call, by: bigint): void {
   if (ref !== 0) {
     if (space.type(ref) !== TYPE_STRING) return call.reply.error(WRONG_TYPE);
     const value = parseBigInteger(
-      space.stringBytes(ref),
-      space.stringOff(ref),
-      space.stringLength(ref),
+      space.strings.bytes(ref),
+      space.strings.off(ref),
+      space.strings.length(ref),
     );
     if (value === null) return call.reply.error(NOT_AN_INTEGER);
     sum += value;
@@ -125,8 +125,8 @@ function increaseFar(call: Call, by: bigint): void {
   }
   const length = writeBigInteger(sum, TEXT, 0);
   const entry = makeRoom(call, space, key, ref, length);
-  space.bytes(entry).set(TEXT.subarray(0, length), space.stringOff(entry));
-  space.changed(call.db, key, INCRBY);
+  space.bytes(entry).set(TEXT.subarray(0, length), space.strings.off(entry));
+  space.hooks.changed(call.db, key, INCRBY);
   call.reply.bigInteger(sum);
 }
 
@@ -142,12 +142,12 @@ function makeRoom(
   length: number,
 ): number {
   if (ref === 0) {
-    return space.setString(call.db, key, 0, TEXT, 0, length, STRING_INT, 0);
+    return space.strings.set(call.db, key, 0, TEXT, 0, length, STRING_INT, 0);
   }
   if (
-    space.stringLength(ref) === length && space.encoding(ref) === STRING_INT
+    space.strings.length(ref) === length && space.encoding(ref) === STRING_INT
   ) return ref;
-  return space.resizeString(call.db, ref, length, STRING_INT);
+  return space.strings.resize(call.db, ref, length, STRING_INT);
 }
 
 /** `INCRBYFLOAT key increment` */
@@ -161,9 +161,9 @@ function incrbyfloatCommand(call: Call): void {
   }
   const by = parseLongDouble(args.source(2), args.off[2]!, args.length[2]!);
   const value = ref === 0 ? null : parseLongDouble(
-    space.stringBytes(ref),
-    space.stringOff(ref),
-    space.stringLength(ref),
+    space.strings.bytes(ref),
+    space.strings.off(ref),
+    space.strings.length(ref),
   );
   if (by === null || value === null && ref !== 0) {
     return reply.error(NOT_A_FLOAT);
@@ -176,8 +176,8 @@ function incrbyfloatCommand(call: Call): void {
     ? STRING_EMBEDDED
     : STRING_RAW;
   const expireAtMs = ref === 0 ? 0 : space.expireAt(ref);
-  space.setString(db, key, ref, text, 0, text.length, encoding, expireAtMs);
-  space.changed(db, key, INCRBYFLOAT);
+  space.strings.set(db, key, ref, text, 0, text.length, encoding, expireAtMs);
+  space.hooks.changed(db, key, INCRBYFLOAT);
   if (call.effects.isOn) {
     call.effects.replace(db, RECORDED.SET, 4).argument(args, 1)
       .constant(text).constant(RECORDED.KEEPTTL);

@@ -32,7 +32,7 @@ function strlenCommand(call: Call): void {
   const ref = space.lookupRead(call.db, key, call.nowMs);
   if (ref === 0) return call.reply.integer(0);
   if (space.type(ref) !== TYPE_STRING) return call.reply.error(WRONG_TYPE);
-  call.reply.integer(space.stringLength(ref));
+  call.reply.integer(space.strings.length(ref));
 }
 
 /**
@@ -51,7 +51,7 @@ function getrangeCommand(call: Call): void {
   if (ref === 0) return call.reply.bulk(NOTHING, 0, 0);
   if (space.type(ref) !== TYPE_STRING) return call.reply.error(WRONG_TYPE);
 
-  const length = space.stringLength(ref);
+  const length = space.strings.length(ref);
   if (from < 0 && last < 0 && isReversed(call, from, last)) {
     return call.reply.bulk(NOTHING, 0, 0);
   }
@@ -77,24 +77,24 @@ function appendCommand(call: Call): void {
   const added = args.length[2]!;
   if (ref === 0) {
     storeArgument(call, space, key, 0, 2, 0);
-    space.changed(db, key, APPEND);
+    space.hooks.changed(db, key, APPEND);
     return reply.integer(added);
   }
   if (space.type(ref) !== TYPE_STRING) return reply.error(WRONG_TYPE);
-  const end = space.stringLength(ref);
+  const end = space.strings.length(ref);
   const length = end + added;
   if (length > call.settings.protoMaxBulkLen) {
     return reply.error(STRING_TOO_LONG);
   }
-  const entry = space.resizeString(db, ref, length, STRING_RAW);
+  const entry = space.strings.resize(db, ref, length, STRING_RAW);
   copyBytes(
     args.source(2),
     args.off[2]!,
-    space.stringBytes(entry),
-    space.stringOff(entry) + end,
+    space.strings.bytes(entry),
+    space.strings.off(entry) + end,
     added,
   );
-  space.changed(db, key, APPEND);
+  space.hooks.changed(db, key, APPEND);
   reply.integer(length);
 }
 
@@ -113,7 +113,7 @@ function setrangeCommand(call: Call): void {
   if (ref !== 0 && space.type(ref) !== TYPE_STRING) {
     return reply.error(WRONG_TYPE);
   }
-  const end = ref === 0 ? 0 : space.stringLength(ref);
+  const end = ref === 0 ? 0 : space.strings.length(ref);
   const written = args.length[3]!;
   if (written === 0) return reply.integer(end);
   if (offset + written > call.settings.protoMaxBulkLen) {
@@ -121,13 +121,13 @@ function setrangeCommand(call: Call): void {
   }
   const length = Math.max(end, offset + written);
   const entry = ref === 0
-    ? space.makeString(db, key, 0, length, STRING_RAW, 0)
-    : space.resizeString(db, ref, length, STRING_RAW);
-  const bytes = space.stringBytes(entry);
-  const start = space.stringOff(entry);
+    ? space.strings.make(db, key, 0, length, STRING_RAW, 0)
+    : space.strings.resize(db, ref, length, STRING_RAW);
+  const bytes = space.strings.bytes(entry);
+  const start = space.strings.off(entry);
   if (offset > end) bytes.fill(0, start + end, start + offset);
   copyBytes(args.source(3), args.off[3]!, bytes, start + offset, written);
-  space.changed(db, key, SETRANGE);
+  space.hooks.changed(db, key, SETRANGE);
   reply.integer(length);
 }
 

@@ -38,12 +38,12 @@ export function storeArgument(
     const run = args.takeBig(i);
     if (run !== 0) {
       space.externals.trim(run);
-      space.setExternal(call.db, key, existing, run, expireAtMs);
+      space.strings.setExternal(call.db, key, existing, run, expireAtMs);
       return;
     }
   }
   const encoding = encodingOfBytes(source, off, length);
-  space.setString(
+  space.strings.set(
     call.db,
     key,
     existing,
@@ -62,7 +62,7 @@ export function replyString(
   ref: number,
 ): void {
   if (space.encoding(ref) === STRING_EXTERNAL) {
-    replyRange(reply, space, ref, 0, space.stringLength(ref));
+    replyRange(reply, space, ref, 0, space.strings.length(ref));
   } else {
     reply.bulk(
       space.bytes(ref),
@@ -87,6 +87,6 @@ export function replyRange(
     space.externals.pin(run);
     reply.external(run, from, length);
   } else {
-    reply.bulk(space.stringBytes(ref), space.stringOff(ref) + from, length);
+    reply.bulk(space.strings.bytes(ref), space.strings.off(ref) + from, length);
   }
 }

@@ -15,6 +15,8 @@
 import type { Settings } from "../settings/settings.ts";
 import { DEFRAG_HITS, DEFRAG_MISSES } from "./counters.ts";
 import type { Keyspace } from "./keyspace.ts";
+import { isLocked } from "./locking.ts";
+import { keysAt } from "./shard_control.ts";
 import type { ShardHolds } from "./scan_walk.ts";
 
 /** Positions visited in one hold. */
@@ -51,7 +53,7 @@ export class DefragmentSlice {
    */
   run(space: Keyspace, db: number, position: number): number {
     const { control, dict } = space;
-    const header = space.keysHeader(db);
+    const header = keysAt(db);
     const refs = this.#refs;
     refs.length = 0;
     this.moved = 0;
@@ -61,11 +63,31 @@ export class DefragmentSlice {
       if (next === 0) break;
     }
     for (const ref of refs) {
-      if (space.defragment(db, ref)) this.moved++;
+      if (defragmentEntry(space, db, ref)) this.moved++;
     }
     this.left = refs.length - this.moved;
     return next;
   }
+}
+
+/**
+ * Moves an entry to a better place if its slab is sparse; says whether it did.
+ * Runs of their own stay.
+ */
+export function defragmentEntry(
+  space: Keyspace,
+  db: number,
+  ref: number,
+): boolean {
+  const { heap } = space;
+  if (!heap.isSparse(ref) || isLocked(space, db, ref)) return false;
+  const size = space.entryBytes(ref);
+  const units = (size + 7) >>> 3;
+  const moved = heap.tryAllocate(units);
+  if (moved === 0) return false;
+  space.relocate(db, ref, moved, size);
+  heap.noteMoved(units);
+  return true;
 }
 
 /** Defragments the shards that a worker owns. */

@@ -37,6 +37,7 @@ import type { FieldVisitor } from "../types/hash_value.ts";
 import type { RunVisitor } from "../types/list_value.ts";
 import { StreamId } from "../types/stream_id.ts";
 import type { Keyspace } from "./keyspace.ts";
+import { keysAt } from "./shard_control.ts";
 
 const DIGEST_BYTES = 20;
 const EXPIRES = new TextEncoder().encode("!!expire!!");
@@ -99,7 +100,7 @@ export function digestDatabase(
   do {
     cursor = space.dict.scan(
       space.control,
-      space.keysHeader(db),
+      keysAt(db),
       cursor,
       visit,
     );
@@ -131,9 +132,9 @@ export function digestValue(
       break;
     default:
       digest.mix(
-        space.stringBytes(ref),
-        space.stringOff(ref),
-        space.stringLength(ref),
+        space.strings.bytes(ref),
+        space.strings.off(ref),
+        space.strings.length(ref),
       );
   }
   if (space.expireAt(ref) !== 0) digest.combine(EXPIRES, 0, EXPIRES.length);
@@ -185,10 +186,10 @@ function digestHash(digest: Digest, space: Keyspace, ref: number): void {
   const { hashes } = space.values;
   const one = new Digest();
   const visitor: FieldVisitor = {
-    field(fieldBuf, fieldOff, fieldLength, buf, off, length, expireAtMs) {
+    field(field, value, expireAtMs) {
       one.reset();
-      one.mix(fieldBuf, fieldOff, fieldLength);
-      one.mix(buf, off, length);
+      one.mix(field.buf, field.off, field.length);
+      one.mix(value.buf, value.off, value.length);
       if (expireAtMs !== 0) {
         one.combine(FIELD_EXPIRES, 0, FIELD_EXPIRES.length);
       }

@@ -30,6 +30,8 @@ import type { AccessClock } from "./access_clock.ts";
 import { EVICTED_KEYS, EVICTION_MS } from "./counters.ts";
 import { EVICTED } from "./key_events.ts";
 import type { Keyspace } from "./keyspace.ts";
+import { isLocked } from "./locking.ts";
+import { expiresAt, keysAt } from "./shard_control.ts";
 import { hasDetached, reclaimSlice } from "./reclaim.ts";
 import type { ShardHolds } from "./scan_walk.ts";
 
@@ -270,12 +272,12 @@ export class Evictor {
     const { control, databases } = space;
     let total = 0;
     for (let db = 0; db < databases; db++) {
-      total += control[headerOf(space, db, policy) + DICT_COUNT]!;
+      total += control[headerOf(db, policy) + DICT_COUNT]!;
     }
     if (total === 0) return -1;
     let rest = this.#random.below(total);
     for (let db = 0; db < databases; db++) {
-      rest -= control[headerOf(space, db, policy) + DICT_COUNT]!;
+      rest -= control[headerOf(db, policy) + DICT_COUNT]!;
       if (rest < 0) return db;
     }
     return databases - 1;
@@ -283,7 +285,7 @@ export class Evictor {
 
   #evictRandom(space: Keyspace, db: number, policy: number): boolean {
     this.#latches.acquire(space.shard);
-    const header = headerOf(space, db, policy);
+    const header = headerOf(db, policy);
     let isEvicted = false;
     for (let i = 0; i < LOCKED_DRAWS && !isEvicted; i++) {
       const ref = this.#draw(space, header);
@@ -295,12 +297,12 @@ export class Evictor {
   }
 
   #sample(space: Keyspace, db: number, policy: number): void {
-    const header = headerOf(space, db, policy);
+    const header = headerOf(db, policy);
     this.#latches.acquire(space.shard);
     for (let i = this.#settings.maxmemorySamples; i > 0; i--) {
       const ref = this.#draw(space, header);
       if (ref === 0) break;
-      if (space.isLocked(db, ref)) continue;
+      if (isLocked(space, db, ref)) continue;
       this.#consider(space, db, ref, this.#score(space, ref, policy));
     }
     this.#latches.release(space.shard);
@@ -356,7 +358,7 @@ export class Evictor {
   #evictCandidate(candidate: Candidate, policy: number): boolean {
     const { db, ref, hash } = candidate;
     const space = this.#keyspaces[candidate.shard]!;
-    const header = headerOf(space, db, policy);
+    const header = headerOf(db, policy);
     this.#latches.acquire(space.shard);
     const isGood = space.dict.has(space.control, header, ref, hash) &&
       this.#score(space, ref, policy) >= candidate.score;
@@ -367,7 +369,7 @@ export class Evictor {
 
   /** Evicts an entry, unless its key is locked. */
   #evict(space: Keyspace, db: number, ref: number): boolean {
-    if (space.isLocked(db, ref)) return false;
+    if (isLocked(space, db, ref)) return false;
     space.deleteUnasked(db, ref, EVICTED);
     this.#counters[EVICTED_KEYS] = this.#counters[EVICTED_KEYS]! + 1;
     return true;
@@ -375,8 +377,6 @@ export class Evictor {
 }
 
 /** The dictionary whose entries the policy may evict. */
-function headerOf(space: Keyspace, db: number, policy: number): number {
-  return isVolatilePolicy(policy)
-    ? space.expiresHeader(db)
-    : space.keysHeader(db);
+function headerOf(db: number, policy: number): number {
+  return isVolatilePolicy(policy) ? expiresAt(db) : keysAt(db);
 }

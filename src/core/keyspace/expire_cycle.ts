@@ -24,6 +24,8 @@ import {
 } from "./counters.ts";
 import { FieldExpireSlice } from "./field_expires.ts";
 import type { Keyspace } from "./keyspace.ts";
+import { isLocked } from "./locking.ts";
+import { expiresAt } from "./shard_control.ts";
 import type { ShardHolds } from "./scan_walk.ts";
 
 /** Entries looked at, or deleted, after which a slice ends. */
@@ -40,7 +42,7 @@ export interface CycleSlice {
   /** Entries that it deleted. */
   readonly expired: number;
   /** Index of the header of the dictionary that it goes through. */
-  header(space: Keyspace, db: number): number;
+  header(db: number): number;
   /** Goes on in a database; the caller holds the shard's latch. */
   run(space: Keyspace, db: number, nowMs: number): void;
 }
@@ -57,8 +59,8 @@ export class ExpireSlice implements CycleSlice {
   };
 
   /** Index of the header of the dictionary that it goes through. */
-  header(space: Keyspace, db: number): number {
-    return space.expiresHeader(db);
+  header(db: number): number {
+    return expiresAt(db);
   }
 
   /**
@@ -67,7 +69,7 @@ export class ExpireSlice implements CycleSlice {
    */
   run(space: Keyspace, db: number, nowMs: number): void {
     const { control, dict } = space;
-    const header = this.header(space, db);
+    const header = this.header(db);
     const refs = this.#refs;
     this.examined = 0;
     this.expired = 0;
@@ -95,7 +97,10 @@ export class ExpireSlice implements CycleSlice {
     for (const ref of this.#refs) {
       if (!space.isExpired(ref, nowMs)) continue;
       if (this.expired === SLICE_ENTRIES) return false;
-      if (space.tryExpire(db, ref)) this.expired++;
+      // A locked key is gone for those who look; its release deletes it.
+      if (isLocked(space, db, ref)) continue;
+      space.expire(db, ref);
+      this.expired++;
     }
     return true;
   }
@@ -146,7 +151,7 @@ export class ExpireCycle {
     /** Slices of one kind, as long as they find much; says if time is up. */
     const drain = (slice: CycleSlice, space: Keyspace): boolean => {
       const { control } = space;
-      const first = slice.header(space, this.#db);
+      const first = slice.header(this.#db);
       // Read without the latch: a count that is just changing is seen later.
       while (control[first + DICT_COUNT] !== 0) {
         latches.acquire(space.shard);

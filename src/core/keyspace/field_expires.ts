@@ -12,16 +12,62 @@
  */
 
 import { DICT_USER } from "../memory/dict.ts";
+import { NODE_KEY } from "../memory/node.ts";
+import { HAS_FIELD_EXPIRES } from "../types/entry.ts";
 import { EXPIRED_SUBKEYS } from "./counters.ts";
 import type { CycleSlice } from "./expire_cycle.ts";
 import { DEL, HEXPIRED } from "./key_events.ts";
 import type { Keyspace } from "./keyspace.ts";
+import { fieldExpiresAt } from "./shard_control.ts";
+import { isLocked } from "./locking.ts";
+import { keepOld } from "./snapshot_marks.ts";
 import { isShared } from "./shared_value.ts";
 
 /** Hashes looked at and fields removed after which a slice ends. */
 const SLICE_ENTRIES = 64;
 /** Positions after which a slice ends: a dictionary may be nearly empty. */
 const SLICE_POSITIONS = 64;
+
+/** Whether fields of the hash have an expire. */
+export function fieldsExpire(space: Keyspace, ref: number): boolean {
+  return (space.word(ref, NODE_KEY) & HAS_FIELD_EXPIRES) !== 0;
+}
+
+/**
+ * Says whether fields of the hash have an expire, so that its database's
+ * dictionary has it or not. May throw OutOfMemory.
+ */
+export function setFieldExpires(
+  space: Keyspace,
+  db: number,
+  ref: number,
+  has: boolean,
+): void {
+  const keyWord = space.word(ref, NODE_KEY);
+  if (((keyWord & HAS_FIELD_EXPIRES) !== 0) === has) return;
+  const header = fieldExpiresAt(db);
+  const hash = space.hashOf(ref);
+  if (has) space.dict.insert(space.control, header, ref, hash);
+  else space.dict.remove(space.control, header, ref, hash);
+  space.setWord(ref, NODE_KEY, keyWord ^ HAS_FIELD_EXPIRES);
+}
+
+/** Records that a field of a hash is removed because it has expired. */
+export function recordField(
+  space: Keyspace,
+  db: number,
+  ref: number,
+  buf: Uint8Array,
+  off: number,
+  length: number,
+): void {
+  space.effects?.fieldDeletion(
+    db,
+    space.bytes(ref),
+    space.keyOff(ref),
+    space.keyLength(ref),
+  ).bytes(buf, off, length);
+}
 
 /**
  * Ends a change that may have removed fields or expires of a hash: an empty one
@@ -30,12 +76,12 @@ const SLICE_POSITIONS = 64;
  */
 export function endHash(space: Keyspace, db: number, ref: number): boolean {
   if (space.length(ref) === 0) {
-    space.signalEntry(db, ref, DEL);
+    space.hooks.signalEntry(db, ref, DEL);
     space.delete(db, ref);
     return false;
   }
-  if (space.hasFieldExpires(ref) && !space.values.hashes.hasExpires(ref)) {
-    space.setFieldExpires(db, ref, false);
+  if (fieldsExpire(space, ref) && !space.values.hashes.hasExpires(ref)) {
+    setFieldExpires(space, db, ref, false);
   }
   return true;
 }
@@ -58,8 +104,8 @@ export class FieldExpireSlice implements CycleSlice {
   }
 
   /** Index of the header of the dictionary that it goes through. */
-  header(space: Keyspace, db: number): number {
-    return space.fieldExpiresHeader(db);
+  header(db: number): number {
+    return fieldExpiresAt(db);
   }
 
   /**
@@ -68,7 +114,7 @@ export class FieldExpireSlice implements CycleSlice {
    */
   run(space: Keyspace, db: number, nowMs: number): void {
     const { control, dict } = space;
-    const header = this.header(space, db);
+    const header = this.header(db);
     this.examined = 0;
     this.expired = 0;
     let position = control[header + DICT_USER]!;
@@ -88,7 +134,7 @@ export class FieldExpireSlice implements CycleSlice {
     control[header + DICT_USER] = position;
     const counters = this.#counters;
     counters[EXPIRED_SUBKEYS] = counters[EXPIRED_SUBKEYS]! + this.expired;
-    if (this.expired > 0) space.noteChange(this.expired);
+    if (this.expired > 0) space.hooks.noteChange(this.expired);
   }
 
   /** Removes what is due in the collected hashes; false if that is too much. */
@@ -99,14 +145,14 @@ export class FieldExpireSlice implements CycleSlice {
       // Replies that are still being written read the hash as it was.
       if (
         hashes.expiresFrom(ref) > nowMs || isShared(space, ref) ||
-        space.isLocked(db, ref)
+        isLocked(space, db, ref)
       ) continue;
-      space.keepOld(db, ref);
+      keepOld(space, db, ref);
       const budget = SLICE_ENTRIES - this.expired;
       const removed = this.#remove(space, db, ref, nowMs, budget);
       this.expired += removed;
       this.examined += removed;
-      if (removed > 0) space.signalEntry(db, ref, HEXPIRED);
+      if (removed > 0) space.hooks.signalEntry(db, ref, HEXPIRED);
       const isThere = endHash(space, db, ref);
       if (isThere && hashes.expiresFrom(ref) <= nowMs) return false;
     }
@@ -122,9 +168,10 @@ export class FieldExpireSlice implements CycleSlice {
     budget: number,
   ): number {
     const { hashes } = space.values;
-    if (!space.isRecorded) return hashes.removeExpired(ref, nowMs, budget);
+    if (!space.effects?.isOn) return hashes.removeExpired(ref, nowMs, budget);
     return hashes.removeExpired(ref, nowMs, budget, {
-      field: (buf, off, length) => space.recordField(db, ref, buf, off, length),
+      field: ({ buf, off, length }) =>
+        recordField(space, db, ref, buf, off, length),
     });
   }
 }

@@ -3,7 +3,7 @@
  * with the class that turns each on (`notify-keyspace-events`).
  *
  * A command tells the keyspace which event it has caused
- * ({@linkcode Keyspace.signal}); that is also how watched keys are seen to
+ * ({@linkcode KeyHooks.signal}); that is also how watched keys are seen to
  * change. The classes are bits of a shard's hook word (shard_control.ts), so
  * that one test tells whether anybody asks for an event.
  *

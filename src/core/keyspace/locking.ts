@@ -13,7 +13,10 @@
  */
 
 import { Key } from "./key.ts";
+import { mayBeLocked } from "./key_locks.ts";
 import type { Keyspace } from "./keyspace.ts";
+import { FLAG_KEY_LOCKS, SHARD_FLAGS } from "./shard_control.ts";
+import { keepOld } from "./snapshot_marks.ts";
 
 /**
  * Locks a key that nothing stands against; returns the place, see key_locks.ts.
@@ -30,6 +33,27 @@ export function lockKey(
 ): number {
   space.lookupQuiet(db, key, nowMs);
   return space.locks.hold(db, key, isWrite, owner, worker);
+}
+
+/** Whether the key of an entry is locked, so that the entry must stay. */
+export function isLocked(space: Keyspace, db: number, ref: number): boolean {
+  const node = lockNode(space, db, ref);
+  return node !== 0 && space.locks.isHeld(node);
+}
+
+/** What is known of the locks of an entry's key: a node, or 0. */
+export function lockNode(space: Keyspace, db: number, ref: number): number {
+  const { control } = space;
+  if ((control[SHARD_FLAGS]! & FLAG_KEY_LOCKS) === 0) return 0;
+  const hash = space.hashOf(ref);
+  if (!mayBeLocked(control, hash)) return 0;
+  return space.locks.find(
+    db,
+    space.bytes(ref),
+    space.keyOff(ref),
+    space.keyLength(ref),
+    hash,
+  );
 }
 
 const KEY = new Key();
@@ -51,7 +75,7 @@ export function unlockKey(
       space.freeEntry(orphan);
     }
     space.lookupQuiet(db, KEY, nowMs);
-    space.noteReleased(db, KEY);
+    space.hooks.noteReleased(db, KEY);
   }
   locks.prune(node);
 }
@@ -84,7 +108,7 @@ export function orphanReadKeys(space: Keyspace, db: number): number {
     locks.readKey(node, KEY);
     const ref = space.peek(db, KEY);
     if (ref === 0) continue;
-    space.keepOld(db, ref);
+    keepOld(space, db, ref);
     space.detach(db, ref);
     locks.setOrphan(node, ref);
     count++;

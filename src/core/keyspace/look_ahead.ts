@@ -5,8 +5,8 @@
  *
  * First the buckets of all hashes are read, then their entries, then the first
  * lines of the values that are no strings. No latch is held: what is read may be
- * stale or torn, so it is a hint that decides nothing. Small databases lie in
- * the cache anyway and are left out.
+ * stale or torn, so it is a hint that decides nothing. Small shards lie in the
+ * cache anyway and are left out.
  *
  * @module
  */
@@ -19,8 +19,9 @@ import type { Keyspace } from "./keyspace.ts";
 
 /** Most hashes at a time; more are not looked ahead for. */
 const HASHES_MAX = 1024;
-/** Keys of a shard's database from which on a lookup probably misses. */
-const WORTHWHILE_KEYS = 8192;
+/** Keys and bytes of a shard's data from which on a lookup probably misses. */
+const WORTHWHILE_KEYS = 1024;
+const WORTHWHILE_BYTES = 512 * 1024;
 
 /** Words of a cache line. */
 const LINE_WORDS = 16;
@@ -43,7 +44,10 @@ export class LookAhead {
   /** Notes a key that will be looked up. */
   add(space: Keyspace, db: number, hash: number): void {
     const i = this.#count;
-    if (i === HASHES_MAX || space.count(db) < WORTHWHILE_KEYS) return;
+    if (
+      i === HASHES_MAX || space.count(db) < WORTHWHILE_KEYS ||
+      space.heap.usedBytes < WORTHWHILE_BYTES
+    ) return;
     this.#hashes[i] = hash;
     this.#refs[i] = space.guessBucket(db, hash);
     this.#count = i + 1;

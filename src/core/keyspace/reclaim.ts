@@ -24,6 +24,9 @@
 
 import { DICT_BUCKETS } from "../memory/dict.ts";
 import type { Keyspace } from "./keyspace.ts";
+import { detachedValues, freeDetached } from "./detached_values.ts";
+import { keepOld } from "./snapshot_marks.ts";
+import { expiresAt, fieldExpiresAt, keysAt } from "./shard_control.ts";
 import { orphanReadKeys } from "./locking.ts";
 
 /** Whether `count` more databases can be detached. */
@@ -42,13 +45,13 @@ export function canDetach(space: Keyspace, count: number): boolean {
  */
 export function detachDatabase(space: Keyspace, db: number): number {
   if (isEmpty(space, db)) return 0;
-  space.signalDatabase(db);
+  space.hooks.signalDatabase(db);
   const orphans = orphanReadKeys(space, db);
   let place = space.databases;
   while (!isEmpty(space, place)) place++;
   space.swap(db, place);
   const count = space.count(place) + orphans;
-  space.noteChange(count);
+  space.hooks.noteChange(count);
   return count;
 }
 
@@ -63,7 +66,7 @@ export function usedDatabases(space: Keyspace): number {
 
 /** Entries that wait to be freed. */
 export function detachedCount(space: Keyspace): number {
-  let count = space.detachedValues();
+  let count = detachedValues(space);
   for (let i = 0; i < space.databases; i++) {
     count += space.count(space.databases + i);
   }
@@ -72,7 +75,9 @@ export function detachedCount(space: Keyspace): number {
 
 /** Whether anything waits to be freed. */
 export function hasDetached(space: Keyspace): boolean {
-  if (space.detachedValues() > 0 || space.tracked.hasForgotten()) return true;
+  if (detachedValues(space) > 0 || space.hooks.tracked.hasForgotten()) {
+    return true;
+  }
   for (let i = 0; i < space.databases; i++) {
     if (!isEmpty(space, space.databases + i)) return true;
   }
@@ -85,26 +90,26 @@ export function hasDetached(space: Keyspace): boolean {
  */
 export function reclaimSlice(space: Keyspace, budgetEntries: number): boolean {
   const { control, dict } = space;
-  if (!space.freeDetached(budgetEntries)) return true;
-  let budget = space.tracked.freeForgotten(budgetEntries);
+  if (!freeDetached(space, budgetEntries)) return true;
+  let budget = space.hooks.tracked.freeForgotten(budgetEntries);
   let place = 0;
   const free = (ref: number): void => {
-    space.keepOld(place, ref);
+    keepOld(space, place, ref);
     space.freeEntry(ref);
     budget--;
   };
   for (let db = space.databases; db < 2 * space.databases; db++) {
-    const expires = space.expiresHeader(db);
+    const expires = expiresAt(db);
     while (budget > 0 && dict.popBucket(control, expires, keep)) budget--;
-    const fieldExpires = space.fieldExpiresHeader(db);
+    const fieldExpires = fieldExpiresAt(db);
     while (budget > 0 && dict.popBucket(control, fieldExpires, keep)) budget--;
-    const keys = space.keysHeader(db);
+    const keys = keysAt(db);
     place = db;
     while (budget > 0 && dict.popBucket(control, keys, free)) budget--;
     if (budget <= 0) return hasDetached(space);
   }
   // Large values of these databases were put aside.
-  return space.detachedValues() > 0;
+  return detachedValues(space) > 0;
 }
 
 /** Dictionaries of expires name entries that the one of keys frees. */
@@ -112,5 +117,5 @@ function keep(): void {}
 
 /** A dictionary without entries has no buckets either. */
 function isEmpty(space: Keyspace, db: number): boolean {
-  return space.control[space.keysHeader(db) + DICT_BUCKETS] === 0;
+  return space.control[keysAt(db) + DICT_BUCKETS] === 0;
 }

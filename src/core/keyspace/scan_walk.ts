@@ -18,6 +18,7 @@
  */
 
 import type { Keyspace } from "./keyspace.ts";
+import { keysAt } from "./shard_control.ts";
 
 /** Positions visited in one hold; a position is one or two buckets. */
 const STEP_POSITIONS = 32;
@@ -92,7 +93,7 @@ export class ScanWalk {
   step(visit: EntryVisitor, positionsMax: number, entriesMax: number): void {
     const space = this.#keyspaces[this.shard]!;
     const refs = this.#refs;
-    const header = space.keysHeader(this.#db);
+    const header = keysAt(this.#db);
     const positionsEnd = Math.min(
       positionsMax,
       this.positions + STEP_POSITIONS,

@@ -24,7 +24,6 @@
  */
 
 import { assert } from "../base/assert.ts";
-import { SEGMENT_SHIFT, wordOf } from "../memory/arena.ts";
 import { NODE_HASH, NODE_KEY, NODE_META, NODE_VALUE } from "../memory/node.ts";
 import { HAS_READERS, KIND_MASK } from "../types/entry.ts";
 import type { Keyspace } from "./keyspace.ts";
@@ -42,28 +41,28 @@ const READING_UNITS = 3;
 export function shareValue(space: Keyspace, ref: number): number {
   const known = findReading(space, ref);
   if (known !== 0) {
-    setWord(space, known, READERS, word(space, known, READERS) + 1);
+    space.setWord(known, READERS, space.word(known, READERS) + 1);
     return known;
   }
   const reading = space.heap.allocate(READING_UNITS);
-  setWord(space, reading, NODE_META, space.meta(ref) & KIND_MASK);
-  setWord(space, reading, IS_LEFT, 0);
-  setWord(space, reading, NODE_VALUE, space.valueRef(ref));
-  setWord(space, reading, NEXT, space.control[SHARD_READINGS]!);
-  setWord(space, reading, READERS, 1);
+  space.setWord(reading, NODE_META, space.meta(ref) & KIND_MASK);
+  space.setWord(reading, IS_LEFT, 0);
+  space.setWord(reading, NODE_VALUE, space.valueRef(ref));
+  space.setWord(reading, NEXT, space.control[SHARD_READINGS]!);
+  space.setWord(reading, READERS, 1);
   space.control[SHARD_READINGS] = reading;
-  setWord(space, ref, NODE_KEY, word(space, ref, NODE_KEY) | HAS_READERS);
+  space.setWord(ref, NODE_KEY, space.word(ref, NODE_KEY) | HAS_READERS);
   return reading;
 }
 
 /** Drops a reader; the last one frees a value that no key has any more. */
 export function releaseValue(space: Keyspace, reading: number): void {
-  const readers = word(space, reading, READERS) - 1;
-  setWord(space, reading, READERS, readers);
+  const readers = space.word(reading, READERS) - 1;
+  space.setWord(reading, READERS, readers);
   if (readers > 0) return;
   unlink(space, reading);
-  if (word(space, reading, IS_LEFT) !== 0) {
-    setWord(space, reading, NODE_KEY, 0);
+  if (space.word(reading, IS_LEFT) !== 0) {
+    space.setWord(reading, NODE_KEY, 0);
     space.freeEntry(reading);
   } else space.heap.free(reading);
 }
@@ -77,11 +76,11 @@ export function unshareValue(space: Keyspace, ref: number): void {
   if (reading === 0) return clearFlag(space, ref);
   const type = space.type(ref);
   const values = space.values.of(type);
-  const begun = space.beginValue(type);
+  const begun = space.begun.begin(type);
   values.copyFrom(values, ref, begun);
   leaveToReaders(space, ref, reading);
   space.giveValue(ref, space.kind(begun), space.takeValue(begun));
-  space.dropValue();
+  space.begun.drop();
 }
 
 /**
@@ -111,7 +110,7 @@ export function leaveValue(space: Keyspace, ref: number): void {
 }
 
 function leaveToReaders(space: Keyspace, ref: number, reading: number): void {
-  setWord(space, reading, IS_LEFT, 1);
+  space.setWord(reading, IS_LEFT, 1);
   space.takeValue(ref);
   clearFlag(space, ref);
 }
@@ -121,39 +120,26 @@ function findReading(space: Keyspace, ref: number): number {
   if (!space.hasReaders(ref)) return 0;
   const root = space.valueRef(ref);
   let reading = space.control[SHARD_READINGS]!;
-  while (reading !== 0 && word(space, reading, NODE_VALUE) !== root) {
-    reading = word(space, reading, NEXT);
+  while (reading !== 0 && space.word(reading, NODE_VALUE) !== root) {
+    reading = space.word(reading, NEXT);
   }
   return reading;
 }
 
 function unlink(space: Keyspace, reading: number): void {
-  const next = word(space, reading, NEXT);
+  const next = space.word(reading, NEXT);
   let before = space.control[SHARD_READINGS]!;
   if (before === reading) {
     space.control[SHARD_READINGS] = next;
     return;
   }
-  while (word(space, before, NEXT) !== reading) {
-    before = word(space, before, NEXT);
+  while (space.word(before, NEXT) !== reading) {
+    before = space.word(before, NEXT);
     assert(before !== 0, "a reading is in its shard's chain");
   }
-  setWord(space, before, NEXT, next);
+  space.setWord(before, NEXT, next);
 }
 
 function clearFlag(space: Keyspace, ref: number): void {
-  setWord(space, ref, NODE_KEY, word(space, ref, NODE_KEY) & ~HAS_READERS);
-}
-
-function word(space: Keyspace, ref: number, index: number): number {
-  return space.arena.i32[ref >>> SEGMENT_SHIFT]![wordOf(ref) + index]!;
-}
-
-function setWord(
-  space: Keyspace,
-  ref: number,
-  index: number,
-  value: number,
-): void {
-  space.arena.i32[ref >>> SEGMENT_SHIFT]![wordOf(ref) + index] = value;
+  space.setWord(ref, NODE_KEY, space.word(ref, NODE_KEY) & ~HAS_READERS);
 }

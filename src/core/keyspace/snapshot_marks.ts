@@ -7,7 +7,7 @@
  * *old*, to be saved as it is, and what is made later is of the shard's epoch at
  * once. Old entries are saved by two sorts of workers, whoever comes first:
  * the owner of the shard, who walks through its dictionaries a slice at a time,
- * and whoever is about to change or delete one ({@linkcode Keyspace.keepOld}).
+ * and whoever is about to change or delete one ({@linkcode keepOld}).
  * To save an entry gives it the shard's epoch. When the walk is over no entry is
  * old, so the next snapshot can flip again.
  *
@@ -26,9 +26,16 @@
  */
 
 import { DICT_BUCKETS, DICT_COUNT, DICT_USER } from "../memory/dict.ts";
+import { NODE_META } from "../memory/node.ts";
 import { EPOCH_BIT } from "../types/entry.ts";
+import type { Key } from "./key.ts";
 import type { Keyspace } from "./keyspace.ts";
-import { HOOK_SNAPSHOT, SHARD_EPOCH, SHARD_HOOKS } from "./shard_control.ts";
+import {
+  HOOK_SNAPSHOT,
+  keysAt,
+  SHARD_EPOCH,
+  SHARD_HOOKS,
+} from "./shard_control.ts";
 
 const ORIGIN = DICT_USER;
 const POSITION = DICT_USER + 1;
@@ -44,9 +51,29 @@ export interface EntrySaver {
   save(space: Keyspace, db: number, ref: number): void;
 }
 
-/** The number that the database of a header had at the cut, or -1. */
-export function originOf(control: Int32Array, header: number): number {
-  return control[header + ORIGIN]! - 1;
+/**
+ * To be called before an entry changes or goes: hands it to the snapshot that is
+ * under way, if there is one that has not saved it yet.
+ */
+export function keepOld(space: Keyspace, db: number, ref: number): void {
+  const { control } = space;
+  if ((control[SHARD_HOOKS]! & HOOK_SNAPSHOT) === 0) return;
+  const meta = space.meta(ref);
+  if ((meta & EPOCH_BIT) === control[SHARD_EPOCH]) return;
+  space.setWord(ref, NODE_META, meta ^ EPOCH_BIT);
+  // The number that the database had at the cut, or -1.
+  const origin = control[keysAt(db) + ORIGIN]! - 1;
+  if (origin >= 0) space.saver!.save(space, origin, ref);
+}
+
+/** As {@linkcode keepOld}, for what a key has in any database. */
+export function keepOldOf(space: Keyspace, key: Key): void {
+  if ((space.control[SHARD_HOOKS]! & HOOK_SNAPSHOT) === 0) return;
+  for (let db = 0; db < space.databases; db++) {
+    if (space.count(db) === 0) continue;
+    const ref = space.peek(db, key);
+    if (ref !== 0) keepOld(space, db, ref);
+  }
 }
 
 /** Keys of a shard at the cut, by database. */
@@ -66,7 +93,7 @@ export interface CutCounts {
 export function cutShard(space: Keyspace, counts: CutCounts): void {
   const { control, databases } = space;
   for (let db = 0; db < 2 * databases; db++) {
-    const header = space.keysHeader(db);
+    const header = keysAt(db);
     control[header + ORIGIN] = db < databases ? db + 1 : 0;
     control[header + POSITION] = 0;
     control[header + IS_WALKED] = 0;
@@ -91,9 +118,9 @@ export function endCut(space: Keyspace): void {
 export function walkShard(space: Keyspace, isOver: () => boolean): boolean {
   const { control, databases, dict } = space;
   let db = 0;
-  const keep = (ref: number): void => space.keepOld(db, ref);
+  const keep = (ref: number): void => keepOld(space, db, ref);
   for (; db < 2 * databases; db++) {
-    const header = space.keysHeader(db);
+    const header = keysAt(db);
     if (control[header + ORIGIN] === 0 || control[header + IS_WALKED] !== 0) {
       continue;
     }

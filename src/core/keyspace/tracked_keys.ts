@@ -38,7 +38,9 @@ import { NODE_META, NODE_VALUE } from "../memory/node.ts";
 import { Key } from "./key.ts";
 import type { KeyNotes } from "./key_notes.ts";
 import {
+  HOOK_TRACKED,
   SHARD_FORGOTTEN,
+  SHARD_HOOKS,
   SHARD_TRACKED,
   SHARD_TRACKED_ITEMS,
 } from "./shard_control.ts";
@@ -123,6 +125,7 @@ export class TrackedKeys {
     const found = this.find(key.buf, key.off, key.length, key.hash);
     if (found === 0) {
       const node = notes.add(QUALIFIER, key, MORE_WORDS);
+      this.#control[SHARD_HOOKS]! |= HOOK_TRACKED;
       const more = notes.moreAt(node);
       notes.setWord(node, more + CLIENT, client);
       notes.setWord(node, more + WORKER, worker);
@@ -155,6 +158,7 @@ export class TrackedKeys {
     }
     this.#control[SHARD_TRACKED_ITEMS]! -= notes.word(node, COUNT);
     notes.remove(node);
+    if (this.count === 0) this.#control[SHARD_HOOKS]! &= ~HOOK_TRACKED;
   }
 
   /** A node chosen by `random`, which gives 32 bits; 0 if there is none. */
@@ -189,16 +193,19 @@ export class TrackedKeys {
       this.#control[SHARD_TRACKED + DICT_BUCKETS] === 0;
   }
 
-  /** Forgets all keys; the caller has asked {@linkcode canForget}. */
-  forget(): void {
+  /** Forgets all keys, if {@linkcode canForget} says so; returns how many. */
+  forget(): number {
     const control = this.#control;
-    if (control[SHARD_TRACKED + DICT_BUCKETS] === 0) return;
+    const { count } = this;
+    if (count === 0 || !this.canForget()) return 0;
     for (let i = 0; i < DICT_HEADER_WORDS; i++) {
       const word = control[SHARD_TRACKED + i]!;
       control[SHARD_TRACKED + i] = control[SHARD_FORGOTTEN + i]!;
       control[SHARD_FORGOTTEN + i] = word;
     }
     control[SHARD_TRACKED_ITEMS] = 0;
+    control[SHARD_HOOKS]! &= ~HOOK_TRACKED;
+    return count;
   }
 
   /** Whether forgotten keys wait to be freed. */

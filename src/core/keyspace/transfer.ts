@@ -11,6 +11,7 @@
 import { STRING_EXTERNAL, TYPE_STRING } from "../types/entry.ts";
 import type { Key } from "./key.ts";
 import type { Keyspace } from "./keyspace.ts";
+import { fieldsExpire, setFieldExpires } from "./field_expires.ts";
 import { unshareValue } from "./shared_value.ts";
 
 /**
@@ -33,8 +34,8 @@ export function moveEntry(
   if (source === target && type !== TYPE_STRING) {
     const expireAtMs = source.expireAt(ref);
     made = target.create(targetDb, key, type, existing, expireAtMs);
-    if (source.hasFieldExpires(ref)) {
-      target.setFieldExpires(targetDb, made, true);
+    if (fieldsExpire(source, ref)) {
+      setFieldExpires(target, targetDb, made, true);
     }
     if (source.hasReaders(ref)) unshareValue(source, ref);
     const kind = source.kind(ref);
@@ -57,11 +58,13 @@ export function copyEntry(
   if (type === TYPE_STRING) {
     return copyString(source, ref, target, targetDb, key, existing);
   }
-  const begun = target.beginValue(type);
+  const begun = target.begun.begin(type);
   target.values.of(type).copyFrom(source.values.of(type), ref, begun);
   const expireAtMs = source.expireAt(ref);
-  const made = target.storeValue(targetDb, key, existing, expireAtMs);
-  if (source.hasFieldExpires(ref)) target.setFieldExpires(targetDb, made, true);
+  const made = target.begun.store(targetDb, key, existing, expireAtMs);
+  if (fieldsExpire(source, ref)) {
+    setFieldExpires(target, targetDb, made, true);
+  }
   return made;
 }
 
@@ -82,15 +85,15 @@ function copyString(
   if (encoding === STRING_EXTERNAL) {
     const run = source.valueRef(ref);
     source.externals.pin(run);
-    return target.setExternal(targetDb, key, existing, run, expireAtMs);
+    return target.strings.setExternal(targetDb, key, existing, run, expireAtMs);
   }
-  return target.setString(
+  return target.strings.set(
     targetDb,
     key,
     existing,
     source.bytes(ref),
-    source.stringOff(ref),
-    source.stringLength(ref),
+    source.strings.off(ref),
+    source.strings.length(ref),
     encoding,
     expireAtMs,
   );

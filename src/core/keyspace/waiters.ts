@@ -29,6 +29,7 @@ import { NODE_KEY, NODE_META, NODE_VALUE } from "../memory/node.ts";
 import { Key } from "./key.ts";
 import type { KeyNotes } from "./key_notes.ts";
 import type { ReadyKeys } from "./ready_keys.ts";
+import { HOOK_WAITERS, SHARD_HOOKS } from "./shard_control.ts";
 import { type WaiterRecords, WAITS_FOR_GROUP } from "./waiter_records.ts";
 
 const LAST = NODE_META;
@@ -120,6 +121,7 @@ export class Waiters {
     if (records.kind(record) === WAITS_FOR_GROUP) {
       this.#set(node, NODE_KEY, this.#word(node, NODE_KEY) | HAS_GROUPS);
     }
+    this.#control[SHARD_HOOKS]! |= HOOK_WAITERS;
   }
 
   /** Takes a registration of this shard out of its queue, and frees it. */
@@ -134,6 +136,7 @@ export class Waiters {
     this.#heap.free(registration);
     if (this.#word(node, FIRST) !== 0) return;
     this.#notes.remove(node);
+    if (this.count === 0) this.#control[SHARD_HOOKS]! &= ~HOOK_WAITERS;
   }
 
   /** Whether consumers of groups may be in the queue of a node. */

@@ -17,6 +17,7 @@
 import { NODE_META, NODE_VALUE } from "../memory/node.ts";
 import { Key } from "./key.ts";
 import type { KeyNotes } from "./key_notes.ts";
+import { HOOK_WATCH, SHARD_HOOKS } from "./shard_control.ts";
 
 const VERSION = NODE_META;
 const WATCHERS = NODE_VALUE;
@@ -24,11 +25,13 @@ const WATCHERS = NODE_VALUE;
 /** The watched keys of one shard. */
 export class WatchedKeys {
   readonly #notes: KeyNotes;
+  readonly #control: Int32Array;
   readonly #key = new Key();
 
-  /** The notes' qualifiers are databases. */
-  constructor(notes: KeyNotes) {
+  /** The notes' qualifiers are databases; `control` has the hook word. */
+  constructor(notes: KeyNotes, control: Int32Array) {
     this.#notes = notes;
+    this.#control = control;
   }
 
   /** Keys that are watched. */
@@ -42,14 +45,16 @@ export class WatchedKeys {
     const node = notes.find(db, key.buf, key.off, key.length, key.hash) ||
       notes.add(db, key);
     notes.setWord(node, WATCHERS, notes.word(node, WATCHERS) + 1);
+    this.#control[SHARD_HOOKS]! |= HOOK_WATCH;
     return node;
   }
 
   /** Drops a watcher. */
   unwatch(node: number): void {
     const watchers = this.#notes.word(node, WATCHERS) - 1;
-    if (watchers > 0) this.#notes.setWord(node, WATCHERS, watchers);
-    else this.#notes.remove(node);
+    if (watchers > 0) return this.#notes.setWord(node, WATCHERS, watchers);
+    this.#notes.remove(node);
+    if (this.count === 0) this.#control[SHARD_HOOKS]! &= ~HOOK_WATCH;
   }
 
   /** How often the key has changed; wraps around. */

@@ -45,6 +45,22 @@ export class ByteRefs {
     this.#length = new Int32Array(capacity);
   }
 
+  /** Whether references into an arena can be added. */
+  isOf(arena: Arena): boolean {
+    return arena === this.#arena;
+  }
+
+  /** Forgets all references. */
+  clear(): void {
+    this.count = 0;
+    this.#copied = 0;
+  }
+
+  /** How many there is room for. */
+  get capacity(): number {
+    return this.#off.length;
+  }
+
   /** Adds bytes; they get the next number. */
   add(buf: Uint8Array, off: number, length: number): void {
     const i = this.count;

@@ -8,6 +8,7 @@ import { isCanonicalInteger } from "../base/integer.ts";
 
 const HEADER_BYTES = 6;
 const END = 0xff;
+const NINE = 0x39;
 
 /** What {@linkcode listpackElements} says of bytes that are no listpack. */
 export const MALFORMED = -1;
@@ -71,12 +72,23 @@ export function listpackElements(
   if (total !== length || buf[end] !== END) return MALFORMED;
   let elements = 0;
   let canonical = true;
-  for (let at = off + HEADER_BYTES; at < end;) {
+  for (let at = off + HEADER_BYTES; at < end; elements++) {
+    const byte = buf[at]!;
+    if (byte < 0xc0) {
+      // A short text, or a small integer, which most elements are.
+      const length = byte < 0x80 ? 1 : (byte & 0x3f) + 1;
+      if (length >= end - at || buf[at + length] !== length) return MALFORMED;
+      if (
+        length > 1 && buf[at + 1]! <= NINE &&
+        isCanonicalInteger(buf, at + 1, length - 1)
+      ) canonical = false;
+      at += length + 1;
+      continue;
+    }
     const bytes = checkedBytes(buf, at, end);
     if (bytes === 0) return MALFORMED;
     if (canonical) canonical = isShortest(buf, at);
     at += bytes;
-    elements++;
   }
   const noted = buf[off + 4]! | buf[off + 5]! << 8;
   if (noted !== 0xffff && noted !== elements) return MALFORMED;

@@ -114,6 +114,36 @@ export class OrderedTree {
     this.#insert(header, score, node);
   }
 
+  /**
+   * Puts in `count` nodes one after the other, each of which belongs at the end,
+   * or, if `atFront`, at the beginning; may throw when some are in.
+   */
+  extend(
+    header: number,
+    atFront: boolean,
+    scores: Float64Array,
+    nodes: Int32Array,
+    count: number,
+  ): void {
+    const { pages } = this;
+    for (let i = 0; i < count;) {
+      if (atFront) this.#search.toTheFront();
+      else this.#search.toTheEnd();
+      const leaf = this.#insert(header, scores[i]!, nodes[i]!);
+      i++;
+      // Whatever else the leaf has room for belongs there too.
+      const room = pages.word(leaf, CAPACITY) - pages.length(leaf);
+      const more = Math.min(room, count - i);
+      pages.putMany(leaf, atFront, scores, nodes, i, more);
+      const height = pages.word(header, HEIGHT);
+      for (let level = 0; level < height; level++) {
+        pages.addWord(this.#path[level]!, COUNT + this.#slots[level]!, more);
+      }
+      pages.addWord(header, ENTRIES, more);
+      i += more;
+    }
+  }
+
   /** Takes a node out, which must be in the tree with this score. */
   remove(header: number, score: number, node: number): void {
     this.#search.upToEntry(score, node);
@@ -194,6 +224,19 @@ export class OrderedTree {
     }
     this.index = left;
     return page;
+  }
+
+  /**
+   * The leaf with the first entry whose score is not less than one, or, if that
+   * is the first of a leaf, the leaf before; 0 for an empty tree. `index` is the
+   * place there, perhaps behind the last entry.
+   */
+  leafFrom(header: number, score: number): number {
+    if (this.pages.word(header, TOP) === 0) return 0;
+    this.#search.belowScore(score, false);
+    const leaf = this.#descend(header);
+    this.index = this.#search.indexIn(leaf);
+    return leaf;
   }
 
   /** Takes out the entries of ranks `from` to `to`, exclusive. */
@@ -339,8 +382,8 @@ export class OrderedTree {
     return behind === 0 || this.pages.score(behind, 0) > score;
   }
 
-  /** Puts an entry where the search ends. */
-  #insert(header: number, score: number, node: number): void {
+  /** Puts an entry where the search ends; returns the leaf, whose path is noted. */
+  #insert(header: number, score: number, node: number): number {
     const words = this.#i32[header >>> SEGMENT_SHIFT]!;
     const at = (header & UNIT_MASK) << 1;
     const { pages } = this;
@@ -374,6 +417,7 @@ export class OrderedTree {
       pages.addWord(this.#path[level]!, COUNT + this.#slots[level]!, 1);
     }
     words[at + ENTRIES] = words[at + ENTRIES]! + 1;
+    return page;
   }
 
   /** Gives the tree a top that is not full; says whether that is new. */

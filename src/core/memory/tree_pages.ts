@@ -177,6 +177,33 @@ export class TreePages {
     words[base + LENGTH] = length + 1;
   }
 
+  /**
+   * Puts entries behind those of a leaf that has room for them, or before, and
+   * then the first of them comes last.
+   */
+  putMany(
+    leaf: number,
+    atFront: boolean,
+    scores: Float64Array,
+    nodes: Int32Array,
+    from: number,
+    count: number,
+  ): void {
+    const length = this.word(leaf, LENGTH);
+    if (atFront) this.copyEntries(leaf, 0, leaf, count, length);
+    const intoScores = this.#f64[leaf >>> SEGMENT_SHIFT]!;
+    const intoNodes = this.#i32[leaf >>> SEGMENT_SHIFT]!;
+    const step = atFront ? -1 : 1;
+    let index = atFront ? count - 1 : length;
+    const firstScore = this.scoresAt(leaf);
+    const firstNode = this.nodesAt(leaf);
+    for (let i = from; i < from + count; i++, index += step) {
+      intoScores[firstScore + index] = scores[i]!;
+      intoNodes[firstNode + index] = nodes[i]!;
+    }
+    this.setWord(leaf, LENGTH, length + count);
+  }
+
   /** Takes entries out of a leaf. */
   cut(leaf: number, index: number, count: number): void {
     const left = this.word(leaf, LENGTH) - count;

@@ -20,6 +20,7 @@ const UP_TO_SCORE = 2;
 const BELOW_KEY = 3;
 const UP_TO_KEY = 4;
 const ALL = 5;
+const NOTHING = 6;
 
 /** A search in the trees of one heap. */
 export class TreeSearch {
@@ -74,6 +75,11 @@ export class TreeSearch {
   /** Passes over everything. */
   toTheEnd(): void {
     this.#mode = ALL;
+  }
+
+  /** Passes over nothing. */
+  toTheFront(): void {
+    this.#mode = NOTHING;
   }
 
   /** The child of a branch in which the search goes on. */
@@ -150,6 +156,8 @@ export class TreeSearch {
         return from;
       case ALL:
         return to;
+      case NOTHING:
+        return from;
       default: {
         const most = this.#mode === UP_TO_KEY ? 0 : -1;
         while (from < to) {

@@ -16,6 +16,7 @@
  */
 
 import { byteOf, SEGMENT_SHIFT } from "../memory/arena.ts";
+import type { ListpackItem } from "../memory/listpack.ts";
 import type { FieldVisitor } from "../types/hash_value.ts";
 import type { ValueTypes } from "../types/value_types.ts";
 import { hasDuplicates } from "./duplicate_finder.ts";
@@ -49,21 +50,13 @@ class FieldWriter implements FieldVisitor {
   /** No field expires before; Infinity if no expires are written. */
   firstMs = Infinity;
 
-  field(
-    fieldBuf: Uint8Array,
-    fieldOff: number,
-    fieldLength: number,
-    buf: Uint8Array,
-    off: number,
-    length: number,
-    expireAtMs: number,
-  ): void {
+  field(field: ListpackItem, value: ListpackItem, expireAtMs: number): void {
     const writer = this.writer!;
     if (this.firstMs !== Infinity) {
       writer.length(expireAtMs === 0 ? 0 : expireAtMs - this.firstMs + 1);
     }
-    writer.string(fieldBuf, fieldOff, fieldLength);
-    writer.string(buf, off, length);
+    writer.string(field.buf, field.off, field.length);
+    writer.string(value.buf, value.off, value.length);
   }
 }
 
@@ -186,7 +179,7 @@ function readCount(
 ): number {
   const count = reader.length();
   if (count > values.memory.limits.hashMaxListpackEntries) {
-    values.hashes.makeTable(ref);
+    values.hashes.makeTableFor(ref, reader.likely(count));
   }
   return count;
 }

@@ -143,6 +143,14 @@ export class RdbReader {
     return n;
   }
 
+  /**
+   * As many of `count` elements as there can be in what is left, of which no two
+   * are equal: memory may be asked for by this number.
+   */
+  likely(count: number): number {
+    return Math.min(count, (this.#end - this.at >>> 1) + 1);
+  }
+
   /** A length of 64 bits, into `high` and `low`. */
   length64(): void {
     const head = this.byte();

@@ -89,20 +89,35 @@ export function readSet(
   values: ValueTypes,
   ref: number,
 ): void {
-  if (kind === RDB_SET) {
-    const count = reader.length();
-    for (let left = count; left > 0; left--) {
-      reader.string(MEMBER);
-      if (left === count) {
-        values.sets.expect(ref, MEMBER.buf, MEMBER.off, MEMBER.length, count);
-      }
-      addMember(values, ref);
-    }
-    return;
-  }
+  if (kind === RDB_SET) return readMembers(reader, values, ref);
   reader.string(MEMBER);
   if (kind === RDB_SET_LISTPACK) readListpack(values, ref);
   else readIntset(values, ref);
+}
+
+function readMembers(reader: RdbReader, values: ValueTypes, ref: number): void {
+  const { sets, memory } = values;
+  const count = reader.length();
+  if (count === 0) return;
+  reader.string(MEMBER);
+  const likely = reader.likely(count);
+  sets.expect(ref, MEMBER.buf, MEMBER.off, MEMBER.length, count);
+  if (sets.isTable(ref)) sets.makeTableFor(ref, likely);
+  let left = count;
+  // Members of a listpack are compared once all of them are there.
+  while (
+    left > 0 &&
+    sets.append(ref, MEMBER.buf, MEMBER.off, MEMBER.length, likely)
+  ) if (--left > 0) reader.string(MEMBER);
+  sets.fit(ref);
+  const listpack = sets.listpackOf(ref);
+  if (listpack !== 0 && hasDuplicates(memory, listpack, 1)) {
+    throw new BadFormat("a member is there twice");
+  }
+  while (left > 0) {
+    addMember(values, ref);
+    if (--left > 0) reader.string(MEMBER);
+  }
 }
 
 function readIntset(values: ValueTypes, ref: number): void {

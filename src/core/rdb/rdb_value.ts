@@ -12,6 +12,7 @@
 
 import type { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
+import { setFieldExpires } from "../keyspace/field_expires.ts";
 import {
   encodingOfBytes,
   EXTERNAL_BYTES_MIN,
@@ -133,9 +134,9 @@ export function writeValue(
       return writeStream(writer, space.values, ref);
     default:
       writer.string(
-        space.stringBytes(ref),
-        space.stringOff(ref),
-        space.stringLength(ref),
+        space.strings.bytes(ref),
+        space.strings.off(ref),
+        space.strings.length(ref),
       );
   }
 }
@@ -153,7 +154,7 @@ export function readValue(
   if (type === undefined) throw new BadFormat("its kind is unknown");
   if (type === TYPE_STRING) return reader.string(TEXT);
   const { values } = space;
-  const ref = space.beginValue(type);
+  const ref = space.begun.begin(type);
   switch (type) {
     case TYPE_LIST:
       readList(reader, kind, values, ref);
@@ -191,11 +192,11 @@ export function storeValue(
   if (kind === RDB_STRING) {
     return storeText(reader, space, db, key, existing, expireAtMs);
   }
-  const ref = space.storeValue(db, key, existing, expireAtMs);
+  const ref = space.begun.store(db, key, existing, expireAtMs);
   if (space.type(ref) !== TYPE_HASH) return ref;
   if (!space.values.hashes.hasExpires(ref)) return ref;
   try {
-    space.setFieldExpires(db, ref, true);
+    setFieldExpires(space, db, ref, true);
   } catch (cause) {
     // Nobody would remove its fields.
     space.delete(db, ref);
@@ -206,7 +207,7 @@ export function storeValue(
 
 /** Forgets the value that was read and not stored, or not read to the end. */
 export function dropValue(reader: RdbReader, space: Keyspace): void {
-  space.dropValue();
+  space.begun.drop();
   reader.end();
 }
 
@@ -222,11 +223,11 @@ function storeText(
   if (length >= EXTERNAL_BYTES_MIN) {
     const run = reader.takeRun(TEXT);
     if (run !== 0) {
-      return space.setExternal(db, key, existing, run, expireAtMs);
+      return space.strings.setExternal(db, key, existing, run, expireAtMs);
     }
   }
   const encoding = encodingOfBytes(buf, off, length);
-  return space.setString(
+  return space.strings.set(
     db,
     key,
     existing,

@@ -12,9 +12,16 @@
  */
 
 import { compareBytes } from "../base/bytes.ts";
-import { parseDouble } from "../base/double.ts";
+import { parseDouble, parseShortDecimal } from "../base/double.ts";
 import { byteOf, SEGMENT_SHIFT } from "../memory/arena.ts";
-import { ListpackItem } from "../memory/listpack.ts";
+import {
+  LISTPACK_HEADER_BYTES,
+  ListpackItem,
+  numberAt,
+  readElement,
+} from "../memory/listpack.ts";
+import { isIntegerHead } from "../memory/listpack_element.ts";
+import { elementBytes } from "../memory/listpack_format.ts";
 import type { ValueMemory } from "../types/value_type.ts";
 import type { ValueTypes } from "../types/value_types.ts";
 import type { ScoredVisitor } from "../types/zset_range.ts";
@@ -121,13 +128,14 @@ function readMembers(
   values: ValueTypes,
   ref: number,
 ): void {
-  values.zsets.beginUnordered(ref);
-  for (let left = reader.length(); left > 0; left--) {
+  const count = reader.length();
+  values.zsets.beginLoading(ref, reader.likely(count));
+  for (let left = count; left > 0; left--) {
     reader.string(MEMBER);
     const score = kind === RDB_ZSET_2 ? reader.double() : reader.textDouble();
     addMember(values, ref, score);
   }
-  values.zsets.putInOrder(ref);
+  values.zsets.finishLoading(ref);
 }
 
 function addElements(
@@ -135,22 +143,20 @@ function addElements(
   ref: number,
   elements: PackedElements,
 ): void {
-  values.zsets.beginUnordered(ref);
+  values.zsets.beginLoading(ref, 0);
   while (elements.next(MEMBER)) {
     if (!elements.next(SCORE)) throw new BadFormat("a member has no score");
     addMember(values, ref, scoreOf(SCORE));
   }
-  values.zsets.putInOrder(ref);
+  values.zsets.finishLoading(ref);
 }
 
 function addMember(values: ValueTypes, ref: number, score: number): void {
-  const { zsets } = values;
   const { buf, off, length } = MEMBER;
   if (Number.isNaN(score)) badScore();
-  if (zsets.find(ref, buf, off, length)) {
+  if (!values.zsets.load(ref, buf, off, length, score)) {
     throw new BadFormat("a member is there twice");
   }
-  zsets.insertUnordered(ref, buf, off, length, score);
 }
 
 /** Keeps the listpack in MEMBER as it is, if the limits allow it. */
@@ -167,34 +173,54 @@ function adoptListpack(values: ValueTypes, ref: number): boolean {
   }
   zsets.adoptListpack(ref, listpack);
   if ((elements & 1) !== 0) throw new BadFormat("a member has no score");
-  checkOrder(memory, listpack);
+  if (!areScoresPlain(memory, listpack)) {
+    zsets.free(ref);
+    return false;
+  }
   if (hasDuplicates(memory, listpack, 2)) {
     throw new BadFormat("a member is there twice");
   }
   return true;
 }
 
-/** Looks whether members are in order, and all scores are some. */
-function checkOrder(memory: ValueMemory, listpack: number): void {
-  const { listpacks } = memory;
+/**
+ * Looks whether members are in order, and all scores are some; false if there is
+ * one that is not written as it is here.
+ */
+function areScoresPlain(memory: ValueMemory, listpack: number): boolean {
+  const { arena, listpacks } = memory;
+  const buf = arena.u8[listpack >>> SEGMENT_SHIFT]!;
+  const start = byteOf(listpack);
+  const end = start + listpacks.bytes(listpack) - 1;
   let before = NaN;
-  let beforePos = 0;
-  for (let pos = listpacks.first(listpack); pos !== 0;) {
-    const scorePos = listpacks.next(listpack, pos);
-    listpacks.read(listpack, scorePos, SCORE);
-    const score = scoreOf(SCORE);
-    if (Number.isNaN(score)) badScore();
-    if (score < before || score === before) {
-      listpacks.read(listpack, beforePos, BEFORE);
-      listpacks.read(listpack, pos, SCORE);
-      if (score < before || compareItems(BEFORE, SCORE) >= 0) {
+  let beforeAt = 0;
+  for (let at = start + LISTPACK_HEADER_BYTES; at < end;) {
+    const scoreAt = at + elementBytes(buf, at);
+    const score = plainScoreAt(buf, scoreAt);
+    if (Number.isNaN(score)) return false;
+    if (score <= before) {
+      readElement(buf, beforeAt, BEFORE);
+      readElement(buf, at, MEMBER);
+      if (score < before || compareItems(BEFORE, MEMBER) >= 0) {
         throw new BadFormat("members are in no order");
       }
     }
     before = score;
-    beforePos = pos;
-    pos = listpacks.next(listpack, scorePos);
+    beforeAt = at;
+    at = scoreAt + elementBytes(buf, scoreAt);
   }
+  return true;
+}
+
+/** The score at a place; NaN if it is not read as it would be written. */
+function plainScoreAt(buf: Uint8Array, at: number): number {
+  if (isIntegerHead(buf[at]!)) return numberAt(buf, at);
+  readElement(buf, at, SCORE);
+  const short = parseShortDecimal(SCORE.buf, SCORE.off, SCORE.length);
+  if (short === short) return short;
+  const score = parseDouble(SCORE.buf, SCORE.off, SCORE.length);
+  if (Number.isNaN(score)) badScore();
+  return score === numberAt(buf, at) ? score : NaN;
 }
 
 function compareItems(a: ListpackItem, b: ListpackItem): number {

@@ -671,6 +671,9 @@ export const LOCKED = new ErrorReply(
   "LOCKED key is locked by a background operation",
 );
 
+/** What a command in the background replies that its thread could not end. */
+export const BACKGROUND_DIED = new ErrorReply("ERR background worker died");
+
 /** A command that cannot be run in the name of locked keys. */
 export const NOT_ON_LOCKED_KEYS = new ErrorReply(
   "ERR This command cannot be run on locked keys",

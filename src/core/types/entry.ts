@@ -109,13 +109,9 @@ export function encodingOf(meta: number): number {
   return (meta >> 4) & 15;
 }
 
-/** Word 0 of a type, an encoding and a clock. */
-export function entryMeta(
-  type: number,
-  encoding: number,
-  clock: number,
-): number {
-  return type | encoding << 4 | clock << CLOCK_SHIFT;
+/** Type and encoding as one number: what {@linkcode KIND_MASK} leaves. */
+export function kindOf(type: number, encoding: number): number {
+  return type | encoding << ENCODING_SHIFT;
 }
 
 /** Reference of the root of an entry's value; 0 while it is empty. */

@@ -37,7 +37,7 @@ import type { NodeVisitor } from "../memory/dict.ts";
 import type { Heap } from "../memory/heap.ts";
 import {
   LISTPACK_HEADER_BYTES,
-  type ListpackItem,
+  ListpackItem,
   type Listpacks,
 } from "../memory/listpack.ts";
 import { setValue, setValueRoot, valueEncoding, valueRoot } from "./entry.ts";
@@ -91,31 +91,29 @@ export class HashValue implements ValueType {
   /** The hash that fields are copied to. */
   #target = 0;
   readonly #copier: FieldVisitor = {
-    field: (fieldBuf, fieldOff, fieldLength, buf, off, length, expireAtMs) => {
+    field: (field, value, expireAtMs) => {
       this.#table.add(
         this.#target,
-        fieldBuf,
-        fieldOff,
-        fieldLength,
-        this.#table.nodes.hash(fieldBuf, fieldOff, fieldLength),
-        buf,
-        off,
-        length,
+        field.buf,
+        field.off,
+        field.length,
+        this.#table.nodes.hash(field.buf, field.off, field.length),
+        value.buf,
+        value.off,
+        value.length,
         expireAtMs,
       );
     },
   };
 
+  /** A field of a table that is visited, and its value. */
+  readonly #visitedField = new ListpackItem();
+  readonly #visitedValue = new ListpackItem();
   /** Keeps what it visits in `field` and `value`. */
   readonly #keeper: FieldVisitor = {
-    field: (fieldBuf, fieldOff, fieldLength, buf, off, length) => {
-      const { field, value } = this;
-      field.buf = fieldBuf;
-      field.off = fieldOff;
-      field.length = fieldLength;
-      value.buf = buf;
-      value.off = off;
-      value.length = length;
+    field: (field, value) => {
+      keep(this.field, field);
+      keep(this.value, value);
     },
   };
 
@@ -211,7 +209,7 @@ export class HashValue implements ValueType {
   /** Reads the value of the field that was found last into `value`. */
   readFound(ref: number): void {
     if (valueEncoding(this.#arena, ref) === HASH_TABLE) {
-      return this.#readValue(this.#found);
+      return this.#readValue(this.#found, this.value);
     }
     this.#packed.read(valueRoot(this.#arena, ref));
   }
@@ -226,7 +224,7 @@ export class HashValue implements ValueType {
       return this.#packed.integer(root);
     }
     const { value } = this;
-    this.#readValue(this.#found);
+    this.#readValue(this.#found, this.value);
     return parseSafeInteger(value.buf, value.off, value.length);
   }
 
@@ -330,6 +328,12 @@ export class HashValue implements ValueType {
     const isEmpty = valueRoot(this.#arena, ref) === 0;
     if (!isEmpty || bytes > PACKED_BYTES_MAX) return;
     setValueRoot(this.#arena, ref, this.#packed.create(fields, bytes));
+  }
+
+  /** Makes an empty hash a table with room for so many fields. */
+  makeTableFor(ref: number, fields: number): void {
+    this.makeTable(ref);
+    this.#table.nodes.expect(valueRoot(this.#arena, ref), fields);
   }
 
   /** Removes the field that was found last, expired or not. */
@@ -522,8 +526,8 @@ export class HashValue implements ValueType {
       const { nodes } = this.#table;
       const node = nodes.draw(root);
       this.expireAtMs = this.#table.expireAt(node);
-      this.#readField(node);
-      return this.#readValue(node);
+      this.#readField(node, this.field);
+      return this.#readValue(node, this.value);
     }
     const expires = encoding === HASH_LISTPACK_EX;
     const index = this.#memory.random.below(this.length(ref));
@@ -691,33 +695,23 @@ export class HashValue implements ValueType {
   }
 
   #visitNode(node: number, visitor: FieldVisitor, nowMs: number): void {
-    const { nodes } = this.#table;
     const expireAtMs = this.#table.expireAt(node);
     if (expireAtMs !== 0 && expireAtMs <= nowMs) return;
-    const buf = nodes.bytesOf(node);
-    const off = nodes.keyOff(node);
-    const length = nodes.keyLength(node);
-    visitor.field(
-      buf,
-      off,
-      length,
-      buf,
-      off + length,
-      nodes.more(node),
-      expireAtMs,
-    );
+    const field = this.#visitedField;
+    const value = this.#visitedValue;
+    this.#readField(node, field);
+    this.#readValue(node, value);
+    visitor.field(field, value, expireAtMs);
   }
 
-  #readField(node: number): void {
-    const { field } = this;
+  #readField(node: number, field: ListpackItem): void {
     field.isInteger = false;
     field.buf = this.#arena.u8[node >>> SEGMENT_SHIFT]!;
     field.off = this.#table.nodes.keyOff(node);
     field.length = this.#table.nodes.keyLength(node);
   }
 
-  #readValue(node: number): void {
-    const { value } = this;
+  #readValue(node: number, value: ListpackItem): void {
     const { nodes } = this.#table;
     value.isInteger = false;
     value.buf = this.#arena.u8[node >>> SEGMENT_SHIFT]!;
@@ -737,24 +731,16 @@ export class ChosenFields extends SelectionSampler implements FieldVisitor {
   }
 
   /** Takes the next field. */
-  field(
-    fieldBuf: Uint8Array,
-    fieldOff: number,
-    fieldLength: number,
-    buf: Uint8Array,
-    off: number,
-    length: number,
-    expireAtMs: number,
-  ): void {
+  field(field: ListpackItem, value: ListpackItem, expireAtMs: number): void {
     if (this.wanted === 0 || !this.takesNext()) return;
-    this.#visitor.field(
-      fieldBuf,
-      fieldOff,
-      fieldLength,
-      buf,
-      off,
-      length,
-      expireAtMs,
-    );
+    this.#visitor.field(field, value, expireAtMs);
   }
+}
+
+/** Makes an item one of the bytes of another. */
+function keep(item: ListpackItem, other: ListpackItem): void {
+  item.isInteger = false;
+  item.buf = other.buf;
+  item.off = other.off;
+  item.length = other.length;
 }

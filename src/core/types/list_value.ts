@@ -203,14 +203,10 @@ export class ListValue implements ValueType {
     if (this.#isLarge(ref)) {
       return this.#large.replace(root, index, buf, off, length);
     }
-    const chunks = this.#chunks;
     const bytes = this.#listpacks.encode(buf, off, length);
-    const pos = chunks.seek(root, index);
-    setValueRoot(
-      this.#arena,
-      ref,
-      chunks.replace(root, pos, bytes, NO_CAPACITY_MAX),
-    );
+    const pos = this.#chunks.seek(root, index);
+    const made = this.#chunks.replace(root, pos, bytes, NO_CAPACITY_MAX);
+    setValueRoot(this.#arena, ref, made);
   }
 
   /** Inserts an element before the one with an index, or behind the last one. */
@@ -225,14 +221,10 @@ export class ListValue implements ValueType {
     if (this.#isLarge(ref)) {
       return this.#large.insert(root, index, buf, off, length);
     }
-    const chunks = this.#chunks;
     const bytes = this.#listpacks.encode(buf, off, length);
-    const pos = chunks.seek(root, index);
-    setValueRoot(
-      this.#arena,
-      ref,
-      chunks.insert(root, pos, bytes, NO_CAPACITY_MAX),
-    );
+    const pos = this.#chunks.seek(root, index);
+    const made = this.#chunks.insert(root, pos, bytes, NO_CAPACITY_MAX);
+    setValueRoot(this.#arena, ref, made);
   }
 
   /** Removes `count` elements from an index on; see `pack`. */

@@ -76,6 +76,15 @@ export class NodeTable {
     return root;
   }
 
+  /** Makes an empty table large enough; as {@linkcode Dict.expect}. */
+  expect(root: number, count: number): void {
+    this.#dict.expect(
+      this.#arena.i32[root >>> SEGMENT_SHIFT]!,
+      wordOf(root),
+      count,
+    );
+  }
+
   /** Nodes of a table. */
   count(root: number): number {
     return this.#arena.i32[root >>> SEGMENT_SHIFT]![

@@ -25,16 +25,11 @@ const EXPIRE_ROOM = 20;
 
 /** Takes the fields of a hash, one after the other. */
 export interface FieldVisitor {
-  /** A field, its value, and when it expires; 0 for never. */
-  field(
-    fieldBuf: Uint8Array,
-    fieldOff: number,
-    fieldLength: number,
-    buf: Uint8Array,
-    off: number,
-    length: number,
-    expireAtMs: number,
-  ): void;
+  /**
+   * A field, its value, and when it expires; 0 for never. Both are lent for the
+   * call.
+   */
+  field(field: ListpackItem, value: ListpackItem, expireAtMs: number): void;
 }
 
 /** Operations on the packed hashes of one heap, by their listpacks. */
@@ -45,6 +40,8 @@ export class PackedHash {
   expireAtMs = 0;
   /** Fields that were removed as expired. */
   removed = 0;
+  /** When the field that was passed last expires, or Infinity. */
+  #passed = Infinity;
   /** The field that was read last. */
   readonly field: ListpackItem = new ListpackItem();
   /** Its value. */
@@ -181,28 +178,22 @@ export class PackedHash {
 
   /** When the first field of an expiring hash expires, or Infinity. */
   expiresFrom(root: number): number {
-    const listpacks = this.#listpacks;
     const end = this.end(root);
     let least = Infinity;
     for (let pos = LISTPACK_HEADER_BYTES; pos < end;) {
-      const third = this.#third(root, pos);
-      const expireAtMs = listpacks.integerAt(root, third);
-      if (expireAtMs !== 0 && expireAtMs < least) least = expireAtMs;
-      pos = listpacks.behind(root, third);
+      pos = this.#passExpire(root, pos);
+      if (this.#passed < least) least = this.#passed;
     }
     return least;
   }
 
   /** Fields of an expiring hash that have expired. */
   countExpired(root: number, nowMs: number): number {
-    const listpacks = this.#listpacks;
     const end = this.end(root);
     let count = 0;
     for (let pos = LISTPACK_HEADER_BYTES; pos < end;) {
-      const third = this.#third(root, pos);
-      const expireAtMs = listpacks.integerAt(root, third);
-      if (expireAtMs !== 0 && expireAtMs <= nowMs) count++;
-      pos = listpacks.behind(root, third);
+      pos = this.#passExpire(root, pos);
+      if (this.#passed <= nowMs) count++;
     }
     return count;
   }
@@ -222,10 +213,9 @@ export class PackedHash {
     let made = root;
     let pos = LISTPACK_HEADER_BYTES;
     while (this.removed < budget && pos < this.end(made)) {
-      const third = this.#third(made, pos);
-      const expireAtMs = listpacks.integerAt(made, third);
-      if (expireAtMs === 0 || expireAtMs > nowMs) {
-        pos = listpacks.behind(made, third);
+      const next = this.#passExpire(made, pos);
+      if (this.#passed > nowMs) {
+        pos = next;
         continue;
       }
       if (visitor !== null) this.visit(made, true, pos, visitor, -Infinity);
@@ -233,6 +223,13 @@ export class PackedHash {
       this.removed++;
     }
     return made;
+  }
+
+  /** Passes a field of an expiring hash, and notes when it expires. */
+  #passExpire(root: number, place: number): number {
+    const third = this.#third(root, place);
+    this.#passed = this.#listpacks.integerAt(root, third) || Infinity;
+    return this.#listpacks.behind(root, third);
   }
 
   /** Visits the field at a place, unless it has expired; the next place. */
@@ -243,19 +240,10 @@ export class PackedHash {
     visitor: FieldVisitor,
     nowMs: number,
   ): number {
-    const { field, value } = this;
     const next = this.#readAt(root, expires, place);
     const { expireAtMs } = this;
     if (expireAtMs === 0 || expireAtMs > nowMs) {
-      visitor.field(
-        field.buf,
-        field.off,
-        field.length,
-        value.buf,
-        value.off,
-        value.length,
-        expireAtMs,
-      );
+      visitor.field(this.field, this.value, expireAtMs);
     }
     return next;
   }

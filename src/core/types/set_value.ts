@@ -196,6 +196,41 @@ export class SetValue implements ValueType {
     ) this.#makeTable(ref);
   }
 
+  /** Makes an empty set a table with room for so many members. */
+  makeTableFor(ref: number, members: number): void {
+    const root = this.#nodes.create();
+    setValue(this.#arena, ref, SET_TABLE, root);
+    this.#nodes.expect(root, members);
+  }
+
+  /**
+   * Adds a member, which is not looked for, to a set that is a listpack, or is to
+   * be one; false if the limits do not allow it. The first one makes room for
+   * `count` as long as it is; {@linkcode SetValue.fit} must follow.
+   */
+  append(
+    ref: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+    count: number,
+  ): boolean {
+    if (valueEncoding(this.#arena, ref) !== SET_LISTPACK) return false;
+    this.#given.setText(buf, off, length);
+    return valueRoot(this.#arena, ref) === 0
+      ? this.#beginListpack(ref, this.#given, count)
+      : this.#appendToListpack(ref, this.#given);
+  }
+
+  /** Gives back what a listpack has far more than it needs. */
+  fit(ref: number): void {
+    const listpack = this.listpackOf(ref);
+    if (listpack === 0) return;
+    const units = this.#listpacks.bytes(listpack) + 7 >>> 3;
+    if (units * 4 >= this.#heap.unitsOf(listpack) * 3) return;
+    setValueRoot(this.#arena, ref, this.#listpacks.trim(listpack));
+  }
+
   /** Gives an empty set an encoding to begin with. */
   begin(ref: number, encoding: number): void {
     setValue(this.#arena, ref, encoding, 0);
@@ -481,21 +516,29 @@ export class SetValue implements ValueType {
 
   #addToListpack(ref: number, member: SetMember): boolean {
     const root = valueRoot(this.#arena, ref);
-    if (root === 0) return this.#beginListpack(ref, member);
+    if (root === 0) return this.#beginListpack(ref, member, 1);
     const buf = member.text();
     const { off, length } = member;
     const listpacks = this.#listpacks;
     const first = listpacks.first(root);
     if (listpacks.find(root, first, buf, off, length, 0) !== 0) return false;
+    if (this.#appendToListpack(ref, member)) return true;
+    this.#makeTable(ref);
+    return this.#addToTable(ref, member);
+  }
+
+  /** Adds a member that is not there, unless the limits forbid it. */
+  #appendToListpack(ref: number, member: SetMember): boolean {
+    const root = valueRoot(this.#arena, ref);
+    const buf = member.text();
+    const { off, length } = member;
+    const listpacks = this.#listpacks;
     const bytes = listpacks.bytes(root);
     const { setMaxListpackEntries, setMaxListpackValue } = this.#limits;
     if (
       length > setMaxListpackValue || bytes + length > PACKED_BYTES_MAX ||
       listpacks.count(root) >= setMaxListpackEntries
-    ) {
-      this.#makeTable(ref);
-      return this.#addToTable(ref, member);
-    }
+    ) return false;
     let listpack = root;
     const needed = length + ELEMENT_OVERHEAD;
     if (bytes + needed > this.#heap.unitsOf(root) << 3) {
@@ -508,8 +551,8 @@ export class SetValue implements ValueType {
     return true;
   }
 
-  /** Adds the first member. */
-  #beginListpack(ref: number, member: SetMember): boolean {
+  /** Adds the first member, and makes room for `count` of them. */
+  #beginListpack(ref: number, member: SetMember, count: number): boolean {
     const buf = member.text();
     const { off, length } = member;
     const { setMaxListpackEntries, setMaxListpackValue } = this.#limits;
@@ -518,7 +561,9 @@ export class SetValue implements ValueType {
       return this.#addToTable(ref, member);
     }
     const listpacks = this.#listpacks;
-    const room = LISTPACK_EMPTY_BYTES + length + ELEMENT_OVERHEAD;
+    const others = (count - 1) * (length + 2);
+    const room = LISTPACK_EMPTY_BYTES + length + ELEMENT_OVERHEAD +
+      Math.min(others, PACKED_BYTES_MAX);
     const listpack = listpacks.append(
       listpacks.create(room),
       buf,

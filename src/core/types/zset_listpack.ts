@@ -24,7 +24,7 @@ import {
 } from "../memory/listpack.ts";
 import { elementBytes } from "../memory/listpack_format.ts";
 import type { ValueMemory } from "./value_type.ts";
-import type { LexRange, ScoredVisitor } from "./zset_range.ts";
+import type { LexRange, ScoredVisitor, ScoreSieve } from "./zset_range.ts";
 
 const END = 0xff;
 
@@ -235,6 +235,30 @@ export class ZsetListpack {
       at = isReverse
         ? start + this.#pairBefore(root, at - start)
         : scoreAt + elementBytes(buf, scoreAt);
+    }
+  }
+
+  /** As {@linkcode ZsetTree.sift}; each member is read into `item`. */
+  sift(
+    root: number,
+    min: number,
+    end: number,
+    sieve: ScoreSieve,
+    item: ListpackItem,
+  ): void {
+    const buf = this.#arena.u8[root >>> SEGMENT_SHIFT]!;
+    let at = byteOf(root) + LISTPACK_HEADER_BYTES;
+    while (buf[at] !== END) {
+      const memberAt = at;
+      at += elementBytes(buf, at);
+      const score = numberAt(buf, at);
+      at += elementBytes(buf, at);
+      if (score < min) continue;
+      if (score >= end) return;
+      if (!sieve.wants(score)) continue;
+      readElement(buf, memberAt, item);
+      sieve.member(item.buf, item.off, item.length, score);
+      if (sieve.isFull) return;
     }
   }
 

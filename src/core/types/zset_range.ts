@@ -79,3 +79,11 @@ export interface ScoredVisitor {
     words?: Int32Array,
   ): void;
 }
+
+/** Takes members of certain scores only, and perhaps not all of these. */
+export interface ScoreSieve extends ScoredVisitor {
+  /** Whether there are enough. */
+  readonly isFull: boolean;
+  /** Whether members of a score are wanted; then they are visited. */
+  wants(score: number): boolean;
+}

@@ -14,6 +14,7 @@
  */
 
 import { assert } from "../base/assert.ts";
+import { compareBytes } from "../base/bytes.ts";
 import { type Arena, SEGMENT_SHIFT, UNIT_MASK } from "../memory/arena.ts";
 import type { NodeVisitor } from "../memory/dict.ts";
 import type { Heap } from "../memory/heap.ts";
@@ -32,9 +33,17 @@ import {
   type LexBound,
   type LexRange,
   type ScoredVisitor,
+  type ScoreSieve,
 } from "./zset_range.ts";
 
 const ROOT_UNITS = TABLE_UNITS + TREE_HEADER_UNITS;
+/** Members whose places in the tree are made at once. */
+const BATCH = 512;
+/** How members come that are loaded. */
+const ANY_WAY = 0;
+const UPWARDS = 1;
+const DOWNWARDS = -1;
+
 /** Where the member begins in its node: behind the score. */
 const MEMBER_OFFSET = NODE_HEADER_BYTES + EXPIRE_BYTES;
 
@@ -54,6 +63,14 @@ export class ZsetTree {
   /** The set that members are removed from. */
   #shrinking = 0;
   readonly #removeNode: NodeVisitor;
+  /** Members that were loaded and have no place in the tree yet. */
+  readonly #scores = new Float64Array(BATCH);
+  readonly #loaded = new Int32Array(BATCH);
+  #batched = 0;
+  /** How they have come so far; undefined before there are two. */
+  #direction: number | undefined;
+  /** The one before, or 0. */
+  #before = 0;
 
   /** One object per keyspace. */
   constructor(memory: ValueMemory) {
@@ -126,7 +143,8 @@ export class ZsetTree {
 
   /**
    * As {@linkcode ZsetTree.insertMissing}, but the member has no rank until
-   * {@linkcode ZsetTree.order}; only finding and scores work until then.
+   * {@linkcode ZsetTree.order}; only finding and scores work until then. Returns
+   * its node.
    */
   insertUnordered(
     root: number,
@@ -134,7 +152,7 @@ export class ZsetTree {
     off: number,
     length: number,
     score: number,
-  ): void {
+  ): number {
     const node = this.#makeNode(buf, off, length, this.#hash, score);
     try {
       this.nodes.insert(root, node);
@@ -142,6 +160,52 @@ export class ZsetTree {
       this.#heap.free(node);
       throw cause;
     }
+    return node;
+  }
+
+  /** Begins to load about `count` members into an empty set. */
+  beginLoading(root: number, count: number): void {
+    this.nodes.expect(root, count);
+    this.#batched = 0;
+    this.#direction = undefined;
+    this.#before = 0;
+  }
+
+  /**
+   * Adds a member, unless it is there: then it returns false. Members that come
+   * in order, up or down, are cheap.
+   */
+  load(
+    root: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+    score: number,
+  ): boolean {
+    if (this.find(root, buf, off, length) !== 0) return false;
+    const node = this.insertUnordered(root, buf, off, length, score);
+    if (this.#direction === ANY_WAY) return true;
+    const before = this.#before;
+    this.#before = node;
+    if (before !== 0) {
+      const way = this.#isBelow(before, node, score) ? UPWARDS : DOWNWARDS;
+      this.#direction ??= way;
+      if (way !== this.#direction) {
+        this.#direction = ANY_WAY;
+        this.#tree.freeSlice(treeOf(root), Infinity);
+        return true;
+      }
+    }
+    this.#scores[this.#batched] = score;
+    this.#loaded[this.#batched++] = node;
+    if (this.#batched === BATCH) this.#placeBatch(root);
+    return true;
+  }
+
+  /** Ends: all members have ranks now. */
+  finishLoading(root: number): void {
+    if (this.#direction === ANY_WAY) this.order(root);
+    else this.#placeBatch(root);
   }
 
   /** Puts all members in order, none of which is so far. */
@@ -238,6 +302,32 @@ export class ZsetTree {
     }
   }
 
+  /**
+   * Visits, up to where it is full, what a sieve wants of the members with scores
+   * from `min` to `end`, exclusive; members that it does not want are not read.
+   */
+  sift(root: number, min: number, end: number, sieve: ScoreSieve): void {
+    const { pages } = this.#tree;
+    let leaf = this.#tree.leafFrom(treeOf(root), min);
+    let { index } = this.#tree;
+    while (leaf !== 0) {
+      const words = this.#arena.i32[leaf >>> SEGMENT_SHIFT]!;
+      const scores = this.#arena.f64[leaf >>> SEGMENT_SHIFT]!;
+      const nodes = pages.nodesAt(leaf);
+      const first = pages.scoresAt(leaf);
+      const length = pages.length(leaf);
+      for (let i = index; i < length; i++) {
+        const score = scores[first + i]!;
+        if (score >= end) return;
+        if (!sieve.wants(score)) continue;
+        this.#visitNode(words[nodes + i]!, score, sieve);
+        if (sieve.isFull) return;
+      }
+      leaf = pages.behind(leaf);
+      index = 0;
+    }
+  }
+
   /** Visits up to `most` members of a leaf; returns how many. */
   #visitUp(
     leaf: number,
@@ -323,6 +413,34 @@ export class ZsetTree {
       this.#tree.count(treeOf(root)) === this.nodes.count(root),
       "table and tree have the same members",
     );
+  }
+
+  /** Gives the members of the batch their places in the tree. */
+  #placeBatch(root: number): void {
+    const count = this.#batched;
+    this.#batched = 0;
+    this.#tree.extend(
+      treeOf(root),
+      this.#direction === DOWNWARDS,
+      this.#scores,
+      this.#loaded,
+      count,
+    );
+  }
+
+  /** Whether a member comes before another one, whose score is passed too. */
+  #isBelow(node: number, other: number, score: number): boolean {
+    const { nodes } = this;
+    const before = nodes.double(node);
+    if (before !== score) return before < score;
+    return compareBytes(
+      nodes.bytesOf(node),
+      nodes.keyOff(node),
+      nodes.keyLength(node),
+      nodes.bytesOf(other),
+      nodes.keyOff(other),
+      nodes.keyLength(other),
+    ) < 0;
   }
 
   #makeNode(

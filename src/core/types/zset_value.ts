@@ -29,7 +29,12 @@ import { ListpackItem, type Listpacks } from "../memory/listpack.ts";
 import { setValue, setValueRoot, valueEncoding, valueRoot } from "./entry.ts";
 import type { EncodingLimits, ValueMemory, ValueType } from "./value_type.ts";
 import { ZsetListpack } from "./zset_listpack.ts";
-import type { LexRange, ScoredVisitor, ScoreRange } from "./zset_range.ts";
+import type {
+  LexRange,
+  ScoredVisitor,
+  ScoreRange,
+  ScoreSieve,
+} from "./zset_range.ts";
 import { ZsetTree } from "./zset_tree.ts";
 
 /** Members and scores in a listpack. */
@@ -283,6 +288,14 @@ export class ZsetValue implements ValueType {
     this.visit(ref, from, to - from, false, visitor);
   }
 
+  /** As {@linkcode ZsetTree.sift}. */
+  sift(ref: number, min: number, end: number, sieve: ScoreSieve): void {
+    const root = valueRoot(this.#arena, ref);
+    if (root === 0) return;
+    if (this.#isLarge(ref)) this.#tree.sift(root, min, end, sieve);
+    else this.#packed.sift(root, min, end, sieve, this.#visited);
+  }
+
   /**
    * Visits members as {@linkcode Dict.scan} has it: those of one cursor position
    * of a table, or all of a packed set. Returns the next cursor.
@@ -400,6 +413,34 @@ export class ZsetValue implements ValueType {
   ): void {
     const root = valueRoot(this.#arena, ref);
     this.#tree.insertUnordered(root, buf, off, length, score);
+  }
+
+  /**
+   * Begins to fill an empty set of about `count` members, which may come in any
+   * order: until {@linkcode ZsetValue.finishLoading} they are only loaded.
+   */
+  beginLoading(ref: number, count: number): void {
+    const root = this.#tree.create();
+    setValue(this.#arena, ref, ZSET_SKIPLIST, root);
+    this.#tree.beginLoading(root, count);
+  }
+
+  /** Adds a member; false if it is there already. */
+  load(
+    ref: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+    score: number,
+  ): boolean {
+    const root = valueRoot(this.#arena, ref);
+    return this.#tree.load(root, buf, off, length, score);
+  }
+
+  /** Ends: the members are in order, in the encoding that is due. */
+  finishLoading(ref: number): void {
+    this.#tree.finishLoading(valueRoot(this.#arena, ref));
+    this.pack(ref);
   }
 
   /** Gives the member that was found another score. */

@@ -81,7 +81,7 @@ function register(
   try {
     for (let i = 0; i < call.waitKeys; i++) {
       const key = call.key(i);
-      call.keyspace(key).addWaiter(call.db, key, record, records);
+      call.keyspace(key).hooks.waiters.add(call.db, key, record, records);
     }
   } catch (cause) {
     removeRegistrations(call.keyspaces, records, record);
@@ -97,12 +97,14 @@ export function removeRegistrations(
   records: WaiterRecords,
   record: number,
 ): void {
-  const { waiters } = keyspaces[0]!;
+  const { waiters } = keyspaces[0]!.hooks;
   let registration = records.registrations(record);
   records.setRegistrations(record, 0);
   while (registration !== 0) {
     const next = waiters.sibling(registration);
-    keyspaces[waiters.shardOf(registration)]!.removeWaiter(registration);
+    keyspaces[waiters.shardOf(registration)]!.hooks.waiters.remove(
+      registration,
+    );
     registration = next;
   }
 }

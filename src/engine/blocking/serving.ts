@@ -132,7 +132,7 @@ export class Serving<C extends Call> {
     const db = this.#ready.read(key);
     const call = this.#call;
     const space = call.keyspaces[key.shard]!;
-    const { waiters } = space;
+    const { waiters } = space.hooks;
     const latches = this.#latches;
     let isFirst = true;
     let place = 0;
@@ -174,7 +174,7 @@ export class Serving<C extends Call> {
     isFirst: boolean,
     place: number,
   ): number {
-    const { waiters } = space;
+    const { waiters } = space.hooks;
     const node = waiters.find(db, key.buf, key.off, key.length, key.hash);
     if (node === 0) return 0;
     const ref = space.lookupQuiet(db, key, this.#call.nowMs);

@@ -14,6 +14,7 @@ import type { KeyPositions } from "../../core/commands/command_keys.ts";
 import { KEY } from "../../core/commands/command_spec.ts";
 import { Key } from "../../core/keyspace/key.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
+import { fieldsExpire } from "../../core/keyspace/field_expires.ts";
 import { releaseValue, shareValue } from "../../core/keyspace/shared_value.ts";
 import { STRING_EXTERNAL, TYPE_STRING } from "../../core/types/entry.ts";
 import { type JobKey, NO_VALUE } from "./compute_job.ts";
@@ -56,6 +57,11 @@ export class CapturedKeys {
   /** The keyspace of a key. */
   space(i: number): Keyspace {
     return this.#keys[i]!.space;
+  }
+
+  /** The keyspace of a shard that has one of the keys. */
+  spaceOf(shard: number): Keyspace {
+    return this.#keys.find(({ space }) => space.shard === shard)!.space;
   }
 
   /** The shard of the last key that may be written, or of the first key. */
@@ -131,7 +137,7 @@ export class CapturedKeys {
       } else bytes = stringOf(space, ref);
     }
     const expireAtMs = ref === 0 ? 0 : space.expireAt(ref);
-    const hasFieldExpires = ref !== 0 && space.hasFieldExpires(ref);
+    const hasFieldExpires = ref !== 0 && fieldsExpire(space, ref);
     const job = {
       at,
       isWritten,
@@ -161,8 +167,8 @@ export class CapturedKeys {
     if (job.bytes === null) return space.valueRef(ref) === job.root;
     return equalBytes(
       space.bytes(ref),
-      space.stringOff(ref),
-      space.stringLength(ref),
+      space.strings.off(ref),
+      space.strings.length(ref),
       job.bytes,
       0,
       job.bytes.length,
@@ -180,6 +186,6 @@ export class CapturedKeys {
 }
 
 function stringOf(space: Keyspace, ref: number): Uint8Array {
-  const off = space.stringOff(ref);
-  return space.stringBytes(ref).slice(off, off + space.stringLength(ref));
+  const off = space.strings.off(ref);
+  return space.strings.bytes(ref).slice(off, off + space.strings.length(ref));
 }

@@ -90,7 +90,10 @@ export interface ComputeResult {
   readonly changes: number;
   readonly hits: number;
   readonly misses: number;
-  /** Memory that comes along with the written keys; null if there is none. */
+  /**
+   * Memory that comes along with the written keys, or that a job which failed has
+   * left; null if there is none.
+   */
   readonly contents: HeapContents | null;
   /** How long it took. */
   readonly microseconds: number;

@@ -37,6 +37,8 @@ import { CHANGED } from "../../core/keyspace/key_events.ts";
 import type { EffectLog } from "../../core/keyspace/effect_log.ts";
 import { Key } from "../../core/keyspace/key.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
+import { keepOldOf } from "../../core/keyspace/snapshot_marks.ts";
+import { setFieldExpires } from "../../core/keyspace/field_expires.ts";
 import { unshareWith } from "../../core/keyspace/shared_value.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
 import { Arguments } from "../../core/resp/arguments.ts";
@@ -334,7 +336,7 @@ export class ComputePool<C extends Call> {
     nowMs: number,
   ): boolean {
     for (let i = 0; i < keys.count; i++) {
-      if (job.keys[i]!.isWritten) keys.space(i).keepOldOf(keys.key(i));
+      if (job.keys[i]!.isWritten) keepOldOf(keys.space(i), keys.key(i));
     }
     // What may not find room comes first.
     for (const { key, ref, hasFieldExpires } of written) {
@@ -342,11 +344,11 @@ export class ComputePool<C extends Call> {
       const space = keys.space(key);
       const existing = space.lookupQuiet(job.db, keys.key(key), nowMs);
       try {
-        if (hasFieldExpires) space.setFieldExpires(job.db, ref, true);
+        if (hasFieldExpires) setFieldExpires(space, job.db, ref, true);
         space.adoptEntry(job.db, ref, existing);
       } catch (cause) {
         if (!(cause instanceof OutOfMemory)) throw cause;
-        space.setFieldExpires(job.db, ref, false);
+        setFieldExpires(space, job.db, ref, false);
         return false;
       }
     }
@@ -359,12 +361,12 @@ export class ComputePool<C extends Call> {
     }
     for (let i = 0; i < events.length; i += 2) {
       const key = events[i]!;
-      keys.space(key).signal(job.db, keys.key(key), events[i + 1]!);
+      keys.space(key).hooks.signal(job.db, keys.key(key), events[i + 1]!);
       told.add(key);
     }
     for (const { key } of written) {
       if (!told.has(key)) {
-        keys.space(key).signal(job.db, keys.key(key), CHANGED);
+        keys.space(key).hooks.signal(job.db, keys.key(key), CHANGED);
       }
     }
     return true;
@@ -378,10 +380,13 @@ function takeMemory(
 ): void {
   if (contents === null) return;
   const made = written.filter(({ ref }) => ref !== DELETED);
-  assert(made.length === 1, "a job makes one value");
-  const space = keys.space(made[0]!.key);
-  assert(space.shard === job.shard, "a value is made for its shard");
-  space.heap.absorb(contents);
+  assert(made.length <= 1, "a job makes one value");
+  for (const { key } of made) {
+    const { shard } = keys.space(key);
+    assert(shard === job.shard, "a value is made for its shard");
+  }
+  // What a job leaves that failed is lost, but counted.
+  keys.spaceOf(job.shard).heap.absorb(contents);
 }
 
 /** Gives a key the copy of its value, if it still has the value. */

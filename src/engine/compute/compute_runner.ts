@@ -7,10 +7,14 @@
  * so a command reads them in place, copies them before it changes them, and
  * never frees them.
  *
+ * A job that throws, because a reply or a table is larger than an array can be,
+ * has changed nothing that others see: it ends with an error, and the thread goes
+ * on. Only invariants that do not hold end the process.
+ *
  * @module
  */
 
-import { assert } from "../../core/base/assert.ts";
+import { assert, InvariantError } from "../../core/base/assert.ts";
 import { equalBytes } from "../../core/base/bytes.ts";
 import type { Call } from "../../core/commands/call.ts";
 import {
@@ -30,9 +34,19 @@ import {
   NOTIFY_MASK,
 } from "../../core/keyspace/key_events.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
+import {
+  fieldsExpire,
+  setFieldExpires,
+} from "../../core/keyspace/field_expires.ts";
+import { freeDetached } from "../../core/keyspace/detached_values.ts";
+import {
+  expiresAt,
+  fieldExpiresAt,
+  keysAt,
+} from "../../core/keyspace/shard_control.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
 import { shareValue, unshareValue } from "../../core/keyspace/shared_value.ts";
-import { OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
+import { BACKGROUND_DIED, OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
 import { dropSpan } from "../../core/resp/reply_source.ts";
 import {
   REPLY_BUFFER_BYTES,
@@ -64,6 +78,10 @@ export interface ComputeRunnerPorts<C extends Call> {
   makeCall(space: Keyspace): C;
   /** Monotonic milliseconds, with fractions. */
   monotonicMs(): number;
+  /** Called before each job is run; may throw, for tests. */
+  beforeJob(): void;
+  /** A job has thrown. */
+  failed(command: string, cause: unknown): void;
 }
 
 /** Runs one job after the other. */
@@ -93,29 +111,33 @@ export class ComputeRunner<C extends Call> {
     this.#fill(call, writer, job);
     const written: WrittenKey[] = [];
     const readings: number[] = [];
+    let hasFailed = false;
     try {
+      this.#ports.beforeJob();
       for (const key of job.keys) {
         this.#putKey(call, space, job, key, readings);
       }
-      space.notify(NOTIFY_MASK);
+      space.hooks.notify(NOTIFY_MASK);
       if (job.command === COPY_VALUE) copyValue(call, space, job);
       else {
         const late = this.#ports.table.all[job.command]!.run(call);
         assert(late === undefined, "a job is a command that ends");
       }
-      space.notify(0);
+      space.hooks.notify(0);
       this.#takeWritten(call, space, job, written);
     } catch (cause) {
-      if (!(cause instanceof OutOfMemory)) throw cause;
-      space.notify(0);
+      if (cause instanceof InvariantError) throw cause;
+      hasFailed = !(cause instanceof OutOfMemory);
+      if (hasFailed) this.#ports.failed(this.#nameOf(job), cause);
+      space.hooks.notify(0);
       for (const span of writer.rewind(0)) dropSpan(span, space.externals);
-      space.dropValue();
+      space.begun.drop();
       events.length = 0;
       written.length = 0;
-      writer.error(OUT_OF_MEMORY);
+      writer.error(hasFailed ? BACKGROUND_DIED : OUT_OF_MEMORY);
     }
     this.#empty(call, space, job, readings);
-    const hasMemory = written.some(({ ref }) => ref !== DELETED);
+    const hasMemory = written.some(({ ref }) => ref !== DELETED) || hasFailed;
     const contents = space.heap.surrender();
     assert(
       hasMemory || contents.usedBytes === 0,
@@ -139,6 +161,12 @@ export class ComputeRunner<C extends Call> {
       contents: hasMemory ? contents : null,
       microseconds: (this.#ports.monotonicMs() - startMs) * 1000,
     };
+  }
+
+  #nameOf({ command }: ComputeJob): string {
+    return command === COPY_VALUE
+      ? "a copy"
+      : this.#ports.table.all[command]!.fullName;
   }
 
   /** The call's arguments and keys. */
@@ -190,12 +218,12 @@ export class ComputeRunner<C extends Call> {
     if (type === TYPE_STRING) {
       if (bytes === null) {
         space.externals.pin(root);
-        space.setExternal(job.db, key, 0, root, expireAtMs);
+        space.strings.setExternal(job.db, key, 0, root, expireAtMs);
       } else {
         const encoding = kind >>> 4;
         assert(encoding !== STRING_EXTERNAL, "a short string has its bytes");
         const { length } = bytes;
-        space.setString(
+        space.strings.set(
           job.db,
           key,
           0,
@@ -216,7 +244,7 @@ export class ComputeRunner<C extends Call> {
       space.takeValue(ref);
       throw cause;
     }
-    if (hasFieldExpires) space.setFieldExpires(job.db, ref, true);
+    if (hasFieldExpires) setFieldExpires(space, job.db, ref, true);
   }
 
   /** Takes the keys that were changed out of the keyspace. */
@@ -240,7 +268,7 @@ export class ComputeRunner<C extends Call> {
       }
       if (isAsBefore(space, ref, before)) return;
       assert(!space.hasReaders(ref), "what a job hands over is its own");
-      const hasFieldExpires = space.hasFieldExpires(ref);
+      const hasFieldExpires = fieldsExpire(space, ref);
       space.detach(job.db, ref);
       written.push({ key: i, ref, hasFieldExpires });
     });
@@ -260,11 +288,11 @@ export class ComputeRunner<C extends Call> {
       if (ref !== 0) space.delete(job.db, ref);
     }
     for (const reading of readings) space.heap.free(reading);
-    while (!space.freeDetached(Infinity));
+    while (!freeDetached(space, Infinity));
     const { control, dict } = space;
-    dict.clear(control, space.keysHeader(job.db));
-    dict.clear(control, space.expiresHeader(job.db));
-    dict.clear(control, space.fieldExpiresHeader(job.db));
+    dict.clear(control, keysAt(job.db));
+    dict.clear(control, expiresAt(job.db));
+    dict.clear(control, fieldExpiresAt(job.db));
   }
 }
 
@@ -288,8 +316,8 @@ function isAsBefore(space: Keyspace, ref: number, before: JobKey): boolean {
   if (bytes === null) return space.valueRef(ref) === before.root;
   return equalBytes(
     space.bytes(ref),
-    space.stringOff(ref),
-    space.stringLength(ref),
+    space.strings.off(ref),
+    space.strings.length(ref),
     bytes,
     0,
     bytes.length,

@@ -71,6 +71,10 @@ export class CommandTimer<C> {
       this.#endedMs = -1;
       return -1;
     }
+    if (command.isSampled && !this.#isTimedBatch && !this.timesAll) {
+      this.#endedMs = -1;
+      return -1;
+    }
     if (this.#isTimedBatch) this.#chargeRun();
     // It begins where the one before has ended: one reading less of the clock.
     return this.#endedMs >= 0 ? this.#endedMs : this.#monotonicMs();
@@ -84,8 +88,11 @@ export class CommandTimer<C> {
     if (this.#isTimedBatch) this.#chargeRun();
     const nowMs = this.#monotonicMs();
     const microseconds = (nowMs - startMs) * 1000;
-    this.#charge(command, microseconds);
-    if (this.tracksDurations) this.#countDuration(command, microseconds, 1);
+    const count = command.isSampled && !this.timesAll ? TIMED_BATCHES : 1;
+    this.#charge(command, microseconds * count);
+    if (this.tracksDurations) {
+      this.#countDuration(command, microseconds, count);
+    }
     this.#runStartMs = this.#endedMs = nowMs;
     return microseconds;
   }

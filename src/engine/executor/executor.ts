@@ -109,6 +109,7 @@ import {
   GATE_TRACKING,
   Session,
 } from "./session.ts";
+import { keepOldOf } from "../../core/keyspace/snapshot_marks.ts";
 
 /** Commands that touch keys, or what replicas would see. */
 const KEYSPACE_COMMANDS = FLAG.READONLY | FLAG.WRITE | FLAG.MAY_REPLICATE;
@@ -192,6 +193,11 @@ export interface ExecutorPorts<C extends Call> {
   /** Notes a command that has waited for locked keys before it ran. */
   waited(command: Command<C>, waitedMs: number): void;
 }
+
+/** Most requests that are run under one hold of a latch. */
+const TOGETHER_MAX = 16;
+/** Bytes of their replies after which no more are. */
+const TOGETHER_BYTES_MAX = 64 * 1024;
 
 /** Runs requests; one object per worker. */
 export class Executor<C extends Call> {
@@ -378,6 +384,53 @@ export class Executor<C extends Call> {
     args.shard = this.#call.slotShards[hashSlot(buf, off, length)]!;
   }
 
+  /**
+   * Runs requests that {@linkcode lookAhead} has read, from `from` on, as long as
+   * their keys lie in one shard, under one hold of its latch: so a key that all
+   * workers want changes hands once for several requests. Returns how many were
+   * run; 0 if the first is nothing for this, and is to be {@linkcode run}.
+   */
+  runTogether(
+    session: Session,
+    requests: readonly Arguments[],
+    from: number,
+    count: number,
+  ): number {
+    const first = requests[from]!;
+    const { shard } = first;
+    if (
+      !this.#latches.isShared || first.command < 0 || from + 1 >= count ||
+      !isReadFor(requests[from + 1]!, shard) ||
+      (session.gate | this.gate) !== 0 || !this.#ports.makeRoom()
+    ) return 0;
+    const call = this.#call;
+    const { reply } = call;
+    call.session = session;
+    this.#latches.acquire(shard);
+    let done = 0;
+    const most = Math.min(count - from, TOGETHER_MAX);
+    const { control } = call.keyspaces[shard]!;
+    // What the last one has changed may be waited for, or watched.
+    while (
+      done < most && control[SHARD_FLAGS] === 0 &&
+      this.#ready.count === 0 && this.#tellings.count === 0 &&
+      reply.pendingBytes < TOGETHER_BYTES_MAX
+    ) {
+      const args = requests[from + done]!;
+      if (!isReadFor(args, shard)) break;
+      call.args = args;
+      const command = this.#table.all[args.command]!;
+      session.command = command;
+      this.#keys.takeHashed(args, shard, args.hash);
+      this.#run(command);
+      done++;
+    }
+    this.#latches.release(shard);
+    if (this.#ready.count !== 0) this.#serving.serve();
+    if (this.#tellings.count !== 0) this.#tellings.publish();
+    return done;
+  }
+
   /** Runs one request and writes its reply to the call's writer. */
   run(session: Session, args: Arguments): number {
     const outcome = this.#runRequest(session, args);
@@ -394,7 +447,9 @@ export class Executor<C extends Call> {
       const prepared = this.#table.all[args.command]!;
       session.command = prepared;
       if ((session.gate | this.gate) !== 0) {
-        return this.#gated(session, prepared);
+        return this.gate === 0 && session.gate === GATE_MULTI
+          ? this.#dispatchQueued(session, prepared)
+          : this.#gated(session, prepared);
       }
       return this.#dispatch(prepared);
     }
@@ -510,15 +565,10 @@ export class Executor<C extends Call> {
    * commands are queued.
    */
   #dispatchQueued(session: Session, command: Command<C>): number {
-    switch (command.fullName) {
-      case "exec":
-        return this.#runExec(command);
-      case "discard":
-      case "multi":
-      case "watch":
-      case "quit":
-      case "reset":
-        return this.#dispatch(command, this.#handlerOf(session, command));
+    if (command.skipsQueue) {
+      return command.fullName === "exec"
+        ? this.#runExec(command)
+        : this.#dispatch(command, this.#handlerOf(session, command));
     }
     if ((command.flags & FLAG.NO_MULTI) !== 0) {
       return this.#reject(command, NOT_IN_TRANSACTION);
@@ -692,7 +742,7 @@ export class Executor<C extends Call> {
     const call = this.#call;
     for (let i = 0; i < call.keyCount; i++) {
       const key = call.key(i);
-      call.keyspace(key).keepOldOf(key);
+      keepOldOf(call.keyspace(key), key);
     }
   }
 
@@ -1039,4 +1089,9 @@ function flagsIn(session: Session, command: Command<never>): number {
   return command.fullName === "exec"
     ? session.transaction?.flags ?? 0
     : command.flags;
+}
+
+/** Whether a request was read ahead, and its key lies in a shard. */
+function isReadFor(args: Arguments, shard: number): boolean {
+  return args.command >= 0 && args.shard === shard && !args.hasBig;
 }

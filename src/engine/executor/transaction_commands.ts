@@ -64,9 +64,14 @@ function watchCommand(call: TransactionCall): void {
     const key = call.key(i);
     const space = call.keyspace(key);
     space.lookupQuiet(db, key, call.nowMs);
-    const node = space.watch(db, key);
-    if (transaction.isWatching(key.shard, node)) space.unwatch(node);
-    else transaction.addWatch(key.shard, node, space.watched.version(node));
+    const node = space.hooks.watched.watch(db, key);
+    if (transaction.isWatching(key.shard, node)) {
+      space.hooks.watched.unwatch(node);
+    } else {transaction.addWatch(
+        key.shard,
+        node,
+        space.hooks.watched.version(node),
+      );}
   }
   reply.ok();
 }

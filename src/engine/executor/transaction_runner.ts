@@ -226,7 +226,7 @@ export class TransactionRunner<C extends Call> {
     const key = this.#call.ensureKey(0);
     for (let i = 0; i < transaction.watchCount; i++) {
       const space = keyspaces[transaction.watchShard(i)]!;
-      const { watched } = space;
+      const { watched } = space.hooks;
       const node = transaction.watchNode(i);
       if (watched.version(node) !== transaction.watchVersion(i)) return false;
       watched.keyOf(node, key);
@@ -240,7 +240,9 @@ export class TransactionRunner<C extends Call> {
     for (let i = 0; i < transaction.watchCount; i++) {
       const shard = transaction.watchShard(i);
       this.#latches.acquire(shard);
-      this.#call.keyspaces[shard]!.unwatch(transaction.watchNode(i));
+      this.#call.keyspaces[shard]!.hooks.watched.unwatch(
+        transaction.watchNode(i),
+      );
       this.#latches.release(shard);
     }
     transaction.forgetWatches();

@@ -66,6 +66,11 @@ export class Latches implements ShardLatches {
     this.#markedMin = controls.length;
   }
 
+  /** Whether there are other workers to exclude. */
+  get isShared(): boolean {
+    return this.#shared;
+  }
+
   /** A point at which tests make the worker slow. */
   step(): void {
     this.#slow?.step();

@@ -25,8 +25,10 @@ import {
   type LockRequest,
 } from "./lock_claims.ts";
 import type { LockManagerPorts } from "./lock_manager.ts";
+import { elementsOf } from "./key_elements.ts";
 import {
   type DiscoveringHandle,
+  type KeyElement,
   type LockedKey,
   LockError,
   type LockSpec,
@@ -38,6 +40,8 @@ const STAGED_MAX = 1_000_000;
 const STAGED_BYTES_MAX = 512 * 1024 * 1024;
 /** Keys that are released in one hold of latches. */
 const UNLOCKED_MAX = 128;
+/** Elements that are gone through at a time. */
+const BATCH_DEFAULT = 1000;
 /** Bytes of the head of an array of one element. */
 const ARRAY_OF_ONE_BYTES = 4;
 
@@ -80,6 +84,10 @@ export class HeldKeys implements DiscoveringHandle {
   #wholePlaces: readonly number[] = [];
   #staged: Transaction | null = null;
   #hasCommitted = false;
+  /** Commits that may have changed a value. */
+  #commits = 0;
+  /** Keys that are being gone through. */
+  #iterations = 0;
   #isClosed = false;
   #lost: string | null = null;
   #controller: AbortController | null = null;
@@ -240,6 +248,30 @@ export class HeldKeys implements DiscoveringHandle {
     return reply.subarray(ARRAY_OF_ONE_BYTES);
   }
 
+  async *iterate(
+    key: Uint8Array,
+    options: { readonly batch?: number } = {},
+  ): AsyncGenerator<readonly KeyElement[]> {
+    const ref = this.entry(key);
+    if (ref === 0) return;
+    const { placing, keyspaces, rest } = this.#owner.ports;
+    const space = keyspaces[keyOf(key, placing).shard]!;
+    const batch = Math.max(1, options.batch ?? BATCH_DEFAULT);
+    const commits = this.#commits;
+    this.#iterations++;
+    try {
+      for (const some of elementsOf(space, ref, batch, this.grantedMs)) {
+        yield some;
+        await rest();
+        this.#claimOf(key);
+        if (this.#commits === commits) continue;
+        throw new LockError("CHANGED", textOf(key));
+      }
+    } finally {
+      this.#iterations--;
+    }
+  }
+
   stage(argv: readonly Uint8Array[]): void {
     this.#checkOpen();
     const staged = this.#staged ??= new Transaction();
@@ -258,10 +290,28 @@ export class HeldKeys implements DiscoveringHandle {
     const staged = this.#staged ?? new Transaction();
     this.#staged = null;
     this.#hasCommitted ||= staged.count > 0;
+    if (staged.count > 0) this.#commits++;
     const { nowMs, settle } = this.#owner.ports;
     const replies = this.#run(staged, nowMs());
     settle();
     return replies;
+  }
+
+  /**
+   * The end of a function that had this handle: commits what it has staged.
+   * Throws if the locks were lost meanwhile, or if it is not at its end after all,
+   * and nothing of it is done then.
+   */
+  finish(): void {
+    if (this.#lost !== null) throw this.#error();
+    if (this.#iterations > 0) {
+      const { warn } = this.#owner.ports;
+      warn(
+        `A function with the locks "${this.label}" did not wait for its end`,
+      );
+      throw new LockError("LOCKLEAK", "keys are still gone through");
+    }
+    if (this.stagedCount > 0) this.commit();
   }
 
   close(): void {

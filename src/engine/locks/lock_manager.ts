@@ -73,6 +73,8 @@ export interface LockManagerPorts {
   settle(): void;
   /** Runs something in a moment, when no latch is held. */
   soon(run: () => void): void;
+  /** Lets others be served; resolves when it is this one's turn again. */
+  rest(): Promise<void>;
   /** Complains of locks that are held for long. */
   warn(text: string): void;
 }
@@ -144,7 +146,7 @@ export class LockManager implements KeyLocking, HandleOwner {
   ): Promise<T> {
     using handle = await this.#lock(spec, this.#requestOf(spec));
     const value = await run(handle);
-    if (handle.stagedCount > 0) handle.commit();
+    handle.finish();
     return value;
   }
 
@@ -164,7 +166,7 @@ export class LockManager implements KeyLocking, HandleOwner {
       try {
         const value = await run(handle);
         if (handle.restart === null) {
-          if (handle.stagedCount > 0) handle.commit();
+          handle.finish();
           return value;
         }
       } catch (cause) {

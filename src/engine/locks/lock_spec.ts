@@ -73,6 +73,13 @@ export interface LockedKey {
   readonly isWrite: boolean;
 }
 
+/**
+ * An element of a key: one of a list, a member, a field and its value, a member
+ * and its score, the ID of an entry with its fields and values, or 64 KB of a
+ * string.
+ */
+export type KeyElement = readonly Uint8Array[];
+
 /** Why locks were refused, or lost. */
 export type LockErrorCode =
   /** The time to wait is over. */
@@ -89,6 +96,10 @@ export type LockErrorCode =
   | "NOTLOCKED"
   /** The command is none, or none that can be run on locked keys. */
   | "COMMAND"
+  /** A function has ended while it still went through a key. */
+  | "LOCKLEAK"
+  /** The handle has changed the key that it goes through. */
+  | "CHANGED"
   /** The handle has been closed. */
   | "CLOSED"
   /** There is no memory for the locks. */
@@ -153,6 +164,25 @@ export interface LockHandle extends Disposable {
    * as RESP3. Keys do not expire for it as long as they are locked.
    */
   read(argv: readonly Uint8Array[]): Uint8Array;
+  /**
+   * Goes through the elements of a key, each once, `batch` (1000) or a few more
+   * at a time, as they were when the key was locked; between two batches others
+   * are served. Expired fields are left out. Whoever stops before the end must
+   * say so (`break` does).
+   *
+   * ```ts ignore
+   * for await (const batch of handle.iterate(key)) {
+   *   for (const [member] of batch) count += member.length;
+   * }
+   * ```
+   *
+   * @throws {LockError} NOTLOCKED, or CHANGED after a commit; LOCKLEAK from the
+   * function around it if that ends before.
+   */
+  iterate(
+    key: Uint8Array,
+    options?: { readonly batch?: number },
+  ): AsyncIterable<readonly KeyElement[]>;
   /** Queues a command on keys of the handle for {@linkcode LockHandle.commit}. */
   stage(argv: readonly Uint8Array[]): void;
   /** Commands queued. */
@@ -205,7 +235,8 @@ export interface KeyLocking {
   lockKeys(spec: LockSpec): Promise<LockHandle>;
   /**
    * Locks keys, calls `run`, commits what it has staged, and releases them. If
-   * `run` fails, nothing is changed.
+   * `run` fails, nothing is changed; if the locks are lost before it ends, neither,
+   * and the promise is rejected with ABORTED.
    */
   withLockedKeys<T>(
     spec: LockSpec,

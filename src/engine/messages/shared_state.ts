@@ -60,6 +60,8 @@ export const PROCESS_SLICED_CHANGES = 25;
 export const PROCESS_CUT_WAITS = 26;
 /** Word: how slow tests make the workers, see slow_steps.ts. */
 export const PROCESS_SLOW_STEPS = 40;
+/** Word: commands in the background that tests let fail. */
+export const PROCESS_COMPUTE_FAILURES = 41;
 /**
  * Word: commands in the background, over all workers; behind it, the same by
  * compute thread.

@@ -97,7 +97,7 @@ export class Prefixes {
     } finally {
       Atomics.add(process, PROCESS_PREFIXES_VERSION, 1);
       if ((before > 0) !== (this.count > 0)) {
-        for (const space of keyspaces) space.broadcast(before === 0);
+        for (const space of keyspaces) space.hooks.broadcast(before === 0);
       }
       latches.releaseAll();
     }

@@ -32,7 +32,8 @@ import { asciiOf, latin1BytesOf } from "../../core/base/bytes.ts";
 import type { Call } from "../../core/commands/call.ts";
 import { EVICTED, EXPIRED } from "../../core/keyspace/key_events.ts";
 import type { Key } from "../../core/keyspace/key.ts";
-import type { CacheListener, Keyspace } from "../../core/keyspace/keyspace.ts";
+import type { CacheListener } from "../../core/keyspace/key_hooks.ts";
+import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import {
   HOOK_BROADCAST,
   HOOK_TRACKED,
@@ -160,7 +161,7 @@ export class Tracking implements CacheListener {
   ): void {
     let outcome = 0;
     try {
-      outcome = space.track(key, client, worker);
+      outcome = space.hooks.tracked.note(key, client, worker);
     } catch (cause) {
       if (!(cause instanceof OutOfMemory)) throw cause;
       // What cannot be noted must not be kept.
@@ -182,7 +183,7 @@ export class Tracking implements CacheListener {
     client: number,
     worker: number,
   ): void {
-    const { tracked } = space;
+    const { tracked } = space.hooks;
     const node = tracked.find(key.buf, key.off, key.length, key.hash);
     const clients = tracked.clients(node);
     if (clients <= CLIENTS_MIN) return;
@@ -220,14 +221,14 @@ export class Tracking implements CacheListener {
     for (let i = 0; i < keyspaces.length; i++) {
       const shard = (first + i) % keyspaces.length;
       // Read without the latch: the shard is looked at again.
-      if (keyspaces[shard]!.tracked.count > 0) return shard;
+      if (keyspaces[shard]!.hooks.tracked.count > 0) return shard;
     }
     return -1;
   }
 
   /** Forgets a key of a shard, if it has one; its latch is held. */
   #forgetOne(space: Keyspace): void {
-    const { tracked } = space;
+    const { tracked } = space.hooks;
     const node = tracked.draw(this.#parts.random);
     if (node === 0) return;
     const { buf, off, length } = tracked.keyOf(node);
@@ -245,7 +246,7 @@ export class Tracking implements CacheListener {
   ): void {
     const writer = this.#parts.writer();
     if ((hooks & HOOK_TRACKED) !== 0) {
-      const node = space.tracked.find(buf, off, length, hash);
+      const node = space.hooks.tracked.find(buf, off, length, hash);
       if (node !== 0) this.#take(space, node, buf, off, length, writer);
     }
     if ((hooks & HOOK_BROADCAST) === 0) return;
@@ -307,7 +308,7 @@ export class Tracking implements CacheListener {
     writer: number,
   ): void {
     this.#begin(buf, off, length, writer);
-    space.untrack(node, this.#addClient);
+    space.hooks.tracked.take(node, this.#addClient);
     Atomics.sub(this.#parts.process, PROCESS_TRACKED_KEYS, 1);
   }
 

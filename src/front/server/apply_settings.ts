@@ -123,7 +123,7 @@ function setEventClasses(
   for (const space of call.keyspaces) {
     if (ownerOf(space.shard, shared.workers) !== peers.self) continue;
     call.latches.acquire(space.shard);
-    space.notify(classes);
+    space.hooks.notify(classes);
     call.latches.release(space.shard);
   }
 }

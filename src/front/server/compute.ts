@@ -28,20 +28,27 @@ import { guestSession } from "../../engine/executor/session.ts";
 import type { LockHandle, LockSpec } from "../../engine/locks/lock_spec.ts";
 import { Latches } from "../../engine/latch/shard_latches.ts";
 import { takeReply } from "../../engine/messages/forwarding.ts";
-import { PROCESS_COMPUTE_LOAD } from "../../engine/messages/shared_state.ts";
+import {
+  PROCESS_COMPUTE_FAILURES,
+  PROCESS_COMPUTE_LOAD,
+} from "../../engine/messages/shared_state.ts";
 import { makeCommandTable } from "./command_groups.ts";
 import { ServerCall } from "./server_call.ts";
-import type { ComputeStart } from "./thread_protocol.ts";
+import type { ComputeStart, FromWorker } from "./thread_protocol.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
-/** Makes this thread a compute thread. */
-export function beginComputing(start: ComputeStart): void {
+/** Makes this thread a compute thread; `tell` reaches the main thread. */
+export function beginComputing(
+  start: ComputeStart,
+  tell: (message: FromWorker) => void,
+): void {
   const { shared, id } = start;
   const settings = new Settings(start.host);
   const counters = new Float64Array(WORKER_DOUBLES);
   const random = new Prng(shared.hashSeed[1] ^ (id + 1));
   const clock = new AccessClock(random);
   const arena = new Arena(shared.arena);
+  const process = new Int32Array(shared.process);
   const pool = new PagePool(arena, true);
   const apply = (snapshot: ComputeStart["settings"]) => {
     settings.applySnapshot(snapshot);
@@ -74,6 +81,19 @@ export function beginComputing(start: ComputeStart): void {
       });
     },
     monotonicMs: () => performance.now(),
+    beforeJob: () => {
+      if (process[PROCESS_COMPUTE_FAILURES] === 0) return;
+      Atomics.sub(process, PROCESS_COMPUTE_FAILURES, 1);
+      throw new RangeError("DEBUG COMPUTE-FAILURES was called");
+    },
+    failed: (command, cause) => {
+      const why = cause instanceof Error ? cause.stack ?? cause.message : cause;
+      tell({
+        kind: "log",
+        level: "warning",
+        text: `The background could not end ${command}: ${why}`,
+      });
+    },
   });
   for (const port of start.ports) {
     const channel: ComputePort<ComputeResult, ComputeJob> = port;

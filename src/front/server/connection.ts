@@ -608,7 +608,9 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
       for (let i = 0; i < count; i++) {
         const args = ahead[i]!;
         if (args.count === 0) continue;
-        const outcome = executor.run(session, args);
+        const ran = executor.runTogether(session, ahead, i, count);
+        const outcome = ran > 0 ? DONE : executor.run(session, args);
+        if (ran > 0) i += ran - 1;
         this.#isStalled ||= isFull(writer);
         if (
           outcome === DONE && !this.#isStalled && !this.#isClosing &&

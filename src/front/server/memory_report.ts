@@ -26,6 +26,7 @@ import { PagePool } from "../../core/memory/page_pool.ts";
 import type { SharedState } from "../../engine/messages/shared_state.ts";
 import { residentBytes } from "./host_facts.ts";
 import type { WorkerContext } from "./worker_context.ts";
+import { expiresAt, keysAt } from "../../core/keyspace/shard_control.ts";
 
 /** The dictionaries of one database, over all shards. */
 export interface DatabaseReport {
@@ -108,10 +109,10 @@ function reportDatabases(worker: WorkerContext): DatabaseReport[] {
       if (keys === 0) continue;
       row.keys += keys;
       row.expires += space.expiresCount(row.db);
-      row.keysTableBytes += dict.tableBytes(control, space.keysHeader(row.db));
+      row.keysTableBytes += dict.tableBytes(control, keysAt(row.db));
       row.expiresTableBytes += dict.tableBytes(
         control,
-        space.expiresHeader(row.db),
+        expiresAt(row.db),
       );
     }
     latches.release(space.shard);

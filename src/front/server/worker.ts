@@ -108,7 +108,7 @@ self.onmessage = (event: MessageEvent<ToWorker>) => {
       listeners = new Listeners(worker);
       return tell({ kind: "ready" });
     case "compute":
-      return beginComputing(message);
+      return beginComputing(message, tell);
     case "threads":
       return attachThreads(message.ports);
     case "log":

@@ -103,6 +103,7 @@ export class WorkerLocks {
       holdWarningMs: () => settings.lockHoldWarning,
       settle: parts.settle,
       soon,
+      rest: () => new Promise((resolve) => setImmediate(resolve)),
       warn: (text) => parts.log(text, "warning"),
     });
   }

@@ -12,6 +12,7 @@ import { COUNTER_COUNT } from "../../../core/keyspace/counters.ts";
 import { Digest, digestValue } from "../../../core/keyspace/digest.ts";
 import { Key } from "../../../core/keyspace/key.ts";
 import { Keyspace } from "../../../core/keyspace/keyspace.ts";
+import { freeDetached } from "../../../core/keyspace/detached_values.ts";
 import { shardControlWords } from "../../../core/keyspace/shard_control.ts";
 import { Arena, reserveArena } from "../../../core/memory/arena.ts";
 import { PagePool } from "../../../core/memory/page_pool.ts";
@@ -90,7 +91,7 @@ export class Scratch {
       digest.mix(key.buf, 0, key.length);
       digestValue(digest, space, ref);
       space.delete(0, ref);
-      while (!space.freeDetached(1 << 20));
+      while (!freeDetached(space, 1 << 20));
     } finally {
       dropValue(reader, space);
     }

@@ -17,13 +17,18 @@ import {
   digestValue as digestEntry,
 } from "../../../core/keyspace/digest.ts";
 import type { Keyspace } from "../../../core/keyspace/keyspace.ts";
+import { encodingName } from "../../../core/keyspace/entry_facts.ts";
 import { LISTPACK_EMPTY_BYTES } from "../../../core/memory/listpack.ts";
 import { TYPE_LIST } from "../../../core/types/entry.ts";
 import {
   LIST_QUICKLIST,
   type RunVisitor,
 } from "../../../core/types/list_value.ts";
-import { SHARD_FLAGS } from "../../../core/keyspace/shard_control.ts";
+import {
+  expiresAt,
+  keysAt,
+  SHARD_FLAGS,
+} from "../../../core/keyspace/shard_control.ts";
 import {
   DICT_BUCKETS,
   DICT_COUNT,
@@ -49,7 +54,10 @@ import {
   SLOW_STEPS_PARTS,
   slowStepsWord,
 } from "../../../engine/latch/slow_steps.ts";
-import { PROCESS_SLOW_STEPS } from "../../../engine/messages/shared_state.ts";
+import {
+  PROCESS_COMPUTE_FAILURES,
+  PROCESS_SLOW_STEPS,
+} from "../../../engine/messages/shared_state.ts";
 import { ROUTE_TO_OWNER } from "../../../engine/latch/shard_flags.ts";
 import { PERMISSION } from "../../../core/settings/settings_table.ts";
 import type { ServerCall } from "../server_call.ts";
@@ -71,6 +79,7 @@ interface Tool {
 }
 
 const HELP: HelpLines = [
+  ["COMPUTE-FAILURES <count>", "How many commands in the background fail."],
   ["DIGEST", "A signature of all data."],
   ["DIGEST-VALUE <key> [<key> ...]", "A signature of each key's value."],
   ["HTSTATS <dbid>", "How the dictionaries of a database are filled."],
@@ -92,6 +101,7 @@ const HELP: HelpLines = [
 ];
 
 const TOOLS: ReadonlyMap<string, Tool> = new Map<string, Tool>([
+  ["compute-failures", { argc: 3, run: setComputeFailures }],
   ["digest", { argc: 2, run: digest }],
   ["digest-value", { argc: 2, isOpen: true, run: digestValue }],
   ["help", { argc: 2, run: (call) => writeHelp(call, "DEBUG", HELP) }],
@@ -180,6 +190,14 @@ function sleep(call: ServerCall): void {
   call.reply.ok();
 }
 
+/** `DEBUG COMPUTE-FAILURES count` */
+function setComputeFailures(call: ServerCall): void {
+  const count = Number(textAt(call, 2));
+  if (!(count >= 0)) return call.reply.error(SYNTAX_ERROR);
+  call.worker.process[PROCESS_COMPUTE_FAILURES] = count;
+  call.reply.ok();
+}
+
 /** `DEBUG SLOW-STEPS parts microseconds` */
 function setSlowSteps(call: ServerCall): void {
   const parts = Number(textAt(call, 2));
@@ -196,7 +214,7 @@ function setSlowSteps(call: ServerCall): void {
 function countWaiters(call: ServerCall): void {
   let count = 0;
   call.latches.acquireAll();
-  for (const space of call.keyspaces) count += space.waiters.count;
+  for (const space of call.keyspaces) count += space.hooks.waiters.count;
   call.latches.releaseAll();
   call.reply.integer(count);
 }
@@ -255,7 +273,7 @@ function describeObject(call: ServerCall): void {
     const clock = space.clockOf(ref);
     call.reply.simple(
       `Value at:0x${(ref >>> 0).toString(16)} refcount:1 ` +
-        `encoding:${space.encodingName(ref)} ` +
+        `encoding:${encodingName(space, ref)} ` +
         `serializedlength:${serializedLength(call, space, ref)} ` +
         `lru:${clock} ` +
         `lru_seconds_idle:${call.clock.idleSeconds(clock)}` +
@@ -321,10 +339,9 @@ function hashTableStatistics(call: ServerCall): void {
   if (db < 0 || db >= call.worker.shared.databases) {
     return call.reply.error(DATABASE_OUT_OF_RANGE);
   }
-  const describe = (headerOf: (space: Keyspace) => number) => {
+  const describe = (header: number) => {
     let [elements, buckets, overflow] = [0, 0, 0];
     for (const space of call.keyspaces) {
-      const header = headerOf(space);
       elements += space.control[header + DICT_COUNT]!;
       buckets += space.control[header + DICT_BUCKETS]!;
       overflow += space.control[header + DICT_OVERFLOW]!;
@@ -337,8 +354,8 @@ function hashTableStatistics(call: ServerCall): void {
   };
   call.reply.verbatim(
     "txt",
-    `[Dictionary HT]\n${describe((space) => space.keysHeader(db))}` +
-      `[Expires HT]\n${describe((space) => space.expiresHeader(db))}`,
+    `[Dictionary HT]\n${describe(keysAt(db))}` +
+      `[Expires HT]\n${describe(expiresAt(db))}`,
   );
 }
 

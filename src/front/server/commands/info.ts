@@ -418,7 +418,7 @@ function statsFields({ worker }: Facts): Fields {
     ["tracking_total_keys", tracking.keyCount],
     [
       "tracking_total_items",
-      call.keyspaces.reduce((sum, space) => sum + space.tracked.items, 0),
+      call.keyspaces.reduce((sum, space) => sum + space.hooks.tracked.items, 0),
     ],
     ["tracking_total_prefixes", tracking.prefixes.count],
     ["unexpected_error_replies", 0],

@@ -17,6 +17,7 @@ import { type MemoryReport, reportMemory } from "../memory_report.ts";
 import type { ServerCall } from "../server_call.ts";
 import { type HelpLines, writeHelp } from "./_help.ts";
 import { humanBytes } from "./_human_bytes.ts";
+import { allocatedBytes } from "../../../core/keyspace/entry_facts.ts";
 
 const SAMPLES = bytesOf("samples");
 /** Elements of a large value that are looked at. */
@@ -55,7 +56,7 @@ export function memoryUsageCommand(call: ServerCall): void {
   const space = call.keyspace(key);
   const ref = space.lookupQuiet(call.db, key, call.nowMs);
   if (ref === 0) return reply.nullBulk();
-  reply.integer(space.entryAllocatedBytes(ref, samples));
+  reply.integer(allocatedBytes(space, ref, samples));
 }
 
 /** `MEMORY STATS` */

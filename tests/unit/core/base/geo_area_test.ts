@@ -156,3 +156,45 @@ seeded("bounds turn nobody away who is inside", (random) => {
     }
   }
 });
+
+seeded("the bits of a score turn nobody away who is inside", (random) => {
+  const area = new GeoArea();
+  let passed = 0;
+  let turnedAway = 0;
+  for (let round = 0; round < 3_000; round++) {
+    const isAtEdge = random.chance(0.2);
+    area.longitude = isAtEdge
+      ? random.pick([-180, 180, -179.999999, 179.999999])
+      : (random.uint32() / 2 ** 32 - 0.5) * 360;
+    area.latitude = isAtEdge
+      ? random.pick([-85.05112878, 85.05112878, 0])
+      : (random.uint32() / 2 ** 32 - 0.5) * 170;
+    area.isBox = random.chance(0.5);
+    const reach = random.chance(0.1)
+      ? 0
+      : 10 ** (random.uint32() / 2 ** 32 * 12 - 4);
+    area.radius = reach;
+    area.width = reach;
+    area.height = reach * random.between(1, 3);
+    area.prepare();
+    const degrees = reach / 111_000;
+    for (let i = 0; i < 20; i++) {
+      const wide = (random.uint32() / 2 ** 32 - 0.5) * 4 * degrees;
+      const high = (random.uint32() / 2 ** 32 - 0.5) * 4 * degrees;
+      const score = random.chance(0.02)
+        ? random.pick([-1, 0.5, 2 ** 52, 2 ** 53, 2 ** 60, -Infinity])
+        : encodeGeohash(
+          Math.min(180, Math.max(-180, area.longitude + wide)),
+          Math.min(85.05112878, Math.max(-85.05112878, area.latitude + high)),
+        );
+      const point = { longitude: 0, latitude: 0 };
+      decodeGeohash(score, point);
+      if (area.mayHold(score)) passed++;
+      else {
+        turnedAway++;
+        assertEquals(area.distanceTo(point), -1);
+      }
+    }
+  }
+  assert(passed > turnedAway / 10 && turnedAway > passed / 10);
+});

@@ -13,6 +13,12 @@ import { type Random, seeded } from "../../../_harness.ts";
 import { contents, type Kind, KINDS, MANY, typeOf } from "../../../_values.ts";
 import { Shards } from "../keyspace/_fixture.ts";
 import { Commands } from "./_commands.ts";
+import {
+  expiresAt,
+  fieldExpiresAt,
+  keysAt,
+} from "../../../../src/core/keyspace/shard_control.ts";
+import { allocatedBytes } from "../../../../src/core/keyspace/entry_facts.ts";
 
 const commandsFor = (kind: Kind) => kind.make("k", 0).map(([name]) => name!);
 
@@ -54,14 +60,14 @@ function verifyAccounts(shards: Shards): void {
     const { control, dict } = space;
     let bytes = 0;
     for (let db = 0; db < 2 * space.databases; db++) {
-      const keys = space.keysHeader(db);
+      const keys = keysAt(db);
       bytes += dict.tableBytes(control, keys);
-      bytes += dict.tableBytes(control, space.expiresHeader(db));
-      bytes += dict.tableBytes(control, space.fieldExpiresHeader(db));
+      bytes += dict.tableBytes(control, expiresAt(db));
+      bytes += dict.tableBytes(control, fieldExpiresAt(db));
       let cursor = 0;
       do {
         cursor = dict.scan(control, keys, cursor, (ref) => {
-          bytes += space.entryAllocatedBytes(ref, 0);
+          bytes += allocatedBytes(space, ref, 0);
         });
       } while (cursor !== 0);
     }

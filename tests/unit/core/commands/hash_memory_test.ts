@@ -10,6 +10,7 @@ import { HASH_GETSET_COMMANDS } from "../../../../src/core/commands/hash_getset.
 import { OutOfMemory } from "../../../../src/core/memory/heap.ts";
 import { type Random, seeded } from "../../../_harness.ts";
 import { Shards } from "../keyspace/_fixture.ts";
+import { freeDetached } from "../../../../src/core/keyspace/detached_values.ts";
 
 const OPERATIONS = 4000;
 const KEYS = ["a", "b", "c"];
@@ -184,6 +185,6 @@ seeded("hash commands in a full arena lose nothing", (random) => {
     );
   }
   for (const key of KEYS) shards.delete(key);
-  for (const space of shards.keyspaces) while (!space.freeDetached(1000));
+  for (const space of shards.keyspaces) while (!freeDetached(space, 1000));
   shards.verifyEmpty();
 });

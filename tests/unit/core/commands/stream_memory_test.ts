@@ -14,6 +14,7 @@ import { type Random, seeded } from "../../../_harness.ts";
 import { ReplyParser, toBinary } from "../../../_resp_reply.ts";
 import { Shards } from "../keyspace/_fixture.ts";
 import { ROUNDS } from "../memory/_memory.ts";
+import { freeDetached } from "../../../../src/core/keyspace/detached_values.ts";
 
 const NOW_MS = 1_700_000_000_000;
 const GROUPS = ["g0", "g1", "g2"];
@@ -135,7 +136,7 @@ seeded("stream commands keep streams whole without memory", (random) => {
     const ref = space.peek(0, commands.shards.key(key));
     if (ref !== 0) space.delete(0, ref);
   }
-  while (!space.freeDetached(1000));
+  while (!freeDetached(space, 1000));
   commands.shards.verifyEmpty();
 }, { count: ROUNDS });
 

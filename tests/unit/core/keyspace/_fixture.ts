@@ -14,7 +14,12 @@ import { STRING_RAW } from "../../../../src/core/types/entry.ts";
 import { Key } from "../../../../src/core/keyspace/key.ts";
 import { Keyspace } from "../../../../src/core/keyspace/keyspace.ts";
 import type { EntrySaver } from "../../../../src/core/keyspace/snapshot_marks.ts";
-import { shardControlWords } from "../../../../src/core/keyspace/shard_control.ts";
+import {
+  expiresAt,
+  fieldExpiresAt,
+  keysAt,
+  shardControlWords,
+} from "../../../../src/core/keyspace/shard_control.ts";
 import {
   Arena,
   PAGE_BYTES,
@@ -116,7 +121,7 @@ export class Shards {
     const key = this.key(name);
     const space = this.space(key);
     const bytes = latin1BytesOf(value);
-    space.setString(
+    space.strings.set(
       db,
       key,
       space.peek(db, key),
@@ -134,8 +139,8 @@ export class Shards {
     const space = this.space(key);
     const ref = space.peek(db, key);
     if (ref === 0) return null;
-    const off = space.stringOff(ref);
-    return text(space.stringBytes(ref), off, space.stringLength(ref));
+    const off = space.strings.off(ref);
+    return text(space.strings.bytes(ref), off, space.strings.length(ref));
   }
 
   delete(name: string, db = 0): void {
@@ -153,9 +158,9 @@ export class Shards {
   verify(): void {
     for (const space of this.keyspaces) {
       for (let db = 0; db < 2 * space.databases; db++) {
-        space.dict.verify(space.control, space.keysHeader(db));
-        space.dict.verify(space.control, space.expiresHeader(db));
-        space.dict.verify(space.control, space.fieldExpiresHeader(db));
+        space.dict.verify(space.control, keysAt(db));
+        space.dict.verify(space.control, expiresAt(db));
+        space.dict.verify(space.control, fieldExpiresAt(db));
       }
       space.heap.verify();
     }

@@ -6,7 +6,10 @@ import {
   EXPIRED_SUBKEYS,
 } from "../../../../src/core/keyspace/counters.ts";
 import { ExpireCycle } from "../../../../src/core/keyspace/expire_cycle.ts";
-import { FieldExpireSlice } from "../../../../src/core/keyspace/field_expires.ts";
+import {
+  FieldExpireSlice,
+  setFieldExpires,
+} from "../../../../src/core/keyspace/field_expires.ts";
 import {
   releaseValue,
   shareValue,
@@ -18,6 +21,7 @@ import {
 import { TYPE_HASH } from "../../../../src/core/types/entry.ts";
 import { seeded } from "../../../_harness.ts";
 import { Shards } from "./_fixture.ts";
+import { freeDetached } from "../../../../src/core/keyspace/detached_values.ts";
 
 /** Shards with hashes, packed and large. */
 class HashShards extends Shards {
@@ -37,7 +41,7 @@ class HashShards extends Shards {
     const key = this.key(name);
     const space = this.space(key);
     const ref = space.peek(db, key) || space.create(db, key, TYPE_HASH);
-    if (expireAtMs !== 0) space.setFieldExpires(db, ref, true);
+    if (expireAtMs !== 0) setFieldExpires(space, db, ref, true);
     const buf = latin1BytesOf(field);
     const { hashes } = space.values;
     hashes.set(ref, buf, 0, buf.length, buf, 0, buf.length, expireAtMs);
@@ -201,7 +205,7 @@ Deno.test("copies and moves carry the expires of fields", () => {
         shards.delete(names[0]!);
       }
     }
-    for (const space of shards.keyspaces) while (!space.freeDetached(1000));
+    for (const space of shards.keyspaces) while (!freeDetached(space, 1000));
     shards.verifyEmpty();
   }
 });

@@ -1,6 +1,6 @@
 /**
  * The lock table of a shard: src/core/keyspace/key_locks.ts, and what entries of
- * locked keys are spared.
+ * locked keys are spared: KT37 and KT43 of the specification.
  *
  * @module
  */

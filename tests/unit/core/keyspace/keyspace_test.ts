@@ -11,6 +11,12 @@ import {
 } from "../../../../src/core/types/entry.ts";
 import { Key } from "../../../../src/core/keyspace/key.ts";
 import type { Keyspace } from "../../../../src/core/keyspace/keyspace.ts";
+import { allocatedBytes } from "../../../../src/core/keyspace/entry_facts.ts";
+import { defragmentEntry } from "../../../../src/core/keyspace/defragment.ts";
+import {
+  expiresAt,
+  keysAt,
+} from "../../../../src/core/keyspace/shard_control.ts";
 import {
   copyEntry,
   moveEntry,
@@ -30,9 +36,9 @@ Deno.test("a string grows in place, into a larger place, into its own run", () =
   shards.set("k", "0123456789");
   let ref = space.peek(0, shards.key("k"));
   for (const length of [12, 100, 20_000, EXTERNAL_BYTES_MIN, 200_000]) {
-    ref = space.resizeString(0, ref, length, STRING_RAW);
+    ref = space.strings.resize(0, ref, length, STRING_RAW);
     assertEquals(space.peek(0, shards.key("k")), ref);
-    assertEquals(space.stringLength(ref), length);
+    assertEquals(space.strings.length(ref), length);
     assertEquals(shards.get("k")!.slice(0, 10), "0123456789");
     assertEquals(
       space.encoding(ref) === STRING_EXTERNAL,
@@ -74,8 +80,13 @@ Deno.test("a run that a reply still sends is left alone", () => {
   const ref = space.peek(0, shards.key("k"));
   const run = space.valueRef(ref);
   space.externals.pin(run);
-  const moved = space.resizeString(0, ref, EXTERNAL_BYTES_MIN + 1, STRING_RAW);
-  space.stringBytes(moved)[space.stringOff(moved)] = 98;
+  const moved = space.strings.resize(
+    0,
+    ref,
+    EXTERNAL_BYTES_MIN + 1,
+    STRING_RAW,
+  );
+  space.strings.bytes(moved)[space.strings.off(moved)] = 98;
   shards.delete("k");
   assertEquals(space.externals.length(run), EXTERNAL_BYTES_MIN);
   assertEquals(space.externals.bytes(run)[space.externals.offset(run)], 97);
@@ -226,7 +237,7 @@ class KeyspaceRun {
     const space = this.#shards.space(key);
     const value = this.#newValue();
     write(value, SOURCE, 5, 0);
-    space.setString(
+    space.strings.set(
       db,
       key,
       space.peek(db, key),
@@ -246,7 +257,7 @@ class KeyspaceRun {
     const existing = space.peek(db, key);
     const value = this.#newValue();
     const { length, expireAtMs } = value;
-    const ref = space.makeString(
+    const ref = space.strings.make(
       db,
       key,
       existing,
@@ -254,7 +265,7 @@ class KeyspaceRun {
       STRING_RAW,
       expireAtMs,
     );
-    write(value, space.stringBytes(ref), space.stringOff(ref), 0);
+    write(value, space.strings.bytes(ref), space.strings.off(ref), 0);
     this.#model[db]!.set(id, value);
   }
 
@@ -273,9 +284,9 @@ class KeyspaceRun {
     const length = this.#random.chance(0.5)
       ? this.#length()
       : kept + this.#random.between(0, 20);
-    const moved = space.resizeString(db, ref, length, STRING_RAW);
+    const moved = space.strings.resize(db, ref, length, STRING_RAW);
     value.length = length;
-    const [bytes, off] = [space.stringBytes(moved), space.stringOff(moved)];
+    const [bytes, off] = [space.strings.bytes(moved), space.strings.off(moved)];
     write(value, bytes, off, Math.min(kept, length));
   }
 
@@ -318,7 +329,7 @@ class KeyspaceRun {
     for (const { heap } of this.#shards.keyspaces) heap.preferFullSlabs();
     for (let i = 0; i < 10; i++) {
       const { db, space, ref } = this.#anyEntry();
-      if (ref !== 0) space.defragment(db, ref);
+      if (ref !== 0) defragmentEntry(space, db, ref);
     }
   }
 
@@ -370,7 +381,7 @@ class KeyspaceRun {
     const value = this.#model[db]!.get(id);
     if (value === undefined) return assertEquals(ref, 0);
     assert(ref !== 0, "a key is lost");
-    assertEquals(space.stringLength(ref), value.length);
+    assertEquals(space.strings.length(ref), value.length);
     assertEquals(space.expireAt(ref), value.expireAtMs);
     assert(
       equalBytes(
@@ -382,7 +393,7 @@ class KeyspaceRun {
         space.keyLength(ref),
       ),
     );
-    check(value, space.stringBytes(ref), space.stringOff(ref));
+    check(value, space.strings.bytes(ref), space.strings.off(ref));
   }
 
   /** All values, the invariants, and that every byte is accounted for. */
@@ -406,13 +417,13 @@ class KeyspaceRun {
       let bytes = 0;
       for (let db = 0; db < DATABASES; db++) {
         const { control, dict } = space;
-        const keys = space.keysHeader(db);
+        const keys = keysAt(db);
         bytes += dict.tableBytes(control, keys);
-        bytes += dict.tableBytes(control, space.expiresHeader(db));
+        bytes += dict.tableBytes(control, expiresAt(db));
         let cursor = 0;
         do {
           cursor = dict.scan(control, keys, cursor, (ref) => {
-            bytes += space.entryAllocatedBytes(ref, 0);
+            bytes += allocatedBytes(space, ref, 0);
           });
         } while (cursor !== 0);
       }

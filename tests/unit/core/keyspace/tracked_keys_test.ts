@@ -24,10 +24,13 @@ function take(
   name: string,
 ): [number, number][] {
   const key = shards.key(name);
-  const node = space.tracked.find(key.buf, key.off, key.length, key.hash);
+  const node = space.hooks.tracked.find(key.buf, key.off, key.length, key.hash);
   const clients: [number, number][] = [];
   if (node !== 0) {
-    space.untrack(node, (client, worker) => clients.push([client, worker]));
+    space.hooks.tracked.take(
+      node,
+      (client, worker) => clients.push([client, worker]),
+    );
   }
   return clients.sort((a, b) => a[0] - b[0]);
 }
@@ -49,7 +52,11 @@ seeded("tracked keys hold what a map of sets holds", (random) => {
     } else {
       const client = 1 + random.below(clientCount);
       const worker = client % 3;
-      const outcome = space.track(shards.key(name), client, worker);
+      const outcome = space.hooks.tracked.note(
+        shards.key(name),
+        client,
+        worker,
+      );
       if (known === undefined) {
         assertEquals(outcome, NOTED_FIRST);
         model.set(name, new Map([[client, worker]]));
@@ -58,27 +65,27 @@ seeded("tracked keys hold what a map of sets holds", (random) => {
         known.set(client, worker);
       }
     }
-    assertEquals(space.tracked.count, model.size);
+    assertEquals(space.hooks.tracked.count, model.size);
     let items = 0;
     for (const clients of model.values()) items += clients.size;
-    assertEquals(space.tracked.items, items);
+    assertEquals(space.hooks.tracked.items, items);
     const hooks = space.control[SHARD_HOOKS]! & HOOK_TRACKED;
     assertEquals(hooks !== 0, model.size > 0);
   }
   for (const name of names) take(shards, space, name);
   space.heap.verify();
-  assertEquals(space.tracked.count, 0);
+  assertEquals(space.hooks.tracked.count, 0);
   assertEquals(shards.usedBytes, before);
 });
 
 Deno.test("a drawn key is one of those that are tracked", () => {
   const shards = new Shards({ shards: 1 });
-  const { tracked } = shards.keyspaces[0]!;
+  const { tracked } = shards.keyspaces[0]!.hooks;
   const draw = () => tracked.draw(() => shards.random.nextUint32());
   assertEquals(draw(), 0);
   const seen = new Set<string>();
   for (let i = 0; i < 20; i++) {
-    shards.keyspaces[0]!.track(shards.key(`k${i}`), 1, 0);
+    shards.keyspaces[0]!.hooks.tracked.note(shards.key(`k${i}`), 1, 0);
   }
   for (let i = 0; i < 2000; i++) {
     const { buf, off, length } = tracked.keyOf(draw());
@@ -95,22 +102,22 @@ Deno.test("forgotten keys are freed in slices", () => {
   const before = shards.usedBytes;
   for (let i = 0; i < 1000; i++) {
     for (let client = 1; client < 1 + i % 9; client++) {
-      space.track(shards.key(`k${i}`), client, 0);
+      space.hooks.tracked.note(shards.key(`k${i}`), client, 0);
     }
   }
-  const { count } = space.tracked;
-  assertEquals(space.forgetTracked(), count);
-  assertEquals([space.tracked.count, space.tracked.items], [0, 0]);
+  const { count } = space.hooks.tracked;
+  assertEquals(space.hooks.tracked.forget(), count);
+  assertEquals([space.hooks.tracked.count, space.hooks.tracked.items], [0, 0]);
   assert(hasDetached(space));
   assertEquals(take(shards, space, "k5"), []);
   // There is one place for what waits; the next must wait until it is free.
-  space.track(shards.key("k5"), 7, 1);
-  assert(!space.tracked.canForget());
-  assertEquals(space.forgetTracked(), 0);
+  space.hooks.tracked.note(shards.key("k5"), 7, 1);
+  assert(!space.hooks.tracked.canForget());
+  assertEquals(space.hooks.tracked.forget(), 0);
   let slices = 0;
   while (reclaimSlice(space, 64)) slices++;
   assert(slices > 5, `${slices} slices`);
-  assert(space.tracked.canForget() && !hasDetached(space));
+  assert(space.hooks.tracked.canForget() && !hasDetached(space));
   assertEquals(take(shards, space, "k5"), [[7, 1]]);
   assertEquals(shards.usedBytes, before);
   space.heap.verify();

@@ -46,17 +46,17 @@ class Fixture {
 
   wait(name: string, record: number, db = 0): void {
     const key = this.shards.key(name);
-    this.shards.space(key).addWaiter(db, key, record, this.records);
+    this.shards.space(key).hooks.waiters.add(db, key, record, this.records);
   }
 
   /** Takes a command out of all its queues. */
   remove(record: number): void {
-    const { waiters } = this.shards.keyspaces[0]!;
+    const { waiters } = this.shards.keyspaces[0]!.hooks;
     let at = this.records.registrations(record);
     this.records.setRegistrations(record, 0);
     while (at !== 0) {
       const next = waiters.sibling(at);
-      this.shards.keyspaces[waiters.shardOf(at)]!.removeWaiter(at);
+      this.shards.keyspaces[waiters.shardOf(at)]!.hooks.waiters.remove(at);
       at = next;
     }
   }
@@ -64,7 +64,7 @@ class Fixture {
   /** Those who wait for a key, in their order. */
   queue(name: string, db = 0): number[] {
     const key = this.shards.key(name);
-    const { waiters } = this.shards.space(key);
+    const { waiters } = this.shards.space(key).hooks;
     const node = waiters.find(db, key.buf, key.off, key.length, key.hash);
     const found: number[] = [];
     let at = node === 0 ? 0 : waiters.first(node);

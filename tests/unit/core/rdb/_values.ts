@@ -7,6 +7,11 @@ import { assert, assertEquals } from "@std/assert";
 import { Digest, digestValue } from "../../../../src/core/keyspace/digest.ts";
 import type { Key } from "../../../../src/core/keyspace/key.ts";
 import type { Keyspace } from "../../../../src/core/keyspace/keyspace.ts";
+import {
+  allocatedBytes,
+  encodingName,
+} from "../../../../src/core/keyspace/entry_facts.ts";
+import { freeDetached } from "../../../../src/core/keyspace/detached_values.ts";
 import { RdbReader } from "../../../../src/core/rdb/rdb_reader.ts";
 import {
   dropValue,
@@ -56,7 +61,7 @@ export class Values {
 
   /** How the value is stored. */
   get encoding(): string {
-    return this.space.encodingName(this.ref);
+    return encodingName(this.space, this.ref);
   }
 
   /** Kind and value, as DUMP has them before its footer. */
@@ -93,7 +98,7 @@ export class Values {
     if (space.type(ref) !== TYPE_STRING) {
       assert(space.length(ref) > 0 || space.type(ref) === TYPE_STREAM);
     }
-    assert(space.entryAllocatedBytes(ref, 0) > 0);
+    assert(allocatedBytes(space, ref, 0) > 0);
     assert(this.encoding.length > 0);
     const { lists, zsets, hashes, streams } = space.values;
     switch (space.type(ref)) {
@@ -111,7 +116,7 @@ export class Values {
   /** Deletes the key and checks that nothing is left. */
   end(): void {
     if (this.ref !== 0) this.space.delete(0, this.ref);
-    while (!this.space.freeDetached(1e6));
+    while (!freeDetached(this.space, 1e6));
     this.shards.verifyEmpty();
   }
 }

@@ -211,7 +211,7 @@ Deno.test("access clocks come back under the policy that they are of", () => {
     const space = shards.keyspaces[0]!;
     const text = latin1BytesOf("v");
     const key = shards.key("k");
-    const ref = space.setString(0, key, 0, text, 0, 1, 0, 0);
+    const ref = space.strings.set(0, key, 0, text, 0, 1, 0, 0);
     space.setClock(
       ref,
       notes === CLOCK_IDLE

@@ -25,6 +25,10 @@ import {
   zipmap,
 } from "./_format.ts";
 import { Values } from "./_values.ts";
+import {
+  fieldsExpire,
+  setFieldExpires,
+} from "../../../../src/core/keyspace/field_expires.ts";
 
 /** A field's value and when it expires, 0 for never. */
 type Fields = Record<string, [value: string, expireAtMs: number]>;
@@ -37,9 +41,9 @@ function fieldsOf(values: Values): Fields {
   const end = hashes.endPlace(values.ref);
   for (let place = hashes.firstPlace(values.ref); place < end;) {
     place = hashes.visit(values.ref, place, {
-      field(fieldBuf, fieldOff, fieldLength, buf, off, length, expireAtMs) {
-        fields[asciiOf(fieldBuf, fieldOff, fieldLength)] = [
-          asciiOf(buf, off, length),
+      field(field, value, expireAtMs) {
+        fields[asciiOf(field.buf, field.off, field.length)] = [
+          asciiOf(value.buf, value.off, value.length),
           expireAtMs,
         ];
       },
@@ -60,7 +64,7 @@ function setFields(values: Values, fields: Fields): void {
       expireAtMs,
     );
   }
-  space.setFieldExpires(0, ref, space.values.hashes.hasExpires(ref));
+  setFieldExpires(space, 0, ref, space.values.hashes.hasExpires(ref));
 }
 
 function string(writer: RdbWriter, text: string): void {
@@ -159,7 +163,7 @@ Deno.test("expires of fields are read in all of their forms", () => {
         entries === "2" ? "hashtable" : "listpackex",
         name,
       );
-      assertEquals(values.space.hasFieldExpires(values.ref), true);
+      assertEquals(fieldsExpire(values.space, values.ref), true);
       const dumped = values.dump();
       assertEquals(dumped[0], RDB_HASH_METADATA);
       const before = fieldsOf(values);

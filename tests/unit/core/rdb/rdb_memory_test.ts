@@ -10,6 +10,7 @@ import { seeded } from "../../../_harness.ts";
 import { ROUNDS } from "../memory/_memory.ts";
 import { LARGE_VALUES, VALUES } from "./_samples.ts";
 import { Values } from "./_values.ts";
+import { freeDetached } from "../../../../src/core/keyspace/detached_values.ts";
 
 /** A value that grows takes a slab of each class that it passes. */
 const ARENA_BYTES = 4 << 20;
@@ -36,7 +37,7 @@ seeded("a value for which there is no room changes nothing", (random) => {
       }
       failures++;
       assertEquals(values.shards.get("k"), "old", name);
-      while (!values.space.freeDetached(1e6));
+      while (!freeDetached(values.space, 1e6));
       heap.releaseReserve();
       assertEquals(heap.usedBytes, used, name);
       for (let n = 1 + random.below(4); n > 0; n--) {

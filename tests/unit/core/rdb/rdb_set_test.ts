@@ -18,6 +18,9 @@ import {
 } from "./_format.ts";
 import { Values } from "./_values.ts";
 
+/** Too long for a packed set; its length is one of 14 bits. */
+const LONG = "x".repeat(65);
+
 function membersOf(values: Values): string[] {
   const members: string[] = [];
   values.space.values.sets.visitAll(values.ref, {
@@ -93,6 +96,15 @@ Deno.test("what is no set is refused", () => {
     ["no members", bytesOf(RDB_SET, 0)],
     ["a member twice", bytesOf(RDB_SET, 2, 1, "a", 1, "a")],
     ["a number twice", bytesOf(RDB_SET, 2, 1, "7", 0xc0, 7)],
+    [
+      "twice before a long one",
+      bytesOf(RDB_SET, 3, 1, "a", 1, "a", 0x40, 65, LONG),
+    ],
+    [
+      "a long one twice",
+      bytesOf(RDB_SET, 3, 1, "a", 0x40, 65, LONG, 0x40, 65, LONG),
+    ],
+    ["many more than there are", bytesOf(RDB_SET, 0x80, 9, 9, 9, 9, 1, "a")],
     ["fewer members than it says", bytesOf(RDB_SET, 3, 1, "a", 1, "b")],
     ["an empty intset", intset(2, 0)],
     ["an unknown width", intset(3, 1, 1, 0, 0)],
@@ -110,6 +122,43 @@ Deno.test("what is no set is refused", () => {
   for (const [what, bytes] of cases) {
     assertThrows(() => values.restore(bytes), BadFormat, "Cannot read", what);
     assertEquals(values.shards.get("k"), "old");
+  }
+  values.end();
+});
+
+/**
+ * Members that all have one hash where no seed is in it: what the change of one
+ * word makes of the hash, that of the next word takes back.
+ */
+function collidingMembers(): string[] {
+  return Array.from({ length: 1 << 7 }, (_, n) => {
+    const bytes = new Uint8Array(59).fill(0x6d);
+    for (let pair = 0; pair < 7; pair++) {
+      if ((n >> pair & 1) === 0) continue;
+      bytes[8 * pair + 6]! ^= 0x80;
+      bytes[8 * pair + 9]! ^= 0x01;
+      bytes[8 * pair + 10]! ^= 0x80;
+    }
+    return asciiOf(bytes, 0, bytes.length);
+  });
+}
+
+Deno.test("members of one hash are told apart", () => {
+  const values = new Values();
+  const members = collidingMembers();
+  const plain = (all: string[]) =>
+    bytesOf(
+      ...[RDB_SET, 0x40, all.length],
+      ...all.flatMap((member) => [member.length, member]),
+    );
+  for (const way of ["plain", "listpack"]) {
+    const bytes = (all: string[]) =>
+      way === "plain" ? plain(all) : packed(RDB_SET_LISTPACK, listpack(...all));
+    values.restore(bytes(members));
+    assertEquals(values.encoding, "listpack");
+    assertEquals(membersOf(values), members.toSorted());
+    const twice = [...members.slice(0, 100), ...members.slice(50, 51)];
+    assertThrows(() => values.restore(bytes(twice)), BadFormat, "twice");
   }
   values.end();
 });

@@ -103,6 +103,44 @@ Deno.test("sorted sets of every kind that there has been are read", () => {
   }
 });
 
+seeded("members come in any order", (random) => {
+  const values = new Values();
+  for (const length of [1, 2, 129, 1500]) {
+    const members: Members = Array.from({ length }, (_, i) => [
+      `m${String(i).padStart(5, "0")}`,
+      // Scores that many have, and the greatest.
+      i > length / 2 ? Infinity : Math.floor(i / 3),
+    ]);
+    const shuffled = members
+      .map((member) => ({ member, at: random.uint32() }))
+      .sort((a, b) => a.at - b.at).map(({ member }) => member);
+    const nearly = members.slice();
+    nearly.push(nearly.splice(random.below(length), 1)[0]!);
+    for (const order of [members, members.toReversed(), shuffled, nearly]) {
+      values.restore(plain(order));
+      values.verify();
+      assertEquals(membersOf(values), members);
+      const twice = [...order, order[random.below(length)]!];
+      assertThrows(() => values.restore(plain(twice)), BadFormat, "twice");
+    }
+  }
+  values.end();
+});
+
+Deno.test("scores that are written in another way are written anew", () => {
+  const values = new Values();
+  const texts = ["-infinity", "+0.5", "1e1", "12.0", "+inf"];
+  const scores = [-Infinity, 0.5, 10, 12, Infinity];
+  values.restore(packed(
+    RDB_ZSET_LISTPACK,
+    listpack(...texts.flatMap((text, i) => [`m${i}`, text])),
+  ));
+  values.verify();
+  assertEquals(values.encoding, "listpack");
+  assertEquals(membersOf(values), scores.map((score, i) => [`m${i}`, score]));
+  values.end();
+});
+
 Deno.test("infinite scores are read, and seventeen digits", () => {
   const values = new Values();
   values.restore(bytesOf(RDB_ZSET, 2, 1, "a", 255, 1, "b", 254));

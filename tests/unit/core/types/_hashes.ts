@@ -120,9 +120,12 @@ export function collector(
   found: Map<string, [value: string, expireAtMs: number]>,
 ): FieldVisitor {
   return {
-    field(fieldBuf, fieldOff, fieldLength, buf, off, length, expireAtMs) {
-      const field = asciiOf(fieldBuf, fieldOff, fieldLength);
-      found.set(field, [asciiOf(buf, off, length), expireAtMs]);
+    field(field, value, expireAtMs) {
+      const text = asciiOf(value.buf, value.off, value.length);
+      found.set(asciiOf(field.buf, field.off, field.length), [
+        text,
+        expireAtMs,
+      ]);
     },
   };
 }

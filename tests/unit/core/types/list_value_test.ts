@@ -2,6 +2,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { asciiOf, latin1BytesOf } from "../../../../src/core/base/bytes.ts";
 import type { Keyspace } from "../../../../src/core/keyspace/keyspace.ts";
+import { freeDetached } from "../../../../src/core/keyspace/detached_values.ts";
 import { OutOfMemory } from "../../../../src/core/memory/heap.ts";
 import {
   ListpackItem,
@@ -57,7 +58,7 @@ class Tested {
     this.limit(size);
     this.space = this.shards.keyspaces[0]!;
     this.lists = this.space.values.lists;
-    this.ref = this.space.beginValue(TYPE_LIST);
+    this.ref = this.space.begun.begin(TYPE_LIST);
   }
 
   limit(size: number): void {
@@ -117,8 +118,8 @@ class Tested {
 
   /** Frees the list; nothing may be left in use. */
   close(): void {
-    this.space.dropValue();
-    while (!this.space.freeDetached(10));
+    this.space.begun.drop();
+    while (!freeDetached(this.space, 10));
     this.shards.verifyEmpty();
   }
 }
@@ -247,7 +248,7 @@ Deno.test("a list goes through listpacks and comes back", () => {
   tested.push("x".repeat(5000));
   const { lists, model } = tested;
   const other = tested.shards.keyspaces[1]!;
-  const ref = other.beginValue(TYPE_LIST);
+  const ref = other.begun.begin(TYPE_LIST);
   let nodes = 0;
   const rebuild: RunVisitor = {
     packed(buf, at, count, bytes) {
@@ -276,8 +277,8 @@ Deno.test("a list goes through listpacks and comes back", () => {
   assertEquals(textsOf(other.values.lists, ref, 1001, 1002), ["12"]);
   odd[odd.length - 1] = 0;
   assert(!other.values.lists.appendListpack(ref, odd, 0, odd.length));
-  other.dropValue();
-  while (!other.freeDetached(10));
+  other.begun.drop();
+  while (!freeDetached(other, 10));
 });
 
 function listpackOf(elements: Uint8Array, count: number): Uint8Array {
@@ -438,7 +439,7 @@ const OPERATION = {
   copy(tested: Tested, random: Random): void {
     const { lists, ref, model, shards } = tested;
     const other = shards.keyspaces[1]!;
-    const made = other.beginValue(TYPE_LIST);
+    const made = other.begun.begin(TYPE_LIST);
     const from = random.below(model.length + 1);
     const to = random.between(from, model.length);
     if (random.chance(0.5) || to === from) {
@@ -452,8 +453,8 @@ const OPERATION = {
       assertEquals(copied, model.slice(from, to));
     }
     other.values.lists.verify(made);
-    other.dropValue();
-    while (!other.freeDetached(10));
+    other.begun.drop();
+    while (!freeDetached(other, 10));
     assertEquals(other.heap.usedBytes, 0);
   },
 };

@@ -243,7 +243,7 @@ export class Workers {
   expectNobody(): void {
     for (const { blocked } of this.#all) assertEquals(blocked.count, 0);
     const { keyspaces } = this.#all[0]!;
-    for (const { waiters } of keyspaces) assertEquals(waiters.count, 0);
+    for (const { hooks } of keyspaces) assertEquals(hooks.waiters.count, 0);
     this.client(0).run("DEL k l");
     for (const { heap } of keyspaces) assertEquals(heap.usedBytes, 0);
   }

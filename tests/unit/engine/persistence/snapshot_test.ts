@@ -29,6 +29,10 @@ import { FaultyDisk } from "../../../_faulty_disk.ts";
 import { type Random, seeded } from "../../../_harness.ts";
 import { digestsOf, digestsOfFile } from "../../../persistence/_snapshots.ts";
 import { Shards } from "../../core/keyspace/_fixture.ts";
+import {
+  keepOld,
+  keepOldOf,
+} from "../../../../src/core/keyspace/snapshot_marks.ts";
 
 const WORKERS = 3;
 const PATH = "/data/dump.rdb";
@@ -157,7 +161,7 @@ class World {
   makeHash(name: string, fields: number, value: string): void {
     const key = this.shards.key(name);
     const space = this.shards.space(key);
-    const begun = space.beginValue(TYPE_HASH);
+    const begun = space.begun.begin(TYPE_HASH);
     const bytes = latin1BytesOf(value);
     for (let i = 0; i < fields; i++) {
       const field = latin1BytesOf(`field ${i}`);
@@ -167,8 +171,8 @@ class World {
       );
     }
     const existing = space.peek(0, key);
-    if (existing !== 0) space.keepOld(0, existing);
-    space.storeValue(0, key, existing, 0);
+    if (existing !== 0) keepOld(space, 0, existing);
+    space.begun.store(0, key, existing, 0);
   }
 
   fill(): void {
@@ -185,7 +189,7 @@ class World {
     const { shards } = this;
     if (random.chance(0.02)) {
       for (const space of shards.keyspaces) {
-        space.signalDatabase(1);
+        space.hooks.signalDatabase(1);
         space.swap(1, 2);
       }
       return;
@@ -204,7 +208,7 @@ class World {
       : `key:${random.below(700)}`;
     const key = shards.key(name);
     const space = shards.space(key);
-    space.keepOldOf(key);
+    keepOldOf(space, key);
     const db = name.startsWith("large") ? 0 : random.below(3);
     if (random.chance(0.5)) shards.delete(name, db);
     else if (db !== 0 || name.startsWith("key")) {

@@ -1,0 +1,61 @@
+/**
+ * The arguments of the commands that take many elements of the first key that
+ * has some: LMPOP and ZMPOP, and those of them that wait.
+ *
+ * @module
+ */
+
+import { assert } from "../base/assert.ts";
+import { bytesOf } from "../base/bytes.ts";
+import {
+  COUNT_NOT_POSITIVE,
+  type ErrorReply,
+  NUMKEYS_NOT_POSITIVE,
+  SYNTAX_ERROR,
+} from "../resp/error_reply.ts";
+import { argumentIs, integerAt } from "./arg_reader.ts";
+import type { Call } from "./call.ts";
+
+const COUNT = bytesOf("count");
+
+/** What such a command is told besides its keys. */
+class ManyPops {
+  /** Whether the word behind the keys is the first of the two that may be. */
+  isFirst = false;
+  /** How many elements at most. */
+  count = 1;
+
+  /**
+   * Reads `numkeys key [key ...] first|second [COUNT count]`, of which `numkeys`
+   * is argument number `at`; false after an error reply.
+   */
+  read(call: Call, at: number, first: Uint8Array, second: Uint8Array): boolean {
+    const { argc, reply } = call;
+    const error = (text: ErrorReply): false => {
+      reply.error(text);
+      return false;
+    };
+    const keys = integerAt(call, at);
+    if (!(keys >= 1)) return error(NUMKEYS_NOT_POSITIVE);
+    const where = at + 1 + keys;
+    if (where >= argc) return error(SYNTAX_ERROR);
+    this.isFirst = argumentIs(call, where, first);
+    if (!this.isFirst && !argumentIs(call, where, second)) {
+      return error(SYNTAX_ERROR);
+    }
+    let count = 0;
+    for (let i = where + 1; i < argc; i += 2) {
+      if (count !== 0 || i + 1 === argc || !argumentIs(call, i, COUNT)) {
+        return error(SYNTAX_ERROR);
+      }
+      count = integerAt(call, i + 1);
+      if (!(count >= 1)) return error(COUNT_NOT_POSITIVE);
+    }
+    assert(call.keyCount === keys, "numkeys keys were found");
+    this.count = Math.max(count, 1);
+    return true;
+  }
+}
+
+/** Read anew by each command. */
+export const MANY_POPS = new ManyPops();
