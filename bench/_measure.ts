@@ -22,6 +22,7 @@ import type { Run } from "./_report.ts";
 export const REPOSITORY: string = new URL("..", import.meta.url).pathname;
 
 const AFTER_RUN_MS = 50;
+const INTERRUPTS = ["SIGINT", "SIGTERM"] as const;
 
 /** Runs a load against one server while the other has nothing to do. */
 export async function measureRun(
@@ -53,27 +54,39 @@ export async function measureRun(
 
 /**
  * Hands the two servers to `run`, as the options of a bench name them, and ends
- * what was started. `only` leaves one of them.
+ * what was started, also when the bench is interrupted. `sherd` is a command
+ * line or an argument vector; `only` leaves one of them.
  */
 export async function withServers<T>(
   options: {
-    sherd: string | undefined;
+    sherd: string | readonly string[] | undefined;
     workers: number;
     only?: string | undefined;
   },
   run: (specs: ServerSpec[]) => Promise<T>,
 ): Promise<T> {
   const { sherd, workers, only } = options;
-  const command = sherd === undefined ? DEFAULT_SHERD : splitCommand(sherd);
+  const command = typeof sherd === "string"
+    ? splitCommand(sherd)
+    : sherd ?? DEFAULT_SHERD;
   const redisDir = await Deno.makeTempDir({ prefix: "sherd-bench-" });
+  const end = (): void => {
+    killAll();
+    Deno.removeSync(redisDir, { recursive: true });
+  };
+  const interrupt = (): void => {
+    end();
+    Deno.exit(130);
+  };
+  for (const name of INTERRUPTS) Deno.addSignalListener(name, interrupt);
   try {
     return await run(
       serverSpecs(command, workers, redisDir)
         .filter(({ name }) => only === undefined || name === only),
     );
   } finally {
-    killAll();
-    await Deno.remove(redisDir, { recursive: true });
+    for (const name of INTERRUPTS) Deno.removeSignalListener(name, interrupt);
+    end();
   }
 }
 

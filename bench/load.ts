@@ -65,8 +65,8 @@ import {
   type StartupFigures,
 } from "./_footprint.ts";
 import { type Options, parseOptions, usage } from "./_options.ts";
-import { measureRun, REPOSITORY, serverSpecs } from "./_measure.ts";
-import { killAll, type Server, type ServerSpec, startServer } from "./_proc.ts";
+import { measureRun, REPOSITORY, withServers } from "./_measure.ts";
+import { type Server, type ServerSpec, startServer } from "./_proc.ts";
 import {
   checkReply,
   COUNTER_PREFIX,
@@ -104,59 +104,55 @@ async function main(args: string[]): Promise<void> {
         "apt-get update && apt-get install redis-server redis-tools",
     );
   }
-  const redisDir = await Deno.makeTempDir({ prefix: "sherd-bench-" });
-  const end = (): void => {
-    killAll();
-    Deno.removeSync(redisDir, { recursive: true });
+  const machine = await describeMachine();
+  const results: Results = {
+    ...{ machine, options, load: [], memory: [], startup: [] },
   };
-  for (const name of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(name, () => {
-      end();
-      Deno.exit(130);
-    });
+  for (const [name, value] of Object.entries(machine)) {
+    print(`${name}: ${value}\n`);
   }
-  try {
-    const machine = await describeMachine();
-    const results: Results = {
-      ...{ machine, options, load: [], memory: [], startup: [] },
-    };
-    for (const [name, value] of Object.entries(machine)) {
-      print(`${name}: ${value}\n`);
+  const { sherd } = options;
+  for (const workers of options.workers) {
+    await withServers(
+      { sherd, workers },
+      (specs) => measure(results, workers, specs),
+    );
+    save(results);
+  }
+  report(results);
+}
+
+/** Takes the figures that the options name, with one number of workers. */
+async function measure(
+  results: Results,
+  workers: number,
+  specs: readonly ServerSpec[],
+): Promise<void> {
+  const { options } = results;
+  if (options.memory) {
+    for (const spec of specs) {
+      progress(`memory: ${spec.name}, ${workers} workers`);
+      results.memory.push(
+        await measureMemory(spec, workers, options.memoryKeyCount),
+      );
     }
-    await measure(results, redisDir);
-  } finally {
-    end();
+  }
+  if (options.startup) {
+    // The first start fills the page cache and Deno's code cache.
+    for (const spec of specs) await measureStartup(spec, workers);
+    for (let round = 0; round < options.rounds; round++) {
+      progress(`start-up: round ${round + 1}, ${workers} workers`);
+      for (const spec of specs) {
+        results.startup.push(await measureStartup(spec, workers));
+      }
+    }
+  }
+  if (!options.memory && !options.startup) {
+    await measureLoads(results, workers, specs);
   }
 }
 
-async function measure(results: Results, redisDir: string): Promise<void> {
-  const { options } = results;
-  for (const workers of options.workers) {
-    const specs = serverSpecs(options.sherd, workers, redisDir);
-    if (options.memory) {
-      for (const spec of specs) {
-        progress(`memory: ${spec.name}, ${workers} workers`);
-        results.memory.push(
-          await measureMemory(spec, workers, options.memoryKeyCount),
-        );
-      }
-    }
-    if (options.startup) {
-      // The first start fills the page cache and Deno's code cache.
-      for (const spec of specs) await measureStartup(spec, workers);
-      for (let round = 0; round < options.rounds; round++) {
-        progress(`start-up: round ${round + 1}, ${workers} workers`);
-        for (const spec of specs) {
-          results.startup.push(await measureStartup(spec, workers));
-        }
-      }
-    }
-    if (!options.memory && !options.startup) {
-      await measureLoads(results, workers, specs);
-    }
-    save(results);
-  }
-  const { load, memory, startup } = results;
+function report({ options, load, memory, startup }: Results): void {
   if (memory.length > 0) print("\n" + memoryTable(memory, options.smoke));
   if (startup.length > 0) print("\n" + startupTable(startup, options.smoke));
   if (load.length > 0) {
@@ -168,11 +164,11 @@ async function measure(results: Results, redisDir: string): Promise<void> {
 async function measureLoads(
   results: Results,
   workers: number,
-  [sherdSpec, redisSpec]: [ServerSpec, ServerSpec],
+  specs: readonly ServerSpec[],
 ): Promise<void> {
   const { options } = results;
-  await using sherd = await startServer(sherdSpec);
-  await using redis = await startServer(redisSpec);
+  await using sherd = await startServer(specs[0]!);
+  await using redis = await startServer(specs[1]!);
   for (const server of [sherd, redis]) {
     progress(`filling ${server.name}, ${workers} workers`);
     const count = options.keyCount;

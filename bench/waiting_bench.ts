@@ -29,12 +29,12 @@
 
 import { concat } from "@std/bytes";
 import { parseArgs } from "node:util";
-import { serverSpecs } from "./_measure.ts";
+import { withServers } from "./_measure.ts";
 import { DEFAULT_SHERD, splitCommand } from "./_options.ts";
 import {
   cpuBetween,
-  killAll,
   type Server,
+  type ServerSpec,
   settle,
   sleep,
   startServer,
@@ -311,13 +311,12 @@ function readOptions(): Options & { names: string[] } {
 
 async function main(): Promise<void> {
   const options = readOptions();
-  const redisDir = await Deno.makeTempDir({ prefix: "sherd-bench-" });
+  const { sherd, connections } = options;
   const rows: string[][] = [];
-  try {
-    for (const workers of options.workers) {
-      const specs = serverSpecs(options.sherd, workers, redisDir);
+  for (const workers of options.workers) {
+    await withServers({ sherd, workers }, async (specs) => {
       for (const spec of specs) {
-        spec.command.push("--maxclients", `${options.connections + 1000}`);
+        spec.command.push("--maxclients", `${connections + 1000}`);
       }
       for (const chosen of options.names) {
         if (chosen === "handoff" && workers === 1) continue;
@@ -328,10 +327,7 @@ async function main(): Promise<void> {
           );
         }
       }
-    }
-  } finally {
-    killAll();
-    Deno.removeSync(redisDir, { recursive: true });
+    });
   }
   print(markdown(
     ["case", "workers", "figure", "sherd", "redis-server", "ratio (range)"],
@@ -349,7 +345,7 @@ function casesOf(options: Options, name: string): Case[] {
 }
 
 async function compare(
-  specs: ReturnType<typeof serverSpecs>,
+  specs: readonly ServerSpec[],
   workers: number,
   rounds: number,
   name: string,

@@ -17,7 +17,12 @@ export function noLocks(parts: {
   monotonicMs: () => number;
   /** Those of the keyspaces, if somebody does lock keys. */
   rules?: LockRules;
-}): { locks: CommandLocks; settle: () => void; waited: () => void } {
+}): {
+  locks: CommandLocks;
+  reserve: () => boolean;
+  settle: () => void;
+  waited: () => void;
+} {
   const rules = parts.rules ?? new LockRules();
   const waits = rules.waits = new LockWaits({
     ...parts,
@@ -34,5 +39,5 @@ export function noLocks(parts: {
     resume: () => {},
     soon: queueMicrotask,
   });
-  return { locks, settle: () => {}, waited: () => {} };
+  return { locks, reserve: () => false, settle: () => {}, waited: () => {} };
 }

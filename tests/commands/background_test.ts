@@ -8,138 +8,32 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { startServer } from "../_harness.ts";
 import {
-  sharedServers,
-  startServer,
-  tagsOnDistinctSlots,
-  type TestServer,
-} from "../_harness.ts";
-import { pause, until } from "../_patience.ts";
-import {
-  type Argument,
   type Plain,
   plain,
-  ReplyError,
   type TestClient,
   toBinary,
 } from "../_resp_client.ts";
+import {
+  A,
+  B,
+  C,
+  comparable,
+  contents,
+  COUNT,
+  D,
+  fill,
+  heard,
+  KEYS,
+  runCounted,
+  runInline,
+  statistic,
+  suite,
+} from "./_background.ts";
 
-const THRESHOLD = 100;
-const COUNT = 400;
 /** Makes replies longer than sockets hold. */
 const PADDING = "p".repeat(3000);
-const [A, B, C, D] = tagsOnDistinctSlots(4) as [string, string, string, string];
-const WORKERS = [1, 3];
-const servers = new Map<number, TestServer>();
-
-sharedServers(async (stack) => {
-  for (const workers of WORKERS) {
-    const args = [
-      ...["--background-threshold", String(THRESHOLD)],
-      ...["--background-threshold-bytes", "1000"],
-      ...["--notify-keyspace-events", "KEA"],
-    ];
-    servers.set(workers, stack.use(await startServer({ workers, args })));
-  }
-});
-
-/** A test on one worker and on several, in either protocol. */
-function suite(
-  name: string,
-  body: (client: TestClient, server: TestServer) => Promise<void>,
-): void {
-  for (const [workers, resp] of [[1, 3], [3, 2]] as const) {
-    Deno.test(`${name} (workers ${workers}, RESP${resp})`, async () => {
-      const server = servers.get(workers)!;
-      using client = await server.client({ resp });
-      await client.run("FLUSHALL");
-      await body(client, server);
-      // What was begun for others may still be under way.
-      await untilNoHandle(client);
-      assertEquals(await statistic(client, "sherd_locked_keys"), 0);
-    });
-  }
-}
-
-async function statistic(client: TestClient, name: string): Promise<number> {
-  const info = String(plain(await client.run("INFO", "stats")));
-  return Number(new RegExp(`${name}:(\\d+)`).exec(info)![1]);
-}
-
-function untilNoHandle(client: TestClient): Promise<void> {
-  return until(
-    "no lock is left",
-    async () => await statistic(client, "sherd_lock_handles") === 0,
-  );
-}
-
-/** What a command answers, and how many ran in the background for it. */
-async function runCounted(
-  client: TestClient,
-  ...argv: Argument[]
-): Promise<[Plain, number]> {
-  const before = await statistic(client, "sherd_background_commands");
-  const reply = plain(await client.run(...argv));
-  const after = await statistic(client, "sherd_background_commands");
-  return [reply, after - before];
-}
-
-/** What a command answers inside of a transaction. */
-async function runInline(
-  client: TestClient,
-  ...argv: Argument[]
-): Promise<Plain> {
-  const replies = await client.pipeline([["MULTI"], argv, ["EXEC"]]);
-  return (plain(replies[2]!) as Plain[])[0]!;
-}
-
-function words(from: number, count: number): string[] {
-  return Array.from({ length: count }, (_, i) => `word:${from + i}`);
-}
-
-function scored(from: number, count: number): string[] {
-  return words(from, count).flatMap((word, i) => [String(i % 37), word]);
-}
-
-const KEYS = {
-  set1: `{${A}}set`,
-  set2: `{${B}}set`,
-  zset1: `{${A}}zset`,
-  zset2: `{${C}}zset`,
-  list: `{${B}}list`,
-  hash: `{${C}}hash`,
-  stream: `{${D}}stream`,
-  text1: `{${A}}text`,
-  text2: `{${D}}text`,
-  target: `{${D}}target`,
-  small: `{${A}}small`,
-};
-
-async function fill(client: TestClient): Promise<void> {
-  const { set1, set2, zset1, zset2, list, hash, stream } = KEYS;
-  const numbers = Array.from(
-    { length: COUNT },
-    (_, i) => String((i * 7919) % 1009),
-  );
-  const replies = await client.pipeline([
-    ["SADD", set1, ...words(0, COUNT)],
-    ["SADD", set2, ...words(COUNT / 2, COUNT)],
-    ["ZADD", zset1, ...scored(0, COUNT)],
-    ["ZADD", zset2, ...scored(COUNT / 2, COUNT)],
-    ["RPUSH", list, ...numbers],
-    ["HSET", hash, ...words(0, 2 * COUNT)],
-    ["HEXPIRE", hash, "1000", "FIELDS", "1", "word:0"],
-    ...words(0, COUNT).map((
-      word,
-      i,
-    ) => ["XADD", stream, `${i + 1}`, "f", word]),
-    ["SET", KEYS.text1, "abcde".repeat(500)],
-    ["SET", KEYS.text2, "bcdef".repeat(700)],
-    ["SADD", KEYS.small, "a", "b"],
-    ["PEXPIRE", zset1, "100000"],
-  ]);
-  assert(replies.every(({ type }) => type !== "error"));
-}
 
 const { set1, set2, zset1, zset2, list, hash, stream, text1, text2 } = KEYS;
 const { target, small } = KEYS;
@@ -175,15 +69,6 @@ const READS: readonly (readonly string[])[] = [
   ["SUNION", set1, list],
   ["SORT", set1],
 ];
-
-/** A reply that can be compared: sets as their members in order. */
-function comparable(argv: readonly string[], reply: Plain): Plain {
-  if (reply instanceof ReplyError) return `-${reply.message}`;
-  const items = reply instanceof Set ? [...reply] : reply;
-  return Array.isArray(items) && /^S(UNION|INTER|DIFF)$/.test(argv[0]!)
-    ? items.map(String).sort()
-    : items;
-}
 
 suite("KT53, KT54: replies are those of commands in place", async (client) => {
   await fill(client);
@@ -230,41 +115,6 @@ const WRITES: readonly (readonly string[])[] = [
 function isShort(argv: readonly string[]): boolean {
   return argv.includes("nothing") ||
     argv[0] === "RENAMENX" && argv[2] === set2;
-}
-
-/** Everything that a database holds, times to live rounded. */
-async function contents(client: TestClient): Promise<Plain[]> {
-  const keys = (plain(await client.run("KEYS", "*")) as string[]).sort();
-  const all: Plain[] = [];
-  for (const key of keys) {
-    all.push([
-      key,
-      plain(await client.run("DEBUG", "DIGEST-VALUE", key)),
-      plain(await client.run("OBJECT", "ENCODING", key)),
-      Math.round(Number(plain(await client.run("PTTL", key))) / 50_000),
-    ]);
-  }
-  return all;
-}
-
-/** What subscribers hear of while `body` runs. */
-async function heard(
-  server: TestServer,
-  client: TestClient,
-  body: () => Promise<void>,
-): Promise<string[]> {
-  using listener = await server.client({ resp: 2 });
-  await listener.run("PSUBSCRIBE", "__keyspace@*");
-  await body();
-  await client.run("PUBLISH", "__keyspace@0__:end", "end");
-  const events: string[] = [];
-  for (;;) {
-    const [, , channel, message] = plain(
-      await listener.readReply(),
-    ) as string[];
-    if (message === "end") return events;
-    events.push(`${channel} ${message}`);
-  }
 }
 
 suite("KT55: what is left is what is left in place", async (client, server) => {
@@ -338,15 +188,17 @@ suite("CLIENT REPLY OFF, and a client that leaves", async (client, server) => {
     ["SUNIONSTORE", target, set1, set2],
   ]);
   // The first one's reply is dropped, the other one runs nevertheless.
-  await until(
-    "the command was run",
-    async () => plain(await client.run("SCARD", target)) === COUNT * 1.5,
-  );
+  const endMs = performance.now() + 120_000;
+  while (plain(await client.run("SCARD", target)) !== COUNT * 1.5) {
+    assert(performance.now() < endMs, "the command was run");
+  }
   for (let i = 0; i < 10; i++) {
     using other = await server.client();
     await other.sendCommands([["SUNION", set1, set2], ["SORT", list]]);
   }
-  await untilNoHandle(client);
+  while (await statistic(client, "sherd_lock_handles") > 0) {
+    assert(performance.now() < endMs, "all jobs end");
+  }
 });
 
 suite("WATCH sees what the background writes", async (client, server) => {
@@ -395,16 +247,21 @@ suite("settings reach the threads", async (client) => {
 });
 
 suite("nothing is left in memory", async (client) => {
+  const used = async () => {
+    await client.run("FLUSHALL");
+    const endMs = performance.now() + 120_000;
+    for (;;) {
+      const info = String(plain(await client.run("INFO", "memory")));
+      const bytes = Number(/used_memory_dataset:(\d+)/.exec(info)![1]);
+      if (bytes < 1000 || performance.now() > endMs) return bytes;
+    }
+  };
   for (let round = 0; round < 3; round++) {
     await client.run("FLUSHALL");
     await fill(client);
     for (const argv of [...READS, ...WRITES]) await client.run(...argv);
   }
-  await client.run("FLUSHALL");
-  await until("nothing is left", async () => {
-    const info = String(plain(await client.run("INFO", "memory")));
-    return Number(/used_memory_dataset:(\d+)/.exec(info)![1]) < 1000;
-  });
+  assert(await used() < 1000);
 });
 
 /** Reads of whole collections, whose replies are written bit by bit. */
@@ -453,10 +310,7 @@ for (const { read, add, change } of WHOLE) {
       using reader = await server.client({ resp: client.resp });
       await reader.sendCommands([read]);
       // Its own worker has begun the reply, which is too long for the sockets.
-      await until(
-        "it is locked",
-        async () => await statistic(client, "sherd_lock_handles") > 0,
-      );
+      while (await statistic(client, "sherd_lock_handles") === 0);
       using other = await server.client();
       const [changed, got] = await other.pipeline([change, ["PING"]]);
       assert(changed!.type !== "error" && plain(got!) === "PONG");
@@ -718,10 +572,10 @@ suite(
     for (let round = 0; round < 10; round++) {
       await client.run("DEL", target);
       await other.sendCommands([["SUNIONSTORE", target, set1, set2]]);
-      await client.run("CLIENT", "PAUSE", "600000", "WRITE");
+      await client.run("CLIENT", "PAUSE", "60000", "WRITE");
       // What was done before the pause stays, nothing follows.
       const before = plain(await client.run("DBSIZE"));
-      await pause(30);
+      await new Promise((wake) => setTimeout(wake, 30));
       assertEquals(plain(await client.run("DBSIZE")), before);
       await client.run("CLIENT", "UNPAUSE");
       assertEquals(plain(await other.readReply()), COUNT * 1.5);

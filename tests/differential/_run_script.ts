@@ -57,6 +57,7 @@ export async function runScript(
   subject: Target,
   limits?: ScriptLimits,
 ): Promise<Mismatch | null> {
+  // Some commands wait ten seconds: on neither server is their reply waited for.
   using expected = await reference.client({ resp });
   using actual = await subject.client({ resp });
   await Promise.all([

@@ -262,3 +262,90 @@ for (const workers of [1, 3]) {
     });
   }
 }
+
+const LARGE = 2200;
+
+/** Values that are written in slices, with their keys locked meanwhile. */
+function* largeValues(): Generator<string[]> {
+  const names = Array.from({ length: LARGE }, (_, i) => `element:${i}`);
+  yield ["HSET", "hash", ...names.flatMap((name) => [name, "v"])];
+  yield ["SADD", "set", ...names];
+  yield ["ZADD", "zset", ...names.flatMap((name, i) => [String(i), name])];
+  yield ["RPUSH", "list", ...names];
+  yield ["RPUSH", "queue", ...names];
+  yield ["SETRANGE", "string", "3000000", "x"];
+  yield ["SETRANGE", "packed", "200000", "x"];
+  for (let i = 1; i <= LARGE; i++) {
+    yield ["XADD", "stream", `${i}-1`, "f", names[i - 1]!];
+  }
+  yield ["XGROUP", "CREATE", "stream", "g", "0"];
+  for (const consumer of ["a", "b"]) {
+    yield [
+      ...["XREADGROUP", "GROUP", "g", consumer, "COUNT", "800"],
+      ...["STREAMS", "stream", ">"],
+    ];
+  }
+  yield ["SADD", "other", "x"];
+}
+
+for (const workers of [1, 3]) {
+  Deno.test(`a snapshot is as at its cut: large values (workers ${workers})`, async () => {
+    using folder = new Folder();
+    await using server = await startServer({
+      workers,
+      args: [
+        ...["--dir", folder.path, "--background-threshold", "1000"],
+        ...["--background-threshold-bytes", "100000"],
+      ],
+    });
+    using client = await server.client();
+    using popper = await server.client();
+    await client.pipeline([...largeValues()]);
+    const digest = await ask(client, "DEBUG", "DIGEST");
+    const [begun] = await client.pipeline([["BGSAVE"]]);
+    assertEquals(plain(begun!), "Background saving started");
+    const popping = popper.run("BLMOVE", "queue", "list", "LEFT", "LEFT", 0);
+    const replies = await client.pipeline([
+      ["XADD", "stream", "*", "f", "new"],
+      ["XACK", "stream", "g", "1-1"],
+      ["XREADGROUP", "GROUP", "g", "a", "COUNT", "1", "STREAMS"].concat([
+        "stream",
+        ">",
+      ]),
+      ["HSET", "hash", "element:1", "new", "more", "new"],
+      ["MULTI"],
+      ["ZADD", "zset", "1", "new"],
+      ["LPOP", "list"],
+      ["EXEC"],
+      ["SUNIONSTORE", "other", "set", "other"],
+      ["SREM", "set", "element:7"],
+      ["APPEND", "string", "end"],
+      ["SETRANGE", "packed", "0", "new"],
+      ["DEL", "zset"],
+    ]);
+    for (const reply of replies) assert(!(plain(reply) instanceof Error));
+    assertEquals(plain(replies[8]!), LARGE + 1);
+    assertEquals(plain(await popping), "element:0");
+    assertEquals(
+      await ask(client, "HMGET", "hash", "element:1", "element:2", "more"),
+      ["new", "v", "new"],
+    );
+    assertEquals(await ask(client, "SCARD", "set"), LARGE - 1);
+    assertEquals(await ask(client, "XLEN", "stream"), LARGE + 1);
+    assertEquals(await ask(client, "STRLEN", "string"), 3_000_004);
+    await settled(client);
+    assertEquals(await fact(client, "rdb_last_bgsave_status"), "ok");
+    await using other = await startServer({
+      workers: 2,
+      args: ["--dir", folder.path],
+    });
+    using reader = await other.client();
+    assertEquals(await ask(reader, "DEBUG", "DIGEST"), digest);
+    assertEquals(await ask(reader, "XLEN", "stream"), LARGE);
+    const [, pending] = await ask(reader, "XINFO", "CONSUMERS", "stream", "g")
+      .then((rows) => (rows as unknown[][]).map((row) => row[3]));
+    assertEquals(pending, 800);
+    // No lock is left behind.
+    assertEquals(await ask(client, "LOCKS", "LIST"), []);
+  });
+}

@@ -131,6 +131,44 @@ Deno.test({
   },
 });
 
+Deno.test("an export by BGSAVE is of one moment", async () => {
+  using folder = new Folder();
+  await using server = await startServer({
+    workers: 2,
+    args: ["--dir", folder.path, "--appendonly", "yes"],
+  });
+  using client = await server.client();
+  using writer = await server.client();
+  await client.pipeline(
+    Array.from({ length: 5000 }, (_, i) => ["SET", `other:${i}`, "x"]),
+  );
+  let isOver = false;
+  // The first of two keys is never behind the second, at any moment.
+  const writing = (async () => {
+    for (let i = 1; !isOver; i++) {
+      await writer.pipeline([["SET", "a", `${i}`], ["SET", "b", `${i}`]]);
+    }
+  })();
+  const at = `redis://127.0.0.1:${server.port}`;
+  try {
+    const { code, text } = await sherd(
+      ...["export", `${folder.path}/out.rdb`, "--from", at, "--by", "bgsave"],
+    );
+    assertEquals(code, 0, text);
+  } finally {
+    isOver = true;
+    await writing;
+  }
+  await ask(client, "FLUSHALL");
+  const imported = await sherd("import", `${folder.path}/out.rdb`, "--to", at);
+  assertEquals(imported.code, 0, imported.text);
+  assertEquals(await ask(client, "DBSIZE"), 5002);
+  const [a, b] = await ask(client, "MGET", "a", "b") as string[];
+  assert(a === b || Number(a) === Number(b) + 1, `${a} ${b}`);
+  const wrong = await sherd("export", "x.rdb", "--from", at, "--by", "magic");
+  assertEquals(wrong.code, 1);
+});
+
 Deno.test({
   name: "an append-only directory of Redis, its base and its commands",
   ignore,

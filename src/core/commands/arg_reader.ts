@@ -38,13 +38,20 @@ export function safeIntegerAt(call: Call, i: number): number {
 }
 
 /** Argument `i`, or null if it is no integer of 64 bits; replies nothing. */
-export function bigIntegerAt(call: Call, i: number): bigint | null {
+export function bigIntegerAt(
+  call: Pick<Call, "args">,
+  i: number,
+): bigint | null {
   const args = call.args;
   return parseBigInteger(args.source(i), args.off[i]!, args.length[i]!);
 }
 
 /** Whether argument `i` is a word, in any case; the word is in lower case. */
-export function argumentIs(call: Call, i: number, word: Uint8Array): boolean {
+export function argumentIs(
+  call: Pick<Call, "args">,
+  i: number,
+  word: Uint8Array,
+): boolean {
   const args = call.args;
   return equalsIgnoreCase(args.source(i), args.off[i]!, args.length[i]!, word);
 }

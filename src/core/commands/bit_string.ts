@@ -12,6 +12,7 @@ import { SEGMENT_SHIFT } from "../memory/arena.ts";
 import { BIT_OFFSET_INVALID } from "../resp/error_reply.ts";
 import { STRING_EXTERNAL, STRING_RAW } from "../types/entry.ts";
 import type { Call } from "./call.ts";
+import { growsLong, type GrowthEnd, StringGrowth } from "./string_growth.ts";
 
 const HASH = 0x23;
 
@@ -58,6 +59,32 @@ export function ensureBit(
     space.strings.bytes(entry).fill(0, off + had, off + length);
   }
   return entry;
+}
+
+/** Whether it takes long to do as {@linkcode ensureBit} does. */
+export function isLongGrowth(
+  space: Keyspace,
+  ref: number,
+  lastBit: number,
+): boolean {
+  const needed = Math.floor(lastBit / 8) + 1;
+  const had = ref === 0 ? 0 : space.strings.length(ref);
+  return growsLong(space, ref, had, Math.max(had, needed), 0);
+}
+
+/** What {@linkcode ensureBit} does, in slices; then `end` follows. */
+export function bitGrowth(
+  space: Keyspace,
+  ref: number,
+  lastBit: number,
+  end: GrowthEnd,
+): StringGrowth {
+  const had = ref === 0 ? 0 : space.strings.length(ref);
+  const length = Math.max(had, Math.floor(lastBit / 8) + 1);
+  return new StringGrowth(
+    { had, length, clearTo: length, argument: 0, argumentAt: 0 },
+    end,
+  );
 }
 
 /** The words over the same memory as `stringBytes` of an entry. */

@@ -23,12 +23,25 @@ import {
   NOT_AN_INTEGER,
   SYNTAX_ERROR,
 } from "../resp/error_reply.ts";
+import { ReplyWriter } from "../resp/reply_writer.ts";
+import type { Arguments } from "../resp/arguments.ts";
 import { TYPE_STRING } from "../types/entry.ts";
 import { argumentIs, bigIntegerAt, safeIntegerAt } from "./arg_reader.ts";
-import { ensureBit, readBitOffset } from "./bit_string.ts";
+import {
+  bitGrowth,
+  ensureBit,
+  isLongGrowth,
+  readBitOffset,
+} from "./bit_string.ts";
 import type { Call } from "./call.ts";
 import { bitfieldKeys } from "./command_keys.ts";
-import { type CommandSpec, KEY_RO_ACCESS, keyAt } from "./command_spec.ts";
+import {
+  type CommandSpec,
+  KEY_RO_ACCESS,
+  keyAt,
+  type LateReply,
+} from "./command_spec.ts";
+import { makeChange } from "./sliced_change.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 
 // Places in VERBS; the one between is SET.
@@ -157,7 +170,13 @@ function grown<T extends Uint8Array | Int32Array | Float64Array>(
   return to;
 }
 
-const OPERATIONS = new Operations();
+let OPERATIONS = new Operations();
+
+/** The part of a call that operations use. */
+interface FieldCall {
+  readonly reply: ReplyWriter;
+  readonly args: Arguments;
+}
 
 /** Where argument `i` stands in a list of words, or -1. */
 function wordAt(call: Call, i: number, words: readonly Uint8Array[]): number {
@@ -171,17 +190,30 @@ function wordAt(call: Call, i: number, words: readonly Uint8Array[]): number {
  * `BITFIELD key [GET type offset | [OVERFLOW WRAP | SAT | FAIL]
  * SET type offset value | INCRBY type offset increment ...]`
  */
-function bitfieldCommand(call: Call): void {
+function bitfieldCommand(call: Call): void | Promise<LateReply> {
   if (!OPERATIONS.read(call)) return;
   if (OPERATIONS.lastWritten < 0) return replyFields(call);
   const ref = writeEntry(call, 0, TYPE_STRING);
   if (ref === WRONG) return;
   const key = call.key(0);
   const space = call.keyspace(key);
+  if (isLongGrowth(space, ref, OPERATIONS.lastWritten)) {
+    return carryOutLater(call, space, ref);
+  }
   const had = ref === 0 ? 0 : space.strings.length(ref);
   const entry = ensureBit(call, space, key, ref, OPERATIONS.lastWritten);
   const grew = space.strings.length(entry) > had;
+  const changes = carryOut(call, space, entry, grew);
+  if (changes > 0) space.hooks.changed(call.db, key, SETBIT, changes);
+}
 
+/** Carries out the operations; returns how many have changed something. */
+function carryOut(
+  call: FieldCall,
+  space: Keyspace,
+  entry: number,
+  grew: boolean,
+): number {
   const count = OPERATIONS.count;
   call.reply.array(count);
   let changes = 0;
@@ -189,7 +221,35 @@ function bitfieldCommand(call: Call): void {
     if (OPERATIONS.verb[i] === GET) replyField(call, space, entry, i);
     else if (change(call, space, entry, i) || (grew && !failed)) changes++;
   }
-  if (changes > 0) space.hooks.changed(call.db, key, SETBIT, changes);
+  return changes;
+}
+
+/** Makes the string long in slices first. */
+function carryOutLater(
+  call: Call,
+  space: Keyspace,
+  ref: number,
+): void | Promise<LateReply> {
+  // They are kept, and the commands until then have others.
+  const operations = OPERATIONS;
+  OPERATIONS = new Operations();
+  const had = ref === 0 ? 0 : space.strings.length(ref);
+  const { resp } = call.reply;
+  const growth = bitGrowth(
+    space,
+    ref,
+    operations.lastWritten,
+    (space, db, key, entry, args) => {
+      OPERATIONS = operations;
+      const reply = new ReplyWriter();
+      reply.resp = resp;
+      const grew = space.strings.length(entry) > had;
+      const changes = carryOut({ reply, args }, space, entry, grew);
+      if (changes > 0) space.hooks.changed(db, key, SETBIT, changes);
+      return (writer) => writer.raw(reply.buf.subarray(0, reply.at));
+    },
+  );
+  return makeChange(call, ref, growth);
 }
 
 /** `BITFIELD_RO key [GET type offset ...]` */
@@ -212,7 +272,12 @@ function replyFields(call: Call): void {
 }
 
 /** Carries out the i-th operation, a GET. */
-function replyField(call: Call, space: Keyspace, ref: number, i: number): void {
+function replyField(
+  call: FieldCall,
+  space: Keyspace,
+  ref: number,
+  i: number,
+): void {
   const bits = OPERATIONS.bits[i]!;
   if (bits > DOUBLE_BITS_MAX) {
     return call.reply.bigInteger(readBigField(space, ref, i));
@@ -224,7 +289,12 @@ function replyField(call: Call, space: Keyspace, ref: number, i: number): void {
 let failed = false;
 
 /** Carries out the i-th operation, a SET or INCRBY; says if a bit changed. */
-function change(call: Call, space: Keyspace, ref: number, i: number): boolean {
+function change(
+  call: FieldCall,
+  space: Keyspace,
+  ref: number,
+  i: number,
+): boolean {
   const bits = OPERATIONS.bits[i]!;
   const by = OPERATIONS.value[i]!;
   failed = false;
@@ -276,7 +346,7 @@ function fitted(
 
 /** As {@linkcode change}, for what is not exact in doubles. */
 function changeBig(
-  call: Call,
+  call: FieldCall,
   space: Keyspace,
   ref: number,
   i: number,

@@ -9,6 +9,8 @@
 import { bytesOf } from "../base/bytes.ts";
 import { countBits, countWordBits, findBit } from "../base/bits.ts";
 import { SETBIT } from "../keyspace/key_events.ts";
+import type { Key } from "../keyspace/key.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
 import {
   BIT_INVALID,
   BIT_NOT_0_OR_1,
@@ -16,7 +18,13 @@ import {
 } from "../resp/error_reply.ts";
 import { TYPE_STRING } from "../types/entry.ts";
 import { argumentIs, readInteger, safeIntegerAt } from "./arg_reader.ts";
-import { ensureBit, readBitOffset, stringWords } from "./bit_string.ts";
+import {
+  bitGrowth,
+  ensureBit,
+  isLongGrowth,
+  readBitOffset,
+  stringWords,
+} from "./bit_string.ts";
 import { bitopCommand } from "./bitop.ts";
 import type { Call } from "./call.ts";
 import {
@@ -25,7 +33,9 @@ import {
   KEY_RW_ACCESS_UPDATE,
   keyAt,
   keysFrom,
+  type LateReply,
 } from "./command_spec.ts";
+import { makeChange } from "./sliced_change.ts";
 import { isReversed } from "./string_ranges.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 import { manyBytes } from "./heavy_work.ts";
@@ -34,7 +44,7 @@ const BYTE = bytesOf("byte");
 const BIT = bytesOf("bit");
 
 /** `SETBIT key offset value` */
-function setbitCommand(call: Call): void {
+function setbitCommand(call: Call): void | Promise<LateReply> {
   const offset = readBitOffset(call, 2);
   if (Number.isNaN(offset)) return;
   const bit = safeIntegerAt(call, 3);
@@ -45,16 +55,39 @@ function setbitCommand(call: Call): void {
   const key = call.key(0);
   const space = call.keyspace(key);
   const had = ref === 0 ? 0 : space.strings.length(ref);
-  const at = Math.floor(offset / 8);
+  if (isLongGrowth(space, ref, offset)) {
+    return makeChange(
+      call,
+      ref,
+      bitGrowth(space, ref, offset, (space, db, key, entry) => {
+        const old = writeBit(space, db, key, entry, offset, bit, had);
+        return (reply) => reply.integer(old);
+      }),
+    );
+  }
   const entry = ensureBit(call, space, key, ref, offset);
+  call.reply.integer(writeBit(space, call.db, key, entry, offset, bit, had));
+}
+
+/** Writes a bit of a string that had so many bytes; returns what it was. */
+function writeBit(
+  space: Keyspace,
+  db: number,
+  key: Key,
+  entry: number,
+  offset: number,
+  bit: number,
+  had: number,
+): number {
+  const at = Math.floor(offset / 8);
   const bytes = space.strings.bytes(entry);
   const place = space.strings.off(entry) + at;
   const shift = 7 - (offset - at * 8);
   const byte = bytes[place]!;
   const old = byte >> shift & 1;
   bytes[place] = byte & ~(1 << shift) | bit << shift;
-  if (at >= had || old !== bit) space.hooks.changed(call.db, key, SETBIT);
-  call.reply.integer(old);
+  if (at >= had || old !== bit) space.hooks.changed(db, key, SETBIT);
+  return old;
 }
 
 /** `GETBIT key offset` */

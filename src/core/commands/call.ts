@@ -88,23 +88,41 @@ export interface CallContext {
   readonly effects?: EffectLog;
 }
 
-/** A change of one key that would take long. */
+/**
+ * A change of the first key of a command that would take long: see
+ * sliced_change.ts. `args` are the arguments of the command.
+ */
 export interface SlicedChange {
-  /** Does a slice of it, about half a millisecond; says whether some is left. */
-  step(space: Keyspace, ref: number): boolean;
-  /** All is done: tells of it, and returns the reply. */
-  finish(space: Keyspace, db: number, key: Key): LateReply;
+  /**
+   * Does a slice of it, about half a millisecond; says whether some is left.
+   * `ref` is the key's entry, or 0. OutOfMemory must leave the value as it was.
+   */
+  step(space: Keyspace, ref: number, args: Arguments): boolean;
+  /**
+   * All is done: tells of it, records what is to be recorded in the place of the
+   * command, and returns the reply. OutOfMemory must leave the value as it was.
+   */
+  finish(
+    space: Keyspace,
+    db: number,
+    key: Key,
+    args: Arguments,
+    effects: EffectLog,
+  ): LateReply;
+  /** Memory was short: gives back what was made; the shard's latch is held. */
+  drop?(space: Keyspace): void;
 }
 
 /**
- * Does what a command is to do with its first key slice by slice, between which
- * others go on; the key is locked until it is done. Null if it has to be done at
- * once. The latch of the key's shard is held, by the slices as well.
+ * Goes on, slice by slice, with what a command does with its first key, and lets
+ * others go on in between; the key is locked until it is done. Big arguments are
+ * taken over. Null if it has to be done at once. The latch of the key's shard is
+ * held, by the slices as well.
  */
 export type InSlices = (
   space: Keyspace,
   db: number,
-  ref: number,
+  key: Key,
   change: SlicedChange,
   args: Arguments,
 ) => Promise<LateReply> | null;

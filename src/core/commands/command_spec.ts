@@ -267,8 +267,6 @@ export interface CommandSpec<C> {
   readonly subcommands?: readonly CommandSpec<C>[];
   /** Of those that may take long: whether this call will. */
   readonly isHeavy?: HeavyTest<C>;
-  /** Whether a command with one key may do its work in slices. */
-  readonly isSliced?: true;
   /** Missing only in containers that do nothing by themselves. */
   readonly run?: Handler<C>;
 }

@@ -331,7 +331,7 @@ function keyKindOf<C>(
   if (!hasKeys(spec)) return KEY_KIND.NONE;
   if (movable) return KEY_KIND.COMPUTED;
   // The path of a single key is for those that are always short.
-  if (spec.isHeavy !== undefined || spec.isSliced) return KEY_KIND.RANGE;
+  if (spec.isHeavy !== undefined) return KEY_KIND.RANGE;
   return first === 1 && last === 1 ? KEY_KIND.SINGLE : KEY_KIND.RANGE;
 }
 

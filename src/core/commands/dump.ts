@@ -38,7 +38,7 @@ import {
   KEY_RO_ACCESS,
 } from "./command_spec.ts";
 import { isLongString, replyDumpedString } from "./dumped_string.ts";
-import { largeValue } from "./heavy_work.ts";
+import { largePayload, largeValue } from "./heavy_work.ts";
 import { RECORDED, recordOfKey } from "./recorded.ts";
 
 const REPLACE = bytesOf("replace");
@@ -264,6 +264,7 @@ export const DUMP_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_OW_UPDATE,
     syntax: RESTORE_SYNTAX,
     replies: ["status"],
+    isHeavy: largePayload,
     run: restoreCommand,
   },
   {
@@ -279,6 +280,7 @@ export const DUMP_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: RESTORE_SYNTAX,
     docFlags: ["syscmd"],
     replies: ["status"],
+    isHeavy: largePayload,
     run: restoreCommand,
   },
 ];

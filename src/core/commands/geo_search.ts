@@ -35,12 +35,13 @@ import {
 } from "../resp/error_reply.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import { TYPE_ZSET } from "../types/entry.ts";
-import type { ScoreSieve } from "../types/zset_range.ts";
+import { ScoreRange, type ScoreSieve } from "../types/zset_range.ts";
 import { argumentIs, readInteger } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
 import { georadiusOtherKeys } from "./command_keys.ts";
 import {
   type CommandSpec,
+  type HeavyTest,
   KEY_RO_ACCESS,
   keyAfter,
   keyAt,
@@ -51,6 +52,7 @@ import {
   STREAMED_ELEMENTS_MIN,
 } from "./element_stream.ts";
 import { findPlace, replyPoint } from "./geo.ts";
+import { manyElements, quietly } from "./heavy_work.ts";
 import { readDouble, readPoint, readUnit } from "./geo_arguments.ts";
 import { readEntry, WRONG } from "./typed_entry.ts";
 
@@ -112,7 +114,18 @@ function geosearchstoreCommand(call: Call): void {
   new GeoSearch(call, "geosearchstore").run();
 }
 
+/** A search by a command that looks at many members of its sorted set. */
+function largeSearch(form: Form): HeavyTest<Call> {
+  const manySearched = manyElements(form === "geosearchstore" ? 1 : 0);
+  return (call) =>
+    manySearched(call) &&
+    quietly(call, () => new GeoSearch(call, form).countMembers()) >
+      call.settings.backgroundThreshold;
+}
+
 const CELLS = new GeoCells();
+const RANGE = new ScoreRange();
+RANGE.isMaxOpen = true;
 const POINT: GeoPoint = { longitude: 0, latitude: 0 };
 /** Places for which a list is kept for the next search. */
 const KEPT_PLACES_MAX = 4096;
@@ -143,6 +156,30 @@ class GeoSearch {
     this.#call = call;
     this.#form = form;
     this.#space = call.keyspace(call.key(form === "geosearchstore" ? 1 : 0));
+  }
+
+  /**
+   * How many members a search will look at, which costs little to know; 0 if
+   * there will be none. What it replies is not meant for anybody.
+   */
+  countMembers(): number {
+    const key = this.#call.key(this.#form === "geosearchstore" ? 1 : 0);
+    const ref = this.#space.peek(this.#call.db, key);
+    if (ref === 0 || this.#space.type(ref) !== TYPE_ZSET) return 0;
+    this.#ref = ref;
+    const options = this.#readPlaces();
+    if (options === 0 || !this.#readOptions(options)) return 0;
+    if (!this.#checkOptions()) return 0;
+    const { zsets } = this.#space.values;
+    let count = 0;
+    CELLS.cover(this.#area);
+    for (let cell = 0; cell < CELLS.count; cell++) {
+      RANGE.min = CELLS.min[cell]!;
+      RANGE.max = CELLS.end[cell]!;
+      zsets.rangeOfScores(ref, RANGE);
+      count += Math.max(0, zsets.to - zsets.from);
+    }
+    return count;
   }
 
   /** Looks the sorted set up, reads the arguments, searches and replies. */
@@ -588,6 +625,7 @@ export const GEO_SEARCH_COMMANDS: readonly CommandSpec<Call>[] = [
     docFlags: ["deprecated"],
     deprecatedSince: "6.2.0",
     replacedBy: "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` argument",
+    isHeavy: largeSearch("georadius"),
     run: georadiusCommand,
   },
   {
@@ -605,6 +643,7 @@ export const GEO_SEARCH_COMMANDS: readonly CommandSpec<Call>[] = [
     docFlags: ["deprecated"],
     deprecatedSince: "6.2.0",
     replacedBy: "`GEOSEARCH` with the `BYRADIUS` argument",
+    isHeavy: largeSearch("georadius_ro"),
     run: georadiusRoCommand,
   },
   {
@@ -629,6 +668,7 @@ export const GEO_SEARCH_COMMANDS: readonly CommandSpec<Call>[] = [
     deprecatedSince: "6.2.0",
     replacedBy:
       "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` and `FROMMEMBER` arguments",
+    isHeavy: largeSearch("georadiusbymember"),
     run: georadiusbymemberCommand,
   },
   {
@@ -645,6 +685,7 @@ export const GEO_SEARCH_COMMANDS: readonly CommandSpec<Call>[] = [
     docFlags: ["deprecated"],
     deprecatedSince: "6.2.0",
     replacedBy: "`GEOSEARCH` with the `BYRADIUS` and `FROMMEMBER` arguments",
+    isHeavy: largeSearch("georadiusbymember_ro"),
     run: georadiusbymemberRoCommand,
   },
   {
@@ -658,6 +699,7 @@ export const GEO_SEARCH_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RO_ACCESS,
     syntax: `key ${FROM} ${BY} ${ORDER} ${COUNT_OPTION} ${WITH}`,
     replies: ["array"],
+    isHeavy: largeSearch("geosearch"),
     run: geosearchCommand,
   },
   {
@@ -672,6 +714,7 @@ export const GEO_SEARCH_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax:
       `destination:key source:key ${FROM} ${BY} ${ORDER} ${COUNT_OPTION} [STOREDIST]`,
     replies: ["integer"],
+    isHeavy: largeSearch("geosearchstore"),
     run: geosearchstoreCommand,
   },
 ];

@@ -52,6 +52,7 @@ import {
   readHash,
   writeHash,
 } from "./hash_entry.ts";
+import { manyScanned } from "./heavy_work.ts";
 import { FIELDS, replyFields, replyValue, VALUES } from "./hash_replies.ts";
 import { WRONG } from "./typed_entry.ts";
 
@@ -509,6 +510,7 @@ export const HASH_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax:
       "key cursor:integer [MATCH pattern] [COUNT count:integer] [NOVALUES]",
     replies: ["array"],
+    isHeavy: manyScanned,
     run: hscanCommand,
   },
   {

@@ -8,12 +8,34 @@
  * @module
  */
 
+import { bytesOf } from "../base/bytes.ts";
+import { ReplyWriter } from "../resp/reply_writer.ts";
 import { TYPE_STRING } from "../types/entry.ts";
+import { argumentIs, integerAt } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
 import type { HeavyTest } from "./command_spec.ts";
 
+const COUNT = bytesOf("count");
+/** A byte of a payload takes as long as so many of a string. */
+const BYTES_PER_PAYLOAD_BYTE = 8;
 /** Cells of the table of LCS for each byte of the threshold. */
 const CELLS_PER_BYTE = 16;
+
+/** Takes what nobody is to see. */
+const NOWHERE = new ReplyWriter();
+
+/**
+ * Does something that may write a reply, of which nothing is left: to find out
+ * what arguments say before the command reads them, and complains.
+ */
+export function quietly<T>(call: Call, body: () => T): T {
+  const { reply } = call;
+  call.reply = NOWHERE;
+  const result = body();
+  call.reply = reply;
+  NOWHERE.rewind(0);
+  return result;
+}
 
 /** Elements of the value of a key, 0 if it has none or is a string. */
 function elementsOf(call: Call, i: number): number {
@@ -64,6 +86,30 @@ export function manyInEach(from = 0): HeavyTest<Call> {
 export const manyInFirst: HeavyTest<Call> = (call) =>
   elementsOf(call, 0) > call.settings.backgroundThreshold;
 
+/**
+ * Many elements of the first key are to be drawn, none of them twice: argument 2
+ * says how many. If they may repeat, or are all there are, they are drawn while
+ * the peer takes them.
+ */
+export const manyDrawn: HeavyTest<Call> = (call) => {
+  if (call.argc < 3) return false;
+  const count = integerAt(call, 2);
+  return count > call.settings.backgroundThreshold &&
+    count < elementsOf(call, 0);
+};
+
+/** Many elements of the first key are to be looked at in one step of a scan. */
+export const manyScanned: HeavyTest<Call> = (call) => {
+  const { backgroundThreshold } = call.settings;
+  for (let i = 3; i + 1 < call.argc; i++) {
+    if (argumentIs(call, i, COUNT)) {
+      const count = integerAt(call, i + 1);
+      if (count > backgroundThreshold) return manyInFirst(call);
+    }
+  }
+  return false;
+};
+
 /** The strings of the keys from `from` on are long together. */
 export function manyBytes(from = 0): HeavyTest<Call> {
   return (call) =>
@@ -75,13 +121,14 @@ export const largeTable: HeavyTest<Call> = (call) =>
   bytesOfKey(call, 0) * bytesOfKey(call, 1) >
     call.settings.backgroundThresholdBytes * CELLS_PER_BYTE;
 
-/** The value is to be copied, and large; to a key of the selected database. */
-export const largeCopy: HeavyTest<Call> = (call) =>
-  call.argc <= 4 && manyInFirst(call);
-
 /** The value is to be copied because its new key lies in another shard. */
 export const largeMove: HeavyTest<Call> = (call) =>
   call.key(0).shard !== call.key(1).shard && manyInFirst(call);
+
+/** A value is to be made of a long payload, which is argument 3. */
+export const largePayload: HeavyTest<Call> = (call) =>
+  call.args.length[3]! * BYTES_PER_PAYLOAD_BYTE >
+    call.settings.backgroundThresholdBytes;
 
 /** A value to be written down: many elements, or a long string. */
 export const largeValue: HeavyTest<Call> = (call) =>

@@ -30,7 +30,7 @@ import {
   type OtherDatabaseFinder,
 } from "./command_spec.ts";
 import { readDatabase } from "./databases.ts";
-import { largeCopy, largeMove } from "./heavy_work.ts";
+import { largeMove, manyInFirst } from "./heavy_work.ts";
 
 const DB = bytesOf("db");
 const REPLACE = bytesOf("replace");
@@ -188,7 +188,7 @@ export const KEY_COMMANDS: readonly CommandSpec<Call>[] = [
     findOtherDatabase: copiedToDatabase,
     syntax: "source:key destination:key [DB destination-db:integer] [REPLACE]",
     replies: ["integer"],
-    isHeavy: largeCopy,
+    isHeavy: manyInFirst,
     run: copyCommand,
   },
   {

@@ -25,6 +25,7 @@ import {
   valueNotBetween,
 } from "../resp/error_reply.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
+import { TYPE_LIST } from "../types/entry.ts";
 import type { MatchVisitor } from "../types/list_value.ts";
 import {
   argumentIs,
@@ -32,11 +33,10 @@ import {
   readInteger,
   safeIntegerAt,
 } from "./arg_reader.ts";
-import type { Key } from "../keyspace/key.ts";
-import type { Keyspace } from "../keyspace/keyspace.ts";
-import type { Call, SlicedChange } from "./call.ts";
+import type { Call } from "./call.ts";
 import {
   type CommandSpec,
+  type HeavyTest,
   KEY_RO,
   KEY_RO_ACCESS,
   KEY_RW_DELETE,
@@ -44,6 +44,7 @@ import {
   KEY_RW_UPDATE,
   type LateReply,
 } from "./command_spec.ts";
+import { manyInFirst, quietly } from "./heavy_work.ts";
 import {
   endListWrite,
   listsOf,
@@ -53,13 +54,19 @@ import {
   replyListRange,
   writeList,
 } from "./list_entry.ts";
+import {
+  FirstMatch,
+  Insertion,
+  isLong,
+  Removal,
+  SLICED_ELEMENTS_MIN,
+  Trimming,
+} from "./list_slices.ts";
+import { makeChange } from "./sliced_change.ts";
 import { WRONG } from "./typed_entry.ts";
 
-/** Elements removed in one slice. */
-const SLICE_ELEMENTS = 10_000;
-/** More elements than this are removed in slices. */
-const SLICED_ELEMENTS_MIN = 2 * SLICE_ELEMENTS;
-
+/** Elements that LPOS looks at before a list is searched in the background. */
+const PROBED_ELEMENTS = 1000;
 const BEFORE = bytesOf("before");
 const AFTER = bytesOf("after");
 const RANK = bytesOf("rank");
@@ -146,20 +153,10 @@ function lsetCommand(call: Call): void {
   reply.ok();
 }
 
-/** Keeps the first index that it is told. */
-class FirstMatch implements MatchVisitor {
-  index = -1;
-
-  match(index: number): boolean {
-    this.index = index;
-    return false;
-  }
-}
-
 const FIRST = new FirstMatch();
 
 /** `LINSERT key BEFORE|AFTER pivot element` */
-function linsertCommand(call: Call): void {
+function linsertCommand(call: Call): void | Promise<LateReply> {
   const { args, reply } = call;
   const isAfter = argumentIs(call, 2, AFTER);
   if (!isAfter && !argumentIs(call, 2, BEFORE)) {
@@ -170,6 +167,7 @@ function linsertCommand(call: Call): void {
   if (ref === 0) return reply.integer(0);
   const space = call.keyspace(call.key(0));
   const { lists } = space.values;
+  if (isLong(lists, ref)) return makeChange(call, ref, new Insertion(isAfter));
   FIRST.index = -1;
   lists.search(
     ref,
@@ -212,37 +210,6 @@ function lrangeCommand(call: Call): void {
 }
 
 /** `LTRIM key start stop` */
-/** Elements at both ends of a list that are removed in slices. */
-class Trimming implements SlicedChange {
-  readonly #removed: number;
-  #before: number;
-  #behind: number;
-
-  constructor(before: number, behind: number) {
-    this.#removed = before + behind;
-    this.#before = before;
-    this.#behind = behind;
-  }
-
-  step(space: Keyspace, ref: number): boolean {
-    const { lists } = space.values;
-    const before = Math.min(this.#before, SLICE_ELEMENTS);
-    const behind = Math.min(this.#behind, SLICE_ELEMENTS - before);
-    lists.removeRange(ref, lists.length(ref) - behind, behind);
-    lists.removeRange(ref, 0, before);
-    this.#before -= before;
-    this.#behind -= behind;
-    if (this.#before + this.#behind > 0) return true;
-    lists.pack(ref, true);
-    return false;
-  }
-
-  finish(space: Keyspace, db: number, key: Key): LateReply {
-    space.hooks.changed(db, key, LTRIM, this.#removed);
-    return (reply) => reply.ok();
-  }
-}
-
 function ltrimCommand(call: Call): void | Promise<LateReply> {
   const { reply } = call;
   const start = readInteger(call, 2);
@@ -262,19 +229,8 @@ function ltrimCommand(call: Call): void | Promise<LateReply> {
     space.hooks.changedOrGone(call.db, call.key(0), LTRIM, true, length);
     return reply.ok();
   }
-  if (
-    from + length - to > SLICED_ELEMENTS_MIN && call.canWait &&
-    call.inSlices !== null
-  ) {
-    const trimming = new Trimming(from, length - to);
-    const late = call.inSlices(
-      space,
-      call.db,
-      ref,
-      trimming,
-      call.args,
-    );
-    if (late !== null) return late;
+  if (from + length - to > SLICED_ELEMENTS_MIN) {
+    return makeChange(call, ref, new Trimming(from, length - to));
   }
   lists.removeRange(ref, to, length - to);
   lists.removeRange(ref, 0, from);
@@ -284,7 +240,7 @@ function ltrimCommand(call: Call): void | Promise<LateReply> {
 }
 
 /** `LREM key count element` */
-function lremCommand(call: Call): void {
+function lremCommand(call: Call): void | Promise<LateReply> {
   const { args, reply } = call;
   const count = readSymmetric(call, 2);
   if (Number.isNaN(count)) return;
@@ -292,16 +248,22 @@ function lremCommand(call: Call): void {
   if (ref === WRONG) return;
   if (ref === 0) return reply.integer(0);
   const space = call.keyspace(call.key(0));
-  const removed = space.values.lists.removeEqual(
+  const { lists } = space.values;
+  const most = count === 0 ? Infinity : Math.abs(count);
+  if (isLong(lists, ref)) {
+    const removal = new Removal(most, count < 0, lists.length(ref));
+    return makeChange(call, ref, removal);
+  }
+  const removed = lists.removeEqual(
     ref,
     args.source(3),
     args.off[3]!,
     args.length[3]!,
-    count === 0 ? Infinity : Math.abs(count),
+    most,
     count < 0,
   );
   if (removed > 0) {
-    const isThere = endListWrite(call, space, ref);
+    const isThere = endListWrite(space, call.db, ref);
     space.hooks.changedOrGone(call.db, call.key(0), LREM, !isThere, removed);
   }
   reply.integer(removed);
@@ -370,6 +332,33 @@ function lposCommand(call: Call): void {
     reply.exchange(start, middle);
   } else if (SEARCH.found === 0) reply.nullBulk();
 }
+
+/** A search that may go far, and finds little near where it begins. */
+const longSearch: HeavyTest<Call> = (call) => {
+  if (!manyInFirst(call)) return false;
+  const { args, db } = call;
+  const key = call.key(0);
+  const space = call.keyspace(key);
+  const ref = space.peek(db, key);
+  if (space.type(ref) !== TYPE_LIST) return false;
+  return quietly(call, () => {
+    const isGood = readSearch(call);
+    if (!isGood || SEARCH.most <= call.settings.backgroundThreshold) {
+      return false;
+    }
+    SEARCH.reply = call.reply;
+    space.values.lists.search(
+      ref,
+      args.source(2),
+      args.off[2]!,
+      args.length[2]!,
+      SEARCH.isBackward,
+      PROBED_ELEMENTS,
+      SEARCH,
+    );
+    return SEARCH.found < SEARCH.wanted;
+  });
+};
 
 /** Reads the options of LPOS; false after an error reply. */
 function readSearch(call: Call): boolean {
@@ -472,6 +461,7 @@ export const LIST_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "key element [RANK rank:integer] [COUNT num-matches:integer] " +
       "[MAXLEN len:integer]",
     replies: ["integer", "array", "null"],
+    isHeavy: longSearch,
     run: lposCommand,
   },
   {
@@ -550,7 +540,6 @@ export const LIST_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_DELETE,
     syntax: "key start:integer stop:integer",
     replies: ["status"],
-    isSliced: true,
     run: ltrimCommand,
   },
   {

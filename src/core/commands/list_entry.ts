@@ -85,8 +85,8 @@ export function pushArguments(
  * packed. Says whether the list is there.
  */
 export function endListWrite(
-  call: Call,
   space: Keyspace,
+  db: number,
   ref: number,
 ): boolean {
   const { lists } = space.values;
@@ -94,7 +94,7 @@ export function endListWrite(
     lists.pack(ref, true);
     return true;
   }
-  space.delete(call.db, ref);
+  space.delete(db, ref);
   return false;
 }
 

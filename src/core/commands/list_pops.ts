@@ -84,7 +84,7 @@ export function replyEnd(
   const { item } = lists;
   call.reply.bulk(item.buf, item.off, item.length);
   lists.drop(ref, atHead);
-  const isThere = endListWrite(call, space, ref);
+  const isThere = endListWrite(space, call.db, ref);
   space.hooks.changedOrGone(call.db, key, atHead ? LPOP : RPOP, !isThere);
 }
 
@@ -175,7 +175,7 @@ export function replyMoved(
     if (targetRef === 0) targetRef = makeList(call, 1);
     pushItem(target.values.lists, targetRef, toHead, lists);
     lists.drop(ref, fromHead);
-    isThere = endListWrite(call, space, ref);
+    isThere = endListWrite(space, call.db, ref);
   }
   // The events come in the order of what has been done, as in Redis.
   const { db } = call;

@@ -16,9 +16,17 @@ import {
   KEY_RW_DELETE,
   KEY_RW_INSERT,
   keyAt,
+  type LateReply,
 } from "./command_spec.ts";
 import { ElementScan } from "./element_scan.ts";
+import { manyScanned } from "./heavy_work.ts";
 import { replyMembers } from "./set_replies.ts";
+import {
+  MemberRemoval,
+  type RemoveMember,
+  SLICED_ARGUMENTS_MIN,
+} from "./member_removal.ts";
+import { makeChange } from "./sliced_change.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 
 /** The sets of key `i`'s keyspace. */
@@ -44,12 +52,18 @@ function saddCommand(call: Call): void {
   call.reply.integer(added);
 }
 
+const removeMember: RemoveMember = (space, ref, buf, off, length) =>
+  space.values.sets.remove(ref, buf, off, length);
+
 /** `SREM key member [member ...]` */
-function sremCommand(call: Call): void {
+function sremCommand(call: Call): void | Promise<LateReply> {
   const { args, argc, reply } = call;
   const ref = writeEntry(call, 0, TYPE_SET);
   if (ref === WRONG) return;
   if (ref === 0) return reply.integer(0);
+  if (argc > SLICED_ARGUMENTS_MIN) {
+    return makeChange(call, ref, new MemberRemoval(SREM, removeMember));
+  }
   const space = call.keyspace(call.key(0));
   const { sets } = space.values;
   let removed = 0;
@@ -273,6 +287,7 @@ export const SET_COMMANDS: readonly CommandSpec<Call>[] = [
     tips: ["nondeterministic_output"],
     syntax: "key cursor:integer [MATCH pattern] [COUNT count:integer]",
     replies: ["array"],
+    isHeavy: manyScanned,
     run: sscanCommand,
   },
 ];

@@ -21,14 +21,18 @@ import {
   type CommandSpec,
   KEY_RO_ACCESS,
   KEY_RW_ACCESS_DELETE,
+  type LateReply,
 } from "./command_spec.ts";
 import {
   type ElementWriter,
   replyElements,
   STREAMED_ELEMENTS_MIN,
 } from "./element_stream.ts";
+import { manyDrawn } from "./heavy_work.ts";
 import { RECORDED, recordOfKey } from "./recorded.ts";
 import { MemberReplies, MEMBERS, replyMembers } from "./set_replies.ts";
+import { MemberPop, popsLong } from "./set_slices.ts";
+import { makeChange } from "./sliced_change.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 
 const INT64_MAX = 2n ** 63n - 1n;
@@ -62,7 +66,7 @@ const POPPED: ElementWriter = {
 };
 
 /** `SPOP key [count]` */
-function spopCommand(call: Call): void {
+function spopCommand(call: Call): void | Promise<LateReply> {
   const { argc, reply } = call;
   if (argc > 3) return reply.error(SYNTAX_ERROR);
   if (argc === 3) return popMembers(call);
@@ -82,7 +86,7 @@ function spopCommand(call: Call): void {
 }
 
 /** `SPOP key count` */
-function popMembers(call: Call): void {
+function popMembers(call: Call): void | Promise<LateReply> {
   const { reply } = call;
   const count = integerAt(call, 2);
   if (!(count >= 0)) return reply.error(VALUE_NOT_POSITIVE);
@@ -92,12 +96,17 @@ function popMembers(call: Call): void {
   const space = call.keyspace(call.key(0));
   const { sets } = space.values;
   const length = sets.length(ref);
+  const isMost = count >= (length - count) * MOVE_FACTOR;
+  if (count < length && popsLong(call, space, ref, count)) {
+    const change = new MemberPop(call, space, ref, count, isMost);
+    return makeChange(call, ref, change);
+  }
   reply.set(Math.min(count, length));
   if (count >= length) {
     replyMembers(call, space, ref);
     space.delete(call.db, ref);
     recordOfKey(call, RECORDED.DEL);
-  } else if (count < (length - count) * MOVE_FACTOR) {
+  } else if (!isMost) {
     sets.choose(ref, count);
     replyChosen(call, space, ref, count);
     if (call.effects.isOn) {
@@ -256,6 +265,7 @@ export const SET_RANDOM_COMMANDS: readonly CommandSpec<Call>[] = [
     tips: ["nondeterministic_output"],
     syntax: "key [count:integer@2.6.0]",
     replies: ["string", "null", "array"],
+    isHeavy: manyDrawn,
     run: srandmemberCommand,
   },
 ];

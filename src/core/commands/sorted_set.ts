@@ -42,11 +42,19 @@ import {
   KEY_RW_ACCESS_UPDATE,
   KEY_RW_DELETE,
   KEY_RW_UPDATE,
+  type LateReply,
   numKeysAt,
 } from "./command_spec.ts";
 import { ElementScan } from "./element_scan.ts";
 import { type ElementWriter, replyElements } from "./element_stream.ts";
+import { manyDrawn, manyScanned } from "./heavy_work.ts";
 import { replyHead, replyRanks, ScoredReplies } from "./sorted_set_replies.ts";
+import {
+  MemberRemoval,
+  type RemoveMember,
+  SLICED_ARGUMENTS_MIN,
+} from "./member_removal.ts";
+import { makeChange } from "./sliced_change.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 
 const INT64_MAX = 2n ** 63n - 1n;
@@ -204,12 +212,18 @@ function addScored(
   reply.integer((options & CHANGED) !== 0 ? changes : added);
 }
 
+const removeMember: RemoveMember = (space, ref, buf, off, length) =>
+  space.values.zsets.remove(ref, buf, off, length);
+
 /** `ZREM key member [member ...]` */
-function zremCommand(call: Call): void {
+function zremCommand(call: Call): void | Promise<LateReply> {
   const { args, argc, reply } = call;
   const ref = writeEntry(call, 0, TYPE_ZSET);
   if (ref === WRONG) return;
   if (ref === 0) return reply.integer(0);
+  if (argc > SLICED_ARGUMENTS_MIN) {
+    return makeChange(call, ref, new MemberRemoval(ZREM, removeMember));
+  }
   const space = call.keyspace(call.key(0));
   const { zsets } = space.values;
   let removed = 0;
@@ -611,6 +625,7 @@ export const SORTED_SET_COMMANDS: readonly CommandSpec<Call>[] = [
     tips: ["nondeterministic_output"],
     syntax: "key [options:(count:integer [WITHSCORES])]",
     replies: ["null", "string", "array"],
+    isHeavy: manyDrawn,
     run: zrandmemberCommand,
   },
   {
@@ -667,6 +682,7 @@ export const SORTED_SET_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax:
       "key cursor:integer [MATCH pattern] [COUNT count:integer] [NOSCORES]",
     replies: ["array"],
+    isHeavy: manyScanned,
     run: zscanCommand,
   },
   {

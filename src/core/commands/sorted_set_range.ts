@@ -36,6 +36,7 @@ import type { Key } from "../keyspace/key.ts";
 import type { Call, SlicedChange } from "./call.ts";
 import {
   type CommandSpec,
+  type HeavyTest,
   KEY_RO_ACCESS,
   KEY_RW_DELETE,
   keyAt,
@@ -43,8 +44,9 @@ import {
 } from "./command_spec.ts";
 import { readLexRange, readScoreRange } from "./sorted_set_bounds.ts";
 import { replyRanks } from "./sorted_set_replies.ts";
+import { makeChange } from "./sliced_change.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
-import { manyElements } from "./heavy_work.ts";
+import { manyElements, quietly } from "./heavy_work.ts";
 
 /** Members removed in one slice. */
 const SLICE_MEMBERS = 1000;
@@ -190,6 +192,7 @@ class RangeRequest {
   }
 }
 
+const manyBehindFirst = manyElements(1);
 const REQUEST = new RangeRequest();
 
 /** An index that may count from the end, as one from the start. */
@@ -274,6 +277,22 @@ function zrangestoreCommand(call: Call): void {
   }
   reply.integer(count);
 }
+
+/** A range of many members is to be stored. */
+const longRange: HeavyTest<Call> = (call) => {
+  if (!manyBehindFirst(call)) return false;
+  const key = call.key(1);
+  const space = call.keyspace(key);
+  const ref = space.peek(call.db, key);
+  if (space.type(ref) !== TYPE_ZSET) return false;
+  const isGood = quietly(
+    call,
+    () => REQUEST.read(call, 2, BY_ARGUMENT, null, false),
+  );
+  if (!isGood) return false;
+  REQUEST.find(space.values.zsets, ref);
+  return REQUEST.to - REQUEST.from > call.settings.backgroundThreshold;
+};
 
 /** Makes what was asked for a value that no key has; returns its length. */
 function buildRange(call: Call, space: Keyspace, ref: number): number {
@@ -370,13 +389,8 @@ function removeRange(
   const { from, to } = REQUEST;
   // To delete the key is quick, however many members it has.
   const isGone = to - from === zsets.length(ref);
-  if (
-    !isGone && to - from > SLICED_MEMBERS_MIN && call.canWait &&
-    call.inSlices !== null
-  ) {
-    const removal = new RangeRemoval(from, to - from, event);
-    const late = call.inSlices(space, call.db, ref, removal, call.args);
-    if (late !== null) return late;
+  if (!isGone && to - from > SLICED_MEMBERS_MIN) {
+    return makeChange(call, ref, new RangeRemoval(from, to - from, event));
   }
   if (isGone) space.delete(call.db, ref);
   else zsets.removeRange(ref, from, to);
@@ -471,7 +485,7 @@ export const SORTED_SET_RANGE_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "dst:key src:key min max [sortby:(BYSCORE|BYLEX)] [REV] " +
       "[LIMIT limit:(offset:integer count:integer)]",
     replies: ["integer"],
-    isHeavy: manyElements(1),
+    isHeavy: longRange,
     run: zrangestoreCommand,
   },
   {
@@ -485,7 +499,6 @@ export const SORTED_SET_RANGE_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_DELETE,
     syntax: "key min max",
     replies: ["integer"],
-    isSliced: true,
     run: zremrangebylexCommand,
   },
   {
@@ -499,7 +512,6 @@ export const SORTED_SET_RANGE_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_DELETE,
     syntax: "key start:integer stop:integer",
     replies: ["integer"],
-    isSliced: true,
     run: zremrangebyrankCommand,
   },
   {
@@ -513,7 +525,6 @@ export const SORTED_SET_RANGE_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_DELETE,
     syntax: "key min:double max:double",
     replies: ["integer"],
-    isSliced: true,
     run: zremrangebyscoreCommand,
   },
   {

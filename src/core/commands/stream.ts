@@ -35,7 +35,15 @@ import {
   KEY_RO_ACCESS,
   KEY_RW_DELETE,
   KEY_RW_UPDATE,
+  type LateReply,
 } from "./command_spec.ts";
+import { makeChange } from "./sliced_change.ts";
+import {
+  leavesAtOnce,
+  SLICED_IDS_MIN,
+  StreamDeletion,
+  StreamTrimming,
+} from "./stream_slices.ts";
 import { RECORDED } from "./recorded.ts";
 import { IdList, readEnd, readId, readStart } from "./stream_args.ts";
 import { readStream, streamsOf, writeStream } from "./stream_entry.ts";
@@ -48,8 +56,9 @@ const COUNT = bytesOf("count");
 const ENTRIESADDED = bytesOf("entriesadded");
 const MAXDELETEDID = bytesOf("maxdeletedid");
 
-const OPTIONS = new StreamOptions();
-const IDS = new IdList();
+// A change in slices takes them over, and the next command has others.
+let OPTIONS = new StreamOptions();
+let IDS = new IdList();
 const ID = new StreamId();
 const START = new StreamId();
 const END = new StreamId();
@@ -60,7 +69,7 @@ const NUMBER = new Int64();
  * `XADD key [NOMKSTREAM] [MAXLEN|MINID [=|~] threshold [LIMIT count]] *|id
  * field value [field value ...]`
  */
-function xaddCommand(call: Call): void {
+function xaddCommand(call: Call): void | Promise<LateReply> {
   const { args, argc, reply, nowMs } = call;
   if (!OPTIONS.read(call, true)) return;
   const from = OPTIONS.idAt + 1;
@@ -85,14 +94,29 @@ function xaddCommand(call: Call): void {
   if (bytes > NODE_BYTES_MAX) return reply.error(STREAM_ENTRY_TOO_LARGE);
   if (ref === 0) ref = space.create(call.db, key, TYPE_STREAM);
   streams.log.add(ref, ID, args, from, (argc - from) >> 1, bytes);
+  const removed = OPTIONS.hasTrim
+    ? trimStream(space, ref, OPTIONS.trim, leavesAtOnce(OPTIONS))
+    : 0;
+  if (removed > 0 && streams.log.isTrimLeft) {
+    return trimLater(call, ref, removed, ID);
+  }
   replyId(reply, ID);
   space.hooks.changed(call.db, key, XADD);
-  if (OPTIONS.hasTrim && trimStream(space, ref, OPTIONS.trim) > 0) {
-    space.hooks.signal(call.db, key, XTRIM);
-  }
+  if (removed > 0) space.hooks.signal(call.db, key, XTRIM);
   if (!OPTIONS.hasSequence || OPTIONS.hasTrim && OPTIONS.trim.isApproximate) {
     recordTrim(call, RECORDED.XADD, ref, OPTIONS.hasSequence ? null : ID);
   }
+}
+
+function trimLater(
+  call: Call,
+  ref: number,
+  removed: number,
+  added: StreamId | null,
+): void | Promise<LateReply> {
+  const options = OPTIONS;
+  OPTIONS = new StreamOptions();
+  return makeChange(call, ref, new StreamTrimming(options, removed, added));
 }
 
 /** Records what was added, or trimmed, in the place of the command. */
@@ -173,13 +197,18 @@ function replyBetween(
 }
 
 /** `XDEL key id [id ...]` */
-function xdelCommand(call: Call): void {
+function xdelCommand(call: Call): void | Promise<LateReply> {
   const { argc, reply } = call;
   const ref = writeStream(call, 0);
   if (ref === WRONG) return;
   if (ref === 0) return reply.integer(0);
   if (!IDS.readArguments(call, 2, argc, ID)) return;
   const space = call.keyspace(call.key(0));
+  if (IDS.count > SLICED_IDS_MIN) {
+    const ids = IDS;
+    IDS = new IdList();
+    return makeChange(call, ref, new StreamDeletion(ids));
+  }
   const { log } = space.values.streams;
   let deleted = 0;
   for (let i = 0; i < IDS.count; i++) {
@@ -191,13 +220,16 @@ function xdelCommand(call: Call): void {
 }
 
 /** `XTRIM key MAXLEN|MINID [=|~] threshold [LIMIT count]` */
-function xtrimCommand(call: Call): void {
+function xtrimCommand(call: Call): void | Promise<LateReply> {
   if (!OPTIONS.read(call, false)) return;
   const ref = writeStream(call, 0);
   if (ref === WRONG) return;
   if (ref === 0) return call.reply.integer(0);
   const space = call.keyspace(call.key(0));
-  const removed = trimStream(space, ref, OPTIONS.trim);
+  const removed = trimStream(space, ref, OPTIONS.trim, leavesAtOnce(OPTIONS));
+  if (space.values.streams.log.isTrimLeft) {
+    return trimLater(call, ref, removed, null);
+  }
   if (removed > 0) {
     space.hooks.changed(call.db, call.key(0), XTRIM, removed);
     if (OPTIONS.trim.isApproximate) recordTrim(call, RECORDED.XTRIM, ref, null);

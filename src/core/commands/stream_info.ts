@@ -19,9 +19,10 @@ import { StreamId } from "../types/stream_id.ts";
 import { lagOf } from "../types/stream_lag.ts";
 import type { StreamNames } from "../types/stream_names.ts";
 import { StreamCounters, type StreamValue } from "../types/stream_value.ts";
-import { argumentIs, readInteger } from "./arg_reader.ts";
+import { argumentIs, integerAt, readInteger } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
-import { type CommandSpec, keyAt } from "./command_spec.ts";
+import { type CommandSpec, type HeavyTest, keyAt } from "./command_spec.ts";
+import { manyInFirst } from "./heavy_work.ts";
 import { groupOf, readStream, streamsOf } from "./stream_entry.ts";
 import { replyEntry, replyId, replyInt64, replyRange } from "./stream_reply.ts";
 import { WRONG } from "./typed_entry.ts";
@@ -126,6 +127,14 @@ function xinfoStreamCommand(call: Call): void {
   if (argc > 3) replyAll(call, streams, ref, count);
   else replyEnds(reply, streams, ref);
 }
+
+/** All, or many, entries of a stream are asked for. */
+const manyShown: HeavyTest<Call> = (call) => {
+  if (call.argc !== 6 || !argumentIs(call, 3, FULL)) return false;
+  const count = integerAt(call, 5);
+  return (count === 0 || count > call.settings.backgroundThreshold) &&
+    manyInFirst(call);
+};
 
 /** `XINFO HELP` */
 function xinfoHelpCommand({ reply }: Call): void {
@@ -346,6 +355,7 @@ export const STREAM_INFO_COMMANDS: readonly CommandSpec<Call>[] = [
         keys: [keyAt(2, "RO access")],
         syntax: "key [full-block:(full=FULL [COUNT count:integer])]",
         replies: ["map"],
+        isHeavy: manyShown,
         run: xinfoStreamCommand,
       },
     ],

@@ -180,18 +180,20 @@ export class StreamOptions {
 
 /**
  * Trims a stream and returns how many entries went. What goes of a long one is
- * put aside, to be freed in slices.
+ * put aside, to be freed in slices. As {@linkcode StreamLog.trim}, it ends after
+ * so many leaves.
  */
 export function trimStream(
   space: Keyspace,
   ref: number,
   trim: StreamTrim,
+  leaves = Infinity,
 ): number {
   const { streams } = space.values;
   if (streams.log.nodeCount(ref) < SPARED_NODES_MIN) {
-    return streams.log.trim(ref, trim, 0);
+    return streams.log.trim(ref, trim, 0, leaves);
   }
-  const removed = streams.log.trim(ref, trim, beginSpare(space));
+  const removed = streams.log.trim(ref, trim, beginSpare(space), leaves);
   space.begun.drop();
   return removed;
 }

@@ -26,17 +26,20 @@ import {
   XCLAIM_TIME_INVALID,
 } from "../resp/error_reply.ts";
 import { TreePlace } from "../types/id_tree.ts";
+import { TYPE_STREAM } from "../types/entry.ts";
 import { PendingEntry, type StreamGroups } from "../types/stream_group.ts";
 import { StreamId } from "../types/stream_id.ts";
 import {
   argumentIs,
   bigIntegerAt,
+  integerAt,
   readInteger,
   safeIntegerAt,
 } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
 import {
   type CommandSpec,
+  type HeavyTest,
   KEY_RO_ACCESS,
   KEY_RW_DELETE,
   KEY_RW_UPDATE,
@@ -113,6 +116,21 @@ function xpendingCommand(call: Call): void {
   if (consumer === 0) return reply.array(0);
   replyOwned(call, groups, consumer, count, minIdleMs);
 }
+
+/** Many entries may be looked at, all of a group's or as many as are asked for. */
+const manyPending: HeavyTest<Call> = (call) => {
+  if (call.argc < 6) return false;
+  const { backgroundThreshold } = call.settings;
+  const isFiltered = argumentIs(call, 3, IDLE);
+  if (!isFiltered && !(integerAt(call, 5) > backgroundThreshold)) return false;
+  const key = call.key(0);
+  const space = call.keyspace(key);
+  const ref = space.peek(call.db, key);
+  if (ref === 0 || space.type(ref) !== TYPE_STREAM) return false;
+  const group = groupOf(call, 0, ref, 2);
+  return group !== 0 &&
+    space.values.streams.groups.pendingCount(group) > backgroundThreshold;
+};
 
 /** Finds the group of argument 2; false after an error reply. */
 function findGroup(call: Call, ref: number): boolean {
@@ -586,6 +604,7 @@ export const STREAM_PENDING_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "key group [filters:([IDLE min-idle-time:integer@6.2.0] start " +
       "end count:integer [consumer])]",
     replies: ["array"],
+    isHeavy: manyPending,
     run: xpendingCommand,
   },
 ];

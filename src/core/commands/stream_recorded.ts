@@ -37,7 +37,7 @@ function id(effects: EffectLog, value: StreamId): void {
  * out: only with `~` would it be taken.
  */
 export function recordTrimmed(
-  call: Call,
+  call: Pick<Call, "effects" | "args" | "db">,
   options: StreamOptions,
   name: Uint8Array,
   newId: StreamId | null,

@@ -20,7 +20,10 @@ import {
   KEY_RO_ACCESS,
   KEY_RW_INSERT,
   KEY_RW_UPDATE,
+  type LateReply,
 } from "./command_spec.ts";
+import { makeChange } from "./sliced_change.ts";
+import { growsLong, type GrowthEnd, StringGrowth } from "./string_growth.ts";
 import { replyRange, storeArgument } from "./string_value.ts";
 
 const NOTHING = new Uint8Array(0);
@@ -69,7 +72,7 @@ export function isReversed(call: Call, from: number, last: number): boolean {
 }
 
 /** `APPEND key value` */
-function appendCommand(call: Call): void {
+function appendCommand(call: Call): void | Promise<LateReply> {
   const { args, db, reply } = call;
   const key = call.key(0);
   const space = call.keyspace(key);
@@ -86,6 +89,13 @@ function appendCommand(call: Call): void {
   if (length > call.settings.protoMaxBulkLen) {
     return reply.error(STRING_TOO_LONG);
   }
+  if (growsLong(space, ref, end, length, added)) {
+    const growth = {
+      ...{ had: end, length, clearTo: 0 },
+      ...{ argument: 2, argumentAt: end },
+    };
+    return makeChange(call, ref, new StringGrowth(growth, endAppend));
+  }
   const entry = space.strings.resize(db, ref, length, STRING_RAW);
   copyBytes(
     args.source(2),
@@ -98,11 +108,25 @@ function appendCommand(call: Call): void {
   reply.integer(length);
 }
 
+const endAppend: GrowthEnd = (space, db, key, ref) => {
+  space.hooks.changed(db, key, APPEND);
+  return integerReply(space.strings.length(ref));
+};
+
+const endSetrange: GrowthEnd = (space, db, key, ref) => {
+  space.hooks.changed(db, key, SETRANGE);
+  return integerReply(space.strings.length(ref));
+};
+
+function integerReply(n: number): LateReply {
+  return (reply) => reply.integer(n);
+}
+
 /**
  * `SETRANGE key offset value`: pads with zero bytes; an empty value changes
  * nothing and makes no key.
  */
-function setrangeCommand(call: Call): void {
+function setrangeCommand(call: Call): void | Promise<LateReply> {
   const { args, db, reply } = call;
   const offset = readInteger(call, 2);
   if (Number.isNaN(offset)) return;
@@ -120,6 +144,13 @@ function setrangeCommand(call: Call): void {
     return reply.error(STRING_TOO_LONG);
   }
   const length = Math.max(end, offset + written);
+  if (growsLong(space, ref, end, length, written)) {
+    const growth = {
+      ...{ had: end, length, clearTo: offset },
+      ...{ argument: 3, argumentAt: offset },
+    };
+    return makeChange(call, ref, new StringGrowth(growth, endSetrange));
+  }
   const entry = ref === 0
     ? space.strings.make(db, key, 0, length, STRING_RAW, 0)
     : space.strings.resize(db, ref, length, STRING_RAW);

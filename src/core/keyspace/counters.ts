@@ -77,6 +77,8 @@ export const EXPIRED_SUBKEYS = 33;
 export const BACKGROUND_COMMANDS = 40;
 /** Those of them that had to be run in place after all. */
 export const BACKGROUND_RETRIES = 41;
+/** Commands that were gone on with in slices. */
+export const SLICED_COMMANDS = 42;
 
 /** Commands that had to wait for key locks. */
 export const COMMANDS_PARKED = 48;

@@ -30,6 +30,7 @@
 import { assert } from "../base/assert.ts";
 import { bytesOf, copyBytes } from "../base/bytes.ts";
 import type { Arguments } from "../resp/arguments.ts";
+import type { EffectDraft } from "./effect_draft.ts";
 import {
   putPadding,
   putVarint,
@@ -173,6 +174,44 @@ export class EffectLog {
   }
 
   /**
+   * Whether a log without buffers collects what is recorded in the place of a
+   * command, for {@linkcode EffectLog.endCollected}.
+   */
+  set collects(value: boolean) {
+    this.#words[LOG_IS_ON] = value ? 1 : 0;
+  }
+
+  /**
+   * Ends a command of a log that collects; returns what is to be recorded in its
+   * place, or null for the command as it was given.
+   */
+  endCollected(): Uint8Array<ArrayBuffer> | null {
+    this.#depth--;
+    const end = this.#stagedEnd;
+    this.#stagedEnd = RECORD_HEADER_BYTES;
+    const collected = this.#staged.slice(RECORD_HEADER_BYTES, end);
+    if (end > KEPT_BYTES) this.#staged = new Uint8Array(1024);
+    assert(this.#missing === 0, "a recorded command has all its arguments");
+    assert(this.#isReplaced || collected.length === 0, "nothing goes before");
+    return this.#isReplaced ? collected : null;
+  }
+
+  /** Ends a command of a log that collects, and forgets what it has recorded. */
+  dropCollected(): void {
+    this.#depth--;
+    this.#stagedEnd = RECORD_HEADER_BYTES;
+    this.#missing = 0;
+  }
+
+  /** Records what was collected in the place of the command at hand. */
+  replaceWithCollected(collected: Uint8Array): void {
+    this.#isReplaced = true;
+    this.#reserveStaged(collected.length);
+    this.#staged.set(collected, this.#stagedEnd);
+    this.#stagedEnd += collected.length;
+  }
+
+  /**
    * Records the command at hand as it was given; for commands that take latches
    * themselves, before they let go of them.
    */
@@ -196,6 +235,25 @@ export class EffectLog {
   also(db: number, name: Uint8Array, argc: number): this {
     this.#stageHead(db, argc);
     return this.constant(name);
+  }
+
+  /**
+   * Records a draft in the place of the command at hand. A draft that is the
+   * whole record is taken over, however long it is.
+   */
+  replaceWith(draft: EffectDraft): void {
+    assert(this.#missing === 0, "a recorded command has all its arguments");
+    this.#isReplaced = true;
+    const { buf, end } = draft;
+    if (this.#stagedEnd === RECORD_HEADER_BYTES) {
+      this.#staged = buf;
+      this.#stagedEnd = end;
+      return;
+    }
+    const length = end - RECORD_HEADER_BYTES;
+    this.#reserveStaged(length);
+    copyBytes(buf, RECORD_HEADER_BYTES, this.#staged, this.#stagedEnd, length);
+    this.#stagedEnd += length;
   }
 
   /** The command at hand is not recorded as it was given. */

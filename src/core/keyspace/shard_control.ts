@@ -28,6 +28,8 @@ export const SHARD_FLAGS = 16;
 export const FLAG_KEY_LOCKS = 2;
 /** Flag: the shard as a whole is locked or waited for. */
 export const FLAG_WHOLE_LOCK = 4;
+/** Flag: a snapshot is under way, as {@linkcode HOOK_SNAPSHOT}. */
+export const FLAG_SNAPSHOT = 8;
 /**
  * Word of a shard's hooks: who must be told when a key changes. While it is
  * zero, a change costs one test.

@@ -31,9 +31,11 @@ import { EPOCH_BIT } from "../types/entry.ts";
 import type { Key } from "./key.ts";
 import type { Keyspace } from "./keyspace.ts";
 import {
+  FLAG_SNAPSHOT,
   HOOK_SNAPSHOT,
   keysAt,
   SHARD_EPOCH,
+  SHARD_FLAGS,
   SHARD_HOOKS,
 } from "./shard_control.ts";
 
@@ -61,9 +63,13 @@ export function keepOld(space: Keyspace, db: number, ref: number): void {
   const meta = space.meta(ref);
   if ((meta & EPOCH_BIT) === control[SHARD_EPOCH]) return;
   space.setWord(ref, NODE_META, meta ^ EPOCH_BIT);
-  // The number that the database had at the cut, or -1.
-  const origin = control[keysAt(db) + ORIGIN]! - 1;
+  const origin = originOf(control, db);
   if (origin >= 0) space.saver!.save(space, origin, ref);
+}
+
+/** The number that a database had at the cut, or -1. */
+export function originOf(control: Int32Array, db: number): number {
+  return control[keysAt(db) + ORIGIN]! - 1;
 }
 
 /** As {@linkcode keepOld}, for what a key has in any database. */
@@ -104,21 +110,44 @@ export function cutShard(space: Keyspace, counts: CutCounts): void {
   }
   control[SHARD_EPOCH] = control[SHARD_EPOCH]! ^ EPOCH_BIT;
   control[SHARD_HOOKS]! |= HOOK_SNAPSHOT;
+  control[SHARD_FLAGS]! |= FLAG_SNAPSHOT;
+}
+
+/** The entry of a key that the snapshot under way has to save yet, or 0. */
+export function oldEntry(space: Keyspace, db: number, key: Key): number {
+  const { control } = space;
+  if ((control[SHARD_HOOKS]! & HOOK_SNAPSHOT) === 0) return 0;
+  const ref = space.peek(db, key);
+  return ref !== 0 && isOld(space, ref) ? ref : 0;
+}
+
+function isOld(space: Keyspace, ref: number): boolean {
+  return (space.meta(ref) & EPOCH_BIT) !== space.control[SHARD_EPOCH];
 }
 
 /** Ends the snapshot in a shard, which was walked; its latch is held. */
 export function endCut(space: Keyspace): void {
   space.control[SHARD_HOOKS]! &= ~HOOK_SNAPSHOT;
+  space.control[SHARD_FLAGS]! &= ~FLAG_SNAPSHOT;
 }
 
 /**
  * Goes on with the walk through a shard until `isOver` says so, which is asked
  * after every position; says whether the shard is walked. Its latch is held.
+ * `reserve` is called with each entry before it is saved.
  */
-export function walkShard(space: Keyspace, isOver: () => boolean): boolean {
+export function walkShard(
+  space: Keyspace,
+  isOver: () => boolean,
+  reserve: (db: number, ref: number) => void,
+): boolean {
   const { control, databases, dict } = space;
   let db = 0;
-  const keep = (ref: number): void => keepOld(space, db, ref);
+  const keep = (ref: number): void => {
+    if (!isOld(space, ref)) return;
+    reserve(db, ref);
+    keepOld(space, db, ref);
+  };
   for (; db < 2 * databases; db++) {
     const header = keysAt(db);
     if (control[header + ORIGIN] === 0 || control[header + IS_WALKED] !== 0) {

@@ -52,6 +52,14 @@ import {
   NOT_CANONICAL,
   reversedLengthBytes,
 } from "./listpack_format.ts";
+import {
+  readWord,
+  writeIntegerHead,
+  writeReversedLength,
+  writeTextHead,
+  writeWideHead,
+  writeWord,
+} from "./listpack_head.ts";
 
 /** Bytes before the first element. */
 export const LISTPACK_HEADER_BYTES = 6;
@@ -116,7 +124,7 @@ export class Listpacks {
     const ref = this.#heap.allocate((room + 7) >>> 3);
     const buf = this.#arena.u8[ref >>> SEGMENT_SHIFT]!;
     const at = byteOf(ref);
-    writeBytes(buf, at, LISTPACK_EMPTY_BYTES);
+    writeWord(buf, at, LISTPACK_EMPTY_BYTES);
     buf[at + COUNT] = 0;
     buf[at + COUNT + 1] = 0;
     buf[at + LISTPACK_HEADER_BYTES] = END;
@@ -130,7 +138,7 @@ export class Listpacks {
 
   /** Bytes of the listpack, head and end included. */
   bytes(ref: number): number {
-    return readBytes(this.#arena.u8[ref >>> SEGMENT_SHIFT]!, byteOf(ref));
+    return readWord(this.#arena.u8[ref >>> SEGMENT_SHIFT]!, byteOf(ref));
   }
 
   /** Elements; constant time below 65535. */
@@ -410,7 +418,7 @@ export class Listpacks {
       to - pos,
     );
     into[at + total - 1] = END;
-    writeBytes(into, at, total);
+    writeWord(into, at, total);
     writeCount(into, at, this.#countBetween(ref, pos, to));
     return made;
   }
@@ -548,58 +556,24 @@ export class Listpacks {
         }
       }
     }
-    const head = this.#head;
-    if (length < 64) {
-      head[0] = 0x80 | length;
-      this.#headLength = 1;
-    } else if (length < 4096) {
-      head[0] = 0xe0 | length >>> 8;
-      head[1] = length & 0xff;
-      this.#headLength = 2;
-    } else {
-      head[0] = 0xf0;
-      writeWord(head, 1, length);
-      this.#headLength = 5;
-    }
+    this.#headLength = writeTextHead(this.#head, 0, length);
     this.#text = buf;
     this.#textOff = off;
     this.#textLength = length;
   }
 
   #encodeInteger(n: number): void {
-    const head = this.#head;
     this.#textLength = 0;
-    if (n >= 0 && n <= 127) {
-      head[0] = n;
-      this.#headLength = 1;
-    } else if (n >= -4096 && n <= 4095) {
-      head[0] = 0xc0 | (n >> 8 & 0x1f);
-      head[1] = n & 0xff;
-      this.#headLength = 2;
-    } else if (n >= -0x80000000 && n <= 0x7fffffff) {
-      const bytes = n >= -0x8000 && n <= 0x7fff
-        ? 2
-        : n >= -0x800000 && n <= 0x7fffff
-        ? 3
-        : 4;
-      head[0] = 0xef + bytes;
-      writeWord(head, 1, n);
-      this.#headLength = 1 + bytes;
-    } else {
-      head[0] = 0xf4;
-      writeWord(head, 1, n >>> 0);
-      writeWord(head, 5, Math.floor(n / TWO_TO_32));
-      this.#headLength = 9;
-    }
+    this.#headLength = n === (n | 0)
+      ? writeIntegerHead(this.#head, 0, n)
+      : writeWideHead(this.#head, 0, Math.floor(n / TWO_TO_32), n);
   }
 
   #encodeBigInteger(n: bigint): void {
-    const head = this.#head;
     this.#textLength = 0;
-    head[0] = 0xf4;
-    writeWord(head, 1, Number(BigInt.asIntN(32, n)));
-    writeWord(head, 5, Number(BigInt.asIntN(32, n >> 32n)));
-    this.#headLength = 9;
+    const hi = Number(BigInt.asIntN(32, n >> 32n));
+    const lo = Number(BigInt.asIntN(32, n));
+    this.#headLength = writeWideHead(this.#head, 0, hi, lo);
   }
 
   /** Whether the element at byte `at` is the one that was encoded. */
@@ -646,7 +620,7 @@ export class Listpacks {
   #open(ref: number, pos: number, old: number, wanted: number): number {
     const buf = this.#arena.u8[ref >>> SEGMENT_SHIFT]!;
     const start = byteOf(ref);
-    const total = readBytes(buf, start);
+    const total = readWord(buf, start);
     const grown = total + wanted - old;
     if (grown <= total || grown <= this.#heap.unitsOf(ref) << 3) {
       moveWithin(
@@ -655,7 +629,7 @@ export class Listpacks {
         start + pos + old,
         total - pos - old,
       );
-      writeBytes(buf, start, grown);
+      writeWord(buf, start, grown);
       return grown < total ? this.#shrink(ref, grown, 3) : ref;
     }
     const made = this.#heap.allocate((grown + 7) >>> 3);
@@ -669,7 +643,7 @@ export class Listpacks {
       at + pos + wanted,
       total - pos - old,
     );
-    writeBytes(into, at, grown);
+    writeWord(into, at, grown);
     this.#heap.free(ref);
     return made;
   }
@@ -679,10 +653,10 @@ export class Listpacks {
     if (elements === 0) return ref;
     const buf = this.#arena.u8[ref >>> SEGMENT_SHIFT]!;
     const start = byteOf(ref);
-    const total = readBytes(buf, start);
+    const total = readWord(buf, start);
     moveWithin(buf, start + pos, start + end, total - end);
     const left = total - (end - pos);
-    writeBytes(buf, start, left);
+    writeWord(buf, start, left);
     const count = buf[start + COUNT]! | buf[start + COUNT + 1]! << 8;
     if (count !== COUNT_UNKNOWN) writeCount(buf, start, count - elements);
     // To ask for the capacity is a cache miss: now and then is often enough.
@@ -763,7 +737,7 @@ export function readElement(
     return setText(item, buf, at + 2, (byte & 15) << 8 | buf[at + 1]!);
   }
   if (byte === 0xf0) {
-    return setText(item, buf, at + 5, readBytes(buf, at + 1));
+    return setText(item, buf, at + 5, readWord(buf, at + 1));
   }
   const n = integerAt(buf, at, byte);
   item.isInteger = true;
@@ -784,7 +758,7 @@ export function numberAt(buf: Uint8Array, at: number): number {
   if (byte >= 0x80 && byte < 0xc0) return readDouble(buf, at + 1, byte & 0x3f);
   if (byte < 0xe0 || byte > 0xf0) return integerAt(buf, at, byte);
   return byte === 0xf0
-    ? readDouble(buf, at + 5, readBytes(buf, at + 1))
+    ? readDouble(buf, at + 5, readWord(buf, at + 1))
     : readDouble(buf, at + 2, (byte & 15) << 8 | buf[at + 1]!);
 }
 
@@ -809,56 +783,21 @@ function integerAt(buf: Uint8Array, at: number, byte: number): number {
   const word = low | buf[at + 3]! << 16 | buf[at + 4]! << 24;
   if (byte === 0xf3) return word;
   assert(byte === 0xf4, "an element of a listpack has a known encoding");
-  const high = readBytes(buf, at + 5) | 0;
+  const high = readWord(buf, at + 5) | 0;
   return high * TWO_TO_32 + (word >>> 0);
 }
 
 function bigIntegerAt(buf: Uint8Array, at: number): bigint {
   return BigInt.asIntN(
     64,
-    BigInt(readBytes(buf, at + 5)) << 32n | BigInt(readBytes(buf, at + 1)),
+    BigInt(readWord(buf, at + 5)) << 32n | BigInt(readWord(buf, at + 1)),
   );
 }
-
-/** Reads a word without sign. */
-function readBytes(buf: Uint8Array, at: number): number {
-  return (buf[at]! | buf[at + 1]! << 8 | buf[at + 2]! << 16 |
-    buf[at + 3]! << 24) >>> 0;
-}
-
-function writeBytes(buf: Uint8Array, at: number, bytes: number): void {
-  buf[at] = bytes & 0xff;
-  buf[at + 1] = bytes >>> 8 & 0xff;
-  buf[at + 2] = bytes >>> 16 & 0xff;
-  buf[at + 3] = bytes >>> 24;
-}
-
-const writeWord = writeBytes;
 
 function writeCount(buf: Uint8Array, at: number, count: number): void {
   const kept = count < COUNT_UNKNOWN ? count : COUNT_UNKNOWN;
   buf[at + COUNT] = kept & 0xff;
   buf[at + COUNT + 1] = kept >>> 8;
-}
-
-/** Writes a length so that it can be read from behind, high bits first. */
-function writeReversedLength(
-  buf: Uint8Array,
-  at: number,
-  length: number,
-): void {
-  if (length < 128) {
-    buf[at] = length;
-    return;
-  }
-  let rest = length;
-  let mark = 0;
-  for (let i = reversedLengthBytes(length) - 1; i >= 0; i--) {
-    // The byte that stands first, which is read last, has no mark.
-    mark = i > 0 ? 128 : 0;
-    buf[at + i] = (rest & 127) | mark;
-    rest = rest >>> 7;
-  }
 }
 
 /** Moves bytes inside one view; the places may overlap. */

@@ -10,7 +10,17 @@ import { assert } from "../base/assert.ts";
 import { copyBytes } from "../base/bytes.ts";
 import { Int64, parseInt64, writeInt64 } from "../base/int64.ts";
 import { INTEGER_BYTES_MAX, parseSafeInteger } from "../base/integer.ts";
-import { elementBytes, reversedLengthBytes } from "./listpack_format.ts";
+import {
+  elementBytes,
+  elementBytesBefore,
+  reversedLengthBytes,
+} from "./listpack_format.ts";
+import {
+  writeIntegerHead,
+  writeReversedLength,
+  writeTextHead,
+  writeWideHead,
+} from "./listpack_head.ts";
 
 const MINUS = 0x2d;
 const ZERO = 0x30;
@@ -47,25 +57,10 @@ export function writeTextElement(
       }
     }
   }
-  if (length < 64) {
-    out[at++] = 0x80 | length;
-    copyBytes(buf, off, out, at, length);
-    out[at + length] = length + 1;
-    return at + length + 1;
-  }
-  const start = at;
-  if (length < 4096) {
-    out[at] = 0xe0 | length >>> 8;
-    out[at + 1] = length & 0xff;
-    at += 2;
-  } else {
-    out[at] = 0xf0;
-    writeWord(out, at + 1, length);
-    at += 5;
-  }
-  copyBytes(buf, off, out, at, length);
-  at += length;
-  return writeReversedLength(out, at, at - start);
+  const from = writeTextHead(out, at, length);
+  copyBytes(buf, off, out, from, length);
+  const end = from + length;
+  return writeReversedLength(out, end, end - at);
 }
 
 /** Writes the element of an int32 and returns where it ends. */
@@ -74,25 +69,9 @@ export function writeIntegerElement(
   at: number,
   n: number,
 ): number {
-  if (n >= 0 && n <= 127) {
-    out[at] = n;
-    out[at + 1] = 1;
-    return at + 2;
-  }
-  if (n >= -4096 && n <= 4095) {
-    out[at] = 0xc0 | (n >> 8 & 0x1f);
-    out[at + 1] = n & 0xff;
-    out[at + 2] = 2;
-    return at + 3;
-  }
-  const bytes = n << 16 >> 16 === n ? 2 : n << 8 >> 8 === n ? 3 : 4;
-  out[at] = 0xef + bytes;
-  for (let i = 1; i <= bytes; i++) {
-    out[at + i] = n & 0xff;
-    n >>= 8;
-  }
-  out[at + bytes + 1] = bytes + 1;
-  return at + bytes + 2;
+  const end = writeIntegerHead(out, at, n);
+  out[end] = end - at;
+  return end + 1;
 }
 
 /** As {@linkcode writeIntegerElement}, for 64 bits. */
@@ -113,11 +92,9 @@ function writeWideElement(
   hi: number,
   lo: number,
 ): number {
-  out[at] = 0xf4;
-  writeWord(out, at + 1, lo);
-  writeWord(out, at + 5, hi);
-  out[at + 9] = 9;
-  return at + 10;
+  const end = writeWideHead(out, at, hi, lo);
+  out[end] = end - at;
+  return end + 1;
 }
 
 /** Reads an element that is an int32 for sure. */
@@ -198,16 +175,7 @@ export function isTextElement(
 
 /** Where the element before begins. */
 export function elementBefore(buf: Uint8Array, at: number): number {
-  let byte = buf[--at]!;
-  if (byte < 128) return at - byte;
-  let length = byte & 127;
-  let shift = 7;
-  do {
-    byte = buf[--at]!;
-    length |= (byte & 127) << shift;
-    shift += 7;
-  } while (byte >= 128);
-  return at - length;
+  return at - elementBytesBefore(buf, at);
 }
 
 /** Where the element behind so many others begins. */
@@ -218,25 +186,4 @@ export function skipElements(
 ): number {
   for (let i = 0; i < count; i++) at += elementBytes(buf, at);
   return at;
-}
-
-function writeWord(buf: Uint8Array, at: number, word: number): void {
-  buf[at] = word & 0xff;
-  buf[at + 1] = word >>> 8 & 0xff;
-  buf[at + 2] = word >>> 16 & 0xff;
-  buf[at + 3] = word >>> 24;
-}
-
-/** Writes a length so that it can be read from behind, high bits first. */
-function writeReversedLength(
-  buf: Uint8Array,
-  at: number,
-  length: number,
-): number {
-  const bytes = reversedLengthBytes(length);
-  for (let i = bytes - 1; i >= 0; i--) {
-    buf[at + i] = length & 127 | (i > 0 ? 128 : 0);
-    length >>>= 7;
-  }
-  return at + bytes;
 }

@@ -1,33 +1,44 @@
 /**
- * Large collections, written a little at a time: what a snapshot does with a
- * value that would take longer than anyone may wait.
+ * Large values, written a little at a time: what a snapshot does with a value
+ * that would take longer than anyone may wait.
  *
- * The value is shared (shared_value.ts) until all of it is written: who wants to
- * change it changes a copy, who deletes it leaves it here.
+ * A collection is shared (shared_value.ts) until all of it is written, and the
+ * run of a string pinned: who wants to change it changes a copy, who deletes it
+ * leaves it here.
  *
  * @module
  */
 
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { releaseValue, shareValue } from "../keyspace/shared_value.ts";
+import { STRING_EXTERNAL, TYPE_STREAM, TYPE_STRING } from "../types/entry.ts";
+import type { ValueTypes } from "../types/value_types.ts";
 import { beginHash, continueHash } from "./rdb_hash.ts";
 import { beginList, continueList } from "./rdb_list.ts";
 import { beginSet, continueSet } from "./rdb_set.ts";
+import { streamInSteps } from "./rdb_stream.ts";
 import {
   RDB_HASH,
   RDB_HASH_METADATA,
   RDB_LIST_QUICKLIST_2,
   RDB_SET,
+  RDB_STREAM_LISTPACKS_2,
   RDB_ZSET_2,
 } from "./rdb_types.ts";
 import { kindOf } from "./rdb_value.ts";
-import type { RdbWriter } from "./rdb_writer.ts";
+import { COMPRESSED_BYTES_MAX, type RdbWriter } from "./rdb_writer.ts";
 import { beginZset, continueZset } from "./rdb_zset.ts";
-import { TYPE_STREAM, TYPE_STRING } from "../types/entry.ts";
-import type { ValueTypes } from "../types/value_types.ts";
 
 /** Elements from which on a value is large. */
 const LARGE_ELEMENTS_MIN = 2048;
+/** Bytes from which on it is, as far as a look at some elements tells. */
+const LARGE_BYTES_MIN = 128 * 1024;
+/** Elements that are looked at. */
+const SAMPLES = 4;
+/** Nodes, pending entries and the like from which on a stream is large. */
+const LARGE_WEIGHT_MIN = 64;
+/** Bytes of a string that are written at once. */
+const STRING_STEP_BYTES = 32 * 1024;
 
 type Begin = (writer: RdbWriter, values: ValueTypes, ref: number) => number;
 type Continue = (
@@ -37,40 +48,74 @@ type Continue = (
   place: number,
 ) => number;
 
+/** Writes a value; what it yields between two steps says nothing. */
+type InSteps = (
+  writer: RdbWriter,
+  values: ValueTypes,
+  ref: number,
+) => Generator<void, void>;
+
 /** How values are written whose kind allows it. */
-const WAYS: ReadonlyMap<number, readonly [Begin, Continue]> = new Map([
-  [RDB_HASH, [beginHash, continueHash]],
-  [RDB_HASH_METADATA, [beginHash, continueHash]],
-  [RDB_SET, [beginSet, continueSet]],
-  [RDB_ZSET_2, [beginZset, continueZset]],
-  [RDB_LIST_QUICKLIST_2, [beginList, continueList]],
+const WAYS: ReadonlyMap<number, InSteps> = new Map([
+  [RDB_HASH, collection(beginHash, continueHash)],
+  [RDB_HASH_METADATA, collection(beginHash, continueHash)],
+  [RDB_SET, collection(beginSet, continueSet)],
+  [RDB_ZSET_2, collection(beginZset, continueZset)],
+  [RDB_LIST_QUICKLIST_2, collection(beginList, continueList)],
+  [RDB_STREAM_LISTPACKS_2, streamInSteps],
 ]);
+
+function collection(begin: Begin, goOn: Continue): InSteps {
+  return function* (writer, values, ref) {
+    let place = begin(writer, values, ref);
+    while (place >= 0) {
+      place = goOn(writer, values, ref, place);
+      yield;
+    }
+  };
+}
 
 /** Whether an entry's value is to be written as a {@linkcode LargeValue}. */
 export function isLargeValue(space: Keyspace, ref: number): boolean {
   const type = space.type(ref);
-  return type !== TYPE_STRING && type !== TYPE_STREAM &&
-    space.length(ref) >= LARGE_ELEMENTS_MIN && WAYS.has(kindOf(space, ref));
+  if (type === TYPE_STRING) return space.encoding(ref) === STRING_EXTERNAL;
+  const values = space.values.of(type);
+  if (type === TYPE_STREAM && values.weight(ref) >= LARGE_WEIGHT_MIN) {
+    return true;
+  }
+  return WAYS.has(kindOf(space, ref)) &&
+    (values.length(ref) >= LARGE_ELEMENTS_MIN ||
+      values.memoryBytes(ref, SAMPLES) >= LARGE_BYTES_MIN);
 }
 
 /** A value that is being written. */
 export class LargeValue {
   /** The shard of the value. */
   readonly space: Keyspace;
+  /** What shares a collection, or 0. */
   readonly #reading: number;
-  readonly #begin: Begin;
-  readonly #continue: Continue;
-  /** Where to go on; undefined before the beginning. */
-  #place: number | undefined;
+  /** The run of a string, or 0. */
+  readonly #run: number;
+  readonly #way: InSteps;
+  #steps: Generator<void, void> | null = null;
 
   /**
-   * Shares the value of an entry; the shard's latch is held. May throw
-   * OutOfMemory.
+   * Shares the value of an entry, which {@linkcode isLargeValue}; the shard's
+   * latch is held. May throw OutOfMemory.
    */
   constructor(space: Keyspace, ref: number) {
     this.space = space;
-    [this.#begin, this.#continue] = WAYS.get(kindOf(space, ref))!;
-    this.#reading = shareValue(space, ref);
+    if (space.type(ref) === TYPE_STRING) {
+      const run = space.valueRef(ref);
+      space.externals.pin(run);
+      this.#run = run;
+      this.#reading = 0;
+      this.#way = (writer) => stringInSteps(writer, space, run);
+    } else {
+      this.#way = WAYS.get(kindOf(space, ref))!;
+      this.#reading = shareValue(space, ref);
+      this.#run = 0;
+    }
   }
 
   /**
@@ -78,20 +123,32 @@ export class LargeValue {
    * written. No latch is needed.
    */
   write(writer: RdbWriter, isOver: () => boolean): boolean {
-    const { values } = this.space;
-    let place = this.#place ?? this.#begin(writer, values, this.#reading);
-    while (place >= 0) {
-      place = this.#continue(writer, values, this.#reading, place);
-      if (place >= 0 && isOver()) {
-        this.#place = place;
-        return false;
-      }
-    }
+    this.#steps ??= this.#way(writer, this.space.values, this.#reading);
+    while (this.#steps.next().done !== true) if (isOver()) return false;
     return true;
   }
 
   /** Lets go of the value; the shard's latch is held. */
   release(): void {
-    releaseValue(this.space, this.#reading);
+    if (this.#run !== 0) this.space.externals.unpin(this.#run);
+    else releaseValue(this.space, this.#reading);
+  }
+}
+
+/** A string that may be compressed is written in one step. */
+function* stringInSteps(
+  writer: RdbWriter,
+  { externals }: Keyspace,
+  run: number,
+): Generator<void, void> {
+  const length = externals.length(run);
+  const bytes = externals.bytes(run);
+  const off = externals.offset(run);
+  if (length <= COMPRESSED_BYTES_MAX) return writer.string(bytes, off, length);
+  writer.length(length);
+  for (let at = 0; at < length; at += STRING_STEP_BYTES) {
+    const count = Math.min(STRING_STEP_BYTES, length - at);
+    writer.raw(bytes, off + at, count);
+    yield;
   }
 }

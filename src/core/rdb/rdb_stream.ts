@@ -41,6 +41,8 @@ const ID_BYTES = 16;
 const LENGTH_MAX = 0x7fffffff;
 /** Pending entries that are noted without making room for them. */
 const NOTED = 64;
+/** Pending entries, or IDs of a consumer, that are written in one step. */
+const IDS_PER_STEP = 64;
 
 const LEAST = new StreamId();
 const ID = new StreamId();
@@ -60,10 +62,20 @@ export function writeStream(
   values: ValueTypes,
   ref: number,
 ): void {
+  for (const _ of streamInSteps(writer, values, ref));
+}
+
+/** Writes a stream in small steps; it must not change meanwhile. */
+export function* streamInSteps(
+  writer: RdbWriter,
+  values: ValueTypes,
+  ref: number,
+): Generator<void, void> {
   const { streams, memory } = values;
   const { log } = streams;
   writer.length(log.nodeCount(ref));
-  log.visitNodes(ref, (first, node) => {
+  const first = new StreamId();
+  for (const node of log.eachNode(ref, first)) {
     writer.length(ID_BYTES);
     writeRawId(writer, first);
     writer.string(
@@ -71,7 +83,8 @@ export function writeStream(
       byteOf(node),
       log.nodes.bytes(node),
     );
-  });
+    yield;
+  }
   streams.readCounters(ref, COUNTERS);
   writer.length(COUNTERS.length);
   writeId(writer, COUNTERS.lastId);
@@ -81,15 +94,15 @@ export function writeStream(
   const count = streams.groupCount(ref);
   writer.length(count);
   for (let i = 0; i < count; i++) {
-    writeGroup(writer, values, streams.groupAt(ref, i));
+    yield* groupInSteps(writer, values, streams.groupAt(ref, i));
   }
 }
 
-function writeGroup(
+function* groupInSteps(
   writer: RdbWriter,
   values: ValueTypes,
   group: number,
-): void {
+): Generator<void, void> {
   const { groups } = values.streams;
   const { names } = groups;
   writer.string(
@@ -102,25 +115,27 @@ function writeGroup(
   groups.readEntriesRead(group, NUMBER);
   writer.length64(NUMBER.hi, NUMBER.lo);
   writer.length(groups.pendingCount(group));
-  let isThere = groups.firstPending(group, LEAST, PLACE);
-  for (; isThere; isThere = groups.nextPending(PLACE)) {
-    groups.readPending(PLACE, PENDING);
+  const place = new TreePlace();
+  let isThere = groups.firstPending(group, LEAST, place);
+  for (let i = 1; isThere; isThere = groups.nextPending(place), i++) {
+    groups.readPending(place, PENDING);
     writeRawId(writer, PENDING.id);
     writer.milliseconds(PENDING.deliveredAtMs);
     writer.length64(PENDING.deliveriesHi, PENDING.deliveriesLo);
+    if (i % IDS_PER_STEP === 0) yield;
   }
   const count = groups.consumerCount(group);
   writer.length(count);
   for (let i = 0; i < count; i++) {
-    writeConsumer(writer, values, groups.consumerAt(group, i));
+    yield* consumerInSteps(writer, values, groups.consumerAt(group, i));
   }
 }
 
-function writeConsumer(
+function* consumerInSteps(
   writer: RdbWriter,
   values: ValueTypes,
   consumer: number,
-): void {
+): Generator<void, void> {
   const { groups } = values.streams;
   const { consumerNames } = groups;
   writer.string(
@@ -130,11 +145,14 @@ function writeConsumer(
   );
   writer.milliseconds(groups.seenAt(consumer));
   writer.length(groups.ownedCount(consumer));
-  let isThere = groups.firstOwned(consumer, LEAST, PLACE);
-  for (; isThere; isThere = groups.nextOwned(PLACE)) {
-    groups.readOwned(PLACE, ID);
+  const place = new TreePlace();
+  let isThere = groups.firstOwned(consumer, LEAST, place);
+  for (let i = 1; isThere; isThere = groups.nextOwned(place), i++) {
+    groups.readOwned(place, ID);
     writeRawId(writer, ID);
+    if (i % IDS_PER_STEP === 0) yield;
   }
+  yield;
 }
 
 /** Reads a stream of a kind into an entry whose stream is empty. */

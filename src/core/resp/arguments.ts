@@ -88,6 +88,11 @@ export class Arguments {
     return ref;
   }
 
+  /** The run of a big argument, or 0; it still belongs to the arguments. */
+  bigAt(i: number): number {
+    return this.#big === null ? 0 : this.#big[i]!;
+  }
+
   /** Shifts the arguments in the input buffer, which was compacted. */
   shift(by: number): void {
     for (let i = 0; i < this.count; i++) {
@@ -107,6 +112,39 @@ export class Arguments {
   view(i: number): Uint8Array {
     const off = this.off[i]!;
     return this.source(i).subarray(off, off + this.length[i]!);
+  }
+
+  /**
+   * Arguments with bytes of their own, for commands that outlive the input
+   * buffer; big ones are taken over. They must lie in it in their order.
+   */
+  take(): Arguments {
+    const taken = new Arguments();
+    const { count, off, length } = this;
+    let start = Infinity;
+    let end = 0;
+    for (let i = 0; i < count; i++) {
+      if (this.#isBig(i)) continue;
+      start = Math.min(start, off[i]!);
+      end = Math.max(end, off[i]! + length[i]!);
+    }
+    if (start < end) taken.buf = this.buf.slice(start, end);
+    for (let i = 0; i < count; i++) {
+      if (this.#isBig(i)) {
+        taken.addBig(
+          this.takeBig(i),
+          this.#segments,
+          this.#segment![i]!,
+          off[i]!,
+          length[i]!,
+        );
+      } else taken.add(off[i]! - start, length[i]!);
+    }
+    return taken;
+  }
+
+  #isBig(i: number): boolean {
+    return this.#segment !== null && this.#segment[i] !== IN_BUFFER;
   }
 
   #grow(): void {

@@ -37,6 +37,7 @@ import {
   SEQUENCE_FIRST as FIRST,
   SEQUENCE_LAST as LAST,
 } from "./chunk_sequence.ts";
+import type { EqualRemoval } from "./equal_removal.ts";
 import { NodeLimits } from "./node_limits.ts";
 import type { ValueMemory } from "./value_type.ts";
 
@@ -62,6 +63,9 @@ export interface MatchVisitor {
   /** Says whether to go on. */
   match(index: number): boolean;
 }
+
+/** Work beside that of a chunk's bytes, in bytes. */
+const CHUNK_WORK_BYTES = 64;
 
 /** Operations on the large lists of one heap, by their roots. */
 export class LargeList {
@@ -335,7 +339,8 @@ export class LargeList {
 
   /**
    * Removes up to `most` elements that are the given text, the first ones or,
-   * `fromTail`, the last ones; returns how many.
+   * `fromTail`, the last ones, but looks at chunks of about `budget` bytes only;
+   * says whether more is to be done, as `work` has it.
    */
   removeEqual(
     root: number,
@@ -344,30 +349,39 @@ export class LargeList {
     length: number,
     most: number,
     fromTail: boolean,
-  ): number {
+    work: EqualRemoval,
+    budget: number,
+  ): boolean {
     const tree = this.#tree;
     const cursor = this.#cursor;
     this.#sequence.tell(root);
     this.#listpacks.encode(buf, off, length);
-    let removed = 0;
-    // The elements that have not been looked at.
-    let from = 0;
-    let to = tree.total(root);
-    while (from < to && removed < most) {
-      tree.seek(root, fromTail ? to - 1 : from, cursor);
+    let left = budget;
+    while (work.from < work.to && work.removed < most) {
+      if (left <= 0) return true;
+      tree.seek(root, fromTail ? work.to - 1 : work.from, cursor);
       const { item, before, count } = cursor;
+      left -= this.#workBytes(item, length);
       const lost = this.chunks.isPlain(item)
         ? this.chunks.isPlainEqual(item, buf, off, length) ? 1 : 0
-        : this.removeEqualFrom(item, most - removed, fromTail);
-      if (fromTail) to = before;
+        : this.removeEqualFrom(item, most - work.removed, fromTail);
+      if (fromTail) work.to = before;
       else {
-        from = before + count - lost;
-        to -= lost;
+        work.from = before + count - lost;
+        work.to -= lost;
       }
       if (lost > 0) this.#lost(root, lost);
-      removed += lost;
+      work.removed += lost;
     }
-    return removed;
+    return false;
+  }
+
+  /** What it costs to look through a chunk for a text of so many bytes. */
+  #workBytes(chunk: number, length: number): number {
+    const { chunks } = this;
+    const bytes = chunks.bytes(chunk);
+    if (!chunks.isPlain(chunk)) return CHUNK_WORK_BYTES + bytes;
+    return CHUNK_WORK_BYTES + (bytes === length ? length : 0);
   }
 
   /** As {@linkcode LargeList.removeEqual}, of the encoded one from a chunk. */
@@ -407,6 +421,40 @@ export class LargeList {
       ) return;
       left -= looked;
     } while (left > 0 && this.#sequence.step(root, cursor, !backward));
+  }
+
+  /**
+   * Looks for the first element that is the given text in whole chunks from the
+   * one of index `from` on, of about `budget` bytes; returns the index behind
+   * them, or of the end. The visitor is told of the match, and nothing follows.
+   */
+  searchFrom(
+    root: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+    from: number,
+    budget: number,
+    visitor: MatchVisitor,
+  ): number {
+    const { chunks } = this;
+    const cursor = this.#cursor;
+    this.#listpacks.encode(buf, off, length);
+    this.#sequence.seek(root, from, cursor);
+    for (let left = budget;;) {
+      const { item, before, count } = cursor;
+      left -= this.#workBytes(item, length);
+      if (chunks.isPlain(item)) {
+        if (
+          chunks.isPlainEqual(item, buf, off, length) && !visitor.match(before)
+        ) return before + count;
+      } else if (!this.searchChunk(item, before, false, count, visitor)) {
+        return before + count;
+      }
+      if (left <= 0 || !this.#sequence.step(root, cursor, true)) {
+        return before + count;
+      }
+    }
   }
 
   /**

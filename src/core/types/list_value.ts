@@ -35,9 +35,11 @@ import {
   NOT_CANONICAL,
 } from "../memory/listpack_format.ts";
 import { setValue, setValueRoot, valueEncoding, valueRoot } from "./entry.ts";
+import { EqualRemoval } from "./equal_removal.ts";
 import { LargeList, type MatchVisitor, type RunVisitor } from "./large_list.ts";
 import type { ValueMemory, ValueType } from "./value_type.ts";
 
+export { EqualRemoval } from "./equal_removal.ts";
 export type { MatchVisitor, RunVisitor } from "./large_list.ts";
 
 /** One chunk. */
@@ -62,6 +64,7 @@ export class ListValue implements ValueType {
   readonly #listpacks: Listpacks;
   readonly #large: LargeList;
   readonly #chunks: Chunks;
+  readonly #removal = new EqualRemoval();
 
   /** One object per keyspace. */
   constructor(memory: ValueMemory) {
@@ -253,16 +256,57 @@ export class ListValue implements ValueType {
     most: number,
     fromTail: boolean,
   ): number {
+    const work = this.#removal;
+    work.begin(this.length(ref));
+    this.removeEqualPart(
+      ref,
+      buf,
+      off,
+      length,
+      most,
+      fromTail,
+      work,
+      Infinity,
+    );
+    return work.removed;
+  }
+
+  /**
+   * Goes on with a removal as {@linkcode ListValue.removeEqual} has it, of which
+   * so much has been done, over about `budget` bytes; says whether that was not
+   * all. The list must not be packed before.
+   */
+  removeEqualPart(
+    ref: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+    most: number,
+    fromTail: boolean,
+    work: EqualRemoval,
+    budget: number,
+  ): boolean {
     const root = valueRoot(this.#arena, ref);
     const large = this.#large;
     if (this.#isLarge(ref)) {
       large.limits.refresh();
-      return large.removeEqual(root, buf, off, length, most, fromTail);
+      return large.removeEqual(
+        root,
+        buf,
+        off,
+        length,
+        most,
+        fromTail,
+        work,
+        budget,
+      );
     }
     this.#listpacks.encode(buf, off, length);
     const removed = large.removeEqualFrom(root, most, fromTail);
     if (removed > 0) this.#fit(ref, root);
-    return removed;
+    work.from = work.to;
+    work.removed += removed;
+    return false;
   }
 
   /**
@@ -287,6 +331,31 @@ export class ListValue implements ValueType {
     this.#listpacks.encode(buf, off, length);
     const looked = Math.min(most, this.#chunks.count(root));
     large.searchChunk(root, 0, backward, looked, visitor);
+  }
+
+  /**
+   * Looks for the first element that is the given text from index `from` on, or
+   * from somewhat before, over about `budget` bytes; returns the index behind
+   * those that were looked at. The list has elements, and `from` is one of them.
+   */
+  searchPart(
+    ref: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+    from: number,
+    budget: number,
+    visitor: MatchVisitor,
+  ): number {
+    const root = valueRoot(this.#arena, ref);
+    const large = this.#large;
+    if (this.#isLarge(ref)) {
+      return large.searchFrom(root, buf, off, length, from, budget, visitor);
+    }
+    const count = this.#chunks.count(root);
+    this.#listpacks.encode(buf, off, length);
+    large.searchChunk(root, 0, false, count, visitor);
+    return count;
   }
 
   /**

@@ -58,6 +58,8 @@ export class StreamTrim {
 
 /** Operations on the entries of the streams of one heap, by key entries. */
 export class StreamLog {
+  /** Whether the last trimming has ended for its number of leaves. */
+  isTrimLeft = false;
   /** The nodes. */
   readonly nodes: StreamNodes;
   /** Trees of all nodes but the last. */
@@ -195,13 +197,20 @@ export class StreamLog {
   /**
    * Trims a stream and returns how many entries went. Leaves of the tree that go
    * as a whole become the pile of `spare`, the entry of an empty stream that is
-   * to be freed, or are freed at once if that is 0.
+   * to be freed, or are freed at once if that is 0. After so many leaves it ends,
+   * and {@linkcode StreamLog.isTrimLeft} says that it is to be gone on with.
    */
-  trim(ref: number, trim: StreamTrim, spare: number): number {
+  trim(
+    ref: number,
+    trim: StreamTrim,
+    spare: number,
+    leaves = Infinity,
+  ): number {
     const root = valueRoot(this.#arena, ref);
+    this.isTrimLeft = false;
     if (root === 0) return 0;
-    let removed = this.#trimLeaves(root, trim, spare);
-    while (this.#word(root, LAST_NODE) !== 0) {
+    let removed = this.#trimLeaves(root, trim, spare, leaves);
+    while (!this.isTrimLeft && this.#word(root, LAST_NODE) !== 0) {
       const length = this.#word(root, LENGTH);
       if (length <= trim.maxLength && trim.maxLength !== Infinity) break;
       const place = this.#place;
@@ -275,21 +284,29 @@ export class StreamLog {
     ref: number,
     visit: (first: StreamId, node: number) => void,
   ): void {
+    const first = new StreamId();
+    for (const node of this.eachNode(ref, first)) visit(first, node);
+  }
+
+  /**
+   * The nodes in their order, `first` being the first ID of each; the stream must
+   * not change meanwhile.
+   */
+  *eachNode(ref: number, first: StreamId): Generator<number, void> {
     const root = valueRoot(this.#arena, ref);
     if (root === 0) return;
     const words = this.#words(root);
     const at = wordOf(root);
     const place = new TreePlace();
-    const id = new StreamId();
     let isThere = this.tree.first(words, at + NODES, place);
     for (; isThere; isThere = this.tree.next(place)) {
-      this.tree.readId(place, id);
-      visit(id, this.#nodeOf(place));
+      this.tree.readId(place, first);
+      yield this.#nodeOf(place);
     }
     const last = words[at + LAST_NODE]!;
     if (last === 0) return;
-    id.read(words, at + LAST_NODE_ID);
-    visit(id, last);
+    first.read(words, at + LAST_NODE_ID);
+    yield last;
   }
 
   /** Nodes of a stream. */
@@ -480,13 +497,23 @@ export class StreamLog {
   }
 
   /** Takes whole leaves of the tree from the front, as far as all of it goes. */
-  #trimLeaves(root: number, trim: StreamTrim, spare: number): number {
+  #trimLeaves(
+    root: number,
+    trim: StreamTrim,
+    spare: number,
+    most: number,
+  ): number {
     const words = this.#words(root);
     const at = wordOf(root);
     const isByLength = trim.maxLength !== Infinity;
     let removed = 0;
+    let leaves = 0;
     const place = this.#place;
     while (this.tree.first(words, at + NODES, place)) {
+      if (leaves++ === most) {
+        this.isTrimLeft = true;
+        break;
+      }
       const { leaf } = place;
       const length = words[at + LENGTH]!;
       if (

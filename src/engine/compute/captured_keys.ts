@@ -17,6 +17,7 @@ import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import { fieldsExpire } from "../../core/keyspace/field_expires.ts";
 import { releaseValue, shareValue } from "../../core/keyspace/shared_value.ts";
 import { STRING_EXTERNAL, TYPE_STRING } from "../../core/types/entry.ts";
+import type { LockSpec } from "../locks/lock_spec.ts";
 import { type JobKey, NO_VALUE } from "./compute_job.ts";
 
 const WRITES = KEY.RW | KEY.OW | KEY.RM;
@@ -33,11 +34,6 @@ interface CapturedKey {
 /** The keys of one job. */
 export class CapturedKeys {
   readonly #keys: CapturedKey[] = [];
-  readonly #db: number;
-
-  constructor(db: number) {
-    this.#db = db;
-  }
 
   /** The keys as the job gets them. */
   get jobs(): readonly JobKey[] {
@@ -71,14 +67,27 @@ export class CapturedKeys {
     return target.space.shard;
   }
 
-  /** The keys' names, each once. */
-  names(): { read: Uint8Array[]; write: Uint8Array[] } {
+  /** The database of a key. */
+  db(i: number): number {
+    return this.#keys[i]!.job.db;
+  }
+
+  /** What is to be locked. */
+  names(): Pick<LockSpec, "read" | "write" | "db" | "writeDb"> {
     const read: Uint8Array[] = [];
     const write: Uint8Array[] = [];
+    let [db, writeDb] = [0, 0];
     for (const { key: { buf, off, length }, job } of this.#keys) {
-      (job.isWritten ? write : read).push(buf.slice(off, off + length));
+      const name = buf.slice(off, off + length);
+      if (job.isWritten) {
+        write.push(name);
+        writeDb = job.db;
+      } else {
+        read.push(name);
+        db = job.db;
+      }
     }
-    return { read, write };
+    return { read, write, db, writeDb };
   }
 
   /** Whether keys of more than one shard may be written. */
@@ -90,14 +99,16 @@ export class CapturedKeys {
   }
 
   /**
-   * Captures the call's keys, whose bytes lie in `args` at `starts`. May throw
-   * OutOfMemory; what was captured is to be released then.
+   * Captures the call's keys, whose bytes lie in `args` at `starts`; those that
+   * may be written are in the database `writeDb`. May throw OutOfMemory; what was
+   * captured is to be released then.
    */
   capture(
     call: Call,
     positions: KeyPositions,
     args: Uint8Array,
     starts: Int32Array,
+    writeDb: number,
   ): void {
     for (let i = 0; i < call.keyCount; i++) {
       const at = positions.positions[i]!;
@@ -105,23 +116,27 @@ export class CapturedKeys {
       call.fillKey(key, args, starts[at]!, call.key(i).length);
       const space = call.keyspace(key);
       const isWritten = (positions.flags[i]! & WRITES) !== 0;
-      this.#keys.push(this.#captureKey(space, key, at, isWritten, call.nowMs));
+      const db = isWritten ? writeDb : call.db;
+      this.#keys.push(
+        this.#captureKey(space, db, key, at, isWritten, call.nowMs),
+      );
     }
   }
 
   /** Captures a key whose value is to be copied. */
-  captureValue(space: Keyspace, key: Key, nowMs: number): void {
-    this.#keys.push(this.#captureKey(space, key, 0, true, nowMs));
+  captureValue(space: Keyspace, db: number, key: Key, nowMs: number): void {
+    this.#keys.push(this.#captureKey(space, db, key, 0, true, nowMs));
   }
 
   #captureKey(
     space: Keyspace,
+    db: number,
     key: Key,
     at: number,
     isWritten: boolean,
     nowMs: number,
   ): CapturedKey {
-    const ref = space.lookupWrite(this.#db, key, nowMs);
+    const ref = space.lookupWrite(db, key, nowMs);
     let kind = NO_VALUE;
     let root = 0;
     let bytes: Uint8Array | null = null;
@@ -140,12 +155,14 @@ export class CapturedKeys {
     const hasFieldExpires = ref !== 0 && fieldsExpire(space, ref);
     const job = {
       at,
+      db,
       isWritten,
       kind,
       root,
       bytes,
       expireAtMs,
       hasFieldExpires,
+      clock: ref === 0 ? 0 : space.clockOf(ref),
     };
     return { key, space, job, reading };
   }
@@ -157,7 +174,7 @@ export class CapturedKeys {
 
   /** A value that is kept is never changed in place: its root tells it all. */
   #isUnchanged({ key, space, job }: CapturedKey, nowMs: number): boolean {
-    const ref = space.lookupQuiet(this.#db, key, nowMs);
+    const ref = space.lookupQuiet(job.db, key, nowMs);
     if (ref === 0 || job.kind === NO_VALUE) {
       return ref === 0 && job.kind === NO_VALUE;
     }

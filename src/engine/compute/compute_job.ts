@@ -24,6 +24,7 @@ export const DELETED = 0;
 export interface JobKey {
   /** The argument that names it. */
   readonly at: number;
+  readonly db: number;
   /** Whether the command may change it. */
   readonly isWritten: boolean;
   /** Type and encoding, as {@linkcode Keyspace.kind}, or NO_VALUE. */
@@ -36,6 +37,15 @@ export interface JobKey {
   readonly expireAtMs: number;
   /** Whether fields of the hash have an expire. */
   readonly hasFieldExpires: boolean;
+  /** Its access clock. */
+  readonly clock: number;
+}
+
+/** An argument that lies in a run of the arena. */
+export interface BigArgument {
+  readonly at: number;
+  readonly run: number;
+  readonly length: number;
 }
 
 /** A command to be run. */
@@ -44,15 +54,22 @@ export interface ComputeJob {
   readonly id: number;
   /** The command's number in the table, or COPY_VALUE. */
   readonly command: number;
-  /** The arguments, one behind the other, and where each ends. */
+  /**
+   * The arguments, one behind the other, and where each ends; big ones are empty
+   * there.
+   */
   readonly bytes: Uint8Array;
   readonly ends: Int32Array;
+  readonly bigs: readonly BigArgument[];
+  /** The database that is selected. */
   readonly db: number;
   readonly resp: 2 | 3;
   readonly nowMs: number;
   /** The shard in whose heap results are to lie. */
   readonly shard: number;
   readonly keys: readonly JobKey[];
+  /** Whether changes are recorded. */
+  readonly isRecorded: boolean;
   /** The settings, if they have changed since the last job. */
   readonly settings: SettingsSnapshot | null;
 }
@@ -65,6 +82,8 @@ export interface WrittenKey {
   readonly ref: number;
   /** Whether fields of the hash have an expire. */
   readonly hasFieldExpires: boolean;
+  /** Its access clock. */
+  readonly clock: number;
 }
 
 /** Bytes of a reply that lie in a run of the arena. */
@@ -86,6 +105,11 @@ export interface ComputeResult {
   readonly written: readonly WrittenKey[];
   /** Pairs: number of a key in the job, event. */
   readonly events: readonly number[];
+  /**
+   * What is to be recorded in the place of the command, as
+   * EffectLog.endCollected has it.
+   */
+  readonly recorded: Uint8Array<ArrayBuffer> | null;
   /** Changes of the data set, keys found and not found. */
   readonly changes: number;
   readonly hits: number;

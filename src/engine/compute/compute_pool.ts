@@ -23,7 +23,10 @@
 
 import { assert } from "../../core/base/assert.ts";
 import type { Call } from "../../core/commands/call.ts";
-import type { KeyPositions } from "../../core/commands/command_keys.ts";
+import {
+  type KeyPositions,
+  RequestView,
+} from "../../core/commands/command_keys.ts";
 import type { LateReply } from "../../core/commands/command_spec.ts";
 import type { Command } from "../../core/commands/command_table.ts";
 import {
@@ -47,9 +50,13 @@ import { OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
 import type { Latches } from "../latch/shard_latches.ts";
 import type { LockHandle, LockSpec } from "../locks/lock_spec.ts";
 import type { SettingsSnapshot } from "../../core/settings/settings.ts";
+import type { EndedCommand } from "../executor/command_timer.ts";
 import type { Session } from "../executor/session.ts";
 import { CapturedKeys } from "./captured_keys.ts";
+import type { BigAdder } from "../executor/transaction.ts";
+import { addArguments } from "./compute_runner.ts";
 import {
+  type BigArgument,
   type ComputeJob,
   type ComputePort,
   type ComputeResult,
@@ -63,7 +70,7 @@ const STILL_MS = 5;
 const KEYS_MAX = 1024;
 
 /** What the pool needs from the worker around it. */
-export interface ComputePoolPorts {
+export interface ComputePoolPorts<C extends Call> {
   readonly latches: Latches;
   readonly counters: Float64Array;
   /** Where changes are recorded. */
@@ -88,42 +95,61 @@ export interface ComputePoolPorts {
    * or memory is short.
    */
   lock(spec: LockSpec): LockHandle | null;
-  /** Runs a command in place, as soon as no lock stands against it. */
+  /**
+   * Runs a command in the name of a session in place, as soon as no lock stands
+   * against it.
+   */
   runInPlace(
+    session: Session,
     db: number,
     resp: 2 | 3,
     args: Arguments,
     done: (reply: LateReply) => void,
   ): void;
+  /** Adds an argument that lies in a run of the arena. */
+  readonly addBig: BigAdder;
+  /** Frees the big arguments that the command did not keep. */
+  freeBig(args: Arguments): void;
   /** Serves who waits for changed keys, and tells events; no latch is held. */
   settle(): void;
-  /** Counts an error that was replied. */
-  countError(text: string): void;
+  /** Counts a command that has ended; `error` is the text of its error, or "". */
+  count(ended: EndedCommand<C>, error: string): void;
 }
 
 const NO_REPLY: LateReply = () => {};
 
-interface OpenJob {
+/** For whom a command is run. */
+interface Caller<C> {
+  readonly command: Command<C>;
+  readonly session: Session;
+}
+
+interface JobAndKeys {
   readonly job: ComputeJob;
   readonly keys: CapturedKeys;
+}
+
+interface OpenJob<C> extends JobAndKeys {
   readonly handle: LockHandle | null;
+  /** Null if the job is none of a command. */
+  readonly caller: Caller<C> | null;
   readonly resolve: (reply: LateReply) => void;
   thread: number;
 }
 
 /** One worker's end of the background. */
 export class ComputePool<C extends Call> {
-  readonly #ports: ComputePoolPorts;
-  readonly #open = new Map<number, OpenJob>();
+  readonly #ports: ComputePoolPorts<C>;
+  readonly #open = new Map<number, OpenJob<C>>();
   /** Jobs that wait for the threads to be there. */
-  readonly #early: OpenJob[] = [];
+  readonly #early: OpenJob<C>[] = [];
   #threads: readonly ComputePort<ComputeJob, ComputeResult>[] | null = null;
   /** Version of the settings that each thread has. */
   readonly #versions: number[] = [];
   #isStarting = false;
   #lastId = 0;
 
-  constructor(ports: ComputePoolPorts) {
+  constructor(ports: ComputePoolPorts<C>) {
     this.#ports = ports;
   }
 
@@ -152,18 +178,18 @@ export class ComputePool<C extends Call> {
     positions: KeyPositions,
     resp: 2 | 3,
   ): Promise<LateReply> | null {
-    const { load } = this.#ports;
+    const { load, effects } = this.#ports;
     const { settings, args } = call;
     if (
-      settings.backgroundThreads === 0 || args.hasBig ||
-      call.keyCount > KEYS_MAX ||
-      Atomics.load(load, 0) >= settings.backgroundQueue
+      settings.backgroundThreads === 0 || call.keyCount > KEYS_MAX ||
+      Atomics.load(load, 0) >= settings.backgroundQueue ||
+      args.hasBig && hasBigKey(call, positions)
     ) return null;
-    const { bytes, ends } = copyArguments(call);
+    const { bytes, ends, bigs } = copyArguments(args);
     const starts = ends.map((end, i) => end - args.length[i]!);
-    const keys = new CapturedKeys(call.db);
+    const keys = new CapturedKeys();
     try {
-      keys.capture(call, positions, bytes, starts);
+      keys.capture(call, positions, bytes, starts, writeDbOf(command, call));
     } catch (cause) {
       keys.release();
       if (cause instanceof OutOfMemory) return null;
@@ -176,10 +202,10 @@ export class ComputePool<C extends Call> {
     // Others wait who would change what is read. Where there is no lock, they
     // change a copy; but who writes without one would change what others have
     // locked.
+    const session = call.session as Session;
     const handle = this.#ports.lock({
       ...keys.names(),
-      db: call.db,
-      session: (call.session as Session).id,
+      session: session.id,
       label: command.fullName,
       maxHoldMs: 0,
     });
@@ -194,15 +220,18 @@ export class ComputePool<C extends Call> {
       command: command.index,
       bytes,
       ends,
+      bigs,
       db: call.db,
       resp,
       nowMs: call.nowMs,
       shard: keys.targetShard,
       keys: keys.jobs,
+      isRecorded: effects.isOn,
       settings: null,
     };
+    for (const { at } of bigs) args.takeBig(at);
     return new Promise((resolve) =>
-      this.#start(job, { keys, handle, resolve })
+      this.#start(job, { keys, handle, caller: { command, session }, resolve })
     );
   }
 
@@ -214,10 +243,10 @@ export class ComputePool<C extends Call> {
     const { latches, nowMs, fillKey } = this.#ports;
     const key = new Key();
     fillKey(key, name);
-    const keys = new CapturedKeys(db);
+    const keys = new CapturedKeys();
     latches.acquire(space.shard);
     try {
-      keys.captureValue(space, key, nowMs());
+      keys.captureValue(space, db, key, nowMs());
     } catch (cause) {
       if (!(cause instanceof OutOfMemory)) throw cause;
     }
@@ -230,18 +259,20 @@ export class ComputePool<C extends Call> {
       command: COPY_VALUE,
       bytes: name,
       ends: Int32Array.of(name.length),
+      bigs: [],
       db,
       resp: 2,
       nowMs: nowMs(),
       shard: space.shard,
       keys: keys.jobs,
+      isRecorded: false,
       settings: null,
-    }, { keys, handle: null, resolve: done });
+    }, { keys, handle: null, caller: null, resolve: done });
   }
 
-  #start(job: ComputeJob, parts: Omit<OpenJob, "job" | "thread">): void {
+  #start(job: ComputeJob, parts: Omit<OpenJob<C>, "job" | "thread">): void {
     Atomics.add(this.#ports.load, 0, 1);
-    const open: OpenJob = { ...parts, job, thread: -1 };
+    const open: OpenJob<C> = { ...parts, job, thread: -1 };
     this.#open.set(job.id, open);
     if (this.#threads !== null) return this.#send(open);
     this.#early.push(open);
@@ -250,7 +281,7 @@ export class ComputePool<C extends Call> {
   }
 
   /** Sends a job to the thread that has least to do. */
-  #send(open: OpenJob): void {
+  #send(open: OpenJob<C>): void {
     const { load } = this.#ports;
     const threads = this.#threads!;
     let best = 0;
@@ -265,7 +296,8 @@ export class ComputePool<C extends Call> {
   }
 
   #finish(result: ComputeResult): void {
-    const { load, latches, counters, mustBeStill, later } = this.#ports;
+    const { load, latches, counters, effects } = this.#ports;
+    const { mustBeStill, later } = this.#ports;
     if (changesAnything(result) && mustBeStill()) {
       return later(() => this.#finish(result), STILL_MS);
     }
@@ -287,21 +319,26 @@ export class ComputePool<C extends Call> {
     }
     // Locks may have been lost meanwhile, and locked keys expire.
     const isGood = !changesAnything(result) ||
-      open.handle?.isClosed === false && keys.areUnchanged(nowMs);
-    const hasRoom = isGood && this.#applyRecorded(open, result, nowMs);
+      open.handle?.isClosed === false && keys.areUnchanged(nowMs) &&
+        (open.job.isRecorded || !effects.isOn);
+    const args = this.#argumentsOf(open.job);
+    const hasRoom = isGood && this.#applyRecorded(open, args, result, nowMs);
     if (!hasRoom) dropWritten(open, result);
     keys.release();
     latches.releaseMarked();
     open.handle?.close();
     if (!isGood) {
       counters[BACKGROUND_RETRIES] = counters[BACKGROUND_RETRIES]! + 1;
-      this.#runInPlace(open);
-    } else if (!hasRoom) {
-      this.#ports.countError(OUT_OF_MEMORY.text);
-      open.resolve((reply) => reply.error(OUT_OF_MEMORY));
+      this.#runInPlace(open, args);
     } else {
-      this.#count(result);
-      open.resolve(lateReply(result));
+      const error = hasRoom ? result.error : OUT_OF_MEMORY.text;
+      if (hasRoom) this.#count(result);
+      const { microseconds } = result;
+      this.#ports.count({ ...open.caller!, args, microseconds }, error);
+      this.#ports.freeBig(args);
+      open.resolve(
+        hasRoom ? lateReply(result) : (reply) => reply.error(OUT_OF_MEMORY),
+      );
     }
     this.#ports.settle();
   }
@@ -311,27 +348,44 @@ export class ComputePool<C extends Call> {
     counters[CHANGES] = counters[CHANGES]! + result.changes;
     counters[KEYSPACE_HITS] = counters[KEYSPACE_HITS]! + result.hits;
     counters[KEYSPACE_MISSES] = counters[KEYSPACE_MISSES]! + result.misses;
-    if (result.error !== "") this.#ports.countError(result.error);
   }
 
-  #runInPlace({ job, resolve }: OpenJob): void {
-    this.#ports.runInPlace(job.db, job.resp, argumentsOf(job), resolve);
+  #runInPlace({ job, caller, resolve }: OpenJob<C>, args: Arguments): void {
+    const { runInPlace, freeBig } = this.#ports;
+    runInPlace(caller!.session, job.db, job.resp, args, (reply) => {
+      freeBig(args);
+      resolve(reply);
+    });
+  }
+
+  #argumentsOf(job: ComputeJob): Arguments {
+    const args = new Arguments();
+    args.buf = job.bytes;
+    addArguments(args, job, this.#ports.addBig);
+    return args;
   }
 
   /** As {@linkcode #apply}, and what has changed is recorded. */
-  #applyRecorded(open: OpenJob, result: ComputeResult, nowMs: number): boolean {
+  #applyRecorded(
+    open: OpenJob<C>,
+    args: Arguments,
+    result: ComputeResult,
+    nowMs: number,
+  ): boolean {
     const { effects } = this.#ports;
     if (!effects.isOn) return this.#apply(open, result, nowMs);
     effects.begin();
     const hasRoom = this.#apply(open, result, nowMs);
     const isChange = hasRoom && result.changes > 0;
-    effects.endCommand(open.job.db, argumentsOf(open.job), isChange);
+    const { recorded } = result;
+    if (isChange && recorded !== null) effects.replaceWithCollected(recorded);
+    effects.endCommand(open.job.db, args, isChange);
     return hasRoom;
   }
 
   /** Puts what was written in its place; false if there is no room for it. */
   #apply(
-    { keys, job }: OpenJob,
+    { keys, job }: OpenJob<C>,
     { written, events }: ComputeResult,
     nowMs: number,
   ): boolean {
@@ -339,16 +393,17 @@ export class ComputePool<C extends Call> {
       if (job.keys[i]!.isWritten) keepOldOf(keys.space(i), keys.key(i));
     }
     // What may not find room comes first.
-    for (const { key, ref, hasFieldExpires } of written) {
+    for (const { key, ref, hasFieldExpires, clock } of written) {
       if (ref === DELETED) continue;
       const space = keys.space(key);
-      const existing = space.lookupQuiet(job.db, keys.key(key), nowMs);
+      const existing = space.lookupQuiet(keys.db(key), keys.key(key), nowMs);
       try {
-        if (hasFieldExpires) setFieldExpires(space, job.db, ref, true);
-        space.adoptEntry(job.db, ref, existing);
+        if (hasFieldExpires) setFieldExpires(space, keys.db(key), ref, true);
+        space.adoptEntry(keys.db(key), ref, existing);
+        space.setClock(ref, clock);
       } catch (cause) {
         if (!(cause instanceof OutOfMemory)) throw cause;
-        setFieldExpires(space, job.db, ref, false);
+        setFieldExpires(space, keys.db(key), ref, false);
         return false;
       }
     }
@@ -356,17 +411,17 @@ export class ComputePool<C extends Call> {
     for (const { key, ref } of written) {
       if (ref !== DELETED) continue;
       const space = keys.space(key);
-      const existing = space.lookupQuiet(job.db, keys.key(key), nowMs);
-      if (existing !== 0) space.delete(job.db, existing);
+      const existing = space.lookupQuiet(keys.db(key), keys.key(key), nowMs);
+      if (existing !== 0) space.delete(keys.db(key), existing);
     }
     for (let i = 0; i < events.length; i += 2) {
       const key = events[i]!;
-      keys.space(key).hooks.signal(job.db, keys.key(key), events[i + 1]!);
+      keys.space(key).hooks.signal(keys.db(key), keys.key(key), events[i + 1]!);
       told.add(key);
     }
     for (const { key } of written) {
       if (!told.has(key)) {
-        keys.space(key).hooks.signal(job.db, keys.key(key), CHANGED);
+        keys.space(key).hooks.signal(keys.db(key), keys.key(key), CHANGED);
       }
     }
     return true;
@@ -375,7 +430,7 @@ export class ComputePool<C extends Call> {
 
 /** Makes the memory of what was written that of its shard. */
 function takeMemory(
-  { keys, job }: OpenJob,
+  { keys, job }: JobAndKeys,
   { contents, written }: ComputeResult,
 ): void {
   if (contents === null) return;
@@ -390,7 +445,10 @@ function takeMemory(
 }
 
 /** Gives a key the copy of its value, if it still has the value. */
-function useCopy({ keys, job }: OpenJob, { written }: ComputeResult): void {
+function useCopy(
+  { keys, job }: JobAndKeys,
+  { written }: ComputeResult,
+): void {
   const made = written[0];
   if (made === undefined) return;
   const space = keys.space(0);
@@ -402,7 +460,10 @@ function useCopy({ keys, job }: OpenJob, { written }: ComputeResult): void {
 }
 
 /** Frees what was written for nothing. */
-function dropWritten({ keys }: OpenJob, { written }: ComputeResult): void {
+function dropWritten(
+  { keys }: JobAndKeys,
+  { written }: ComputeResult,
+): void {
   for (const { key, ref } of written) {
     if (ref !== DELETED) keys.space(key).freeEntry(ref);
   }
@@ -424,36 +485,47 @@ function changesAnything({ written, changes }: ComputeResult): boolean {
   return written.length > 0 || changes > 0;
 }
 
+/** The database in which a command writes its keys. */
+function writeDbOf<C extends Call>(command: Command<C>, call: C): number {
+  const { findOtherDatabase } = command.spec;
+  if (findOtherDatabase === undefined) return call.db;
+  const db = findOtherDatabase(new RequestView(call.args));
+  return db >= 0 && db < call.settings.databases ? db : call.db;
+}
+
 /** RENAME and its like only delete the key in the other shard. */
 function isMove({ fullName }: Command<never>): boolean {
   return fullName === "rename" || fullName === "renamenx";
 }
 
-function argumentsOf({ bytes, ends }: ComputeJob): Arguments {
-  const args = new Arguments();
-  args.buf = bytes;
-  ends.forEach((end, i) => {
-    const from = i === 0 ? 0 : ends[i - 1]!;
-    args.add(from, end - from);
-  });
-  return args;
+/** Whether a key is so long that it streamed into the arena. */
+function hasBigKey(call: Call, { positions, count }: KeyPositions): boolean {
+  for (let i = 0; i < count; i++) {
+    if (call.args.bigAt(positions[i]!) !== 0) return true;
+  }
+  return false;
 }
 
 function copyArguments(
-  call: Call,
-): { bytes: Uint8Array; ends: Int32Array } {
-  const { args } = call;
+  args: Arguments,
+): Pick<ComputeJob, "bytes" | "ends" | "bigs"> {
+  const bigs: BigArgument[] = [];
   let total = 0;
-  for (let i = 0; i < args.count; i++) total += args.length[i]!;
+  for (let i = 0; i < args.count; i++) {
+    const run = args.bigAt(i);
+    const length = args.length[i]!;
+    if (run === 0) total += length;
+    else bigs.push({ at: i, run, length });
+  }
   const bytes = new Uint8Array(total);
   const ends = new Int32Array(args.count);
   let at = 0;
   for (let i = 0; i < args.count; i++) {
-    const off = args.off[i]!;
-    const length = args.length[i]!;
-    bytes.set(args.source(i).subarray(off, off + length), at);
-    at += length;
+    if (args.bigAt(i) === 0) {
+      bytes.set(args.view(i), at);
+      at += args.length[i]!;
+    }
     ends[i] = at;
   }
-  return { bytes, ends };
+  return { bytes, ends, bigs };
 }

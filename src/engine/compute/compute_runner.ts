@@ -46,6 +46,7 @@ import {
 } from "../../core/keyspace/shard_control.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
 import { shareValue, unshareValue } from "../../core/keyspace/shared_value.ts";
+import type { Arguments } from "../../core/resp/arguments.ts";
 import { BACKGROUND_DIED, OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
 import { dropSpan } from "../../core/resp/reply_source.ts";
 import {
@@ -57,6 +58,7 @@ import {
   TYPE_STRING,
   typeOf,
 } from "../../core/types/entry.ts";
+import type { BigAdder } from "../executor/transaction.ts";
 import {
   type ComputeJob,
   type ComputeResult,
@@ -76,6 +78,8 @@ export interface ComputeRunnerPorts<C extends Call> {
   makeKeyspace(shard: number, events: KeyEventListener): Keyspace;
   /** A call that finds this keyspace in every shard. */
   makeCall(space: Keyspace): C;
+  /** Adds an argument that lies in a run of the arena. */
+  readonly addBig: BigAdder;
   /** Monotonic milliseconds, with fractions. */
   monotonicMs(): number;
   /** Called before each job is run; may throw, for tests. */
@@ -100,8 +104,7 @@ export class ComputeRunner<C extends Call> {
     const events: number[] = [];
     const space = this.#ports.makeKeyspace(job.shard, {
       keyEvent: (_hooks, event, db, buf, off, length) => {
-        if (db !== job.db) return;
-        const key = keyNamed(job, buf, off, length);
+        const key = keyNamed(job, db, buf, off, length);
         if (key >= 0) events.push(key, event);
       },
     });
@@ -111,20 +114,22 @@ export class ComputeRunner<C extends Call> {
     this.#fill(call, writer, job);
     const written: WrittenKey[] = [];
     const readings: number[] = [];
+    let recorded: Uint8Array<ArrayBuffer> | null = null;
     let hasFailed = false;
+    const { effects } = call;
+    effects.collects = job.isRecorded;
+    effects.begin();
     try {
       this.#ports.beforeJob();
       for (const key of job.keys) {
-        this.#putKey(call, space, job, key, readings);
+        this.#putKey(call, space, key, readings);
       }
       space.hooks.notify(NOTIFY_MASK);
       if (job.command === COPY_VALUE) copyValue(call, space, job);
-      else {
-        const late = this.#ports.table.all[job.command]!.run(call);
-        assert(late === undefined, "a job is a command that ends");
-      }
+      else this.#runCommand(call, job);
       space.hooks.notify(0);
       this.#takeWritten(call, space, job, written);
+      recorded = effects.endCollected();
     } catch (cause) {
       if (cause instanceof InvariantError) throw cause;
       hasFailed = !(cause instanceof OutOfMemory);
@@ -134,6 +139,8 @@ export class ComputeRunner<C extends Call> {
       space.begun.drop();
       events.length = 0;
       written.length = 0;
+      effects.dropCollected();
+      counters[CHANGES] = 0;
       writer.error(hasFailed ? BACKGROUND_DIED : OUT_OF_MEMORY);
     }
     this.#empty(call, space, job, readings);
@@ -155,12 +162,18 @@ export class ComputeRunner<C extends Call> {
       error: writer.errorCount === 0 ? "" : writer.lastError!.text,
       written,
       events,
+      recorded,
       changes: counters[CHANGES]!,
       hits: counters[KEYSPACE_HITS]!,
       misses: counters[KEYSPACE_MISSES]!,
       contents: hasMemory ? contents : null,
       microseconds: (this.#ports.monotonicMs() - startMs) * 1000,
     };
+  }
+
+  #runCommand(call: C, job: ComputeJob): void {
+    const late = this.#ports.table.all[job.command]!.run(call);
+    assert(late === undefined, "a job is a command that ends");
   }
 
   #nameOf({ command }: ComputeJob): string {
@@ -174,11 +187,7 @@ export class ComputeRunner<C extends Call> {
     const { args } = call;
     args.clear();
     args.buf = job.bytes as Uint8Array<ArrayBuffer>;
-    let from = 0;
-    for (const end of job.ends) {
-      args.add(from, end - from);
-      from = end;
-    }
+    addArguments(args, job, this.#ports.addBig);
     call.reply = writer;
     call.session = { db: job.db };
     call.nowMs = job.nowMs;
@@ -206,25 +215,25 @@ export class ComputeRunner<C extends Call> {
   #putKey(
     call: C,
     space: Keyspace,
-    job: ComputeJob,
-    { at, kind, root, bytes, expireAtMs, hasFieldExpires }: JobKey,
+    { at, db, kind, root, bytes, expireAtMs, hasFieldExpires, clock }: JobKey,
     readings: number[],
   ): void {
     if (kind === NO_VALUE) return;
     const key = new Key();
     fillKey(call, key, at);
-    if (space.peek(job.db, key) !== 0) return;
+    if (space.peek(db, key) !== 0) return;
     const type = typeOf(kind);
     if (type === TYPE_STRING) {
       if (bytes === null) {
         space.externals.pin(root);
-        space.strings.setExternal(job.db, key, 0, root, expireAtMs);
+        const ref = space.strings.setExternal(db, key, 0, root, expireAtMs);
+        space.setClock(ref, clock);
       } else {
         const encoding = kind >>> 4;
         assert(encoding !== STRING_EXTERNAL, "a short string has its bytes");
         const { length } = bytes;
-        space.strings.set(
-          job.db,
+        const ref = space.strings.set(
+          db,
           key,
           0,
           bytes,
@@ -233,10 +242,12 @@ export class ComputeRunner<C extends Call> {
           encoding,
           expireAtMs,
         );
+        space.setClock(ref, clock);
       }
       return;
     }
-    const ref = space.create(job.db, key, type, 0, expireAtMs);
+    const ref = space.create(db, key, type, 0, expireAtMs);
+    space.setClock(ref, clock);
     space.giveValue(ref, kind, root);
     try {
       readings.push(shareValue(space, ref));
@@ -244,7 +255,7 @@ export class ComputeRunner<C extends Call> {
       space.takeValue(ref);
       throw cause;
     }
-    if (hasFieldExpires) setFieldExpires(space, job.db, ref, true);
+    if (hasFieldExpires) setFieldExpires(space, db, ref, true);
   }
 
   /** Takes the keys that were changed out of the keyspace. */
@@ -256,21 +267,29 @@ export class ComputeRunner<C extends Call> {
   ): void {
     const key = new Key();
     job.keys.forEach((before, i) => {
+      const { db } = before;
       if (!before.isWritten) return;
       fillKey(call, key, before.at);
       // A key may be named twice, and is taken once.
-      if (written.some(({ key: other }) => isNamed(job, other, key))) return;
-      const ref = space.peek(job.db, key);
+      if (written.some(({ key: other }) => isNamed(job, other, db, key))) {
+        return;
+      }
+      const ref = space.peek(db, key);
       if (ref === 0) {
         if (before.kind === NO_VALUE) return;
-        written.push({ key: i, ref: DELETED, hasFieldExpires: false });
+        written.push({
+          ...{ key: i, ref: DELETED },
+          hasFieldExpires: false,
+          clock: 0,
+        });
         return;
       }
       if (isAsBefore(space, ref, before)) return;
       assert(!space.hasReaders(ref), "what a job hands over is its own");
       const hasFieldExpires = fieldsExpire(space, ref);
-      space.detach(job.db, ref);
-      written.push({ key: i, ref, hasFieldExpires });
+      const clock = space.clockOf(ref);
+      space.detach(db, ref);
+      written.push({ key: i, ref, hasFieldExpires, clock });
     });
   }
 
@@ -282,18 +301,38 @@ export class ComputeRunner<C extends Call> {
     readings: readonly number[],
   ): void {
     const key = new Key();
-    for (const { at } of job.keys) {
+    for (const { at, db } of job.keys) {
       fillKey(call, key, at);
-      const ref = space.peek(job.db, key);
-      if (ref !== 0) space.delete(job.db, ref);
+      const ref = space.peek(db, key);
+      if (ref !== 0) space.delete(db, ref);
     }
     for (const reading of readings) space.heap.free(reading);
     while (!freeDetached(space, Infinity));
     const { control, dict } = space;
-    dict.clear(control, keysAt(job.db));
-    dict.clear(control, expiresAt(job.db));
-    dict.clear(control, fieldExpiresAt(job.db));
+    for (const db of new Set(job.keys.map((each) => each.db))) {
+      dict.clear(control, keysAt(db));
+      dict.clear(control, expiresAt(db));
+      dict.clear(control, fieldExpiresAt(db));
+    }
   }
+}
+
+/** Adds the arguments of a job, whose bytes `args` has as its buffer. */
+export function addArguments(
+  args: Arguments,
+  { ends, bigs }: ComputeJob,
+  addBig: BigAdder,
+): void {
+  let from = 0;
+  let nextBig = 0;
+  ends.forEach((end, i) => {
+    const big = bigs[nextBig];
+    if (big?.at === i) {
+      addBig(args, big.run, big.length);
+      nextBig++;
+    } else args.add(from, end - from);
+    from = end;
+  });
 }
 
 function copyValue(call: Call, space: Keyspace, job: ComputeJob): void {
@@ -325,8 +364,9 @@ function isAsBefore(space: Keyspace, ref: number, before: JobKey): boolean {
 }
 
 /** Whether a key of the job has this name. */
-function isNamed(job: ComputeJob, i: number, key: Key): boolean {
-  return isArgument(job, job.keys[i]!.at, key.buf, key.off, key.length);
+function isNamed(job: ComputeJob, i: number, db: number, key: Key): boolean {
+  return job.keys[i]!.db === db &&
+    isArgument(job, job.keys[i]!.at, key.buf, key.off, key.length);
 }
 
 function isArgument(
@@ -343,11 +383,12 @@ function isArgument(
 /** Number of the key of this name, or -1; the last one that may be written. */
 function keyNamed(
   job: ComputeJob,
+  db: number,
   buf: Uint8Array,
   off: number,
   length: number,
 ): number {
-  return job.keys.findLastIndex(({ at }) =>
-    isArgument(job, at, buf, off, length)
+  return job.keys.findLastIndex((key) =>
+    key.db === db && isArgument(job, key.at, buf, off, length)
   );
 }

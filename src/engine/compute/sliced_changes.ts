@@ -11,11 +11,15 @@ import type { EffectLog } from "../../core/keyspace/effect_log.ts";
 import { Key } from "../../core/keyspace/key.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import type { ShardLatches } from "../../core/commands/call.ts";
-import { Arguments } from "../../core/resp/arguments.ts";
+import { CHANGES, SLICED_COMMANDS } from "../../core/keyspace/counters.ts";
+import { OutOfMemory } from "../../core/memory/heap.ts";
+import type { Arguments } from "../../core/resp/arguments.ts";
+import { OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
 import {
   PROCESS_CUT_WAITS,
   PROCESS_SLICED_CHANGES,
 } from "../messages/shared_state.ts";
+import type { CalledCommand, Session } from "../executor/session.ts";
 import type { LockHandle, LockSpec } from "../locks/lock_spec.ts";
 
 /** Longest turn. */
@@ -28,6 +32,8 @@ export interface SlicedChangePorts {
   readonly effects: EffectLog;
   /** Words of the process. */
   readonly process: Int32Array;
+  /** The worker's statistics. */
+  readonly counters: Float64Array;
   /** Whether all has to be done at once. */
   isAtOnce(): boolean;
   /** As {@linkcode ComputePoolPorts.lock}. */
@@ -36,99 +42,153 @@ export interface SlicedChangePorts {
   fillKey(key: Key, name: Uint8Array): void;
   monotonicMs(): number;
   later(run: () => void, delayMs: number): void;
+  /** Frees the big arguments that a change has not kept; no latch is held. */
+  freeBig(args: Arguments): void;
   /** Serves who waits for changed keys, and tells events; no latch is held. */
   settle(): void;
+  /** The session whose command is running. */
+  session(): Session;
+  /** Charges a session's command with the time that its slices took. */
+  charge(
+    session: Session,
+    command: CalledCommand,
+    args: Arguments,
+    microseconds: number,
+  ): void;
+}
+
+/** What has been answered instead when memory ran out. */
+const NO_MEMORY: LateReply = (reply) => reply.error(OUT_OF_MEMORY);
+
+/** A change under way. */
+interface Running {
+  readonly space: Keyspace;
+  readonly db: number;
+  readonly key: Key;
+  readonly change: SlicedChange;
+  readonly args: Arguments;
+  readonly handle: LockHandle;
+  readonly session: Session;
+  readonly command: CalledCommand;
+  /** How long its slices took. */
+  tookMs: number;
+  /** Its reply is known. */
+  readonly resolve: (late: LateReply) => void;
 }
 
 /** One per worker. */
 export class SlicedChanges {
   readonly #ports: SlicedChangePorts;
+  readonly #running = new Set<Running>();
 
   constructor(ports: SlicedChangePorts) {
     this.#ports = ports;
   }
 
-  /** Begins a change of an entry; see {@linkcode InSlices}. */
+  /** Goes on with a change of a key; see {@linkcode InSlices}. */
   readonly begin = (
     space: Keyspace,
     db: number,
-    ref: number,
+    changed: Key,
     change: SlicedChange,
-    args: Arguments,
+    given: Arguments,
   ): Promise<LateReply> | null => {
-    const { isAtOnce, lock, later, fillKey, process } = this.#ports;
+    const { isAtOnce, lock, fillKey, process, counters } = this.#ports;
     if (isAtOnce() || Atomics.load(process, PROCESS_CUT_WAITS) !== 0) {
       return null;
     }
-    const { buf, off, length } = space.nameOf(ref);
+    const { buf, off, length } = changed;
     const name = buf.slice(off, off + length);
-    const handle = lock({ write: [name], db, label: "slices", maxHoldMs: 0 });
+    const handle = lock({
+      ...{ write: [name], db, label: "slices", maxHoldMs: 0 },
+      beforeAbort: () => this.#complete(running),
+    });
     if (handle === null) return null;
     const key = new Key();
     fillKey(key, name);
-    const copy = copyOf(args);
+    const { promise, resolve } = Promise.withResolvers<LateReply>();
+    const args = given.take();
+    const session = this.#ports.session();
+    const running: Running = {
+      ...{ space, db, key, change, args, handle, session, resolve },
+      command: session.command!,
+      tookMs: 0,
+    };
+    this.#running.add(running);
+    counters[SLICED_COMMANDS] = counters[SLICED_COMMANDS]! + 1;
     // A snapshot must not have a value that is half changed.
     Atomics.add(process, PROCESS_SLICED_CHANGES, 1);
-    return new Promise((resolve) => {
-      const turn = (): void => {
-        if (this.#turn(space, db, key, change)) return later(turn, 0);
-        const late = this.#finish(space, db, key, change, copy);
-        handle.close();
-        this.#ports.settle();
-        resolve(late);
-      };
-      later(turn, 0);
-    });
+    this.#planTurn(running);
+    return promise;
   };
 
-  /** Says whether something is left. */
-  #turn(
-    space: Keyspace,
-    db: number,
-    key: Key,
-    change: SlicedChange,
-  ): boolean {
+  /** Does all that is left of this worker's changes; no latch is held. */
+  completeAll(): void {
+    for (const running of this.#running) this.#complete(running);
+  }
+
+  #complete(running: Running): void {
+    while (this.#running.has(running)) this.#advance(running);
+  }
+
+  #planTurn(running: Running): void {
+    this.#ports.later(() => {
+      if (!this.#running.has(running)) return;
+      if (!this.#advance(running)) this.#planTurn(running);
+    }, 0);
+  }
+
+  /** Does what fits into a turn; says whether that was all. */
+  #advance(running: Running): boolean {
+    const { process, freeBig, settle, monotonicMs, charge } = this.#ports;
+    const startMs = monotonicMs();
+    const late = this.#turn(running);
+    running.tookMs += monotonicMs() - startMs;
+    if (late === null) return false;
+    const { session, command, args, tookMs } = running;
+    charge(session, command, args, tookMs * 1000);
+    this.#running.delete(running);
+    Atomics.sub(process, PROCESS_SLICED_CHANGES, 1);
+    running.handle.close();
+    freeBig(running.args);
+    settle();
+    running.resolve(late);
+    return true;
+  }
+
+  /** The reply when all is done, else null. */
+  #turn(running: Running): LateReply | null {
     const { latches, monotonicMs } = this.#ports;
     const endMs = monotonicMs() + TURN_MS;
-    let isLeft = true;
-    while (isLeft && monotonicMs() < endMs) {
+    const { space, change } = running;
+    do {
       latches.acquire(space.shard);
-      isLeft = change.step(space, space.peek(db, key));
-      latches.release(space.shard);
-    }
-    return isLeft;
+      try {
+        if (!this.#step(running)) return this.#finish(running);
+      } catch (cause) {
+        if (!(cause instanceof OutOfMemory)) throw cause;
+        change.drop?.(space);
+        return NO_MEMORY;
+      } finally {
+        latches.release(space.shard);
+      }
+    } while (monotonicMs() < endMs);
+    return null;
   }
 
-  #finish(
-    space: Keyspace,
-    db: number,
-    key: Key,
-    change: SlicedChange,
-    args: Arguments,
-  ): LateReply {
-    const { latches, effects, process } = this.#ports;
-    latches.acquire(space.shard);
-    const late = change.finish(space, db, key);
-    if (effects.isOn) {
-      effects.begin();
-      effects.endCommand(db, args, true);
-    }
-    Atomics.sub(process, PROCESS_SLICED_CHANGES, 1);
-    latches.release(space.shard);
-    return late;
+  #step({ space, db, key, change, args }: Running): boolean {
+    return change.step(space, space.peek(db, key), args);
   }
-}
 
-/** Arguments with bytes of their own. */
-function copyOf(args: Arguments): Arguments {
-  const copy = new Arguments();
-  let length = 0;
-  for (let i = 0; i < args.count; i++) {
-    copy.add(length, args.length[i]!);
-    length += args.length[i]!;
+  #finish({ space, db, key, change, args }: Running): LateReply {
+    const { effects, counters } = this.#ports;
+    const isLogged = effects.isOn;
+    const changes = counters[CHANGES]!;
+    if (isLogged) effects.begin();
+    try {
+      return change.finish(space, db, key, args, effects);
+    } finally {
+      if (isLogged) effects.endCommand(db, args, counters[CHANGES] !== changes);
+    }
   }
-  const bytes = new Uint8Array(length);
-  for (let i = 0; i < args.count; i++) bytes.set(args.copy(i), copy.off[i]!);
-  copy.buf = bytes;
-  return copy;
 }

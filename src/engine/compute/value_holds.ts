@@ -1,21 +1,41 @@
 /**
- * Values that replies are read from, held against those who would change them.
+ * Values that replies are read from, or that a snapshot writes, held against
+ * those who would change them.
  *
  * While the reply of a large collection is written, its key is locked for
  * reading: who wants to change it waits, and nobody has to copy it, which would
  * take a latch for as long as the value is large. But nobody is to wait for a
  * client that reads slowly, or not at all: if somebody waits for a while, the
  * value is copied in the background, the key gets the copy, and the lock ends.
+ * Strings are not copied so: who has waited for long enough copies one himself.
  *
  * @module
  */
 
 import type { ValueHold } from "../../core/commands/call.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
+import { TYPE_STRING } from "../../core/types/entry.ts";
 import type { LockHandle, LockSpec } from "../locks/lock_spec.ts";
 
-/** Time for which others wait for a reply before its value is copied. */
-const PATIENCE_MS = 200;
+/** What a value is held for. */
+export interface HoldPurpose {
+  /** As LOCKS LIST shows it. */
+  readonly label: string;
+  /** Time for which others wait before the value is copied. */
+  readonly patienceMs: number;
+}
+
+/** A reply is read from the value. */
+export const HOLD_FOR_REPLY: HoldPurpose = { label: "reply", patienceMs: 200 };
+/**
+ * A snapshot writes the value, which ends by itself, and hardly later than a copy
+ * would be there.
+ */
+export const HOLD_FOR_SNAPSHOT: HoldPurpose = {
+  label: "snapshot",
+  patienceMs: 2000,
+};
+
 /** Time between two looks at who waits. */
 const LOOK_MS = 50;
 
@@ -23,6 +43,8 @@ const LOOK_MS = 50;
 export interface ValueHoldPorts {
   /** Values of so many elements are copied as fast as they are locked. */
   smallMax(): number;
+  /** The same of strings, in bytes. */
+  smallBytesMax(): number;
   /** As {@linkcode ComputePoolPorts.lock}. */
   lock(spec: LockSpec): LockHandle | null;
   /** Whether somebody waits for the keys of a handle; no latch is held. */
@@ -38,14 +60,24 @@ export interface ValueHoldPorts {
   later(run: () => void, delayMs: number): void;
 }
 
-interface Hold extends ValueHold {
+/** A hold that knows whether others wait for its end. */
+export interface WatchedHold extends ValueHold {
+  /** Whether others did when it was last looked at. */
+  isWanted(): boolean;
+}
+
+interface Hold extends WatchedHold {
   readonly handle: LockHandle;
   readonly space: Keyspace;
   readonly db: number;
   readonly name: Uint8Array;
+  readonly isString: boolean;
+  readonly patienceMs: number;
   /** Since when somebody waits; 0 for nobody. */
   waitedSinceMs: number;
   isCopying: boolean;
+  /** Ends the lock. */
+  end(): void;
 }
 
 /** The holds of one worker. */
@@ -58,13 +90,21 @@ export class ValueHolds {
     this.#ports = ports;
   }
 
-  /** Holds the value of an entry, if that is of use; its latch is held. */
+  /**
+   * Holds the value of an entry, if that is of use; its latch is held.
+   */
   readonly hold = (
     space: Keyspace,
     db: number,
     ref: number,
-  ): ValueHold | null => {
-    if (space.length(ref) <= this.#ports.smallMax()) return null;
+    { label, patienceMs }: HoldPurpose,
+  ): WatchedHold | null => {
+    const { smallMax, smallBytesMax } = this.#ports;
+    const isString = space.type(ref) === TYPE_STRING;
+    const isSmall = isString
+      ? space.strings.length(ref) <= smallBytesMax()
+      : space.length(ref) <= smallMax();
+    if (isSmall) return null;
     const key = space.nameOf(ref);
     // A value that was made for the reply has no key.
     if (space.peek(db, key) !== ref) return null;
@@ -72,17 +112,22 @@ export class ValueHolds {
     const handle = this.#ports.lock({
       read: [name],
       db,
-      label: "reply",
+      label,
       maxHoldMs: 0,
     });
     if (handle === null) return null;
     const hold: Hold = {
-      ...{ handle, space, db, name },
+      ...{ handle, space, db, name, isString, patienceMs },
       waitedSinceMs: 0,
       isCopying: false,
-      release: () => {
+      isWanted: () => hold.waitedSinceMs !== 0,
+      end: () => {
         this.#holds.delete(hold);
         handle.close();
+      },
+      release: () => {
+        // Who came in between would have to copy what is being copied.
+        if (!hold.isCopying) hold.end();
       },
     };
     this.#holds.add(hold);
@@ -109,8 +154,9 @@ export class ValueHolds {
       return;
     }
     if (hold.waitedSinceMs === 0) hold.waitedSinceMs = nowMs;
-    if (nowMs - hold.waitedSinceMs < PATIENCE_MS) return;
+    if (nowMs - hold.waitedSinceMs < hold.patienceMs) return;
+    if (hold.isString) return hold.end();
     hold.isCopying = true;
-    this.#ports.copyValue(space, db, name, () => hold.release());
+    this.#ports.copyValue(space, db, name, () => hold.end());
   }
 }

@@ -20,9 +20,20 @@ import {
   DURATIONS_AT,
   MICROSECONDS,
 } from "../../core/keyspace/counters.ts";
+import type { Arguments } from "../../core/resp/arguments.ts";
+import type { Session } from "./session.ts";
 
 /** One batch in so many is timed, and counts for all of them. */
 const TIMED_BATCHES = 16;
+
+/** A command that has ended, and for whom it was run. */
+export interface EndedCommand<C> {
+  readonly command: Command<C>;
+  readonly args: Arguments;
+  readonly session: Session;
+  /** How long it has worked; waiting is not counted. */
+  readonly microseconds: number;
+}
 
 /** One per worker. */
 export class CommandTimer<C> {
@@ -95,6 +106,18 @@ export class CommandTimer<C> {
     }
     this.#runStartMs = this.#endedMs = nowMs;
     return microseconds;
+  }
+
+  /** Leaves the command that began out: it will be charged when it is done. */
+  skip(): void {
+    this.#endedMs = -1;
+    if (this.#isTimedBatch) this.#runStartMs = this.#monotonicMs();
+  }
+
+  /** Charges a command with time that it has taken outside of its turn. */
+  charge(command: Command<C>, microseconds: number): void {
+    this.#charge(command, microseconds);
+    if (this.tracksDurations) this.#countDuration(command, microseconds, 1);
   }
 
   #beginRun(command: Command<C>): void {

@@ -84,14 +84,19 @@ import type {
 import { ROUTE_TO_OWNER } from "../latch/shard_flags.ts";
 import { beginWait } from "../blocking/registering.ts";
 import { Serving } from "../blocking/serving.ts";
-import { LockAsking, LOCKS_FREE, LOCKS_PARKED } from "./lock_asking.ts";
+import {
+  LockAsking,
+  type LockAskingParts,
+  LOCKS_FREE,
+  LOCKS_PARKED,
+} from "./lock_asking.ts";
 import { RequestKeys, unknown } from "./request_keys.ts";
 import { DONE, HELD, PARKED } from "./outcome.ts";
 import type { BigAdder } from "./transaction.ts";
 import { TransactionRunner } from "./transaction_runner.ts";
 import type { Tellings } from "./tellings.ts";
 import { PROCESS_SNAPSHOT } from "../persistence/snapshot_protocol.ts";
-import { CommandTimer } from "./command_timer.ts";
+import { CommandTimer, type EndedCommand } from "./command_timer.ts";
 import { GATE_MONITORED, GATE_PAUSE, GATE_STOP, refusalBy } from "./gate.ts";
 import type { Latches } from "../latch/shard_latches.ts";
 import {
@@ -143,8 +148,8 @@ export interface ExecutorPorts<C extends Call> {
     args: Arguments,
     shard: number,
   ): Promise<LateReply> | null;
-  /** Notes a command that took `microseconds` or more. */
-  slow(command: Command<C>, microseconds: number): void;
+  /** Notes a command that took as long as the threshold, or longer. */
+  slow(ended: EndedCommand<C>): void;
   /** Makes room when memory is short; says whether a write may go on. */
   makeRoom(): boolean;
   /** Adds an argument that lies in a run of the arena. */
@@ -188,6 +193,8 @@ export interface ExecutorPorts<C extends Call> {
   readonly process: Int32Array;
   /** Parks commands that meet locked keys. */
   readonly locks: CommandLocks;
+  /** As {@linkcode LockAskingParts.reserve}. */
+  readonly reserve: LockAskingParts<C>["reserve"];
   /** Serves keys that are ready and tells of events; no latch is held. */
   settle(): void;
   /** Notes a command that has waited for locked keys before it ran. */
@@ -214,6 +221,8 @@ export class Executor<C extends Call> {
    * be told behind its reply.
    */
   pendingHasRead = false;
+  /** Outcome of the last request that was run together with others. */
+  togetherOutcome: number = DONE;
   /** Commands from this duration on go to the slow log; -1 for none. */
   slowMicroseconds = 10_000;
   /** Notes how long commands take. */
@@ -282,6 +291,7 @@ export class Executor<C extends Call> {
       locks: ports.locks,
       ready,
       addBig: ports.addBig,
+      reserve: ports.reserve,
       settle: ports.settle,
     });
     this.#transactions = new TransactionRunner({
@@ -388,7 +398,8 @@ export class Executor<C extends Call> {
    * Runs requests that {@linkcode lookAhead} has read, from `from` on, as long as
    * their keys lie in one shard, under one hold of its latch: so a key that all
    * workers want changes hands once for several requests. Returns how many were
-   * run; 0 if the first is nothing for this, and is to be {@linkcode run}.
+   * run, of which the last had {@linkcode togetherOutcome}; 0 if the first is
+   * nothing for this, and is to be {@linkcode run}.
    */
   runTogether(
     session: Session,
@@ -422,8 +433,9 @@ export class Executor<C extends Call> {
       const command = this.#table.all[args.command]!;
       session.command = command;
       this.#keys.takeHashed(args, shard, args.hash);
-      this.#run(command);
       done++;
+      this.togetherOutcome = this.#run(command);
+      if (this.togetherOutcome !== DONE) break;
     }
     this.#latches.release(shard);
     if (this.#ready.count !== 0) this.#serving.serve();
@@ -507,9 +519,9 @@ export class Executor<C extends Call> {
         flags !== 0 &&
         (flags !== FLAG_KEY_LOCKS || mayBeLocked(control, args.hash))
       ) return this.#runFlagged(command, handler);
-      this.#run(command, handler);
+      const outcome = this.#run(command, handler);
       this.#latches.release(shard);
-      return DONE;
+      return outcome;
     }
     if (command.keyKind === KEY_KIND.NONE) {
       call.keyCount = 0;
@@ -539,9 +551,9 @@ export class Executor<C extends Call> {
       this.#latches.release(shard);
       return this.#forward(command, shard, handler);
     }
-    this.#run(command, handler);
+    const ran = this.#run(command, handler);
     this.#latches.release(shard);
-    return DONE;
+    return ran;
   }
 
   #endAsking(command: Command<C>, outcome: number): number {
@@ -615,7 +627,7 @@ export class Executor<C extends Call> {
     const isBlocking = (command.flags & FLAG.BLOCKING) !== 0;
     const flags = this.#latches.wordsOfMarked(SHARD_FLAGS);
     if (flags !== 0) {
-      const outcome = this.#asking.areFree(flags)
+      const outcome = this.#asking.areFree(command, flags)
         ? LOCKS_FREE
         : this.#asking.ask(command, null);
       if (outcome !== LOCKS_FREE) {
@@ -661,13 +673,15 @@ export class Executor<C extends Call> {
       resp,
     );
     if (late === null) return this.#run(command, handler);
-    // Others are told of the command as if it had run now.
-    if (handler !== command.run) this.#late = late;
-    const outcome = handler === command.run
-      ? this.#run(command, () => late)
-      : this.#run(command, handler);
+    // Others are told of the command as if it had run now; it is counted when
+    // it has.
+    if (handler !== command.run) {
+      this.#late = late;
+      handler(call);
+    }
+    this.pending = late;
     this.pendingHasRead = true;
-    return outcome;
+    return PARKED;
   }
 
   /** A command that may wait, which is decided under its keys' latches. */
@@ -716,10 +730,10 @@ export class Executor<C extends Call> {
       this.#effects.endCommand(this.#call.db, this.#call.args, isChange);
     }
     if (startMs >= 0) {
-      const microseconds = this.timer.end(command, startMs);
-      if (this.#isSlow(command, microseconds)) {
-        this.#ports.slow(command, microseconds);
-      }
+      // What is done in slices is charged when all are done.
+      if (promise !== undefined && command.keyKind !== KEY_KIND.NONE) {
+        this.timer.skip();
+      } else this.#noteSlow(command, this.timer.end(command, startMs));
     }
     if (reply.errorCount !== errors) {
       counters[at + FAILED] = counters[at + FAILED]! + 1;
@@ -757,6 +771,33 @@ export class Executor<C extends Call> {
   countEnded(command: CalledCommand | null, error: ErrorReply | null): void {
     if (error !== null) this.#noteError(error);
     if (command !== null) this.#countCalls(command as Command<C>, 1);
+  }
+
+  /** Counts a command that has ended in the background, with its error. */
+  countBackground(ended: EndedCommand<C>, error: ErrorReply | null): void {
+    const { command } = ended;
+    this.countEnded(command, error);
+    if (error !== null) {
+      const at = COUNTER_COUNT + command.index * COMMAND_COUNTERS + FAILED;
+      this.#counters[at] = this.#counters[at]! + 1;
+    }
+    this.chargeLate(ended);
+  }
+
+  /** Charges a command, which was counted, that has not ended in its turn. */
+  chargeLate(ended: EndedCommand<C>): void {
+    const { command, microseconds } = ended;
+    this.timer.charge(command, microseconds);
+    if (this.#isSlow(command, microseconds)) this.#ports.slow(ended);
+  }
+
+  #noteSlow(command: Command<C>, microseconds: number): void {
+    if (!this.#isSlow(command, microseconds)) return;
+    const { args, session } = this.#call;
+    this.#ports.slow({
+      ...{ command, microseconds, args },
+      session: session as Session,
+    });
   }
 
   #isSlow(command: Command<C>, microseconds: number): boolean {

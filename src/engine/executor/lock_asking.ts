@@ -16,10 +16,12 @@ import {
   KEY_KIND,
 } from "../../core/commands/command_table.ts";
 import type { Key } from "../../core/keyspace/key.ts";
+import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import { mayBeLocked } from "../../core/keyspace/key_locks.ts";
 import type { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
 import {
   FLAG_KEY_LOCKS,
+  FLAG_SNAPSHOT,
   FLAG_WHOLE_LOCK,
   SHARD_FLAGS,
 } from "../../core/keyspace/shard_control.ts";
@@ -39,6 +41,9 @@ export const LOCKS_PARKED = 1;
 /** There is no memory for it to wait. */
 export const LOCKS_NO_ROOM = 2;
 
+/** Flags of shards: the keys of a command are to be looked at. */
+export const MUST_ASK: number = FLAG_KEY_LOCKS | FLAG_SNAPSHOT;
+
 /** What asking needs from the executor around it. */
 export interface LockAskingParts<C extends Call> {
   readonly table: CommandTable<C>;
@@ -48,6 +53,16 @@ export interface LockAskingParts<C extends Call> {
   readonly locks: CommandLocks;
   readonly ready: ReadyKeys;
   readonly addBig: BigAdder;
+  /**
+   * Locks a key whose value is large and not yet in the snapshot under way, until
+   * it is; if `isAsked`, says only whether it would. Latches are held.
+   */
+  reserve: (
+    space: Keyspace,
+    db: number,
+    key: Key,
+    isAsked: boolean,
+  ) => boolean;
   /** Serves keys that are ready and tells of events; no latch is held. */
   settle(): void;
 }
@@ -68,6 +83,9 @@ export class LockAsking<C extends Call> {
    * `flags` are those of the key's shard, whose latch is held.
    */
   isFree(command: Command<C>, key: Key, flags: number): boolean {
+    if ((flags & FLAG_SNAPSHOT) !== 0 && this.#mustReserve(command)) {
+      return false;
+    }
     if ((flags & (FLAG_KEY_LOCKS | FLAG_WHOLE_LOCK)) === 0) return true;
     if (
       (flags & FLAG_WHOLE_LOCK) !== 0 ||
@@ -79,7 +97,10 @@ export class LockAsking<C extends Call> {
   }
 
   /** As {@linkcode LockAsking.isFree}, of all keys; `flags` or'ed together. */
-  areFree(flags: number): boolean {
+  areFree(command: Command<C>, flags: number): boolean {
+    if ((flags & FLAG_SNAPSHOT) !== 0 && this.#mustReserve(command)) {
+      return false;
+    }
     if ((flags & (FLAG_KEY_LOCKS | FLAG_WHOLE_LOCK)) === 0) return true;
     if ((flags & FLAG_WHOLE_LOCK) !== 0) return false;
     const { call } = this.#parts;
@@ -126,7 +147,7 @@ export class LockAsking<C extends Call> {
   mustDefer(command: Command<C>, from: Key): boolean {
     const { call, locks, latches, ready, settle } = this.#parts;
     const flags = latches.wordsOfMarked(SHARD_FLAGS);
-    if ((flags & FLAG_KEY_LOCKS) === 0 || locks.isExempt) return false;
+    if ((flags & MUST_ASK) === 0 || locks.isExempt) return false;
     const { session, db } = call;
     const { shard, hash, length } = from;
     const bytes = from.buf.slice(from.off, from.off + length);
@@ -148,9 +169,24 @@ export class LockAsking<C extends Call> {
   }
 
   readonly #claimKey = (db: number, key: Key, isWrite: boolean): void => {
-    const { call, locks } = this.#parts;
-    locks.claim(call.keyspace(key), db, key, isWrite);
+    const { call, locks, reserve } = this.#parts;
+    const space = call.keyspace(key);
+    if (isWrite && (space.control[SHARD_FLAGS]! & FLAG_SNAPSHOT) !== 0) {
+      reserve(space, db, key, false);
+    }
+    locks.claim(space, db, key, isWrite);
   };
+
+  /** Whether a snapshot should have a large value before the command has it. */
+  #mustReserve(command: Command<C>): boolean {
+    const { call, locks, reserve } = this.#parts;
+    if ((command.flags & FLAG.WRITE) === 0 || locks.isExempt) return false;
+    for (let i = 0; i < call.keyCount; i++) {
+      const key = call.key(i);
+      if (reserve(call.keyspace(key), call.db, key, true)) return true;
+    }
+    return false;
+  }
 
   /** Claims the keys of all queued commands, and the databases they change. */
   #claimTransaction(transaction: Transaction): void {

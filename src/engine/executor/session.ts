@@ -142,13 +142,18 @@ export class Session implements CoreSession {
   }
 }
 
-/** A session without a connection, in whose name commands are run. */
-export function guestSession(id: number): Session {
-  return new Session({
+/**
+ * A session without a connection, in whose name commands are run; in the slow log
+ * they are those of `caller`.
+ */
+export function guestSession(id: number, caller?: Session): Session {
+  const session = new Session({
     id,
     nowMs: 0,
-    address: "",
+    address: caller?.address ?? "",
     localAddress: "",
     isUnix: false,
   });
+  session.name = caller?.name ?? "";
+  return session;
 }

@@ -20,10 +20,7 @@ import type {
   CommandTable,
 } from "../../core/commands/command_table.ts";
 import type { EffectLog } from "../../core/keyspace/effect_log.ts";
-import {
-  FLAG_KEY_LOCKS,
-  SHARD_FLAGS,
-} from "../../core/keyspace/shard_control.ts";
+import { SHARD_FLAGS } from "../../core/keyspace/shard_control.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
 import { Arguments } from "../../core/resp/arguments.ts";
 import {
@@ -40,6 +37,7 @@ import {
   LOCKS_FREE,
   LOCKS_NO_ROOM,
   LOCKS_PARKED,
+  MUST_ASK,
 } from "./lock_asking.ts";
 import { PARKED } from "./outcome.ts";
 import type { RequestKeys } from "./request_keys.ts";
@@ -119,7 +117,7 @@ export class TransactionRunner<C extends Call> {
     const isUntouched = this.#isUntouched(transaction);
     if (
       isUntouched &&
-      (this.#latches.wordsOfMarked(SHARD_FLAGS) & FLAG_KEY_LOCKS) !== 0
+      (this.#latches.wordsOfMarked(SHARD_FLAGS) & MUST_ASK) !== 0
     ) {
       const command = session.command as Command<C>;
       const outcome = this.#asking.ask(command, transaction);

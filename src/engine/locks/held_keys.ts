@@ -319,6 +319,7 @@ export class HeldKeys implements DiscoveringHandle {
   }
 
   abort(why: string): void {
+    this.spec.beforeAbort?.();
     this.#end(why);
   }
 

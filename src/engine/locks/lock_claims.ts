@@ -34,15 +34,15 @@ export interface KeyPlacing {
 
 /** The keys of a spec in their order, each once. Copies them. */
 export function claimsOf(
-  spec: Pick<LockSpec, "read" | "write">,
+  spec: Pick<LockSpec, "read" | "write" | "writeDb">,
   db: number,
   placing: KeyPlacing,
 ): LockClaim[] {
   const claims: LockClaim[] = [];
-  const add = (bytes: Uint8Array, isWrite: boolean) =>
+  const add = (bytes: Uint8Array, db: number, isWrite: boolean) =>
     claims.push({ db, key: keyOf(bytes, placing), isWrite, place: 0 });
-  for (const bytes of spec.read ?? []) add(bytes, false);
-  for (const bytes of spec.write ?? []) add(bytes, true);
+  for (const bytes of spec.read ?? []) add(bytes, db, false);
+  for (const bytes of spec.write ?? []) add(bytes, spec.writeDb ?? db, true);
   claims.sort(compareClaims);
   let kept = 0;
   for (const claim of claims) {

@@ -45,6 +45,8 @@ export interface LockSpec {
   readonly write?: readonly Uint8Array[];
   /** Their database, 0 by default. */
   readonly db?: number;
+  /** The database of the keys to be changed, if it is another one. */
+  readonly writeDb?: number;
   /** How long to wait for other locks, in milliseconds; for ever by default. */
   readonly waitMs?: number;
   /**
@@ -63,6 +65,11 @@ export interface LockSpec {
    * default one with keys to write finishes.
    */
   readonly onDisconnect?: "finish" | "abort";
+  /**
+   * Called before the locks are lost for a reason of others', for what must not
+   * be left half done; no latch is held.
+   */
+  beforeAbort?(): void;
 }
 
 /** A key of a handle. */

@@ -6,21 +6,27 @@
  * each. It waits while too many bytes are under way, so memory stays bounded by
  * what is changed meanwhile.
  *
- * A large collection is only shared while the latch is held, and written later
- * and in slices, in pieces of its own (rdb_large_value.ts): to save it costs
- * nothing then, but who changes it before it is written pays for a copy. Streams
- * and strings are written at once, however long they are.
+ * A large value is only shared while the latch is held, and written later and in
+ * slices, in pieces of its own (rdb_large_value.ts). Its key is locked for reading
+ * until then, so that nobody has to copy the value who wants to change it: a
+ * command that comes before the walk has the value written first
+ * ({@linkcode SnapshotSource.reserve}), and waits for that. Only what cannot wait,
+ * as one who holds locks himself, changes a copy.
  *
  * @module
  */
 
 import type { AccessClock } from "../../core/keyspace/access_clock.ts";
+import type { Key } from "../../core/keyspace/key.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import {
   type CutCounts,
   cutShard,
   endCut,
   type EntrySaver,
+  keepOld,
+  oldEntry,
+  originOf,
   walkShard,
 } from "../../core/keyspace/snapshot_marks.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
@@ -28,6 +34,7 @@ import { writeEntry, writeEntryHead } from "../../core/rdb/rdb_file_writer.ts";
 import { isLargeValue, LargeValue } from "../../core/rdb/rdb_large_value.ts";
 import { RdbWriter } from "../../core/rdb/rdb_writer.ts";
 import { concat } from "@std/bytes";
+import type { WatchedHold } from "../compute/value_holds.ts";
 import type { Latches } from "../latch/shard_latches.ts";
 import { type Piece, PieceWriter } from "./snapshot_pieces.ts";
 import {
@@ -50,6 +57,8 @@ const SLICE_MS = 1;
 const UNDER_WAY_BYTES_MAX = 8 * 1024 * 1024;
 /** Pieces of a large value that may be under way. */
 const PIECES_AHEAD_MAX = 16;
+/** Large values, of those to be written, that somebody may hurry. */
+const LOOKED_AT_MAX = 16;
 /** Time until it looks again. */
 const WAIT_MS = 2;
 
@@ -74,6 +83,8 @@ export interface SnapshotSourceParts {
   nextTicket(cutsLog: boolean): number;
   /** Changes counted, over all workers. */
   changes(): number;
+  /** Holds an entry's value, if that is of use; see value_holds.ts. */
+  hold(space: Keyspace, db: number, ref: number): WatchedHold | null;
   /** Monotonic milliseconds. */
   monotonicMs(): number;
   /** Calls back after so many milliseconds. */
@@ -88,6 +99,10 @@ interface LargeRecord {
   /** All that comes before the value. */
   readonly head: Uint8Array;
   readonly value: LargeValue;
+  /** Keeps others from changing the value; null if they may, and copy. */
+  readonly hold: WatchedHold | null;
+  /** Whether a command waits for it. */
+  readonly isUrgent: boolean;
   isBegun: boolean;
 }
 
@@ -101,6 +116,10 @@ export class SnapshotSource implements EntrySaver {
   /** Large values that are to be written, the first one perhaps begun. */
   readonly #records: LargeRecord[] = [];
   readonly #headWriter = new RdbWriter();
+  /** The hold of the value that is saved next. */
+  #hold: WatchedHold | null = null;
+  /** Whether a command waits for that value. */
+  #isUrgent = false;
   #notes = 0;
   #share = 1;
   #isAborted = false;
@@ -150,6 +169,29 @@ export class SnapshotSource implements EntrySaver {
     pieces.endRecord();
   }
 
+  /**
+   * Locks a key whose value is large and not yet saved, until it is written; if
+   * `isAsked`, says only whether that is to be done. The shard's latch is held.
+   */
+  reserve(space: Keyspace, db: number, key: Key, isAsked: boolean): boolean {
+    if (this.#isAborted) return false;
+    const ref = oldEntry(space, db, key);
+    if (ref === 0 || !isLargeValue(space, ref)) return false;
+    if (isAsked) return true;
+    this.#isUrgent = true;
+    this.#reserve(space, db, ref);
+    if (this.#hold !== null) keepOld(space, db, ref);
+    this.#isUrgent = false;
+    return true;
+  }
+
+  /** Holds the value of an entry that is saved next. */
+  #reserve(space: Keyspace, db: number, ref: number): void {
+    const isThere = db < space.databases &&
+      originOf(space.control, db) >= 0;
+    this.#hold = isThere ? this.#parts.hold(space, db, ref) : null;
+  }
+
   #begin(compresses: boolean, notes: number, share: number): void {
     const first = this.#parts.worker * STREAMS_PER_WORKER;
     this.#small = new PieceWriter(first, compresses, this.#send);
@@ -181,14 +223,23 @@ export class SnapshotSource implements EntrySaver {
     );
     writeEntryHead(writer, space, ref, this.#notes, this.#parts.clock);
     writer.flush();
+    const hold = this.#hold;
+    this.#hold = null;
     let value: LargeValue;
     try {
       value = new LargeValue(space, ref);
     } catch (cause) {
       if (!(cause instanceof OutOfMemory)) throw cause;
+      // Latches are held.
+      if (hold !== null) this.#parts.later(() => hold.release(), 0);
       return false;
     }
-    this.#records.push({ db, head: concat(head), value, isBegun: false });
+    const isUrgent = this.#isUrgent;
+    const record = { db, head: concat(head), value, hold, isUrgent };
+    // What is waited for comes first, but for a record that has begun.
+    let at = isUrgent ? 0 : this.#records.length;
+    while (this.#records[at]?.isBegun || this.#records[at]?.isUrgent) at++;
+    this.#records.splice(at, 0, { ...record, isBegun: false });
     // Latches are held.
     this.#plan(0);
     return true;
@@ -246,7 +297,18 @@ export class SnapshotSource implements EntrySaver {
     }
     if (!this.#hasWork) return this.#tellDone();
     const tookMs = monotonicMs() - startMs;
-    this.#plan(mayGoOn ? tookMs / this.#share - tookMs : WAIT_MS);
+    const restMs = this.#isWaitedFor ? 0 : tookMs / this.#share - tookMs;
+    this.#plan(mayGoOn ? restMs : WAIT_MS);
+  }
+
+  /** Whether a command waits for a value to be written. */
+  get #isWaitedFor(): boolean {
+    const { length } = this.#records;
+    for (let i = 0; i < LOOKED_AT_MAX && i < length; i++) {
+      const { isUrgent, hold } = this.#records[i]!;
+      if (isUrgent || hold !== null && hold.isWanted()) return true;
+    }
+    return false;
   }
 
   get #hasWork(): boolean {
@@ -262,7 +324,10 @@ export class SnapshotSource implements EntrySaver {
     }
     if (!this.#isEnding) return;
     this.#isEnding = false;
-    if (!this.#isAborted) this.#small!.flush();
+    if (!this.#isAborted) {
+      this.#small!.flush();
+      this.#large!.flush();
+    }
     this.#small = this.#large = null;
     report({ step: "flushed" });
   }
@@ -283,6 +348,11 @@ export class SnapshotSource implements EntrySaver {
     const isWalked = walkShard(
       space,
       () => isOver() || this.#records.length > 0,
+      (db, ref) => {
+        if (!this.#isAborted && isLargeValue(space, ref)) {
+          this.#reserve(space, db, ref);
+        }
+      },
     );
     latches.release(space.shard);
     if (isWalked) this.#shardIndex++;
@@ -310,7 +380,6 @@ export class SnapshotSource implements EntrySaver {
     );
     if (!isDone) return true;
     pieces.endRecord();
-    pieces.flush();
     this.#drop(record);
     return true;
   }
@@ -335,5 +404,6 @@ export class SnapshotSource implements EntrySaver {
     latches.acquire(record.value.space.shard);
     record.value.release();
     latches.release(record.value.space.shard);
+    record.hold?.release();
   }
 }

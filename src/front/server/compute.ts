@@ -7,10 +7,12 @@
 import { Prng } from "../../core/base/prng.ts";
 import { AccessClock } from "../../core/keyspace/access_clock.ts";
 import { WORKER_DOUBLES } from "../../core/keyspace/counters.ts";
+import { EffectLog } from "../../core/keyspace/effect_log.ts";
 import { isLfuPolicy } from "../../core/keyspace/evict.ts";
 import { Keyspace } from "../../core/keyspace/keyspace.ts";
 import { shardControlWords } from "../../core/keyspace/shard_control.ts";
-import { Arena } from "../../core/memory/arena.ts";
+import { Arena, SEGMENT_SHIFT } from "../../core/memory/arena.ts";
+import { ExternalStrings } from "../../core/memory/external.ts";
 import { PagePool } from "../../core/memory/page_pool.ts";
 import { ErrorReply } from "../../core/resp/error_reply.ts";
 import { ReplyWriter } from "../../core/resp/reply_writer.ts";
@@ -63,6 +65,8 @@ export function beginComputing(
     limits: settings,
   };
   const slotShards = new Uint16Array(shared.slotShards);
+  const externals = new ExternalStrings(arena, pool);
+  const effects = new EffectLog();
   const runner = new ComputeRunner<ServerCall>({
     table: makeCommandTable(),
     counters,
@@ -77,9 +81,17 @@ export function beginComputing(
       const latches = new Latches([], counters, false, false);
       return new ServerCall({
         ...{ keyspaces, slotShards, hashSeed, settings },
-        ...{ counters, clock, random, latches },
+        ...{ counters, clock, random, latches, effects },
       });
     },
+    addBig: (args, run, length) =>
+      args.addBig(
+        run,
+        arena.u8,
+        run >>> SEGMENT_SHIFT,
+        externals.offset(run),
+        length,
+      ),
     monotonicMs: () => performance.now(),
     beforeJob: () => {
       if (process[PROCESS_COMPUTE_FAILURES] === 0) return;
@@ -100,7 +112,9 @@ export function beginComputing(
     channel.onmessage = ({ data: job }) => {
       if (job.settings !== null) apply(job.settings);
       const result = runner.run(job);
-      channel.postMessage(result, [result.reply.buffer as ArrayBuffer]);
+      const transfer = [result.reply.buffer as ArrayBuffer];
+      if (result.recorded !== null) transfer.push(result.recorded.buffer);
+      channel.postMessage(result, transfer);
     };
   }
 }
@@ -133,10 +147,10 @@ export function makeComputePool(
     later: (run, delayMs) => setTimeout(run, delayMs),
     fillKey: (key, name) => worker.call.fillKey(key, name, 0, name.length),
     lock: ports.lock,
-    runInPlace: (db, resp, args, done) => {
+    runInPlace: (caller, db, resp, args, done) => {
       const writer = new ReplyWriter();
       writer.resp = resp;
-      const session = guestSession(0);
+      const session = guestSession(0, caller);
       session.db = db;
       session.resp = resp;
       const attempt = () => {
@@ -147,7 +161,13 @@ export function makeComputePool(
       };
       attempt();
     },
+    addBig: (args, run, length) => worker.addBig(args, run, length),
+    freeBig: (args) => worker.freeBig(args),
     settle: ports.settle,
-    countError: (text) => executor.countEnded(null, new ErrorReply(text)),
+    count: (ended, error) =>
+      executor.countBackground(
+        ended,
+        error === "" ? null : new ErrorReply(error),
+      ),
   });
 }

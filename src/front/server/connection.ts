@@ -609,7 +609,9 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
         const args = ahead[i]!;
         if (args.count === 0) continue;
         const ran = executor.runTogether(session, ahead, i, count);
-        const outcome = ran > 0 ? DONE : executor.run(session, args);
+        const outcome = ran > 0
+          ? executor.togetherOutcome
+          : executor.run(session, args);
         if (ran > 0) i += ran - 1;
         this.#isStalled ||= isFull(writer);
         if (

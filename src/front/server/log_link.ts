@@ -91,6 +91,7 @@ export class LogLink {
         return worker.durability.onTold();
       case "pause":
         worker.executor.gate |= GATE_LOADING;
+        worker.completeSlices();
         // Not before the replies of this turn are under way.
         setTimeout(() => this.#post({ kind: "done" }), 0);
         return;

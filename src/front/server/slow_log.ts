@@ -12,6 +12,7 @@ import { FLAG } from "../../core/commands/command_spec.ts";
 import type { Command } from "../../core/commands/command_table.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
 import { bytesToText } from "../../core/settings/config_file.ts";
+import type { EndedCommand } from "../../engine/executor/command_timer.ts";
 import { PROCESS_SLOW_COUNT } from "../../engine/messages/shared_state.ts";
 import { isSecret, REDACTED } from "./secret_arguments.ts";
 import type { ServerCall } from "./server_call.ts";
@@ -67,39 +68,37 @@ export class SlowLog {
 }
 
 /**
- * Notes that the worker's current command was slow: in the slow log, and as an
- * event for LATENCY, each by its own threshold.
+ * Notes that a command was slow: in the slow log, and as an event for LATENCY,
+ * each by its own threshold.
  */
 export function noteSlowCommand(
   worker: WorkerContext,
-  command: Command<ServerCall>,
-  microseconds: number,
+  ended: EndedCommand<ServerCall>,
 ): void {
   const nowMs = worker.nowMs();
-  const isFast = (command.flags & FLAG.FAST) !== 0;
+  const isFast = (ended.command.flags & FLAG.FAST) !== 0;
   worker.latency.note(
     isFast ? "fast-command" : "command",
-    microseconds / 1000,
+    ended.microseconds / 1000,
     nowMs,
   );
-  addSlow(worker, command, microseconds);
+  addSlow(worker, ended);
 }
 
 function addSlow(
   worker: WorkerContext,
-  command: Command<ServerCall>,
-  microseconds: number,
+  { command, args, session, microseconds }: EndedCommand<ServerCall>,
 ): void {
-  const { settings, call } = worker;
-  const { slowlogLogSlowerThan: threshold, slowlogMaxLen: most } = settings;
+  const { slowlogLogSlowerThan: threshold, slowlogMaxLen: most } =
+    worker.settings;
   if (threshold < 0 || microseconds < threshold || most === 0) return;
   worker.slowLog.add({
     id: Atomics.add(worker.process, PROCESS_SLOW_COUNT, 1),
     at: Math.floor(worker.nowMs() / 1000),
     microseconds: Math.floor(microseconds),
-    args: clip(call.args, command),
-    address: call.session.address,
-    name: call.session.name,
+    args: clip(args, command),
+    address: session.address,
+    name: session.name,
   }, most);
 }
 
@@ -113,7 +112,8 @@ export function noteLockWait(
   waitedMs: number,
 ): void {
   worker.latency.note("key-lock", waitedMs, worker.nowMs());
-  addSlow(worker, command, waitedMs * 1000);
+  const { args, session } = worker.call;
+  addSlow(worker, { command, args, session, microseconds: waitedMs * 1000 });
 }
 
 function clip(args: Arguments, command: Command<ServerCall>): string[] {

@@ -9,6 +9,7 @@
  */
 /// <reference lib="deno.worker" />
 
+import type { Command } from "../../core/commands/command_table.ts";
 import { emptyDatabases } from "../../core/commands/databases.ts";
 import { CHANGES } from "../../core/keyspace/counters.ts";
 import { Prng } from "../../core/base/prng.ts";
@@ -26,7 +27,11 @@ import { PagePool } from "../../core/memory/page_pool.ts";
 import { Settings } from "../../core/settings/settings.ts";
 import { BlockedSessions } from "../../engine/blocking/blocked_sessions.ts";
 import { SlicedChanges } from "../../engine/compute/sliced_changes.ts";
-import { ValueHolds } from "../../engine/compute/value_holds.ts";
+import {
+  HOLD_FOR_REPLY,
+  HOLD_FOR_SNAPSHOT,
+  ValueHolds,
+} from "../../engine/compute/value_holds.ts";
 import { Executor } from "../../engine/executor/executor.ts";
 import { DONE } from "../../engine/executor/outcome.ts";
 import { GATE_LOADING, GATES_STILL } from "../../engine/executor/gate.ts";
@@ -299,9 +304,10 @@ function begin(start: WorkerStart): WorkerContext {
     random,
     latches,
     later: (run, delayMs) => setTimeout(() => run(Date.now()), delayMs),
-    inSlices: (space, db, ref, change, args) =>
-      slicedChanges.begin(space, db, ref, change, args),
-    holdValue: (space, db, ref) => valueHolds.hold(space, db, ref),
+    inSlices: (space, db, key, change, args) =>
+      slicedChanges.begin(space, db, key, change, args),
+    holdValue: (space, db, ref) =>
+      valueHolds.hold(space, db, ref, HOLD_FOR_REPLY),
     effects,
   });
   const evictor = new Evictor({
@@ -367,12 +373,13 @@ function begin(start: WorkerStart): WorkerContext {
       const owner = ownerOf(shard, shared.workers);
       return owner === id ? null : forwarder.forward(session, args, owner);
     },
-    slow: (command, microseconds) =>
-      noteSlowCommand(made, command, microseconds),
+    slow: (ended) => noteSlowCommand(made, ended),
     makeRoom: () => evictor.makeRoom(),
     addBig: (args, run, length) => made.addBig(args, run, length),
     freeBig: (args) => made.freeBig(args),
     locks: locks.commands,
+    reserve: (space, db, key, isAsked) =>
+      source!.reserve(space, db, key, isAsked),
     settle,
     waited: (command, waitedMs) => noteLockWait(made, command, waitedMs),
     tellings,
@@ -443,6 +450,7 @@ function begin(start: WorkerStart): WorkerContext {
       settings.backgroundThreads === 0
         ? Infinity
         : settings.backgroundThreshold,
+    smallBytesMax: () => settings.backgroundThresholdBytes,
     lock: tryLockHeld,
     isWaitedFor: ({ id }) => {
       const handle = locks.manager.handle(id);
@@ -457,13 +465,21 @@ function begin(start: WorkerStart): WorkerContext {
     latches,
     effects,
     process,
+    counters,
     isAtOnce: () => executor.ignoresFlags,
     lock: tryLockHeld,
     fillKey: (key, name) => call.fillKey(key, name, 0, name.length),
     monotonicMs: () => performance.now(),
     later: (run, delayMs) => setTimeout(run, delayMs),
+    freeBig: (args) => made.freeBig(args),
     settle,
+    session: () => call.session,
+    charge: (session, called, args, microseconds) => {
+      const command = called as Command<ServerCall>;
+      executor.chargeLate({ command, args, session, microseconds });
+    },
   });
+  made.completeSlices = () => slicedChanges.completeAll();
   attachThreads = (ports) => computePool.attach(ports);
   serveForwarded(mesh, {
     sessionOf: (command) => {
@@ -504,6 +520,8 @@ function begin(start: WorkerStart): WorkerContext {
     process: made.process,
     nextTicket: (cutsLog) => made.durability.cut(cutsLog),
     changes: () => made.statistics.sum(CHANGES),
+    hold: (space, db, ref) =>
+      valueHolds.hold(space, db, ref, HOLD_FOR_SNAPSHOT),
     monotonicMs: () => performance.now(),
     later: (run, delayMs) => setTimeout(run, delayMs),
     report: (report) => {

@@ -96,6 +96,8 @@ export class WorkerContext {
   readonly statistics: Statistics;
   /** What the worker does for its own shards; set before it listens. */
   owner: Owner | null = null;
+  /** Completes the worker's changes in slices; no latch is held. */
+  completeSlices: () => void = () => {};
   /** Commands of this worker that took long. */
   readonly slowLog: SlowLog = new SlowLog();
   /** What made this worker slow. */

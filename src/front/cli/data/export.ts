@@ -41,6 +41,7 @@ import { FileKeys } from "./file_keys.ts";
 import { LiveKeys } from "./live_keys.ts";
 import { Progress, say } from "./progress.ts";
 import { RespLink } from "./resp_link.ts";
+import { saveOnServer } from "./server_snapshot.ts";
 
 const USAGE = `Usage: sherd export FILE.rdb|FILE.resp|- [--from SOURCE]
 
@@ -50,9 +51,12 @@ redis-cli --pipe takes; - writes those to standard output.
 Options:
   --from SOURCE  redis://[user:password@]host:port, a running server, or a
                  snapshot (dump.rdb) [redis://127.0.0.1:6379]
+  --by scan|bgsave
+                 how the keys of a running server are taken [scan]
 
-The keys of a running server are taken one after the other: each is as it was at
-one moment. For all at one moment use BGSAVE.`;
+With scan they are taken one after the other: each is as it was at one moment.
+With bgsave the server saves them first, which overwrites its own snapshot, and all
+are as they were at one moment; its folder must be readable on this machine.`;
 
 const DEFAULT_SOURCE = "redis://127.0.0.1:6379";
 const COPY_BYTES = 1024 * 1024;
@@ -65,7 +69,7 @@ interface KeySink {
 
 /** Runs the tool; returns the exit code. */
 export async function exportData(words: readonly string[]): Promise<number> {
-  const sorted = sortWords(words, ["from"]);
+  const sorted = sortWords(words, ["from", "by"]);
   if (typeof sorted === "string") return refuse(sorted);
   const [path] = sorted.others;
   if (sorted.others.length !== 1) return refuse(USAGE);
@@ -74,10 +78,14 @@ export async function exportData(words: readonly string[]): Promise<number> {
     return refuse(USAGE);
   }
   const from = sorted.options.get("from") ?? DEFAULT_SOURCE;
+  const by = sorted.options.get("by") ?? "scan";
+  if (by !== "scan" && by !== "bgsave") {
+    return refuse(`--by takes scan or bgsave`);
+  }
   try {
     const sink = isSnapshot ? new SnapshotSink(path!) : new CommandSink(path!);
     const progress = new Progress("keys");
-    for await (const { batch, total } of keysOf(from)) {
+    for await (const { batch, total } of keysOf(from, by)) {
       sink.put(batch);
       progress.keys += batch.length;
       progress.tell(progress.keys, Math.max(progress.keys, total));
@@ -101,16 +109,21 @@ function refuse(text: string): number {
 
 async function* keysOf(
   source: string,
+  by: "scan" | "bgsave",
 ): AsyncGenerator<{ batch: readonly DumpedKey[]; total: number }> {
+  let path = source;
   if (source.startsWith("redis://")) {
     using link = await RespLink.connect(source);
-    const keys = new LiveKeys(link);
-    for await (const batch of keys.batches(null)) {
-      yield { batch, total: keys.total };
+    if (by === "scan") {
+      const keys = new LiveKeys(link);
+      for await (const batch of keys.batches(null)) {
+        yield { batch, total: keys.total };
+      }
+      return;
     }
-    return;
+    path = await saveOnServer(link);
   }
-  const file = new DenoDisk().open(source, "read");
+  const file = new DenoDisk().open(path, "read");
   try {
     const keys = new FileKeys(file);
     for (const batch of keys.batches()) yield { batch, total: 0 };

@@ -64,6 +64,7 @@ import {
   QUERY_BUFFER_DISCONNECTS,
   READ_LOCKS_GRANTED,
   READS_PROCESSED,
+  SLICED_COMMANDS,
   WRITE_LOCKS_GRANTED,
   WRITES_PROCESSED,
 } from "../../../core/keyspace/counters.ts";
@@ -444,6 +445,7 @@ function statsFields({ worker }: Facts): Fields {
     ["sherd_latch_sleeps", sum(LATCH_SLEEPS)],
     ["sherd_background_commands", sum(BACKGROUND_COMMANDS)],
     ["sherd_background_retries", sum(BACKGROUND_RETRIES)],
+    ["sherd_sliced_commands", sum(SLICED_COMMANDS)],
     ["sherd_latch_long_waits", sum(LATCH_LONG_WAITS)],
     ["sherd_locked_keys", lockedKeys],
     ["sherd_lock_handles", sum(LOCK_HANDLES)],

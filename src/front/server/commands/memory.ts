@@ -5,12 +5,18 @@
  */
 
 import { bytesOf } from "../../../core/base/bytes.ts";
-import { argumentIs, readInteger } from "../../../core/commands/arg_reader.ts";
+import {
+  argumentIs,
+  integerAt,
+  readInteger,
+} from "../../../core/commands/arg_reader.ts";
 import {
   type CommandSpec,
+  type HeavyTest,
   keyAt,
   type LateReply,
 } from "../../../core/commands/command_spec.ts";
+import { manyInFirst } from "../../../core/commands/heavy_work.ts";
 import { SYNTAX_ERROR } from "../../../core/resp/error_reply.ts";
 import { ASK_PURGE } from "../server_questions.ts";
 import { type MemoryReport, reportMemory } from "../memory_report.ts";
@@ -58,6 +64,14 @@ export function memoryUsageCommand(call: ServerCall): void {
   if (ref === 0) return reply.nullBulk();
   reply.integer(allocatedBytes(space, ref, samples));
 }
+
+/** All, or many, elements of a value are to be looked at. */
+const manySamples: HeavyTest<ServerCall> = (call) => {
+  if (call.argc !== 5 || !argumentIs(call, 3, SAMPLES)) return false;
+  const samples = integerAt(call, 4);
+  return (samples === 0 || samples > call.settings.backgroundThreshold) &&
+    manyInFirst(call);
+};
 
 /** `MEMORY STATS` */
 export function memoryStatsCommand(call: ServerCall): void {
@@ -295,6 +309,7 @@ export const MEMORY_COMMANDS: readonly CommandSpec<ServerCall>[] = [
         keys: [keyAt(2, "RO")],
         syntax: "key [SAMPLES count:integer]",
         replies: ["integer", "null"],
+        isHeavy: manySamples,
         run: memoryUsageCommand,
       },
     ],

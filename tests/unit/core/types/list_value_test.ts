@@ -10,9 +10,10 @@ import {
 } from "../../../../src/core/memory/listpack.ts";
 import { elementBytes } from "../../../../src/core/memory/listpack_format.ts";
 import { TYPE_LIST } from "../../../../src/core/types/entry.ts";
-import type {
-  ListValue,
-  RunVisitor,
+import {
+  EqualRemoval,
+  type ListValue,
+  type RunVisitor,
 } from "../../../../src/core/types/list_value.ts";
 import { type Random, seeded } from "../../../_harness.ts";
 import { Shards } from "../keyspace/_fixture.ts";
@@ -395,10 +396,22 @@ const OPERATION = {
     const left = order.filter((other) =>
       other !== text || removed === most || (removed++, false)
     );
-    assertEquals(
-      lists.removeEqual(ref, buf, 0, buf.length, most, fromTail),
-      removed,
-    );
+    const work = new EqualRemoval();
+    work.begin(lists.length(ref));
+    const budget = random.pick([1, 100, 5000, Infinity]);
+    while (
+      lists.removeEqualPart(
+        ref,
+        buf,
+        0,
+        buf.length,
+        most,
+        fromTail,
+        work,
+        budget,
+      )
+    ) lists.verify(ref);
+    assertEquals(work.removed, removed);
     lists.pack(ref, true);
     tested.model = fromTail ? left.reverse() : left;
   },
@@ -423,6 +436,18 @@ const OPERATION = {
       ? all.reverse().filter((index) => index >= model.length - most)
       : all.filter((index) => index < most);
     assertEquals(found, expected.slice(0, wanted));
+    if (model.length === 0) return;
+    let first = -1;
+    const budget = random.pick([1, 100, 5000]);
+    for (let from = 0; first < 0 && from < model.length;) {
+      from = lists.searchPart(ref, buf, 0, buf.length, from, budget, {
+        match(index) {
+          first = index;
+          return false;
+        },
+      });
+    }
+    assertEquals(first, model.indexOf(text));
   },
   visit(tested: Tested, random: Random): void {
     const { lists, ref, model } = tested;

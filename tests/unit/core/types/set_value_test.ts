@@ -1,16 +1,10 @@
 /** Sets: src/core/types/set_value.ts. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { asciiOf, latin1BytesOf } from "../../../../src/core/base/bytes.ts";
-import { Prng } from "../../../../src/core/base/prng.ts";
+import { asciiOf } from "../../../../src/core/base/bytes.ts";
 import { byteOf, SEGMENT_SHIFT } from "../../../../src/core/memory/arena.ts";
-import { Dict } from "../../../../src/core/memory/dict.ts";
-import {
-  Heap,
-  HEAP_WORDS,
-  OutOfMemory,
-} from "../../../../src/core/memory/heap.ts";
+import { OutOfMemory } from "../../../../src/core/memory/heap.ts";
 import { Listpacks } from "../../../../src/core/memory/listpack.ts";
-import { NODE_META, NODE_VALUE } from "../../../../src/core/memory/node.ts";
+import { NODE_VALUE } from "../../../../src/core/memory/node.ts";
 import { TYPE_SET, valueEncoding } from "../../../../src/core/types/entry.ts";
 import type { SetMember } from "../../../../src/core/types/set_member.ts";
 import {
@@ -19,55 +13,24 @@ import {
   SET_TABLE,
   SetValue,
 } from "../../../../src/core/types/set_value.ts";
-import type { EncodingLimits } from "../../../../src/core/types/value_type.ts";
 import { type Random, seeded } from "../../../_harness.ts";
-import { Memory, randomMix, ROUNDS } from "../memory/_memory.ts";
+import { randomMix, ROUNDS } from "../memory/_memory.ts";
+import { run, TwoShards } from "./_two_shards.ts";
 
 const OPERATIONS = 2000;
 const DRAWS = 20_000;
-const LIMITS = {
-  setMaxIntsetEntries: 512,
-  setMaxListpackEntries: 128,
-  setMaxListpackValue: 64,
-} as EncodingLimits;
-
-type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** The sets of two shards in one memory. */
-class World {
-  readonly memory: Memory;
-  readonly limits: Writable<EncodingLimits> = { ...LIMITS };
-  readonly listpacks: Listpacks;
-  readonly sets: SetValue;
-  readonly otherHeap: Heap;
-  readonly otherSets: SetValue;
+class World extends TwoShards<SetValue> {
+  readonly sets: SetValue = this.values;
+  readonly otherSets: SetValue = this.otherValues;
+  readonly listpacks: Listpacks = new Listpacks(
+    this.memory.arena,
+    this.memory.heap,
+  );
 
-  constructor(bytes = 1 << 24, seed = 1) {
-    const { arena, pool, heap } = this.memory = new Memory(bytes);
-    const control = new Int32Array(new SharedArrayBuffer(HEAP_WORDS * 4));
-    this.otherHeap = new Heap(arena, pool, control, 0, 8);
-    this.listpacks = new Listpacks(arena, heap);
-    const random = new Prng(seed);
-    [this.sets, this.otherSets] = [heap, this.otherHeap].map((heap) =>
-      new SetValue({
-        arena,
-        heap,
-        dict: new Dict(arena, heap),
-        listpacks: new Listpacks(arena, heap),
-        hashSeed0: 1,
-        hashSeed1: 2,
-        limits: this.limits,
-        random,
-      })
-    ) as [SetValue, SetValue];
-  }
-
-  /** An entry with an empty set. */
-  entry(heap = this.memory.heap): number {
-    const ref = heap.allocate(2);
-    this.memory.setWord(ref, NODE_META, TYPE_SET);
-    this.memory.setWord(ref, NODE_VALUE, 0);
-    return ref;
+  constructor(bytes?: number, seed?: number) {
+    super(SetValue, TYPE_SET, bytes, seed);
   }
 
   /** An entry with a set. */
@@ -89,34 +52,12 @@ class World {
     return this.sets.has(ref, ...run(text));
   }
 
-  encoding(ref: number): string {
-    return this.sets.encodingNames[valueEncoding(this.memory.arena, ref)]!;
-  }
-
   members(ref: number, sets = this.sets): string[] {
     const found: string[] = [];
     sets.visitAll(ref, { member: (m) => found.push(textOf(m)) });
     assertEquals(found.length, sets.length(ref));
     return found;
   }
-
-  drop(ref: number): void {
-    this.sets.free(ref);
-    this.memory.heap.free(ref);
-  }
-
-  /** Checks that nothing is in use any more. */
-  verifyEmpty(): void {
-    for (const heap of [this.memory.heap, this.otherHeap]) {
-      assertEquals(heap.usedBytes, 0);
-      heap.verify();
-    }
-  }
-}
-
-/** A text somewhere in a buffer. */
-function run(text: string): [Uint8Array, number, number] {
-  return [latin1BytesOf(`1${text}2`), 1, text.length];
 }
 
 function textOf(member: SetMember): string {

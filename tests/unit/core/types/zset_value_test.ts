@@ -5,18 +5,9 @@ import {
   compareBytes,
   latin1BytesOf,
 } from "../../../../src/core/base/bytes.ts";
-import { Prng } from "../../../../src/core/base/prng.ts";
 import { byteOf, SEGMENT_SHIFT } from "../../../../src/core/memory/arena.ts";
-import { Dict } from "../../../../src/core/memory/dict.ts";
-import {
-  Heap,
-  HEAP_WORDS,
-  OutOfMemory,
-} from "../../../../src/core/memory/heap.ts";
-import { Listpacks } from "../../../../src/core/memory/listpack.ts";
-import { NODE_META, NODE_VALUE } from "../../../../src/core/memory/node.ts";
-import { TYPE_ZSET, valueEncoding } from "../../../../src/core/types/entry.ts";
-import type { EncodingLimits } from "../../../../src/core/types/value_type.ts";
+import { OutOfMemory } from "../../../../src/core/memory/heap.ts";
+import { TYPE_ZSET } from "../../../../src/core/types/entry.ts";
 import {
   GREATEST_BOUND,
   LEAST_BOUND,
@@ -27,51 +18,21 @@ import {
 } from "../../../../src/core/types/zset_range.ts";
 import { ZsetValue } from "../../../../src/core/types/zset_value.ts";
 import { type Random, seeded } from "../../../_harness.ts";
-import { Memory, randomMix, ROUNDS } from "../memory/_memory.ts";
+import { randomMix, ROUNDS } from "../memory/_memory.ts";
+import { run, TwoShards } from "./_two_shards.ts";
 
 const OPERATIONS = 3000;
 const DRAWS = 20_000;
-const LIMITS = {
-  zsetMaxListpackEntries: 128,
-  zsetMaxListpackValue: 64,
-} as EncodingLimits;
 
-type Writable<T> = { -readonly [K in keyof T]: T[K] };
 type Pair = readonly [member: string, score: number];
 
 /** The sorted sets of two shards in one memory. */
-class World {
-  readonly memory: Memory;
-  readonly limits: Writable<EncodingLimits> = { ...LIMITS };
-  readonly zsets: ZsetValue;
-  readonly otherHeap: Heap;
-  readonly otherZsets: ZsetValue;
+class World extends TwoShards<ZsetValue> {
+  readonly zsets: ZsetValue = this.values;
+  readonly otherZsets: ZsetValue = this.otherValues;
 
-  constructor(bytes = 1 << 24, seed = 1) {
-    const { arena, pool, heap } = this.memory = new Memory(bytes);
-    const control = new Int32Array(new SharedArrayBuffer(HEAP_WORDS * 4));
-    this.otherHeap = new Heap(arena, pool, control, 0, 8);
-    const random = new Prng(seed);
-    [this.zsets, this.otherZsets] = [heap, this.otherHeap].map((heap) =>
-      new ZsetValue({
-        arena,
-        heap,
-        dict: new Dict(arena, heap),
-        listpacks: new Listpacks(arena, heap),
-        hashSeed0: 1,
-        hashSeed1: 2,
-        limits: this.limits,
-        random,
-      })
-    ) as [ZsetValue, ZsetValue];
-  }
-
-  /** An entry with an empty set. */
-  entry(heap = this.memory.heap): number {
-    const ref = heap.allocate(2);
-    this.memory.setWord(ref, NODE_META, TYPE_ZSET);
-    this.memory.setWord(ref, NODE_VALUE, 0);
-    return ref;
+  constructor(bytes?: number, seed?: number) {
+    super(ZsetValue, TYPE_ZSET, bytes, seed);
   }
 
   /** An entry with a set. */
@@ -98,10 +59,6 @@ class World {
     return this.zsets.rankOfFound(ref);
   }
 
-  encoding(ref: number): string {
-    return this.zsets.encodingNames[valueEncoding(this.memory.arena, ref)]!;
-  }
-
   pairs(ref: number, zsets = this.zsets): Pair[] {
     const found: Pair[] = [];
     zsets.visit(ref, 0, zsets.length(ref), false, collect(found));
@@ -115,24 +72,6 @@ class World {
     this.zsets.visit(ref, from, to - from, false, collect(found));
     return found.map(([member]) => member);
   }
-
-  drop(ref: number): void {
-    this.zsets.free(ref);
-    this.memory.heap.free(ref);
-  }
-
-  /** Checks that nothing is in use any more. */
-  verifyEmpty(): void {
-    for (const heap of [this.memory.heap, this.otherHeap]) {
-      assertEquals(heap.usedBytes, 0);
-      heap.verify();
-    }
-  }
-}
-
-/** A text somewhere in a buffer. */
-function run(text: string): [Uint8Array, number, number] {
-  return [latin1BytesOf(`1${text}2`), 1, text.length];
 }
 
 function collect(found: Pair[]) {

@@ -61,7 +61,9 @@ class PoolRoom {
       },
       runInPlace: () => {},
       settle: () => {},
-      countError: () => {},
+      addBig: () => {},
+      freeBig: () => {},
+      count: () => {},
     });
     this.pool.attach(Array.from({ length: THREADS }, () => this.#port));
     world.settings.set([["background-threshold", "10"]]);
@@ -109,6 +111,7 @@ class PoolRoom {
           ...{ slotShards, hashSeed, settings, counters, clock, random },
           latches: new Latches([], counters, false, false),
         }),
+      addBig: () => {},
       monotonicMs: () => 0,
       beforeJob: () => {},
       failed: () => {},

@@ -10,7 +10,7 @@ import {
   detachDatabase,
   reclaimSlice,
 } from "../../../../src/core/keyspace/reclaim.ts";
-import { TYPE_HASH } from "../../../../src/core/types/entry.ts";
+import { STRING_RAW, TYPE_HASH } from "../../../../src/core/types/entry.ts";
 import { Latches } from "../../../../src/engine/latch/shard_latches.ts";
 import {
   FACTS,
@@ -22,6 +22,7 @@ import {
   PROCESS_SNAPSHOT,
   PROCESS_SNAPSHOT_BYTES,
 } from "../../../../src/engine/persistence/snapshot_protocol.ts";
+import type { WatchedHold } from "../../../../src/engine/compute/value_holds.ts";
 import { SnapshotSource } from "../../../../src/engine/persistence/snapshot_source.ts";
 import { SnapshotTaker } from "../../../../src/engine/persistence/snapshot_taker.ts";
 import { Snapshots } from "../../../../src/engine/persistence/snapshots.ts";
@@ -46,16 +47,18 @@ class World {
   readonly log: string[] = [];
   readonly #process = new Int32Array(new SharedArrayBuffer(256));
   readonly #sources: SnapshotSource[] = [];
-  readonly #random: Random;
+  readonly random: Random;
   /** What is under way: a queue per sender and receiver, and timers. */
   readonly #queues = new Map<string, (() => void)[]>();
   /** What there was at the last cut. */
   atCut = new Map<string, string>();
   /** The worker that changes what is about to be changed. */
   changer = 0;
+  /** Values that are held. */
+  holds = 0;
 
   constructor(random: Random) {
-    this.#random = random;
+    this.random = random;
     this.shards = new Shards({
       shards: 6,
       saver: {
@@ -88,6 +91,7 @@ class World {
           process: this.#process,
           nextTicket: () => 7,
           changes: () => 0,
+          hold: () => this.random.chance(0.5) ? null : this.#hold(),
           monotonicMs: () => elapsedMs += 0.3,
           later: (run) =>
             this.#post(`timer ${worker}`, () => {
@@ -108,6 +112,18 @@ class World {
       log: (_level, text) => this.log.push(text),
       statusChanged: () => {},
     });
+  }
+
+  #hold(): WatchedHold {
+    let isHeld = true;
+    this.holds++;
+    return {
+      isWanted: () => this.random.chance(0.1),
+      release: () => {
+        if (isHeld) this.holds--;
+        isHeld = false;
+      },
+    };
   }
 
   #post(queue: string, run: () => void): void {
@@ -133,11 +149,11 @@ class World {
       assert(n < 1_000_000, "the snapshot ends");
       const names = [...this.#queues.keys()];
       if (names.length > 0) {
-        const name = this.#random.pick(names);
+        const name = this.random.pick(names);
         const queue = this.#queues.get(name)!;
         queue.shift()!();
         if (queue.length === 0) this.#queues.delete(name);
-        this.changer = this.#random.below(WORKERS);
+        this.changer = this.random.below(WORKERS);
         if (this.isCut && !wasCut) this.atCut = digestsOf(this.shards);
         wasCut = this.isCut;
         between();
@@ -149,6 +165,7 @@ class World {
     assertEquals(this.#process[PROCESS_SNAPSHOT], 0);
     assertEquals(this.#process[PROCESS_SNAPSHOT_BYTES], 0);
     assertEquals(this.facts[SAVING], 0);
+    assertEquals(this.holds, 0);
     return outcome;
   }
 
@@ -182,6 +199,9 @@ class World {
     for (let i = 0; i < 5; i++) {
       this.makeHash(`large:${i}`, 2500, "v".repeat(99));
     }
+    this.shards.set("string:0", "0".repeat(70_000));
+    // Too long to be compressed.
+    this.shards.set("string:1", "1".repeat(1_050_000));
   }
 
   /** Changes something, saving what it was. */
@@ -205,11 +225,29 @@ class World {
     }
     const name = random.chance(0.03)
       ? `large:${random.below(5)}`
+      : random.chance(0.02)
+      ? `string:${random.below(2)}`
       : `key:${random.below(700)}`;
     const key = shards.key(name);
     const space = shards.space(key);
+    if (random.chance(0.5)) {
+      this.#sources[this.changer]!.reserve(space, 0, key, false);
+    }
     keepOldOf(space, key);
-    const db = name.startsWith("large") ? 0 : random.below(3);
+    const db = name.startsWith("key") ? random.below(3) : 0;
+    if (name.startsWith("string") && random.chance(0.7)) {
+      const ref = space.peek(0, key);
+      if (ref === 0) return;
+      // In its place, unless somebody reads it.
+      const length = space.strings.length(ref) + 9;
+      space.strings.resize(0, ref, length, STRING_RAW);
+      space.strings.bytes(ref).fill(
+        65,
+        space.strings.off(ref),
+        space.strings.off(ref) + length,
+      );
+      return;
+    }
     if (random.chance(0.5)) shards.delete(name, db);
     else if (db !== 0 || name.startsWith("key")) {
       shards.set(name, "new".repeat(random.below(20)), 0, db);

@@ -1,0 +1,152 @@
+/**
+ * Changes of long lists, in slices: elements looked for, removed, trimmed.
+ *
+ * @module
+ */
+
+import { LINSERT, LREM, LTRIM } from "../keyspace/key_events.ts";
+import type { Key } from "../keyspace/key.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import type { Arguments } from "../resp/arguments.ts";
+import {
+  EqualRemoval,
+  type ListValue,
+  type MatchVisitor,
+} from "../types/list_value.ts";
+import type { SlicedChange } from "./call.ts";
+import type { LateReply } from "./command_spec.ts";
+import { endListWrite } from "./list_entry.ts";
+
+/** Elements removed in one slice. */
+const SLICE_ELEMENTS = 10_000;
+/** More elements than this are removed in slices. */
+export const SLICED_ELEMENTS_MIN = 2 * SLICE_ELEMENTS;
+/** Bytes that are looked through in one slice. */
+const SLICE_BYTES = 1 << 17;
+/** Lists of more elements or nodes are looked through in slices. */
+const LONG_ELEMENTS = 10_000;
+const LONG_NODES = 32;
+
+/** Whether it takes long to look through a list. */
+export function isLong(lists: ListValue, ref: number): boolean {
+  return lists.length(ref) > LONG_ELEMENTS || lists.nodes(ref) > LONG_NODES;
+}
+
+/** Keeps the first index that it is told. */
+export class FirstMatch implements MatchVisitor {
+  index = -1;
+
+  match(index: number): boolean {
+    this.index = index;
+    return false;
+  }
+}
+
+/** LTRIM: elements at both ends that are removed. */
+export class Trimming implements SlicedChange {
+  readonly #removed: number;
+  #before: number;
+  #behind: number;
+
+  constructor(before: number, behind: number) {
+    this.#removed = before + behind;
+    this.#before = before;
+    this.#behind = behind;
+  }
+
+  step(space: Keyspace, ref: number): boolean {
+    const { lists } = space.values;
+    const before = Math.min(this.#before, SLICE_ELEMENTS);
+    const behind = Math.min(this.#behind, SLICE_ELEMENTS - before);
+    lists.removeRange(ref, lists.length(ref) - behind, behind);
+    lists.removeRange(ref, 0, before);
+    this.#before -= before;
+    this.#behind -= behind;
+    if (this.#before + this.#behind > 0) return true;
+    lists.pack(ref, true);
+    return false;
+  }
+
+  finish(space: Keyspace, db: number, key: Key): LateReply {
+    space.hooks.changed(db, key, LTRIM, this.#removed);
+    return (reply) => reply.ok();
+  }
+}
+
+/** LREM: elements that are the last argument are removed. */
+export class Removal implements SlicedChange {
+  readonly #most: number;
+  readonly #fromTail: boolean;
+  readonly #work = new EqualRemoval();
+
+  constructor(most: number, fromTail: boolean, length: number) {
+    this.#most = most;
+    this.#fromTail = fromTail;
+    this.#work.begin(length);
+  }
+
+  step(space: Keyspace, ref: number, args: Arguments): boolean {
+    return space.values.lists.removeEqualPart(
+      ref,
+      args.source(3),
+      args.off[3]!,
+      args.length[3]!,
+      this.#most,
+      this.#fromTail,
+      this.#work,
+      SLICE_BYTES,
+    );
+  }
+
+  finish(space: Keyspace, db: number, key: Key): LateReply {
+    const { removed } = this.#work;
+    if (removed > 0) {
+      const isThere = endListWrite(space, db, space.peek(db, key));
+      space.hooks.changedOrGone(db, key, LREM, !isThere, removed);
+    }
+    return (reply) => reply.integer(removed);
+  }
+}
+
+/** LINSERT: the pivot is looked for, and the element inserted. */
+export class Insertion implements SlicedChange {
+  readonly #isAfter: boolean;
+  readonly #found = new FirstMatch();
+  #from = 0;
+
+  constructor(isAfter: boolean) {
+    this.#isAfter = isAfter;
+  }
+
+  step(space: Keyspace, ref: number, args: Arguments): boolean {
+    const { lists } = space.values;
+    this.#from = lists.searchPart(
+      ref,
+      args.source(3),
+      args.off[3]!,
+      args.length[3]!,
+      this.#from,
+      SLICE_BYTES,
+      this.#found,
+    );
+    return this.#found.index < 0 && this.#from < lists.length(ref);
+  }
+
+  finish(space: Keyspace, db: number, key: Key, args: Arguments): LateReply {
+    const { index } = this.#found;
+    if (index < 0) return (reply) => reply.integer(-1);
+    const { lists } = space.values;
+    const ref = space.peek(db, key);
+    lists.prepare(ref, args.length[4]!, 1, false);
+    lists.insert(
+      ref,
+      index + (this.#isAfter ? 1 : 0),
+      args.source(4),
+      args.off[4]!,
+      args.length[4]!,
+    );
+    space.hooks.changed(db, key, LINSERT);
+    const length = lists.length(ref);
+    return (reply) => reply.integer(length);
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * SPOP of many members, in slices.
+ *
+ * What is popped is kept as bytes of the reply, and of the record, until all is
+ * done: a set of these members need not be made, and memory that is short does
+ * not keep anybody from taking away.
+ *
+ * @module
+ */
+
+import { SPOP } from "../keyspace/key_events.ts";
+import { EffectDraft } from "../keyspace/effect_draft.ts";
+import type { EffectLog } from "../keyspace/effect_log.ts";
+import type { Key } from "../keyspace/key.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import { OutOfMemory } from "../memory/heap.ts";
+import type { Arguments } from "../resp/arguments.ts";
+import type { ReplySource } from "../resp/reply_source.ts";
+import { REPLY_BUFFER_BYTES, ReplyWriter } from "../resp/reply_writer.ts";
+import { TYPE_SET } from "../types/entry.ts";
+import { SET_LISTPACK } from "../types/set_value.ts";
+import type { Call, SlicedChange } from "./call.ts";
+import type { LateReply } from "./command_spec.ts";
+import { RECORDED } from "./recorded.ts";
+
+/** Members popped in one slice. */
+const SLICE_MEMBERS = 500;
+/** More members than this are popped in slices. */
+const SLICED_MEMBERS_MIN = 2 * SLICE_MEMBERS;
+/** Sets of no more members are made anew as fast as a slice is done. */
+const REMADE_MEMBERS_MAX = 2000;
+/** Most members that one recorded command removes, as in Redis 7.2. */
+const RECORDED_MEMBERS_MAX = 1024;
+/** Members that are looked at to guess how many bytes all have. */
+const SAMPLES = 64;
+
+/** Whether to pop so many members, but not all, in slices. */
+export function popsLong(
+  { settings, canWait, inSlices }: Call,
+  space: Keyspace,
+  ref: number,
+  count: number,
+): boolean {
+  if (count <= SLICED_MEMBERS_MIN || !canWait || inSlices === null) {
+    return false;
+  }
+  const { sets } = space.values;
+  const stay = sets.length(ref) - count;
+  return sets.isTable(ref) &&
+    (stay <= REMADE_MEMBERS_MAX || stay > settings.setMaxListpackEntries);
+}
+
+/** Pops members, but not all. */
+export class MemberPop implements SlicedChange {
+  readonly #db: number;
+  readonly #count: number;
+  /** Whether the members that stay become a new set. */
+  readonly #remakes: boolean;
+  readonly #chunks: Uint8Array[] = [];
+  readonly #draft: EffectDraft | null;
+  #writer = new ReplyWriter();
+  #popped = 0;
+
+  /** `remakes` says whether what stays may become a packed set. */
+  constructor(
+    { db, effects }: Call,
+    space: Keyspace,
+    ref: number,
+    count: number,
+    remakes: boolean,
+  ) {
+    const { sets } = space.values;
+    this.#db = db;
+    this.#count = count;
+    this.#remakes = remakes &&
+      sets.length(ref) - count <= REMADE_MEMBERS_MAX;
+    const share = count / sets.length(ref);
+    this.#draft = effects.isOn
+      ? new EffectDraft(Math.ceil(sets.memoryBytes(ref, SAMPLES) * share))
+      : null;
+  }
+
+  step(space: Keyspace, ref: number, args: Arguments): boolean {
+    const { sets } = space.values;
+    const end = Math.min(this.#popped + SLICE_MEMBERS, this.#count);
+    for (; this.#popped < end; this.#popped++) {
+      const member = sets.draw(ref);
+      const buf = member.text();
+      this.#writer.bulk(buf, member.off, member.length);
+      if (this.#draft !== null) this.#record(this.#draft, args);
+      this.#draft?.argument(buf, member.off, member.length);
+      sets.removeDrawn(ref);
+      if (this.#writer.at >= REPLY_BUFFER_BYTES) this.#endChunk();
+    }
+    return end < this.#count;
+  }
+
+  /** Begins a command of the record, if it is time to. */
+  #record(draft: EffectDraft, args: Arguments): void {
+    if (this.#popped % RECORDED_MEMBERS_MAX !== 0) return;
+    const left = this.#count - this.#popped;
+    draft.command(this.#db, 2 + Math.min(RECORDED_MEMBERS_MAX, left));
+    draft.argument(RECORDED.SREM, 0, RECORDED.SREM.length);
+    draft.argument(args.source(1), args.off[1]!, args.length[1]!);
+  }
+
+  #endChunk(): void {
+    this.#chunks.push(this.#writer.buf.subarray(0, this.#writer.at));
+    this.#writer = new ReplyWriter();
+  }
+
+  finish(
+    space: Keyspace,
+    db: number,
+    key: Key,
+    _args: Arguments,
+    effects: EffectLog,
+  ): LateReply {
+    const count = this.#count;
+    if (this.#remakes) remake(space, space.peek(db, key));
+    // A log that has begun meanwhile begins with what is left.
+    if (effects.isOn && this.#draft === null) effects.silence();
+    else if (effects.isOn) effects.replaceWith(this.#draft!);
+    space.hooks.changed(db, key, SPOP, count);
+    this.#endChunk();
+    const chunks = new Chunks(this.#chunks);
+    return (reply) => {
+      reply.set(count);
+      if (reply.canStream) reply.stream(chunks);
+      else chunks.write(reply, Infinity);
+    };
+  }
+}
+
+/** Makes a set anew, which may be smaller in its encoding. */
+function remake(space: Keyspace, ref: number): void {
+  const { sets } = space.values;
+  try {
+    const begun = space.begun.begin(TYPE_SET);
+    sets.begin(begun, SET_LISTPACK);
+    sets.visitAll(ref, { member: (member) => sets.addMember(begun, member) });
+    space.begun.replace(ref);
+  } catch (cause) {
+    if (!(cause instanceof OutOfMemory)) throw cause;
+    space.begun.drop();
+  }
+}
+
+/** Bytes that are written piece by piece. */
+class Chunks implements ReplySource {
+  #chunks: readonly Uint8Array[];
+  #at = 0;
+
+  constructor(chunks: readonly Uint8Array[]) {
+    this.#chunks = chunks;
+  }
+
+  write(writer: ReplyWriter, bytes: number): boolean {
+    const end = writer.at + bytes;
+    while (this.#at < this.#chunks.length && writer.at < end) {
+      writer.raw(this.#chunks[this.#at++]!);
+    }
+    return this.#at === this.#chunks.length;
+  }
+
+  drop(): void {
+    this.#chunks = [];
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * Changes of one key that may take long: begun where the command runs and, if
+ * more than a slice is left, gone on with in slices (see sliced_changes.ts).
+ *
+ * @module
+ */
+
+import { OutOfMemory } from "../memory/heap.ts";
+import type { Call, SlicedChange } from "./call.ts";
+import type { LateReply } from "./command_spec.ts";
+
+/**
+ * Makes a change of the command's first key, whose entry is `ref`, or 0. The
+ * reply is written if it is made at once, else promised. May throw OutOfMemory.
+ */
+export function makeChange(
+  call: Call,
+  ref: number,
+  change: SlicedChange,
+): void | Promise<LateReply> {
+  const key = call.key(0);
+  const space = call.keyspace(key);
+  const { args, db } = call;
+  try {
+    if (change.step(space, ref, args)) {
+      const late = call.canWait && call.inSlices !== null
+        ? call.inSlices(space, db, key, change, args)
+        : null;
+      if (late !== null) return late;
+      while (change.step(space, space.peek(db, key), args));
+    }
+    change.finish(space, db, key, args, call.effects)(call.reply);
+  } catch (cause) {
+    if (cause instanceof OutOfMemory) change.drop?.(space);
+    throw cause;
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * Strings that become much longer, or are copied because a reply still reads
+ * them: in slices, as a long one is copied and cleared for a long time.
+ *
+ * A string with room behind it is made longer where it lies, else it gets a new
+ * run. Either way its length, which is what counts, changes at the end only.
+ *
+ * @module
+ */
+
+import { copyBytes } from "../base/bytes.ts";
+import type { Key } from "../keyspace/key.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import { OutOfMemory } from "../memory/heap.ts";
+import type { Arguments } from "../resp/arguments.ts";
+import { STRING_EXTERNAL } from "../types/entry.ts";
+import type { SlicedChange } from "./call.ts";
+import type { LateReply } from "./command_spec.ts";
+
+/** Bytes that are copied or cleared in one slice. */
+const SLICE_BYTES = 1 << 20;
+/** With more bytes to copy and to clear, it is done in slices. */
+const SLICED_BYTES_MIN = 2 << 20;
+
+/** What becomes of a string. */
+export interface Growth {
+  /** Bytes that it has. */
+  readonly had: number;
+  /** Bytes that it shall have, as many or more. */
+  readonly length: number;
+  /** Those from `had` to here are cleared. */
+  readonly clearTo: number;
+  /** The argument that is copied into it; 0 for none. */
+  readonly argument: number;
+  /** Where that goes. */
+  readonly argumentAt: number;
+}
+
+/** What a command does when the string is as long as it shall be. */
+export type GrowthEnd = (
+  space: Keyspace,
+  db: number,
+  key: Key,
+  ref: number,
+  args: Arguments,
+) => LateReply;
+
+/**
+ * Whether a string of `had` bytes, whose entry is `ref`, or 0, is to grow in
+ * slices to `length` bytes, of which `written` come from an argument.
+ */
+export function growsLong(
+  space: Keyspace,
+  ref: number,
+  had: number,
+  length: number,
+  written: number,
+): boolean {
+  if (length + written <= SLICED_BYTES_MIN) return false;
+  return length - had + written + copiedBytes(space, ref, had, length) >
+    SLICED_BYTES_MIN;
+}
+
+/** Bytes that are copied, unless there is room behind the string's run. */
+function copiedBytes(
+  space: Keyspace,
+  ref: number,
+  had: number,
+  length: number,
+): number {
+  if (ref === 0 || space.encoding(ref) !== STRING_EXTERNAL) return had;
+  const run = space.valueRef(ref);
+  const { externals } = space;
+  return externals.isShared(run) || length > externals.capacity(run) ? had : 0;
+}
+
+/** Makes a string as long as it shall be. */
+export class StringGrowth implements SlicedChange {
+  readonly #growth: Growth;
+  readonly #end: GrowthEnd;
+  /** The run that the string will have; 0 before the first slice. */
+  #run = 0;
+  /** Whether it is a new one. */
+  #isNew = false;
+  #copied = 0;
+  #cleared: number;
+  #written = 0;
+
+  constructor(growth: Growth, end: GrowthEnd) {
+    this.#growth = growth;
+    this.#cleared = growth.had;
+    this.#end = end;
+  }
+
+  step(space: Keyspace, ref: number, args: Arguments): boolean {
+    if (this.#run === 0) this.#begin(space, ref);
+    const { had, clearTo, argument, argumentAt } = this.#growth;
+    const bytes = space.externals.bytes(this.#run);
+    const start = space.externals.offset(this.#run);
+    let left = SLICE_BYTES;
+    if (this.#copied < had) {
+      const count = Math.min(left, had - this.#copied);
+      copyBytes(
+        space.strings.bytes(ref),
+        space.strings.off(ref) + this.#copied,
+        bytes,
+        start + this.#copied,
+        count,
+      );
+      this.#copied += count;
+      left -= count;
+    }
+    if (this.#cleared < clearTo) {
+      const count = Math.min(left, clearTo - this.#cleared);
+      const from = start + this.#cleared;
+      bytes.fill(0, from, from + count);
+      this.#cleared += count;
+      left -= count;
+    }
+    // It may go where something else was copied to.
+    const length = argument === 0 ? 0 : args.length[argument]!;
+    if (this.#written < length) {
+      const count = Math.min(left, length - this.#written);
+      copyBytes(
+        args.source(argument),
+        args.off[argument]! + this.#written,
+        bytes,
+        start + argumentAt + this.#written,
+        count,
+      );
+      this.#written += count;
+    }
+    return this.#copied < had || this.#cleared < clearTo ||
+      this.#written < length;
+  }
+
+  #begin(space: Keyspace, ref: number): void {
+    const { had, length } = this.#growth;
+    const { externals } = space;
+    const isExternal = ref !== 0 && space.encoding(ref) === STRING_EXTERNAL;
+    if (isExternal && hasRoom(space, space.valueRef(ref), length)) {
+      this.#run = space.valueRef(ref);
+      this.#copied = had;
+      return;
+    }
+    // As where it is done at once, see Strings.resize.
+    const room = isExternal && length > had ? length + (length >>> 2) : length;
+    const made = externals.create(room) || externals.create(length);
+    if (made === 0) throw new OutOfMemory();
+    this.#run = made;
+    this.#isNew = true;
+  }
+
+  finish(space: Keyspace, db: number, key: Key, args: Arguments): LateReply {
+    const run = this.#run;
+    space.externals.setLength(run, this.#growth.length);
+    const ref = space.peek(db, key);
+    if (this.#isNew) {
+      const expireAtMs = ref === 0 ? 0 : space.expireAt(ref);
+      // From here on it is the entry's, or given back.
+      this.#isNew = false;
+      space.strings.setExternal(db, key, ref, run, expireAtMs);
+    }
+    return this.#end(space, db, key, space.peek(db, key), args);
+  }
+
+  drop(space: Keyspace): void {
+    if (this.#isNew) space.externals.unpin(this.#run);
+    this.#isNew = false;
+  }
+}
+
+/** Whether a run can be made so long where it lies; it has room then. */
+function hasRoom(space: Keyspace, run: number, length: number): boolean {
+  const { externals, heap } = space;
+  if (externals.isShared(run)) return false;
+  if (length <= externals.capacity(run)) return true;
+  heap.disownRun(run);
+  const isExtended = externals.extend(run, length);
+  heap.adoptRun(run);
+  return isExtended;
+}
