@@ -16,6 +16,7 @@ import {
   ReplyError,
   ReplyParser,
 } from "./_resp_reply.ts";
+import { PATIENCE_MS } from "./_patience.ts";
 import { ReplyTypeError, replyTypeProblem } from "./_reply_types.ts";
 
 export * from "./_resp_reply.ts";
@@ -96,7 +97,7 @@ export class TestClient implements Disposable {
 
   private constructor(conn: Deno.Conn, options: ConnectOptions) {
     this.#conn = conn;
-    this.#timeoutMs = options.timeoutMs ?? 10_000;
+    this.#timeoutMs = options.timeoutMs ?? PATIENCE_MS;
     this.#checksReplyTypes = options.checksReplyTypes ?? false;
   }
 

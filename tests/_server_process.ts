@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { PATIENCE_MS, pause } from "./_patience.ts";
 
 /** What to start, and how to see that it is ready. */
 export interface ProcessOptions {
@@ -14,7 +15,6 @@ export interface ProcessOptions {
   cwd?: string;
   /** The first line of standard output that matches means: ready. */
   ready: RegExp;
-  timeoutMs?: number;
 }
 
 /** A running server process. */
@@ -100,7 +100,7 @@ export class ServerProcess implements AsyncDisposable {
   }
 
   /** Asks the server to end (SIGTERM), insists after the limit (SIGKILL). */
-  async stop(limitMs = 5000): Promise<Deno.CommandStatus> {
+  async stop(limitMs = PATIENCE_MS): Promise<Deno.CommandStatus> {
     if (this.#finalOutput !== null) return await this.#exited;
     if (this.#status === null) this.#child.kill("SIGTERM");
     const timer = setTimeout(() => this.#child.kill("SIGKILL"), limitMs);
@@ -136,7 +136,7 @@ async function awaitLine(
 ): Promise<RegExpMatchArray> {
   let status: Deno.CommandStatus | null = null;
   child.status.then((ended) => status = ended);
-  const deadline = performance.now() + (options.timeoutMs ?? 20_000);
+  const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
     for (const line of readLog(directory, "stdout").split("\n")) {
       const match = line.match(options.ready);
@@ -154,7 +154,7 @@ async function awaitLine(
           describe(status, output),
       );
     }
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await pause(5);
   }
 }
 

@@ -138,7 +138,7 @@ clientTest("blocking consumers get every job once", async (redis) => {
     () =>
       withClient(() => open, {}, async (consumer) => {
         for (;;) {
-          const got = await consumer.blpop("jobs:a", "jobs:b", 5);
+          const got = await consumer.blpop("jobs:a", "jobs:b", 60);
           if (got === null || got[1] === "end") return;
           done.push(got[1]);
         }
@@ -160,7 +160,7 @@ clientTest("a reliable queue moves jobs and keeps them", async (redis) => {
       withClient(() => open, {}, async (consumer) => {
         for (;;) {
           const own = `doing:${i}`;
-          const job = await consumer.blmove("jobs", own, "LEFT", "RIGHT", 5);
+          const job = await consumer.blmove("jobs", own, "LEFT", "RIGHT", 60);
           if (job === null || job === "end") return;
           done.push(job);
           await consumer.lrem(own, 1, job);
@@ -180,7 +180,7 @@ clientTest("a delayed queue is popped by score", async (redis) => {
   const got: string[] = [];
   const consumer = withClient(() => open, {}, async (consumer) => {
     while (got.length < 6) {
-      const popped = await consumer.bzpopmin("z:a", "z:b", 5);
+      const popped = await consumer.bzpopmin("z:a", "z:b", 60);
       got.push(popped!.join(" "));
     }
   });
@@ -200,7 +200,7 @@ clientTest("consumers of a group share a stream", async (redis) => {
       for (;;) {
         const read = await consumer.call(
           ...["XREADGROUP", "GROUP", "g", name, "COUNT", "1"] as const,
-          ...["BLOCK", "5000", "STREAMS", "s", ">"],
+          ...["BLOCK", "60000", "STREAMS", "s", ">"],
         ) as [string, [string, [string, string]][]][];
         const [id, [, job]] = read[0]![1][0]!;
         await consumer.xack("s", "g", id);
@@ -262,7 +262,7 @@ clientTest("subscribers get the messages of their channels", async (redis) => {
 });
 
 clientTest("a stream's reader waits for its entries", async (redis) => {
-  const read = redis.xread("BLOCK", 5000, "STREAMS", "s", "$");
+  const read = redis.xread("BLOCK", 60000, "STREAMS", "s", "$");
   await withClient(() => open, {}, async (writer) => {
     while (!/blocked_clients:1\r/.test(await writer.info("clients"))) {
       await new Promise((wake) => setTimeout(wake, 5));

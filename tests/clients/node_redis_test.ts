@@ -124,7 +124,7 @@ clientTest("blocking consumers get every job once", async (client, resp) => {
     const consumer = makeClient(open, resp);
     await consumer.connect();
     for (;;) {
-      const got = await consumer.blPop(["jobs:a", "jobs:b"], 5);
+      const got = await consumer.blPop(["jobs:a", "jobs:b"], 60);
       if (got === null || String(got.element) === "end") break;
       done.push(String(got.element));
     }
@@ -143,22 +143,22 @@ clientTest("other blocking commands", async (client, resp) => {
   await consumer.connect();
   const waits = [
     [
-      () => consumer.blMove("l", "m", "LEFT", "RIGHT", 5),
+      () => consumer.blMove("l", "m", "LEFT", "RIGHT", 60),
       () => client.rPush("l", "x"),
       "x",
     ],
     [
-      () => consumer.blmPop(5, ["none", "l"], "RIGHT", { COUNT: 2 }),
+      () => consumer.blmPop(60, ["none", "l"], "RIGHT", { COUNT: 2 }),
       () => client.rPush("l", ["a", "b", "c"]),
       ["l", ["c", "b"]],
     ],
     [
-      () => consumer.bzPopMin(["none", "z"], 5),
+      () => consumer.bzPopMin(["none", "z"], 60),
       () => client.zAdd("z", { score: 1.5, value: "m" }),
       { key: "z", value: "m", score: 1.5 },
     ],
     [
-      () => consumer.bzmPop(5, ["z", "none"], "MAX"),
+      () => consumer.bzmPop(60, ["z", "none"], "MAX"),
       () => client.zAdd("z", { score: 2, value: "n" }),
       { key: "z", members: [{ value: "n", score: 2 }] },
     ],

@@ -5,10 +5,11 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
+import { until } from "../_patience.ts";
 import type { Argument, Plain, TestClient } from "../_resp_client.ts";
 import { ask } from "./_replies.ts";
 import { commandSuite, type SuiteContext } from "./_suite.ts";
-import { Crowd, until, type Waiting } from "./_waiting.ts";
+import { Crowd, type Waiting } from "./_waiting.ts";
 
 /** The texts of a reply, whatever it is nested in. */
 export function texts(reply: Plain): string[] {

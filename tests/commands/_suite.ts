@@ -6,7 +6,8 @@
  * @module
  */
 import { sharedServers, startServer, type TestServer } from "../_harness.ts";
-import type { TestClient } from "../_resp_client.ts";
+import { until } from "../_patience.ts";
+import { plain, type TestClient } from "../_resp_client.ts";
 
 /** What a test body works with. */
 export interface SuiteContext {
@@ -55,6 +56,17 @@ function registerServers(): void {
   });
 }
 
+/**
+ * Waits until the server has noticed that all connections of the test before are
+ * closed: they would be counted, listed and killed.
+ */
+function untilAlone(client: TestClient): Promise<void> {
+  return until("nobody else is connected", async () => {
+    const info = String(plain(await client.run("INFO", "clients")));
+    return info.includes("connected_clients:1\r");
+  });
+}
+
 async function runBody(
   body: (context: SuiteContext) => void | Promise<void>,
   workers: number,
@@ -63,6 +75,7 @@ async function runBody(
   const server = servers.get(workers)!;
   try {
     using client = await server.client({ resp });
+    await untilAlone(client);
     await client.run("FLUSHALL");
     await body({ client, server, resp, workers });
   } catch (error) {

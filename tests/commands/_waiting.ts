@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import type { TestServer } from "../_harness.ts";
+import { until } from "../_patience.ts";
 import {
   type Argument,
   type Plain,
@@ -14,20 +15,7 @@ import {
 } from "../_resp_client.ts";
 import { ask } from "./_replies.ts";
 
-/** Longest wait of a test for something that must happen. */
-const PATIENCE_MS = 8000;
-
-/** Waits until `done` says so. */
-export async function until(
-  what: string,
-  done: () => Promise<boolean>,
-): Promise<void> {
-  const endMs = performance.now() + PATIENCE_MS;
-  while (!await done()) {
-    assert(performance.now() < endMs, `in time: ${what}`);
-    await new Promise((wake) => setTimeout(wake, 5));
-  }
-}
+export { until };
 
 /** A client, the worker it is on, and what its waiting command will reply. */
 export interface Waiting {
@@ -66,7 +54,6 @@ export class Crowd implements Disposable {
   async join(): Promise<Waiting> {
     const client = await this.#server.client({
       resp: this.#resp,
-      timeoutMs: PATIENCE_MS,
       checksReplyTypes: false,
     });
     this.#clients.push(client);

@@ -11,9 +11,9 @@ import {
   tagsOnDistinctSlots,
   type TestServer,
 } from "../_harness.ts";
+import { until } from "../_patience.ts";
 import { type Argument, plain, type TestClient } from "../_resp_client.ts";
 import { ask } from "./_replies.ts";
-import { until } from "./_waiting.ts";
 
 const COUNT = 500;
 const [A, B, C, D] = tagsOnDistinctSlots(4).map((tag) => `{${tag}}k`) as [

@@ -16,6 +16,7 @@ import {
   tagsOnDistinctSlots,
   type TestServer,
 } from "../_harness.ts";
+import { PATIENCE_MS, pause } from "../_patience.ts";
 import {
   type Argument,
   ConnectionClosedError,
@@ -32,8 +33,6 @@ const MOVED = "{moved}list";
 const CONSUMERS = 12;
 const PUSHERS = 3;
 const PUSHES = 100;
-/** How long a busy machine may take to end what is under way. */
-const PATIENCE_MS = 20_000;
 /** Steps of the workers that are slow, of a thousand, and for how long. */
 const SLOW_PARTS = 25;
 const SLOW_MICROSECONDS = 4000;
@@ -49,6 +48,20 @@ class Ledger {
   disconnects = 0;
   kills = 0;
   unblocked = 0;
+
+  readonly #disconnects: boolean;
+
+  constructor(disconnects: boolean) {
+    this.#disconnects = disconnects;
+  }
+
+  /** Whether everything that a run is for has happened. */
+  get isRich(): boolean {
+    const isDisturbed = this.disconnects > 0 && this.kills > 0 &&
+      this.unblocked > 0;
+    return this.workers.size > 1 && this.received.length > 0 &&
+      this.timeouts > 0 && isDisturbed === this.#disconnects;
+  }
 
   take(reply: Plain): void {
     if (reply === null) this.timeouts++;
@@ -94,8 +107,7 @@ function waitingCommand(random: Random, inOrder: boolean): Argument[] {
 }
 
 function pauseBelow(ms: number, random: Random): Promise<void> {
-  const pause = random.below(ms);
-  return new Promise((wake) => setTimeout(wake, pause));
+  return pause(random.below(ms));
 }
 
 /** Waits again and again; with `disconnects`, is cut off now and then. */
@@ -168,9 +180,14 @@ async function push(
   random: Random,
   name: string,
   pushed: string[],
+  ledger: Ledger,
 ): Promise<void> {
   using client = await server.client({ checksReplyTypes: false });
-  for (let i = 0; i < PUSHES; i++) {
+  // Longer where the machine is so quick or slow that little has happened yet.
+  const endMs = performance.now() + PATIENCE_MS;
+  const goesOn = (pushes: number) =>
+    pushes < PUSHES || !ledger.isRich && performance.now() < endMs;
+  for (let i = 0; goesOn(i); i++) {
     const elements: string[] = [];
     for (let n = 1 + random.below(3); n > 0; n--) {
       elements.push(`${name}:${String(pushed.length + elements.length)}`);
@@ -226,7 +243,7 @@ async function runOnce(
   using client = await server.client({ checksReplyTypes: false });
   await client.run("FLUSHALL");
   await client.run("DEBUG", "SLOW-STEPS", SLOW_PARTS, SLOW_MICROSECONDS);
-  const ledger = new Ledger();
+  const ledger = new Ledger(disconnects);
   const others = Array.from({ length: CONSUMERS }, () => {
     const order = new Order();
     const own = new Random(random.uint32());
@@ -240,7 +257,7 @@ async function runOnce(
   const pushed: string[][] = Array.from({ length: PUSHERS }, () => []);
   await Promise.all(
     pushed.map((list, i) =>
-      push(server, new Random(random.uint32()), `p${i}`, list)
+      push(server, new Random(random.uint32()), `p${i}`, list, ledger)
     ),
   );
   ledger.isOver = true;
@@ -254,12 +271,11 @@ async function runOnce(
   const expected = pushed.flat().sort();
   let found: string[] = [];
   do {
-    await new Promise((wake) => setTimeout(wake, 5));
+    await pause(5);
     found = [...ledger.received, ...await leftIn(client)].sort();
   } while (found.length < expected.length && performance.now() < endMs);
   assertEquals(found, expected);
-  assert(ledger.workers.size > 1, "several workers took part");
-  assert(ledger.received.length > 0 && ledger.timeouts > 0);
+  assert(ledger.isRich, "several workers took part, and all has happened");
   assertEquals(ledger.disconnects > 0, disconnects);
   assertEquals(ledger.kills > 0, disconnects);
   assertEquals(ledger.unblocked > 0, disconnects);

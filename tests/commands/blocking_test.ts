@@ -1,9 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 import { tagsOnDistinctSlots } from "../_harness.ts";
+import { pause, until, untilQuickEnough } from "../_patience.ts";
 import { type Argument, plain } from "../_resp_client.ts";
 import { ask, expectReplies } from "./_replies.ts";
 import { commandSuite, type SuiteContext } from "./_suite.ts";
-import { Crowd, expectReply, until } from "./_waiting.ts";
+import { Crowd, expectReply } from "./_waiting.ts";
 
 /** Keys on different shards. */
 const [A, B, C] = tagsOnDistinctSlots(3).map((tag) => `{${tag}}`) as [
@@ -248,26 +249,33 @@ blockingSuite("8, 29: what was popped for one who left goes back", async ({
     ],
   ] as const;
   for (const [argv, push, look, expected] of cases) {
-    await run("FLUSHALL");
-    const gone = await crowd.wait(...argv);
-    const pusher = await crowd.joinElsewhere(gone);
-    const killer = await crowd.joinAt(pusher.worker);
-    const sleeper = await crowd.joinAt(gone.worker);
-    // While its worker sleeps, the client is to be closed first, then served.
-    await sleeper.client.sendCommands([["DEBUG", "SLEEP", "0.3"]]);
-    await new Promise((wake) => setTimeout(wake, 100));
-    await killer.client.sendCommands([["CLIENT", "KILL", "ID", gone.id]]);
-    await new Promise((wake) => setTimeout(wake, 50));
-    await ask(pusher.client, push);
-    const left = String(await ask(pusher.client, look));
-    assert(left !== expected.replaceAll(" ", ","), "it was served");
-    await until(
-      `${argv} gives back`,
-      async () =>
-        String(await ask(pusher.client, look)) ===
-          expected.replaceAll(" ", ","),
-    );
-    await sleeper.reply();
+    await untilQuickEnough(async (factor) => {
+      await run("FLUSHALL");
+      const gone = await crowd.wait(...argv);
+      const pusher = await crowd.joinElsewhere(gone);
+      const killer = await crowd.joinAt(pusher.worker);
+      const sleeper = await crowd.joinAt(gone.worker);
+      // While its worker sleeps, the client is to be closed first, then served.
+      await sleeper.client.sendCommands([["DEBUG", "SLEEP", 0.1 * factor]]);
+      await pause(30 * factor);
+      await killer.client.sendCommands([["CLIENT", "KILL", "ID", gone.id]]);
+      await pause(20 * factor);
+      await ask(pusher.client, push);
+      const left = String(await ask(pusher.client, look));
+      await sleeper.reply();
+      // Or its worker has woken up and closed it before there was anything,
+      if (left === expected.replaceAll(" ", ",")) return false;
+      // or was told of what serves it before it was told to close it.
+      const bytes = await gone.client.readBytes();
+      if (bytes !== null) return false;
+      await until(
+        `${argv} gives back`,
+        async () =>
+          String(await ask(pusher.client, look)) ===
+            expected.replaceAll(" ", ","),
+      );
+      return true;
+    });
   }
 });
 
@@ -409,9 +417,10 @@ blockingSuite("19: one who pushes and pops at once wakes nobody", async ({
   client,
   crowd,
 }) => {
-  const waiting = await crowd.wait("BLPOP", A, 0.4);
+  const waiting = await crowd.wait("BLPOP", A, 0);
   await client.pipeline([["MULTI"], ["RPUSH", A, "1"], ["LPOP", A], ["EXEC"]]);
   assert(await crowd.isBlocked(waiting));
+  await ask(client, `CLIENT UNBLOCK ${waiting.id}`);
   await expectReply(waiting, null);
 });
 
@@ -577,16 +586,22 @@ blockingSuite("29: a slow worker gets its reply when it wakes", async ({
   workers,
 }) => {
   if (workers === 1) return;
-  const slow = await crowd.wait("BLPOP", A, 0.15);
+  const slow = await crowd.join();
   const other = await crowd.joinElsewhere(slow);
   const sleeper = await crowd.joinAt(slow.worker);
-  await sleeper.client.sendCommands([["DEBUG", "SLEEP", "0.4"]]);
-  await new Promise((wake) => setTimeout(wake, 50));
-  // Served before its time is over; its worker hears of both together.
-  assertEquals(await ask(other.client, `RPUSH ${A} 1`), 1);
-  assertEquals(await ask(other.client, `EXISTS ${A}`), 0);
-  await expectReply(slow, [A, "1"]);
-  await sleeper.reply();
+  await untilQuickEnough(async (factor) => {
+    await run(`DEL ${A}`);
+    await slow.client.sendCommands([["BLPOP", A, 0.1 * factor]]);
+    await pause(20 * factor);
+    await sleeper.client.sendCommands([["DEBUG", "SLEEP", 0.3 * factor]]);
+    await pause(30 * factor);
+    // Served before its time is over; its worker hears of both together.
+    assertEquals(await ask(other.client, `RPUSH ${A} 1`), 1);
+    const isServed = await ask(other.client, `EXISTS ${A}`) === 0;
+    await expectReply(slow, isServed ? [A, "1"] : null);
+    await sleeper.reply();
+    return isServed;
+  });
   await run("PING");
 });
 
@@ -598,7 +613,7 @@ blockingSuite(
   }) => {
     const gone = await crowd.wait("BLPOP", A, 0);
     await gone.client.sendCommands([["PING"]]);
-    await new Promise((wake) => setTimeout(wake, 20));
+    await pause(20);
     await gone.client.sendCommands([["PING"]]);
     gone.client.close();
     await until("it is gone", async () => !await crowd.isBlocked(gone));

@@ -5,8 +5,8 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { delay } from "@std/async";
 import { tagsOnDistinctSlots } from "../_harness.ts";
+import { until } from "../_patience.ts";
 import { type Plain, plain, type TestClient } from "../_resp_client.ts";
 import { contents, type Kind, KINDS, typeOf } from "../_values.ts";
 import { ask, expectReplies } from "./_replies.ts";
@@ -14,8 +14,6 @@ import { commandSuite } from "./_suite.ts";
 
 /** Names of keys on different shards. */
 const NAMES = tagsOnDistinctSlots(4).map((tag) => `{${tag}}key`);
-const WAIT_MS = 20;
-const WAITS_MAX = 500;
 
 /** Those whose commands the server has. */
 async function knownKinds(client: TestClient): Promise<Kind[]> {
@@ -51,12 +49,14 @@ async function allocatedBytes(client: TestClient): Promise<number> {
   return Number(flat[flat.indexOf("allocator.allocated") + 1]);
 }
 
-/** Waits until something is so: owners free and expire in their own time. */
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; !await isSo(); i++) {
-    assert(i < WAITS_MAX, "it takes too long");
-    await delay(WAIT_MS);
-  }
+/** Owners expire in their own time. */
+function untilNoKey(client: TestClient): Promise<void> {
+  return until("no key", async () => await ask(client, "DBSIZE") === 0);
+}
+
+/** Owners free in their own time. */
+function untilNothingAllocated(client: TestClient): Promise<void> {
+  return until("no memory", async () => await allocatedBytes(client) === 0);
 }
 
 commandSuite(
@@ -157,8 +157,8 @@ commandSuite(
         await client.run("PEXPIRE", `${name}${i}`, "1");
       }
     }
-    await until(async () => await ask(client, "DBSIZE") === 0);
-    await until(async () => await allocatedBytes(client) === 0);
+    await untilNoKey(client);
+    await untilNothingAllocated(client);
   },
   { resp: [2] },
 );
@@ -167,7 +167,7 @@ commandSuite(
   "all memory comes back when values of all types are deleted",
   async ({ client }) => {
     const kinds = await knownKinds(client);
-    await until(async () => await allocatedBytes(client) === 0);
+    await untilNothingAllocated(client);
     const names = kinds.flatMap((_, i) => NAMES.map((name) => `${name}${i}`));
     const fill = async () => {
       for (const [i, kind] of kinds.entries()) {
@@ -196,7 +196,7 @@ commandSuite(
       const rest = used - sum;
       assert(rest > 0 && rest < 50_000, `${rest} bytes belong to no key`);
       await client.run(...way);
-      await until(async () => await allocatedBytes(client) === 0);
+      await untilNothingAllocated(client);
     }
   },
   { resp: [2] },
@@ -206,7 +206,7 @@ commandSuite(
   "keys of all types are evicted",
   async ({ client }) => {
     const kinds = await knownKinds(client);
-    await until(async () => await allocatedBytes(client) === 0);
+    await untilNothingAllocated(client);
     await expectReplies(client, [
       ["CONFIG SET maxmemory 2mb maxmemory-policy allkeys-random", "OK"],
     ]);
@@ -223,7 +223,7 @@ commandSuite(
       ["CONFIG SET maxmemory 0 maxmemory-policy noeviction", "OK"],
       ["FLUSHALL", "OK"],
     ]);
-    await until(async () => await allocatedBytes(client) === 0);
+    await untilNothingAllocated(client);
   },
   { resp: [2] },
 );
@@ -249,12 +249,13 @@ commandSuite(
       ["MOVE", a, "1"],
     ];
     for (const change of changes) {
-      using reader = await server.client({ resp, timeoutMs: 60_000 });
+      using reader = await server.client({ resp });
       const key = await ask(client, ["EXISTS", a]) === 1 ? a : b;
+      const id = await ask(reader, "CLIENT ID");
       await reader.sendCommands([["SMEMBERS", key]]);
-      await until(async () => {
-        const clients = String(await ask(client, "CLIENT LIST"));
-        return clients.includes("cmd=smembers");
+      await until("its reply has begun", async () => {
+        const line = String(await ask(client, `CLIENT LIST ID ${id}`));
+        return line.includes("cmd=smembers");
       });
       assert(Number(plain(await client.run(...change))) !== 0);
       const reply = plain(await reader.readReply()) as Iterable<Plain>;
@@ -263,7 +264,7 @@ commandSuite(
       assertEquals(found.size, ELEMENTS);
     }
     await client.run("FLUSHALL");
-    await until(async () => await allocatedBytes(client) === 0);
+    await untilNothingAllocated(client);
   },
   { resp: [2] },
 );

@@ -48,7 +48,7 @@ commandSuite(
   async ({ client }) => {
     await expectReplies(client, [
       [`SET ${S}a one EX 1000`, "OK"],
-      [`SET ${T}b two EX 5`, "OK"],
+      [`SET ${T}b two EX 5000`, "OK"],
       [`RENAME ${S}a ${T}b`, "OK"],
       [`GET ${T}b`, "one"],
       [`EXISTS ${S}a`, 0],

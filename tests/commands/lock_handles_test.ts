@@ -11,11 +11,12 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { seeded, startServer, tagsOnDistinctSlots } from "../_harness.ts";
+import { until } from "../_patience.ts";
 import { type Plain, plain } from "../_resp_client.ts";
 import { digestsIn } from "../persistence/_snapshots.ts";
 import { type Holder, LockRoom, lockSuite, texts } from "./_locks.ts";
 import { ask } from "./_replies.ts";
-import { expectReply, until } from "./_waiting.ts";
+import { expectReply } from "./_waiting.ts";
 
 /** What a holder is told that has waited. */
 async function answer(holder: Holder): Promise<string> {
@@ -290,8 +291,9 @@ lockSuite(
     const { admin } = room;
     await ask(admin, "CONFIG SET lock-hold-warning 50");
     const holder = await room.holder();
+    const writer = await room.crowd.join();
     await holder.take("WRITE k HOLD 150");
-    const writer = await room.park("SET", "k", "v");
+    await writer.client.sendCommands([["SET", "k", "v"]]);
     await expectReply(writer, "OK");
     assertMatch(String(await holder.do("COMMIT")), /ABORTED/);
     await until("the log names the holder", () => {
@@ -438,7 +440,7 @@ seeded("locks and commands without a deadlock", async (random) => {
     }
   };
   const command = async () => {
-    using client = await server.client({ timeoutMs: 20_000 });
+    using client = await server.client();
     while (performance.now() < endMs) {
       const [a, b] = [random.pick(tags), random.pick(tags)];
       const argv = random.pick<string[]>([

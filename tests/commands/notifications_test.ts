@@ -176,26 +176,26 @@ commandSuite("what expires by itself is told", async ({ client, server }) => {
   using listener = await listenerOf(server);
   await withClasses(client, "KExhg", async () => {
     await client.run("SET", "k", "v", "PX", "1");
-    const heard = await Promise.all([hear(listener), hear(listener)]);
-    const key = ["space@0:k expire", "event@0:expire k"];
-    assertEquals(heard, key);
-    assertEquals(
-      [await hear(listener), await hear(listener)],
-      ["space@0:k expired", "event@0:expired k"],
-    );
+    const heard: string[] = [];
+    while (heard.length < 4) heard.push(await hear(listener));
+    // What a cycle does on another worker may be told first.
+    assertEquals(heard.sort(), [
+      ...["event@0:expire k", "event@0:expired k"],
+      ...["space@0:k expire", "space@0:k expired"],
+    ]);
     await client.pipeline([
       splitWords("HSET h f v"),
       splitWords("HPEXPIRE h 1 FIELDS 1 f"),
     ]);
     const hash: string[] = [];
-    while (hash.at(-1) !== "event@0:del h") hash.push(await hear(listener));
-    assertEquals(
-      hash,
-      ["hset", "hexpire", "hexpired", "del"].flatMap((name) => [
+    while (hash.length < 8) hash.push(await hear(listener));
+    for (const names of [["hset", "hexpire"], ["hexpired", "del"]]) {
+      const events = names.flatMap((name) => [
         `space@0:h ${name}`,
         `event@0:${name} h`,
-      ]),
-    );
+      ]);
+      assertEquals(hash.filter((event) => events.includes(event)), events);
+    }
   });
 });
 

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { tagsOnDistinctSlots, type TestServer } from "../_harness.ts";
+import { pause, until, untilQuickEnough } from "../_patience.ts";
 import { type Plain, plain, type TestClient } from "../_resp_client.ts";
 import { ask } from "./_replies.ts";
 import { commandSuite } from "./_suite.ts";
@@ -23,20 +24,28 @@ function begin(client: TestClient, command: string) {
   return sent;
 }
 
-function waitMs(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
 commandSuite("in a pause, expired keys are gone but stay", async (context) => {
   const { client, server } = context;
   using stack = new DisposableStack();
   const readers = await connect(stack, server);
-  for (const key of KEYS) await ask(client, `SET ${key} 1 PX 40`);
-  await ask(client, "HSET h f 1 g 2");
-  await ask(client, "HPEXPIRE h 40 FIELDS 1 f");
-  await ask(client, "CLIENT PAUSE 60000 WRITE");
+  await untilQuickEnough(async (factor) => {
+    const px = `${50 * factor}`;
+    await client.pipeline([
+      ["HSET", "h", "f", "1", "g", "2"],
+      ...KEYS.map((key) => ["SET", key, "1", "PX", px]),
+      ["HPEXPIRE", "h", px, "FIELDS", "1", "f"],
+      ["CLIENT", "PAUSE", "600000", "WRITE"],
+    ]);
+    const counts = await client.pipeline([["DBSIZE"], ["HLEN", "h"]]);
+    if (`${counts.map(plain)}` === `${[KEYS.length + 1, 2]}`) return true;
+    await ask(client, "CLIENT UNPAUSE");
+    return false;
+  });
   try {
-    await waitMs(120);
+    await until("the keys have expired", async () => {
+      const left = await ask(client, `EXISTS ${KEYS.join(" ")}`);
+      return left === 0 && await ask(client, "HGET h f") === null;
+    });
     for (const reader of readers) {
       for (const key of KEYS) {
         assertEquals(await ask(reader, `GET ${key}`), null);
@@ -63,10 +72,19 @@ commandSuite("in a pause, expired keys are gone but stay", async (context) => {
 
 commandSuite("RANDOMKEY ends where all keys have expired", async (context) => {
   const { client } = context;
-  await ask(client, "SET k 1 PX 20");
-  await ask(client, "CLIENT PAUSE 60000 WRITE");
+  await untilQuickEnough(async (factor) => {
+    await client.pipeline([
+      ["SET", "k", "1", "PX", 20 * factor],
+      ["CLIENT", "PAUSE", "600000", "WRITE"],
+    ]);
+    if (await ask(client, "DBSIZE") === 1) return true;
+    await ask(client, "CLIENT UNPAUSE");
+    return false;
+  });
   try {
-    await waitMs(50);
+    await until("the key has expired", async () => {
+      return await ask(client, "EXISTS k") === 0;
+    });
     assertEquals(await ask(client, "RANDOMKEY"), "k");
   } finally {
     await ask(client, "CLIENT UNPAUSE");
@@ -79,7 +97,7 @@ commandSuite("a pause holds what would write", async (context) => {
   using stack = new DisposableStack();
   const others = await connect(stack, server);
   await ask(client, "RPUSH full 1");
-  await ask(client, "CLIENT PAUSE 60000 WRITE");
+  await ask(client, "CLIENT PAUSE 600000 WRITE");
   const held = [
     begin(others[0]!, `SET ${KEYS[0]} 1`),
     begin(others[1]!, `MSET ${KEYS[1]} 1 ${KEYS[2]} 1`),
@@ -113,14 +131,23 @@ commandSuite("who waits for a key waits through a pause", async (context) => {
     ...[TestClient, TestClient, TestClient],
   ];
   const pop = begin(waiting, `BLPOP ${KEYS[0]} 0`);
-  const timed = begin(late, `BLPOP ${KEYS[1]} 0.05`);
-  const info = () => ask(client, "CLIENT LIST");
-  while (String(await info()).match(/ flags=b /g)?.length !== 2);
-  await ask(client, "CLIENT PAUSE 60000 WRITE");
+  let timed = begin(late, "PING");
+  await untilQuickEnough(async (factor) => {
+    await timed.reply;
+    timed = begin(late, `BLPOP ${KEYS[1]} ${0.05 * factor}`);
+    await until("both wait", async () => {
+      const list = String(await ask(client, "CLIENT LIST"));
+      return list.match(/ flags=b /g)?.length === 2 || timed.isAnswered;
+    });
+    await ask(client, "CLIENT PAUSE 600000 WRITE");
+    if (!timed.isAnswered) return true;
+    await ask(client, "CLIENT UNPAUSE");
+    return false;
+  });
   const push = begin(pusher, `RPUSH ${KEYS[0]} 1`);
   try {
     assertEquals(await timed.reply, null);
-    await waitMs(20);
+    await pause(20);
     assert(!pop.isAnswered && !push.isAnswered);
   } finally {
     await ask(client, "CLIENT UNPAUSE");

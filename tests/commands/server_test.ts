@@ -10,6 +10,7 @@ import {
 } from "@std/assert";
 import { seeded, startServer, type TestServer } from "../_harness.ts";
 import { hasRedisServer, startRedisServer } from "../_redis_server.ts";
+import { untilQuickEnough } from "../_patience.ts";
 import { type Plain, plain, TestClient } from "../_resp_client.ts";
 import { ServerProcess } from "../_server_process.ts";
 import { commandSuite } from "./_suite.ts";
@@ -187,14 +188,21 @@ commandSuite(
 );
 
 commandSuite("LATENCY keeps what took long", async ({ client }) => {
-  await ask(client, "LATENCY", "RESET");
-  await ask(client, "CONFIG", "SET", "latency-monitor-threshold", "10");
-  await ask(client, "DEBUG", "SLEEP", "0.02");
-  await ask(client, "CONFIG", "SET", "latency-monitor-threshold", "0");
-  const latest = await ask(client, "LATENCY", "LATEST") as Plain[][];
+  let latest: Plain[][] = [];
+  await untilQuickEnough(async (factor) => {
+    const threshold = ["CONFIG", "SET", "latency-monitor-threshold"];
+    await ask(client, "LATENCY", "RESET");
+    await ask(client, ...threshold, `${10 * factor}`);
+    await ask(client, "DEBUG", "SLEEP", `${0.02 * factor}`);
+    await ask(client, ...threshold, "0");
+    latest = await ask(client, "LATENCY", "LATEST") as Plain[][];
+    const history = await ask(client, "LATENCY", "HISTORY", "command");
+    // On a slow machine, other commands may have taken as long.
+    return latest.length === 1 && (history as Plain[]).length === 1;
+  });
   assertEquals(latest.map(([name]) => name), ["command"]);
   const [, at, ms, max] = latest[0]!.map(Number);
-  assert(at! > 1e9 && ms! >= 20 && ms! < 200 && max === ms);
+  assert(at! > 1e9 && ms! >= 20 && ms! < 20_000 && max === ms);
   assertEquals(await ask(client, "LATENCY", "HISTORY", "command"), [[
     at!,
     ms!,
@@ -232,7 +240,7 @@ commandSuite(
 
 commandSuite("TIME, ROLE and LOLWUT", async ({ client }) => {
   const [seconds, microseconds] = await ask(client, "TIME") as string[];
-  assert(Math.abs(Number(seconds) - Date.now() / 1000) < 2);
+  assert(Math.abs(Number(seconds) - Date.now() / 1000) < 60);
   assertMatch(microseconds!, /^\d{1,6}$/);
   assertEquals(await ask(client, "ROLE"), ["master", 0, []]);
   assertMatch(

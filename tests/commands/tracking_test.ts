@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { tagsOnDistinctSlots, type TestServer } from "../_harness.ts";
+import { until, untilQuickEnough } from "../_patience.ts";
 import { type Plain, plain, type TestClient } from "../_resp_client.ts";
 import { ask, expectReplies } from "./_replies.ts";
 import { commandSuite } from "./_suite.ts";
@@ -125,8 +126,10 @@ commandSuite("every way in which a key changes is told", async (context) => {
 commandSuite("expiry and eviction are told", async ({ client, server }) => {
   using reader = await server.client({ resp: 3 });
   await ask(reader, "CLIENT TRACKING ON");
-  await ask(client, "SET k 1 PX 30");
-  await tell(reader, "GET k");
+  await untilQuickEnough(async (factor) => {
+    await ask(client, `SET k 1 PX ${30 * factor}`);
+    return (await tell(reader, "GET k")).at(-1) === "1";
+  });
   assertEquals(await hear(reader, 1), [drop("k")]);
   await ask(client, "SET k 1");
   await tell(reader, "GET k");
@@ -242,7 +245,7 @@ commandSuite("BCAST of all keys tells of binary ones", async (context) => {
   await ask(client, ["SET", key, "1"]);
   await ask(client, ["SET", "", "1"]);
   assertEquals(await hear(reader, 2), [drop(key), drop("")]);
-  assertEquals(await ask(client, "SET k 1 PX 20"), "OK");
+  assertEquals(await ask(client, "SET k 1 PX 100"), "OK");
   assertEquals(await hear(reader, 2), [drop("k"), drop("k")]);
 });
 
@@ -378,6 +381,11 @@ commandSuite("clients that are gone do not fill the table", async (context) => {
       const reader = stack.use(await server.client({ resp: 3 }));
       await reader.pipeline([["CLIENT", "TRACKING", "ON"], ["GET", "k"]]);
     }
+    stack.dispose();
+    await until(
+      "they are gone",
+      async () => await figure(client, "tracking_clients") === 0,
+    );
   }
   const items = await figure(client, "tracking_total_items");
   assert(items <= 160, `${items} items`);

@@ -292,6 +292,9 @@ export function generateScript(
   });
 }
 
+/** Commands whose last argument is how long both servers are to wait. */
+const WAITS = /^b(lpop|rpop|rpoplpush|lmove|zpopmin|zpopmax)$/i;
+
 function makeStep(chosen: Row, context: Context): Step {
   const { random } = context;
   const name = chosen.name.map((part) => anyCase(random, part));
@@ -300,7 +303,8 @@ function makeStep(chosen: Row, context: Context): Step {
   if (chosen.keepsArity !== true && random.chance(0.04)) {
     // Errors here quote less of a long argument than the reference's do.
     const extra = value(context)[0]!.slice(0, 100);
-    args = random.pick([args.slice(0, -1), [...args, extra], []]);
+    const more = WAITS.test(name[0]!) ? [extra, ...args] : [...args, extra];
+    args = random.pick([args.slice(0, -1), more, []]);
   }
   return {
     argv: [...name, ...args],

@@ -64,8 +64,8 @@ async function eventsOf(
   { classes, ignored }: EventsOptions,
   limits: readonly string[] = [],
 ): Promise<string[]> {
-  using client = await server.client({ resp: 2, timeoutMs: 3000 });
-  using listener = await server.client({ resp: 2, timeoutMs: 3000 });
+  using client = await server.client({ resp: 2 });
+  using listener = await server.client({ resp: 2 });
   await prepare(client, [...limits, SETTING, classes]);
   await listener.run("PSUBSCRIBE", PATTERN);
   for (let from = 0; from < script.length;) {

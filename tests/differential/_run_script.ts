@@ -28,7 +28,7 @@ import type { ScriptLimits } from "./_limits.ts";
 
 /** Anything that hands out connections. */
 export interface Target {
-  client(options: { resp: 2 | 3; timeoutMs?: number }): Promise<TestClient>;
+  client(options: { resp: 2 | 3 }): Promise<TestClient>;
 }
 
 /** The first difference of a script's replies. */
@@ -58,8 +58,8 @@ export async function runScript(
   limits?: ScriptLimits,
 ): Promise<Mismatch | null> {
   // Some commands wait ten seconds: on neither server is their reply waited for.
-  using expected = await reference.client({ resp, timeoutMs: 5000 });
-  using actual = await subject.client({ resp, timeoutMs: 3000 });
+  using expected = await reference.client({ resp });
+  using actual = await subject.client({ resp });
   await Promise.all([
     prepare(expected, limits?.reference),
     prepare(actual, limits?.subject),

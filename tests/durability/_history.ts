@@ -11,6 +11,7 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import { pause } from "../_patience.ts";
 import type { Random } from "../_random.ts";
 import { plain, type TestClient } from "../_resp_client.ts";
 import type { Victim } from "./_victim.ts";
@@ -174,7 +175,7 @@ export class History {
     await this.#connected(victim, 1, async ([client]) => {
       while (!this.#isOver) {
         await client!.run("BGREWRITEAOF");
-        await new Promise((resolve) => setTimeout(resolve, 3));
+        await pause(3);
       }
     });
   }

@@ -5,10 +5,10 @@
  * @module
  */
 import { bundle } from "../../src/front/cli/compile.ts";
+import { PATIENCE_MS, pause } from "../_patience.ts";
 import { TestClient } from "../_resp_client.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
-const READY_MS_MAX = 20_000;
 
 /**
  * The program in a folder of its own, each thread as one file: it starts in a
@@ -26,8 +26,6 @@ export interface VictimOptions {
   /** The program; that of the source tree by default. */
   readonly program?: string;
   readonly workers: number;
-  /** A port that is free, for who cannot wait until the server tells its own. */
-  readonly port?: number;
   readonly args?: readonly string[];
 }
 
@@ -37,14 +35,13 @@ export class Victim {
   readonly #log: string;
   /** How much of the log is of its lives before. */
   readonly #logStart: number;
-  #port: number;
+  #port = 0;
   #status: Deno.CommandStatus | null = null;
   readonly #exited: Promise<Deno.CommandStatus>;
 
   /** Starts it, and waits for nothing. */
   constructor(options: VictimOptions) {
     const { directory, workers } = options;
-    this.#port = options.port ?? 0;
     this.#log = `${directory}/server.log`;
     this.#logStart = this.log.length;
     // A limit of the size of files shall be an error, and not the end.
@@ -54,7 +51,7 @@ export class Victim {
         ...[`${directory}/stderr.log`, Deno.execPath()],
         ...["run", "--quiet", "-A", "--unstable-net"],
         options.program ?? "src/front/cli/main.ts",
-        ...["--port", String(this.#port), "--workers", String(workers)],
+        ...["--port", "0", "--workers", String(workers)],
         ...["--save", "", "--appendonly", "yes", "--dir", directory],
         ...["--enable-debug-command", "yes", "--logfile", this.#log],
         ...options.args ?? [],
@@ -74,7 +71,7 @@ export class Victim {
     return victim;
   }
 
-  /** Its TCP port, once it is ready. */
+  /** Its TCP port, once it is ready; 0 if it has a unix socket instead. */
   get port(): number {
     return this.#port;
   }
@@ -89,6 +86,11 @@ export class Victim {
     return readText(this.#log);
   }
 
+  /** Whether it has ended. */
+  get hasEnded(): boolean {
+    return this.#status !== null;
+  }
+
   /** Resolves when it has ended. */
   get exited(): Promise<Deno.CommandStatus> {
     return this.#exited;
@@ -101,7 +103,7 @@ export class Victim {
 
   /** Waits until it runs commands; throws if it ends instead. */
   async ready(): Promise<void> {
-    const deadline = performance.now() + READY_MS_MAX;
+    const deadline = performance.now() + PATIENCE_MS;
     for (;;) {
       if (this.#isReady()) return;
       if (this.#status !== null || performance.now() > deadline) {
@@ -111,7 +113,7 @@ export class Victim {
           `The server does not start:\n${this.log.slice(-2000)}\n${said}`,
         );
       }
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await pause(5);
     }
   }
 
@@ -135,9 +137,9 @@ export class Victim {
 
   #isReady(): boolean {
     const found = this.log.slice(this.#logStart)
-      .match(/Ready to accept connections tcp port=(\d+)/);
+      .match(/ready to accept connections(?: tcp port=(\d+))?/i);
     if (found === null) return false;
-    this.#port = Number(found[1]);
+    this.#port = Number(found[1] ?? 0);
     return true;
   }
 }

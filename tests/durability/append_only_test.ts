@@ -9,12 +9,16 @@ import {
   makeFileHead,
 } from "../../src/engine/persistence/log_frame.ts";
 import { Random } from "../_random.ts";
-import { plain, type TestClient } from "../_resp_client.ts";
-import { findFreePort } from "../_server_process.ts";
+import { pause } from "../_patience.ts";
+import { plain, TestClient } from "../_resp_client.ts";
 import { frame, frameOf } from "../unit/engine/persistence/_records.ts";
 import { Victim, withDirectory } from "./_victim.ts";
 
 const FOLDER = "appendonlydir";
+/** Keys of a kind, their elements, and the longest time to live, in a random load. */
+const KEYS = 40;
+const WORDS = 20;
+const TIMES_MS_MAX = 300;
 
 async function ask(client: TestClient, ...argv: string[]) {
   return plain(await client.run(...argv));
@@ -317,13 +321,15 @@ Deno.test("commands are refused while the log is loaded", async () => {
       (_, i) => frame(...Array.from({ length: 1000 }, (_, k) => i * 1000 + k)),
     );
     writeLog(directory, ...frames);
-    const port = findFreePort();
-    const victim = new Victim({ directory, workers: 2, port });
+    // A port would be told when it is ready.
+    const socket = `${directory}/socket`;
+    const args = ["--unixsocket", socket];
+    const victim = new Victim({ directory, workers: 2, args });
     try {
       let refused = 0;
       for (;;) {
         try {
-          using client = await victim.client();
+          using client = await TestClient.connect(socket);
           const reply = await client.run("GET", "key:1");
           if (reply.type !== "error") break;
           assertEquals(
@@ -336,12 +342,15 @@ Deno.test("commands are refused while the log is loaded", async () => {
             assertMatch(text, /loading_total_bytes:\d+\r\n/);
           }
         } catch (cause) {
-          if (!(cause instanceof Deno.errors.ConnectionRefused)) throw cause;
+          const isTooEarly = cause instanceof Deno.errors.ConnectionRefused ||
+            cause instanceof Deno.errors.NotFound;
+          if (!isTooEarly || victim.hasEnded) throw cause;
+          await pause(1);
         }
       }
       assert(refused > 0);
       await victim.ready();
-      using client = await victim.client();
+      using client = await TestClient.connect(socket);
       assertEquals(await ask(client, "DBSIZE"), 400_000);
     } finally {
       await victim.stop();
@@ -523,8 +532,7 @@ Deno.test("everything that many clients do is there after a restart", async () =
         await Promise.all(
           Array.from({ length: 6 }, () => work(victim, random)),
         );
-        // All times are over by then.
-        await new Promise((resolve) => setTimeout(resolve, 500));
+        await endTimes(client);
         return await ask(client, "DEBUG", "DIGEST");
       },
     );
@@ -534,11 +542,22 @@ Deno.test("everything that many clients do is there after a restart", async () =
   });
 });
 
+/** Waits until all times of {@linkcode work} are over, and deletes by them. */
+async function endTimes(client: TestClient): Promise<void> {
+  await pause(TIMES_MS_MAX + 10);
+  const keys = Array.from({ length: KEYS }, (_, i) => `k${i}`);
+  const words = Array.from({ length: WORDS }, (_, i) => `w${i}`);
+  await client.pipeline(keys.flatMap((key) => [
+    ["EXISTS", ...Array.from("sltzhxmn", (letter) => letter + key)],
+    ["HMGET", `h${key}`, ...words],
+  ]));
+}
+
 /** Many changes of few keys, and deletions of keys by their time. */
 async function work(victim: Victim, random: Random): Promise<void> {
   using client = await victim.client();
-  const key = () => `k${random.below(40)}`;
-  const word = () => `w${random.below(20)}`;
+  const key = () => `k${random.below(KEYS)}`;
+  const word = () => `w${random.below(WORDS)}`;
   for (let round = 0; round < 60; round++) {
     const commands: (string | number)[][] = [];
     for (let i = random.between(1, 30); i > 0; i--) {
@@ -565,7 +584,7 @@ async function work(victim: Victim, random: Random): Promise<void> {
         () => ["MSET", `m${key()}`, word(), `m${key()}`, word()],
         () => ["RENAME", `m${key()}`, `n${key()}`],
         () => ["DEL", `n${key()}`, `z${key()}`],
-        () => ["PEXPIRE", `l${key()}`, random.between(1, 300)],
+        () => ["PEXPIRE", `l${key()}`, random.between(1, TIMES_MS_MAX)],
         () => ["BLMOVE", `l${key()}`, `l${key()}`, "LEFT", "LEFT", "0.01"],
       ])();
       commands.push(one);

@@ -11,6 +11,7 @@ import type { Keyspace } from "../../src/core/keyspace/keyspace.ts";
 import { keysAt } from "../../src/core/keyspace/shard_control.ts";
 import { RdbFileReader } from "../../src/core/rdb/rdb_file_reader.ts";
 import { RdbLoad } from "../../src/core/rdb/rdb_load.ts";
+import { until } from "../_patience.ts";
 import type { TestClient } from "../_resp_client.ts";
 import { plain } from "../_resp_reply.ts";
 import { Shards } from "../unit/core/keyspace/_fixture.ts";
@@ -47,9 +48,10 @@ export async function fact(client: TestClient, name: string): Promise<string> {
 
 /** Waits until no snapshot is under way. */
 export async function settled(client: TestClient): Promise<void> {
-  while (await fact(client, "rdb_bgsave_in_progress") !== "0") {
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
+  await until(
+    "no snapshot is under way",
+    async () => await fact(client, "rdb_bgsave_in_progress") === "0",
+  );
 }
 
 /** Begins a snapshot, and waits for its end. */

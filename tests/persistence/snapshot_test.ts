@@ -5,7 +5,8 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { startServer } from "../_harness.ts";
-import type { TestClient } from "../_resp_client.ts";
+import { pause, until } from "../_patience.ts";
+import { TestClient } from "../_resp_client.ts";
 import { plain } from "../_resp_reply.ts";
 import { ask, bgsave, digestsIn, fact, Folder, settled } from "./_snapshots.ts";
 
@@ -23,17 +24,6 @@ async function answer(
   return String(plain(await client.run(...argv)));
 }
 
-async function until(
-  what: string,
-  isSo: () => boolean | Promise<boolean>,
-): Promise<void> {
-  for (let n = 0; n < 2000; n++) {
-    if (await isSo()) return;
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  throw new Error(`It never came: ${what}`);
-}
-
 for (const workers of WORKERS) {
   Deno.test(`SAVE, LASTSAVE and what INFO tells (workers ${workers})`, async () => {
     using folder = new Folder();
@@ -48,7 +38,7 @@ for (const workers of WORKERS) {
     assertEquals(await fact(client, "rdb_changes_since_last_save"), "0");
     assertEquals(await fact(client, "rdb_saves"), "1");
     assertEquals(await fact(client, "rdb_last_bgsave_status"), "ok");
-    assertEquals(await fact(client, "rdb_last_bgsave_time_sec"), "0");
+    assertMatch(await fact(client, "rdb_last_bgsave_time_sec"), /^\d+$/);
     assert(Number(await ask(client, "LASTSAVE")) >= begun);
     assertEquals([...digestsIn(folder.dump).keys()].sort(), ["0 a", "0 b"]);
     assertEquals(Deno.statSync(folder.dump).mode! & 0o777, 0o600);
@@ -137,7 +127,7 @@ for (const workers of WORKERS) {
     await using server = await start(folder, workers, "--save", "1", "3");
     using client = await server.client();
     await client.pipeline([["SET", "a", "1"], ["SET", "b", "1"]]);
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await pause(1500);
     assertEquals(await fact(client, "rdb_saves"), "0");
     await ask(client, "SET", "c", "1");
     await until(
@@ -347,22 +337,22 @@ Deno.test("commands are refused while a file is loaded", async () => {
     }
     await ask(client, "SAVE");
   }
-  const port = 20_000 + Math.floor(Math.random() * 10_000);
+  // Its port is told when it is ready.
+  const socket = `${folder.path}/socket`;
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "--quiet", "-A", "--unstable-net", "src/front/cli/main.ts"],
-      ...["--port", String(port), "--workers", "2", "--dir", folder.path],
-      ...["--save", "", "--appendonly", "no"],
+      ...["--port", "0", "--workers", "2", "--dir", folder.path],
+      ...["--save", "", "--appendonly", "no", "--unixsocket", socket],
     ],
     stdout: "null",
     stderr: "null",
   }).spawn();
   try {
-    const { TestClient } = await import("../_resp_client.ts");
     let client: TestClient | null = null;
     await until("a server", async () => {
       try {
-        client = await TestClient.connect(port);
+        client = await TestClient.connect(socket);
         return true;
       } catch {
         return false;

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { sharedServers, startServer, type TestServer } from "../_harness.ts";
+import { pause, until, untilQuickEnough } from "../_patience.ts";
 import { plain, type TestClient, toBinary } from "../_resp_client.ts";
 
 const MEGABYTE = 1024 * 1024;
@@ -97,7 +98,7 @@ Deno.test("client-output-buffer-limit's hard limit ends what is above", () =>
   }));
 
 Deno.test("client-output-buffer-limit's soft limit waits for its time", () =>
-  withSetting("client-output-buffer-limit", "normal 0 100000 1", async () => {
+  withSetting("client-output-buffer-limit", "normal 0 100000 600", async () => {
     using client = await server.client();
     const value = "x".repeat(20 * MEGABYTE);
     await client.run("SET", "{out}soft", value);
@@ -106,23 +107,38 @@ Deno.test("client-output-buffer-limit's soft limit waits for its time", () =>
     const id = plain(await client.run("CLIENT", "ID"));
     await client.sendCommands([["GET", "{out}soft"]]);
     using admin = await server.client();
+    const limit = "client-output-buffer-limit";
+    await admin.run("CONFIG", "SET", limit, "normal 0 100000 1");
     await untilNotListed(admin, Number(id));
     await admin.run("DEL", "{out}soft");
   }));
 
 Deno.test("timeout closes connections that are silent", () =>
   withSetting("timeout", "1", async () => {
-    using silent = await server.client();
-    using busy = await server.client();
-    assertEquals(plain(await silent.run("PING")), "PONG");
-    let ended = false;
-    const end = silent.readToEnd().then(() => ended = true);
-    while (!ended) {
-      assertEquals(plain(await busy.run("PING")), "PONG");
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    await end;
-    assertEquals(plain(await busy.run("PING")), "PONG");
+    await untilQuickEnough(async () => {
+      using silent = await server.client();
+      using busy = await server.client();
+      assertEquals(plain(await silent.run("PING")), "PONG");
+      let ended = false;
+      const end = silent.readToEnd().then(() => ended = true);
+      let longestMs = 0;
+      try {
+        for (let last = performance.now(); !ended;) {
+          assertEquals(plain(await busy.run("PING")), "PONG");
+          longestMs = Math.max(longestMs, performance.now() - last);
+          last = performance.now();
+          await pause(50);
+        }
+        assertEquals(plain(await busy.run("PING")), "PONG");
+        return true;
+      } catch (error) {
+        // A machine that was busy with something else has made it silent, too.
+        if (longestMs > 500) return false;
+        throw error;
+      } finally {
+        await end;
+      }
+    });
   }));
 
 Deno.test("maxclients refuses one more, with a word", async () => {
@@ -149,11 +165,7 @@ Deno.test("maxclients refuses one more, with a word", async () => {
 });
 
 async function untilNotListed(admin: TestClient, id: number): Promise<void> {
-  const started = performance.now();
-  for (;;) {
-    const list = await admin.run("CLIENT", "LIST", "ID", id);
-    if (plain(list) === "") return;
-    assert(performance.now() - started < 10_000, "still connected");
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await until("it is not connected", async () => {
+    return plain(await admin.run("CLIENT", "LIST", "ID", id)) === "";
+  });
 }

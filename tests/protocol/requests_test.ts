@@ -118,7 +118,7 @@ seeded("small and large arguments mix in one pipeline", async (random) => {
 }, { count: 5 });
 
 Deno.test("an argument of many megabytes comes back as it was", async () => {
-  using client = await server.client({ timeoutMs: 30_000 });
+  using client = await server.client();
   const value = new Uint8Array(24 * 1024 * 1024 + 12_345);
   for (let i = 0; i < value.length; i += 997) value[i] = i;
   const sending = client.sendCommands([
@@ -141,7 +141,7 @@ Deno.test("an argument of many megabytes comes back as it was", async () => {
 });
 
 Deno.test("a request of very many arguments is read whole", async () => {
-  using client = await server.client({ timeoutMs: 30_000 });
+  using client = await server.client();
   const words = Array.from({ length: 20_000 }, (_, i) => `{w}${i}`);
   const [set, got, del] = await client.pipeline([
     ["MSET", ...words.flatMap((word) => [word, word])],
@@ -154,7 +154,7 @@ Deno.test("a request of very many arguments is read whole", async () => {
 });
 
 Deno.test("a peer that sends and does not read is not read from", async () => {
-  using client = await server.client({ timeoutMs: 30_000 });
+  using client = await server.client();
   const value = "v".repeat(100_000);
   await client.run("SET", "slow", value);
   const rounds = 300;

@@ -18,6 +18,7 @@ import {
   tagsOnDistinctSlots,
   type TestServer,
 } from "../_harness.ts";
+import { pause, until } from "../_patience.ts";
 import {
   type Argument,
   plain,
@@ -186,17 +187,13 @@ class SlowReader implements Disposable {
         return numbersIn(frame.reply);
       }
       await this.readPiece();
-      if (pieces % 8 === 0) await sleep(1);
+      if (pieces % 8 === 0) await pause(1);
     }
   }
 
   [Symbol.dispose](): void {
     this.client.close();
   }
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** Numbers of the elements in a reply, whatever its shape. */
@@ -271,15 +268,11 @@ async function readWhile(
 /** Waits until nothing is stored and nothing waits to be freed. */
 async function expectNothingLeft(client: TestClient): Promise<void> {
   await client.run("FLUSHALL");
-  let info = "";
-  for (let i = 0; i < 500; i++) {
-    info = String(plain(await client.run("INFO", "memory")));
-    const isEmpty = info.includes("used_memory_dataset:0\r") &&
+  await until("no memory is left", async () => {
+    const info = String(plain(await client.run("INFO", "memory")));
+    return info.includes("used_memory_dataset:0\r") &&
       info.includes("lazyfree_pending_objects:0\r");
-    if (isEmpty) return;
-    await sleep(10);
-  }
-  throw new Error(`Memory is left: ${info}`);
+  });
 }
 
 async function runScenario(
@@ -315,7 +308,7 @@ async function runScenario(
     }],
     ["expired", async () => {
       await window.run(["PEXPIRE", KEY, "1"]);
-      await sleep(20);
+      await pause(20);
       await window.fill();
     }],
     ["flushed", async () => {

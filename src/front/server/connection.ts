@@ -550,7 +550,16 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
     if (worker.isCongested) {
       return this.#holdUp((run) => worker.whenFree(run));
     }
-    if (!this.isWaiting && !this.#isStalled) this.#socket.resumeInput();
+    this.#readOn();
+  }
+
+  /** Goes on reading, so long as what comes can be run or kept. */
+  #readOn(): void {
+    // While a command waits, reading on is how the end of the peer is noticed.
+    const mayRead = this.#isParked || this.session.lockWait !== null
+      ? this.#input.end < PARKED_BYTES_MAX
+      : !this.isWaiting && !this.#isStalled;
+    if (mayRead) this.#socket.resumeInput();
   }
 
   /** Writes the reply of a parked command. */
@@ -571,7 +580,8 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
     this.#socket.pauseInput();
     whenOver(() => {
       this.#isHeldUp = false;
-      if (this.#isClosed || this.isWaiting || this.#isStalled) return;
+      if (this.#isClosed) return;
+      if (this.isWaiting || this.#isStalled) return this.#readOn();
       this.#process(null);
       if (this.#hasEnded && !this.#isClosed) this.onEnd();
     });
