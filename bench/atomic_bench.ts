@@ -28,8 +28,9 @@ import { markdown, median, print, progress, type Run } from "./_report.ts";
 import { runTransactions } from "./_transactions.ts";
 
 const KEYS = 500_000;
-const RUN_SECONDS = 1;
-const WARM_UP_REQUESTS = 20_000;
+const RUN_SECONDS = 2;
+/** Requests for each one of a pipeline: each worker compiles its own code. */
+const WARM_UP_REQUESTS = 100_000;
 const USAGE = `Usage: deno run -A bench/atomic_bench.ts [OPTIONS]
 
   --rounds N      runs per server and case (3)
@@ -129,7 +130,10 @@ async function measure(
   let requests = 0;
   for (const { port } of [sherd, redis]) {
     await fillKeys(port, { prefix: "key:", count: KEYS, value: "bytes" });
-    const { throughput } = await measured.run(port, WARM_UP_REQUESTS);
+    const { throughput } = await measured.run(
+      port,
+      WARM_UP_REQUESTS * measured.pipeline,
+    );
     requests = Math.ceil(throughput * RUN_SECONDS);
   }
   const once = (loaded: Server, idle: Server) =>
