@@ -225,6 +225,8 @@ export class Executor<C extends Call> {
   togetherOutcome: number = DONE;
   /** Commands from this duration on go to the slow log; -1 for none. */
   slowMicroseconds = 10_000;
+  /** Whether there are latches to hold: there are other workers. */
+  readonly sharesLatches: boolean;
   /** Notes how long commands take. */
   readonly timer: CommandTimer<C>;
   /** Whether shards' flag words are ignored: this is the owner at work. */
@@ -271,6 +273,7 @@ export class Executor<C extends Call> {
     this.#table = table;
     this.#call = call;
     this.#latches = latches;
+    this.sharesLatches = latches.isShared;
     this.#ports = ports;
     this.#tellings = ports.tellings;
     this.#process = ports.process;
@@ -410,7 +413,7 @@ export class Executor<C extends Call> {
     const first = requests[from]!;
     const { shard } = first;
     if (
-      !this.#latches.isShared || first.command < 0 || from + 1 >= count ||
+      first.command < 0 || from + 1 >= count ||
       !isReadFor(requests[from + 1]!, shard) ||
       (session.gate | this.gate) !== 0 || !this.#ports.makeRoom()
     ) return 0;

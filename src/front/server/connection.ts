@@ -608,7 +608,9 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
       for (let i = 0; i < count; i++) {
         const args = ahead[i]!;
         if (args.count === 0) continue;
-        const ran = executor.runTogether(session, ahead, i, count);
+        const ran = executor.sharesLatches
+          ? executor.runTogether(session, ahead, i, count)
+          : 0;
         const outcome = ran > 0
           ? executor.togetherOutcome
           : executor.run(session, args);
