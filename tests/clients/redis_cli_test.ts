@@ -114,10 +114,12 @@ Deno.test({
   name: "redis-cli: one waits, another pushes",
   ignore,
   fn: async () => {
-    const waiting = ["a", "b", "c"].map((key) =>
-      session(["BLPOP", key, "common", "0"])
-    );
-    await untilBlocked(3);
+    // One after the other, as they are served in the order of their coming.
+    const waiting: Promise<string>[] = [];
+    for (const key of ["a", "b", "c"]) {
+      waiting.push(session(["BLPOP", key, "common", "0"]));
+      await untilBlocked(waiting.length);
+    }
     await session(["RPUSH", "common", "x"]);
     await session(["RPUSH", "b", "y"]);
     await session(["RPUSH", "common", "z"]);
