@@ -48,9 +48,8 @@ export function ensureBit(
   ref: number,
   lastBit: number,
 ): number {
-  const needed = Math.floor(lastBit / 8) + 1;
-  const had = ref === 0 ? 0 : space.strings.length(ref);
-  const length = Math.max(had, needed);
+  const had = lengthOf(space, ref);
+  const length = Math.max(had, bytesUpTo(lastBit));
   const entry = ref === 0
     ? space.strings.make(call.db, key, 0, length, STRING_RAW, 0)
     : space.strings.resize(call.db, ref, length, STRING_RAW);
@@ -61,15 +60,23 @@ export function ensureBit(
   return entry;
 }
 
+function lengthOf(space: Keyspace, ref: number): number {
+  return ref === 0 ? 0 : space.strings.length(ref);
+}
+
+/** Bytes of a string that has a bit, and none behind its byte. */
+function bytesUpTo(bit: number): number {
+  return Math.floor(bit / 8) + 1;
+}
+
 /** Whether it takes long to do as {@linkcode ensureBit} does. */
 export function isLongGrowth(
   space: Keyspace,
   ref: number,
   lastBit: number,
 ): boolean {
-  const needed = Math.floor(lastBit / 8) + 1;
-  const had = ref === 0 ? 0 : space.strings.length(ref);
-  return growsLong(space, ref, had, Math.max(had, needed), 0);
+  const had = lengthOf(space, ref);
+  return growsLong(space, ref, had, Math.max(had, bytesUpTo(lastBit)), 0);
 }
 
 /** What {@linkcode ensureBit} does, in slices; then `end` follows. */
@@ -79,8 +86,8 @@ export function bitGrowth(
   lastBit: number,
   end: GrowthEnd,
 ): StringGrowth {
-  const had = ref === 0 ? 0 : space.strings.length(ref);
-  const length = Math.max(had, Math.floor(lastBit / 8) + 1);
+  const had = lengthOf(space, ref);
+  const length = Math.max(had, bytesUpTo(lastBit));
   return new StringGrowth(
     { had, length, clearTo: length, argument: 0, argumentAt: 0 },
     end,
