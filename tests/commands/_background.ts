@@ -172,23 +172,3 @@ export async function contents(client: TestClient): Promise<Plain[]> {
     return [key, digest!, encoding!, Math.round(Number(ttl) / 50_000)];
   });
 }
-
-/** What subscribers hear of while `body` runs. */
-export async function heard(
-  server: TestServer,
-  client: TestClient,
-  body: () => Promise<void>,
-): Promise<string[]> {
-  using listener = await server.client({ resp: 2 });
-  await listener.run("PSUBSCRIBE", "__keyspace@*");
-  await body();
-  await client.run("PUBLISH", "__keyspace@0__:end", "end");
-  const events: string[] = [];
-  for (;;) {
-    const [, , channel, message] = plain(
-      await listener.readReply(),
-    ) as string[];
-    if (message === "end") return events;
-    events.push(`${channel} ${message}`);
-  }
-}

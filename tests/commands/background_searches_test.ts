@@ -13,11 +13,11 @@ import {
   contents,
   COUNT,
   D,
-  heard,
   runCounted,
   runInline,
   suite,
 } from "./_background.ts";
+import { heard } from "./_heard.ts";
 
 const PLACES = `{${A}}places`;
 const NUMBERS = `{${B}}numbers`;

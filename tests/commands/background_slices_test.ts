@@ -11,7 +11,8 @@ import {
   type TestClient,
   toBinary,
 } from "../_resp_client.ts";
-import { A, heard, runInline, suite } from "./_background.ts";
+import { A, runInline, suite } from "./_background.ts";
+import { heard } from "./_heard.ts";
 
 const LONG = 22_000;
 const BASE = `{${A}}base`;

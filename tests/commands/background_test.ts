@@ -24,13 +24,13 @@ import {
   COUNT,
   D,
   fill,
-  heard,
   KEYS,
   runCounted,
   runInline,
   statistic,
   suite,
 } from "./_background.ts";
+import { heard } from "./_heard.ts";
 
 /** Makes replies longer than sockets hold. */
 const PADDING = "p".repeat(3000);

@@ -19,13 +19,13 @@ import {
   contents,
   COUNT,
   fill,
-  heard,
   KEYS,
   runCounted,
   runInline,
   statistic,
   suite,
 } from "./_background.ts";
+import { heard } from "./_heard.ts";
 
 const { set1, zset1, list, hash, stream, text1, target } = KEYS;
 

@@ -13,6 +13,7 @@ import {
   ReplyError,
   type TestClient,
 } from "../_resp_client.ts";
+import { heard } from "./_heard.ts";
 
 const K = "key";
 /** Elements of a long list, and of those how many are alike. */
@@ -239,24 +240,6 @@ const CASES: readonly Case[] = [
   },
 ];
 
-/** What subscribers hear of while `body` runs. */
-async function heard(
-  server: TestServer,
-  client: TestClient,
-  body: () => Promise<void>,
-): Promise<string[]> {
-  using listener = await server.client({ resp: 2 });
-  await listener.run("PSUBSCRIBE", "__keyspace@*");
-  await body();
-  await client.run("PUBLISH", "__keyspace@0__:end", "end");
-  const events: string[] = [];
-  for (;;) {
-    const [, , , message] = plain(await listener.readReply()) as string[];
-    if (message === "end") return events;
-    events.push(message!);
-  }
-}
-
 /** All that can be seen of the key. */
 async function picture(client: TestClient): Promise<Plain> {
   const replies = await client.pipeline([
@@ -464,7 +447,7 @@ suite(
       const sliced = await statistic(client, "sherd_sliced_commands");
       assertEquals(sliced - slicedBefore, 1);
       assert([...seen].every((n) => n === 5000 || n === 5000 - count));
-      assertEquals(events, ["spop"]);
+      assertEquals(events, [`__keyspace@0__:${K} spop`]);
       assertEquals(popped.length, count);
       const left = plain(await client.run("SMEMBERS", K)) as Iterable<string>;
       assertEquals([...popped, ...left].sort(), all.toSorted());
