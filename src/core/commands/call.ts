@@ -18,6 +18,7 @@ import { EffectLog } from "../keyspace/effect_log.ts";
 import { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { Arguments } from "../resp/arguments.ts";
+import type { ErrorReply } from "../resp/error_reply.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
 import type { LateReply } from "./command_spec.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -109,8 +110,15 @@ export interface SlicedChange {
     args: Arguments,
     effects: EffectLog,
   ): LateReply;
-  /** Memory was short: gives back what was made; the shard's latch is held. */
-  drop?(space: Keyspace): void;
+  /**
+   * Memory was short: gives back what was made, and tells of the key what of it
+   * has changed all the same; the shard's latch is held.
+   */
+  drop?(space: Keyspace, db: number, key: Key): void;
+  /** Whether it only reads, so that others may, too. */
+  readonly isRead?: boolean;
+  /** The error that it replies once it has ended; null for none. */
+  readonly error?: ErrorReply | null;
 }
 
 /**

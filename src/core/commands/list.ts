@@ -55,6 +55,7 @@ import {
   writeList,
 } from "./list_entry.ts";
 import {
+  ElementPush,
   FirstMatch,
   Insertion,
   isLong,
@@ -62,6 +63,7 @@ import {
   SLICED_ELEMENTS_MIN,
   Trimming,
 } from "./list_slices.ts";
+import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
 import { makeChange } from "./sliced_change.ts";
 import { WRONG } from "./typed_entry.ts";
 
@@ -76,32 +78,37 @@ const INT64_MAX = 2n ** 63n - 1n;
 const NOT_SYMMETRIC = valueNotBetween(-INT64_MAX, INT64_MAX);
 
 /** `LPUSH key element [element ...]` */
-function lpushCommand(call: Call): void {
-  push(call, true, false);
+function lpushCommand(call: Call): void | Promise<LateReply> {
+  return push(call, true, false);
 }
 
 /** `RPUSH key element [element ...]` */
-function rpushCommand(call: Call): void {
-  push(call, false, false);
+function rpushCommand(call: Call): void | Promise<LateReply> {
+  return push(call, false, false);
 }
 
 /** `LPUSHX key element [element ...]` */
-function lpushxCommand(call: Call): void {
-  push(call, true, true);
+function lpushxCommand(call: Call): void | Promise<LateReply> {
+  return push(call, true, true);
 }
 
 /** `RPUSHX key element [element ...]` */
-function rpushxCommand(call: Call): void {
-  push(call, false, true);
+function rpushxCommand(call: Call): void | Promise<LateReply> {
+  return push(call, false, true);
 }
 
-function push(call: Call, atHead: boolean, onlyIfThere: boolean): void {
+function push(
+  call: Call,
+  atHead: boolean,
+  onlyIfThere: boolean,
+): void | Promise<LateReply> {
   let ref = writeList(call, 0);
   if (ref === WRONG) return;
-  if (ref === 0) {
-    if (onlyIfThere) return call.reply.integer(0);
-    ref = makeList(call, 0);
+  if (ref === 0 && onlyIfThere) return call.reply.integer(0);
+  if (call.argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+    return makeChange(call, ref, new ElementPush(call, atHead));
   }
+  if (ref === 0) ref = makeList(call, 0);
   const key = call.key(0);
   const space = call.keyspace(key);
   const length = pushArguments(call, space.values.lists, ref, atHead, 2);

@@ -1,21 +1,25 @@
 /**
- * Changes of long lists, in slices: elements looked for, removed, trimmed.
+ * Changes of lists, in slices: many elements added; in long ones, elements looked
+ * for, removed, trimmed.
  *
  * @module
  */
 
-import { LINSERT, LREM, LTRIM } from "../keyspace/key_events.ts";
+import { LINSERT, LPUSH, LREM, LTRIM, RPUSH } from "../keyspace/key_events.ts";
 import type { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Arguments } from "../resp/arguments.ts";
+import { TYPE_LIST } from "../types/entry.ts";
 import {
   EqualRemoval,
   type ListValue,
   type MatchVisitor,
 } from "../types/list_value.ts";
-import type { SlicedChange } from "./call.ts";
+import { ArgumentAddition } from "./argument_addition.ts";
+import type { Call, SlicedChange } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
 import { endListWrite } from "./list_entry.ts";
+import { bytesFrom } from "./many_arguments.ts";
 
 /** Elements removed in one slice. */
 const SLICE_ELEMENTS = 10_000;
@@ -39,6 +43,49 @@ export class FirstMatch implements MatchVisitor {
   match(index: number): boolean {
     this.index = index;
     return false;
+  }
+}
+
+/** With more bytes to be added a list is large, whatever the settings say. */
+const COUNTED_BYTES_MAX = 1 << 20;
+
+/** RPUSH, LPUSH and their like: the arguments behind the key are added. */
+export class ElementPush extends ArgumentAddition {
+  readonly #atHead: boolean;
+
+  constructor(call: Call, atHead: boolean) {
+    const event = atHead ? LPUSH : RPUSH;
+    super(call, { type: TYPE_LIST, event, from: 2, width: 1 });
+    this.#atHead = atHead;
+  }
+
+  protected prepare(space: Keyspace, ref: number, args: Arguments): void {
+    const bytes = bytesFrom(args, 2, COUNTED_BYTES_MAX);
+    space.values.lists.prepare(ref, bytes, args.count - 2, this.#atHead);
+  }
+
+  protected add(
+    space: Keyspace,
+    ref: number,
+    args: Arguments,
+    i: number,
+  ): void {
+    const off = args.off[i]!;
+    const length = args.length[i]!;
+    const { lists } = space.values;
+    lists.push(ref, this.#atHead, args.source(i), off, length);
+    this.changes++;
+  }
+
+  protected override takeBack(space: Keyspace, ref: number): boolean {
+    const { lists } = space.values;
+    for (; this.changes > 0; this.changes--) lists.drop(ref, this.#atHead);
+    return true;
+  }
+
+  protected reply(space: Keyspace, ref: number): LateReply {
+    const length = space.values.lists.length(ref);
+    return (reply) => reply.integer(length);
   }
 }
 

@@ -20,12 +20,10 @@ import {
 } from "./command_spec.ts";
 import { ElementScan } from "./element_scan.ts";
 import { manyScanned } from "./heavy_work.ts";
+import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
+import { MemberRemoval, type RemoveMember } from "./member_removal.ts";
 import { replyMembers } from "./set_replies.ts";
-import {
-  MemberRemoval,
-  type RemoveMember,
-  SLICED_ARGUMENTS_MIN,
-} from "./member_removal.ts";
+import { MemberAddition } from "./set_slices.ts";
 import { makeChange } from "./sliced_change.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 
@@ -35,10 +33,13 @@ function setsOf(call: Call, i: number): SetValue {
 }
 
 /** `SADD key member [member ...]` */
-function saddCommand(call: Call): void {
+function saddCommand(call: Call): void | Promise<LateReply> {
   const { args, argc } = call;
   let ref = writeEntry(call, 0, TYPE_SET);
   if (ref === WRONG) return;
+  if (argc > FEW_ARGUMENTS && isLongRequest(args)) {
+    return makeChange(call, ref, new MemberAddition(call));
+  }
   const key = call.key(0);
   const space = call.keyspace(key);
   const { sets } = space.values;
@@ -61,8 +62,8 @@ function sremCommand(call: Call): void | Promise<LateReply> {
   const ref = writeEntry(call, 0, TYPE_SET);
   if (ref === WRONG) return;
   if (ref === 0) return reply.integer(0);
-  if (argc > SLICED_ARGUMENTS_MIN) {
-    return makeChange(call, ref, new MemberRemoval(SREM, removeMember));
+  if (argc > FEW_ARGUMENTS && isLongRequest(args)) {
+    return makeChange(call, ref, new MemberRemoval(call, SREM, removeMember));
   }
   const space = call.keyspace(call.key(0));
   const { sets } = space.values;

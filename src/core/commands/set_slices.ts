@@ -1,5 +1,5 @@
 /**
- * SPOP of many members, in slices.
+ * Changes of sets in slices: SADD and SPOP of many members.
  *
  * What is popped is kept as bytes of the reply, and of the record, until all is
  * done: a set of these members need not be made, and memory that is short does
@@ -8,7 +8,7 @@
  * @module
  */
 
-import { SPOP } from "../keyspace/key_events.ts";
+import { SADD, SPOP } from "../keyspace/key_events.ts";
 import { EffectDraft } from "../keyspace/effect_draft.ts";
 import type { EffectLog } from "../keyspace/effect_log.ts";
 import type { Key } from "../keyspace/key.ts";
@@ -19,6 +19,7 @@ import type { ReplySource } from "../resp/reply_source.ts";
 import { REPLY_BUFFER_BYTES, ReplyWriter } from "../resp/reply_writer.ts";
 import { TYPE_SET } from "../types/entry.ts";
 import { SET_LISTPACK } from "../types/set_value.ts";
+import { ArgumentAddition } from "./argument_addition.ts";
 import type { Call, SlicedChange } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
 import { RECORDED } from "./recorded.ts";
@@ -33,6 +34,36 @@ const REMADE_MEMBERS_MAX = 2000;
 const RECORDED_MEMBERS_MAX = 1024;
 /** Members that are looked at to guess how many bytes all have. */
 const SAMPLES = 64;
+
+/** SADD: members that the arguments behind the key name. */
+export class MemberAddition extends ArgumentAddition {
+  constructor(call: Call) {
+    super(call, { type: TYPE_SET, event: SADD, from: 2, width: 1 });
+  }
+
+  protected prepare(space: Keyspace, ref: number, args: Arguments): void {
+    const off = args.off[2]!;
+    const length = args.length[2]!;
+    const count = args.count - 2;
+    space.values.sets.expect(ref, args.source(2), off, length, count);
+  }
+
+  protected add(
+    space: Keyspace,
+    ref: number,
+    args: Arguments,
+    i: number,
+  ): void {
+    const off = args.off[i]!;
+    const length = args.length[i]!;
+    if (space.values.sets.add(ref, args.source(i), off, length)) this.changes++;
+  }
+
+  protected reply(): LateReply {
+    const added = this.changes;
+    return (reply) => reply.integer(added);
+  }
+}
 
 /** Whether to pop so many members, but not all, in slices. */
 export function popsLong(

@@ -31,7 +31,7 @@ export function makeChange(
     }
     change.finish(space, db, key, args, call.effects)(call.reply);
   } catch (cause) {
-    if (cause instanceof OutOfMemory) change.drop?.(space);
+    if (cause instanceof OutOfMemory) change.drop?.(space, db, key);
     throw cause;
   }
 }

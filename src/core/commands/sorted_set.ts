@@ -49,11 +49,9 @@ import { ElementScan } from "./element_scan.ts";
 import { type ElementWriter, replyElements } from "./element_stream.ts";
 import { manyDrawn, manyScanned } from "./heavy_work.ts";
 import { replyHead, replyRanks, ScoredReplies } from "./sorted_set_replies.ts";
-import {
-  MemberRemoval,
-  type RemoveMember,
-  SLICED_ARGUMENTS_MIN,
-} from "./member_removal.ts";
+import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
+import { MemberRemoval, type RemoveMember } from "./member_removal.ts";
+import { ScoredAddition } from "./scored_addition.ts";
 import { makeChange } from "./sliced_change.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 
@@ -95,16 +93,16 @@ function zsetsOf(call: Call): ZsetValue {
 }
 
 /** `ZADD key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...]` */
-function zaddCommand(call: Call): void {
-  addMembers(call, 0);
+function zaddCommand(call: Call): void | Promise<LateReply> {
+  return addMembers(call, 0);
 }
 
 /** `ZINCRBY key increment member`: takes ZADD's options, too, as in Redis. */
-function zincrbyCommand(call: Call): void {
-  addMembers(call, INCREMENT);
+function zincrbyCommand(call: Call): void | Promise<LateReply> {
+  return addMembers(call, INCREMENT);
 }
 
-function addMembers(call: Call, given: number): void {
+function addMembers(call: Call, given: number): void | Promise<LateReply> {
   const { argc, reply } = call;
   let options = given;
   let first = 2;
@@ -125,8 +123,28 @@ function addMembers(call: Call, given: number): void {
   if ((options & INCREMENT) !== 0 && count > 1) {
     return reply.error(ZADD_INCR_OF_MANY);
   }
+  if (argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+    return addManyScored(call, options, first);
+  }
   if (!readScores(call, first, count)) return reply.error(NOT_A_FLOAT);
   addScored(call, options, first, count);
+}
+
+function addManyScored(
+  call: Call,
+  options: number,
+  first: number,
+): void | Promise<LateReply> {
+  const key = call.key(0);
+  const ref = call.keyspace(key).lookupWrite(call.db, key, call.nowMs);
+  const addition = new ScoredAddition(call, first, 2, {
+    onlyNew: (options & ONLY_NEW) !== 0,
+    onlyOld: (options & ONLY_OLD) !== 0,
+    onlyGreater: (options & GREATER) !== 0,
+    onlyLess: (options & LESS) !== 0,
+    countsChanges: (options & CHANGED) !== 0,
+  });
+  return makeChange(call, ref, addition);
 }
 
 /** Bit of the option in argument `i`, or 0. */
@@ -221,8 +239,8 @@ function zremCommand(call: Call): void | Promise<LateReply> {
   const ref = writeEntry(call, 0, TYPE_ZSET);
   if (ref === WRONG) return;
   if (ref === 0) return reply.integer(0);
-  if (argc > SLICED_ARGUMENTS_MIN) {
-    return makeChange(call, ref, new MemberRemoval(ZREM, removeMember));
+  if (argc > FEW_ARGUMENTS && isLongRequest(args)) {
+    return makeChange(call, ref, new MemberRemoval(call, ZREM, removeMember));
   }
   const space = call.keyspace(call.key(0));
   const { zsets } = space.values;

@@ -7,6 +7,7 @@
 
 import type { SlicedChange } from "../../core/commands/call.ts";
 import type { LateReply } from "../../core/commands/command_spec.ts";
+import { recordKey } from "../../core/commands/recorded_keys.ts";
 import type { EffectLog } from "../../core/keyspace/effect_log.ts";
 import { Key } from "../../core/keyspace/key.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
@@ -14,7 +15,7 @@ import type { ShardLatches } from "../../core/commands/call.ts";
 import { CHANGES, SLICED_COMMANDS } from "../../core/keyspace/counters.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
-import { OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
+import { type ErrorReply, OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
 import {
   PROCESS_CUT_WAITS,
   PROCESS_SLICED_CHANGES,
@@ -48,12 +49,16 @@ export interface SlicedChangePorts {
   settle(): void;
   /** The session whose command is running. */
   session(): Session;
-  /** Charges a session's command with the time that its slices took. */
+  /**
+   * Charges a session's command with the time that its slices took, and counts
+   * the error that it replies.
+   */
   charge(
     session: Session,
     command: CalledCommand,
     args: Arguments,
     microseconds: number,
+    error: ErrorReply | null,
   ): void;
 }
 
@@ -100,7 +105,8 @@ export class SlicedChanges {
     const { buf, off, length } = changed;
     const name = buf.slice(off, off + length);
     const handle = lock({
-      ...{ write: [name], db, label: "slices", maxHoldMs: 0 },
+      ...change.isRead === true ? { read: [name] } : { write: [name] },
+      ...{ db, label: "slices", maxHoldMs: 0 },
       beforeAbort: () => this.#complete(running),
     });
     if (handle === null) return null;
@@ -145,8 +151,9 @@ export class SlicedChanges {
     const late = this.#turn(running);
     running.tookMs += monotonicMs() - startMs;
     if (late === null) return false;
-    const { session, command, args, tookMs } = running;
-    charge(session, command, args, tookMs * 1000);
+    const { session, command, args, tookMs, change } = running;
+    const error = late === NO_MEMORY ? OUT_OF_MEMORY : change.error ?? null;
+    charge(session, command, args, tookMs * 1000, error);
     this.#running.delete(running);
     Atomics.sub(process, PROCESS_SLICED_CHANGES, 1);
     running.handle.close();
@@ -160,14 +167,14 @@ export class SlicedChanges {
   #turn(running: Running): LateReply | null {
     const { latches, monotonicMs } = this.#ports;
     const endMs = monotonicMs() + TURN_MS;
-    const { space, change } = running;
+    const { space } = running;
     do {
       latches.acquire(space.shard);
       try {
         if (!this.#step(running)) return this.#finish(running);
       } catch (cause) {
         if (!(cause instanceof OutOfMemory)) throw cause;
-        change.drop?.(space);
+        this.#drop(running);
         return NO_MEMORY;
       } finally {
         latches.release(space.shard);
@@ -190,5 +197,17 @@ export class SlicedChanges {
     } finally {
       if (isLogged) effects.endCommand(db, args, counters[CHANGES] !== changes);
     }
+  }
+
+  /** Memory was short: what has become of the key is recorded as it is. */
+  #drop({ space, db, key, change, args }: Running): void {
+    const { effects, counters } = this.#ports;
+    const isLogged = effects.isOn;
+    const changes = counters[CHANGES]!;
+    if (isLogged) effects.begin();
+    change.drop?.(space, db, key);
+    if (!isLogged) return;
+    if (counters[CHANGES] !== changes) recordKey(effects, space, db, key);
+    effects.endCommand(db, args, false);
   }
 }

@@ -778,18 +778,21 @@ export class Executor<C extends Call> {
 
   /** Counts a command that has ended in the background, with its error. */
   countBackground(ended: EndedCommand<C>, error: ErrorReply | null): void {
-    const { command } = ended;
-    this.countEnded(command, error);
+    this.#countCalls(ended.command, 1);
+    this.chargeLate(ended, error);
+  }
+
+  /**
+   * Charges a command, which was counted, that has not ended in its turn, and
+   * counts its error.
+   */
+  chargeLate(ended: EndedCommand<C>, error: ErrorReply | null): void {
+    const { command, microseconds } = ended;
     if (error !== null) {
+      this.#noteError(error);
       const at = COUNTER_COUNT + command.index * COMMAND_COUNTERS + FAILED;
       this.#counters[at] = this.#counters[at]! + 1;
     }
-    this.chargeLate(ended);
-  }
-
-  /** Charges a command, which was counted, that has not ended in its turn. */
-  chargeLate(ended: EndedCommand<C>): void {
-    const { command, microseconds } = ended;
     this.timer.charge(command, microseconds);
     if (this.#isSlow(command, microseconds)) this.#ports.slow(ended);
   }

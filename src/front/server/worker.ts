@@ -474,9 +474,9 @@ function begin(start: WorkerStart): WorkerContext {
     freeBig: (args) => made.freeBig(args),
     settle,
     session: () => call.session,
-    charge: (session, called, args, microseconds) => {
+    charge: (session, called, args, microseconds, error) => {
       const command = called as Command<ServerCall>;
-      executor.chargeLate({ command, args, session, microseconds });
+      executor.chargeLate({ command, args, session, microseconds }, error);
     },
   });
   made.completeSlices = () => slicedChanges.completeAll();
