@@ -287,7 +287,7 @@ suite(
   "a client that vanishes leaves all or nothing",
   async (client, server) => {
     for (const each of ONE_OF_EACH) {
-      const argv = command(each, LONG);
+      const argv = command(each, 3 * AT_ONCE);
       await refill(client, each);
       await client.run(...argv);
       const after = await picture(client);
@@ -377,6 +377,46 @@ suite("what is wrong is said before anything is done", async (client) => {
   }
   assertEquals(await errors() - before, CASES.length + 1);
   assertEquals(plain(await client.run("GET", K)), "text");
+});
+
+suite("what is read in slices is of one instant", async (client, server) => {
+  using writer = await server.client();
+  const names = Array.from({ length: LONG }, (_, i) => member(i));
+  const kept = names.slice(0, 3000);
+  const fills: readonly (readonly [string, string[], string])[] = [
+    ["HMGET", ["HSET", K, ...kept.flatMap((name) => [name, "v"])], "HDEL"],
+    ["SMISMEMBER", ["SADD", K, ...kept], "SREM"],
+    ["ZMSCORE", ["ZADD", K, ...kept.flatMap((name) => ["1", name])], "ZREM"],
+    [
+      "GEOPOS",
+      ["GEOADD", K, ...kept.flatMap((name) => ["1", "2", name])],
+      "ZREM",
+    ],
+  ];
+  for (const [read, fill, remove] of fills) {
+    await client.run("DEL", K);
+    await client.run(...fill);
+    const argv = [read, K, ...names];
+    const inPlace = await client.pipeline([["MULTI"], argv, ["EXEC"]]);
+    const [expected] = plain(inPlace[2]!) as Plain[];
+    const before = await sliced(client);
+    for (const change of [["FLUSHALL"], [remove, K, names[2999]!]]) {
+      await client.run("DEL", K);
+      await client.run(...fill);
+      const reading = client.pipeline([argv, ["PING"]]);
+      await writer.run(...change);
+      const [reply, pong] = await reading;
+      const left = plain(reply!) as Plain[];
+      assertEquals(plain(pong!), "PONG");
+      // Before the change or after it, whichever came first.
+      const none = change.length === 1 ? 0 : 2999;
+      const changed = (expected as Plain[]).map((each, i) =>
+        i >= none && i < 3000 ? (expected as Plain[])[LONG - 1]! : each
+      );
+      assertEquals(left, left[none] === changed[none] ? changed : expected);
+    }
+    assert(await sliced(client) - before >= 2, read);
+  }
 });
 
 suite("fields that have expired are gone", async (client) => {

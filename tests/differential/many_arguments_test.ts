@@ -101,9 +101,20 @@ function scriptOf(count: number): Step[] {
     ["ZREM", "zset", ...many(count, (i) => member(i + 200))],
     ["ZREM", "geo", ...many(count, member), ...many(count, text)],
   ];
+  const reads = ["set", "none"].map((key) => [
+    ["SMISMEMBER", key, ...many(count, (i) => member(i + 700))],
+    ["HMGET", key, ...many(count, member)],
+    ["ZMSCORE", key, ...many(count, member)],
+  ]).flat().concat([
+    ["HMGET", "hash", ...many(count, (i) => member(i + 1900))],
+    ["ZMSCORE", "zset", ...many(count, (i) => member(i + 100))],
+    ["GEOPOS", "geo", ...many(count, (i) => member(i * 3))],
+    ["GEOHASH", "geo", ...many(count, (i) => member(i * 3))],
+  ]);
   return [
     ...adds.map((argv) => ({ argv })),
     ...pictures(),
+    ...reads.map((argv) => ({ argv })),
     ...removals.map((argv) => ({ argv })),
     ...pictures(),
   ];

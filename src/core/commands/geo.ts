@@ -25,6 +25,7 @@ import type { ReplyWriter } from "../resp/reply_writer.ts";
 import { TYPE_ZSET } from "../types/entry.ts";
 import type { ZsetValue } from "../types/zset_value.ts";
 import { argumentIs } from "./arg_reader.ts";
+import { type Answer, ArgumentAnswers } from "./argument_answers.ts";
 import type { Call } from "./call.ts";
 import {
   type CommandSpec,
@@ -191,33 +192,40 @@ function readScores(call: Call, from: number, count: number): boolean {
 }
 
 /** `GEOPOS key [member ...]` */
-function geoposCommand(call: Call): void {
-  const { argc, reply } = call;
-  const ref = readEntry(call, 0, TYPE_ZSET);
-  if (ref === WRONG) return;
-  const { zsets } = call.keyspace(call.key(0)).values;
-  reply.array(argc - 2);
-  for (let i = 2; i < argc; i++) {
-    if (findPlace(call, zsets, ref, i, POINT)) replyPoint(reply, POINT);
-    else reply.nullArray();
-  }
+function geoposCommand(call: Call): void | Promise<LateReply> {
+  return answerAll(call, answerPoint);
 }
 
 /** `GEOHASH key [member ...]` */
-function geohashCommand(call: Call): void {
-  const { argc, reply } = call;
+function geohashCommand(call: Call): void | Promise<LateReply> {
+  return answerAll(call, answerGeohash);
+}
+
+/** Replies what the sorted set says about each member. */
+function answerAll(call: Call, answer: Answer): void | Promise<LateReply> {
+  const { args, argc, reply, nowMs } = call;
   const ref = readEntry(call, 0, TYPE_ZSET);
   if (ref === WRONG) return;
-  const { zsets } = call.keyspace(call.key(0)).values;
-  reply.array(argc - 2);
-  for (let i = 2; i < argc; i++) {
-    if (!findPlace(call, zsets, ref, i, POINT)) reply.nullBulk();
-    else {
-      writeGeohashText(POINT, TEXT);
-      reply.bulk(TEXT, 0, TEXT.length);
-    }
+  if (argc > FEW_ARGUMENTS && isLongRequest(args)) {
+    return makeChange(call, ref, new ArgumentAnswers(call, answer));
   }
+  const space = call.keyspace(call.key(0));
+  reply.array(argc - 2);
+  for (let i = 2; i < argc; i++) answer(space, ref, args, i, reply, nowMs);
 }
+
+const answerPoint: Answer = (space, ref, args, i, reply) => {
+  if (!findPlace(args, space.values.zsets, ref, i, POINT)) reply.nullArray();
+  else replyPoint(reply, POINT);
+};
+
+const answerGeohash: Answer = (space, ref, args, i, reply) => {
+  if (!findPlace(args, space.values.zsets, ref, i, POINT)) {
+    return reply.nullBulk();
+  }
+  writeGeohashText(POINT, TEXT);
+  reply.bulk(TEXT, 0, TEXT.length);
+};
 
 /** `GEODIST key member1 member2 [unit]` */
 function geodistCommand(call: Call): void {
@@ -229,22 +237,21 @@ function geodistCommand(call: Call): void {
   if (ref === WRONG) return;
   const { zsets } = call.keyspace(call.key(0)).values;
   if (
-    !findPlace(call, zsets, ref, 2, POINT) ||
-    !findPlace(call, zsets, ref, 3, OTHER)
+    !findPlace(call.args, zsets, ref, 2, POINT) ||
+    !findPlace(call.args, zsets, ref, 3, OTHER)
   ) return reply.nullBulk();
   reply.bulkAscii(formatDistance(geoDistance(POINT, OTHER) / unitMetres));
 }
 
 /** The place of the member in argument `i`; false if there is none. */
 export function findPlace(
-  call: Call,
+  args: Arguments,
   zsets: ZsetValue,
   ref: number,
   i: number,
   point: GeoPoint,
 ): boolean {
   if (ref === 0) return false;
-  const { args } = call;
   const isThere = zsets.find(
     ref,
     args.source(i),

@@ -33,6 +33,7 @@ import {
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import { type FieldVisitor, KEEP_EXPIRE } from "../types/hash_value.ts";
 import { bigIntegerAt, safeIntegerAt } from "./arg_reader.ts";
+import { type Answer, ArgumentAnswers } from "./argument_answers.ts";
 import type { Call } from "./call.ts";
 import { RECORDED } from "./recorded.ts";
 import {
@@ -162,14 +163,28 @@ function hgetCommand(call: Call): void {
 }
 
 /** `HMGET key field [field ...]` */
-function hmgetCommand(call: Call): void {
+function hmgetCommand(call: Call): void | Promise<LateReply> {
   const ref = readHash(call, 0);
   if (ref === WRONG) return;
+  if (call.argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+    return makeChange(call, ref, new ArgumentAnswers(call, answerValue));
+  }
   const space = call.keyspace(call.key(0));
   call.reply.array(call.argc - 2);
   for (let i = 2; i < call.argc; i++) replyValue(call, space, ref, i);
   if (ref !== 0 && fieldsExpire(space, ref)) endHash(space, call.db, ref);
 }
+
+const answerValue: Answer = (space, ref, args, i, reply, nowMs) => {
+  const { hashes } = space.values;
+  const off = args.off[i]!;
+  const length = args.length[i]!;
+  if (ref === 0 || !hashes.find(ref, args.source(i), off, length, nowMs)) {
+    return reply.nullBulk();
+  }
+  const { value } = hashes;
+  reply.bulk(value.buf, value.off, value.length);
+};
 
 /** `HDEL key field [field ...]` */
 function hdelCommand(call: Call): void | Promise<LateReply> {

@@ -8,6 +8,7 @@ import { NEW, SADD, SREM } from "../keyspace/key_events.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import { TYPE_SET } from "../types/entry.ts";
 import type { MemberVisitor, SetValue } from "../types/set_value.ts";
+import { type Answer, ArgumentAnswers } from "./argument_answers.ts";
 import type { Call } from "./call.ts";
 import {
   type CommandSpec,
@@ -95,13 +96,23 @@ function sismemberCommand(call: Call): void {
 }
 
 /** `SMISMEMBER key member [member ...]` */
-function smismemberCommand(call: Call): void {
+function smismemberCommand(call: Call): void | Promise<LateReply> {
   const { argc, reply } = call;
   const ref = readEntry(call, 0, TYPE_SET);
   if (ref === WRONG) return;
+  if (argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+    return makeChange(call, ref, new ArgumentAnswers(call, answerMember));
+  }
   reply.array(argc - 2);
   for (let i = 2; i < argc; i++) reply.integer(hasMember(call, ref, i) ? 1 : 0);
 }
+
+const answerMember: Answer = (space, ref, args, i, reply) => {
+  const { sets } = space.values;
+  const isThere = ref !== 0 &&
+    sets.has(ref, args.source(i), args.off[i]!, args.length[i]!);
+  reply.integer(isThere ? 1 : 0);
+};
 
 /** `SCARD key` */
 function scardCommand(call: Call): void {

@@ -31,6 +31,7 @@ import {
   integerAt,
   readInteger,
 } from "./arg_reader.ts";
+import { type Answer, ArgumentAnswers } from "./argument_answers.ts";
 import type { Call } from "./call.ts";
 import { MANY_POPS } from "./many_pops.ts";
 import { RECORDED } from "./recorded.ts";
@@ -272,12 +273,23 @@ function zscoreCommand(call: Call): void {
 }
 
 /** `ZMSCORE key member [member ...]` */
-function zmscoreCommand(call: Call): void {
+function zmscoreCommand(call: Call): void | Promise<LateReply> {
   const ref = readEntry(call, 0, TYPE_ZSET);
   if (ref === WRONG) return;
+  if (call.argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+    return makeChange(call, ref, new ArgumentAnswers(call, answerScore));
+  }
   call.reply.array(call.argc - 2);
   for (let i = 2; i < call.argc; i++) replyScore(call, ref, i);
 }
+
+const answerScore: Answer = (space, ref, args, i, reply) => {
+  const { zsets } = space.values;
+  const isThere = ref !== 0 &&
+    zsets.find(ref, args.source(i), args.off[i]!, args.length[i]!);
+  if (isThere) reply.double(zsets.score);
+  else reply.nullBulk();
+};
 
 function replyScore(call: Call, ref: number, i: number): void {
   if (ref === 0 || !findMember(call, ref, i)) return call.reply.nullBulk();

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { assert } from "../../core/base/assert.ts";
 import type { SlicedChange } from "../../core/commands/call.ts";
 import type { LateReply } from "../../core/commands/command_spec.ts";
 import { recordKey } from "../../core/commands/recorded_keys.ts";
@@ -71,7 +72,8 @@ interface Running {
   readonly db: number;
   readonly key: Key;
   readonly change: SlicedChange;
-  readonly args: Arguments;
+  /** As given, until they are kept. */
+  args: Arguments;
   readonly handle: LockHandle;
   readonly session: Session;
   readonly command: CalledCommand;
@@ -85,12 +87,17 @@ interface Running {
 export class SlicedChanges {
   readonly #ports: SlicedChangePorts;
   readonly #running = new Set<Running>();
+  /** The change whose arguments are yet to be kept. */
+  #begun: Running | null = null;
 
   constructor(ports: SlicedChangePorts) {
     this.#ports = ports;
   }
 
-  /** Goes on with a change of a key; see {@linkcode InSlices}. */
+  /**
+   * Goes on with a change of a key; see {@linkcode InSlices}. {@linkcode
+   * SlicedChanges.keepArguments} must follow when the latch is given back.
+   */
   readonly begin = (
     space: Keyspace,
     db: number,
@@ -113,20 +120,31 @@ export class SlicedChanges {
     const key = new Key();
     fillKey(key, name);
     const { promise, resolve } = Promise.withResolvers<LateReply>();
-    const args = given.take();
     const session = this.#ports.session();
     const running: Running = {
-      ...{ space, db, key, change, args, handle, session, resolve },
+      ...{ space, db, key, change, args: given, handle, session, resolve },
       command: session.command!,
       tookMs: 0,
     };
     this.#running.add(running);
+    this.#begun = running;
     counters[SLICED_COMMANDS] = counters[SLICED_COMMANDS]! + 1;
     // A snapshot must not have a value that is half changed.
     Atomics.add(process, PROCESS_SLICED_CHANGES, 1);
     this.#planTurn(running);
     return promise;
   };
+
+  /**
+   * Keeps the arguments of the command that has just begun to be done in slices,
+   * which is not done under its latch as there may be many; no latch is held.
+   */
+  keepArguments(): void {
+    const running = this.#begun;
+    if (running === null) return;
+    running.args = running.args.take();
+    this.#begun = null;
+  }
 
   /** Does all that is left of this worker's changes; no latch is held. */
   completeAll(): void {
@@ -165,6 +183,7 @@ export class SlicedChanges {
 
   /** The reply when all is done, else null. */
   #turn(running: Running): LateReply | null {
+    assert(running !== this.#begun, "the arguments of a change are kept");
     const { latches, monotonicMs } = this.#ports;
     const endMs = monotonicMs() + TURN_MS;
     const { space } = running;

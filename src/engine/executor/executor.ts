@@ -750,7 +750,9 @@ export class Executor<C extends Call> {
     ) this.#countCalls(command, -1);
     if (promise === undefined) return DONE;
     this.pending = promise;
-    this.pendingHasRead = false;
+    // One with a key is done in slices.
+    this.pendingHasRead = command.keyKind !== KEY_KIND.NONE &&
+      (command.flags & FLAG.READONLY) !== 0;
     return PARKED;
   }
 

@@ -480,6 +480,7 @@ function begin(start: WorkerStart): WorkerContext {
     },
   });
   made.completeSlices = () => slicedChanges.completeAll();
+  made.keepArguments = () => slicedChanges.keepArguments();
   attachThreads = (ports) => computePool.attach(ports);
   serveForwarded(mesh, {
     sessionOf: (command) => {
