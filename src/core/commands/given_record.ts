@@ -10,6 +10,7 @@ import { EffectDraft } from "../keyspace/effect_draft.ts";
 import type { EffectLog } from "../keyspace/effect_log.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import type { Call } from "./call.ts";
+import { bytesFrom } from "./many_arguments.ts";
 
 /** Bytes that a draft adds to an argument: its length. */
 const EXTRA_BYTES = 2;
@@ -49,7 +50,7 @@ export function recordInSlices(call: Call): GivenRecord | null {
 
 /** An empty draft with room for the arguments. */
 export function draftFor(args: Arguments): EffectDraft {
-  const bytes = args.bytesAtMost + args.count * EXTRA_BYTES;
+  const bytes = bytesFrom(args, 0, DRAFT_BYTES_MAX) + args.count * EXTRA_BYTES;
   return new EffectDraft(Math.min(bytes, DRAFT_BYTES_MAX));
 }
 
