@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Call } from "../../../../src/core/commands/call.ts";
 import { SlicedChanges } from "../../../../src/engine/compute/sliced_changes.ts";
 import type { LockHandle } from "../../../../src/engine/locks/lock_spec.ts";
-import { Session } from "../../../../src/engine/executor/session.ts";
+import type { Session } from "../../../../src/engine/executor/session.ts";
 import type { Plain } from "../../../_resp_reply.ts";
 import { World } from "../../../_world.ts";
 
