@@ -385,6 +385,11 @@ suite("what is read in slices is of one instant", async (client, server) => {
   const kept = names.slice(0, 3000);
   const fills: readonly (readonly [string, string[], string])[] = [
     ["HMGET", ["HSET", K, ...kept.flatMap((name) => [name, "v"])], "HDEL"],
+    [
+      "HPEXPIRETIME",
+      ["HSET", K, ...kept.flatMap((name) => [name, "v"])],
+      "HDEL",
+    ],
     ["SMISMEMBER", ["SADD", K, ...kept], "SREM"],
     ["ZMSCORE", ["ZADD", K, ...kept.flatMap((name) => ["1", name])], "ZREM"],
     [
@@ -396,7 +401,8 @@ suite("what is read in slices is of one instant", async (client, server) => {
   for (const [read, fill, remove] of fills) {
     await client.run("DEL", K);
     await client.run(...fill);
-    const argv = [read, K, ...names];
+    const head = read === "HPEXPIRETIME" ? ["FIELDS", `${LONG}`] : [];
+    const argv = [read, K, ...head, ...names];
     const inPlace = await client.pipeline([["MULTI"], argv, ["EXEC"]]);
     const [expected] = plain(inPlace[2]!) as Plain[];
     const before = await sliced(client);

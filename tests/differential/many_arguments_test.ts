@@ -111,9 +111,29 @@ function scriptOf(count: number): Step[] {
     ["GEOPOS", "geo", ...many(count, (i) => member(i * 3))],
     ["GEOHASH", "geo", ...many(count, (i) => member(i * 3))],
   ]);
+  const id = (i: number) => `${i}-1`;
+  const entries = many(1000, (i) => id(i + 1)).map((each) => [
+    ...["XADD", "stream", each, "", ""],
+  ]);
+  const streams: string[][] = [
+    ["XGROUP", "CREATE", "stream", "group", "0"],
+    ["XREADGROUP", "GROUP", "group", "a", "COUNT", "800", "STREAMS"]
+      .concat("stream", ">"),
+    ["XACK", "stream", "group", ...many(count, id), "1-x"],
+    ["XACK", "stream", "group", ...many(count, (i) => id(i + 200))],
+    ["XACK", "stream", "group", ...many(count, (i) => id(i + 200))],
+    ["XACK", "stream", "none", ...many(count, id)],
+    ["XACK", "set", "group", ...many(count, id)],
+    ["XPENDING", "stream", "group"],
+    ["XDEL", "stream", ...many(count, id), "x"],
+    ["XDEL", "stream", ...many(count, (i) => id(i + 100))],
+    ["XDEL", "none", ...many(count, id)],
+    ["XLEN", "stream"],
+  ];
   return [
     ...adds.map((argv) => ({ argv })),
     ...pictures(),
+    ...[...entries, ...streams].map((argv) => ({ argv })),
     ...reads.map((argv) => ({ argv })),
     ...removals.map((argv) => ({ argv })),
     ...pictures(),

@@ -30,7 +30,7 @@ export type Answer = (
   nowMs: number,
 ) => void;
 
-/** The array of what is replied about all arguments behind the key. */
+/** The array of what is replied about all arguments from one on. */
 export class ArgumentAnswers implements SlicedChange {
   readonly isRead = true;
   readonly #answer: Answer;
@@ -39,17 +39,20 @@ export class ArgumentAnswers implements SlicedChange {
   readonly #gathered: GatheredReply;
   /** Keeps the value; 0 for none. */
   #reading = 0;
-  #at = 2;
+  #isBegun = false;
+  #at: number;
 
-  constructor({ argc, nowMs, reply }: Call, answer: Answer) {
+  constructor({ argc, nowMs, reply }: Call, answer: Answer, from = 2) {
     this.#answer = answer;
     this.#nowMs = nowMs;
-    this.#count = argc - 2;
+    this.#at = from;
+    this.#count = argc - from;
     this.#gathered = new GatheredReply(reply.resp);
   }
 
   step(space: Keyspace, ref: number, args: Arguments): boolean {
-    if (this.#at === 2 && ref !== 0) this.#reading = shareValue(space, ref);
+    if (!this.#isBegun && ref !== 0) this.#reading = shareValue(space, ref);
+    this.#isBegun = true;
     const gathered = this.#gathered;
     const most = gathered.bytes + SLICE_BYTES;
     const end = endOfSlice(args, this.#at, 1, 1);
