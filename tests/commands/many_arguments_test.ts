@@ -254,6 +254,7 @@ suite(
 
 suite("others are served between slices", async (client, server) => {
   using writer = await server.client();
+  using looker = await server.client();
   await client.run("SET", BESIDE, "here");
   for (const each of ONE_OF_EACH) {
     const argv = command(each, LONG);
@@ -261,6 +262,7 @@ suite("others are served between slices", async (client, server) => {
       await refill(client, each);
       const before = plain(await client.run(...each.look));
       const reply = writer.pipeline([argv, each.look]);
+      const looked = looker.run(...each.look);
       let isOver = false;
       reply.finally(() => isOver = true);
       let wasBetween = false;
@@ -278,6 +280,8 @@ suite("others are served between slices", async (client, server) => {
       }
       const after = plain((await reply)[1]!);
       assert(before !== after, nameOf(each));
+      const seen = plain(await looked);
+      assert(seen === before || seen === after, nameOf(each));
       return wasBetween;
     });
   }
@@ -467,3 +471,58 @@ suite(
     assertEquals(plain(await watcher.run("EXEC")), null);
   },
 );
+
+suite("many fields expire as few do", async (client) => {
+  const fields = Array.from({ length: 3 * AT_ONCE }, (_, i) => `f${i}`);
+  const some = fields.filter((_, i) => i % 3 !== 0);
+  const far = "4102444800000";
+  const commands: readonly (readonly string[])[] = [
+    ["HPEXPIREAT", K, far],
+    ["HPEXPIREAT", K, "4102444800001", "NX"],
+    ["HPEXPIREAT", K, "4102444800002", "GT"],
+    ["HPERSIST", K],
+    ["HEXPIRE", K, "100000", "LT"],
+    ["HEXPIREAT", K, "1", "XX"],
+    ["HPEXPIREAT", K, "1"],
+  ];
+  const digest = ["DEBUG", "DIGEST-VALUE", K];
+  /** Runs a command on the fields, so many at a time; returns all codes. */
+  const run = async (head: readonly string[], step: number) => {
+    const codes: Plain[] = [];
+    const asked = head[0] === "HPERSIST" ? fields : some;
+    for (let at = 0; at < asked.length; at += step) {
+      const part = asked.slice(at, at + step);
+      const argv = [...head, "FIELDS", `${part.length}`, ...part];
+      codes.push(...plain(await client.run(...argv)) as Plain[]);
+    }
+    return codes;
+  };
+  const outcomes: Plain[][] = [];
+  for (const step of [3 * AT_ONCE, 500]) {
+    await client.run("DEL", K);
+    const there = fields.filter((_, i) => i % 2 === 0);
+    await client.run("HSET", K, "g", "v", ...there.flatMap((f) => [f, "v"]));
+    const before = await sliced(client);
+    const seen: Plain[] = [];
+    for (const head of commands) {
+      seen.push(await run(head, step));
+      // What expires soon differs from one run to the other.
+      if (head[0] === "HEXPIRE") continue;
+      seen.push(plain(await client.run(...digest)));
+      const times = ["HPEXPIRETIME", K, "FIELDS", `${fields.length}`];
+      seen.push(plain(await client.run(...times, ...fields)));
+      seen.push(plain(await client.run("HLEN", K)));
+    }
+    const ran = await sliced(client) - before;
+    // The times are asked for in slices in any case.
+    assertEquals(
+      ran,
+      commands.length - 1 + (step === 500 ? 0 : commands.length),
+    );
+    outcomes.push(seen);
+    const left = plain(await client.run(...digest));
+    assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
+    assertEquals(plain(await client.run(...digest)), left);
+  }
+  assertEquals(outcomes[0], outcomes[1]);
+});

@@ -32,36 +32,38 @@ import { expireConditionAt, meetsExpireConditions } from "./expire.ts";
 import { MILLISECONDS, SECONDS, type UnitMs } from "./expire_time.ts";
 import { readFieldCount, readFieldExpire } from "./hash_arguments.ts";
 import { findField, readHash, writeHash } from "./hash_entry.ts";
+import {
+  CONDITION_NOT_MET,
+  DELETED,
+  DONE,
+  FieldExpiry,
+  FieldPersistence,
+  NO_EXPIRE,
+  NO_FIELD,
+} from "./hash_expire_slices.ts";
 import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
 import { RECORDED } from "./recorded.ts";
 import { makeChange } from "./sliced_change.ts";
 import { WRONG } from "./typed_entry.ts";
 
-/** Replies for one field. */
-const NO_FIELD = -2;
-const NO_EXPIRE = -1;
-const CONDITION_NOT_MET = 0;
-const DONE = 1;
-const DELETED = 2;
-
 /** `HEXPIRE key seconds [NX | XX | GT | LT] FIELDS numfields field ...` */
-function hexpireCommand(call: Call): void {
-  expireFields(call, SECONDS, call.nowMs, "hexpire");
+function hexpireCommand(call: Call): void | Promise<LateReply> {
+  return expireFields(call, SECONDS, call.nowMs, "hexpire");
 }
 
 /** `HPEXPIRE key milliseconds [NX | XX | GT | LT] FIELDS numfields field ...` */
-function hpexpireCommand(call: Call): void {
-  expireFields(call, MILLISECONDS, call.nowMs, "hpexpire");
+function hpexpireCommand(call: Call): void | Promise<LateReply> {
+  return expireFields(call, MILLISECONDS, call.nowMs, "hpexpire");
 }
 
 /** `HEXPIREAT key unix-time-seconds [NX | XX | GT | LT] FIELDS ...` */
-function hexpireatCommand(call: Call): void {
-  expireFields(call, SECONDS, 0, "hexpireat");
+function hexpireatCommand(call: Call): void | Promise<LateReply> {
+  return expireFields(call, SECONDS, 0, "hexpireat");
 }
 
 /** `HPEXPIREAT key unix-time-milliseconds [NX | XX | GT | LT] FIELDS ...` */
-function hpexpireatCommand(call: Call): void {
-  expireFields(call, MILLISECONDS, 0, "hpexpireat");
+function hpexpireatCommand(call: Call): void | Promise<LateReply> {
+  return expireFields(call, MILLISECONDS, 0, "hpexpireat");
 }
 
 /** A time that has come deletes the fields. */
@@ -70,7 +72,7 @@ function expireFields(
   unitMs: UnitMs,
   baseMs: number,
   command: string,
-): void {
+): void | Promise<LateReply> {
   const { reply, nowMs, argc } = call;
   const ref = writeHash(call, 0);
   if (ref === WRONG) return;
@@ -81,6 +83,11 @@ function expireFields(
   const count = readFieldCount(call, fieldsAt, NUMFIELDS_NOT_POSITIVE);
   if (Number.isNaN(count)) return;
   if (ref === 0) return replySame(call, NO_FIELD, count);
+  if (argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+    const from = fieldsAt + 2;
+    const expiry = new FieldExpiry(call, from, expireAtMs, condition);
+    return makeChange(call, ref, expiry);
+  }
   const space = call.keyspace(call.key(0));
   const { hashes } = space.values;
   if (expireAtMs > nowMs) makeExpiring(call, space, ref);
@@ -217,13 +224,16 @@ function replyExpire(
 }
 
 /** `HPERSIST key FIELDS numfields field [field ...]` */
-function hpersistCommand(call: Call): void {
+function hpersistCommand(call: Call): void | Promise<LateReply> {
   const { reply, argc } = call;
   const ref = writeHash(call, 0);
   if (ref === WRONG) return;
   const count = readFieldCount(call, 2, FIELD_COUNT_NOT_POSITIVE);
   if (Number.isNaN(count)) return;
   if (ref === 0) return replySame(call, NO_FIELD, count);
+  if (argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+    return makeChange(call, ref, new FieldPersistence(call, 4));
+  }
   const space = call.keyspace(call.key(0));
   const { hashes } = space.values;
   reply.array(count);
