@@ -90,8 +90,8 @@ export interface CallContext {
 }
 
 /**
- * A change of the first key of a command that would take long: see
- * sliced_change.ts. `args` are the arguments of the command.
+ * What a command does with its first key, nearly always a change of it, that
+ * would take long: see sliced_change.ts. `args` are the arguments of the command.
  */
 export interface SlicedChange {
   /**

@@ -1,6 +1,7 @@
 /**
  * Changes of one key that take long, in slices: the key is locked for writing, so
  * nobody sees it half changed, and between two slices its worker serves others.
+ * What only reads the key locks it for reading.
  *
  * @module
  */
