@@ -48,6 +48,8 @@ export interface SlicedChangePorts {
   settle(): void;
   /** The session whose command is running. */
   session(): Session;
+  /** Does something as if a session's command was running. */
+  inNameOf<T>(session: Session, run: () => T): T;
   /** Charges a session's command with the time that its slices took. */
   charge(
     session: Session,
@@ -180,13 +182,16 @@ export class SlicedChanges {
     return change.step(space, space.peek(db, key), args);
   }
 
-  #finish({ space, db, key, change, args }: Running): LateReply {
-    const { effects, counters } = this.#ports;
+  #finish({ space, db, key, change, args, session }: Running): LateReply {
+    const { effects, counters, inNameOf } = this.#ports;
     const isLogged = effects.isOn;
     const changes = counters[CHANGES]!;
     if (isLogged) effects.begin();
     try {
-      return change.finish(space, db, key, args, effects);
+      return inNameOf(
+        session,
+        () => change.finish(space, db, key, args, effects),
+      );
     } finally {
       if (isLogged) effects.endCommand(db, args, counters[CHANGES] !== changes);
     }

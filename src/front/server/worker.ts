@@ -466,7 +466,7 @@ function begin(start: WorkerStart): WorkerContext {
     effects,
     process,
     counters,
-    isAtOnce: () => executor.ignoresFlags,
+    isAtOnce: () => executor.isAtOnce,
     lock: tryLockHeld,
     fillKey: (key, name) => call.fillKey(key, name, 0, name.length),
     monotonicMs: () => performance.now(),
@@ -474,6 +474,15 @@ function begin(start: WorkerStart): WorkerContext {
     freeBig: (args) => made.freeBig(args),
     settle,
     session: () => call.session,
+    inNameOf: (session, run) => {
+      const { session: own } = call;
+      call.session = session;
+      try {
+        return run();
+      } finally {
+        call.session = own;
+      }
+    },
     charge: (session, called, args, microseconds) => {
       const command = called as Command<ServerCall>;
       executor.chargeLate({ command, args, session, microseconds });
