@@ -56,6 +56,7 @@ import {
 } from "./list_entry.ts";
 import {
   FirstMatch,
+  insertElement,
   Insertion,
   isLong,
   Removal,
@@ -179,14 +180,7 @@ function linsertCommand(call: Call): void | Promise<LateReply> {
     FIRST,
   );
   if (FIRST.index < 0) return reply.integer(-1);
-  lists.prepare(ref, args.length[4]!, 1, false);
-  lists.insert(
-    ref,
-    FIRST.index + (isAfter ? 1 : 0),
-    args.source(4),
-    args.off[4]!,
-    args.length[4]!,
-  );
+  insertElement(space, ref, FIRST.index + (isAfter ? 1 : 0), args);
   space.hooks.changed(call.db, call.key(0), LINSERT);
   reply.integer(lists.length(ref));
 }

@@ -44,7 +44,7 @@ export const LEFT: Uint8Array = bytesOf("left");
 export const RIGHT: Uint8Array = bytesOf("right");
 
 /** Elements and nodes that are taken in a slice. */
-const SLICE_ELEMENTS = 2000;
+const SLICE_ELEMENTS = 4000;
 const SLICE_NODES = 500;
 
 /** An end of lists. */

@@ -135,18 +135,23 @@ export class Insertion implements SlicedChange {
   finish(space: Keyspace, db: number, key: Key, args: Arguments): LateReply {
     const { index } = this.#found;
     if (index < 0) return (reply) => reply.integer(-1);
-    const { lists } = space.values;
     const ref = space.peek(db, key);
-    lists.prepare(ref, args.length[4]!, 1, false);
-    lists.insert(
-      ref,
-      index + (this.#isAfter ? 1 : 0),
-      args.source(4),
-      args.off[4]!,
-      args.length[4]!,
-    );
+    insertElement(space, ref, index + (this.#isAfter ? 1 : 0), args);
     space.hooks.changed(db, key, LINSERT);
-    const length = lists.length(ref);
+    const length = space.values.lists.length(ref);
     return (reply) => reply.integer(length);
   }
+}
+
+/** Inserts the last argument of LINSERT before the element with an index. */
+export function insertElement(
+  { values: { lists } }: Keyspace,
+  ref: number,
+  index: number,
+  args: Arguments,
+): void {
+  const off = args.off[4]!;
+  const length = args.length[4]!;
+  lists.prepare(ref, length, 1, false);
+  lists.insert(ref, index, args.source(4), off, length);
 }
