@@ -258,6 +258,22 @@ suite("who waits for a key gets what slices leave", async (client, server) => {
   assertEquals(plain(await client.run("EXISTS", K)), 0);
 });
 
+suite("a key is free when all has been taken", async (client, server) => {
+  // More than a socket takes from one who does not read.
+  const large = Array(2100).fill("x".repeat(5000));
+  using reader = await server.client();
+  await client.run("CONFIG", "SET", "background-threshold", "100");
+  await client.run("RPUSH", K, ...large);
+  await reader.sendCommands([["LPOP", K, "2100"]]);
+  await until(
+    "all is taken",
+    async () => plain(await client.run("EXISTS", K)) === 0,
+  );
+  assertEquals(plain(await client.run("LOCKS", "LIST")), []);
+  assertEquals((plain(await reader.readReply()) as Plain[]).length, 2100);
+  await client.run("CONFIG", "SET", "background-threshold", "5000");
+});
+
 suite("a watched key is touched, and caches are told", async (
   client,
   server,

@@ -236,6 +236,7 @@ const CASES: readonly Case[] = [
     look: ["LLEN", K],
     isShort: true,
   },
+  { fill: smallNodes, change: ["LTRIM", K, "600", "700"], look: ["LLEN", K] },
   { fill: queue, change: ["LPOP", K, "8500"], look: ["LLEN", K] },
   { fill: smallNodes, change: ["RPOP", K, "1499"], look: ["LLEN", K] },
   {

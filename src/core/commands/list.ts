@@ -60,8 +60,8 @@ import {
   Insertion,
   isLong,
   Removal,
-  SLICED_ELEMENTS_MIN,
   Trimming,
+  trimsLong,
 } from "./list_slices.ts";
 import { makeChange } from "./sliced_change.ts";
 import { WRONG } from "./typed_entry.ts";
@@ -223,7 +223,7 @@ function ltrimCommand(call: Call): void | Promise<LateReply> {
     space.hooks.changedOrGone(call.db, call.key(0), LTRIM, true, length);
     return reply.ok();
   }
-  if (from + length - to > SLICED_ELEMENTS_MIN) {
+  if (trimsLong(lists, ref, from + length - to)) {
     return makeChange(call, ref, new Trimming(from, length - to));
   }
   lists.removeRange(ref, to, length - to);

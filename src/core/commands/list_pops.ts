@@ -36,6 +36,7 @@ import {
   makeList,
   writeList,
 } from "./list_entry.ts";
+import { elementsOfSlice } from "./list_slices.ts";
 import { FIRST_KEY, MANY_POPS } from "./many_pops.ts";
 import { RECORDED } from "./recorded.ts";
 import { WRONG } from "./typed_entry.ts";
@@ -43,9 +44,8 @@ import { WRONG } from "./typed_entry.ts";
 export const LEFT: Uint8Array = bytesOf("left");
 export const RIGHT: Uint8Array = bytesOf("right");
 
-/** Elements and nodes that are taken in a slice. */
+/** Elements that are taken in a slice, if they share nodes. */
 const SLICE_ELEMENTS = 4000;
-const SLICE_NODES = 500;
 
 /** An end of lists. */
 class ListEnd implements ValueEnd {
@@ -70,8 +70,7 @@ class ListEnd implements ValueEnd {
   }
 
   elementsOfSlice({ values: { lists } }: Keyspace, ref: number): number {
-    const share = lists.length(ref) / lists.nodes(ref);
-    return Math.min(SLICE_ELEMENTS, Math.ceil(SLICE_NODES * share));
+    return elementsOfSlice(lists, ref, SLICE_ELEMENTS);
   }
 
   remove({ values: { lists } }: Keyspace, ref: number, count: number): void {

@@ -27,6 +27,7 @@ import {
   DOWNWARDS_PAIRED,
   DOWNWARDS_SCORED,
   replyHead,
+  ScoredReplies,
   UPWARDS_PAIRED,
   UPWARDS_SCORED,
 } from "./sorted_set_replies.ts";
@@ -37,6 +38,8 @@ export const MAX: Uint8Array = bytesOf("max");
 
 /** Members that are taken in a slice. */
 const SLICE_MEMBERS = 500;
+
+const REPLIES = new ScoredReplies();
 
 /** An end of sorted sets. */
 class MemberEnd implements ValueEnd {
@@ -118,10 +121,9 @@ export function replyEndMember(
   const space = call.keyspace(key);
   const { zsets } = space.values;
   const rank = isMax ? zsets.length(ref) - 1 : 0;
-  zsets.select(ref, rank);
-  const { member } = zsets;
-  reply.bulk(member.buf, member.off, member.length);
-  reply.double(zsets.score);
+  REPLIES.begin(reply, true);
+  REPLIES.isNested = false;
+  zsets.visit(ref, rank, 1, isMax, REPLIES);
   const isGone = zsets.length(ref) === 1;
   if (isGone) space.delete(db, ref);
   else zsets.removeRange(ref, rank, rank + 1);
