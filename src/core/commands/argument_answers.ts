@@ -57,7 +57,7 @@ export class ArgumentAnswers implements SlicedChange {
     const most = gathered.bytes + SLICE_BYTES;
     const end = endOfSlice(args, this.#at, 1, 1);
     for (; this.#at < end && gathered.bytes < most; this.#at++) {
-      const { writer } = gathered;
+      const writer = gathered.writer();
       this.#answer(space, this.#reading, args, this.#at, writer, this.#nowMs);
     }
     return this.#at < args.count;
@@ -67,7 +67,7 @@ export class ArgumentAnswers implements SlicedChange {
     this.drop(space);
     return (reply) => {
       reply.array(this.#count);
-      this.#gathered.writeTo(reply);
+      this.#gathered.reply(reply);
     };
   }
 

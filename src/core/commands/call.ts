@@ -90,7 +90,7 @@ export interface CallContext {
 }
 
 /**
- * What a command does with its first key, nearly always a change of it, that
+ * What a command does with one of its keys, nearly always a change of it, that
  * would take long: see sliced_change.ts. `args` are the arguments of the command.
  */
 export interface SlicedChange {
@@ -122,7 +122,7 @@ export interface SlicedChange {
 }
 
 /**
- * Goes on, slice by slice, with what a command does with its first key, and lets
+ * Goes on, slice by slice, with what a command does with one of its keys, and lets
  * others go on in between; the key is locked until it is done. Big arguments are
  * taken over. Null if it has to be done at once. The latch of the key's shard is
  * held, by the slices as well.

@@ -1,30 +1,32 @@
 /**
- * Replies that are gathered over several turns, as bytes, and written when all
- * are there.
+ * Replies that are gathered in slices, kept as bytes until all is there.
+ *
+ * A value of elements that are taken away need not be made for that, so memory
+ * that is short does not keep anybody from taking them.
  *
  * @module
  */
 
 import type { ReplySource } from "../resp/reply_source.ts";
-import { REPLY_BUFFER_BYTES, ReplyWriter } from "../resp/reply_writer.ts";
+import { ReplyWriter } from "../resp/reply_writer.ts";
 
-/** Bytes of a reply, in pieces. */
+/** A piece of so many bytes is full. */
+const PIECE_BYTES = 1 << 16;
+/** Room for the reply that fills it. */
+const SPARE_BYTES = 1 << 13;
+
+/** What has been gathered so far, in one version of the protocol. */
 export class GatheredReply {
+  /** Position of a piece from which on it is full. */
+  readonly limit: number = PIECE_BYTES;
   readonly #resp: 2 | 3;
   readonly #pieces: Uint8Array[] = [];
   #endedBytes = 0;
   #writer: ReplyWriter;
 
-  /** In a version of the protocol. */
   constructor(resp: 2 | 3) {
     this.#resp = resp;
-    this.#writer = this.#begin();
-  }
-
-  /** What is written next goes here. */
-  get writer(): ReplyWriter {
-    if (this.#writer.at >= REPLY_BUFFER_BYTES) this.#endPiece();
-    return this.#writer;
+    this.#writer = this.#makeWriter();
   }
 
   /** Bytes so far. */
@@ -32,24 +34,33 @@ export class GatheredReply {
     return this.#endedBytes + this.#writer.at;
   }
 
-  /** Writes all that was gathered, bit by bit if that is possible. */
-  writeTo(reply: ReplyWriter): void {
+  /** Where the next replies go, up to the limit; to be asked for anew then. */
+  writer(): ReplyWriter {
+    if (this.#writer.at >= PIECE_BYTES) {
+      this.#endPiece();
+      this.#writer = this.#makeWriter();
+    }
+    return this.#writer;
+  }
+
+  /** Replies all of it, behind a head; nothing may follow. */
+  reply(reply: ReplyWriter): void {
     this.#endPiece();
     const pieces = new Pieces(this.#pieces);
     if (reply.canStream) reply.stream(pieces);
     else pieces.write(reply, Infinity);
   }
 
-  #begin(): ReplyWriter {
-    const writer = new ReplyWriter();
+  #makeWriter(): ReplyWriter {
+    const writer = new ReplyWriter(PIECE_BYTES + SPARE_BYTES);
     writer.resp = this.#resp;
     return writer;
   }
 
   #endPiece(): void {
-    this.#endedBytes += this.#writer.at;
-    this.#pieces.push(this.#writer.buf.subarray(0, this.#writer.at));
-    this.#writer = this.#begin();
+    const { buf, at } = this.#writer;
+    this.#pieces.push(buf.subarray(0, at));
+    this.#endedBytes += at;
   }
 }
 

@@ -87,7 +87,7 @@ abstract class FieldCodes implements SlicedChange {
     for (; this.#at < end; this.#at++) {
       const i = this.#at;
       const isThere = this.#finder.find(space, ref, args, i);
-      gathered.writer.integer(
+      gathered.writer().integer(
         isThere ? this.change(space, ref, args, i) : NO_FIELD,
       );
     }
@@ -109,7 +109,7 @@ abstract class FieldCodes implements SlicedChange {
     this.#end(space, db, key);
     return (reply) => {
       reply.array(this.#count);
-      this.#gathered.writeTo(reply);
+      this.#gathered.reply(reply);
     };
   }
 

@@ -1,9 +1,6 @@
 /**
- * Changes of sets in slices: SADD and SPOP of many members.
- *
- * What is popped is kept as bytes of the reply, and of the record, until all is
- * done: a set of these members need not be made, and memory that is short does
- * not keep anybody from taking away.
+ * Changes of sets in slices: SADD and SPOP of many members. What is popped is kept
+ * as bytes of the reply, and of the record, until all is done.
  *
  * @module
  */
@@ -86,14 +83,13 @@ export class MemberPop implements SlicedChange {
   readonly #count: number;
   /** Whether the members that stay become a new set. */
   readonly #remakes: boolean;
-  /** Members are written alike in both versions of the protocol. */
-  readonly #reply = new GatheredReply(2);
+  readonly #members: GatheredReply;
   readonly #draft: EffectDraft | null;
   #popped = 0;
 
   /** `remakes` says whether what stays may become a packed set. */
   constructor(
-    { db, effects }: Call,
+    { db, effects, reply }: Call,
     space: Keyspace,
     ref: number,
     count: number,
@@ -102,6 +98,7 @@ export class MemberPop implements SlicedChange {
     const { sets } = space.values;
     this.#db = db;
     this.#count = count;
+    this.#members = new GatheredReply(reply.resp);
     this.#remakes = remakes &&
       sets.length(ref) - count <= REMADE_MEMBERS_MAX;
     const share = count / sets.length(ref);
@@ -116,7 +113,7 @@ export class MemberPop implements SlicedChange {
     for (; this.#popped < end; this.#popped++) {
       const member = sets.draw(ref);
       const buf = member.text();
-      this.#reply.writer.bulk(buf, member.off, member.length);
+      this.#members.writer().bulk(buf, member.off, member.length);
       if (this.#draft !== null) this.#record(this.#draft, args);
       this.#draft?.argument(buf, member.off, member.length);
       sets.removeDrawn(ref);
@@ -148,7 +145,7 @@ export class MemberPop implements SlicedChange {
     space.hooks.changed(db, key, SPOP, count);
     return (reply) => {
       reply.set(count);
-      this.#reply.writeTo(reply);
+      this.#members.reply(reply);
     };
   }
 }

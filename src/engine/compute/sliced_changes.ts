@@ -51,6 +51,8 @@ export interface SlicedChangePorts {
   settle(): void;
   /** The session whose command is running. */
   session(): Session;
+  /** Does something as if a session's command was running. */
+  inNameOf<T>(session: Session, run: () => T): T;
   /**
    * Charges a session's command with the time that its slices took, and counts
    * the error that it replies.
@@ -207,25 +209,28 @@ export class SlicedChanges {
     return change.step(space, space.peek(db, key), args);
   }
 
-  #finish({ space, db, key, change, args }: Running): LateReply {
-    const { effects, counters } = this.#ports;
+  #finish({ space, db, key, change, args, session }: Running): LateReply {
+    const { effects, counters, inNameOf } = this.#ports;
     const isLogged = effects.isOn;
     const changes = counters[CHANGES]!;
     if (isLogged) effects.begin();
     try {
-      return change.finish(space, db, key, args, effects);
+      return inNameOf(
+        session,
+        () => change.finish(space, db, key, args, effects),
+      );
     } finally {
       if (isLogged) effects.endCommand(db, args, counters[CHANGES] !== changes);
     }
   }
 
   /** Memory was short: what has become of the key is recorded as it is. */
-  #drop({ space, db, key, change, args }: Running): void {
-    const { effects, counters } = this.#ports;
+  #drop({ space, db, key, change, args, session }: Running): void {
+    const { effects, counters, inNameOf } = this.#ports;
     const isLogged = effects.isOn;
     const changes = counters[CHANGES]!;
     if (isLogged) effects.begin();
-    change.drop?.(space, db, key);
+    inNameOf(session, () => change.drop?.(space, db, key));
     if (!isLogged) return;
     if (counters[CHANGES] !== changes) recordKey(effects, space, db, key);
     effects.endCommand(db, args, false);

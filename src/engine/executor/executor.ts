@@ -318,6 +318,11 @@ export class Executor<C extends Call> {
     });
   }
 
+  /** Whether the command at hand must have ended when it has run. */
+  get isAtOnce(): boolean {
+    return this.ignoresFlags || this.#serving.isAtWork;
+  }
+
   /**
    * Serves those who wait for keys that have changed outside of commands; no
    * latch is held.
@@ -750,9 +755,8 @@ export class Executor<C extends Call> {
     ) this.#countCalls(command, -1);
     if (promise === undefined) return DONE;
     this.pending = promise;
-    // One with a key is done in slices.
-    this.pendingHasRead = command.keyKind !== KEY_KIND.NONE &&
-      (command.flags & FLAG.READONLY) !== 0;
+    // What changes keys in slices may have read them before.
+    this.pendingHasRead = command.keyKind !== KEY_KIND.NONE;
     return PARKED;
   }
 

@@ -487,7 +487,7 @@ class Assembly {
       effects: this.#effects,
       process: this.#process,
       counters: this.#counters,
-      isAtOnce: () => this.#executor.ignoresFlags,
+      isAtOnce: () => this.#executor.isAtOnce,
       lock,
       fillKey: (key, name) => this.#call.fillKey(key, name, 0, name.length),
       monotonicMs,
@@ -495,6 +495,16 @@ class Assembly {
       freeBig: (args) => this.#worker.freeBig(args),
       settle: this.#settle,
       session: () => this.#call.session,
+      inNameOf: (session, run) => {
+        const call = this.#call;
+        const { session: own } = call;
+        call.session = session;
+        try {
+          return run();
+        } finally {
+          call.session = own;
+        }
+      },
       charge: (session, called, args, microseconds, error) => {
         const command = called as Command<ServerCall>;
         const ended = { command, args, session, microseconds };

@@ -42,6 +42,7 @@ class SlicedWorld {
       freeBig: () => {},
       settle: () => {},
       session: () => this.#session,
+      inNameOf: (_, run) => run(),
       charge: () => {},
     });
   }
