@@ -24,6 +24,10 @@ const BESIDE = "{a}beside";
 const AT_ONCE = 2000;
 /** Arguments that take several turns. */
 const LONG = 20_000;
+/** Arguments that are asked about. */
+const READ = 4 * AT_ONCE;
+/** Fields of which two thirds are too many to be gone through at once. */
+const FIELDS = 3200;
 const servers = new Map<number, TestServer>();
 const dir = await Deno.makeTempDir({ prefix: "sherd_arguments_" });
 
@@ -356,8 +360,14 @@ suite("few arguments of many bytes are added in slices", async (client) => {
 });
 
 suite("what is wrong is said before anything is done", async (client) => {
-  const zadd = command(CASES.find(({ head }) => head[0] === "ZADD")!, LONG);
-  const hset = command(CASES.find(({ head }) => head[0] === "HSET")!, LONG);
+  const zadd = command(
+    CASES.find(({ head }) => head[0] === "ZADD")!,
+    3 * AT_ONCE,
+  );
+  const hset = command(
+    CASES.find(({ head }) => head[0] === "HSET")!,
+    3 * AT_ONCE,
+  );
   const errors = () => statistic(client, "total_error_replies");
   const wrongs: readonly (readonly [string, string[]])[] = [
     ["ERR value is not a valid float", [...zadd, "x", "m"]],
@@ -375,7 +385,7 @@ suite("what is wrong is said before anything is done", async (client) => {
   const before = await errors();
   for (const { head, width } of [...CASES, { head: ["ZREM", K], width: 1 }]) {
     const each = { ...CASES[0]!, head, width, argument: () => "1" };
-    const reply = plain(await client.run(...command(each, LONG)));
+    const reply = plain(await client.run(...command(each, 3 * AT_ONCE)));
     assert(reply instanceof ReplyError, nameOf(each));
     assert(reply.message.startsWith("WRONGTYPE"), nameOf(each));
   }
@@ -385,7 +395,7 @@ suite("what is wrong is said before anything is done", async (client) => {
 
 suite("what is read in slices is of one instant", async (client, server) => {
   using writer = await server.client();
-  const names = Array.from({ length: LONG }, (_, i) => member(i));
+  const names = Array.from({ length: READ }, (_, i) => member(i));
   const kept = names.slice(0, 3000);
   const fills: readonly (readonly [string, string[], string])[] = [
     ["HMGET", ["HSET", K, ...kept.flatMap((name) => [name, "v"])], "HDEL"],
@@ -405,7 +415,7 @@ suite("what is read in slices is of one instant", async (client, server) => {
   for (const [read, fill, remove] of fills) {
     await client.run("DEL", K);
     await client.run(...fill);
-    const head = read === "HPEXPIRETIME" ? ["FIELDS", `${LONG}`] : [];
+    const head = read === "HPEXPIRETIME" ? ["FIELDS", `${READ}`] : [];
     const argv = [read, K, ...head, ...names];
     const inPlace = await client.pipeline([["MULTI"], argv, ["EXEC"]]);
     const [expected] = plain(inPlace[2]!) as Plain[];
@@ -421,7 +431,7 @@ suite("what is read in slices is of one instant", async (client, server) => {
       // Before the change or after it, whichever came first.
       const none = change.length === 1 ? 0 : 2999;
       const changed = (expected as Plain[]).map((each, i) =>
-        i >= none && i < 3000 ? (expected as Plain[])[LONG - 1]! : each
+        i >= none && i < 3000 ? (expected as Plain[])[READ - 1]! : each
       );
       assertEquals(left, left[none] === changed[none] ? changed : expected);
     }
@@ -473,7 +483,7 @@ suite(
 );
 
 suite("many fields expire as few do", async (client) => {
-  const fields = Array.from({ length: 3 * AT_ONCE }, (_, i) => `f${i}`);
+  const fields = Array.from({ length: FIELDS }, (_, i) => `f${i}`);
   const some = fields.filter((_, i) => i % 3 !== 0);
   const far = "4102444800000";
   const commands: readonly (readonly string[])[] = [
@@ -498,7 +508,7 @@ suite("many fields expire as few do", async (client) => {
     return codes;
   };
   const outcomes: Plain[][] = [];
-  for (const step of [3 * AT_ONCE, 500]) {
+  for (const step of [FIELDS, 500]) {
     await client.run("DEL", K);
     const there = fields.filter((_, i) => i % 2 === 0);
     await client.run("HSET", K, "g", "v", ...there.flatMap((f) => [f, "v"]));
