@@ -9,19 +9,17 @@
  */
 
 import { SPOP } from "../keyspace/key_events.ts";
-import { EffectDraft } from "../keyspace/effect_draft.ts";
 import type { EffectLog } from "../keyspace/effect_log.ts";
 import type { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { OutOfMemory } from "../memory/heap.ts";
 import type { Arguments } from "../resp/arguments.ts";
-import type { ReplySource } from "../resp/reply_source.ts";
-import { REPLY_BUFFER_BYTES, ReplyWriter } from "../resp/reply_writer.ts";
 import { TYPE_SET } from "../types/entry.ts";
 import { SET_LISTPACK } from "../types/set_value.ts";
 import type { Call, SlicedChange } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
 import { RECORDED } from "./recorded.ts";
+import { SlicedOutput } from "./sliced_output.ts";
 
 /** Members popped in one slice. */
 const SLICE_MEMBERS = 500;
@@ -52,61 +50,55 @@ export function popsLong(
 
 /** Pops members, but not all. */
 export class MemberPop implements SlicedChange {
-  readonly #db: number;
   readonly #count: number;
   /** Whether the members that stay become a new set. */
   readonly #remakes: boolean;
-  readonly #chunks: Uint8Array[] = [];
-  readonly #draft: EffectDraft | null;
-  #writer = new ReplyWriter();
+  readonly #output: SlicedOutput;
   #popped = 0;
 
   /** `remakes` says whether what stays may become a packed set. */
   constructor(
-    { db, effects }: Call,
+    call: Call,
     space: Keyspace,
     ref: number,
     count: number,
     remakes: boolean,
   ) {
     const { sets } = space.values;
-    this.#db = db;
     this.#count = count;
     this.#remakes = remakes &&
       sets.length(ref) - count <= REMADE_MEMBERS_MAX;
     const share = count / sets.length(ref);
-    this.#draft = effects.isOn
-      ? new EffectDraft(Math.ceil(sets.memoryBytes(ref, SAMPLES) * share))
-      : null;
+    const bytes = call.effects.isOn ? sets.memoryBytes(ref, SAMPLES) : 0;
+    this.#output = new SlicedOutput(call, Math.ceil(bytes * share));
   }
 
   step(space: Keyspace, ref: number, args: Arguments): boolean {
     const { sets } = space.values;
+    const output = this.#output;
+    const { reply, effects } = output;
+    output.args = args;
     const end = Math.min(this.#popped + SLICE_MEMBERS, this.#count);
     for (; this.#popped < end; this.#popped++) {
       const member = sets.draw(ref);
       const buf = member.text();
-      this.#writer.bulk(buf, member.off, member.length);
-      if (this.#draft !== null) this.#record(this.#draft, args);
-      this.#draft?.argument(buf, member.off, member.length);
+      reply.bulk(buf, member.off, member.length);
+      if (effects.isOn) {
+        this.#record(output);
+        effects.bytes(buf, member.off, member.length);
+      }
       sets.removeDrawn(ref);
-      if (this.#writer.at >= REPLY_BUFFER_BYTES) this.#endChunk();
     }
+    output.endSlice();
     return end < this.#count;
   }
 
   /** Begins a command of the record, if it is time to. */
-  #record(draft: EffectDraft, args: Arguments): void {
+  #record({ effects, db, args }: SlicedOutput): void {
     if (this.#popped % RECORDED_MEMBERS_MAX !== 0) return;
     const left = this.#count - this.#popped;
-    draft.command(this.#db, 2 + Math.min(RECORDED_MEMBERS_MAX, left));
-    draft.argument(RECORDED.SREM, 0, RECORDED.SREM.length);
-    draft.argument(args.source(1), args.off[1]!, args.length[1]!);
-  }
-
-  #endChunk(): void {
-    this.#chunks.push(this.#writer.buf.subarray(0, this.#writer.at));
-    this.#writer = new ReplyWriter();
+    const argc = 2 + Math.min(RECORDED_MEMBERS_MAX, left);
+    effects.replace(db, RECORDED.SREM, argc).argument(args, 1);
   }
 
   finish(
@@ -118,16 +110,11 @@ export class MemberPop implements SlicedChange {
   ): LateReply {
     const count = this.#count;
     if (this.#remakes) remake(space, space.peek(db, key));
-    // A log that has begun meanwhile begins with what is left.
-    if (effects.isOn && this.#draft === null) effects.silence();
-    else if (effects.isOn) effects.replaceWith(this.#draft!);
+    this.#output.record(effects);
     space.hooks.changed(db, key, SPOP, count);
-    this.#endChunk();
-    const chunks = new Chunks(this.#chunks);
     return (reply) => {
       reply.set(count);
-      if (reply.canStream) reply.stream(chunks);
-      else chunks.write(reply, Infinity);
+      this.#output.writeTo(reply);
     };
   }
 }
@@ -143,27 +130,5 @@ function remake(space: Keyspace, ref: number): void {
   } catch (cause) {
     if (!(cause instanceof OutOfMemory)) throw cause;
     space.begun.drop();
-  }
-}
-
-/** Bytes that are written piece by piece. */
-class Chunks implements ReplySource {
-  #chunks: readonly Uint8Array[];
-  #at = 0;
-
-  constructor(chunks: readonly Uint8Array[]) {
-    this.#chunks = chunks;
-  }
-
-  write(writer: ReplyWriter, bytes: number): boolean {
-    const end = writer.at + bytes;
-    while (this.#at < this.#chunks.length && writer.at < end) {
-      writer.raw(this.#chunks[this.#at++]!);
-    }
-    return this.#at === this.#chunks.length;
-  }
-
-  drop(): void {
-    this.#chunks = [];
   }
 }

@@ -25,7 +25,13 @@ import { TYPE_STREAM } from "../types/entry.ts";
 import { StreamId } from "../types/stream_id.ts";
 import { argumentIs } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
-import { type CommandSpec, KEY_RW_UPDATE, keyAt } from "./command_spec.ts";
+import {
+  type CommandSpec,
+  KEY_RW_UPDATE,
+  keyAt,
+  type LateReply,
+} from "./command_spec.ts";
+import { makeChange } from "./sliced_change.ts";
 import {
   argumentIsCharacter,
   IdList,
@@ -41,6 +47,12 @@ import {
   streamsOf,
   writeStream,
 } from "./stream_entry.ts";
+import {
+  Acknowledgement,
+  ConsumerRemoval,
+  GroupRemoval,
+  SLICED_IDS_MIN,
+} from "./stream_slices.ts";
 import { WRONG } from "./typed_entry.ts";
 
 const MKSTREAM = bytesOf("mkstream");
@@ -50,7 +62,8 @@ const DOLLAR = 0x24;
 /** Allocations from which on a group is freed later. */
 const SPARED_WEIGHT_MIN = 256;
 
-const IDS = new IdList();
+// A change in slices takes it over, and the next command has another.
+let IDS = new IdList();
 const ID = new StreamId();
 const READ = new Int64();
 
@@ -173,17 +186,19 @@ function xgroupSetidCommand(call: Call): void {
 }
 
 /** `XGROUP DESTROY key group` */
-function xgroupDestroyCommand(call: Call): void {
+function xgroupDestroyCommand(call: Call): void | Promise<LateReply> {
   if (!find(call, false, false)) return;
   if (FOUND.group === 0) return call.reply.integer(0);
   const space = call.keyspace(call.key(0));
   const { streams } = space.values;
   const { ref, group } = FOUND;
+  streams.takeGroup(ref, group);
   if (streams.groups.weight(group) < SPARED_WEIGHT_MIN) {
-    streams.removeGroup(ref, group, 0);
+    streams.groups.free(group);
   } else {
-    streams.removeGroup(ref, group, beginSpare(space));
+    const isLeft = streams.leaveGroup(beginSpare(space), group);
     space.begun.drop();
+    if (!isLeft) return makeChange(call, ref, new GroupRemoval(group));
   }
   space.hooks.changed(call.db, call.key(0), XGROUP_DESTROY);
   call.reply.integer(1);
@@ -198,13 +213,17 @@ function xgroupCreateconsumerCommand(call: Call): void {
 }
 
 /** `XGROUP DELCONSUMER key group consumer` */
-function xgroupDelconsumerCommand(call: Call): void {
+function xgroupDelconsumerCommand(call: Call): void | Promise<LateReply> {
   if (!find(call, false, true)) return;
   const consumer = consumerOf(call, 0, FOUND.group, 4);
   if (consumer === 0) return call.reply.integer(0);
   const space = call.keyspace(call.key(0));
   const { groups } = space.values.streams;
   const pending = groups.ownedCount(consumer);
+  if (pending > SLICED_IDS_MIN) {
+    const removal = new ConsumerRemoval(FOUND.group, consumer, pending);
+    return makeChange(call, FOUND.ref, removal);
+  }
   groups.removeConsumer(FOUND.group, consumer);
   space.hooks.changed(call.db, call.key(0), XGROUP_DELCONSUMER);
   call.reply.integer(pending);
@@ -217,13 +236,18 @@ function xgroupHelpCommand({ reply }: Call): void {
 }
 
 /** `XACK key group id [id ...]` */
-function xackCommand(call: Call): void {
+function xackCommand(call: Call): void | Promise<LateReply> {
   const { argc, reply } = call;
   const ref = readStreamToChange(call, 0);
   if (ref === WRONG) return;
   const group = ref === 0 ? 0 : groupOf(call, 0, ref, 2);
   if (group === 0) return reply.integer(0);
   if (!IDS.readArguments(call, 3, argc, ID)) return;
+  if (IDS.count > SLICED_IDS_MIN) {
+    const ids = IDS;
+    IDS = new IdList();
+    return makeChange(call, ref, new Acknowledgement(ids, group));
+  }
   const { groups } = streamsOf(call, 0);
   let acknowledged = 0;
   for (let i = 0; i < IDS.count; i++) {

@@ -1,10 +1,18 @@
 /**
- * Changes of long streams, in slices: many entries trimmed or deleted.
+ * Changes of long streams, in slices: many entries trimmed or deleted, many that
+ * are pending acknowledged, or gone with their consumer or their group.
  *
  * @module
  */
 
-import { XADD, XDEL, XTRIM } from "../keyspace/key_events.ts";
+import {
+  CHANGED,
+  XADD,
+  XDEL,
+  XGROUP_DELCONSUMER,
+  XGROUP_DESTROY,
+  XTRIM,
+} from "../keyspace/key_events.ts";
 import type { EffectLog } from "../keyspace/effect_log.ts";
 import type { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
@@ -21,9 +29,9 @@ import { replyId } from "./stream_reply.ts";
 
 /** Leaves of a stream's tree that are trimmed in one slice. */
 const SLICE_LEAVES = 50;
-/** Entries that are deleted in one slice. */
+/** Entries that are deleted, or not pending any more, in one slice. */
 const SLICE_IDS = 256;
-/** More entries are deleted in slices. */
+/** More are so in slices. */
 export const SLICED_IDS_MIN = 2 * SLICE_IDS;
 
 /** After so many leaves a trimming is gone on with in slices. */
@@ -118,5 +126,83 @@ export class StreamDeletion implements SlicedChange {
     const deleted = this.#deleted;
     if (deleted > 0) space.hooks.changed(db, key, XDEL, deleted);
     return (reply) => reply.integer(deleted);
+  }
+}
+
+/** XACK of many entries. */
+export class Acknowledgement implements SlicedChange {
+  readonly #ids: IdList;
+  readonly #group: number;
+  readonly #id = new StreamId();
+  #at = 0;
+  #acknowledged = 0;
+
+  /** The list is the change's own from now on. */
+  constructor(ids: IdList, group: number) {
+    this.#ids = ids;
+    this.#group = group;
+  }
+
+  step(space: Keyspace): boolean {
+    const { groups } = space.values.streams;
+    const end = Math.min(this.#at + SLICE_IDS, this.#ids.count);
+    for (; this.#at < end; this.#at++) {
+      this.#ids.read(this.#at, this.#id);
+      if (groups.acknowledge(this.#group, this.#id)) this.#acknowledged++;
+    }
+    return end < this.#ids.count;
+  }
+
+  finish(space: Keyspace, db: number, key: Key): LateReply {
+    const acknowledged = this.#acknowledged;
+    if (acknowledged > 0) space.hooks.changed(db, key, CHANGED, acknowledged);
+    return (reply) => reply.integer(acknowledged);
+  }
+}
+
+/** XGROUP DELCONSUMER of one with whom many entries are pending. */
+export class ConsumerRemoval implements SlicedChange {
+  readonly #group: number;
+  readonly #consumer: number;
+  readonly #pending: number;
+
+  constructor(group: number, consumer: number, pending: number) {
+    this.#group = group;
+    this.#consumer = consumer;
+    this.#pending = pending;
+  }
+
+  step(space: Keyspace): boolean {
+    const { groups } = space.values.streams;
+    return !groups.releaseOwned(this.#group, this.#consumer, SLICE_IDS);
+  }
+
+  finish(space: Keyspace, db: number, key: Key): LateReply {
+    const { groups } = space.values.streams;
+    groups.removeConsumer(this.#group, this.#consumer);
+    space.hooks.changed(db, key, XGROUP_DELCONSUMER);
+    return (reply) => reply.integer(this.#pending);
+  }
+}
+
+/**
+ * XGROUP DESTROY of a group with many entries, for which there is no memory to
+ * leave it to others. It is in no list any more.
+ */
+export class GroupRemoval implements SlicedChange {
+  readonly #group: number;
+
+  constructor(group: number) {
+    this.#group = group;
+  }
+
+  step(space: Keyspace): boolean {
+    const { groups } = space.values.streams;
+    return !groups.freeSlice(this.#group, SLICE_LEAVES);
+  }
+
+  finish(space: Keyspace, db: number, key: Key): LateReply {
+    space.hooks.changed(db, key, XGROUP_DESTROY);
+    return (reply) => reply.integer(1);
   }
 }

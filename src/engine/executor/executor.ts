@@ -329,6 +329,11 @@ export class Executor<C extends Call> {
     this.endBatch();
   }
 
+  /** Whether the command at hand is served, and must end in its turn. */
+  get isServing(): boolean {
+    return this.#serving.isAtWork;
+  }
+
   /** Begins a batch of requests that are run at one time. */
   beginBatch(nowMs: number): void {
     this.#call.nowMs = nowMs;

@@ -466,7 +466,7 @@ function begin(start: WorkerStart): WorkerContext {
     effects,
     process,
     counters,
-    isAtOnce: () => executor.ignoresFlags,
+    isAtOnce: () => executor.ignoresFlags || executor.isServing,
     lock: tryLockHeld,
     fillKey: (key, name) => call.fillKey(key, name, 0, name.length),
     monotonicMs: () => performance.now(),

@@ -6,6 +6,7 @@ import { Call } from "../../../../src/core/commands/call.ts";
 import { STREAM_COMMANDS } from "../../../../src/core/commands/stream.ts";
 import { STREAM_GROUP_COMMANDS } from "../../../../src/core/commands/stream_group.ts";
 import { STREAM_INFO_COMMANDS } from "../../../../src/core/commands/stream_info.ts";
+import { STREAM_CLAIM_COMMANDS } from "../../../../src/core/commands/stream_claim.ts";
 import { STREAM_PENDING_COMMANDS } from "../../../../src/core/commands/stream_pending.ts";
 import { STREAM_READ_COMMANDS } from "../../../../src/core/commands/stream_read.ts";
 import { OutOfMemory } from "../../../../src/core/memory/heap.ts";
@@ -21,6 +22,7 @@ const GROUPS = ["g0", "g1", "g2"];
 const ROWS = [
   ...STREAM_COMMANDS,
   ...STREAM_READ_COMMANDS,
+  ...STREAM_CLAIM_COMMANDS,
   ...STREAM_PENDING_COMMANDS,
   ...[...STREAM_GROUP_COMMANDS, ...STREAM_INFO_COMMANDS].flatMap((row) => [
     row,

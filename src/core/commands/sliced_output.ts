@@ -1,0 +1,119 @@
+/**
+ * What a change in slices replies and records: it is kept, as bytes, until all is
+ * done.
+ *
+ * It has the properties of a call that those read who write entries and record
+ * them, so that they need not know which of the two they serve.
+ *
+ * @module
+ */
+
+import { EffectDraft } from "../keyspace/effect_draft.ts";
+import type { EffectLog } from "../keyspace/effect_log.ts";
+import { type EffectSink, NOT_RECORDED } from "../keyspace/effect_sink.ts";
+import type { Arguments } from "../resp/arguments.ts";
+import type { ReplySource } from "../resp/reply_source.ts";
+import { REPLY_BUFFER_BYTES, ReplyWriter } from "../resp/reply_writer.ts";
+import type { Call } from "./call.ts";
+
+/** Most bytes that a draft has from the start. */
+const DRAFT_BYTES_MAX = 2 ** 30;
+
+/** Where a command writes and records, and when it came. */
+export interface Output {
+  readonly reply: ReplyWriter;
+  readonly effects: EffectSink;
+  readonly args: Arguments;
+  readonly db: number;
+  /** As {@linkcode Call.nowMs}. */
+  readonly nowMs: number;
+  /** As {@linkcode Call.clockMs}. */
+  readonly clockMs: number;
+}
+
+/** The output of one change. */
+export class SlicedOutput implements Output {
+  readonly effects: EffectSink;
+  readonly db: number;
+  readonly nowMs: number;
+  readonly clockMs: number;
+  /** Those of the slice at hand. */
+  args: Arguments;
+  /** Where the slice at hand writes. */
+  reply = new ReplyWriter();
+  readonly #draft: EffectDraft | null;
+  readonly #pieces: Uint8Array[] = [];
+
+  /** About so many bytes will be recorded, if anything is. */
+  constructor(
+    { effects, db, nowMs, clockMs, args, reply }: Call,
+    draftBytes: number,
+  ) {
+    this.#draft = effects.isOn
+      ? new EffectDraft(Math.min(draftBytes, DRAFT_BYTES_MAX))
+      : null;
+    this.effects = this.#draft ?? NOT_RECORDED;
+    this.db = db;
+    this.nowMs = nowMs;
+    this.clockMs = clockMs;
+    this.args = args;
+    this.reply.resp = reply.resp;
+  }
+
+  /**
+   * Takes what a command has replied from `from` on, and recorded in its place;
+   * nothing is left of its reply from `start` on. There are no marks in it.
+   */
+  takeOver({ reply, effects }: Call, start: number, from: number): void {
+    this.#pieces.push(reply.buf.slice(from, reply.at));
+    reply.rewind(start);
+    if (this.#draft !== null) effects.moveInto(this.#draft);
+  }
+
+  /** A slice has ended. */
+  endSlice(): void {
+    const { reply } = this;
+    if (reply.at < REPLY_BUFFER_BYTES) return;
+    this.#pieces.push(reply.buf.subarray(0, reply.at));
+    this.reply = new ReplyWriter();
+    this.reply.resp = reply.resp;
+  }
+
+  /** Records all, in the place of the command. */
+  record(effects: EffectLog): void {
+    // A log that has begun meanwhile begins with what is left.
+    if (effects.isOn && this.#draft === null) effects.silence();
+    else if (effects.isOn) effects.replaceWith(this.#draft!);
+  }
+
+  /** Replies all that was written. */
+  writeTo(reply: ReplyWriter): void {
+    const last = this.reply;
+    if (last.at > 0) this.#pieces.push(last.buf.subarray(0, last.at));
+    const pieces = new Pieces(this.#pieces);
+    if (reply.canStream) reply.stream(pieces);
+    else pieces.write(reply, Infinity);
+  }
+}
+
+/** Bytes that are written piece by piece. */
+class Pieces implements ReplySource {
+  #pieces: readonly Uint8Array[];
+  #at = 0;
+
+  constructor(pieces: readonly Uint8Array[]) {
+    this.#pieces = pieces;
+  }
+
+  write(writer: ReplyWriter, bytes: number): boolean {
+    const end = writer.at + bytes;
+    while (this.#at < this.#pieces.length && writer.at < end) {
+      writer.raw(this.#pieces[this.#at++]!);
+    }
+    return this.#at === this.#pieces.length;
+  }
+
+  drop(): void {
+    this.#pieces = [];
+  }
+}
