@@ -56,7 +56,7 @@ import {
   recordConsumer,
   recordGroupId,
 } from "./stream_recorded.ts";
-import { replyEntryOf, replyId } from "./stream_reply.ts";
+import { replyEntry, replyId } from "./stream_reply.ts";
 
 const IDLE = bytesOf("idle");
 const TIME = bytesOf("time");
@@ -79,13 +79,15 @@ const SLICE_CLAIMS = 128;
 /** More are claimed in slices. */
 const CLAIMS_AT_ONCE = 2 * SLICE_CLAIMS;
 /** To claim an entry takes as long as to look at so many that are left. */
-const LOOKS_PER_CLAIM = 8;
+const LOOKS_PER_CLAIM = 4;
 const SLICE_LOOKS = SLICE_CLAIMS * LOOKS_PER_CLAIM;
 /** More entries are looked at in slices. */
 const LOOKS_AT_ONCE = 2 * SLICE_LOOKS;
 
 const ID = new StreamId();
 const LAST = new StreamId();
+/** The entry that was claimed before. */
+const BEFORE = new StreamId();
 const ENTRY = new PendingEntry();
 const PLACE = new TreePlace();
 const SCRATCH = { id: new StreamId(), read: new Int64() };
@@ -259,6 +261,7 @@ class Claim {
     const { by, ids } = this;
     const end = Math.min(this.#at + count, ids.count);
     LAST.set(this.#lastId);
+    BEFORE.setGreatest();
     for (; this.#at < end && reply.at < limit; this.#at++) {
       ids.read(this.#at, ID);
       try {
@@ -280,9 +283,13 @@ class Claim {
   #claimOne(output: Output, space: Keyspace, ref: number): number {
     const { reply, nowMs } = output;
     const { by, options } = this;
-    const { log, groups } = space.values.streams;
+    const { log, groups, cursor } = space.values.streams;
     const { group, minIdleMs } = by;
-    if (!log.has(ref, ID)) {
+    const isThere = ID.compare(BEFORE) > 0
+      ? log.findBehind(ref, ID, cursor)
+      : log.find(ref, ID, cursor);
+    BEFORE.set(ID);
+    if (!isThere) {
       by.record(output, space, ID);
       return groups.acknowledge(group, ID) ? DROPPED : LEFT;
     }
@@ -301,7 +308,7 @@ class Claim {
       groups.setDeliveries(PLACE, hi, lo);
     } else if (!options.isJustId) groups.countDelivery(PLACE);
     if (options.isJustId) replyId(reply, ID);
-    else replyEntryOf(reply, space, ref, ID);
+    else replyEntry(reply, cursor.entry);
     by.record(output, space, ID);
     return CLAIMED;
   }
@@ -433,8 +440,9 @@ class AutoClaim {
     const { reply, nowMs } = output;
     const { by, next } = this;
     const { group, minIdleMs } = by;
-    const { log, groups } = space.values.streams;
+    const { log, groups, cursor } = space.values.streams;
     let left = looks;
+    let isPlaced = false;
     groups.readLastId(group, LAST);
     let isThere = groups.firstPending(group, next, PLACE);
     while (
@@ -448,7 +456,11 @@ class AutoClaim {
       }
       left--;
       this.#attempts--;
-      if (!log.has(ref, ID)) {
+      const isKept = isPlaced
+        ? log.findBehind(ref, ID, cursor)
+        : log.find(ref, ID, cursor);
+      isPlaced = true;
+      if (!isKept) {
         by.record(output, space, ID);
         groups.acknowledge(group, ID);
         replyId(deleted, ID);
@@ -468,7 +480,7 @@ class AutoClaim {
         if (this.isJustId) replyId(reply, ID);
         else {
           groups.countDelivery(PLACE);
-          replyEntryOf(reply, space, ref, ID);
+          replyEntry(reply, cursor.entry);
         }
         by.record(output, space, ID);
         by.claimed++;

@@ -31,7 +31,6 @@ import {
 } from "./stream_recorded.ts";
 import {
   replyEntry,
-  replyEntryOf,
   replyId,
   replyStreamName,
   replyStreamsHead,
@@ -182,13 +181,19 @@ export class GroupReader implements GroupPlace {
     limit: number,
   ): boolean {
     const { reply, nowMs } = output;
-    const { groups } = space.values.streams;
+    const { log, groups, cursor } = space.values.streams;
     const group = this.#group;
+    let isPlaced = false;
     groups.readLastId(group, LAST);
     let isThere = groups.firstOwned(this.#consumer, this.#next, PLACE);
     while (isThere && this.done < end && reply.at < limit) {
       groups.readOwned(PLACE, ID);
-      if (replyEntryOf(reply, space, ref, ID)) {
+      const isKept = isPlaced
+        ? log.findBehind(ref, ID, cursor)
+        : log.find(ref, ID, cursor);
+      isPlaced = true;
+      if (isKept) {
+        replyEntry(reply, cursor.entry);
         groups.findPending(group, ID, PENDING_PLACE);
         groups.setDeliveredAt(PENDING_PLACE, nowMs);
         groups.countDelivery(PENDING_PLACE);

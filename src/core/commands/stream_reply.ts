@@ -156,22 +156,6 @@ export function replyRange(
   reply.recount(head, written);
 }
 
-/**
- * Replies one entry as {@linkcode replyEntry}; false, with nothing written, if
- * it is not there.
- */
-export function replyEntryOf(
-  reply: ReplyWriter,
-  space: Keyspace,
-  ref: number,
-  id: StreamId,
-): boolean {
-  const { log, cursor } = space.values.streams;
-  if (!log.find(ref, id, cursor)) return false;
-  replyEntry(reply, cursor.entry);
-  return true;
-}
-
 /** Writes entries one after the other; places count them from the first on. */
 class EntryElements implements ElementWriter {
   readonly #cursor: StreamCursor;
