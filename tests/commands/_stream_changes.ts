@@ -10,16 +10,25 @@ import type { Plain } from "../_resp_client.ts";
 export const STREAM = "{s}tream";
 export const OTHER = "{s}other";
 
+/** Streams that are read together with it. */
+const SHORT = "{t}short";
+const EMPTY = "{s}empty";
+const LONG = "{u}long";
+const LATER = "{v}later";
+const TWIN = "{s}twin";
+
 /** One command, and the stream that it finds, by the number of its entries. */
 export interface StreamChange {
   readonly name: string;
+  /** The streams that it reads besides. */
+  readonly others?: readonly string[];
   fill(entries: number): string[][];
   argv(entries: number): string[];
   /** What it replies, but for the fields of entries. */
   reply(entries: number): Plain;
   /** What is pending with each consumer afterwards; -1: it is not there. */
   pending(entries: number): Record<string, number>;
-  /** Up to so many entries it is done at once. */
+  /** Up to so many entries it is done at once; Infinity if all is. */
   readonly atOnce: number;
 }
 
@@ -28,11 +37,15 @@ export function idsBetween(from: number, to: number): string[] {
   return Array.from({ length: to - from + 1 }, (_, i) => `${from + i}-0`);
 }
 
-function added(entries: number): string[][] {
+function addedTo(stream: string, entries: number): string[][] {
   return [
-    ...idsBetween(1, entries).map((id) => ["XADD", STREAM, id, "f", "v"]),
-    ["XGROUP", "CREATE", STREAM, "g", "0"],
+    ["XGROUP", "CREATE", stream, "g", "0", "MKSTREAM"],
+    ...idsBetween(1, entries).map((id) => ["XADD", stream, id, "f", "v"]),
   ];
+}
+
+function added(entries: number): string[][] {
+  return addedTo(STREAM, entries);
 }
 
 const DELIVER = ["XREADGROUP", "GROUP", "g", "a", "STREAMS", STREAM, ">"];
@@ -97,6 +110,59 @@ export const STREAM_CHANGES: readonly StreamChange[] = [
     reply: (n) => read(kept(n)),
     pending: () => ({ b: 0 }),
     atOnce: 284,
+  },
+  {
+    name: "XREADGROUP of several streams",
+    others: [SHORT, EMPTY, LONG],
+    fill: (n) => [
+      ...added(n),
+      ...addedTo(SHORT, 5),
+      ...addedTo(EMPTY, 0),
+      ...addedTo(LONG, n),
+    ],
+    argv: () => [
+      ...["XREADGROUP", "GROUP", "g", "a", "STREAMS"],
+      ...[SHORT, STREAM, EMPTY, LONG, ">", ">", ">", ">"],
+    ],
+    reply: (n) => [
+      [SHORT, idsBetween(1, 5)],
+      [STREAM, idsBetween(1, n)],
+      [LONG, idsBetween(1, n)],
+    ],
+    pending: (n) => ({ a: n }),
+    atOnce: 125,
+  },
+  {
+    name: "XREADGROUP of new entries and of pending ones",
+    others: [LATER],
+    fill: (n) => [...withHoles(n), ...addedTo(LATER, n)],
+    argv: () => [
+      ...["XREADGROUP", "GROUP", "g", "a", "STREAMS"],
+      ...[STREAM, LATER, "0", ">"],
+    ],
+    reply: (n) => [
+      [STREAM, idsBetween(1, n).map((id, i) => isDeleted(i) ? [id, null] : id)],
+      [LATER, idsBetween(1, n)],
+    ],
+    pending: (n) => ({ a: n }),
+    atOnce: 128,
+  },
+  {
+    name: "XREADGROUP of a stream that comes twice",
+    others: [TWIN],
+    fill: (n) => [...added(n), ...addedTo(TWIN, n)],
+    argv: (n) => [
+      ...["XREADGROUP", "GROUP", "g", "a", "COUNT", String(n - 5)],
+      ...["STREAMS", STREAM, TWIN, STREAM, TWIN, ">", ">", ">", ">"],
+    ],
+    reply: (n) => [
+      [STREAM, idsBetween(1, n - 5)],
+      [TWIN, idsBetween(1, n - 5)],
+      [STREAM, idsBetween(n - 4, n)],
+      [TWIN, idsBetween(n - 4, n)],
+    ],
+    pending: (n) => ({ a: n }),
+    atOnce: Infinity,
   },
   {
     name: "XREADGROUP of what is pending",

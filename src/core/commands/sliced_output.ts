@@ -16,6 +16,8 @@ import type { ReplySource } from "../resp/reply_source.ts";
 import { REPLY_BUFFER_BYTES, ReplyWriter } from "../resp/reply_writer.ts";
 import type { Call } from "./call.ts";
 
+/** Bytes of most heads. */
+const HEAD_BYTES = 64;
 /** Most bytes that a draft has from the start. */
 const DRAFT_BYTES_MAX = 2 ** 30;
 
@@ -60,23 +62,38 @@ export class SlicedOutput implements Output {
     this.reply.resp = reply.resp;
   }
 
-  /**
-   * Takes what a command has replied from `from` on, and recorded in its place;
-   * nothing is left of its reply from `start` on. There are no marks in it.
-   */
-  takeOver({ reply, effects }: Call, start: number, from: number): void {
-    this.#pieces.push(reply.buf.slice(from, reply.at));
-    reply.rewind(start);
+  /** Takes what a command has replied so far, between two places. */
+  takeReply({ reply }: Call, from: number, to: number): void {
+    this.#pieces.push(reply.buf.slice(from, to));
+  }
+
+  /** Takes what a command has recorded so far in its place. */
+  takeEffects({ effects }: Call): void {
     if (this.#draft !== null) effects.moveInto(this.#draft);
+  }
+
+  /** Ends a piece: returns its number, before which others can be put. */
+  endPiece(): number {
+    const { reply } = this;
+    if (reply.at > 0) {
+      this.#pieces.push(reply.buf.subarray(0, reply.at));
+      this.reply = new ReplyWriter();
+      this.reply.resp = reply.resp;
+    }
+    return this.#pieces.length;
+  }
+
+  /** Puts what is written by `write` before a piece. */
+  insert(piece: number, write: (reply: ReplyWriter) => void): void {
+    const head = new ReplyWriter(HEAD_BYTES);
+    head.resp = this.reply.resp;
+    write(head);
+    this.#pieces.splice(piece, 0, head.buf.subarray(0, head.at));
   }
 
   /** A slice has ended. */
   endSlice(): void {
-    const { reply } = this;
-    if (reply.at < REPLY_BUFFER_BYTES) return;
-    this.#pieces.push(reply.buf.subarray(0, reply.at));
-    this.reply = new ReplyWriter();
-    this.reply.resp = reply.resp;
+    if (this.reply.at >= REPLY_BUFFER_BYTES) this.endPiece();
   }
 
   /** Records all, in the place of the command. */
@@ -88,8 +105,7 @@ export class SlicedOutput implements Output {
 
   /** Replies all that was written. */
   writeTo(reply: ReplyWriter): void {
-    const last = this.reply;
-    if (last.at > 0) this.#pieces.push(last.buf.subarray(0, last.at));
+    this.endPiece();
     const pieces = new Pieces(this.#pieces);
     if (reply.canStream) reply.stream(pieces);
     else pieces.write(reply, Infinity);

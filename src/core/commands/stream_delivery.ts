@@ -20,7 +20,7 @@ import { PendingEntry } from "../types/stream_group.ts";
 import { StreamId } from "../types/stream_id.ts";
 import { addOne, entryNumber, hasDeletedFrom } from "../types/stream_lag.ts";
 import { StreamCounters } from "../types/stream_value.ts";
-import type { SlicedChange } from "./call.ts";
+import type { ChangePlace, SlicedChange } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
 import type { Output, SlicedOutput } from "./sliced_output.ts";
 import {
@@ -255,43 +255,99 @@ function countRead(id: StreamId): void {
   else entryNumber(COUNTERS, id, READ);
 }
 
+/** A stream that is to be read in slices. */
+export interface ReadingPart extends ChangePlace {
+  readonly reader: GroupReader;
+}
+
 /** The end of XREADGROUP, of which a first part has been done. */
 export class GroupReading implements SlicedChange {
-  readonly #reader: GroupReader;
+  readonly otherKeys: readonly Uint8Array[];
+  readonly #parts: readonly ReadingPart[];
   readonly #output: SlicedOutput;
+  /** Streams that have been read. */
+  #served: number;
+  /** The stream that is being read. */
+  #at = 0;
+  /** The piece of the reply with which its entries begin. */
+  #piece: number;
+  /** Whether memory has ended, and nothing more is read. */
+  #isOut = false;
 
-  /** The reader is the change's own from now on. */
-  constructor(reader: GroupReader, output: SlicedOutput) {
-    this.#reader = reader;
+  /**
+   * So many streams have been read; the entries of the first that is left begin
+   * with a piece of the output. All is the change's own from now on.
+   */
+  constructor(
+    served: number,
+    parts: readonly ReadingPart[],
+    otherKeys: readonly Uint8Array[],
+    output: SlicedOutput,
+    piece: number,
+  ) {
+    this.otherKeys = otherKeys;
+    this.#parts = parts;
     this.#output = output;
+    this.#served = served;
+    this.#piece = piece;
+  }
+
+  get place(): ReadingPart {
+    return this.#parts[Math.min(this.#at, this.#parts.length - 1)]!;
   }
 
   step(space: Keyspace, ref: number, args: Arguments): boolean {
-    const reader = this.#reader;
+    const { reader } = this.place;
+    this.#output.args = args;
+    if (this.#isOut) reader.takeBack(space);
+    else if (this.#read(space, ref, reader)) return true;
+    return ++this.#at < this.#parts.length;
+  }
+
+  /** Reads a part of the stream; says whether there is more. */
+  #read(space: Keyspace, ref: number, reader: GroupReader): boolean {
     const output = this.#output;
-    output.args = args;
     const count = reader.done + SLICE_ENTRIES;
     const limit = output.reply.at + SLICE_BYTES;
-    const isLeft = reader.read(output, space, ref, count, limit);
-    output.endSlice();
-    return isLeft;
+    try {
+      if (reader.read(output, space, ref, count, limit)) {
+        output.endSlice();
+        return true;
+      }
+    } catch (cause) {
+      if (!(cause instanceof OutOfMemory)) throw cause;
+      reader.takeBack(space);
+      this.#isOut = true;
+      return false;
+    }
+    this.#endStream(space, reader);
+    return false;
+  }
+
+  #endStream(space: Keyspace, reader: GroupReader): void {
+    const output = this.#output;
+    const { buf, off, length } = this.place.key;
+    const end = output.endPiece();
+    output.insert(this.#piece, (reply) => {
+      replyStreamName(reply, buf, off, length);
+      reply.array(reader.done);
+    });
+    this.#piece = end + 1;
+    this.#served++;
+    reader.end(output, space, this.place.key);
   }
 
   finish(
-    space: Keyspace,
+    _space: Keyspace,
     _db: number,
-    key: Key,
+    _key: Key,
     _args: Arguments,
     effects: EffectLog,
   ): LateReply {
     const output = this.#output;
-    const { done } = this.#reader;
-    this.#reader.end(output, space, key);
     output.record(effects);
     return (reply) => {
-      replyStreamsHead(reply, 1);
-      replyStreamName(reply, key.buf, key.off, key.length);
-      reply.array(done);
+      replyStreamsHead(reply, this.#served);
       output.writeTo(reply);
     };
   }

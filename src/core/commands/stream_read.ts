@@ -12,6 +12,7 @@
  */
 
 import { bytesOf } from "../base/bytes.ts";
+import { Key } from "../keyspace/key.ts";
 import {
   WAITS_FOR_GROUP,
   WAITS_FOR_STREAM,
@@ -43,6 +44,7 @@ import {
   ENTRIES_AT_ONCE,
   GroupReader,
   GroupReading,
+  type ReadingPart,
   SLICE_BYTES,
 } from "./stream_delivery.ts";
 import {
@@ -76,6 +78,8 @@ const GREATEST = new StreamId();
 GREATEST.setGreatest();
 // What is gone on with in slices takes it over, and the next command has another.
 let READER = new GroupReader();
+/** Most streams that are read in slices. */
+const SLICED_STREAMS_MAX = 64;
 /** Streams of fewer entries are written at once, however many streams. */
 const STREAMED_MIN = 64;
 
@@ -208,29 +212,104 @@ function xreadgroupCommand(call: Call): void | Promise<LateReply> {
   if (!OPTIONS.read(call, true) || !lookUp(call, true)) return;
   const { reply } = call;
   const { streams } = OPTIONS;
-  const head = reply.at;
+  const start = reply.at;
   call.effects.silence();
-  if (streams === 1 && call.canWait && call.inSlices !== null) {
-    return readOne(call, head);
-  }
   replyStreamsHead(reply, streams);
+  const first = reply.at;
+  const canSlice = call.canWait && call.inSlices !== null;
+  let left = canSlice ? ENTRIES_AT_ONCE : Infinity;
+  let limit = canSlice ? start + SLICE_BYTES : Infinity;
   let served = 0;
   for (let i = 0; i < streams; i++) {
     const before = reply.at;
     try {
-      if (beginGroup(call, i)) {
-        serveGroup(call, i);
-        served++;
+      if (!beginGroup(call, i)) continue;
+      replyName(call, i);
+      const head = reply.at;
+      reply.array(READER.most);
+      const from = reply.at;
+      if (readPart(call, i, left, limit)) {
+        if (areSliced()) {
+          return goOn(call, i, served, { start, first, before, from });
+        }
+        left = limit = Infinity;
+        readPart(call, i, left, limit);
       }
+      left -= READER.done;
+      reply.recount(head, READER.done);
+      READER.end(call, call.keyspace(call.key(i)), call.key(i));
+      served++;
     } catch (cause) {
       if (!(cause instanceof OutOfMemory) || served === 0) throw cause;
       reply.rewind(before);
       break;
     }
   }
-  if (served > 0) return reply.recount(head, served);
-  reply.rewind(head);
+  if (served > 0) return reply.recount(start, served);
+  reply.rewind(start);
   waitOrReplyNothing(call, WAITS_FOR_GROUP);
+}
+
+/** Whether the streams can be read in slices: they are few, and none comes twice. */
+function areSliced(): boolean {
+  const { streams } = OPTIONS;
+  if (streams > SLICED_STREAMS_MAX) return false;
+  for (let i = 1; i < streams; i++) {
+    if (REFS.lastIndexOf(REFS[i]!, i - 1) >= 0) return false;
+  }
+  return true;
+}
+
+/** Where a reply begins, its streams, one of them, and the entries of that. */
+interface ReplyPlaces {
+  readonly start: number;
+  readonly first: number;
+  readonly before: number;
+  readonly from: number;
+}
+
+/**
+ * Goes on in slices with stream `at`, of which a part has been read, and those
+ * behind it.
+ */
+function goOn(
+  call: Call,
+  at: number,
+  served: number,
+  { start, first, before, from }: ReplyPlaces,
+): void | Promise<LateReply> {
+  const { reply, args } = call;
+  const { streams } = OPTIONS;
+  const parts: ReadingPart[] = [];
+  const names: Uint8Array[] = [];
+  let bytes = 0;
+  let isOut = false;
+  for (let i = 0; i < streams; i++) {
+    const { buf, off, length } = call.key(i);
+    const name = buf.slice(off, off + length);
+    if (i > 0) names.push(name);
+    if (i < at || isOut) continue;
+    try {
+      if (i > at && !beginGroup(call, i)) continue;
+    } catch (cause) {
+      if (!(cause instanceof OutOfMemory)) throw cause;
+      isOut = true;
+      continue;
+    }
+    const key = new Key();
+    call.fillKey(key, name, 0, length);
+    bytes += READER.recordedBytes(args);
+    parts.push({ reader: READER, space: call.keyspace(key), key });
+    READER = new GroupReader();
+  }
+  const output = new SlicedOutput(call, bytes);
+  output.takeReply(call, first, before);
+  const piece = output.endPiece();
+  output.takeReply(call, from, reply.at);
+  output.takeEffects(call);
+  reply.rewind(start);
+  const reading = new GroupReading(served, parts, names, output, piece);
+  return makeChange(call, REFS[0]!, reading);
 }
 
 /** Finds keys and groups and reads the IDs; false after an error reply. */
@@ -339,39 +418,6 @@ function beginGroup(call: Call, i: number): boolean {
     READER.beginNew(streams.length(REFS[i]!), group, consumer, count);
   } else READER.beginPending(space, group, consumer, count, ID);
   return true;
-}
-
-/** Reads all that there is for the consumer. */
-function serveGroup(call: Call, i: number): void {
-  const { reply } = call;
-  const space = call.keyspace(call.key(i));
-  replyName(call, i);
-  const head = reply.at;
-  reply.array(READER.most);
-  readPart(call, i, Infinity, Infinity);
-  reply.recount(head, READER.done);
-  READER.end(call, space, call.key(i));
-}
-
-/** The same of the only stream, which is gone on with in slices if it is much. */
-function readOne(call: Call, start: number): void | Promise<LateReply> {
-  if (!beginGroup(call, 0)) return waitOrReplyNothing(call, WAITS_FOR_GROUP);
-  const { reply } = call;
-  replyStreamsHead(reply, 1);
-  replyName(call, 0);
-  const head = reply.at;
-  reply.array(READER.most);
-  const from = reply.at;
-  if (readPart(call, 0, ENTRIES_AT_ONCE, from + SLICE_BYTES)) {
-    const reader = READER;
-    READER = new GroupReader();
-    const bytes = reader.recordedBytes(call.args);
-    const output = new SlicedOutput(call, bytes);
-    output.takeOver(call, start, from);
-    return makeChange(call, REFS[0]!, new GroupReading(reader, output));
-  }
-  reply.recount(head, READER.done);
-  READER.end(call, call.keyspace(call.key(0)), call.key(0));
 }
 
 /** Reads a part; without memory for any of it, it is as if it had not begun. */

@@ -1,12 +1,14 @@
 /**
- * Changes of one key that take long, in slices: the key is locked for writing, so
- * nobody sees it half changed, and between two slices its worker serves others.
+ * Changes of a key, or of a few, that take long, in slices: the keys are locked for
+ * writing, so nobody sees them half changed, and between two slices their worker
+ * serves others.
  *
  * @module
  */
 
 import type { SlicedChange } from "../../core/commands/call.ts";
 import type { LateReply } from "../../core/commands/command_spec.ts";
+import { makeSlice } from "../../core/commands/sliced_change.ts";
 import type { EffectLog } from "../../core/keyspace/effect_log.ts";
 import { Key } from "../../core/keyspace/key.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
@@ -100,7 +102,8 @@ export class SlicedChanges {
     const { buf, off, length } = changed;
     const name = buf.slice(off, off + length);
     const handle = lock({
-      ...{ write: [name], db, label: "slices", maxHoldMs: 0 },
+      write: [name, ...change.otherKeys ?? []],
+      ...{ db, label: "slices", maxHoldMs: 0 },
       beforeAbort: () => this.#complete(running),
     });
     if (handle === null) return null;
@@ -160,24 +163,22 @@ export class SlicedChanges {
   #turn(running: Running): LateReply | null {
     const { latches, monotonicMs } = this.#ports;
     const endMs = monotonicMs() + TURN_MS;
-    const { space, change } = running;
+    const { change, db, args } = running;
     do {
-      latches.acquire(space.shard);
+      const place = change.place ?? running;
+      const { shard } = place.space;
+      latches.acquire(shard);
       try {
-        if (!this.#step(running)) return this.#finish(running);
+        if (!makeSlice(change, place, db, args)) return this.#finish(running);
       } catch (cause) {
         if (!(cause instanceof OutOfMemory)) throw cause;
-        change.drop?.(space);
+        change.drop?.(place.space);
         return NO_MEMORY;
       } finally {
-        latches.release(space.shard);
+        latches.release(shard);
       }
     } while (monotonicMs() < endMs);
     return null;
-  }
-
-  #step({ space, db, key, change, args }: Running): boolean {
-    return change.step(space, space.peek(db, key), args);
   }
 
   #finish({ space, db, key, change, args }: Running): LateReply {
