@@ -228,6 +228,7 @@ suite(
   async (client, server) => {
     using other = await server.client();
     for (const change of STREAM_CHANGES) {
+      if (change.atOnce === Infinity) continue;
       const argv = change.argv(LARGE);
       await until(`${change.name} is met under way`, async () => {
         await refill(client, change, LARGE);
@@ -304,6 +305,30 @@ suite("who watches, or waits, sees one change", async (client, server) => {
     idsBetween(1, LARGE),
   ]]);
   isExpected(await pendingWith(client), { a: 0, w: LARGE });
+});
+
+suite("several streams are read at one instant", async (client, server) => {
+  using watcher = await server.client();
+  const several = STREAM_CHANGES.find(({ others }) => others?.length === 3)!;
+  const streams = [STREAM, ...several.others!];
+  await refill(client, several, LARGE);
+  const seen = new Set<string>();
+  let isOver = false;
+  const reading = client.run(...several.argv(LARGE))
+    .finally(() => isOver = true);
+  do {
+    const replies = await watcher.pipeline([
+      ["MULTI"],
+      ...streams.map((key) => ["XPENDING", key, "g"]),
+      ["EXEC"],
+    ]);
+    const summaries = plain(replies.at(-1)!) as Plain[][];
+    seen.add(summaries.map(([pending]) => pending).join(" "));
+  } while (!isOver);
+  await reading;
+  seen.delete("0 0 0 0");
+  seen.delete(`${LARGE} 5 0 ${LARGE}`);
+  assertEquals(seen.size, 0, [...seen].join());
 });
 
 suite("XGROUP DESTROY of a group with much pending", async (client) => {

@@ -285,7 +285,7 @@ function goOn(
   let bytes = 0;
   let isOut = false;
   for (let i = 0; i < streams; i++) {
-    const { buf, off, length } = call.key(i);
+    const { buf, off, length, hash, shard } = call.key(i);
     const name = buf.slice(off, off + length);
     if (i > 0) names.push(name);
     if (i < at || isOut) continue;
@@ -296,8 +296,7 @@ function goOn(
       isOut = true;
       continue;
     }
-    const key = new Key();
-    call.fillKey(key, name, 0, length);
+    const key = Object.assign(new Key(), { buf: name, length, hash, shard });
     bytes += READER.recordedBytes(args);
     parts.push({ reader: READER, space: call.keyspace(key), key });
     READER = new GroupReader();
