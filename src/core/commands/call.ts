@@ -95,8 +95,8 @@ export interface ChangePlace {
 }
 
 /**
- * A change of the first key of a command that would take long: see
- * sliced_change.ts. `args` are the arguments of the command.
+ * A change of one key of a command that would take long: see sliced_change.ts.
+ * `args` are the arguments of the command.
  */
 export interface SlicedChange {
   /** Names of other keys that are to be changed, too. */
@@ -124,7 +124,7 @@ export interface SlicedChange {
 }
 
 /**
- * Goes on, slice by slice, with what a command does with its first key, and lets
+ * Goes on, slice by slice, with what a command does with one of its keys, and lets
  * others go on in between; the key is locked until it is done. Big arguments are
  * taken over. Null if it has to be done at once. The latch of the key's shard is
  * held, by the slices as well.

@@ -56,11 +56,12 @@ import {
 } from "./list_entry.ts";
 import {
   FirstMatch,
+  insertElement,
   Insertion,
   isLong,
   Removal,
-  SLICED_ELEMENTS_MIN,
   Trimming,
+  trimsLong,
 } from "./list_slices.ts";
 import { makeChange } from "./sliced_change.ts";
 import { WRONG } from "./typed_entry.ts";
@@ -179,14 +180,7 @@ function linsertCommand(call: Call): void | Promise<LateReply> {
     FIRST,
   );
   if (FIRST.index < 0) return reply.integer(-1);
-  lists.prepare(ref, args.length[4]!, 1, false);
-  lists.insert(
-    ref,
-    FIRST.index + (isAfter ? 1 : 0),
-    args.source(4),
-    args.off[4]!,
-    args.length[4]!,
-  );
+  insertElement(space, ref, FIRST.index + (isAfter ? 1 : 0), args);
   space.hooks.changed(call.db, call.key(0), LINSERT);
   reply.integer(lists.length(ref));
 }
@@ -229,7 +223,7 @@ function ltrimCommand(call: Call): void | Promise<LateReply> {
     space.hooks.changedOrGone(call.db, call.key(0), LTRIM, true, length);
     return reply.ok();
   }
-  if (from + length - to > SLICED_ELEMENTS_MIN) {
+  if (trimsLong(lists, ref, from + length - to)) {
     return makeChange(call, ref, new Trimming(from, length - to));
   }
   lists.removeRange(ref, to, length - to);

@@ -1,14 +1,12 @@
 /**
- * SPOP of many members, in slices.
- *
- * What is popped is kept as bytes of the reply, and of the record, until all is
- * done: a set of these members need not be made, and memory that is short does
- * not keep anybody from taking away.
+ * SPOP of many members, in slices. What is popped is kept as bytes of the reply,
+ * and of the record, until all is done.
  *
  * @module
  */
 
 import { SPOP } from "../keyspace/key_events.ts";
+import { EffectDraft } from "../keyspace/effect_draft.ts";
 import type { EffectLog } from "../keyspace/effect_log.ts";
 import type { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
@@ -18,8 +16,8 @@ import { TYPE_SET } from "../types/entry.ts";
 import { SET_LISTPACK } from "../types/set_value.ts";
 import type { Call, SlicedChange } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
+import { PoppedElements } from "./popped_elements.ts";
 import { RECORDED } from "./recorded.ts";
-import { SlicedOutput } from "./sliced_output.ts";
 
 /** Members popped in one slice. */
 const SLICE_MEMBERS = 500;
@@ -50,55 +48,54 @@ export function popsLong(
 
 /** Pops members, but not all. */
 export class MemberPop implements SlicedChange {
+  readonly #db: number;
   readonly #count: number;
   /** Whether the members that stay become a new set. */
   readonly #remakes: boolean;
-  readonly #output: SlicedOutput;
+  readonly #members: PoppedElements;
+  readonly #draft: EffectDraft | null;
   #popped = 0;
 
   /** `remakes` says whether what stays may become a packed set. */
   constructor(
-    call: Call,
+    { db, effects, reply }: Call,
     space: Keyspace,
     ref: number,
     count: number,
     remakes: boolean,
   ) {
     const { sets } = space.values;
+    this.#db = db;
     this.#count = count;
+    this.#members = new PoppedElements(reply.resp);
     this.#remakes = remakes &&
       sets.length(ref) - count <= REMADE_MEMBERS_MAX;
     const share = count / sets.length(ref);
-    const bytes = call.effects.isOn ? sets.memoryBytes(ref, SAMPLES) : 0;
-    this.#output = new SlicedOutput(call, Math.ceil(bytes * share));
+    this.#draft = effects.isOn
+      ? new EffectDraft(Math.ceil(sets.memoryBytes(ref, SAMPLES) * share))
+      : null;
   }
 
   step(space: Keyspace, ref: number, args: Arguments): boolean {
     const { sets } = space.values;
-    const output = this.#output;
-    const { reply, effects } = output;
-    output.args = args;
     const end = Math.min(this.#popped + SLICE_MEMBERS, this.#count);
     for (; this.#popped < end; this.#popped++) {
       const member = sets.draw(ref);
       const buf = member.text();
-      reply.bulk(buf, member.off, member.length);
-      if (effects.isOn) {
-        this.#record(output);
-        effects.bytes(buf, member.off, member.length);
-      }
+      this.#members.writer().bulk(buf, member.off, member.length);
+      if (this.#draft !== null) this.#record(this.#draft, args);
+      this.#draft?.bytes(buf, member.off, member.length);
       sets.removeDrawn(ref);
     }
-    output.endSlice();
     return end < this.#count;
   }
 
   /** Begins a command of the record, if it is time to. */
-  #record({ effects, db, args }: SlicedOutput): void {
+  #record(draft: EffectDraft, args: Arguments): void {
     if (this.#popped % RECORDED_MEMBERS_MAX !== 0) return;
     const left = this.#count - this.#popped;
     const argc = 2 + Math.min(RECORDED_MEMBERS_MAX, left);
-    effects.replace(db, RECORDED.SREM, argc).argument(args, 1);
+    draft.replace(this.#db, RECORDED.SREM, argc).argument(args, 1);
   }
 
   finish(
@@ -110,11 +107,13 @@ export class MemberPop implements SlicedChange {
   ): LateReply {
     const count = this.#count;
     if (this.#remakes) remake(space, space.peek(db, key));
-    this.#output.record(effects);
+    // A log that has begun meanwhile begins with what is left.
+    if (effects.isOn && this.#draft === null) effects.silence();
+    else if (effects.isOn) effects.replaceWith(this.#draft!);
     space.hooks.changed(db, key, SPOP, count);
     return (reply) => {
       reply.set(count);
-      this.#output.writeTo(reply);
+      this.#members.reply(reply);
     };
   }
 }

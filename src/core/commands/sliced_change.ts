@@ -1,10 +1,11 @@
 /**
- * Changes of one key that may take long: begun where the command runs and, if
+ * Changes of a key, or of a few, that may take long: begun where the command runs and, if
  * more than a slice is left, gone on with in slices (see sliced_changes.ts).
  *
  * @module
  */
 
+import type { Key } from "../keyspace/key.ts";
 import { OutOfMemory } from "../memory/heap.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import type { Call, ChangePlace, SlicedChange } from "./call.ts";
@@ -24,15 +25,16 @@ export function makeSlice(
 }
 
 /**
- * Makes a change of the command's first key, whose entry is `ref`, or 0. The
- * reply is written if it is made at once, else promised. May throw OutOfMemory.
+ * Makes a change of a key of the command, the first if nothing else is said, whose
+ * entry is `ref`, or 0. The reply is written if it is made at once, else promised.
+ * May throw OutOfMemory.
  */
 export function makeChange(
   call: Call,
   ref: number,
   change: SlicedChange,
+  key: Key = call.key(0),
 ): void | Promise<LateReply> {
-  const key = call.key(0);
   const space = call.keyspace(key);
   const { args, db } = call;
   try {

@@ -12,9 +12,9 @@ import { EffectDraft } from "../keyspace/effect_draft.ts";
 import type { EffectLog } from "../keyspace/effect_log.ts";
 import { type EffectSink, NOT_RECORDED } from "../keyspace/effect_sink.ts";
 import type { Arguments } from "../resp/arguments.ts";
-import type { ReplySource } from "../resp/reply_source.ts";
 import { REPLY_BUFFER_BYTES, ReplyWriter } from "../resp/reply_writer.ts";
 import type { Call } from "./call.ts";
+import { Pieces } from "./popped_elements.ts";
 
 /** Bytes of most heads. */
 const HEAD_BYTES = 64;
@@ -109,27 +109,5 @@ export class SlicedOutput implements Output {
     const pieces = new Pieces(this.#pieces);
     if (reply.canStream) reply.stream(pieces);
     else pieces.write(reply, Infinity);
-  }
-}
-
-/** Bytes that are written piece by piece. */
-class Pieces implements ReplySource {
-  #pieces: readonly Uint8Array[];
-  #at = 0;
-
-  constructor(pieces: readonly Uint8Array[]) {
-    this.#pieces = pieces;
-  }
-
-  write(writer: ReplyWriter, bytes: number): boolean {
-    const end = writer.at + bytes;
-    while (this.#at < this.#pieces.length && writer.at < end) {
-      writer.raw(this.#pieces[this.#at++]!);
-    }
-    return this.#at === this.#pieces.length;
-  }
-
-  drop(): void {
-    this.#pieces = [];
   }
 }

@@ -61,7 +61,7 @@ export interface ServingPorts<C extends Call> {
 
 /** One per worker. */
 export class Serving<C extends Call> {
-  /** Whether commands are being served, each of which has to end in its turn. */
+  /** Whether a command is served: its reply must be there when it has run. */
   isAtWork = false;
   readonly #table: CommandTable<C>;
   readonly #call: C;

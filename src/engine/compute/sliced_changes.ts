@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { SlicedChange } from "../../core/commands/call.ts";
+import type { ChangePlace, SlicedChange } from "../../core/commands/call.ts";
 import type { LateReply } from "../../core/commands/command_spec.ts";
 import { makeSlice } from "../../core/commands/sliced_change.ts";
 import type { EffectLog } from "../../core/keyspace/effect_log.ts";
@@ -50,6 +50,8 @@ export interface SlicedChangePorts {
   settle(): void;
   /** The session whose command is running. */
   session(): Session;
+  /** Does something as if a session's command was running. */
+  inNameOf<T>(session: Session, run: () => T): T;
   /** Charges a session's command with the time that its slices took. */
   charge(
     session: Session,
@@ -163,31 +165,41 @@ export class SlicedChanges {
   #turn(running: Running): LateReply | null {
     const { latches, monotonicMs } = this.#ports;
     const endMs = monotonicMs() + TURN_MS;
-    const { change, db, args } = running;
+    const { change } = running;
     do {
       const place = change.place ?? running;
-      const { shard } = place.space;
-      latches.acquire(shard);
+      const { space } = place;
+      latches.acquire(space.shard);
       try {
-        if (!makeSlice(change, place, db, args)) return this.#finish(running);
+        if (!this.#step(running, place)) return this.#finish(running);
       } catch (cause) {
         if (!(cause instanceof OutOfMemory)) throw cause;
-        change.drop?.(place.space);
+        change.drop?.(space);
         return NO_MEMORY;
       } finally {
-        latches.release(shard);
+        latches.release(space.shard);
       }
     } while (monotonicMs() < endMs);
     return null;
   }
 
-  #finish({ space, db, key, change, args }: Running): LateReply {
-    const { effects, counters } = this.#ports;
+  #step({ change, db, args, session }: Running, place: ChangePlace): boolean {
+    return this.#ports.inNameOf(
+      session,
+      () => makeSlice(change, place, db, args),
+    );
+  }
+
+  #finish({ space, db, key, change, args, session }: Running): LateReply {
+    const { effects, counters, inNameOf } = this.#ports;
     const isLogged = effects.isOn;
     const changes = counters[CHANGES]!;
     if (isLogged) effects.begin();
     try {
-      return change.finish(space, db, key, args, effects);
+      return inNameOf(
+        session,
+        () => change.finish(space, db, key, args, effects),
+      );
     } finally {
       if (isLogged) effects.endCommand(db, args, counters[CHANGES] !== changes);
     }

@@ -318,6 +318,11 @@ export class Executor<C extends Call> {
     });
   }
 
+  /** Whether the command at hand must have ended when it has run. */
+  get isAtOnce(): boolean {
+    return this.ignoresFlags || this.#serving.isAtWork;
+  }
+
   /**
    * Serves those who wait for keys that have changed outside of commands; no
    * latch is held.
@@ -327,11 +332,6 @@ export class Executor<C extends Call> {
     this.beginBatch(nowMs);
     this.#serving.serve();
     this.endBatch();
-  }
-
-  /** Whether the command at hand is served, and must end in its turn. */
-  get isServing(): boolean {
-    return this.#serving.isAtWork;
   }
 
   /** Begins a batch of requests that are run at one time. */
@@ -755,7 +755,8 @@ export class Executor<C extends Call> {
     ) this.#countCalls(command, -1);
     if (promise === undefined) return DONE;
     this.pending = promise;
-    this.pendingHasRead = false;
+    // What changes keys in slices may have read them before.
+    this.pendingHasRead = command.keyKind !== KEY_KIND.NONE;
     return PARKED;
   }
 
