@@ -18,8 +18,8 @@ import { Pieces } from "./popped_elements.ts";
 
 /** Bytes of most heads. */
 const HEAD_BYTES = 64;
-/** Most bytes that a draft has from the start. */
-const DRAFT_BYTES_MAX = 2 ** 30;
+/** Most bytes that a draft has from the start; a longer one is copied at times. */
+const DRAFT_BYTES_MAX = 2 ** 28;
 
 /** Where a command writes and records, and when it came. */
 export interface Output {

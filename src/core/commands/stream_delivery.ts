@@ -237,11 +237,21 @@ export class GroupReader implements GroupPlace {
     else space.hooks.noteChange();
   }
 
-  /** Bytes that are recorded for each entry, and in all. */
-  recordedBytes({ length }: Arguments): number {
+  /** About how many bytes will be recorded. */
+  recordedBytes({ length }: Arguments, space: Keyspace, ref: number): number {
     const names = length[this.keyAt]! + length[this.groupAt]! +
       length[this.groupAt + 1]!;
-    return (RECORDED_BYTES + names) * (this.most + 2);
+    return (RECORDED_BYTES + names) * (this.#count(space, ref) + 2);
+  }
+
+  /** About how many entries there are to be read. */
+  #count(space: Keyspace, ref: number): number {
+    if (!this.isNew) return this.most;
+    const { log, groups } = space.values.streams;
+    groups.readLastId(this.#group, ID);
+    ID.increment();
+    LAST.setGreatest();
+    return log.countRange(ref, ID, LAST, this.most);
   }
 }
 

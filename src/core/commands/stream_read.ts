@@ -278,7 +278,7 @@ function goOn(
   served: number,
   { start, first, before, from }: ReplyPlaces,
 ): void | Promise<LateReply> {
-  const { reply, args } = call;
+  const { reply, args, effects } = call;
   const { streams } = OPTIONS;
   const parts: ReadingPart[] = [];
   const names: Uint8Array[] = [];
@@ -297,8 +297,9 @@ function goOn(
       continue;
     }
     const key = Object.assign(new Key(), { buf: name, length, hash, shard });
-    bytes += READER.recordedBytes(args);
-    parts.push({ reader: READER, space: call.keyspace(key), key });
+    const space = call.keyspace(key);
+    if (effects.isOn) bytes += READER.recordedBytes(args, space, REFS[i]!);
+    parts.push({ reader: READER, space, key });
     READER = new GroupReader();
   }
   const output = new SlicedOutput(call, bytes);
