@@ -197,6 +197,7 @@ export class World {
       makeRoom: () => this.evictor.makeRoom(),
       addBig: () => {},
       freeBig: () => {},
+      refuseHttp: () => {},
       tellings: new Tellings(),
       remember: () => {},
       show: () => {},

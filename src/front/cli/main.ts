@@ -15,6 +15,7 @@ import {
 } from "../../core/settings/config_file.ts";
 import { Settings } from "../../core/settings/settings.ts";
 import { StartError } from "../server/log_thread_handle.ts";
+import { systemReason } from "../server/host_facts.ts";
 import { type Server, startServer } from "../server/server.ts";
 import { REDIS_VERSION, SHERD_VERSION } from "../server/version.ts";
 import { checkAof } from "./data/check_aof.ts";
@@ -82,7 +83,8 @@ async function run(line: RunCommandLine): Promise<void> {
   if (error !== undefined) {
     return refuse(describeDirectiveError(error, `sherd ${SHERD_VERSION}`));
   }
-  const log = new Log(settings);
+  const log = openLog(settings);
+  if (log === null || !isFolder(settings.dir)) return;
   for (const { name } of ignored) {
     log.write("warning", `The directive '${name}' has no effect here`);
   }
@@ -102,7 +104,7 @@ async function run(line: RunCommandLine): Promise<void> {
   } catch (cause) {
     return refuse(`Could not start: ${describe(cause)}`);
   }
-  writePidFile(settings.pidfile);
+  writePidFile(settings.pidfile, log);
   announce(log, settings, server);
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     Deno.addSignalListener(signal, () => {
@@ -110,9 +112,11 @@ async function run(line: RunCommandLine): Promise<void> {
       server.shutDown(false);
     });
   }
+  // Who started the server and closes the terminal does not mean to stop it.
+  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", () => {});
   await server.finished;
   log.write("warning", "sherd is now ready to exit, bye bye...");
-  if (settings.pidfile !== "") Deno.removeSync(settings.pidfile);
+  removePidFile(settings.pidfile);
   Deno.exit(0);
 }
 
@@ -141,7 +145,7 @@ function readFile(path: string): string {
   try {
     return byteText(Deno.readFileSync(path));
   } catch (cause) {
-    refuse(`Can't open config file '${path}': ${describe(cause)}`);
+    refuse(`Can't open config file '${path}': ${systemReason(cause)}`);
     Deno.exit(EXIT_CONFIGURATION);
   }
 }
@@ -160,8 +164,43 @@ function byteText(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
 }
 
-function writePidFile(path: string): void {
-  if (path !== "") Deno.writeTextFileSync(path, `${Deno.pid}\n`);
+/** The log, or null after an error. */
+function openLog(settings: Settings): Log | null {
+  try {
+    return new Log(settings);
+  } catch (cause) {
+    refuse(`Can't open the log file: ${systemReason(cause)}`);
+    return null;
+  }
+}
+
+/** Whether the data's folder is there; says why not. */
+function isFolder(path: string): boolean {
+  try {
+    if (Deno.statSync(path).isDirectory) return true;
+    refuse(`Can't use the dir '${path}': Not a directory`);
+  } catch (cause) {
+    refuse(`Can't use the dir '${path}': ${systemReason(cause)}`);
+  }
+  return false;
+}
+
+function writePidFile(path: string, log: Log): void {
+  if (path === "") return;
+  try {
+    Deno.writeTextFileSync(path, `${Deno.pid}\n`);
+  } catch (cause) {
+    log.write("warning", `Can't write the pidfile: ${systemReason(cause)}`);
+  }
+}
+
+function removePidFile(path: string): void {
+  if (path === "") return;
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // It could not be written, or somebody was faster.
+  }
 }
 
 function announce(log: Log, settings: Settings, server: Server): void {

@@ -84,6 +84,7 @@ import { Monitors } from "./monitors.ts";
 import { LogLink } from "./log_link.ts";
 import { ServerCall } from "./server_call.ts";
 import { answerServerQuestions } from "./server_questions.ts";
+import { refuseHttp } from "./http_refusal.ts";
 import { noteLockWait, noteSlowCommand } from "./slow_log.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./thread_protocol.ts";
 import { WorkerContext } from "./worker_context.ts";
@@ -172,11 +173,12 @@ function setGate(set: number, clear: number): void {
 }
 
 function listen(port: number, unix: boolean): void {
-  const { settings, shared } = worker!;
+  const { peers, settings, shared } = worker!;
+  const claims = peers.self === 0;
   try {
     const bound = port < 0
       ? port
-      : listeners!.listenTcp(port, shared.workers > 1);
+      : listeners!.listenTcp(port, shared.workers > 1, claims);
     if (unix) {
       listeners!.listenUnix(settings.unixsocket, settings.unixsocketperm);
     }
@@ -377,6 +379,7 @@ function begin(start: WorkerStart): WorkerContext {
     makeRoom: () => evictor.makeRoom(),
     addBig: (args, run, length) => made.addBig(args, run, length),
     freeBig: (args) => made.freeBig(args),
+    refuseHttp: (session) => refuseHttp(made, session),
     locks: locks.commands,
     reserve: (space, db, key, isAsked) =>
       source!.reserve(space, db, key, isAsked),
