@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { sharedServers, startServer, type TestServer } from "../_harness.ts";
 import { pause, until, untilQuickEnough } from "../_patience.ts";
 import { plain, type TestClient, toBinary } from "../_resp_client.ts";
@@ -113,8 +113,13 @@ Deno.test("client-output-buffer-limit's soft limit waits for its time", () =>
     await admin.run("DEL", "{out}soft");
   }));
 
-Deno.test("timeout closes connections that are silent", () =>
+Deno.test("timeout closes connections that are silent, not those that listen", () =>
   withSetting("timeout", "1", async () => {
+    // Connected before, so as silent as the one that is closed.
+    using subscriber = await server.client();
+    using monitor = await server.client();
+    await subscriber.run("SUBSCRIBE", "channel");
+    await monitor.run("MONITOR");
     await untilQuickEnough(async () => {
       using silent = await server.client();
       using busy = await server.client();
@@ -139,6 +144,10 @@ Deno.test("timeout closes connections that are silent", () =>
         await end;
       }
     });
+    using admin = await server.client();
+    const list = plain(await admin.run("CLIENT", "LIST")) as string;
+    assertStringIncludes(list, " cmd=subscribe ");
+    assertStringIncludes(list, " cmd=monitor ");
   }));
 
 Deno.test("maxclients refuses one more, with a word", async () => {
