@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { deadline } from "@std/async";
 import { sharedServers, startServer, type TestServer } from "../_harness.ts";
-import { pause, until, untilQuickEnough } from "../_patience.ts";
+import { PATIENCE_MS, pause, until, untilQuickEnough } from "../_patience.ts";
 import { plain, type TestClient, toBinary } from "../_resp_client.ts";
 
 const MEGABYTE = 1024 * 1024;
@@ -112,6 +113,26 @@ Deno.test("client-output-buffer-limit's soft limit waits for its time", () =>
     await untilNotListed(admin, Number(id));
     await admin.run("DEL", "{out}soft");
   }));
+
+Deno.test("who reads when all is sent gets all replies", async () => {
+  using client = await server.client();
+  // Neither the requests nor the replies fit into what the system buffers.
+  const count = 1500;
+  const value = "x".repeat(16 * 1024);
+  const pair = [["SET", "{late}", value], ["GET", "{late}"]];
+  await deadline(
+    client.sendCommands(Array.from({ length: count }, () => pair).flat()),
+    PATIENCE_MS,
+  );
+  for (let i = 0; i < count; i++) {
+    assertEquals(plain(await client.readReply()), "OK");
+    assertEquals(
+      (plain(await client.readReply()) as string).length,
+      value.length,
+    );
+  }
+  assertEquals(plain(await client.run("DEL", "{late}")), 1);
+});
 
 Deno.test("timeout closes connections that are silent, not those that listen", () =>
   withSetting("timeout", "1", async () => {

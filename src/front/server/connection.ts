@@ -70,6 +70,8 @@ import type { WorkerContext } from "./worker_context.ts";
 
 /** Input that is taken in while a command waits. */
 const PARKED_BYTES_MAX = 64 * 1024;
+/** How long a peer may take no replies until more of its requests are read. */
+const LATE_READER_MS = 100;
 /** How a request begins that is not inline. */
 const STAR = 42;
 /** What is never counted against the limits of output: one reply buffer. */
@@ -100,6 +102,12 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   #isHeld = false;
   /** Replies wait for the peer to read; no request is run. */
   #isStalled = false;
+  /** Meanwhile, requests are read: see `#awaitReader`. */
+  #readsOn = false;
+  /** Whether the peer reads will be looked at soon. */
+  #awaitsReader = false;
+  /** Writes that the system has taken as a whole. */
+  #writesTaken = 0;
   /** Other workers have fallen behind, or this one; no request is run. */
   #isHeldUp = false;
   /** The peer has ended while requests were held up. */
@@ -405,11 +413,34 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
       (this.#isParked || this.session.lockWait !== null) &&
       this.#input.end < PARKED_BYTES_MAX
     ) return;
-    if (this.isWaiting || this.#isStalled || this.#isHeldUp) {
-      this.#socket.pauseInput();
-      return;
-    }
+    if (this.isWaiting || this.#isHeldUp) return this.#socket.pauseInput();
+    if (this.#isStalled) return this.#awaitReader();
     this.#process(null);
+  }
+
+  /**
+   * Reads nothing while replies wait for the peer to take them: who sends faster
+   * than it reads is slowed down. But one that takes nothing at all may be about
+   * to send a whole pipeline before it looks at the first reply, and would wait
+   * for ever. Its requests are taken in, up to `client-query-buffer-limit`, and
+   * run when it reads; they are usually shorter than their replies.
+   */
+  #awaitReader(): void {
+    if (this.#readsOn) return;
+    this.#socket.pauseInput();
+    if (this.#awaitsReader) return;
+    this.#awaitsReader = true;
+    const writes = this.#writesTaken;
+    const unsent = this.#socket.unsentBytes;
+    setTimeout(() => {
+      this.#awaitsReader = false;
+      if (this.#isClosed || !this.#isStalled) return;
+      const isReading = this.#writesTaken !== writes ||
+        this.#socket.unsentBytes < unsent;
+      if (isReading) return this.#awaitReader();
+      this.#readsOn = true;
+      if (!this.isWaiting && !this.#isHeldUp) this.#socket.resumeInput();
+    }, LATE_READER_MS);
   }
 
   onEnd(): void {
@@ -433,13 +464,14 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
 
   #afterWrite(): void {
     const sent = this.#sending!;
+    this.#writesTaken++;
     this.#sending = null;
     this.#sendingBytes = 0;
     this.#worker.buffers.give(sent);
     if (this.#queue !== null && this.#sendNext()) return;
     if (this.#isClosing) return this.close();
     if (this.#isStalled) {
-      this.#isStalled = false;
+      this.#isStalled = this.#readsOn = false;
       if (!this.isWaiting && !this.#isHeldUp) this.#process(null);
     }
   }
