@@ -18,10 +18,10 @@ import { StartError } from "../server/log_thread_handle.ts";
 import { systemReason } from "../server/host_facts.ts";
 import { type Server, startServer } from "../server/server.ts";
 import { REDIS_VERSION, SHERD_VERSION } from "../server/version.ts";
-import { checkAof } from "./data/check_aof.ts";
-import { checkRdb } from "./data/check_rdb.ts";
-import { exportData } from "./data/export.ts";
-import { importData } from "./data/import.ts";
+import { CHECK_AOF_USAGE, checkAof } from "./data/check_aof.ts";
+import { CHECK_RDB_USAGE, checkRdb } from "./data/check_rdb.ts";
+import { EXPORT_USAGE, exportData } from "./data/export.ts";
+import { IMPORT_USAGE, importData } from "./data/import.ts";
 import { parseFlags, type RunCommandLine } from "./flags.ts";
 import { helpText, versionText } from "./help.ts";
 import { Log } from "./log.ts";
@@ -39,20 +39,31 @@ const PROGRAM_DEFAULTS: readonly Directive[] = [{
   origin: { line: 0, text: "appendonly yes" },
 }];
 
-type Tool = (words: readonly string[]) => number | Promise<number>;
+interface Tool {
+  readonly usage: string;
+  /** Returns the exit code. */
+  run(words: readonly string[]): number | Promise<number>;
+}
 
-/** Tools by the word that asks for them; they return the exit code. */
+/** Tools by the word that asks for them. */
 const TOOLS: ReadonlyMap<string, Tool> = new Map<string, Tool>([
-  ["check-aof", (words) => checkAof(words, print)],
-  ["check-rdb", checkRdb],
-  ["import", importData],
-  ["export", exportData],
+  ["check-aof", {
+    usage: CHECK_AOF_USAGE,
+    run: (words) => checkAof(words, print),
+  }],
+  ["check-rdb", { usage: CHECK_RDB_USAGE, run: checkRdb }],
+  ["import", { usage: IMPORT_USAGE, run: importData }],
+  ["export", { usage: EXPORT_USAGE, run: exportData }],
 ]);
 
 async function main(argv: readonly string[]): Promise<void> {
   const tool = TOOLS.get(argv[0] ?? "");
   if (tool !== undefined) {
-    Deno.exitCode = await tool(argv.slice(1));
+    const words = argv.slice(1);
+    if (words.some((word) => word === "--help" || word === "-h")) {
+      return print(`${tool.usage.trimEnd()}\n`);
+    }
+    Deno.exitCode = await tool.run(words);
     return;
   }
   const line = parseFlags(argv);
