@@ -134,6 +134,21 @@ Deno.test("who reads when all is sent gets all replies", async () => {
   assertEquals(plain(await client.run("DEL", "{late}")), 1);
 });
 
+Deno.test("a client that leaves is noticed behind what it has sent", async () => {
+  using admin = await server.client();
+  for (const command of [["BLPOP", "{gone}", "0"], ["WAIT", "1", "0"]]) {
+    const id = await (async () => {
+      using client = await server.client();
+      const id = Number(plain(await client.run("CLIENT", "ID")));
+      const behind = ["SET", "{gone}", "x".repeat(MEGABYTE)];
+      await client.sendCommands([command, behind]);
+      return id;
+    })();
+    await untilNotListed(admin, id);
+  }
+  assertEquals(plain(await admin.run("EXISTS", "{gone}")), 0);
+});
+
 Deno.test("timeout closes connections that are silent, not those that listen", () =>
   withSetting("timeout", "1", async () => {
     // Connected before, so as silent as the one that is closed.

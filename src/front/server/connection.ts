@@ -22,6 +22,7 @@
  * @module
  */
 
+import { FLAG } from "../../core/commands/command_spec.ts";
 import {
   GATE_AUTH,
   GATE_MULTI,
@@ -68,7 +69,10 @@ import { OwedReplies } from "./owed_replies.ts";
 import { Socket, type SocketHandler } from "./socket.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
-/** Input that is taken in while a command waits. */
+/**
+ * Input that is taken in while a command waits that will end by itself. Behind
+ * one that may wait for ever all is taken in, as the end of the peer comes last.
+ */
 const PARKED_BYTES_MAX = 64 * 1024;
 /** How long a peer may take no replies until more of its requests are read. */
 const LATE_READER_MS = 100;
@@ -411,7 +415,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
     // While a command waits, reading on is how the end of the peer is noticed.
     if (
       (this.#isParked || this.session.lockWait !== null) &&
-      this.#input.end < PARKED_BYTES_MAX
+      this.#hasParkedRoom
     ) return;
     if (this.isWaiting || this.#isHeldUp) return this.#socket.pauseInput();
     if (this.#isStalled) return this.#awaitReader();
@@ -589,9 +593,14 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   #readOn(): void {
     // While a command waits, reading on is how the end of the peer is noticed.
     const mayRead = this.#isParked || this.session.lockWait !== null
-      ? this.#input.end < PARKED_BYTES_MAX
+      ? this.#hasParkedRoom
       : !this.isWaiting && !this.#isStalled;
     if (mayRead) this.#socket.resumeInput();
+  }
+
+  get #hasParkedRoom(): boolean {
+    const flags = this.session.command?.flags ?? 0;
+    return this.#input.end < PARKED_BYTES_MAX || (flags & FLAG.BLOCKING) !== 0;
   }
 
   /** Writes the reply of a parked command. */
