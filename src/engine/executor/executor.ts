@@ -320,6 +320,11 @@ export class Executor<C extends Call> {
     });
   }
 
+  /** Whether the command at hand must have ended when it has run. */
+  get isAtOnce(): boolean {
+    return this.ignoresFlags || this.#serving.isAtWork;
+  }
+
   /**
    * Serves those who wait for keys that have changed outside of commands; no
    * latch is held.
@@ -756,7 +761,8 @@ export class Executor<C extends Call> {
     ) this.#countCalls(command, -1);
     if (promise === undefined) return DONE;
     this.pending = promise;
-    this.pendingHasRead = false;
+    // What changes keys in slices may have read them before.
+    this.pendingHasRead = command.keyKind !== KEY_KIND.NONE;
     return PARKED;
   }
 
@@ -784,18 +790,21 @@ export class Executor<C extends Call> {
 
   /** Counts a command that has ended in the background, with its error. */
   countBackground(ended: EndedCommand<C>, error: ErrorReply | null): void {
-    const { command } = ended;
-    this.countEnded(command, error);
+    this.#countCalls(ended.command, 1);
+    this.chargeLate(ended, error);
+  }
+
+  /**
+   * Charges a command, which was counted, that has not ended in its turn, and
+   * counts its error.
+   */
+  chargeLate(ended: EndedCommand<C>, error: ErrorReply | null): void {
+    const { command, microseconds } = ended;
     if (error !== null) {
+      this.#noteError(error);
       const at = COUNTER_COUNT + command.index * COMMAND_COUNTERS + FAILED;
       this.#counters[at] = this.#counters[at]! + 1;
     }
-    this.chargeLate(ended);
-  }
-
-  /** Charges a command, which was counted, that has not ended in its turn. */
-  chargeLate(ended: EndedCommand<C>): void {
-    const { command, microseconds } = ended;
     this.timer.charge(command, microseconds);
     if (this.#isSlow(command, microseconds)) this.#ports.slow(ended);
   }
