@@ -200,6 +200,7 @@ export class World {
       makeRoom: () => this.evictor.makeRoom(),
       addBig: () => {},
       freeBig: () => {},
+      refuseHttp: () => {},
       tellings: new Tellings(),
       remember: () => {},
       show: () => {},

@@ -49,6 +49,17 @@ async function fill(client: TestClient): Promise<void> {
   await client.pipeline(commands);
 }
 
+Deno.test("each tool says how it is used", async () => {
+  for (const tool of ["check-rdb", "check-aof", "import", "export"]) {
+    const { code, out } = await sherd(tool, "--help");
+    assertEquals(code, 0);
+    assertMatch(
+      new TextDecoder().decode(out),
+      RegExp(`^Usage: sherd ${tool} `),
+    );
+  }
+});
+
 Deno.test("check-rdb tells what is in a file, and where it is damaged", async () => {
   using folder = new Folder();
   {

@@ -1,6 +1,7 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { deadline } from "@std/async";
 import { sharedServers, startServer, type TestServer } from "../_harness.ts";
-import { pause, until, untilQuickEnough } from "../_patience.ts";
+import { PATIENCE_MS, pause, until, untilQuickEnough } from "../_patience.ts";
 import { plain, type TestClient, toBinary } from "../_resp_client.ts";
 
 const MEGABYTE = 1024 * 1024;
@@ -113,8 +114,48 @@ Deno.test("client-output-buffer-limit's soft limit waits for its time", () =>
     await admin.run("DEL", "{out}soft");
   }));
 
-Deno.test("timeout closes connections that are silent", () =>
+Deno.test("who reads when all is sent gets all replies", async () => {
+  using client = await server.client();
+  // Neither the requests nor the replies fit into what the system buffers.
+  const count = 1500;
+  const value = "x".repeat(16 * 1024);
+  const pair = [["SET", "{late}", value], ["GET", "{late}"]];
+  await deadline(
+    client.sendCommands(Array.from({ length: count }, () => pair).flat()),
+    PATIENCE_MS,
+  );
+  for (let i = 0; i < count; i++) {
+    assertEquals(plain(await client.readReply()), "OK");
+    assertEquals(
+      (plain(await client.readReply()) as string).length,
+      value.length,
+    );
+  }
+  assertEquals(plain(await client.run("DEL", "{late}")), 1);
+});
+
+Deno.test("a client that leaves is noticed behind what it has sent", async () => {
+  using admin = await server.client();
+  for (const command of [["BLPOP", "{gone}", "0"], ["WAIT", "1", "0"]]) {
+    const id = await (async () => {
+      using client = await server.client();
+      const id = Number(plain(await client.run("CLIENT", "ID")));
+      const behind = ["SET", "{gone}", "x".repeat(MEGABYTE)];
+      await client.sendCommands([command, behind]);
+      return id;
+    })();
+    await untilNotListed(admin, id);
+  }
+  assertEquals(plain(await admin.run("EXISTS", "{gone}")), 0);
+});
+
+Deno.test("timeout closes connections that are silent, not those that listen", () =>
   withSetting("timeout", "1", async () => {
+    // Connected before, so as silent as the one that is closed.
+    using subscriber = await server.client();
+    using monitor = await server.client();
+    await subscriber.run("SUBSCRIBE", "channel");
+    await monitor.run("MONITOR");
     await untilQuickEnough(async () => {
       using silent = await server.client();
       using busy = await server.client();
@@ -139,6 +180,10 @@ Deno.test("timeout closes connections that are silent", () =>
         await end;
       }
     });
+    using admin = await server.client();
+    const list = plain(await admin.run("CLIENT", "LIST")) as string;
+    assertStringIncludes(list, " cmd=subscribe ");
+    assertStringIncludes(list, " cmd=monitor ");
   }));
 
 Deno.test("maxclients refuses one more, with a word", async () => {

@@ -165,3 +165,23 @@ Deno.test({
     assertEquals(show(list.value, 1 << 20).split("\\n").length, 2);
   },
 });
+
+Deno.test({
+  name: "a connection that speaks HTTP is closed before the body is run",
+  ignore,
+  fn: async () => {
+    const body = "\r\nSET http 1\r\n";
+    const heads = [
+      "POST / HTTP/1.1\r\n",
+      "GET / HTTP/1.1\r\nHost: localhost\r\n",
+      "*2\r\n$5\r\nhOsT:\r\n$1\r\nx\r\n",
+    ];
+    for (const head of heads) {
+      for (const server of [reference, subject, lockedSubject]) {
+        assertEquals(await bytesUntilEnd(server, head + body, {}), show(""));
+      }
+    }
+    using client = await subject.client();
+    assertEquals(show(await client.runRaw("EXISTS", "http")), show(":0\r\n"));
+  },
+});

@@ -105,6 +105,39 @@ Deno.test("a port that is taken stops the start with the reason", () => {
   assertStringIncludes(stderr, "Could not start");
 });
 
+Deno.test("servers with several workers do not share a port", async () => {
+  await using server = await startServer({ workers: 2 });
+  for (const workers of ["1", "2"]) {
+    const { code, stderr } = runToEnd(
+      ...["--port", `${server.port}`, "--workers", workers],
+    );
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, `127.0.0.1:${server.port}: Address already`);
+  }
+});
+
+Deno.test("what the system refuses stops the start with one line", () => {
+  const rows: [string[], string][] = [
+    [["--logfile", "/no/such/log"], "Can't open the log file: No such file"],
+    [["--dir", "/no/such"], "Can't use the dir '/no/such': No such file"],
+    [["/no/such.conf"], "Can't open config file '/no/such.conf': No such file"],
+    [["--port", "0", "--bind", "192.0.2.1"], "socket 192.0.2.1:0: Cannot"],
+  ];
+  for (const [args, expected] of rows) {
+    const { code, stderr } = runToEnd(...args);
+    assertEquals(code, 1);
+    assertStringIncludes(stderr, expected);
+    assertEquals(stderr.trim().split("\n").length, 1, stderr);
+  }
+});
+
+Deno.test("a terminal that goes away does not stop the server", async () => {
+  await using server = await startServer({ workers: 2 });
+  server.kill("SIGHUP");
+  using client = await server.client();
+  assertEquals(plain(await client.run("PING")), "PONG");
+});
+
 Deno.test("a configuration file and flags work together, flags last", async () => {
   const file = await Deno.makeTempFile({ suffix: ".conf" });
   await Deno.writeTextFile(

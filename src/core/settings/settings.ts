@@ -267,7 +267,7 @@ export class Settings {
       }
       const reason = row < 0
         ? REFUSED_DIRECTIVES.get(name) ?? BAD_DIRECTIVE
-        : this.#assign(texts, row, words, true);
+        : this.#assign(texts, row, wordsOf(SETTINGS_TABLE[row]!, words), true);
       if (reason !== undefined) return { error: { origin, reason }, ignored };
     }
     this.#install(texts);
@@ -377,6 +377,15 @@ export class Settings {
       this.maxmemory,
     );
   }
+}
+
+/** A value of several words may be quoted as a whole: `--save "3600 1"`. */
+function wordsOf(
+  spec: SettingSpec,
+  words: readonly string[],
+): readonly string[] {
+  if (words.length !== 1 || words[0] === "") return words;
+  return splitSettingValue(spec.kind, words[0]!.trim());
 }
 
 /** What code reads in place of a text. */

@@ -90,7 +90,7 @@ import {
   LOCKS_FREE,
   LOCKS_PARKED,
 } from "./lock_asking.ts";
-import { RequestKeys, unknown } from "./request_keys.ts";
+import { isHttp, RequestKeys, unknown } from "./request_keys.ts";
 import { DONE, HELD, PARKED } from "./outcome.ts";
 import type { BigAdder } from "./transaction.ts";
 import { TransactionRunner } from "./transaction_runner.ts";
@@ -154,6 +154,8 @@ export interface ExecutorPorts<C extends Call> {
   makeRoom(): boolean;
   /** Adds an argument that lies in a run of the arena. */
   readonly addBig: BigAdder;
+  /** Closes the connection of a peer that speaks HTTP, without a reply. */
+  refuseHttp(session: Session): void;
   /** Frees the big arguments that the command did not keep. */
   freeBig(args: Arguments): void;
   /** Number of the worker. */
@@ -480,6 +482,10 @@ export class Executor<C extends Call> {
     );
     if (command === undefined) {
       session.command = null;
+      if (isHttp(args)) {
+        this.#ports.refuseHttp(session);
+        return DONE;
+      }
       return this.#reject(null, unknown(args));
     }
     if (command.subcommands.length !== 0 && args.count > 1) {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { equalsIgnoreCase, latin1BytesOf } from "../../core/base/bytes.ts";
 import type { Call } from "../../core/commands/call.ts";
 import {
   findKeysToRun,
@@ -162,6 +163,9 @@ export class RequestKeys<C extends Call> {
   }
 }
 
+/** What a request of HTTP from a browser has for a name of a command. */
+const HTTP_WORDS = [latin1BytesOf("post"), latin1BytesOf("host:")];
+
 /** Whether a command without keys may look at shards. */
 function looksEverywhere(command: Command<never>): boolean {
   return !CLIENT_GROUPS.has(command.group) ||
@@ -174,4 +178,17 @@ export function unknown(args: Arguments): ErrorReply {
   const count = Math.min(args.count, ECHOED_ARGUMENTS_MAX);
   for (let i = 0; i < count; i++) argv.push(args.copy(i));
   return unknownCommand(argv);
+}
+
+/**
+ * Whether a request that no command has the name of is part of an HTTP request:
+ * `POST`, or the header that each one has. A browser can be made to send one to
+ * a server on its machine, with commands in the body; who goes on after the
+ * first lines would run them.
+ */
+export function isHttp(args: Arguments): boolean {
+  const buf = args.source(0);
+  const off = args.off[0]!;
+  const length = args.length[0]!;
+  return HTTP_WORDS.some((word) => equalsIgnoreCase(buf, off, length, word));
 }

@@ -45,6 +45,8 @@ export const GATE_LOCKED = 2048;
 export interface CalledCommand {
   /** As COMMAND prints it: `get`, `client|id`. */
   readonly fullName: string;
+  /** Bits of FLAG. */
+  readonly flags: number;
 }
 
 /** The user of connections that have not said who they are. */

@@ -15,12 +15,13 @@ import {
 } from "../../core/settings/config_file.ts";
 import { Settings } from "../../core/settings/settings.ts";
 import { StartError } from "../server/log_thread_handle.ts";
+import { systemReason } from "../server/host_facts.ts";
 import { type Server, startServer } from "../server/server.ts";
 import { REDIS_VERSION, SHERD_VERSION } from "../server/version.ts";
-import { checkAof } from "./data/check_aof.ts";
-import { checkRdb } from "./data/check_rdb.ts";
-import { exportData } from "./data/export.ts";
-import { importData } from "./data/import.ts";
+import { CHECK_AOF_USAGE, checkAof } from "./data/check_aof.ts";
+import { CHECK_RDB_USAGE, checkRdb } from "./data/check_rdb.ts";
+import { EXPORT_USAGE, exportData } from "./data/export.ts";
+import { IMPORT_USAGE, importData } from "./data/import.ts";
 import { parseFlags, type RunCommandLine } from "./flags.ts";
 import { helpText, versionText } from "./help.ts";
 import { Log } from "./log.ts";
@@ -38,20 +39,31 @@ const PROGRAM_DEFAULTS: readonly Directive[] = [{
   origin: { line: 0, text: "appendonly yes" },
 }];
 
-type Tool = (words: readonly string[]) => number | Promise<number>;
+interface Tool {
+  readonly usage: string;
+  /** Returns the exit code. */
+  run(words: readonly string[]): number | Promise<number>;
+}
 
-/** Tools by the word that asks for them; they return the exit code. */
+/** Tools by the word that asks for them. */
 const TOOLS: ReadonlyMap<string, Tool> = new Map<string, Tool>([
-  ["check-aof", (words) => checkAof(words, print)],
-  ["check-rdb", checkRdb],
-  ["import", importData],
-  ["export", exportData],
+  ["check-aof", {
+    usage: CHECK_AOF_USAGE,
+    run: (words) => checkAof(words, print),
+  }],
+  ["check-rdb", { usage: CHECK_RDB_USAGE, run: checkRdb }],
+  ["import", { usage: IMPORT_USAGE, run: importData }],
+  ["export", { usage: EXPORT_USAGE, run: exportData }],
 ]);
 
 async function main(argv: readonly string[]): Promise<void> {
   const tool = TOOLS.get(argv[0] ?? "");
   if (tool !== undefined) {
-    Deno.exitCode = await tool(argv.slice(1));
+    const words = argv.slice(1);
+    if (words.some((word) => word === "--help" || word === "-h")) {
+      return print(`${tool.usage.trimEnd()}\n`);
+    }
+    Deno.exitCode = await tool.run(words);
     return;
   }
   const line = parseFlags(argv);
@@ -82,7 +94,8 @@ async function run(line: RunCommandLine): Promise<void> {
   if (error !== undefined) {
     return refuse(describeDirectiveError(error, `sherd ${SHERD_VERSION}`));
   }
-  const log = new Log(settings);
+  const log = openLog(settings);
+  if (log === null || !isFolder(settings.dir)) return;
   for (const { name } of ignored) {
     log.write("warning", `The directive '${name}' has no effect here`);
   }
@@ -102,7 +115,7 @@ async function run(line: RunCommandLine): Promise<void> {
   } catch (cause) {
     return refuse(`Could not start: ${describe(cause)}`);
   }
-  writePidFile(settings.pidfile);
+  writePidFile(settings.pidfile, log);
   announce(log, settings, server);
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     Deno.addSignalListener(signal, () => {
@@ -110,9 +123,11 @@ async function run(line: RunCommandLine): Promise<void> {
       server.shutDown(false);
     });
   }
+  // Who started the server and closes the terminal does not mean to stop it.
+  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", () => {});
   await server.finished;
   log.write("warning", "sherd is now ready to exit, bye bye...");
-  if (settings.pidfile !== "") Deno.removeSync(settings.pidfile);
+  removePidFile(settings.pidfile);
   Deno.exit(0);
 }
 
@@ -141,7 +156,7 @@ function readFile(path: string): string {
   try {
     return byteText(Deno.readFileSync(path));
   } catch (cause) {
-    refuse(`Can't open config file '${path}': ${describe(cause)}`);
+    refuse(`Can't open config file '${path}': ${systemReason(cause)}`);
     Deno.exit(EXIT_CONFIGURATION);
   }
 }
@@ -160,8 +175,43 @@ function byteText(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
 }
 
-function writePidFile(path: string): void {
-  if (path !== "") Deno.writeTextFileSync(path, `${Deno.pid}\n`);
+/** The log, or null after an error. */
+function openLog(settings: Settings): Log | null {
+  try {
+    return new Log(settings);
+  } catch (cause) {
+    refuse(`Can't open the log file: ${systemReason(cause)}`);
+    return null;
+  }
+}
+
+/** Whether the data's folder is there; says why not. */
+function isFolder(path: string): boolean {
+  try {
+    if (Deno.statSync(path).isDirectory) return true;
+    refuse(`Can't use the dir '${path}': Not a directory`);
+  } catch (cause) {
+    refuse(`Can't use the dir '${path}': ${systemReason(cause)}`);
+  }
+  return false;
+}
+
+function writePidFile(path: string, log: Log): void {
+  if (path === "") return;
+  try {
+    Deno.writeTextFileSync(path, `${Deno.pid}\n`);
+  } catch (cause) {
+    log.write("warning", `Can't write the pidfile: ${systemReason(cause)}`);
+  }
+}
+
+function removePidFile(path: string): void {
+  if (path === "") return;
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // It could not be written, or somebody was faster.
+  }
 }
 
 function announce(log: Log, settings: Settings, server: Server): void {

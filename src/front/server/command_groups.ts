@@ -58,6 +58,7 @@ import { PUBSUB_COMMANDS } from "./commands/pubsub.ts";
 import { SERVER_COMMANDS } from "./commands/server.ts";
 import { SLOWLOG_COMMANDS } from "./commands/slowlog.ts";
 import { SNAPSHOT_COMMANDS } from "./commands/snapshot.ts";
+import { WAIT_COMMANDS } from "./commands/wait.ts";
 import type { ServerCall } from "./server_call.ts";
 
 /** Builds the table; one per worker. */
@@ -116,5 +117,6 @@ export function makeCommandTable(): CommandTable<ServerCall> {
     MONITOR_COMMANDS,
     SNAPSHOT_COMMANDS,
     APPEND_ONLY_COMMANDS,
+    WAIT_COMMANDS,
   );
 }

@@ -22,6 +22,7 @@
  * @module
  */
 
+import { FLAG } from "../../core/commands/command_spec.ts";
 import {
   GATE_AUTH,
   GATE_MULTI,
@@ -68,8 +69,13 @@ import { OwedReplies } from "./owed_replies.ts";
 import { Socket, type SocketHandler } from "./socket.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
-/** Input that is taken in while a command waits. */
+/**
+ * Input that is taken in while a command waits that will end by itself. Behind
+ * one that may wait for ever all is taken in, as the end of the peer comes last.
+ */
 const PARKED_BYTES_MAX = 64 * 1024;
+/** How long a peer may take no replies until more of its requests are read. */
+const LATE_READER_MS = 100;
 /** How a request begins that is not inline. */
 const STAR = 42;
 /** What is never counted against the limits of output: one reply buffer. */
@@ -100,6 +106,12 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   #isHeld = false;
   /** Replies wait for the peer to read; no request is run. */
   #isStalled = false;
+  /** Meanwhile, requests are read: see `#awaitReader`. */
+  #readsOn = false;
+  /** Whether the peer reads will be looked at soon. */
+  #awaitsReader = false;
+  /** Writes that the system has taken as a whole. */
+  #writesTaken = 0;
   /** Other workers have fallen behind, or this one; no request is run. */
   #isHeldUp = false;
   /** The peer has ended while requests were held up. */
@@ -403,13 +415,36 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
     // While a command waits, reading on is how the end of the peer is noticed.
     if (
       (this.#isParked || this.session.lockWait !== null) &&
-      this.#input.end < PARKED_BYTES_MAX
+      this.#hasParkedRoom
     ) return;
-    if (this.isWaiting || this.#isStalled || this.#isHeldUp) {
-      this.#socket.pauseInput();
-      return;
-    }
+    if (this.isWaiting || this.#isHeldUp) return this.#socket.pauseInput();
+    if (this.#isStalled) return this.#awaitReader();
     this.#process(null);
+  }
+
+  /**
+   * Reads nothing while replies wait for the peer to take them: who sends faster
+   * than it reads is slowed down. But one that takes nothing at all may be about
+   * to send a whole pipeline before it looks at the first reply, and would wait
+   * for ever. Its requests are taken in, up to `client-query-buffer-limit`, and
+   * run when it reads; they are usually shorter than their replies.
+   */
+  #awaitReader(): void {
+    if (this.#readsOn) return;
+    this.#socket.pauseInput();
+    if (this.#awaitsReader) return;
+    this.#awaitsReader = true;
+    const writes = this.#writesTaken;
+    const unsent = this.#socket.unsentBytes;
+    setTimeout(() => {
+      this.#awaitsReader = false;
+      if (this.#isClosed || !this.#isStalled) return;
+      const isReading = this.#writesTaken !== writes ||
+        this.#socket.unsentBytes < unsent;
+      if (isReading) return this.#awaitReader();
+      this.#readsOn = true;
+      if (!this.isWaiting && !this.#isHeldUp) this.#socket.resumeInput();
+    }, LATE_READER_MS);
   }
 
   onEnd(): void {
@@ -433,13 +468,14 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
 
   #afterWrite(): void {
     const sent = this.#sending!;
+    this.#writesTaken++;
     this.#sending = null;
     this.#sendingBytes = 0;
     this.#worker.buffers.give(sent);
     if (this.#queue !== null && this.#sendNext()) return;
     if (this.#isClosing) return this.close();
     if (this.#isStalled) {
-      this.#isStalled = false;
+      this.#isStalled = this.#readsOn = false;
       if (!this.isWaiting && !this.#isHeldUp) this.#process(null);
     }
   }
@@ -557,9 +593,14 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   #readOn(): void {
     // While a command waits, reading on is how the end of the peer is noticed.
     const mayRead = this.#isParked || this.session.lockWait !== null
-      ? this.#input.end < PARKED_BYTES_MAX
+      ? this.#hasParkedRoom
       : !this.isWaiting && !this.#isStalled;
     if (mayRead) this.#socket.resumeInput();
+  }
+
+  get #hasParkedRoom(): boolean {
+    const flags = this.session.command?.flags ?? 0;
+    return this.#input.end < PARKED_BYTES_MAX || (flags & FLAG.BLOCKING) !== 0;
   }
 
   /** Writes the reply of a parked command. */

@@ -12,6 +12,7 @@ import {
   type DiskOperation,
   type OpenMode,
 } from "../../engine/persistence/disk.ts";
+import { systemReason } from "./host_facts.ts";
 
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
@@ -166,7 +167,7 @@ function errorOf(
 ): DiskError {
   if (!(cause instanceof Error)) throw cause;
   const { code } = cause as { code?: string };
-  const reason = cause.message.replace(/ \(os error \d+\).*$/s, "");
+  const reason = systemReason(cause);
   const missing = cause instanceof Deno.errors.NotFound ? "ENOENT" : "";
   return new DiskError(operation, path, code ?? missing, reason);
 }

@@ -22,6 +22,12 @@ export function osName(): string {
   return `${name} ${known(Deno.osRelease, "unknown")} ${arch}`;
 }
 
+/** What the system said, without the number and the call that was made. */
+export function systemReason(cause: unknown): string {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return text.replace(/ \(os error \d+\).*$/s, "");
+}
+
 /** Bytes of main memory, 0 if unknown. */
 export function machineBytes(): number {
   return known(() => Deno.systemMemoryInfo().total, 0);

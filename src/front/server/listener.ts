@@ -2,7 +2,10 @@
  * Accepts connections for one worker.
  *
  * Every worker listens on the same TCP port (SO_REUSEPORT), and the kernel
- * spreads connections over them. The unix socket has one listener only.
+ * spreads connections over them. The system lets any process of the same user
+ * join such a port, so the first worker claims it: it listens alone for a
+ * moment, which fails while anybody else does. The unix socket has one listener
+ * only.
  *
  * @module
  */
@@ -22,6 +25,7 @@ import {
   PROCESS_LAST_ID,
 } from "../../engine/messages/shared_state.ts";
 import { Connection } from "./connection.ts";
+import { systemReason } from "./host_facts.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
 /** Rest after an error of accept, such as no file descriptors left. */
@@ -40,9 +44,13 @@ export class Listeners {
 
   /**
    * Listens on the addresses of the `bind` setting; returns the port. An
-   * address that begins with "-" may be missing on this machine.
+   * address that begins with "-" may be missing on this machine, but may not be
+   * another server's.
+   *
+   * @param claims Whether to make sure first that nobody else listens there.
+   * @throws {Error} An address cannot be used; the message says which and why.
    */
-  listenTcp(port: number, reusePort: boolean): number {
+  listenTcp(port: number, reusePort: boolean, claims: boolean): number {
     const { settings } = this.#worker;
     let bound = port;
     const failures: unknown[] = [];
@@ -50,6 +58,7 @@ export class Listeners {
       const optional = address.startsWith("-");
       const hostname = hostnameOf(optional ? address.slice(1) : address);
       try {
+        if (claims && reusePort) Deno.listen({ hostname, port: bound }).close();
         const listener = Deno.listen({
           hostname,
           port: bound,
@@ -59,8 +68,13 @@ export class Listeners {
         bound = listener.addr.port;
         this.#serve(listener);
       } catch (cause) {
-        if (!optional) throw cause;
-        failures.push(cause);
+        const failure = new Error(
+          `Could not create server TCP listening socket ${hostname}:${bound}: ` +
+            systemReason(cause),
+        );
+        const isTaken = cause instanceof Deno.errors.AddrInUse && port !== 0;
+        if (!optional || isTaken) throw failure;
+        failures.push(failure);
       }
     }
     if (this.#listeners.length === 0 && failures.length > 0) throw failures[0];
@@ -74,7 +88,14 @@ export class Listeners {
     } catch (cause) {
       if (!(cause instanceof Deno.errors.NotFound)) throw cause;
     }
-    const listener = Deno.listen({ transport: "unix", path });
+    let listener: Deno.UnixListener;
+    try {
+      listener = Deno.listen({ transport: "unix", path });
+    } catch (cause) {
+      throw new Error(
+        `Failed opening Unix socket: bind: ${systemReason(cause)}`,
+      );
+    }
     if (permissions !== 0) Deno.chmodSync(path, permissions);
     this.#serve(listener);
   }

@@ -23,6 +23,7 @@ import { SYNC_POLICIES } from "./log_link.ts";
 import { DenoDisk } from "./deno_disk.ts";
 import { machineBytes } from "./host_facts.ts";
 import { adviseHugePages } from "./huge_pages.ts";
+import { StartError } from "./log_thread_handle.ts";
 import { Persistence } from "./persistence.ts";
 import type {
   FromWorker,
@@ -334,7 +335,9 @@ class WorkerThread {
       const waiting = this.#waiting.get(message.kind);
       this.#waiting.delete(message.kind);
       waiting?.resolve(message);
-      if (message.kind === "failed") this.#rejectAll(new Error(message.text));
+      if (message.kind === "failed") {
+        this.#rejectAll(new StartError(message.text));
+      }
       events.onMessage(message);
     };
     this.#thread.onerror = (event) => {

@@ -64,6 +64,11 @@ export class Socket {
     return this.#buffer !== null;
   }
 
+  /** Bytes of that write that the system has not taken yet. */
+  get unsentBytes(): number {
+    return this.#buffer === null ? 0 : this.#to - this.#from;
+  }
+
   /** Sends the first `length` bytes of `buffer`. */
   write(buffer: Uint8Array<ArrayBuffer>, length: number): void {
     if (this.#closed) return;

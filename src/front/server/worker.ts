@@ -112,11 +112,12 @@ function setGate(set: number, clear: number): void {
 }
 
 function listen(port: number, unix: boolean): void {
-  const { settings, shared } = worker!;
+  const { peers, settings, shared } = worker!;
+  const claims = peers.self === 0;
   try {
     const bound = port < 0
       ? port
-      : listeners!.listenTcp(port, shared.workers > 1);
+      : listeners!.listenTcp(port, shared.workers > 1, claims);
     if (unix) {
       listeners!.listenUnix(settings.unixsocket, settings.unixsocketperm);
     }

@@ -90,6 +90,7 @@ import { ServerCall } from "./server_call.ts";
 import { answerServerQuestions } from "./server_questions.ts";
 import { answerLockQuestions } from "./commands/locks.ts";
 import { Monitors } from "./monitors.ts";
+import { refuseHttp } from "./http_refusal.ts";
 import { noteLockWait, noteSlowCommand } from "./slow_log.ts";
 import { WorkerContext } from "./worker_context.ts";
 import { WorkerLocks } from "./worker_locks.ts";
@@ -390,6 +391,7 @@ class Assembly {
       makeRoom: () => evictor.makeRoom(),
       addBig: (args, run, length) => this.#worker.addBig(args, run, length),
       freeBig: (args) => this.#worker.freeBig(args),
+      refuseHttp: (session) => refuseHttp(this.#worker, session),
       locks: this.#locks.commands,
       reserve: (space, db, key, isAsked) =>
         this.#source.reserve(space, db, key, isAsked),

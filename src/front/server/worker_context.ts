@@ -20,6 +20,10 @@ import type { BlockedSessions } from "../../engine/blocking/blocked_sessions.ts"
 import type { Executor } from "../../engine/executor/executor.ts";
 import type { Tellings } from "../../engine/executor/tellings.ts";
 import { GATE_LOG_FAILED } from "../../engine/executor/gate.ts";
+import {
+  GATE_MONITOR,
+  GATE_SUBSCRIBED,
+} from "../../engine/executor/session.ts";
 import type { Peers } from "../../engine/messages/peers.ts";
 import {
   PROCESS_CONNECTIONS,
@@ -430,13 +434,18 @@ export class WorkerContext {
 
   #timeoutsCheckedMs = 0;
 
-  /** Closes connections that were silent for longer than `timeout`. */
+  /**
+   * Closes connections that were silent for longer than `timeout`, but those
+   * that are there to listen.
+   */
   #closeIdle(nowMs: number): void {
     const seconds = this.settings.timeout;
     if (seconds === 0) return;
     for (const connection of this.connections.values()) {
-      const silentMs = nowMs - connection.session.lastActiveMs;
-      if (connection.isIdle && silentMs > seconds * 1000) {
+      const { gate, lastActiveMs } = connection.session;
+      const listens = (gate & (GATE_SUBSCRIBED | GATE_MONITOR)) !== 0;
+      const silentMs = nowMs - lastActiveMs;
+      if (connection.isIdle && !listens && silentMs > seconds * 1000) {
         this.log("Closing idle client", "verbose");
         connection.close();
       }

@@ -27,7 +27,9 @@ import {
 import { checkRdb } from "./check_rdb.ts";
 import { DenoDisk } from "../../server/deno_disk.ts";
 
-const USAGE = "Usage: sherd check-aof [--fix] <folder or manifest of a log>\n";
+/** What `--help` prints. */
+export const CHECK_AOF_USAGE: string =
+  "Usage: sherd check-aof [--fix] <folder or manifest of a log>\n";
 const MANIFEST = ".manifest";
 
 /** Runs the command; `print` takes its output. Returns the exit code. */
@@ -39,7 +41,7 @@ export async function checkAof(
   const fixes = argv[0] === "--fix";
   const [path, ...others] = fixes ? argv.slice(1) : argv;
   if (path === undefined || path.startsWith("-") || others.length > 0) {
-    print(USAGE);
+    print(CHECK_AOF_USAGE);
     return 1;
   }
   try {

@@ -19,7 +19,8 @@ import { sourceOf } from "../../server/rdb_loading.ts";
 import { say } from "./progress.ts";
 import { Scratch } from "./scratch.ts";
 
-const USAGE = "Usage: sherd check-rdb FILE";
+/** What `--help` prints. */
+export const CHECK_RDB_USAGE: string = "Usage: sherd check-rdb FILE";
 
 /** Reads all values, and counts. */
 class Checker implements FileVisitor {
@@ -58,7 +59,7 @@ class Checker implements FileVisitor {
 export function checkRdb(words: readonly string[]): number {
   const [path] = words;
   if (words.length !== 1 || path!.startsWith("-")) {
-    say(USAGE);
+    say(CHECK_RDB_USAGE);
     return 1;
   }
   const checker = new Checker();

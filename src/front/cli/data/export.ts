@@ -43,7 +43,9 @@ import { Progress, say } from "./progress.ts";
 import { RespLink } from "./resp_link.ts";
 import { saveOnServer } from "./server_snapshot.ts";
 
-const USAGE = `Usage: sherd export FILE.rdb|FILE.resp|- [--from SOURCE]
+/** What `--help` prints. */
+export const EXPORT_USAGE: string =
+  `Usage: sherd export FILE.rdb|FILE.resp|- [--from SOURCE]
 
 Writes a snapshot, or RESTORE commands as they are sent to a server, such as
 redis-cli --pipe takes; - writes those to standard output.
@@ -72,10 +74,10 @@ export async function exportData(words: readonly string[]): Promise<number> {
   const sorted = sortWords(words, ["from", "by"]);
   if (typeof sorted === "string") return refuse(sorted);
   const [path] = sorted.others;
-  if (sorted.others.length !== 1) return refuse(USAGE);
+  if (sorted.others.length !== 1) return refuse(EXPORT_USAGE);
   const isSnapshot = path!.endsWith(".rdb");
   if (!isSnapshot && path !== "-" && !path!.endsWith(".resp")) {
-    return refuse(USAGE);
+    return refuse(EXPORT_USAGE);
   }
   const from = sorted.options.get("from") ?? DEFAULT_SOURCE;
   const by = sorted.options.get("by") ?? "scan";

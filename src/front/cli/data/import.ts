@@ -40,7 +40,9 @@ import { Progress, say } from "./progress.ts";
 import { LinkError, RespLink } from "./resp_link.ts";
 import { Scratch } from "./scratch.ts";
 
-const USAGE = `Usage: sherd import SOURCE [--to redis://host:port]
+/** What `--help` prints. */
+export const IMPORT_USAGE: string =
+  `Usage: sherd import SOURCE [--to redis://host:port]
 
 SOURCE is a snapshot (dump.rdb), an append-only file or directory of Redis, or
 redis://[user:password@]host:port, a running server. The keys go to the server
@@ -65,7 +67,7 @@ export async function importData(words: readonly string[]): Promise<number> {
   const [source] = sorted.others;
   const verify = sorted.options.get("verify") ?? "yes";
   if (sorted.others.length !== 1 || !["yes", "no"].includes(verify)) {
-    return refuse(USAGE);
+    return refuse(IMPORT_USAGE);
   }
   try {
     using link = await RespLink.connect(

@@ -12,9 +12,6 @@ import type {
 import {
   NO_LOG_TO_REWRITE,
   REWRITE_IN_PROGRESS,
-  TIMEOUT_NEGATIVE,
-  TIMEOUT_NOT_AN_INTEGER,
-  TIMEOUT_OUT_OF_RANGE,
   VALUE_NOT_POSITIVE,
   valueNotBetween,
   WAITAOF_WITHOUT_LOG,
@@ -23,12 +20,9 @@ import type { WorkerLog } from "../../../engine/persistence/worker_log.ts";
 import { askRewrite } from "../append_only.ts";
 import type { ServerCall } from "../server_call.ts";
 import { integerAt } from "./_arguments.ts";
+import { afterTimeout, readTimeoutMs } from "./_wait_timeout.ts";
 
 const NOT_NONE_OR_ONE = valueNotBetween(0, 1);
-/** Largest time that Redis can count to, rounded. */
-const TIME_MS_MAX = 2 ** 63;
-/** Longest delay that a timer takes. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /** `BGREWRITEAOF` */
 export function bgrewriteaofCommand(
@@ -59,12 +53,8 @@ export function waitaofCommand(call: ServerCall): void | Promise<LateReply> {
   if (Number.isNaN(numreplicas) || numreplicas < 0) {
     return reply.error(VALUE_NOT_POSITIVE);
   }
-  const timeoutMs = integerAt(call, 3);
-  if (Number.isNaN(timeoutMs)) return reply.error(TIMEOUT_NOT_AN_INTEGER);
-  if (timeoutMs < 0) return reply.error(TIMEOUT_NEGATIVE);
-  if (timeoutMs + call.nowMs >= TIME_MS_MAX) {
-    return reply.error(TIMEOUT_OUT_OF_RANGE);
-  }
+  const timeoutMs = readTimeoutMs(call, 3);
+  if (Number.isNaN(timeoutMs)) return;
   const { durability } = worker;
   if (numlocal > 0 && !durability.isKept) {
     return reply.error(WAITAOF_WITHOUT_LOG);
@@ -100,9 +90,7 @@ function waitFor(
       clearTimeout(timer);
       resolve();
     };
-    const timer = timeoutMs === 0
-      ? undefined
-      : setTimeout(end, Math.min(timeoutMs, TIMER_MS_MAX));
+    const timer = afterTimeout(timeoutMs, end);
     const look = () => {
       if (isOver) return;
       if (holds()) return end();

@@ -21,6 +21,7 @@ import {
   textToBytes,
 } from "../../../core/settings/config_file.ts";
 import { switchLog } from "../append_only.ts";
+import { systemReason } from "../host_facts.ts";
 import type { ServerCall } from "../server_call.ts";
 import { ASK_RESET_STATISTICS, ASK_SETTINGS } from "../server_questions.ts";
 import type { WorkerContext } from "../worker_context.ts";
@@ -110,7 +111,7 @@ async function rewriteConfigFile(worker: WorkerContext): Promise<LateReply> {
     await Deno.rename(next, path);
   } catch (cause) {
     await Deno.remove(next).catch(() => {});
-    const reason = describe(cause);
+    const reason = systemReason(cause);
     worker.log(`CONFIG REWRITE failed: ${reason}`, "warning");
     return (reply) => reply.error(configRewriteFailed(reason));
   }
@@ -135,12 +136,6 @@ async function modeOf(path: string): Promise<number> {
     if (cause instanceof Deno.errors.NotFound) return 0o644;
     throw cause;
   }
-}
-
-/** What the operating system said, without the call that was made. */
-function describe(cause: unknown): string {
-  const text = cause instanceof Error ? cause.message : String(cause);
-  return text.replace(/ \(os error \d+\).*$/s, "");
 }
 
 function matchesName(pattern: string, name: string): boolean {

@@ -418,3 +418,17 @@ Deno.test("a rewritten file, loaded again, means the same", () => {
   const content = again.rewrite(settings.rewrite(""));
   assertStrictEquals(again.rewrite(content), content);
 });
+
+Deno.test("a value of several words may be quoted as a whole", () => {
+  const settings = loaded(
+    'save "3600 1 60 1000"\nsave "10 2"\nbind "127.0.0.1 -::1"\n' +
+      'client-output-buffer-limit "normal 1mb 2 3"\nrequirepass "a b"\n',
+  );
+  assertEquals(settings.save, "3600 1 60 1000 10 2");
+  assertEquals(settings.bind, ["127.0.0.1", "-::1"]);
+  assertEquals(
+    settings.text("client-output-buffer-limit").slice(0, 18),
+    "normal 1048576 2 3",
+  );
+  assertEquals(settings.text("requirepass"), "a b");
+});

@@ -141,6 +141,7 @@ export class FakeWorker {
       makeRoom: () => true,
       addBig() {},
       freeBig() {},
+      refuseHttp() {},
       tellings: new Tellings(),
       remember() {},
       show() {},
