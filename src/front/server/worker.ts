@@ -344,7 +344,7 @@ function begin(start: WorkerStart): WorkerContext {
     },
     countEnded: (session, error) => {
       const command = made.connections.get(session)?.session.command ?? null;
-      executor.countEnded(command, error);
+      executor.accounts.countEnded(command, error);
     },
     giveBack: (undo, db, late) => giveBackLate(made, undo, db, late),
   });
@@ -476,7 +476,7 @@ function begin(start: WorkerStart): WorkerContext {
     session: () => call.session,
     charge: (session, called, args, microseconds) => {
       const command = called as Command<ServerCall>;
-      executor.chargeLate({ command, args, session, microseconds });
+      executor.accounts.chargeLate({ command, args, session, microseconds });
     },
   });
   made.completeSlices = () => slicedChanges.completeAll();
