@@ -13,10 +13,11 @@ import {
   type ServerSpec,
   settle,
   sleep,
+  startServer,
 } from "./_proc.ts";
 import { DEFAULT_SHERD, splitCommand } from "./_options.ts";
 import type { LoadResult } from "./_redis_benchmark.ts";
-import type { Run } from "./_report.ts";
+import { progress, type Run } from "./_report.ts";
 
 /** Where the server's program is started. */
 export const REPOSITORY: string = new URL("..", import.meta.url).pathname;
@@ -50,6 +51,47 @@ export async function measureRun(
     // Rounding to ticks can make nothing less than nothing.
     othersCpuShare: Math.max(0, othersMs) / elapsedMs,
   };
+}
+
+/** One result of either server. */
+export interface Pair<T> {
+  sherd: T;
+  redis: T;
+}
+
+/**
+ * Starts both servers and measures them in turn, case by case, `rounds` times
+ * each. `prepare` fills and warms them up; what it returns is given to `once`,
+ * which loads one while the other has nothing to do. `row` makes a line of the
+ * table.
+ */
+export async function measureInTurn<C, P, T>(
+  specs: readonly ServerSpec[],
+  cases: readonly C[],
+  rounds: number,
+  ways: {
+    prepare(measured: C, sherd: Server, redis: Server): Promise<P>;
+    once(measured: C, prepared: P, loaded: Server, idle: Server): Promise<T>;
+    row(measured: C, runs: readonly Pair<T>[]): string[];
+  },
+): Promise<string[][]> {
+  const [sherdSpec, redisSpec] = specs;
+  await using sherd = await startServer(sherdSpec!);
+  await using redis = await startServer(redisSpec!);
+  const rows: string[][] = [];
+  for (const measured of cases) {
+    const prepared = await ways.prepare(measured, sherd, redis);
+    const runs: Pair<T>[] = [];
+    for (let round = 0; round < rounds; round++) {
+      runs.push({
+        sherd: await ways.once(measured, prepared, sherd, redis),
+        redis: await ways.once(measured, prepared, redis, sherd),
+      });
+    }
+    rows.push(ways.row(measured, runs));
+    progress(rows.at(-1)!.join("  "));
+  }
+  return rows;
 }
 
 /**

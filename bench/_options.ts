@@ -125,6 +125,7 @@ export function splitCommand(text: string): string[] {
   return argv;
 }
 
+/** The value of `--name`, a positive number. */
 export function parseCount(name: string, text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) {
     throw new TypeError(
@@ -134,11 +135,13 @@ export function parseCount(name: string, text: string): number {
   return Number(text);
 }
 
-function parseCounts(name: string, text: string): number[] {
+/** A list of {@linkcode parseCount}. */
+export function parseCounts(name: string, text: string): number[] {
   return text.split(",").map((part) => parseCount(name, part));
 }
 
-function parseNames<T extends string>(
+/** A list of some of the known names; all of them if there is no list. */
+export function parseNames<T extends string>(
   name: string,
   text: string | undefined,
   known: readonly T[],
