@@ -30,6 +30,7 @@ import { parseCount } from "./_options.ts";
 import type { Server } from "./_proc.ts";
 import { type LoadResult, runCommand, runLoad } from "./_redis_benchmark.ts";
 import { markdown, median, print, range, type Run } from "./_report.ts";
+import { Sherd } from "./_sherd.ts";
 import { runTransactions } from "./_transactions.ts";
 
 const KEYS = 500_000;
@@ -40,7 +41,7 @@ const USAGE = `Usage: deno run -A bench/atomic_bench.ts [OPTIONS]
 
   --rounds N      runs per server and case (3)
   --only LIST     names of cases (all)
-  --sherd "CMD"   command that starts the server; see load.ts
+  --sherd CHOICE  what is measured; see load.ts
 `;
 
 /** One load on one number of workers. */
@@ -102,6 +103,7 @@ async function main(args: string[]): Promise<void> {
     },
   });
   if (values.help) return print(USAGE);
+  using sherd = new Sherd(values.sherd);
   const only = values.only?.split(",");
   const rounds = parseCount("rounds", values.rounds);
   const rows: string[][] = [];
@@ -110,7 +112,7 @@ async function main(args: string[]): Promise<void> {
     const { workers } = measured;
     rows.push(
       ...await withServers(
-        { sherd: values.sherd, workers },
+        { sherd, workers },
         (specs) =>
           measureInTurn(specs, [measured], rounds, {
             prepare,

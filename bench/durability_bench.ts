@@ -37,16 +37,11 @@ import { parseArgs } from "node:util";
 import { TestClient } from "../tests/_resp_client.ts";
 import { plain } from "../tests/_resp_reply.ts";
 import { sendCommands } from "./_commands.ts";
+import { undoAtEnd } from "./_ending.ts";
 import { fillKeys } from "./_fill.ts";
 import { type Latency, latencyDuring } from "./_latency.ts";
-import { measureRun, serverSpecs } from "./_measure.ts";
-import {
-  DEFAULT_SHERD,
-  parseCount,
-  parseCounts,
-  parseNames,
-  splitCommand,
-} from "./_options.ts";
+import { measureRun, redisSpec, sherdSpec } from "./_measure.ts";
+import { parseCount, parseCounts, parseNames } from "./_options.ts";
 import {
   killAll,
   type Server,
@@ -64,6 +59,7 @@ import {
   range,
   type Run,
 } from "./_report.ts";
+import { Sherd } from "./_sherd.ts";
 import { digits, fillOne } from "./_type_cases.ts";
 import { command } from "./_waiting_client.ts";
 
@@ -89,7 +85,7 @@ const USAGE = `Usage: deno run -A bench/durability_bench.ts [OPTIONS]
   --elements N    elements of large values that are there for save (0)
   --workers LIST  sherd's workers in save and load (1,2)
   --dir PATH      where files are written (the system's temporary directory)
-  --sherd "CMD"   command that starts the server; see load.ts
+  --sherd CHOICE  what is measured; see load.ts
 `;
 
 interface Options {
@@ -101,7 +97,7 @@ interface Options {
   elements: number;
   workers: number[];
   dir: string;
-  sherd: string[];
+  sherd: Sherd;
 }
 
 /** A server as it is started in one column of a table. */
@@ -140,6 +136,11 @@ async function main(): Promise<void> {
     prefix: "sherd-bench-",
     ...(values.dir === undefined ? {} : { dir: values.dir }),
   });
+  using _end = undoAtEnd(() => {
+    killAll();
+    Deno.removeSync(dir, { recursive: true });
+  });
+  using sherd = new Sherd(values.sherd);
   const options: Options = {
     rounds: optionalCount("rounds", values.rounds),
     requests: parseCount("requests", values.requests),
@@ -149,17 +150,10 @@ async function main(): Promise<void> {
     elements: optionalCount("elements", values.elements) ?? 0,
     workers: parseCounts("workers", values.workers),
     dir,
-    sherd: values.sherd === undefined
-      ? DEFAULT_SHERD
-      : splitCommand(values.sherd),
+    sherd,
   };
-  try {
-    for (const part of parts) {
-      print(`\n${part}:\n\n${await PARTS[part]!(options)}`);
-    }
-  } finally {
-    killAll();
-    await Deno.remove(dir, { recursive: true });
+  for (const part of parts) {
+    print(`\n${part}:\n\n${await PARTS[part]!(options)}`);
   }
 }
 
@@ -178,8 +172,9 @@ function column(
 ): Column {
   const dir = `${options.dir}/${name}`;
   Deno.mkdirSync(dir, { recursive: true });
-  const spec = serverSpecs(options.sherd, workers, options.dir)
-    .find((one) => one.name === server)!;
+  const spec = server === "sherd"
+    ? sherdSpec(options.sherd, workers)
+    : redisSpec(options.dir);
   const command = [...spec.command, "--dir", dir, ...flags];
   return { title, spec: { ...spec, command, readyMs: LOAD_MS_MAX } };
 }

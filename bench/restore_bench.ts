@@ -24,6 +24,7 @@ import { measureInTurn, type Pair, withServers } from "./_measure.ts";
 import { parseCount } from "./_options.ts";
 import { cpuBetween, type Server, settle } from "./_proc.ts";
 import { markdown, median, print, range } from "./_report.ts";
+import { Sherd } from "./_sherd.ts";
 import { digits, fillOne, fillStream } from "./_type_cases.ts";
 
 /** Bytes of dumped values that one run restores, about. */
@@ -39,7 +40,7 @@ const USAGE = `Usage: deno run -A bench/restore_bench.ts [OPTIONS]
   --sizes LIST    elements of a value (10,100,1000,100000)
   --rounds N      runs per server and case (3)
   --workers N     workers (1)
-  --sherd "CMD"   command that starts the server; see load.ts
+  --sherd CHOICE  what is measured; see load.ts
 `;
 
 /** A value to restore. */
@@ -73,6 +74,7 @@ async function main(args: string[]): Promise<void> {
     },
   });
   if (values.help) return print(USAGE);
+  using sherd = new Sherd(values.sherd);
   const types = values.only?.split(",") ??
     [...Object.keys(TYPES), "stream"];
   const sizes = values.sizes.split(",").map((n) => parseCount("sizes", n));
@@ -80,7 +82,7 @@ async function main(args: string[]): Promise<void> {
   const workers = parseCount("workers", values.workers);
   const cases = types.flatMap((type) => sizes.map((size) => ({ type, size })));
   const rows = await withServers(
-    { sherd: values.sherd, workers },
+    { sherd, workers },
     (specs) =>
       measureInTurn(specs, cases, rounds, { prepare, once: microsOf, row }),
   );

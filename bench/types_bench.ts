@@ -51,6 +51,7 @@ import {
   range,
   type Run,
 } from "./_report.ts";
+import { Sherd } from "./_sherd.ts";
 import {
   digits,
   MEMORY_CASES,
@@ -75,7 +76,7 @@ const USAGE = `Usage: deno run -A bench/types_bench.ts [OPTIONS]
   --rounds N      runs per server and case (3)
   --workers N     workers (1)
   --memory        measure resident bytes per element instead
-  --sherd "CMD"   command that starts the server; see load.ts
+  --sherd CHOICE  what is measured; see load.ts
 `;
 
 async function main(args: string[]): Promise<void> {
@@ -92,8 +93,9 @@ async function main(args: string[]): Promise<void> {
     },
   });
   if (values.help) return print(USAGE);
+  using sherd = new Sherd(values.sherd);
   const workers = parseCount("workers", values.workers);
-  await withServers({ sherd: values.sherd, workers }, async (specs) => {
+  await withServers({ sherd, workers }, async (specs) => {
     const only = values.only?.split(",");
     const rounds = parseCount("rounds", values.rounds);
     if (values.memory) return await measureMemory(specs, only, rounds);

@@ -28,13 +28,7 @@
 import { concat } from "@std/bytes";
 import { parseArgs } from "node:util";
 import { withServers } from "./_measure.ts";
-import {
-  DEFAULT_SHERD,
-  parseCount,
-  parseCounts,
-  parseNames,
-  splitCommand,
-} from "./_options.ts";
+import { parseCount, parseCounts, parseNames } from "./_options.ts";
 import {
   cpuBetween,
   type Server,
@@ -44,6 +38,7 @@ import {
   startServer,
 } from "./_proc.ts";
 import { markdown, median, print, progress, range } from "./_report.ts";
+import { Sherd } from "./_sherd.ts";
 import { command, repeated, Wire } from "./_waiting_client.ts";
 
 const SUBSCRIBERS = 50;
@@ -66,7 +61,7 @@ const USAGE = `Usage: deno run -A bench/waiting_bench.ts [OPTIONS]
   --workers LIST   numbers of workers (1,2)
   --seconds N      length of a run, of fanout, waiters and handoff (2)
   --connections N  connections of idle (10000)
-  --sherd "CMD"    command that starts the server; see load.ts
+  --sherd CHOICE   what is measured; see load.ts
 `;
 
 interface Options {
@@ -75,7 +70,7 @@ interface Options {
   workers: number[];
   seconds: number;
   connections: number;
-  sherd: string[];
+  sherd: string | undefined;
 }
 
 /** Figures of one run, by name. */
@@ -316,21 +311,23 @@ function readOptions(): Options | "help" {
     workers: parseCounts("workers", values.workers),
     seconds: parseCount("seconds", values.seconds),
     connections: parseCount("connections", values.connections),
-    sherd: values.sherd === undefined
-      ? [...DEFAULT_SHERD, "--enable-debug-command", "yes"]
-      : splitCommand(values.sherd),
+    sherd: values.sherd,
   };
 }
 
 async function main(): Promise<void> {
   const options = readOptions();
   if (options === "help") return print(USAGE);
-  const { sherd, connections } = options;
+  const { connections } = options;
+  using sherd = new Sherd(options.sherd);
   const rows: string[][] = [];
   for (const workers of options.workers) {
     await withServers({ sherd, workers }, async (specs) => {
       for (const spec of specs) {
         spec.command.push("--maxclients", `${connections + 1000}`);
+      }
+      if (!sherd.isGiven) {
+        specs[0]!.command.push("--enable-debug-command", "yes");
       }
       for (const chosen of options.names) {
         if (chosen === "handoff" && workers === 1) continue;
