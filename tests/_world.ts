@@ -5,7 +5,7 @@
  * @module
  */
 import { Prng } from "../src/core/base/prng.ts";
-import { Call } from "../src/core/commands/call.ts";
+import { Call, type InSlices } from "../src/core/commands/call.ts";
 import type { CommandTable } from "../src/core/commands/command_table.ts";
 import { AccessClock } from "../src/core/keyspace/access_clock.ts";
 import { Digest, digestValue } from "../src/core/keyspace/digest.ts";
@@ -107,6 +107,8 @@ export class World {
       hashSeed?: readonly [number, number];
       /** Takes commands that would take long. */
       background?: ExecutorPorts<Call>["background"];
+      /** Goes on with commands in slices. */
+      inSlices?: InSlices;
     } = {},
   ) {
     const shared = makeSharedState({
@@ -145,6 +147,7 @@ export class World {
     const own = new WorldCall({
       ...{ keyspaces: this.keyspaces, settings: this.settings },
       ...{ hashSeed, counters, clock, random, latches },
+      ...options.inSlices === undefined ? {} : { inSlices: options.inSlices },
       slotShards: new Uint16Array(shared.slotShards),
       effects: this.effects,
     });

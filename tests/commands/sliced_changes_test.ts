@@ -110,6 +110,20 @@ function element(i: number): string {
 const elements = Array.from({ length: LARGE }, (_, i) => element(i));
 const long = new Uint8Array(MEGABYTES << 20).fill(97);
 const list: Command[] = [["RPUSH", K, ...elements], ["RPUSH", K, "last"]];
+/** One that is too long for a node of others. */
+const TOO_LONG = "x".repeat(10_000);
+const withLong: Command[] = [...list, ["RPUSH", K, TOO_LONG, element(7)]];
+const short = Array.from({ length: 9000 }, (_, i) => `n${i}`);
+const queue: Command[] = [["RPUSH", K, ...short], ["PEXPIRE", K, "1000000"]];
+const smallNodes: Command[] = [
+  ["CONFIG", "SET", "list-max-listpack-size", "1"],
+  ["RPUSH", K, ...short.slice(0, 1500)],
+  ["PEXPIRE", K, "1000000"],
+  ["CONFIG", "SET", "list-max-listpack-size", "-2"],
+];
+const largeElements: Command[] = [
+  ["RPUSH", K, ...Array.from({ length: 120 }, (_, i) => `${i}${TOO_LONG}`)],
+];
 const plainNodes: Command[] = [
   ["CONFIG", "SET", "list-max-listpack-size", "1"],
   ["RPUSH", K, ...elements],
@@ -133,7 +147,11 @@ const REMOVAL: Case = {
 };
 
 const members = Array.from({ length: 6000 }, (_, i) => `member:${i}`);
-const scored = members.flatMap((member, i) => [String(i % 100), member]);
+const scored = members.flatMap((member, i) => [String(i % 100 / 8), member]);
+const zset: Command[] = [
+  ["ZADD", K, ...scored.slice(0, 3000)],
+  ["PEXPIRE", K, "1000000"],
+];
 
 const CASES: readonly Case[] = [
   {
@@ -172,6 +190,14 @@ const CASES: readonly Case[] = [
   { fill: list, change: ["LREM", K, "-30", element(8)], look: ["LLEN", K] },
   { fill: list, change: ["LREM", K, "30", element(9)], look: ["LLEN", K] },
   { fill: list, change: ["LREM", K, "0", "none"], look: ["LLEN", K] },
+  { fill: list, change: ["LREM", K, "1", "last"], look: ["LLEN", K] },
+  { fill: withLong, change: ["LREM", K, "0", TOO_LONG], look: ["LLEN", K] },
+  {
+    fill: withLong,
+    change: ["LREM", K, "-1", element(7)],
+    look: ["LLEN", K],
+    isShort: true,
+  },
   { fill: plainNodes, change: ["LREM", K, "0", element(1)], look: ["LLEN", K] },
   {
     fill: list,
@@ -195,6 +221,11 @@ const CASES: readonly Case[] = [
     look: ["LLEN", K],
   },
   {
+    fill: withLong,
+    change: ["LINSERT", K, "BEFORE", TOO_LONG, "new"],
+    look: ["LLEN", K],
+  },
+  {
     fill: list,
     change: ["LINSERT", K, "AFTER", "none", "new"],
     look: ["LLEN", K],
@@ -204,6 +235,44 @@ const CASES: readonly Case[] = [
     change: ["LINSERT", K, "AFTER", element(3), "new"],
     look: ["LLEN", K],
     isShort: true,
+  },
+  { fill: smallNodes, change: ["LTRIM", K, "600", "700"], look: ["LLEN", K] },
+  { fill: queue, change: ["LPOP", K, "8500"], look: ["LLEN", K] },
+  { fill: smallNodes, change: ["RPOP", K, "1499"], look: ["LLEN", K] },
+  {
+    fill: queue,
+    change: ["LPOP", K, "9000"],
+    look: ["EXISTS", K],
+    isShort: true,
+  },
+  { fill: largeElements, change: ["LPOP", K, "110"], look: ["LLEN", K] },
+  {
+    fill: smallNodes,
+    change: ["LMPOP", "2", "none", K, "RIGHT", "COUNT", "1100"],
+    look: ["LLEN", K],
+  },
+  {
+    fill: smallNodes,
+    change: ["BLMPOP", "0", "2", "none", K, "LEFT", "COUNT", "1100"],
+    look: ["LLEN", K],
+  },
+  { fill: zset, change: ["ZPOPMIN", K, "1100"], look: ["ZCARD", K] },
+  { fill: zset, change: ["ZPOPMAX", K, "1499"], look: ["ZCARD", K] },
+  {
+    fill: zset,
+    change: ["ZPOPMAX", K, "1501"],
+    look: ["EXISTS", K],
+    isShort: true,
+  },
+  {
+    fill: zset,
+    change: ["ZMPOP", "2", "none", K, "MIN", "COUNT", "1100"],
+    look: ["ZCARD", K],
+  },
+  {
+    fill: zset,
+    change: ["BZMPOP", "0", "1", K, "MAX", "COUNT", "1100"],
+    look: ["ZCARD", K],
   },
   { fill: [], change: ["SETRANGE", K, far, "end"], look: ["STRLEN", K] },
   {
@@ -352,7 +421,7 @@ suite(
     for (const [i, change] of changes.entries()) {
       await writer.sendCommands([change]);
       // Loading completes what is under way, and refuses what comes then.
-      if (i % 12 === 0) await load();
+      if (i % 20 === 0) await load();
       const reply = plain(await writer.readReply());
       if (!(reply instanceof ReplyError)) continue;
       assert(reply.message.startsWith("LOADING"), nameOf(change));
@@ -391,6 +460,14 @@ suite(
     }
   },
 );
+
+suite("what is changed in slices is counted once", async (client) => {
+  await refill(client, REMOVAL.fill);
+  await client.run("CONFIG", "RESETSTAT");
+  await client.run(...REMOVAL.change);
+  const info = String(plain(await client.run("INFO", "commandstats")));
+  assert(info.includes("cmdstat_lrem:calls=1,"), info);
+});
 
 suite("LOCKS KILL completes what is under way", async (client, server) => {
   using writer = await server.client();

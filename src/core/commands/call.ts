@@ -18,6 +18,7 @@ import { EffectLog } from "../keyspace/effect_log.ts";
 import { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { Arguments } from "../resp/arguments.ts";
+import type { ErrorReply } from "../resp/error_reply.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
 import type { LateReply } from "./command_spec.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -89,8 +90,8 @@ export interface CallContext {
 }
 
 /**
- * A change of the first key of a command that would take long: see
- * sliced_change.ts. `args` are the arguments of the command.
+ * What a command does with one of its keys, nearly always a change of it, that
+ * would take long: see sliced_change.ts. `args` are the arguments of the command.
  */
 export interface SlicedChange {
   /**
@@ -109,12 +110,19 @@ export interface SlicedChange {
     args: Arguments,
     effects: EffectLog,
   ): LateReply;
-  /** Memory was short: gives back what was made; the shard's latch is held. */
-  drop?(space: Keyspace): void;
+  /**
+   * Memory was short: gives back what was made, and tells of the key what of it
+   * has changed all the same; the shard's latch is held.
+   */
+  drop?(space: Keyspace, db: number, key: Key): void;
+  /** Whether it only reads, so that others may, too. */
+  readonly isRead?: boolean;
+  /** The error that it replies once it has ended; null for none. */
+  readonly error?: ErrorReply | null;
 }
 
 /**
- * Goes on, slice by slice, with what a command does with its first key, and lets
+ * Goes on, slice by slice, with what a command does with one of its keys, and lets
  * others go on in between; the key is locked until it is done. Big arguments are
  * taken over. Null if it has to be done at once. The latch of the key's shard is
  * held, by the slices as well.

@@ -6,6 +6,7 @@
  */
 
 import type { Keyspace } from "../keyspace/keyspace.ts";
+import { OutOfMemory } from "../memory/heap.ts";
 import { releaseValue, shareValue } from "../keyspace/shared_value.ts";
 import type { ReplySource } from "../resp/reply_source.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
@@ -13,6 +14,8 @@ import type { Call, ShardLatches, ValueHold } from "./call.ts";
 
 /** Elements from which on a reply is written in pieces. */
 export const STREAMED_ELEMENTS_MIN = 2048;
+/** Bytes from which on a reply of a few large elements is. */
+export const DIRECT_BYTES_MAX: number = 1 << 20;
 
 /**
  * Writes the elements of one kind of reply. Places are numbers that the writer
@@ -58,6 +61,67 @@ export function replyElements(
   reply.stream(
     new ElementStream(space, call.latches, reading, hold, elements, from, to),
   );
+}
+
+/**
+ * As {@linkcode replyElements}, where each element has a place of its own: few
+ * elements that are large come in pieces, too.
+ */
+export function replyPlaces(
+  call: Call,
+  space: Keyspace,
+  ref: number,
+  elements: ElementWriter,
+  from: number,
+  to: number,
+): void {
+  const next = writeFirst(call, space, ref, elements, from, to);
+  if (next === to) return;
+  const count = STREAMED_ELEMENTS_MIN;
+  replyElements(call, space, ref, elements, next, to, count);
+}
+
+/**
+ * As {@linkcode replyPlaces}, of all elements of a value whose key is deleted
+ * next: a reply in pieces keeps it, and nobody has to wait for that. Who takes
+ * elements away can do so when memory is short.
+ */
+export function replyTaken(
+  call: Call,
+  space: Keyspace,
+  ref: number,
+  elements: ElementWriter,
+  from: number,
+  to: number,
+): void {
+  const { reply, latches } = call;
+  const next = writeFirst(call, space, ref, elements, from, to);
+  if (next === to) return;
+  if (reply.canStream) {
+    try {
+      const reading = shareValue(space, ref);
+      return reply.stream(
+        new ElementStream(space, latches, reading, null, elements, next, to),
+      );
+    } catch (cause) {
+      if (!(cause instanceof OutOfMemory)) throw cause;
+    }
+  }
+  elements.write(space, ref, next, to, reply, Infinity);
+}
+
+/** Writes what is not better written in pieces; returns the next place. */
+function writeFirst(
+  { reply }: Call,
+  space: Keyspace,
+  ref: number,
+  elements: ElementWriter,
+  from: number,
+  to: number,
+): number {
+  if (to - from >= STREAMED_ELEMENTS_MIN) return from;
+  const limit = reply.at + DIRECT_BYTES_MAX;
+  return elements.write(space, ref, from, to, reply, limit);
 }
 
 /** The value does not change while it is shared, so no latch is needed to read. */

@@ -15,20 +15,30 @@ import {
   type GeoPoint,
   writeGeohashText,
 } from "../base/geohash.ts";
+import { INTEGER_BYTES_MAX, writeInteger } from "../base/integer.ts";
+import type { EffectDraft } from "../keyspace/effect_draft.ts";
+import type { EffectLog } from "../keyspace/effect_log.ts";
 import { ZADD } from "../keyspace/key_events.ts";
-import { SYNTAX_ERROR } from "../resp/error_reply.ts";
+import type { Arguments } from "../resp/arguments.ts";
+import { type ErrorReply, SYNTAX_ERROR } from "../resp/error_reply.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import { TYPE_ZSET } from "../types/entry.ts";
 import type { ZsetValue } from "../types/zset_value.ts";
 import { argumentIs } from "./arg_reader.ts";
+import { type Answer, ArgumentAnswers } from "./argument_answers.ts";
 import type { Call } from "./call.ts";
 import {
   type CommandSpec,
   KEY_RO_ACCESS,
   KEY_RW_UPDATE,
+  type LateReply,
 } from "./command_spec.ts";
-import { readPoint, readUnit } from "./geo_arguments.ts";
+import { pointAt, readPoint, readUnit } from "./geo_arguments.ts";
+import { draftFor, draftOf } from "./given_record.ts";
+import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
 import { RECORDED } from "./recorded.ts";
+import { type AdditionRules, ScoredAddition } from "./scored_addition.ts";
+import { makeChange } from "./sliced_change.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 
 const NX = bytesOf("nx");
@@ -36,6 +46,11 @@ const XX = bytesOf("xx");
 const CH = bytesOf("ch");
 /** Arguments of one place: longitude, latitude, member. */
 const PLACE_ARGUMENTS = 3;
+
+/** Scores may rise and fall. */
+const ANY_ORDER = { onlyGreater: false, onlyLess: false };
+/** Text of a score on its way to a record. */
+const SCORE_TEXT = new Uint8Array(INTEGER_BYTES_MAX);
 
 /** Scores kept ready between calls. */
 const SCORES_KEPT = 64;
@@ -47,7 +62,7 @@ const OTHER: GeoPoint = { longitude: 0, latitude: 0 };
 const TEXT = new Uint8Array(GEOHASH_TEXT_BYTES);
 
 /** `GEOADD key [NX | XX] [CH] longitude latitude member [...]` */
-function geoaddCommand(call: Call): void {
+function geoaddCommand(call: Call): void | Promise<LateReply> {
   const { args, argc, reply } = call;
   let onlyNew = false;
   let onlyOld = false;
@@ -64,6 +79,10 @@ function geoaddCommand(call: Call): void {
     (onlyNew && onlyOld)
   ) return reply.error(SYNTAX_ERROR);
   const count = (argc - from) / PLACE_ARGUMENTS;
+  if (argc > FEW_ARGUMENTS && isLongRequest(args)) {
+    const rules = { onlyNew, onlyOld, countsChanges, ...ANY_ORDER };
+    return addManyPlaces(call, new PlaceAddition(call, from, rules));
+  }
   if (!readScores(call, from, count)) return;
   let ref = writeEntry(call, 0, TYPE_ZSET);
   if (ref === WRONG) return;
@@ -99,6 +118,56 @@ function geoaddCommand(call: Call): void {
   reply.integer(countsChanges ? added + changed : added);
 }
 
+function addManyPlaces(
+  call: Call,
+  addition: PlaceAddition,
+): void | Promise<LateReply> {
+  const key = call.key(0);
+  const ref = call.keyspace(key).lookupWrite(call.db, key, call.nowMs);
+  return makeChange(call, ref, addition);
+}
+
+/** GEOADD of many places, recorded as ZADD of their scores. */
+class PlaceAddition extends ScoredAddition {
+  readonly #point: GeoPoint = { longitude: 0, latitude: 0 };
+  readonly #draft: EffectDraft | null;
+  #recorded: number;
+
+  constructor(call: Call, from: number, rules: AdditionRules) {
+    super(call, from, PLACE_ARGUMENTS, rules, true);
+    const { args, argc, effects } = call;
+    this.#recorded = from;
+    this.#draft = effects.isOn ? draftFor(args) : null;
+    if (this.#draft === null) return;
+    this.#draft.command(
+      call.db,
+      from + (argc - from) / PLACE_ARGUMENTS * 2,
+    );
+    this.#draft.argument(RECORDED.ZADD, 0, RECORDED.ZADD.length);
+    for (let i = 1; i < from; i++) draftOf(this.#draft, args, i);
+  }
+
+  protected override scoreOf(args: Arguments, i: number): number | ErrorReply {
+    const point = this.#point;
+    return pointAt(args, i, point) ??
+      encodeGeohash(point.longitude, point.latitude);
+  }
+
+  protected override recordUpTo(args: Arguments, end: number): void {
+    const draft = this.#draft;
+    if (draft === null) return;
+    for (; this.#recorded < end; this.#recorded += PLACE_ARGUMENTS) {
+      const length = writeInteger(this.scoreAt(this.#recorded), SCORE_TEXT, 0);
+      draft.argument(SCORE_TEXT, 0, length);
+      draftOf(draft, args, this.#recorded + PLACE_ARGUMENTS - 1);
+    }
+  }
+
+  protected override endRecord(effects: EffectLog): void {
+    if (this.#draft !== null && effects.isOn) effects.replaceWith(this.#draft);
+  }
+}
+
 /** Records what ZADD would have to be told. */
 function recordScores(call: Call, from: number, count: number): void {
   const { effects, args, db } = call;
@@ -123,33 +192,40 @@ function readScores(call: Call, from: number, count: number): boolean {
 }
 
 /** `GEOPOS key [member ...]` */
-function geoposCommand(call: Call): void {
-  const { argc, reply } = call;
-  const ref = readEntry(call, 0, TYPE_ZSET);
-  if (ref === WRONG) return;
-  const { zsets } = call.keyspace(call.key(0)).values;
-  reply.array(argc - 2);
-  for (let i = 2; i < argc; i++) {
-    if (findPlace(call, zsets, ref, i, POINT)) replyPoint(reply, POINT);
-    else reply.nullArray();
-  }
+function geoposCommand(call: Call): void | Promise<LateReply> {
+  return answerAll(call, answerPoint);
 }
 
 /** `GEOHASH key [member ...]` */
-function geohashCommand(call: Call): void {
-  const { argc, reply } = call;
+function geohashCommand(call: Call): void | Promise<LateReply> {
+  return answerAll(call, answerGeohash);
+}
+
+/** Replies what the sorted set says about each member. */
+function answerAll(call: Call, answer: Answer): void | Promise<LateReply> {
+  const { args, argc, reply, nowMs } = call;
   const ref = readEntry(call, 0, TYPE_ZSET);
   if (ref === WRONG) return;
-  const { zsets } = call.keyspace(call.key(0)).values;
-  reply.array(argc - 2);
-  for (let i = 2; i < argc; i++) {
-    if (!findPlace(call, zsets, ref, i, POINT)) reply.nullBulk();
-    else {
-      writeGeohashText(POINT, TEXT);
-      reply.bulk(TEXT, 0, TEXT.length);
-    }
+  if (argc > FEW_ARGUMENTS && isLongRequest(args)) {
+    return makeChange(call, ref, new ArgumentAnswers(call, answer));
   }
+  const space = call.keyspace(call.key(0));
+  reply.array(argc - 2);
+  for (let i = 2; i < argc; i++) answer(space, ref, args, i, reply, nowMs);
 }
+
+const answerPoint: Answer = (space, ref, args, i, reply) => {
+  if (!findPlace(args, space.values.zsets, ref, i, POINT)) reply.nullArray();
+  else replyPoint(reply, POINT);
+};
+
+const answerGeohash: Answer = (space, ref, args, i, reply) => {
+  if (!findPlace(args, space.values.zsets, ref, i, POINT)) {
+    return reply.nullBulk();
+  }
+  writeGeohashText(POINT, TEXT);
+  reply.bulk(TEXT, 0, TEXT.length);
+};
 
 /** `GEODIST key member1 member2 [unit]` */
 function geodistCommand(call: Call): void {
@@ -161,22 +237,21 @@ function geodistCommand(call: Call): void {
   if (ref === WRONG) return;
   const { zsets } = call.keyspace(call.key(0)).values;
   if (
-    !findPlace(call, zsets, ref, 2, POINT) ||
-    !findPlace(call, zsets, ref, 3, OTHER)
+    !findPlace(call.args, zsets, ref, 2, POINT) ||
+    !findPlace(call.args, zsets, ref, 3, OTHER)
   ) return reply.nullBulk();
   reply.bulkAscii(formatDistance(geoDistance(POINT, OTHER) / unitMetres));
 }
 
 /** The place of the member in argument `i`; false if there is none. */
 export function findPlace(
-  call: Call,
+  args: Arguments,
   zsets: ZsetValue,
   ref: number,
   i: number,
   point: GeoPoint,
 ): boolean {
   if (ref === 0) return false;
-  const { args } = call;
   const isThere = zsets.find(
     ref,
     args.source(i),

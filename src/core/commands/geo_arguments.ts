@@ -14,6 +14,7 @@ import {
   invalidCoordinates,
   NOT_A_FLOAT,
 } from "../resp/error_reply.ts";
+import type { Arguments } from "../resp/arguments.ts";
 import { argumentIs } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
 
@@ -28,25 +29,35 @@ const SHOWN_DIGITS = 6;
 
 /** Reads the place in arguments `i` and `i + 1`; false after an error reply. */
 export function readPoint(call: Call, i: number, point: GeoPoint): boolean {
-  const longitude = readDouble(call, i, NOT_A_FLOAT);
-  if (Number.isNaN(longitude)) return false;
-  const latitude = readDouble(call, i + 1, NOT_A_FLOAT);
-  if (Number.isNaN(latitude)) return false;
+  const error = pointAt(call.args, i, point);
+  if (error !== null) call.reply.error(error);
+  return error === null;
+}
+
+/** Reads the place in arguments `i` and `i + 1`; says what is wrong with it. */
+export function pointAt(
+  args: Arguments,
+  i: number,
+  point: GeoPoint,
+): ErrorReply | null {
+  const longitude = doubleAt(args, i);
+  const latitude = doubleAt(args, i + 1);
+  if (Number.isNaN(longitude) || Number.isNaN(latitude)) return NOT_A_FLOAT;
   if (
     Math.abs(longitude) > LONGITUDE_MAX || Math.abs(latitude) > LATITUDE_MAX
-  ) {
-    call.reply.error(invalidCoordinates(shown(longitude), shown(latitude)));
-    return false;
-  }
+  ) return invalidCoordinates(shown(longitude), shown(latitude));
   point.longitude = longitude;
   point.latitude = latitude;
-  return true;
+  return null;
+}
+
+function doubleAt(args: Arguments, i: number): number {
+  return parseDouble(args.source(i), args.off[i]!, args.length[i]!);
 }
 
 /** A number of argument `i`, or NaN after replying `error`. */
 export function readDouble(call: Call, i: number, error: ErrorReply): number {
-  const { args } = call;
-  const x = parseDouble(args.source(i), args.off[i]!, args.length[i]!);
+  const x = doubleAt(call.args, i);
   if (Number.isNaN(x)) call.reply.error(error);
   return x;
 }

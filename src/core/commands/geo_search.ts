@@ -300,7 +300,7 @@ class GeoSearch {
   #readMember(i: number): boolean {
     const call = this.#call;
     const { zsets } = this.#space.values;
-    if (findPlace(call, zsets, this.#ref, i, this.#area)) return true;
+    if (findPlace(call.args, zsets, this.#ref, i, this.#area)) return true;
     call.reply.error(GEO_MEMBER_MISSING);
     return false;
   }

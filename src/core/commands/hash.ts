@@ -33,6 +33,7 @@ import {
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import { type FieldVisitor, KEEP_EXPIRE } from "../types/hash_value.ts";
 import { bigIntegerAt, safeIntegerAt } from "./arg_reader.ts";
+import { type Answer, ArgumentAnswers } from "./argument_answers.ts";
 import type { Call } from "./call.ts";
 import { RECORDED } from "./recorded.ts";
 import {
@@ -43,6 +44,7 @@ import {
   KEY_RW_DELETE,
   KEY_RW_INSERT,
   KEY_RW_UPDATE,
+  type LateReply,
 } from "./command_spec.ts";
 import { ElementScan } from "./element_scan.ts";
 import {
@@ -53,7 +55,10 @@ import {
   writeHash,
 } from "./hash_entry.ts";
 import { manyScanned } from "./heavy_work.ts";
+import { FieldRemoval, FieldSetting } from "./hash_slices.ts";
 import { FIELDS, replyFields, replyValue, VALUES } from "./hash_replies.ts";
+import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
+import { makeChange } from "./sliced_change.ts";
 import { WRONG } from "./typed_entry.ts";
 
 const INT64_MAX = 2n ** 63n - 1n;
@@ -62,14 +67,33 @@ const INT64_MIN = -(2n ** 63n);
 const TEXT = new Uint8Array(INTEGER_BYTES_MAX);
 
 /** `HSET key field value [field value ...]` */
-function hsetCommand(call: Call): void {
+function hsetCommand(call: Call): void | Promise<LateReply> {
+  if (call.argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+    return setManyFields(call, "hset");
+  }
   const added = setFields(call, "hset");
   if (added >= 0) call.reply.integer(added);
 }
 
 /** `HMSET key field value [field value ...]` */
-function hmsetCommand(call: Call): void {
+function hmsetCommand(call: Call): void | Promise<LateReply> {
+  if (call.argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+    return setManyFields(call, "hmset");
+  }
   if (setFields(call, "hmset") >= 0) call.reply.ok();
+}
+
+/** HSET or HMSET of very many fields. */
+function setManyFields(
+  call: Call,
+  command: "hset" | "hmset",
+): void | Promise<LateReply> {
+  if ((call.argc & 1) !== 0) {
+    return call.reply.error(wrongNumberOfArguments(command));
+  }
+  const ref = writeHash(call, 0);
+  if (ref === WRONG) return;
+  return makeChange(call, ref, new FieldSetting(call, command === "hset"));
 }
 
 /** Sets fields and returns how many are new; -1 after an error reply. */
@@ -139,21 +163,38 @@ function hgetCommand(call: Call): void {
 }
 
 /** `HMGET key field [field ...]` */
-function hmgetCommand(call: Call): void {
+function hmgetCommand(call: Call): void | Promise<LateReply> {
   const ref = readHash(call, 0);
   if (ref === WRONG) return;
+  if (call.argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+    return makeChange(call, ref, new ArgumentAnswers(call, answerValue));
+  }
   const space = call.keyspace(call.key(0));
   call.reply.array(call.argc - 2);
   for (let i = 2; i < call.argc; i++) replyValue(call, space, ref, i);
   if (ref !== 0 && fieldsExpire(space, ref)) endHash(space, call.db, ref);
 }
 
+const answerValue: Answer = (space, ref, args, i, reply, nowMs) => {
+  const { hashes } = space.values;
+  const off = args.off[i]!;
+  const length = args.length[i]!;
+  if (ref === 0 || !hashes.find(ref, args.source(i), off, length, nowMs)) {
+    return reply.nullBulk();
+  }
+  const { value } = hashes;
+  reply.bulk(value.buf, value.off, value.length);
+};
+
 /** `HDEL key field [field ...]` */
-function hdelCommand(call: Call): void {
+function hdelCommand(call: Call): void | Promise<LateReply> {
   const { argc, reply } = call;
   const ref = writeHash(call, 0);
   if (ref === WRONG) return;
   if (ref === 0) return reply.integer(0);
+  if (argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+    return makeChange(call, ref, new FieldRemoval(call));
+  }
   const space = call.keyspace(call.key(0));
   const { hashes } = space.values;
   let removed = 0;

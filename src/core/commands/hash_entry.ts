@@ -13,6 +13,7 @@ import { HEXPIRED } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { keepOld } from "../keyspace/snapshot_marks.ts";
 import { recordField } from "../keyspace/field_expires.ts";
+import type { Arguments } from "../resp/arguments.ts";
 import { TYPE_HASH } from "../types/entry.ts";
 import type { Call } from "./call.ts";
 import { readEntry, writeEntry } from "./typed_entry.ts";
@@ -84,13 +85,49 @@ function removeExpiredField(
   i: number,
 ): void {
   if (space.hasReaders(ref) || space.mustStay(call.db, ref)) return;
-  keepOld(space, call.db, ref);
+  removeField(space, call.db, ref, call.args, i, call.counters);
+}
+
+function removeField(
+  space: Keyspace,
+  db: number,
+  ref: number,
+  args: Arguments,
+  i: number,
+  counters: Float64Array,
+): void {
+  keepOld(space, db, ref);
   space.values.hashes.removeFound(ref);
-  call.counters[EXPIRED_SUBKEYS] = call.counters[EXPIRED_SUBKEYS]! + 1;
-  const { args } = call;
+  counters[EXPIRED_SUBKEYS] = counters[EXPIRED_SUBKEYS]! + 1;
   if (space.effects?.isOn) {
     const off = args.off[i]!;
-    recordField(space, call.db, ref, args.source(i), off, args.length[i]!);
+    recordField(space, db, ref, args.source(i), off, args.length[i]!);
   }
-  space.hooks.signalEntry(call.db, ref, HEXPIRED);
+  space.hooks.signalEntry(db, ref, HEXPIRED);
+}
+
+/** As {@linkcode findField}, for a command that goes on when its call is over. */
+export class FieldFinder {
+  readonly #db: number;
+  readonly #nowMs: number;
+  readonly #counters: Float64Array;
+
+  constructor({ db, nowMs, counters }: Call) {
+    this.#db = db;
+    this.#nowMs = nowMs;
+    this.#counters = counters;
+  }
+
+  /** Finds the field in argument `i`; the hash is locked for writing. */
+  find(space: Keyspace, ref: number, args: Arguments, i: number): boolean {
+    const { hashes } = space.values;
+    const off = args.off[i]!;
+    const length = args.length[i]!;
+    const nowMs = this.#nowMs;
+    if (hashes.locate(ref, args.source(i), off, length, nowMs)) return true;
+    if (hashes.isExpiredFound) {
+      removeField(space, this.#db, ref, args, i, this.#counters);
+    }
+    return false;
+  }
 }

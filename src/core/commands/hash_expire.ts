@@ -14,48 +14,56 @@ import {
 } from "../keyspace/field_expires.ts";
 import { HDEL, HEXPIRE, HPERSIST } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
+import type { Arguments } from "../resp/arguments.ts";
 import {
   FIELD_COUNT_NOT_POSITIVE,
   NUMFIELDS_NOT_POSITIVE,
 } from "../resp/error_reply.ts";
+import type { ReplyWriter } from "../resp/reply_writer.ts";
+import { type Answer, ArgumentAnswers } from "./argument_answers.ts";
 import type { Call } from "./call.ts";
 import {
   type CommandSpec,
   KEY_RO_ACCESS,
   KEY_RW_UPDATE,
+  type LateReply,
 } from "./command_spec.ts";
 import { expireConditionAt, meetsExpireConditions } from "./expire.ts";
 import { MILLISECONDS, SECONDS, type UnitMs } from "./expire_time.ts";
 import { readFieldCount, readFieldExpire } from "./hash_arguments.ts";
 import { findField, readHash, writeHash } from "./hash_entry.ts";
+import {
+  CONDITION_NOT_MET,
+  DELETED,
+  DONE,
+  FieldExpiry,
+  FieldPersistence,
+  NO_EXPIRE,
+  NO_FIELD,
+} from "./hash_expire_slices.ts";
+import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
 import { RECORDED } from "./recorded.ts";
+import { makeChange } from "./sliced_change.ts";
 import { WRONG } from "./typed_entry.ts";
 
-/** Replies for one field. */
-const NO_FIELD = -2;
-const NO_EXPIRE = -1;
-const CONDITION_NOT_MET = 0;
-const DONE = 1;
-const DELETED = 2;
-
 /** `HEXPIRE key seconds [NX | XX | GT | LT] FIELDS numfields field ...` */
-function hexpireCommand(call: Call): void {
-  expireFields(call, SECONDS, call.nowMs, "hexpire");
+function hexpireCommand(call: Call): void | Promise<LateReply> {
+  return expireFields(call, SECONDS, call.nowMs, "hexpire");
 }
 
 /** `HPEXPIRE key milliseconds [NX | XX | GT | LT] FIELDS numfields field ...` */
-function hpexpireCommand(call: Call): void {
-  expireFields(call, MILLISECONDS, call.nowMs, "hpexpire");
+function hpexpireCommand(call: Call): void | Promise<LateReply> {
+  return expireFields(call, MILLISECONDS, call.nowMs, "hpexpire");
 }
 
 /** `HEXPIREAT key unix-time-seconds [NX | XX | GT | LT] FIELDS ...` */
-function hexpireatCommand(call: Call): void {
-  expireFields(call, SECONDS, 0, "hexpireat");
+function hexpireatCommand(call: Call): void | Promise<LateReply> {
+  return expireFields(call, SECONDS, 0, "hexpireat");
 }
 
 /** `HPEXPIREAT key unix-time-milliseconds [NX | XX | GT | LT] FIELDS ...` */
-function hpexpireatCommand(call: Call): void {
-  expireFields(call, MILLISECONDS, 0, "hpexpireat");
+function hpexpireatCommand(call: Call): void | Promise<LateReply> {
+  return expireFields(call, MILLISECONDS, 0, "hpexpireat");
 }
 
 /** A time that has come deletes the fields. */
@@ -64,7 +72,7 @@ function expireFields(
   unitMs: UnitMs,
   baseMs: number,
   command: string,
-): void {
+): void | Promise<LateReply> {
   const { reply, nowMs, argc } = call;
   const ref = writeHash(call, 0);
   if (ref === WRONG) return;
@@ -75,6 +83,11 @@ function expireFields(
   const count = readFieldCount(call, fieldsAt, NUMFIELDS_NOT_POSITIVE);
   if (Number.isNaN(count)) return;
   if (ref === 0) return replySame(call, NO_FIELD, count);
+  if (argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+    const from = fieldsAt + 2;
+    const expiry = new FieldExpiry(call, from, expireAtMs, condition);
+    return makeChange(call, ref, expiry);
+  }
   const space = call.keyspace(call.key(0));
   const { hashes } = space.values;
   if (expireAtMs > nowMs) makeExpiring(call, space, ref);
@@ -147,57 +160,80 @@ export function expireFound(
 }
 
 /** `HTTL key FIELDS numfields field [field ...]` */
-function httlCommand(call: Call): void {
-  replyExpires(call, SECONDS, call.nowMs);
+function httlCommand(call: Call): void | Promise<LateReply> {
+  return replyExpires(call, SECONDS, call.nowMs);
 }
 
 /** `HPTTL key FIELDS numfields field [field ...]` */
-function hpttlCommand(call: Call): void {
-  replyExpires(call, MILLISECONDS, call.nowMs);
+function hpttlCommand(call: Call): void | Promise<LateReply> {
+  return replyExpires(call, MILLISECONDS, call.nowMs);
 }
 
 /** `HEXPIRETIME key FIELDS numfields field [field ...]` */
-function hexpiretimeCommand(call: Call): void {
-  replyExpires(call, SECONDS, 0);
+function hexpiretimeCommand(call: Call): void | Promise<LateReply> {
+  return replyExpires(call, SECONDS, 0);
 }
 
 /** `HPEXPIRETIME key FIELDS numfields field [field ...]` */
-function hpexpiretimeCommand(call: Call): void {
-  replyExpires(call, MILLISECONDS, 0);
+function hpexpiretimeCommand(call: Call): void | Promise<LateReply> {
+  return replyExpires(call, MILLISECONDS, 0);
 }
 
 /** Seconds are rounded up. */
-function replyExpires(call: Call, unitMs: UnitMs, baseMs: number): void {
+function replyExpires(
+  call: Call,
+  unitMs: UnitMs,
+  baseMs: number,
+): void | Promise<LateReply> {
   const { reply, args, argc, nowMs } = call;
   const ref = readHash(call, 0);
   if (ref === WRONG) return;
   const count = readFieldCount(call, 2, FIELD_COUNT_NOT_POSITIVE);
   if (Number.isNaN(count)) return;
+  if (argc > FEW_ARGUMENTS && isLongRequest(args)) {
+    const answer: Answer = (space, reading, given, i, writer, timeMs) =>
+      replyExpire(space, reading, given, i, writer, timeMs, unitMs, baseMs);
+    return makeChange(call, ref, new ArgumentAnswers(call, answer, 4));
+  }
   if (ref === 0) return replySame(call, NO_FIELD, count);
-  const { hashes } = call.keyspace(call.key(0)).values;
+  const space = call.keyspace(call.key(0));
   reply.array(count);
   for (let i = 4; i < argc; i++) {
-    const isThere = hashes.locate(
-      ref,
-      args.source(i),
-      args.off[i]!,
-      args.length[i]!,
-      nowMs,
-    );
-    if (!isThere) reply.integer(NO_FIELD);
-    else if (hashes.expireAtMs === 0) reply.integer(NO_EXPIRE);
-    else reply.integer(Math.ceil((hashes.expireAtMs - baseMs) / unitMs));
+    replyExpire(space, ref, args, i, reply, nowMs, unitMs, baseMs);
   }
 }
 
+function replyExpire(
+  space: Keyspace,
+  ref: number,
+  args: Arguments,
+  i: number,
+  reply: ReplyWriter,
+  nowMs: number,
+  unitMs: UnitMs,
+  baseMs: number,
+): void {
+  const { hashes } = space.values;
+  const off = args.off[i]!;
+  const length = args.length[i]!;
+  if (ref === 0 || !hashes.locate(ref, args.source(i), off, length, nowMs)) {
+    return reply.integer(NO_FIELD);
+  }
+  if (hashes.expireAtMs === 0) reply.integer(NO_EXPIRE);
+  else reply.integer(Math.ceil((hashes.expireAtMs - baseMs) / unitMs));
+}
+
 /** `HPERSIST key FIELDS numfields field [field ...]` */
-function hpersistCommand(call: Call): void {
+function hpersistCommand(call: Call): void | Promise<LateReply> {
   const { reply, argc } = call;
   const ref = writeHash(call, 0);
   if (ref === WRONG) return;
   const count = readFieldCount(call, 2, FIELD_COUNT_NOT_POSITIVE);
   if (Number.isNaN(count)) return;
   if (ref === 0) return replySame(call, NO_FIELD, count);
+  if (argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+    return makeChange(call, ref, new FieldPersistence(call, 4));
+  }
   const space = call.keyspace(call.key(0));
   const { hashes } = space.values;
   reply.array(count);

@@ -10,11 +10,14 @@
 
 import { bytesOf, copyBytes } from "../base/bytes.ts";
 import type { Prng } from "../base/prng.ts";
+import type { EffectLog } from "../keyspace/effect_log.ts";
 import type { Key } from "../keyspace/key.ts";
 import { CHANGED, PFADD } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { isLocked } from "../keyspace/locking.ts";
+import type { Arguments } from "../resp/arguments.ts";
 import {
+  type ErrorReply,
   HYPERLOGLOG_CORRUPT,
   HYPERLOGLOG_NOT_SPARSE,
   HYPERLOGLOG_TEST_FAILED,
@@ -45,8 +48,16 @@ import {
   setCardinality,
 } from "../types/hyperloglog.ts";
 import { argumentIs } from "./arg_reader.ts";
-import type { Call } from "./call.ts";
-import { type CommandSpec, keyAt, keysFrom } from "./command_spec.ts";
+import type { Call, SlicedChange } from "./call.ts";
+import {
+  type CommandSpec,
+  keyAt,
+  keysFrom,
+  type LateReply,
+} from "./command_spec.ts";
+import { type GivenRecord, recordInSlices } from "./given_record.ts";
+import { endOfSlice, FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
+import { makeChange } from "./sliced_change.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 
 const GETREG = bytesOf("getreg");
@@ -57,6 +68,8 @@ const TODENSE = bytesOf("todense");
 const SELF_TEST_ELEMENTS = 100_000;
 /** As many are added to a sparse one too, which takes longer with each. */
 const SELF_TEST_SPARSE = 1000;
+/** Bytes of a sparse one, as a power of two, that cost as much as an element. */
+const WEIGHT_SHIFT = 8;
 /** How far off the estimates of the self-test may be: six standard errors. */
 const SELF_TEST_ERROR = 6 * 1.04 / 128;
 
@@ -66,16 +79,23 @@ const EDITOR = new HyperLogLogEditor();
 const REGISTERS = new Uint8Array(HLL_REGISTERS);
 
 /** `PFADD key [element ...]` */
-function pfaddCommand(call: Call): void {
+function pfaddCommand(call: Call): void | Promise<LateReply> {
   const ref = writeEntry(call, 0, TYPE_STRING);
   if (ref === WRONG) return;
   const key = call.key(0);
   const space = call.keyspace(key);
+  if (ref !== 0 && !isHll(space, ref)) {
+    return call.reply.error(NOT_A_HYPERLOGLOG);
+  }
+  if (call.argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+    return makeChange(call, ref, new RegisterRaising(call, ref === 0));
+  }
   if (ref === 0) EDITOR.clear();
-  else if (!isHll(space, ref)) return call.reply.error(NOT_A_HYPERLOGLOG);
   else if (encodingAt(space, ref) === HLL_DENSE) {
     return addToDense(call, space, ref);
-  } else if (!load(space, ref)) return call.reply.error(HYPERLOGLOG_CORRUPT);
+  } else if (!load(EDITOR, space, ref)) {
+    return call.reply.error(HYPERLOGLOG_CORRUPT);
+  }
 
   const { args, argc } = call;
   const sparseBytesMax = call.settings.hllSparseMaxBytes;
@@ -87,10 +107,67 @@ function pfaddCommand(call: Call): void {
     if (added === "raised") raised++;
   }
   if (raised > 0) {
-    storeEditor(call, space, key, ref);
+    storeEditor(EDITOR, space, call.db, key, ref);
     space.hooks.changed(call.db, key, PFADD, raised);
   }
   call.reply.integer(raised > 0 ? 1 : 0);
+}
+
+/** PFADD of many elements, to a copy that is written back when all are added. */
+class RegisterRaising implements SlicedChange {
+  /** Set if the value is corrupt, and stays as it is. */
+  error: ErrorReply | null = null;
+  readonly #editor = new HyperLogLogEditor();
+  readonly #sparseBytesMax: number;
+  readonly #record: GivenRecord | null;
+  #isLoaded = false;
+  #at = 2;
+  #raised: number;
+
+  constructor(call: Call, isNew: boolean) {
+    this.#sparseBytesMax = call.settings.hllSparseMaxBytes;
+    this.#raised = isNew ? 1 : 0;
+    this.#record = recordInSlices(call);
+  }
+
+  step(space: Keyspace, ref: number, args: Arguments): boolean {
+    const editor = this.#editor;
+    if (!this.#isLoaded) {
+      this.#isLoaded = true;
+      if (ref === 0) editor.clear();
+      else if (!load(editor, space, ref)) this.error = HYPERLOGLOG_CORRUPT;
+    }
+    // Each change of a sparse one looks through its opcodes.
+    const weight = editor.isDense ? 1 : 1 + (editor.length >> WEIGHT_SHIFT);
+    const end = endOfSlice(args, this.#at, 1, weight);
+    this.#record?.addUpTo(args, end);
+    for (; this.#at < end && this.error === null; this.#at++) {
+      const i = this.#at;
+      const place = placeOf(args.source(i), args.off[i]!, args.length[i]!);
+      const added = editor.add(place, this.#sparseBytesMax);
+      if (added === "corrupt") this.error = HYPERLOGLOG_CORRUPT;
+      if (added === "raised") this.#raised++;
+    }
+    return this.error === null && end < args.count;
+  }
+
+  finish(
+    space: Keyspace,
+    db: number,
+    key: Key,
+    _args: Arguments,
+    effects: EffectLog,
+  ): LateReply {
+    const { error } = this;
+    if (error !== null) return (reply) => reply.error(error);
+    const raised = this.#raised;
+    if (raised > 0) {
+      storeEditor(this.#editor, space, db, key, space.peek(db, key));
+      this.#record?.end(effects);
+      space.hooks.changed(db, key, PFADD, raised);
+    }
+    return (reply) => reply.integer(raised > 0 ? 1 : 0);
+  }
 }
 
 function addToDense(call: Call, space: Keyspace, ref: number): void {
@@ -166,7 +243,9 @@ function pfmergeCommand(call: Call): void {
   const space = call.keyspace(key);
   const ref = space.lookupWrite(call.db, key, call.nowMs);
   if (ref === 0) EDITOR.clear();
-  else if (!load(space, ref)) return call.reply.error(HYPERLOGLOG_CORRUPT);
+  else if (!load(EDITOR, space, ref)) {
+    return call.reply.error(HYPERLOGLOG_CORRUPT);
+  }
   if (dense && !EDITOR.makeDense()) {
     return call.reply.error(HYPERLOGLOG_CORRUPT);
   }
@@ -175,7 +254,7 @@ function pfmergeCommand(call: Call): void {
     const value = REGISTERS[i]!;
     if (value > 0) EDITOR.raise(i, value, sparseBytesMax);
   }
-  storeEditor(call, space, key, ref);
+  storeEditor(EDITOR, space, call.db, key, ref);
   space.hooks.changed(call.db, key, PFADD);
   call.reply.ok();
 }
@@ -250,11 +329,11 @@ function makeDense(
   ref: number,
 ): number {
   if (encodingAt(space, ref) === HLL_DENSE) return 0;
-  if (!load(space, ref) || !EDITOR.makeDense()) {
+  if (!load(EDITOR, space, ref) || !EDITOR.makeDense()) {
     call.reply.error(HYPERLOGLOG_CORRUPT);
     return WRONG;
   }
-  writeBack(call, space, key, ref);
+  writeBack(EDITOR, space, call.db, key, ref);
   space.hooks.changed(call.db, key, CHANGED);
   return 1;
 }
@@ -338,9 +417,13 @@ function own(call: Call, space: Keyspace, ref: number): number {
   );
 }
 
-/** Copies a value into the editor; false if it is too long to be right. */
-function load(space: Keyspace, ref: number): boolean {
-  return EDITOR.load(
+/** Copies a value into an editor; false if it is too long to be right. */
+function load(
+  editor: HyperLogLogEditor,
+  space: Keyspace,
+  ref: number,
+): boolean {
+  return editor.load(
     space.strings.bytes(ref),
     space.strings.off(ref),
     space.strings.length(ref),
@@ -349,20 +432,26 @@ function load(space: Keyspace, ref: number): boolean {
 
 /** Makes what was edited the key's value; `ref` is its entry, or 0. */
 function storeEditor(
-  call: Call,
+  editor: HyperLogLogEditor,
   space: Keyspace,
+  db: number,
   key: Key,
   ref: number,
 ): void {
-  forgetCardinality(EDITOR.bytes, 0);
-  writeBack(call, space, key, ref);
+  forgetCardinality(editor.bytes, 0);
+  writeBack(editor, space, db, key, ref);
 }
 
-function writeBack(call: Call, space: Keyspace, key: Key, ref: number): void {
-  const { bytes, length } = EDITOR;
+function writeBack(
+  { bytes, length }: HyperLogLogEditor,
+  space: Keyspace,
+  db: number,
+  key: Key,
+  ref: number,
+): void {
   const entry = ref === 0
-    ? space.strings.make(call.db, key, 0, length, STRING_RAW, 0)
-    : space.strings.resize(call.db, ref, length, STRING_RAW);
+    ? space.strings.make(db, key, 0, length, STRING_RAW, 0)
+    : space.strings.resize(db, ref, length, STRING_RAW);
   copyBytes(
     bytes,
     0,

@@ -55,13 +55,16 @@ import {
   writeList,
 } from "./list_entry.ts";
 import {
+  ElementPush,
   FirstMatch,
+  insertElement,
   Insertion,
   isLong,
   Removal,
-  SLICED_ELEMENTS_MIN,
   Trimming,
+  trimsLong,
 } from "./list_slices.ts";
+import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
 import { makeChange } from "./sliced_change.ts";
 import { WRONG } from "./typed_entry.ts";
 
@@ -76,32 +79,37 @@ const INT64_MAX = 2n ** 63n - 1n;
 const NOT_SYMMETRIC = valueNotBetween(-INT64_MAX, INT64_MAX);
 
 /** `LPUSH key element [element ...]` */
-function lpushCommand(call: Call): void {
-  push(call, true, false);
+function lpushCommand(call: Call): void | Promise<LateReply> {
+  return push(call, true, false);
 }
 
 /** `RPUSH key element [element ...]` */
-function rpushCommand(call: Call): void {
-  push(call, false, false);
+function rpushCommand(call: Call): void | Promise<LateReply> {
+  return push(call, false, false);
 }
 
 /** `LPUSHX key element [element ...]` */
-function lpushxCommand(call: Call): void {
-  push(call, true, true);
+function lpushxCommand(call: Call): void | Promise<LateReply> {
+  return push(call, true, true);
 }
 
 /** `RPUSHX key element [element ...]` */
-function rpushxCommand(call: Call): void {
-  push(call, false, true);
+function rpushxCommand(call: Call): void | Promise<LateReply> {
+  return push(call, false, true);
 }
 
-function push(call: Call, atHead: boolean, onlyIfThere: boolean): void {
+function push(
+  call: Call,
+  atHead: boolean,
+  onlyIfThere: boolean,
+): void | Promise<LateReply> {
   let ref = writeList(call, 0);
   if (ref === WRONG) return;
-  if (ref === 0) {
-    if (onlyIfThere) return call.reply.integer(0);
-    ref = makeList(call, 0);
+  if (ref === 0 && onlyIfThere) return call.reply.integer(0);
+  if (call.argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+    return makeChange(call, ref, new ElementPush(call, atHead));
   }
+  if (ref === 0) ref = makeList(call, 0);
   const key = call.key(0);
   const space = call.keyspace(key);
   const length = pushArguments(call, space.values.lists, ref, atHead, 2);
@@ -179,14 +187,7 @@ function linsertCommand(call: Call): void | Promise<LateReply> {
     FIRST,
   );
   if (FIRST.index < 0) return reply.integer(-1);
-  lists.prepare(ref, args.length[4]!, 1, false);
-  lists.insert(
-    ref,
-    FIRST.index + (isAfter ? 1 : 0),
-    args.source(4),
-    args.off[4]!,
-    args.length[4]!,
-  );
+  insertElement(space, ref, FIRST.index + (isAfter ? 1 : 0), args);
   space.hooks.changed(call.db, call.key(0), LINSERT);
   reply.integer(lists.length(ref));
 }
@@ -229,7 +230,7 @@ function ltrimCommand(call: Call): void | Promise<LateReply> {
     space.hooks.changedOrGone(call.db, call.key(0), LTRIM, true, length);
     return reply.ok();
   }
-  if (from + length - to > SLICED_ELEMENTS_MIN) {
+  if (trimsLong(lists, ref, from + length - to)) {
     return makeChange(call, ref, new Trimming(from, length - to));
   }
   lists.removeRange(ref, to, length - to);

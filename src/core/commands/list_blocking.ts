@@ -6,23 +6,18 @@
 
 import { WAITS_FOR_LIST } from "../keyspace/waiter_records.ts";
 import { SYNTAX_ERROR } from "../resp/error_reply.ts";
+import { TYPE_LIST } from "../types/entry.ts";
 import { argumentIs } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
 import {
   type CommandSpec,
   keyAt,
   keysFrom,
+  type LateReply,
   numKeysAt,
 } from "./command_spec.ts";
-import { writeList } from "./list_entry.ts";
-import {
-  LEFT,
-  replyEnd,
-  replyFirstPops,
-  replyMoved,
-  RIGHT,
-} from "./list_pops.ts";
-import { MANY_POPS } from "./many_pops.ts";
+import { LEFT, popFirst, replyEnd, replyMoved, RIGHT } from "./list_pops.ts";
+import { FIRST_KEY, MANY_POPS } from "./many_pops.ts";
 import { RECORDED } from "./recorded.ts";
 import { WRONG } from "./typed_entry.ts";
 import { readWaitSeconds } from "./wait_timeout.ts";
@@ -38,37 +33,37 @@ function brpopCommand(call: Call): void {
 }
 
 function pop(call: Call, atHead: boolean): void {
-  const { reply, argc, keyCount } = call;
-  const waitMs = readWaitSeconds(call, argc - 1);
+  const waitMs = readWaitSeconds(call, call.argc - 1);
   if (waitMs < 0) return;
-  for (let i = 0; i < keyCount; i++) {
-    const ref = writeList(call, i);
-    if (ref === WRONG) return;
-    if (ref === 0) continue;
-    const key = call.key(i);
-    reply.array(2);
-    reply.bulk(key.buf, key.off, key.length);
-    replyEnd(call, key, ref, atHead);
-    const { effects, db } = call;
-    if (!effects.isOn) return;
-    effects.replace(db, atHead ? RECORDED.LPOP : RECORDED.RPOP, 2)
-      .bytes(key.buf, key.off, key.length);
-    return;
-  }
-  const undo = atHead ? "LPUSH" : "RPUSH";
-  if (!call.wait(WAITS_FOR_LIST, waitMs, keyCount, undo)) reply.nullArray();
+  const ref = FIRST_KEY.find(call, TYPE_LIST);
+  if (ref === WRONG) return;
+  if (ref === 0) return waitForElement(call, waitMs, atHead);
+  const { reply, effects, db } = call;
+  const { key } = FIRST_KEY;
+  reply.array(2);
+  reply.bulk(key.buf, key.off, key.length);
+  replyEnd(call, key, ref, atHead);
+  if (!effects.isOn) return;
+  effects.replace(db, atHead ? RECORDED.LPOP : RECORDED.RPOP, 2)
+    .bytes(key.buf, key.off, key.length);
 }
 
-/** `BLMPOP timeout numkeys key [key ...] LEFT|RIGHT [COUNT count]` */
-function blmpopCommand(call: Call): void {
-  if (!MANY_POPS.read(call, 2, LEFT, RIGHT)) return;
-  const waitMs = readWaitSeconds(call, 1);
-  const { isFirst: atHead, count } = MANY_POPS;
-  if (waitMs < 0 || replyFirstPops(call, atHead, count)) return;
+function waitForElement(call: Call, waitMs: number, atHead: boolean): void {
   const undo = atHead ? "LPUSH" : "RPUSH";
   if (!call.wait(WAITS_FOR_LIST, waitMs, call.keyCount, undo)) {
     call.reply.nullArray();
   }
+}
+
+/** `BLMPOP timeout numkeys key [key ...] LEFT|RIGHT [COUNT count]` */
+function blmpopCommand(call: Call): void | Promise<LateReply> {
+  if (!MANY_POPS.read(call, 2, LEFT, RIGHT)) return;
+  const waitMs = readWaitSeconds(call, 1);
+  if (waitMs < 0) return;
+  const ref = FIRST_KEY.find(call, TYPE_LIST);
+  if (ref === WRONG) return;
+  if (ref !== 0) return popFirst(call, ref);
+  waitForElement(call, waitMs, MANY_POPS.isFirst);
 }
 
 /** `BLMOVE source destination LEFT|RIGHT LEFT|RIGHT timeout` */

@@ -5,24 +5,15 @@
  * @module
  */
 
-import type { Key } from "../keyspace/key.ts";
-import { LPOP, RPOP } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { OutOfMemory } from "../memory/heap.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import { TYPE_LIST } from "../types/entry.ts";
 import type { ListValue, RunVisitor } from "../types/list_value.ts";
 import type { Call } from "./call.ts";
-import {
-  type ElementWriter,
-  replyElements,
-  STREAMED_ELEMENTS_MIN,
-} from "./element_stream.ts";
+import { type ElementWriter, replyPlaces } from "./element_stream.ts";
 import { writePackedElements } from "./packed_reply.ts";
 import { readEntry, writeEntry } from "./typed_entry.ts";
-
-/** Bytes from which on a reply of a few large elements is written in pieces. */
-const DIRECT_BYTES_MAX = 1 << 20;
 
 /** The lists of key `i`'s keyspace. */
 export function listsOf(call: Call, i: number): ListValue {
@@ -114,7 +105,7 @@ class ElementReplies implements RunVisitor {
 const REPLIES = new ElementReplies();
 
 /** Writes elements by their indices. */
-const ELEMENTS: ElementWriter = {
+export const ELEMENTS: ElementWriter = {
   write(space, ref, from, to, reply, limit) {
     const { lists } = space.values;
     REPLIES.reply = reply;
@@ -126,8 +117,8 @@ const ELEMENTS: ElementWriter = {
   },
 };
 
-/** Writes elements by the number of those behind them. */
-const LAST_ELEMENTS: ElementWriter = {
+/** Writes elements, the last one first, by the number of those behind them. */
+export const LAST_ELEMENTS: ElementWriter = {
   write(space, ref, from, to, reply, limit) {
     const { lists } = space.values;
     REPLIES.reply = reply;
@@ -150,72 +141,5 @@ export function replyListRange(
   to: number,
 ): void {
   call.reply.array(to - from);
-  writeElements(call, space, ref, ELEMENTS, from, to);
-}
-
-/**
- * Replies `count` elements from an end on as an array, and removes them. The
- * list is gone if these were all.
- */
-export function replyPopped(
-  call: Call,
-  key: Key,
-  ref: number,
-  atHead: boolean,
-  count: number,
-): void {
-  const { reply, db } = call;
-  const space = call.keyspace(key);
-  const { lists } = space.values;
-  const elements = atHead ? ELEMENTS : LAST_ELEMENTS;
-  const length = lists.length(ref);
-  const from = atHead ? 0 : length - count;
-  reply.array(count);
-  const start = reply.at;
-  try {
-    if (count === length) {
-      // A reply in pieces keeps the value when the key is gone.
-      writeElements(call, space, ref, elements, 0, count);
-    } else if (count < STREAMED_ELEMENTS_MIN) {
-      elements.write(space, ref, 0, count, reply, Infinity);
-    } else {
-      const begun = space.begun.begin(TYPE_LIST);
-      lists.copyRange(lists, ref, from, count, begun);
-      writeElements(call, space, begun, elements, 0, count);
-      space.begun.drop();
-    }
-  } catch (cause) {
-    if (!(cause instanceof OutOfMemory)) throw cause;
-    // Who takes elements away can do so when memory is short.
-    space.begun.drop();
-    reply.rewind(start);
-    elements.write(space, ref, 0, count, reply, Infinity);
-  }
-  const isGone = count === length;
-  if (isGone) space.delete(db, ref);
-  else {
-    lists.removeRange(ref, from, count);
-    lists.pack(ref, true);
-  }
-  space.hooks.changedOrGone(db, key, atHead ? LPOP : RPOP, isGone, count);
-}
-
-/** Writes elements at once, or, if they are many or large, in pieces. */
-function writeElements(
-  call: Call,
-  space: Keyspace,
-  ref: number,
-  elements: ElementWriter,
-  from: number,
-  to: number,
-): void {
-  const { reply } = call;
-  let next = from;
-  if (to - from < STREAMED_ELEMENTS_MIN) {
-    const limit = reply.at + DIRECT_BYTES_MAX;
-    next = elements.write(space, ref, from, to, reply, limit);
-  }
-  if (next < to) {
-    replyElements(call, space, ref, elements, next, to, STREAMED_ELEMENTS_MIN);
-  }
+  replyPlaces(call, space, ref, ELEMENTS, from, to);
 }

@@ -8,12 +8,15 @@
 import { bytesOf, copyBytes } from "../base/bytes.ts";
 import { LPOP, LPUSH, RPOP, RPUSH } from "../keyspace/key_events.ts";
 import type { Key } from "../keyspace/key.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
 import { OutOfMemory } from "../memory/heap.ts";
 import {
   SYNTAX_ERROR,
   VALUE_NOT_POSITIVE,
   wrongNumberOfArguments,
 } from "../resp/error_reply.ts";
+import type { ReplyWriter } from "../resp/reply_writer.ts";
+import { TYPE_LIST } from "../types/entry.ts";
 import type { ListValue } from "../types/list_value.ts";
 import { argumentIs, integerAt } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
@@ -21,35 +24,86 @@ import {
   type CommandSpec,
   KEY_RW_ACCESS_DELETE,
   keyAt,
+  type LateReply,
   numKeysAt,
 } from "./command_spec.ts";
+import type { ElementWriter } from "./element_stream.ts";
+import { popMany, type ValueEnd } from "./end_pops.ts";
 import {
+  ELEMENTS,
   endListWrite,
+  LAST_ELEMENTS,
   makeList,
-  replyPopped,
   writeList,
 } from "./list_entry.ts";
-import { MANY_POPS } from "./many_pops.ts";
+import { elementsOfSlice } from "./list_slices.ts";
+import { FIRST_KEY, MANY_POPS } from "./many_pops.ts";
 import { RECORDED } from "./recorded.ts";
 import { WRONG } from "./typed_entry.ts";
 
 export const LEFT: Uint8Array = bytesOf("left");
 export const RIGHT: Uint8Array = bytesOf("right");
 
+/** Elements that are taken in a slice, if they share nodes. */
+const SLICE_ELEMENTS = 4000;
+
+/** An end of lists. */
+class ListEnd implements ValueEnd {
+  readonly event: number;
+  readonly command: Uint8Array;
+  readonly elements: ElementWriter;
+  readonly #atHead: boolean;
+
+  constructor(atHead: boolean) {
+    this.#atHead = atHead;
+    this.event = atHead ? LPOP : RPOP;
+    this.command = atHead ? RECORDED.LPOP : RECORDED.RPOP;
+    this.elements = atHead ? ELEMENTS : LAST_ELEMENTS;
+  }
+
+  place(): number {
+    return 0;
+  }
+
+  head(reply: ReplyWriter, count: number): void {
+    reply.array(count);
+  }
+
+  elementsOfSlice({ values: { lists } }: Keyspace, ref: number): number {
+    return elementsOfSlice(lists, ref, SLICE_ELEMENTS);
+  }
+
+  remove({ values: { lists } }: Keyspace, ref: number, count: number): void {
+    const from = this.#atHead ? 0 : lists.length(ref) - count;
+    lists.removeRange(ref, from, count);
+  }
+
+  settle(space: Keyspace, ref: number): void {
+    space.values.lists.pack(ref, true);
+  }
+}
+
+const HEAD = new ListEnd(true);
+const TAIL = new ListEnd(false);
+
 /** Room for an element that moves inside of its list, if it is not larger. */
 const MOVED = new Uint8Array(1024);
 
 /** `LPOP key [count]` */
-function lpopCommand(call: Call): void {
-  pop(call, true, "lpop");
+function lpopCommand(call: Call): void | Promise<LateReply> {
+  return pop(call, true, "lpop");
 }
 
 /** `RPOP key [count]` */
-function rpopCommand(call: Call): void {
-  pop(call, false, "rpop");
+function rpopCommand(call: Call): void | Promise<LateReply> {
+  return pop(call, false, "rpop");
 }
 
-function pop(call: Call, atHead: boolean, command: string): void {
+function pop(
+  call: Call,
+  atHead: boolean,
+  command: string,
+): void | Promise<LateReply> {
   const { argc, reply } = call;
   if (argc > 3) return reply.error(wrongNumberOfArguments(command));
   let count = -1;
@@ -60,15 +114,10 @@ function pop(call: Call, atHead: boolean, command: string): void {
   const ref = writeList(call, 0);
   if (ref === WRONG) return;
   if (ref === 0) return count < 0 ? reply.nullBulk() : reply.nullArray();
-  const key = call.key(0);
-  const space = call.keyspace(key);
-  const { lists } = space.values;
   if (count === 0) return reply.array(0);
-  if (count > 0) {
-    const popped = Math.min(count, lists.length(ref));
-    return replyPopped(call, key, ref, atHead, popped);
-  }
-  replyEnd(call, key, ref, atHead);
+  const key = call.key(0);
+  if (count < 0) return replyEnd(call, key, ref, atHead);
+  return popMany(call, key, ref, atHead ? HEAD : TAIL, count, false);
 }
 
 /** Takes the element at an end of a key's list and replies it. */
@@ -89,41 +138,17 @@ export function replyEnd(
 }
 
 /** `LMPOP numkeys key [key ...] LEFT|RIGHT [COUNT count]` */
-function lmpopCommand(call: Call): void {
+function lmpopCommand(call: Call): void | Promise<LateReply> {
   if (!MANY_POPS.read(call, 1, LEFT, RIGHT)) return;
-  if (!replyFirstPops(call, MANY_POPS.isFirst, MANY_POPS.count)) {
-    call.reply.nullArray();
-  }
+  const ref = FIRST_KEY.find(call, TYPE_LIST);
+  if (ref === WRONG) return;
+  return ref === 0 ? call.reply.nullArray() : popFirst(call, ref);
 }
 
-/**
- * Takes up to `count` elements from the first key that has a list, and replies
- * them with the key, or an error; false if no key has one.
- */
-export function replyFirstPops(
-  call: Call,
-  atHead: boolean,
-  count: number,
-): boolean {
-  const { reply } = call;
-  for (let i = 0; i < call.keyCount; i++) {
-    const ref = writeList(call, i);
-    if (ref === WRONG) return true;
-    if (ref === 0) continue;
-    const key = call.key(i);
-    const space = call.keyspace(key);
-    const popped = Math.min(count, space.values.lists.length(ref));
-    reply.array(2);
-    reply.bulk(key.buf, key.off, key.length);
-    replyPopped(call, key, ref, atHead, popped);
-    const { effects, db } = call;
-    if (effects.isOn) {
-      effects.replace(db, atHead ? RECORDED.LPOP : RECORDED.RPOP, 3)
-        .bytes(key.buf, key.off, key.length).integer(popped);
-    }
-    return true;
-  }
-  return false;
+/** Takes elements as it was read from the list that was found. */
+export function popFirst(call: Call, ref: number): void | Promise<LateReply> {
+  const { isFirst: atHead, count } = MANY_POPS;
+  return popMany(call, FIRST_KEY.key, ref, atHead ? HEAD : TAIL, count, true);
 }
 
 /** `LMOVE source destination LEFT|RIGHT LEFT|RIGHT` */

@@ -1,26 +1,33 @@
 /**
- * Changes of long lists, in slices: elements looked for, removed, trimmed.
+ * Changes of lists, in slices: many elements added; in long ones, elements looked
+ * for, removed, trimmed.
  *
  * @module
  */
 
-import { LINSERT, LREM, LTRIM } from "../keyspace/key_events.ts";
+import { LINSERT, LPUSH, LREM, LTRIM, RPUSH } from "../keyspace/key_events.ts";
 import type { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Arguments } from "../resp/arguments.ts";
+import { TYPE_LIST } from "../types/entry.ts";
 import {
   EqualRemoval,
   type ListValue,
   type MatchVisitor,
 } from "../types/list_value.ts";
-import type { SlicedChange } from "./call.ts";
+import { ArgumentAddition } from "./argument_addition.ts";
+import type { Call, SlicedChange } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
 import { endListWrite } from "./list_entry.ts";
+import { bytesFrom } from "./many_arguments.ts";
 
-/** Elements removed in one slice. */
+/** Elements and nodes that are removed in one slice, at most. */
 const SLICE_ELEMENTS = 10_000;
-/** More elements than this are removed in slices. */
-export const SLICED_ELEMENTS_MIN = 2 * SLICE_ELEMENTS;
+const SLICE_NODES = 500;
+/** So many slices are worth being made. */
+const SLICES_MIN = 2;
+/** Fewer elements are removed at once, even if each has a node of its own. */
+const SLICED_ELEMENTS_MIN = SLICES_MIN * SLICE_NODES;
 /** Bytes that are looked through in one slice. */
 const SLICE_BYTES = 1 << 17;
 /** Lists of more elements or nodes are looked through in slices. */
@@ -32,6 +39,26 @@ export function isLong(lists: ListValue, ref: number): boolean {
   return lists.length(ref) > LONG_ELEMENTS || lists.nodes(ref) > LONG_NODES;
 }
 
+/** How many elements, of at most so many, a slice may remove. */
+export function elementsOfSlice(
+  lists: ListValue,
+  ref: number,
+  most: number,
+): number {
+  const share = lists.length(ref) / lists.nodes(ref);
+  return Math.min(most, Math.ceil(SLICE_NODES * share));
+}
+
+/** Whether it takes long to remove so many elements from the ends of a list. */
+export function trimsLong(
+  lists: ListValue,
+  ref: number,
+  count: number,
+): boolean {
+  return count > SLICED_ELEMENTS_MIN &&
+    count > elementsOfSlice(lists, ref, SLICE_ELEMENTS) * SLICES_MIN;
+}
+
 /** Keeps the first index that it is told. */
 export class FirstMatch implements MatchVisitor {
   index = -1;
@@ -39,6 +66,49 @@ export class FirstMatch implements MatchVisitor {
   match(index: number): boolean {
     this.index = index;
     return false;
+  }
+}
+
+/** With more bytes to be added a list is large, whatever the settings say. */
+const COUNTED_BYTES_MAX = 1 << 20;
+
+/** RPUSH, LPUSH and their like: the arguments behind the key are added. */
+export class ElementPush extends ArgumentAddition {
+  readonly #atHead: boolean;
+
+  constructor(call: Call, atHead: boolean) {
+    const event = atHead ? LPUSH : RPUSH;
+    super(call, { type: TYPE_LIST, event, from: 2, width: 1 });
+    this.#atHead = atHead;
+  }
+
+  protected prepare(space: Keyspace, ref: number, args: Arguments): void {
+    const bytes = bytesFrom(args, 2, COUNTED_BYTES_MAX);
+    space.values.lists.prepare(ref, bytes, args.count - 2, this.#atHead);
+  }
+
+  protected add(
+    space: Keyspace,
+    ref: number,
+    args: Arguments,
+    i: number,
+  ): void {
+    const off = args.off[i]!;
+    const length = args.length[i]!;
+    const { lists } = space.values;
+    lists.push(ref, this.#atHead, args.source(i), off, length);
+    this.changes++;
+  }
+
+  protected override takeBack(space: Keyspace, ref: number): boolean {
+    const { lists } = space.values;
+    for (; this.changes > 0; this.changes--) lists.drop(ref, this.#atHead);
+    return true;
+  }
+
+  protected reply(space: Keyspace, ref: number): LateReply {
+    const length = space.values.lists.length(ref);
+    return (reply) => reply.integer(length);
   }
 }
 
@@ -56,8 +126,9 @@ export class Trimming implements SlicedChange {
 
   step(space: Keyspace, ref: number): boolean {
     const { lists } = space.values;
-    const before = Math.min(this.#before, SLICE_ELEMENTS);
-    const behind = Math.min(this.#behind, SLICE_ELEMENTS - before);
+    const most = elementsOfSlice(lists, ref, SLICE_ELEMENTS);
+    const before = Math.min(this.#before, most);
+    const behind = Math.min(this.#behind, most - before);
     lists.removeRange(ref, lists.length(ref) - behind, behind);
     lists.removeRange(ref, 0, before);
     this.#before -= before;
@@ -135,18 +206,23 @@ export class Insertion implements SlicedChange {
   finish(space: Keyspace, db: number, key: Key, args: Arguments): LateReply {
     const { index } = this.#found;
     if (index < 0) return (reply) => reply.integer(-1);
-    const { lists } = space.values;
     const ref = space.peek(db, key);
-    lists.prepare(ref, args.length[4]!, 1, false);
-    lists.insert(
-      ref,
-      index + (this.#isAfter ? 1 : 0),
-      args.source(4),
-      args.off[4]!,
-      args.length[4]!,
-    );
+    insertElement(space, ref, index + (this.#isAfter ? 1 : 0), args);
     space.hooks.changed(db, key, LINSERT);
-    const length = lists.length(ref);
+    const length = space.values.lists.length(ref);
     return (reply) => reply.integer(length);
   }
+}
+
+/** Inserts the last argument of LINSERT before the element with an index. */
+export function insertElement(
+  { values: { lists } }: Keyspace,
+  ref: number,
+  index: number,
+  args: Arguments,
+): void {
+  const off = args.off[4]!;
+  const length = args.length[4]!;
+  lists.prepare(ref, length, 1, false);
+  lists.insert(ref, index, args.source(4), off, length);
 }

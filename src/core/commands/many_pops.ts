@@ -1,12 +1,13 @@
 /**
- * The arguments of the commands that take many elements of the first key that
- * has some: LMPOP and ZMPOP, and those of them that wait.
+ * What the commands have in common that take elements of the first key that has
+ * some: LMPOP and ZMPOP, and those that wait.
  *
  * @module
  */
 
 import { assert } from "../base/assert.ts";
 import { bytesOf } from "../base/bytes.ts";
+import { Key } from "../keyspace/key.ts";
 import {
   COUNT_NOT_POSITIVE,
   type ErrorReply,
@@ -15,10 +16,11 @@ import {
 } from "../resp/error_reply.ts";
 import { argumentIs, integerAt } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
+import { writeEntry } from "./typed_entry.ts";
 
 const COUNT = bytesOf("count");
 
-/** What such a command is told besides its keys. */
+/** What LMPOP and its like are told besides their keys. */
 class ManyPops {
   /** Whether the word behind the keys is the first of the two that may be. */
   isFirst = false;
@@ -59,3 +61,22 @@ class ManyPops {
 
 /** Read anew by each command. */
 export const MANY_POPS = new ManyPops();
+
+/** The first key of a command that is there. */
+class FirstKey {
+  key: Key = new Key();
+
+  /** As {@linkcode writeEntry}, of the first key that is there. */
+  find(call: Call, type: number): number {
+    for (let i = 0; i < call.keyCount; i++) {
+      const ref = writeEntry(call, i, type);
+      if (ref === 0) continue;
+      this.key = call.key(i);
+      return ref;
+    }
+    return 0;
+  }
+}
+
+/** Found anew by each command. */
+export const FIRST_KEY = new FirstKey();

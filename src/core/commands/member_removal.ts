@@ -4,16 +4,14 @@
  * @module
  */
 
+import type { EffectLog } from "../keyspace/effect_log.ts";
 import type { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Arguments } from "../resp/arguments.ts";
-import type { SlicedChange } from "./call.ts";
+import type { Call, SlicedChange } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
-
-/** Members removed in one slice. */
-const SLICE_MEMBERS = 500;
-/** Of more arguments, members are removed in slices. */
-export const SLICED_ARGUMENTS_MIN = 4 * SLICE_MEMBERS;
+import { type GivenRecord, recordInSlices } from "./given_record.ts";
+import { endOfSlice } from "./many_arguments.ts";
 
 /** Removes what an argument names; says whether it was there. */
 export type RemoveMember = (
@@ -28,16 +26,19 @@ export type RemoveMember = (
 export class MemberRemoval implements SlicedChange {
   readonly #event: number;
   readonly #remove: RemoveMember;
+  readonly #record: GivenRecord | null;
   #at = 2;
   #removed = 0;
 
-  constructor(event: number, remove: RemoveMember) {
+  constructor(call: Call, event: number, remove: RemoveMember) {
     this.#event = event;
     this.#remove = remove;
+    this.#record = recordInSlices(call);
   }
 
   step(space: Keyspace, ref: number, args: Arguments): boolean {
-    const end = Math.min(this.#at + SLICE_MEMBERS, args.count);
+    const end = endOfSlice(args, this.#at, 1, 1);
+    this.#record?.addUpTo(args, end);
     for (; this.#at < end && space.length(ref) > 0; this.#at++) {
       const i = this.#at;
       const off = args.off[i]!;
@@ -45,12 +46,21 @@ export class MemberRemoval implements SlicedChange {
         this.#removed++;
       }
     }
-    return end < args.count && space.length(ref) > 0;
+    // Nothing is left to be removed, but perhaps to be recorded.
+    this.#at = end;
+    return end < args.count;
   }
 
-  finish(space: Keyspace, db: number, key: Key): LateReply {
+  finish(
+    space: Keyspace,
+    db: number,
+    key: Key,
+    _args: Arguments,
+    effects: EffectLog,
+  ): LateReply {
     const removed = this.#removed;
     if (removed > 0) {
+      this.#record?.end(effects);
       const isGone = space.deleteIfEmpty(db, space.peek(db, key));
       space.hooks.changedOrGone(db, key, this.#event, isGone, removed);
     }

@@ -6,6 +6,9 @@
  */
 
 import { bytesOf } from "../base/bytes.ts";
+import type { EffectLog } from "../keyspace/effect_log.ts";
+import type { Key } from "../keyspace/key.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
 import { writeFooter } from "../rdb/dump_frame.ts";
 import { kindOf, versionOfKind, writeValue } from "../rdb/rdb_value.ts";
 import { type RdbSink, RdbWriter } from "../rdb/rdb_writer.ts";
@@ -33,28 +36,36 @@ class Gathered implements RdbSink {
 
 /** Records the keys of the command at hand in its place. */
 export function recordKeys(call: Call): void {
-  const { effects, db } = call;
   for (let i = 0; i < call.keyCount; i++) {
     const key = call.key(i);
-    const space = call.keyspace(key);
-    const ref = space.peek(db, key);
-    if (ref === 0) {
-      effects.replace(db, RECORDED.DEL, 2).bytes(key.buf, key.off, key.length);
-      continue;
-    }
-    const gathered = new Gathered();
-    const writer = new RdbWriter();
-    const kind = kindOf(space, ref);
-    writer.begin(gathered, false);
-    writer.byte(kind);
-    writeValue(writer, space, ref);
-    writeFooter(writer, versionOfKind(kind));
-    writer.flush();
-    effects.replace(db, RECORDED.RESTORE, 6)
-      .bytes(key.buf, key.off, key.length)
-      .integer(space.expireAt(ref))
-      .constant(gathered.bytes)
-      .constant(RECORDED.ABSTTL)
-      .constant(REPLACE);
+    recordKey(call.effects, call.keyspace(key), call.db, key);
   }
+}
+
+/** Records what a key has in the place of the command at hand. */
+export function recordKey(
+  effects: EffectLog,
+  space: Keyspace,
+  db: number,
+  key: Key,
+): void {
+  const ref = space.peek(db, key);
+  if (ref === 0) {
+    effects.replace(db, RECORDED.DEL, 2).bytes(key.buf, key.off, key.length);
+    return;
+  }
+  const gathered = new Gathered();
+  const writer = new RdbWriter();
+  const kind = kindOf(space, ref);
+  writer.begin(gathered, false);
+  writer.byte(kind);
+  writeValue(writer, space, ref);
+  writeFooter(writer, versionOfKind(kind));
+  writer.flush();
+  effects.replace(db, RECORDED.RESTORE, 6)
+    .bytes(key.buf, key.off, key.length)
+    .integer(space.expireAt(ref))
+    .constant(gathered.bytes)
+    .constant(RECORDED.ABSTTL)
+    .constant(REPLACE);
 }

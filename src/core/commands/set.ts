@@ -8,6 +8,7 @@ import { NEW, SADD, SREM } from "../keyspace/key_events.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import { TYPE_SET } from "../types/entry.ts";
 import type { MemberVisitor, SetValue } from "../types/set_value.ts";
+import { type Answer, ArgumentAnswers } from "./argument_answers.ts";
 import type { Call } from "./call.ts";
 import {
   type CommandSpec,
@@ -20,12 +21,10 @@ import {
 } from "./command_spec.ts";
 import { ElementScan } from "./element_scan.ts";
 import { manyScanned } from "./heavy_work.ts";
+import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
+import { MemberRemoval, type RemoveMember } from "./member_removal.ts";
 import { replyMembers } from "./set_replies.ts";
-import {
-  MemberRemoval,
-  type RemoveMember,
-  SLICED_ARGUMENTS_MIN,
-} from "./member_removal.ts";
+import { MemberAddition } from "./set_slices.ts";
 import { makeChange } from "./sliced_change.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 
@@ -35,10 +34,13 @@ function setsOf(call: Call, i: number): SetValue {
 }
 
 /** `SADD key member [member ...]` */
-function saddCommand(call: Call): void {
+function saddCommand(call: Call): void | Promise<LateReply> {
   const { args, argc } = call;
   let ref = writeEntry(call, 0, TYPE_SET);
   if (ref === WRONG) return;
+  if (argc > FEW_ARGUMENTS && isLongRequest(args)) {
+    return makeChange(call, ref, new MemberAddition(call));
+  }
   const key = call.key(0);
   const space = call.keyspace(key);
   const { sets } = space.values;
@@ -61,8 +63,8 @@ function sremCommand(call: Call): void | Promise<LateReply> {
   const ref = writeEntry(call, 0, TYPE_SET);
   if (ref === WRONG) return;
   if (ref === 0) return reply.integer(0);
-  if (argc > SLICED_ARGUMENTS_MIN) {
-    return makeChange(call, ref, new MemberRemoval(SREM, removeMember));
+  if (argc > FEW_ARGUMENTS && isLongRequest(args)) {
+    return makeChange(call, ref, new MemberRemoval(call, SREM, removeMember));
   }
   const space = call.keyspace(call.key(0));
   const { sets } = space.values;
@@ -94,13 +96,23 @@ function sismemberCommand(call: Call): void {
 }
 
 /** `SMISMEMBER key member [member ...]` */
-function smismemberCommand(call: Call): void {
+function smismemberCommand(call: Call): void | Promise<LateReply> {
   const { argc, reply } = call;
   const ref = readEntry(call, 0, TYPE_SET);
   if (ref === WRONG) return;
+  if (argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+    return makeChange(call, ref, new ArgumentAnswers(call, answerMember));
+  }
   reply.array(argc - 2);
   for (let i = 2; i < argc; i++) reply.integer(hasMember(call, ref, i) ? 1 : 0);
 }
+
+const answerMember: Answer = (space, ref, args, i, reply) => {
+  const { sets } = space.values;
+  const isThere = ref !== 0 &&
+    sets.has(ref, args.source(i), args.off[i]!, args.length[i]!);
+  reply.integer(isThere ? 1 : 0);
+};
 
 /** `SCARD key` */
 function scardCommand(call: Call): void {

@@ -1,26 +1,23 @@
 /**
- * SPOP of many members, in slices.
- *
- * What is popped is kept as bytes of the reply, and of the record, until all is
- * done: a set of these members need not be made, and memory that is short does
- * not keep anybody from taking away.
+ * Changes of sets in slices: SADD and SPOP of many members. What is popped is kept
+ * as bytes of the reply, and of the record, until all is done.
  *
  * @module
  */
 
-import { SPOP } from "../keyspace/key_events.ts";
+import { SADD, SPOP } from "../keyspace/key_events.ts";
 import { EffectDraft } from "../keyspace/effect_draft.ts";
 import type { EffectLog } from "../keyspace/effect_log.ts";
 import type { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { OutOfMemory } from "../memory/heap.ts";
 import type { Arguments } from "../resp/arguments.ts";
-import type { ReplySource } from "../resp/reply_source.ts";
-import { REPLY_BUFFER_BYTES, ReplyWriter } from "../resp/reply_writer.ts";
 import { TYPE_SET } from "../types/entry.ts";
 import { SET_LISTPACK } from "../types/set_value.ts";
+import { ArgumentAddition } from "./argument_addition.ts";
 import type { Call, SlicedChange } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
+import { GatheredReply } from "./gathered_reply.ts";
 import { RECORDED } from "./recorded.ts";
 
 /** Members popped in one slice. */
@@ -33,6 +30,36 @@ const REMADE_MEMBERS_MAX = 2000;
 const RECORDED_MEMBERS_MAX = 1024;
 /** Members that are looked at to guess how many bytes all have. */
 const SAMPLES = 64;
+
+/** SADD: members that the arguments behind the key name. */
+export class MemberAddition extends ArgumentAddition {
+  constructor(call: Call) {
+    super(call, { type: TYPE_SET, event: SADD, from: 2, width: 1 });
+  }
+
+  protected prepare(space: Keyspace, ref: number, args: Arguments): void {
+    const off = args.off[2]!;
+    const length = args.length[2]!;
+    const count = args.count - 2;
+    space.values.sets.expect(ref, args.source(2), off, length, count);
+  }
+
+  protected add(
+    space: Keyspace,
+    ref: number,
+    args: Arguments,
+    i: number,
+  ): void {
+    const off = args.off[i]!;
+    const length = args.length[i]!;
+    if (space.values.sets.add(ref, args.source(i), off, length)) this.changes++;
+  }
+
+  protected reply(): LateReply {
+    const added = this.changes;
+    return (reply) => reply.integer(added);
+  }
+}
 
 /** Whether to pop so many members, but not all, in slices. */
 export function popsLong(
@@ -56,14 +83,13 @@ export class MemberPop implements SlicedChange {
   readonly #count: number;
   /** Whether the members that stay become a new set. */
   readonly #remakes: boolean;
-  readonly #chunks: Uint8Array[] = [];
+  readonly #members: GatheredReply;
   readonly #draft: EffectDraft | null;
-  #writer = new ReplyWriter();
   #popped = 0;
 
   /** `remakes` says whether what stays may become a packed set. */
   constructor(
-    { db, effects }: Call,
+    { db, effects, reply }: Call,
     space: Keyspace,
     ref: number,
     count: number,
@@ -72,6 +98,7 @@ export class MemberPop implements SlicedChange {
     const { sets } = space.values;
     this.#db = db;
     this.#count = count;
+    this.#members = new GatheredReply(reply.resp);
     this.#remakes = remakes &&
       sets.length(ref) - count <= REMADE_MEMBERS_MAX;
     const share = count / sets.length(ref);
@@ -86,11 +113,10 @@ export class MemberPop implements SlicedChange {
     for (; this.#popped < end; this.#popped++) {
       const member = sets.draw(ref);
       const buf = member.text();
-      this.#writer.bulk(buf, member.off, member.length);
+      this.#members.writer().bulk(buf, member.off, member.length);
       if (this.#draft !== null) this.#record(this.#draft, args);
       this.#draft?.argument(buf, member.off, member.length);
       sets.removeDrawn(ref);
-      if (this.#writer.at >= REPLY_BUFFER_BYTES) this.#endChunk();
     }
     return end < this.#count;
   }
@@ -102,11 +128,6 @@ export class MemberPop implements SlicedChange {
     draft.command(this.#db, 2 + Math.min(RECORDED_MEMBERS_MAX, left));
     draft.argument(RECORDED.SREM, 0, RECORDED.SREM.length);
     draft.argument(args.source(1), args.off[1]!, args.length[1]!);
-  }
-
-  #endChunk(): void {
-    this.#chunks.push(this.#writer.buf.subarray(0, this.#writer.at));
-    this.#writer = new ReplyWriter();
   }
 
   finish(
@@ -122,12 +143,9 @@ export class MemberPop implements SlicedChange {
     if (effects.isOn && this.#draft === null) effects.silence();
     else if (effects.isOn) effects.replaceWith(this.#draft!);
     space.hooks.changed(db, key, SPOP, count);
-    this.#endChunk();
-    const chunks = new Chunks(this.#chunks);
     return (reply) => {
       reply.set(count);
-      if (reply.canStream) reply.stream(chunks);
-      else chunks.write(reply, Infinity);
+      this.#members.reply(reply);
     };
   }
 }
@@ -143,27 +161,5 @@ function remake(space: Keyspace, ref: number): void {
   } catch (cause) {
     if (!(cause instanceof OutOfMemory)) throw cause;
     space.begun.drop();
-  }
-}
-
-/** Bytes that are written piece by piece. */
-class Chunks implements ReplySource {
-  #chunks: readonly Uint8Array[];
-  #at = 0;
-
-  constructor(chunks: readonly Uint8Array[]) {
-    this.#chunks = chunks;
-  }
-
-  write(writer: ReplyWriter, bytes: number): boolean {
-    const end = writer.at + bytes;
-    while (this.#at < this.#chunks.length && writer.at < end) {
-      writer.raw(this.#chunks[this.#at++]!);
-    }
-    return this.#at === this.#chunks.length;
-  }
-
-  drop(): void {
-    this.#chunks = [];
   }
 }

@@ -5,20 +5,22 @@
  * @module
  */
 
+import type { Key } from "../keyspace/key.ts";
 import { OutOfMemory } from "../memory/heap.ts";
 import type { Call, SlicedChange } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
 
 /**
- * Makes a change of the command's first key, whose entry is `ref`, or 0. The
- * reply is written if it is made at once, else promised. May throw OutOfMemory.
+ * Makes a change of a key of the command, the first if nothing else is said, whose
+ * entry is `ref`, or 0. The reply is written if it is made at once, else promised.
+ * May throw OutOfMemory.
  */
 export function makeChange(
   call: Call,
   ref: number,
   change: SlicedChange,
+  key: Key = call.key(0),
 ): void | Promise<LateReply> {
-  const key = call.key(0);
   const space = call.keyspace(key);
   const { args, db } = call;
   try {
@@ -31,7 +33,7 @@ export function makeChange(
     }
     change.finish(space, db, key, args, call.effects)(call.reply);
   } catch (cause) {
-    if (cause instanceof OutOfMemory) change.drop?.(space);
+    if (cause instanceof OutOfMemory) change.drop?.(space, db, key);
     throw cause;
   }
 }

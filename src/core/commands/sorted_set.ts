@@ -1,19 +1,18 @@
 /**
- * Sorted set commands on members: what adds, removes, looks up and pops them.
+ * Sorted set commands on members: what adds, removes and looks them up. Those that
+ * take them from an end stand aside (see sorted_set_pops.ts).
  *
  * @module
  */
 
 import { bytesOf } from "../base/bytes.ts";
 import { formatDouble, formatDouble17, parseDouble } from "../base/double.ts";
-import { ZADD, ZINCR, ZPOPMAX, ZPOPMIN, ZREM } from "../keyspace/key_events.ts";
-import type { Key } from "../keyspace/key.ts";
+import { ZADD, ZINCR, ZREM } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import {
   NOT_A_FLOAT,
   SCORE_NOT_A_NUMBER,
   SYNTAX_ERROR,
-  VALUE_NOT_POSITIVE,
   VALUE_OUT_OF_RANGE,
   valueNotBetween,
   wrongNumberOfArguments,
@@ -25,35 +24,25 @@ import type { ReplyWriter } from "../resp/reply_writer.ts";
 import { TYPE_ZSET } from "../types/entry.ts";
 import type { ScoredVisitor } from "../types/zset_range.ts";
 import { ZSET_LISTPACK, type ZsetValue } from "../types/zset_value.ts";
-import {
-  argumentIs,
-  bigIntegerAt,
-  integerAt,
-  readInteger,
-} from "./arg_reader.ts";
+import { argumentIs, bigIntegerAt, readInteger } from "./arg_reader.ts";
+import { type Answer, ArgumentAnswers } from "./argument_answers.ts";
 import type { Call } from "./call.ts";
-import { MANY_POPS } from "./many_pops.ts";
-import { RECORDED } from "./recorded.ts";
 import {
   type CommandSpec,
   KEY_RO,
   KEY_RO_ACCESS,
-  KEY_RW_ACCESS_DELETE,
   KEY_RW_ACCESS_UPDATE,
   KEY_RW_DELETE,
   KEY_RW_UPDATE,
   type LateReply,
-  numKeysAt,
 } from "./command_spec.ts";
 import { ElementScan } from "./element_scan.ts";
 import { type ElementWriter, replyElements } from "./element_stream.ts";
 import { manyDrawn, manyScanned } from "./heavy_work.ts";
 import { replyHead, replyRanks, ScoredReplies } from "./sorted_set_replies.ts";
-import {
-  MemberRemoval,
-  type RemoveMember,
-  SLICED_ARGUMENTS_MIN,
-} from "./member_removal.ts";
+import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
+import { MemberRemoval, type RemoveMember } from "./member_removal.ts";
+import { ScoredAddition } from "./scored_addition.ts";
 import { makeChange } from "./sliced_change.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 
@@ -80,8 +69,6 @@ const FIRST_LETTER = 0x41;
 const WITHSCORE = bytesOf("withscore");
 const WITHSCORES = bytesOf("withscores");
 const NOSCORES = bytesOf("noscores");
-export const MIN: Uint8Array = bytesOf("min");
-export const MAX: Uint8Array = bytesOf("max");
 
 /** Scores of a command's members, all read before the first is used. */
 let scores = new Float64Array(16);
@@ -95,16 +82,16 @@ function zsetsOf(call: Call): ZsetValue {
 }
 
 /** `ZADD key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...]` */
-function zaddCommand(call: Call): void {
-  addMembers(call, 0);
+function zaddCommand(call: Call): void | Promise<LateReply> {
+  return addMembers(call, 0);
 }
 
 /** `ZINCRBY key increment member`: takes ZADD's options, too, as in Redis. */
-function zincrbyCommand(call: Call): void {
-  addMembers(call, INCREMENT);
+function zincrbyCommand(call: Call): void | Promise<LateReply> {
+  return addMembers(call, INCREMENT);
 }
 
-function addMembers(call: Call, given: number): void {
+function addMembers(call: Call, given: number): void | Promise<LateReply> {
   const { argc, reply } = call;
   let options = given;
   let first = 2;
@@ -125,8 +112,28 @@ function addMembers(call: Call, given: number): void {
   if ((options & INCREMENT) !== 0 && count > 1) {
     return reply.error(ZADD_INCR_OF_MANY);
   }
+  if (argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+    return addManyScored(call, options, first);
+  }
   if (!readScores(call, first, count)) return reply.error(NOT_A_FLOAT);
   addScored(call, options, first, count);
+}
+
+function addManyScored(
+  call: Call,
+  options: number,
+  first: number,
+): void | Promise<LateReply> {
+  const key = call.key(0);
+  const ref = call.keyspace(key).lookupWrite(call.db, key, call.nowMs);
+  const addition = new ScoredAddition(call, first, 2, {
+    onlyNew: (options & ONLY_NEW) !== 0,
+    onlyOld: (options & ONLY_OLD) !== 0,
+    onlyGreater: (options & GREATER) !== 0,
+    onlyLess: (options & LESS) !== 0,
+    countsChanges: (options & CHANGED) !== 0,
+  });
+  return makeChange(call, ref, addition);
 }
 
 /** Bit of the option in argument `i`, or 0. */
@@ -221,8 +228,8 @@ function zremCommand(call: Call): void | Promise<LateReply> {
   const ref = writeEntry(call, 0, TYPE_ZSET);
   if (ref === WRONG) return;
   if (ref === 0) return reply.integer(0);
-  if (argc > SLICED_ARGUMENTS_MIN) {
-    return makeChange(call, ref, new MemberRemoval(ZREM, removeMember));
+  if (argc > FEW_ARGUMENTS && isLongRequest(args)) {
+    return makeChange(call, ref, new MemberRemoval(call, ZREM, removeMember));
   }
   const space = call.keyspace(call.key(0));
   const { zsets } = space.values;
@@ -254,12 +261,23 @@ function zscoreCommand(call: Call): void {
 }
 
 /** `ZMSCORE key member [member ...]` */
-function zmscoreCommand(call: Call): void {
+function zmscoreCommand(call: Call): void | Promise<LateReply> {
   const ref = readEntry(call, 0, TYPE_ZSET);
   if (ref === WRONG) return;
+  if (call.argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+    return makeChange(call, ref, new ArgumentAnswers(call, answerScore));
+  }
   call.reply.array(call.argc - 2);
   for (let i = 2; i < call.argc; i++) replyScore(call, ref, i);
 }
+
+const answerScore: Answer = (space, ref, args, i, reply) => {
+  const { zsets } = space.values;
+  const isThere = ref !== 0 &&
+    zsets.find(ref, args.source(i), args.off[i]!, args.length[i]!);
+  if (isThere) reply.double(zsets.score);
+  else reply.nullBulk();
+};
 
 function replyScore(call: Call, ref: number, i: number): void {
   if (ref === 0 || !findMember(call, ref, i)) return call.reply.nullBulk();
@@ -304,100 +322,6 @@ function replyRank(call: Call, command: string, isReverse: boolean): void {
   if (hasScore) reply.array(2);
   reply.integer(isReverse ? zsets.length(ref) - 1 - rank : rank);
   if (hasScore) reply.double(zsets.score);
-}
-
-/** `ZPOPMIN key [count]` */
-function zpopminCommand(call: Call): void {
-  popOne(call, false);
-}
-
-/** `ZPOPMAX key [count]` */
-function zpopmaxCommand(call: Call): void {
-  popOne(call, true);
-}
-
-function popOne(call: Call, isMax: boolean): void {
-  const { argc, reply } = call;
-  if (argc > 3) return reply.error(SYNTAX_ERROR);
-  const count = argc === 3 ? integerAt(call, 2) : 1;
-  if (!(count >= 0)) return reply.error(VALUE_NOT_POSITIVE);
-  const ref = writeEntry(call, 0, TYPE_ZSET);
-  if (ref === WRONG) return;
-  if (ref === 0 || count === 0) return reply.array(0);
-  const key = call.key(0);
-  const { zsets } = call.keyspace(key).values;
-  const popped = Math.min(count, zsets.length(ref));
-  // Without a count there is one pair, which is flat in RESP3, too.
-  const isNested = argc === 3 && reply.resp === 3;
-  reply.array(isNested ? popped : popped * 2);
-  popMembers(call, key, ref, popped, isMax, isNested);
-}
-
-/** `ZMPOP numkeys key [key ...] MIN | MAX [COUNT count]` */
-function zmpopCommand(call: Call): void {
-  if (!MANY_POPS.read(call, 1, MAX, MIN)) return;
-  if (!replyFirstMembers(call, MANY_POPS.isFirst, MANY_POPS.count)) {
-    call.reply.nullArray();
-  }
-}
-
-/**
- * Takes up to `count` members from one end of the first key that has a sorted
- * set, and replies them with the key, or an error; false if no key has one. With
- * `isFlat`, which asks for one member, it stands right behind the key.
- */
-export function replyFirstMembers(
-  call: Call,
-  isMax: boolean,
-  count: number,
-  isFlat = false,
-): boolean {
-  const { reply } = call;
-  for (let i = 0; i < call.keyCount; i++) {
-    const ref = writeEntry(call, i, TYPE_ZSET);
-    if (ref === WRONG) return true;
-    if (ref === 0) continue;
-    const key = call.key(i);
-    const space = call.keyspace(key);
-    const length = space.values.zsets.length(ref);
-    const popped = Math.min(count, length);
-    reply.array(isFlat ? 3 : 2);
-    reply.bulk(key.buf, key.off, key.length);
-    if (!isFlat) reply.array(popped);
-    popMembers(call, key, ref, popped, isMax, !isFlat);
-    const { effects, db } = call;
-    if (effects.isOn) {
-      const name = isMax ? RECORDED.ZPOPMAX : RECORDED.ZPOPMIN;
-      effects.replace(db, name, isFlat ? 2 : 3)
-        .bytes(key.buf, key.off, key.length);
-      if (!isFlat) effects.integer(popped);
-    }
-    return true;
-  }
-  return false;
-}
-
-/** Removes members from one end and replies them, behind a head. */
-function popMembers(
-  call: Call,
-  key: Key,
-  ref: number,
-  count: number,
-  isMax: boolean,
-  isNested: boolean,
-): void {
-  const space = call.keyspace(key);
-  const { zsets } = space.values;
-  const length = zsets.length(ref);
-  REPLIES.begin(call.reply, true);
-  REPLIES.isNested = isNested;
-  zsets.visit(ref, isMax ? length - 1 : 0, count, isMax, REPLIES);
-  const isGone = count === length;
-  if (isGone) space.delete(call.db, ref);
-  else if (isMax) zsets.removeRange(ref, length - count, length);
-  else zsets.removeRange(ref, 0, count);
-  const event = isMax ? ZPOPMAX : ZPOPMIN;
-  space.hooks.changedOrGone(call.db, key, event, isGone, count);
 }
 
 /** Draws a member for each place. */
@@ -561,20 +485,6 @@ export const SORTED_SET_COMMANDS: readonly CommandSpec<Call>[] = [
     run: zincrbyCommand,
   },
   {
-    name: "zmpop",
-    group: "sorted-set",
-    since: "7.0.0",
-    summary:
-      "Removes the first or last members of the first sorted set there is.",
-    complexity: "O(K) + O(M*log(N))",
-    arity: -4,
-    flags: ["write"],
-    keys: [numKeysAt(1, "RW access delete")],
-    syntax: "numkeys:integer key... where:(MIN|MAX) [COUNT count:integer]",
-    replies: ["null", "array"],
-    run: zmpopCommand,
-  },
-  {
     name: "zmscore",
     group: "sorted-set",
     since: "6.2.0",
@@ -586,32 +496,6 @@ export const SORTED_SET_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "key member...",
     replies: ["array"],
     run: zmscoreCommand,
-  },
-  {
-    name: "zpopmax",
-    group: "sorted-set",
-    since: "5.0.0",
-    summary: "Removes the members of a sorted set with the highest scores.",
-    complexity: "O(log(N)*M)",
-    arity: -2,
-    flags: ["write", "fast"],
-    keys: KEY_RW_ACCESS_DELETE,
-    syntax: "key [count:integer]",
-    replies: ["array"],
-    run: zpopmaxCommand,
-  },
-  {
-    name: "zpopmin",
-    group: "sorted-set",
-    since: "5.0.0",
-    summary: "Removes the members of a sorted set with the lowest scores.",
-    complexity: "O(log(N)*M)",
-    arity: -2,
-    flags: ["write", "fast"],
-    keys: KEY_RW_ACCESS_DELETE,
-    syntax: "key [count:integer]",
-    replies: ["array"],
-    run: zpopminCommand,
   },
   {
     name: "zrandmember",

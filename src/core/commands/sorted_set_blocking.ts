@@ -5,10 +5,18 @@
  */
 
 import { WAITS_FOR_ZSET } from "../keyspace/waiter_records.ts";
+import { TYPE_ZSET } from "../types/entry.ts";
 import type { Call } from "./call.ts";
-import { type CommandSpec, keysFrom, numKeysAt } from "./command_spec.ts";
-import { MANY_POPS } from "./many_pops.ts";
-import { MAX, MIN, replyFirstMembers } from "./sorted_set.ts";
+import {
+  type CommandSpec,
+  keysFrom,
+  type LateReply,
+  numKeysAt,
+} from "./command_spec.ts";
+import { FIRST_KEY, MANY_POPS } from "./many_pops.ts";
+import { RECORDED } from "./recorded.ts";
+import { MAX, MIN, popFirst, replyEndMember } from "./sorted_set_pops.ts";
+import { WRONG } from "./typed_entry.ts";
 import { readWaitSeconds } from "./wait_timeout.ts";
 
 /** `BZPOPMIN key [key ...] timeout` */
@@ -22,17 +30,30 @@ function bzpopmaxCommand(call: Call): void {
 }
 
 function pop(call: Call, isMax: boolean): void {
-  const waitMs = readWaitSeconds(call, call.argc - 1);
-  if (waitMs < 0 || replyFirstMembers(call, isMax, 1, true)) return;
-  waitForMember(call, waitMs);
+  const { reply, effects, db, argc } = call;
+  const waitMs = readWaitSeconds(call, argc - 1);
+  if (waitMs < 0) return;
+  const ref = FIRST_KEY.find(call, TYPE_ZSET);
+  if (ref === WRONG) return;
+  if (ref === 0) return waitForMember(call, waitMs);
+  const { key } = FIRST_KEY;
+  // The member stands right behind the key.
+  reply.array(3);
+  reply.bulk(key.buf, key.off, key.length);
+  replyEndMember(call, key, ref, isMax);
+  if (!effects.isOn) return;
+  effects.replace(db, isMax ? RECORDED.ZPOPMAX : RECORDED.ZPOPMIN, 2)
+    .bytes(key.buf, key.off, key.length);
 }
 
 /** `BZMPOP timeout numkeys key [key ...] MIN | MAX [COUNT count]` */
-function bzmpopCommand(call: Call): void {
+function bzmpopCommand(call: Call): void | Promise<LateReply> {
   if (!MANY_POPS.read(call, 2, MAX, MIN)) return;
   const waitMs = readWaitSeconds(call, 1);
-  const { isFirst: isMax, count } = MANY_POPS;
-  if (waitMs < 0 || replyFirstMembers(call, isMax, count)) return;
+  if (waitMs < 0) return;
+  const ref = FIRST_KEY.find(call, TYPE_ZSET);
+  if (ref === WRONG) return;
+  if (ref !== 0) return popFirst(call, ref);
   waitForMember(call, waitMs);
 }
 

@@ -51,10 +51,13 @@ const REPLIES = new ScoredReplies();
 class RankedMembers implements ElementWriter {
   readonly #isReverse: boolean;
   readonly #hasScores: boolean;
+  /** Whether pairs are arrays in RESP2 as well. */
+  readonly #isNested: boolean;
 
-  constructor(isReverse: boolean, hasScores: boolean) {
+  constructor(isReverse: boolean, hasScores: boolean, isNested = false) {
     this.#isReverse = isReverse;
     this.#hasScores = hasScores;
+    this.#isNested = isNested;
   }
 
   write(
@@ -72,6 +75,7 @@ class RankedMembers implements ElementWriter {
     while (place < to && reply.at < limit) {
       const count = Math.min(to - place, most);
       REPLIES.begin(reply, this.#hasScores);
+      if (this.#isNested) REPLIES.isNested = true;
       zsets.visit(ref, isReverse ? -place : place, count, isReverse, REPLIES);
       place += count;
     }
@@ -80,9 +84,23 @@ class RankedMembers implements ElementWriter {
 }
 
 const UPWARDS = new RankedMembers(false, false);
-const UPWARDS_SCORED = new RankedMembers(false, true);
 const DOWNWARDS = new RankedMembers(true, false);
-const DOWNWARDS_SCORED = new RankedMembers(true, true);
+/** Members with scores, from the first one on. */
+export const UPWARDS_SCORED: ElementWriter = new RankedMembers(false, true);
+/** The same from the last one on; places are ranks, less than 0. */
+export const DOWNWARDS_SCORED: ElementWriter = new RankedMembers(true, true);
+/** As {@linkcode UPWARDS_SCORED}, in pairs. */
+export const UPWARDS_PAIRED: ElementWriter = new RankedMembers(
+  false,
+  true,
+  true,
+);
+/** As {@linkcode DOWNWARDS_SCORED}, in pairs. */
+export const DOWNWARDS_PAIRED: ElementWriter = new RankedMembers(
+  true,
+  true,
+  true,
+);
 
 /** Head of an array of members. */
 export function replyHead(

@@ -58,7 +58,7 @@ const MAXDELETEDID = bytesOf("maxdeletedid");
 
 // A change in slices takes them over, and the next command has others.
 let OPTIONS = new StreamOptions();
-let IDS = new IdList();
+const IDS = new IdList();
 const ID = new StreamId();
 const START = new StreamId();
 const END = new StreamId();
@@ -202,13 +202,11 @@ function xdelCommand(call: Call): void | Promise<LateReply> {
   const ref = writeStream(call, 0);
   if (ref === WRONG) return;
   if (ref === 0) return reply.integer(0);
+  if (argc - 2 > SLICED_IDS_MIN) {
+    return makeChange(call, ref, new StreamDeletion(call));
+  }
   if (!IDS.readArguments(call, 2, argc, ID)) return;
   const space = call.keyspace(call.key(0));
-  if (IDS.count > SLICED_IDS_MIN) {
-    const ids = IDS;
-    IDS = new IdList();
-    return makeChange(call, ref, new StreamDeletion(ids));
-  }
   const { log } = space.values.streams;
   let deleted = 0;
   for (let i = 0; i < IDS.count; i++) {

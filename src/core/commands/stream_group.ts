@@ -25,7 +25,13 @@ import { TYPE_STREAM } from "../types/entry.ts";
 import { StreamId } from "../types/stream_id.ts";
 import { argumentIs } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
-import { type CommandSpec, KEY_RW_UPDATE, keyAt } from "./command_spec.ts";
+import {
+  type CommandSpec,
+  KEY_RW_UPDATE,
+  keyAt,
+  type LateReply,
+} from "./command_spec.ts";
+import { makeChange } from "./sliced_change.ts";
 import {
   argumentIsCharacter,
   IdList,
@@ -41,6 +47,7 @@ import {
   streamsOf,
   writeStream,
 } from "./stream_entry.ts";
+import { Acknowledgement, SLICED_IDS_MIN } from "./stream_slices.ts";
 import { WRONG } from "./typed_entry.ts";
 
 const MKSTREAM = bytesOf("mkstream");
@@ -217,12 +224,15 @@ function xgroupHelpCommand({ reply }: Call): void {
 }
 
 /** `XACK key group id [id ...]` */
-function xackCommand(call: Call): void {
+function xackCommand(call: Call): void | Promise<LateReply> {
   const { argc, reply } = call;
   const ref = readStreamToChange(call, 0);
   if (ref === WRONG) return;
   const group = ref === 0 ? 0 : groupOf(call, 0, ref, 2);
   if (group === 0) return reply.integer(0);
+  if (argc - 3 > SLICED_IDS_MIN) {
+    return makeChange(call, ref, new Acknowledgement(call, group));
+  }
   if (!IDS.readArguments(call, 3, argc, ID)) return;
   const { groups } = streamsOf(call, 0);
   let acknowledged = 0;

@@ -1,29 +1,32 @@
 /**
- * Changes of long streams, in slices: many entries trimmed or deleted.
+ * Changes of streams, in slices: many entries trimmed, deleted, acknowledged.
  *
  * @module
  */
 
-import { XADD, XDEL, XTRIM } from "../keyspace/key_events.ts";
+import { CHANGED, XADD, XDEL, XTRIM } from "../keyspace/key_events.ts";
 import type { EffectLog } from "../keyspace/effect_log.ts";
 import type { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Arguments } from "../resp/arguments.ts";
-import { StreamId } from "../types/stream_id.ts";
+import { type ErrorReply, STREAM_ID_INVALID } from "../resp/error_reply.ts";
+import { ID_READ, StreamId } from "../types/stream_id.ts";
 import { StreamCounters } from "../types/stream_value.ts";
-import type { SlicedChange } from "./call.ts";
+import type { Call, SlicedChange } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
+import { type GivenRecord, recordInSlices } from "./given_record.ts";
+import { endOfSlice } from "./many_arguments.ts";
 import { RECORDED } from "./recorded.ts";
-import type { IdList } from "./stream_args.ts";
+import { IdList } from "./stream_args.ts";
 import { type StreamOptions, trimStream } from "./stream_options.ts";
 import { recordTrimmed } from "./stream_recorded.ts";
 import { replyId } from "./stream_reply.ts";
 
 /** Leaves of a stream's tree that are trimmed in one slice. */
 const SLICE_LEAVES = 50;
-/** Entries that are deleted in one slice. */
+/** Entries that are deleted, or acknowledged, in one slice. */
 const SLICE_IDS = 256;
-/** More entries are deleted in slices. */
+/** With more, it is done in slices. */
 export const SLICED_IDS_MIN = 2 * SLICE_IDS;
 
 /** After so many leaves a trimming is gone on with in slices. */
@@ -92,31 +95,95 @@ export class StreamTrimming implements SlicedChange {
   }
 }
 
-/** XDEL of many entries. */
-export class StreamDeletion implements SlicedChange {
-  readonly #ids: IdList;
+/** What is done with IDs, all of which are read before the first is used. */
+abstract class IdsChange implements SlicedChange {
+  /** Set if an argument is no ID: then nothing was done. */
+  error: ErrorReply | null = null;
+  readonly #event: number;
+  readonly #record: GivenRecord | null;
+  readonly #ids = new IdList();
   readonly #id = new StreamId();
+  #read: number;
   #at = 0;
-  #deleted = 0;
+  #changed = 0;
 
-  /** The list is the change's own from now on. */
-  constructor(ids: IdList) {
-    this.#ids = ids;
+  /** The IDs are the arguments from `from` on. */
+  constructor(call: Call, event: number, from: number) {
+    this.#event = event;
+    this.#record = recordInSlices(call);
+    this.#read = from;
   }
 
-  step(space: Keyspace, ref: number): boolean {
-    const { log } = space.values.streams;
+  /** Does it with an entry; says whether that changed something. */
+  protected abstract act(space: Keyspace, ref: number, id: StreamId): boolean;
+
+  step(space: Keyspace, ref: number, args: Arguments): boolean {
+    if (this.#read < args.count) {
+      this.#readIds(args);
+      return this.error === null;
+    }
     const end = Math.min(this.#at + SLICE_IDS, this.#ids.count);
     for (; this.#at < end; this.#at++) {
       this.#ids.read(this.#at, this.#id);
-      if (log.delete(ref, this.#id)) this.#deleted++;
+      if (this.act(space, ref, this.#id)) this.#changed++;
     }
     return end < this.#ids.count;
   }
 
-  finish(space: Keyspace, db: number, key: Key): LateReply {
-    const deleted = this.#deleted;
-    if (deleted > 0) space.hooks.changed(db, key, XDEL, deleted);
-    return (reply) => reply.integer(deleted);
+  #readIds(args: Arguments): void {
+    const id = this.#id;
+    const end = endOfSlice(args, this.#read, 1, 1);
+    this.#record?.addUpTo(args, end);
+    for (; this.#read < end; this.#read++) {
+      const i = this.#read;
+      const found = id.parse(args.source(i), args.off[i]!, args.length[i]!);
+      if (found !== ID_READ) {
+        this.error = STREAM_ID_INVALID;
+        return;
+      }
+      this.#ids.add(id);
+    }
+  }
+
+  finish(
+    space: Keyspace,
+    db: number,
+    key: Key,
+    _args: Arguments,
+    effects: EffectLog,
+  ): LateReply {
+    const { error } = this;
+    if (error !== null) return (reply) => reply.error(error);
+    const changed = this.#changed;
+    if (changed > 0) {
+      this.#record?.end(effects);
+      space.hooks.changed(db, key, this.#event, changed);
+    }
+    return (reply) => reply.integer(changed);
+  }
+}
+
+/** XDEL of many entries. */
+export class StreamDeletion extends IdsChange {
+  constructor(call: Call) {
+    super(call, XDEL, 2);
+  }
+
+  protected act(space: Keyspace, ref: number, id: StreamId): boolean {
+    return space.values.streams.log.delete(ref, id);
+  }
+}
+
+/** XACK of many entries of a group. */
+export class Acknowledgement extends IdsChange {
+  readonly #group: number;
+
+  constructor(call: Call, group: number) {
+    super(call, CHANGED, 3);
+    this.#group = group;
+  }
+
+  protected act(space: Keyspace, _ref: number, id: StreamId): boolean {
+    return space.values.streams.groups.acknowledge(this.#group, id);
   }
 }

@@ -3,8 +3,9 @@
  *
  * What it is filled with may still turn out to be too much, or wrong; the key
  * that gets it in the end keeps its old value until then. It lies in an entry
- * outside of all dictionaries. There is one at a time, which ends when it is
- * stored, given in another's place or dropped.
+ * outside of all dictionaries. A command has that of its shard, one at a time,
+ * which ends when it is stored, given in another's place or dropped; what is
+ * built in slices has one of its own.
  *
  * Every method asks that the caller holds the shard's latch.
  *
@@ -30,6 +31,11 @@ export class BegunValue {
   /** Of a shard. */
   constructor(space: Keyspace) {
     this.#space = space;
+  }
+
+  /** The entry of the value, 0 if none is being built. */
+  get ref(): number {
+    return this.#ref;
   }
 
   /** Begins an empty value and returns its entry; may throw OutOfMemory. */

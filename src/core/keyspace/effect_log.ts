@@ -68,6 +68,8 @@ export class EffectLog {
   /** Ticket of the worker's last record; -1 if there was none. */
   lastTicket = -1;
   readonly #words: Int32Array;
+  /** Whether nobody else draws tickets. */
+  readonly #isAlone: boolean;
   readonly #control: Int32Array;
   readonly #data: Uint8Array;
   readonly #dataWords: Int32Array;
@@ -100,6 +102,7 @@ export class EffectLog {
     this.#words = new Int32Array(
       buffers?.words ?? new SharedArrayBuffer(LOG_WORDS * 4),
     );
+    this.#isAlone = buffers === undefined || buffers.rings.length === 1;
     this.#control = new Int32Array(ring, 0, RING_DATA >> 2);
     this.#data = new Uint8Array(ring, RING_DATA);
     this.#dataWords = new Int32Array(ring, RING_DATA);
@@ -341,6 +344,9 @@ export class EffectLog {
       start + most > this.#capacity || this.#waitingEnd !== 0 ||
       !this.#hasRoom(most)
     ) return false;
+    // Before the bytes are written: drawing a ticket waits for all that this
+    // processor has written, and for the ring's lines that another one has.
+    const ticket = this.#drawTicket();
     if (source !== this.#source) this.#lookAt(source);
     const data = this.#data;
     const to = this.#dataView;
@@ -369,7 +375,7 @@ export class EffectLog {
     const end = at + 3 & ~3;
     const words = this.#dataWords;
     words[start >> 2] = at - start - RECORD_HEADER_BYTES;
-    words[(start >> 2) + 1] = this.#drawTicket();
+    words[(start >> 2) + 1] = ticket;
     this.#written = written + end - start | 0;
     return true;
   }
@@ -381,7 +387,12 @@ export class EffectLog {
   }
 
   #drawTicket(): number {
-    const ticket = Atomics.add(this.#words, LOG_NEXT_TICKET, 1);
+    const words = this.#words;
+    let ticket: number;
+    if (this.#isAlone) {
+      ticket = words[LOG_NEXT_TICKET]!;
+      words[LOG_NEXT_TICKET] = ticket + 1;
+    } else ticket = Atomics.add(words, LOG_NEXT_TICKET, 1);
     this.lastTicket = ticket >>> 0;
     return ticket;
   }

@@ -358,13 +358,14 @@ export class Chunks {
     words[at + COUNT] = words[at + COUNT]! - 1;
   }
 
-  /** Inserts the encoded element before `pos`, which may be the end. */
+  /** Inserts the encoded element before the one with an index, or at the end. */
   insert(
     ref: number,
-    pos: number,
+    index: number,
     bytes: number,
     capacityMax: number,
   ): number {
+    const pos = this.seek(ref, index);
     const opened = this.#open(ref, pos, 0, bytes, capacityMax);
     this.#setWord(opened, COUNT, this.#word(opened, COUNT) + 1);
     this.#listpacks.writeEncoded(
@@ -374,14 +375,22 @@ export class Chunks {
     return opened;
   }
 
-  /** Puts the encoded element in the place of the one at `pos`. */
+  /**
+   * Puts the encoded element in the place of the one with an index. Does not, and
+   * returns 0, if a chunk of several elements would grow beyond `capacityMax`.
+   */
   replace(
     ref: number,
-    pos: number,
+    index: number,
     bytes: number,
     capacityMax: number,
   ): number {
+    const pos = this.seek(ref, index);
     const old = this.#bytesAt(ref, pos);
+    if (
+      bytes > old && this.count(ref) > 1 &&
+      CHUNK_HEADER_BYTES + this.bytes(ref) - old + bytes > capacityMax
+    ) return 0;
     const opened = this.#open(ref, pos, old, bytes, capacityMax);
     this.#listpacks.writeEncoded(
       this.#arena.u8[opened >>> SEGMENT_SHIFT]!,
@@ -390,9 +399,10 @@ export class Chunks {
     return opened;
   }
 
-  /** Removes the `count` elements from `pos` to `end`, exclusive. */
-  cut(ref: number, pos: number, end: number, count: number): void {
-    this.#open(ref, pos, end - pos, 0, 0);
+  /** Removes `count` elements from an index on. */
+  cut(ref: number, from: number, count: number): void {
+    const pos = this.seek(ref, from);
+    this.#open(ref, pos, this.seek(ref, from + count) - pos, 0, 0);
     this.#setWord(ref, COUNT, this.#word(ref, COUNT) - count);
   }
 
@@ -460,20 +470,20 @@ export class Chunks {
   }
 
   /**
-   * A chunk of this heap with the `count` elements from `pos` to `end`,
-   * exclusive, of a chunk in any heap, and no room.
+   * A chunk of this heap with `count` elements, from an index on, of a chunk in
+   * any heap, and no room.
    */
   copyRange(
     source: Chunks,
     ref: number,
-    pos: number,
-    end: number,
+    from: number,
     count: number,
   ): number {
+    const pos = source.seek(ref, from);
     const made = this.adopt(
       source.#arena.u8[ref >>> SEGMENT_SHIFT]!,
       byteOf(ref) + pos,
-      end - pos,
+      source.seek(ref, from + count) - pos,
       count,
     );
     if (source.isPlain(ref)) this.#setWord(made, COUNT, PLAIN);

@@ -39,6 +39,13 @@ export class Arguments {
     return this.#big !== null;
   }
 
+  /** Bytes of all arguments and of what lies between; Infinity if one is big. */
+  get bytesAtMost(): number {
+    if (this.#big !== null) return Infinity;
+    const last = this.count - 1;
+    return last < 0 ? 0 : this.off[last]! + this.length[last]! - this.off[0]!;
+  }
+
   /** Forgets all arguments. References of big ones must have been taken. */
   clear(): void {
     this.count = 0;
@@ -121,24 +128,24 @@ export class Arguments {
   take(): Arguments {
     const taken = new Arguments();
     const { count, off, length } = this;
-    let start = Infinity;
-    let end = 0;
-    for (let i = 0; i < count; i++) {
-      if (this.#isBig(i)) continue;
-      start = Math.min(start, off[i]!);
-      end = Math.max(end, off[i]! + length[i]!);
+    taken.count = count;
+    taken.off = off.slice(0, count);
+    taken.length = length.slice(0, count);
+    if (this.#big !== null) {
+      taken.#segments = this.#segments;
+      taken.#segment = this.#segment!.slice(0, count);
+      taken.#big = this.#big.slice(0, count);
+      this.#big.fill(0);
     }
-    if (start < end) taken.buf = this.buf.slice(start, end);
-    for (let i = 0; i < count; i++) {
-      if (this.#isBig(i)) {
-        taken.addBig(
-          this.takeBig(i),
-          this.#segments,
-          this.#segment![i]!,
-          off[i]!,
-          length[i]!,
-        );
-      } else taken.add(off[i]! - start, length[i]!);
+    let first = 0;
+    let last = count - 1;
+    while (first <= last && this.#isBig(first)) first++;
+    while (first < last && this.#isBig(last)) last--;
+    if (first > last) return taken;
+    const start = off[first]!;
+    taken.buf = this.buf.slice(start, off[last]! + length[last]!);
+    for (let i = first; i <= last; i++) {
+      if (!this.#isBig(i)) taken.off[i] = off[i]! - start;
     }
     return taken;
   }

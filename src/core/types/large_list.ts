@@ -259,16 +259,9 @@ export class LargeList {
     const chunk = cursor.item;
     if (length <= bytesMax && !chunks.isPlain(chunk)) {
       const bytes = this.#listpacks.encode(buf, off, length);
-      const pos = chunks.seek(chunk, index - cursor.before);
-      const old = chunks.next(chunk, pos) - pos;
-      if (
-        cursor.count === 1 || bytes <= old ||
-        CHUNK_HEADER_BYTES + chunks.bytes(chunk) - old + bytes <= bytesMax
-      ) {
-        const moved = chunks.replace(chunk, pos, bytes, bytesMax);
-        if (moved !== chunk) this.#tree.replace(root, cursor, moved);
-        return;
-      }
+      const skip = index - cursor.before;
+      const moved = chunks.replace(chunk, skip, bytes, bytesMax);
+      if (moved !== 0) return this.#moved(root, cursor, moved);
     }
     this.insert(root, index, buf, off, length);
     this.removeRange(root, index + 1, 1);
@@ -326,12 +319,7 @@ export class LargeList {
       this.#tree.seek(root, from, cursor);
       const skip = from - cursor.before;
       const removed = Math.min(left, cursor.count - skip);
-      if (removed < cursor.count) {
-        const chunk = cursor.item;
-        const pos = chunks.seek(chunk, skip);
-        const end = chunks.seek(chunk, skip + removed);
-        chunks.cut(chunk, pos, end, removed);
-      }
+      if (removed < cursor.count) chunks.cut(cursor.item, skip, removed);
       this.#lost(root, removed);
       left -= removed;
     }
@@ -411,14 +399,10 @@ export class LargeList {
     do {
       const { item, before, count } = cursor;
       const looked = Math.min(left, count);
-      if (this.chunks.isPlain(item)) {
-        if (
-          this.chunks.isPlainEqual(item, buf, off, length) &&
-          !visitor.match(before)
-        ) return;
-      } else if (
-        !this.searchChunk(item, before, backward, looked, visitor)
-      ) return;
+      const goesOn = this.chunks.isPlain(item)
+        ? this.#searchPlain(item, before, buf, off, length, visitor)
+        : this.searchChunk(item, before, backward, looked, visitor);
+      if (!goesOn) return;
       left -= looked;
     } while (left > 0 && this.#sequence.step(root, cursor, !backward));
   }
@@ -437,24 +421,32 @@ export class LargeList {
     budget: number,
     visitor: MatchVisitor,
   ): number {
-    const { chunks } = this;
     const cursor = this.#cursor;
     this.#listpacks.encode(buf, off, length);
     this.#sequence.seek(root, from, cursor);
     for (let left = budget;;) {
       const { item, before, count } = cursor;
       left -= this.#workBytes(item, length);
-      if (chunks.isPlain(item)) {
-        if (
-          chunks.isPlainEqual(item, buf, off, length) && !visitor.match(before)
-        ) return before + count;
-      } else if (!this.searchChunk(item, before, false, count, visitor)) {
-        return before + count;
-      }
-      if (left <= 0 || !this.#sequence.step(root, cursor, true)) {
-        return before + count;
-      }
+      const goesOn = this.chunks.isPlain(item)
+        ? this.#searchPlain(item, before, buf, off, length, visitor)
+        : this.searchChunk(item, before, false, count, visitor);
+      if (
+        !goesOn || left <= 0 || !this.#sequence.step(root, cursor, true)
+      ) return before + count;
     }
+  }
+
+  /** As {@linkcode LargeList.searchChunk}, of a text in a plain chunk. */
+  #searchPlain(
+    chunk: number,
+    before: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+    visitor: MatchVisitor,
+  ): boolean {
+    return !this.chunks.isPlainEqual(chunk, buf, off, length) ||
+      visitor.match(before);
   }
 
   /**
@@ -585,7 +577,8 @@ export class LargeList {
         source.#sequence.seek(root, at, cursor);
         const skip = at - cursor.before;
         const copied = Math.min(cursor.count - skip, from + count - at);
-        const chunk = this.copyChunk(source, cursor.item, skip, copied);
+        const { item } = cursor;
+        const chunk = this.chunks.copyRange(source.chunks, item, skip, copied);
         this.#enter(made, chunk, copied);
         at += copied;
       }
@@ -594,19 +587,6 @@ export class LargeList {
       throw cause;
     }
     return made;
-  }
-
-  /** A chunk in this heap of some elements of a chunk in any heap. */
-  copyChunk(
-    source: LargeList,
-    chunk: number,
-    skip: number,
-    count: number,
-  ): number {
-    const { chunks } = source;
-    const pos = chunks.seek(chunk, skip);
-    const end = chunks.seek(chunk, skip + count);
-    return this.chunks.copyRange(chunks, chunk, pos, end, count);
   }
 
   /** Frees about `budget` chunks; says whether nothing is left. */
@@ -706,10 +686,9 @@ export class LargeList {
     skip: number,
     bytes: number,
   ): void {
-    const chunk = cursor.item;
-    const pos = this.chunks.seek(chunk, skip);
-    const moved = this.chunks.insert(chunk, pos, bytes, this.limits.bytesMax);
-    if (moved !== chunk) this.#tree.replace(root, cursor, moved);
+    const { bytesMax } = this.limits;
+    const moved = this.chunks.insert(cursor.item, skip, bytes, bytesMax);
+    this.#moved(root, cursor, moved);
     this.#tree.add(root, cursor, 1);
   }
 
@@ -722,7 +701,7 @@ export class LargeList {
     const skip = index - cursor.before;
     if (skip === 0) return;
     const { item, before, count } = cursor;
-    const made = this.copyChunk(this, item, skip, count - skip);
+    const made = chunks.copyRange(chunks, item, skip, count - skip);
     try {
       tree.insert(root, cursor, true, made, count - skip);
     } catch (cause) {
@@ -730,7 +709,7 @@ export class LargeList {
       throw cause;
     }
     tree.seek(root, before, cursor);
-    chunks.cut(item, chunks.seek(item, skip), chunks.end(item), count - skip);
+    chunks.cut(item, skip, count - skip);
     tree.add(root, cursor, skip - count);
     this.#fit(root, cursor);
   }
@@ -744,8 +723,12 @@ export class LargeList {
   }
 
   #fit(root: number, cursor: TreeCursor): void {
-    const fitted = this.chunks.fit(cursor.item);
-    if (fitted !== cursor.item) this.#tree.replace(root, cursor, fitted);
+    this.#moved(root, cursor, this.chunks.fit(cursor.item));
+  }
+
+  /** Notes where the cursor's chunk lies now. */
+  #moved(root: number, cursor: TreeCursor, moved: number): void {
+    if (moved !== cursor.item) this.#tree.replace(root, cursor, moved);
   }
 
   #removeChunk(root: number, cursor: TreeCursor): void {

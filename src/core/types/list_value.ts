@@ -207,8 +207,7 @@ export class ListValue implements ValueType {
       return this.#large.replace(root, index, buf, off, length);
     }
     const bytes = this.#listpacks.encode(buf, off, length);
-    const pos = this.#chunks.seek(root, index);
-    const made = this.#chunks.replace(root, pos, bytes, NO_CAPACITY_MAX);
+    const made = this.#chunks.replace(root, index, bytes, NO_CAPACITY_MAX);
     setValueRoot(this.#arena, ref, made);
   }
 
@@ -225,8 +224,7 @@ export class ListValue implements ValueType {
       return this.#large.insert(root, index, buf, off, length);
     }
     const bytes = this.#listpacks.encode(buf, off, length);
-    const pos = this.#chunks.seek(root, index);
-    const made = this.#chunks.insert(root, pos, bytes, NO_CAPACITY_MAX);
+    const made = this.#chunks.insert(root, index, bytes, NO_CAPACITY_MAX);
     setValueRoot(this.#arena, ref, made);
   }
 
@@ -238,9 +236,7 @@ export class ListValue implements ValueType {
       this.#large.limits.refresh();
       return this.#large.removeRange(root, from, count);
     }
-    const chunks = this.#chunks;
-    const pos = chunks.seek(root, from);
-    chunks.cut(root, pos, chunks.seek(root, from + count), count);
+    this.#chunks.cut(root, from, count);
     this.#fit(ref, root);
   }
 
@@ -347,15 +343,13 @@ export class ListValue implements ValueType {
     budget: number,
     visitor: MatchVisitor,
   ): number {
+    if (!this.#isLarge(ref)) {
+      this.search(ref, buf, off, length, false, Infinity, visitor);
+      return this.length(ref);
+    }
     const root = valueRoot(this.#arena, ref);
     const large = this.#large;
-    if (this.#isLarge(ref)) {
-      return large.searchFrom(root, buf, off, length, from, budget, visitor);
-    }
-    const count = this.#chunks.count(root);
-    this.#listpacks.encode(buf, off, length);
-    large.searchChunk(root, 0, false, count, visitor);
-    return count;
+    return large.searchFrom(root, buf, off, length, from, budget, visitor);
   }
 
   /**
@@ -507,7 +501,7 @@ export class ListValue implements ValueType {
       isLarge ? LIST_QUICKLIST : LIST_LISTPACK,
       isLarge
         ? this.#large.copyRange(source.#large, root, from, count)
-        : this.#large.copyChunk(source.#large, root, from, count),
+        : this.#chunks.copyRange(source.#chunks, root, from, count),
     );
   }
 

@@ -61,6 +61,8 @@ export interface ServingPorts<C extends Call> {
 
 /** One per worker. */
 export class Serving<C extends Call> {
+  /** Whether a command is served: its reply must be there when it has run. */
+  isAtWork = false;
   readonly #table: CommandTable<C>;
   readonly #call: C;
   readonly #latches: Latches;
@@ -96,10 +98,12 @@ export class Serving<C extends Call> {
     const { args, session, reply } = call;
     call.session = this.#guest;
     call.reply = this.#reply;
+    this.isAtWork = true;
     while (this.#ready.isLeft()) {
       this.#serveKey();
       this.#ready.advance();
     }
+    this.isAtWork = false;
     call.args = args;
     call.session = session;
     call.reply = reply;

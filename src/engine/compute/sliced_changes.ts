@@ -1,12 +1,15 @@
 /**
  * Changes of one key that take long, in slices: the key is locked for writing, so
  * nobody sees it half changed, and between two slices its worker serves others.
+ * What only reads the key locks it for reading.
  *
  * @module
  */
 
+import { assert } from "../../core/base/assert.ts";
 import type { SlicedChange } from "../../core/commands/call.ts";
 import type { LateReply } from "../../core/commands/command_spec.ts";
+import { recordKey } from "../../core/commands/recorded_keys.ts";
 import type { EffectLog } from "../../core/keyspace/effect_log.ts";
 import { Key } from "../../core/keyspace/key.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
@@ -14,7 +17,7 @@ import type { ShardLatches } from "../../core/commands/call.ts";
 import { CHANGES, SLICED_COMMANDS } from "../../core/keyspace/counters.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
-import { OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
+import { type ErrorReply, OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
 import {
   PROCESS_CUT_WAITS,
   PROCESS_SLICED_CHANGES,
@@ -48,12 +51,18 @@ export interface SlicedChangePorts {
   settle(): void;
   /** The session whose command is running. */
   session(): Session;
-  /** Charges a session's command with the time that its slices took. */
+  /** Does something as if a session's command was running. */
+  inNameOf<T>(session: Session, run: () => T): T;
+  /**
+   * Charges a session's command with the time that its slices took, and counts
+   * the error that it replies.
+   */
   charge(
     session: Session,
     command: CalledCommand,
     args: Arguments,
     microseconds: number,
+    error: ErrorReply | null,
   ): void;
 }
 
@@ -66,7 +75,8 @@ interface Running {
   readonly db: number;
   readonly key: Key;
   readonly change: SlicedChange;
-  readonly args: Arguments;
+  /** As given, until they are kept. */
+  args: Arguments;
   readonly handle: LockHandle;
   readonly session: Session;
   readonly command: CalledCommand;
@@ -80,12 +90,17 @@ interface Running {
 export class SlicedChanges {
   readonly #ports: SlicedChangePorts;
   readonly #running = new Set<Running>();
+  /** The change whose arguments are yet to be kept. */
+  #begun: Running | null = null;
 
   constructor(ports: SlicedChangePorts) {
     this.#ports = ports;
   }
 
-  /** Goes on with a change of a key; see {@linkcode InSlices}. */
+  /**
+   * Goes on with a change of a key; see {@linkcode InSlices}. {@linkcode
+   * SlicedChanges.keepArguments} must follow when the latch is given back.
+   */
   readonly begin = (
     space: Keyspace,
     db: number,
@@ -100,27 +115,39 @@ export class SlicedChanges {
     const { buf, off, length } = changed;
     const name = buf.slice(off, off + length);
     const handle = lock({
-      ...{ write: [name], db, label: "slices", maxHoldMs: 0 },
+      ...change.isRead === true ? { read: [name] } : { write: [name] },
+      ...{ db, label: "slices", maxHoldMs: 0 },
       beforeAbort: () => this.#complete(running),
     });
     if (handle === null) return null;
     const key = new Key();
     fillKey(key, name);
     const { promise, resolve } = Promise.withResolvers<LateReply>();
-    const args = given.take();
     const session = this.#ports.session();
     const running: Running = {
-      ...{ space, db, key, change, args, handle, session, resolve },
+      ...{ space, db, key, change, args: given, handle, session, resolve },
       command: session.command!,
       tookMs: 0,
     };
     this.#running.add(running);
+    this.#begun = running;
     counters[SLICED_COMMANDS] = counters[SLICED_COMMANDS]! + 1;
     // A snapshot must not have a value that is half changed.
     Atomics.add(process, PROCESS_SLICED_CHANGES, 1);
     this.#planTurn(running);
     return promise;
   };
+
+  /**
+   * Keeps the arguments of the command that has just begun to be done in slices,
+   * which is not done under its latch as there may be many; no latch is held.
+   */
+  keepArguments(): void {
+    const running = this.#begun;
+    if (running === null) return;
+    running.args = running.args.take();
+    this.#begun = null;
+  }
 
   /** Does all that is left of this worker's changes; no latch is held. */
   completeAll(): void {
@@ -145,8 +172,9 @@ export class SlicedChanges {
     const late = this.#turn(running);
     running.tookMs += monotonicMs() - startMs;
     if (late === null) return false;
-    const { session, command, args, tookMs } = running;
-    charge(session, command, args, tookMs * 1000);
+    const { session, command, args, tookMs, change } = running;
+    const error = late === NO_MEMORY ? OUT_OF_MEMORY : change.error ?? null;
+    charge(session, command, args, tookMs * 1000, error);
     this.#running.delete(running);
     Atomics.sub(process, PROCESS_SLICED_CHANGES, 1);
     running.handle.close();
@@ -158,16 +186,17 @@ export class SlicedChanges {
 
   /** The reply when all is done, else null. */
   #turn(running: Running): LateReply | null {
+    assert(running !== this.#begun, "the arguments of a change are kept");
     const { latches, monotonicMs } = this.#ports;
     const endMs = monotonicMs() + TURN_MS;
-    const { space, change } = running;
+    const { space } = running;
     do {
       latches.acquire(space.shard);
       try {
         if (!this.#step(running)) return this.#finish(running);
       } catch (cause) {
         if (!(cause instanceof OutOfMemory)) throw cause;
-        change.drop?.(space);
+        this.#drop(running);
         return NO_MEMORY;
       } finally {
         latches.release(space.shard);
@@ -180,15 +209,30 @@ export class SlicedChanges {
     return change.step(space, space.peek(db, key), args);
   }
 
-  #finish({ space, db, key, change, args }: Running): LateReply {
-    const { effects, counters } = this.#ports;
+  #finish({ space, db, key, change, args, session }: Running): LateReply {
+    const { effects, counters, inNameOf } = this.#ports;
     const isLogged = effects.isOn;
     const changes = counters[CHANGES]!;
     if (isLogged) effects.begin();
     try {
-      return change.finish(space, db, key, args, effects);
+      return inNameOf(
+        session,
+        () => change.finish(space, db, key, args, effects),
+      );
     } finally {
       if (isLogged) effects.endCommand(db, args, counters[CHANGES] !== changes);
     }
+  }
+
+  /** Memory was short: what has become of the key is recorded as it is. */
+  #drop({ space, db, key, change, args, session }: Running): void {
+    const { effects, counters, inNameOf } = this.#ports;
+    const isLogged = effects.isOn;
+    const changes = counters[CHANGES]!;
+    if (isLogged) effects.begin();
+    inNameOf(session, () => change.drop?.(space, db, key));
+    if (!isLogged) return;
+    if (counters[CHANGES] !== changes) recordKey(effects, space, db, key);
+    effects.endCommand(db, args, false);
   }
 }

@@ -77,15 +77,17 @@ export class CommandAccounts<C extends Call> {
 
   /** Counts a command that has ended in the background, with its error. */
   countBackground(ended: EndedCommand<C>, error: ErrorReply | null): void {
-    const { command } = ended;
-    this.countCalls(command, 1);
-    if (error !== null) this.countFailed(command, error);
-    this.chargeLate(ended);
+    this.countCalls(ended.command, 1);
+    this.chargeLate(ended, error);
   }
 
-  /** Charges a command, which was counted, that has not ended in its turn. */
-  chargeLate(ended: EndedCommand<C>): void {
+  /**
+   * Charges a command, which was counted, that has not ended in its turn, and
+   * counts its error.
+   */
+  chargeLate(ended: EndedCommand<C>, error: ErrorReply | null): void {
     const { command, microseconds } = ended;
+    if (error !== null) this.countFailed(command, error);
     this.timer.charge(command, microseconds);
     if (this.#isSlow(command, microseconds)) this.#ports.slow(ended);
   }

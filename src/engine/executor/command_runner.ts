@@ -120,7 +120,8 @@ export class CommandRunner<C extends Call> {
     ) this.#accounts.countCalls(command, -1);
     if (promise === undefined) return DONE;
     this.pending = promise;
-    this.pendingHasRead = false;
+    // What changes keys in slices may have read them before.
+    this.pendingHasRead = command.keyKind !== KEY_KIND.NONE;
     return PARKED;
   }
 

@@ -218,6 +218,11 @@ export class Executor<C extends Call> implements WorkerGate {
     return this.#runner.pendingHasRead;
   }
 
+  /** Whether the command at hand must have ended when it has run. */
+  get isAtOnce(): boolean {
+    return this.ignoresFlags || this.#serving.isAtWork;
+  }
+
   /**
    * Serves those who wait for keys that have changed outside of commands; no
    * latch is held.

@@ -31,6 +31,7 @@ import { SORT_COMMANDS } from "../../core/commands/sort.ts";
 import { SORTED_SET_COMMANDS } from "../../core/commands/sorted_set.ts";
 import { SORTED_SET_ALGEBRA_COMMANDS } from "../../core/commands/sorted_set_algebra.ts";
 import { SORTED_SET_BLOCKING_COMMANDS } from "../../core/commands/sorted_set_blocking.ts";
+import { SORTED_SET_POP_COMMANDS } from "../../core/commands/sorted_set_pops.ts";
 import { SORTED_SET_RANGE_COMMANDS } from "../../core/commands/sorted_set_range.ts";
 import { STREAM_COMMANDS } from "../../core/commands/stream.ts";
 import { STREAM_GROUP_COMMANDS } from "../../core/commands/stream_group.ts";
@@ -79,6 +80,7 @@ export function makeCommandTable(): CommandTable<ServerCall> {
     SET_RANDOM_COMMANDS,
     SET_ALGEBRA_COMMANDS,
     SORTED_SET_COMMANDS,
+    SORTED_SET_POP_COMMANDS,
     SORTED_SET_RANGE_COMMANDS,
     SORTED_SET_ALGEBRA_COMMANDS,
     SORTED_SET_BLOCKING_COMMANDS,

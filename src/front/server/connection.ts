@@ -707,6 +707,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
       this.#isHeld = true;
       return true;
     }
+    this.#worker.keepArguments();
     this.#isParked = true;
     this.#holdsPushes = this.#worker.executor.pendingHasRead;
     const pending = this.#worker.executor.pending;

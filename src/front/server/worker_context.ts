@@ -98,6 +98,8 @@ export class WorkerContext {
   owner: Owner | null = null;
   /** Completes the worker's changes in slices; no latch is held. */
   completeSlices: () => void = () => {};
+  /** As {@linkcode SlicedChanges.keepArguments}, of a command that is parked. */
+  keepArguments: () => void = () => {};
   /** Commands of this worker that took long. */
   readonly slowLog: SlowLog = new SlowLog();
   /** What made this worker slow. */

@@ -108,6 +108,21 @@ Deno.test("a chunk fills the capacity that it is to have", () => {
   assertEquals(chunks.bytes(piece.ref) + CHUNK_HEADER_BYTES, 511 * 16 + 16);
 });
 
+Deno.test("an element is not replaced where its chunk would get too large", () => {
+  const piece = new Piece();
+  const { chunks } = piece;
+  for (const text of ["a", "b", "c"]) piece.push(false, text);
+  const bytes = piece.encode("x".repeat(50));
+  assertEquals(chunks.replace(piece.ref, 1, bytes, 64), 0);
+  assertEquals(piece.texts(piece.ref), ["a", "b", "c"]);
+  piece.ref = chunks.replace(piece.ref, 1, bytes, 128);
+  assertEquals(piece.texts(piece.ref), ["a", "x".repeat(50), "c"]);
+  chunks.cut(piece.ref, 1, 2);
+  // A single one may be of any size.
+  piece.ref = chunks.replace(piece.ref, 0, piece.encode("y".repeat(80)), 64);
+  assertEquals(piece.texts(piece.ref), ["y".repeat(80)]);
+});
+
 Deno.test("a plain chunk has one element of any bytes", () => {
   const piece = new Piece();
   const { chunks, memory } = piece;
@@ -118,8 +133,7 @@ Deno.test("a plain chunk has one element of any bytes", () => {
   assertEquals(piece.texts(ref), [text]);
   assert(chunks.isPlainEqual(ref, bytesOf(text), 0, text.length));
   assert(!chunks.isPlainEqual(ref, bytesOf(text), 0, text.length - 1));
-  const end = chunks.end(ref);
-  const copy = chunks.copyRange(chunks, ref, chunks.seek(ref, 0), end, 1);
+  const copy = chunks.copyRange(chunks, ref, 0, 1);
   assert(chunks.isPlain(copy));
   assertEquals(piece.texts(copy), [text]);
   chunks.free(ref);
@@ -162,8 +176,7 @@ const OPERATION = {
     const text = anyText(random);
     const index = random.below(model.length + 1);
     const bytes = piece.encode(text);
-    const pos = chunks.seek(piece.ref, index);
-    piece.ref = chunks.insert(piece.ref, pos, bytes, NO_LIMIT);
+    piece.ref = chunks.insert(piece.ref, index, bytes, NO_LIMIT);
     model.splice(index, 0, text);
   },
   replace(piece: Piece, random: Random): void {
@@ -172,16 +185,14 @@ const OPERATION = {
     const text = anyText(random);
     const index = random.below(model.length);
     const bytes = piece.encode(text);
-    const pos = chunks.seek(piece.ref, index);
-    piece.ref = chunks.replace(piece.ref, pos, bytes, NO_LIMIT);
+    piece.ref = chunks.replace(piece.ref, index, bytes, NO_LIMIT);
     model[index] = text;
   },
   cut(piece: Piece, random: Random): void {
     const { chunks, model } = piece;
     const from = random.below(model.length + 1);
     const to = random.between(from, model.length);
-    const pos = chunks.seek(piece.ref, from);
-    chunks.cut(piece.ref, pos, chunks.seek(piece.ref, to), to - from);
+    chunks.cut(piece.ref, from, to - from);
     model.splice(from, to - from);
   },
   removeEqual(piece: Piece, random: Random): void {
@@ -262,6 +273,5 @@ const OPERATION = {
 };
 
 function copyOf({ chunks, ref }: Piece, from: number, to: number): number {
-  const pos = chunks.seek(ref, from);
-  return chunks.copyRange(chunks, ref, pos, chunks.seek(ref, to), to - from);
+  return chunks.copyRange(chunks, ref, from, to - from);
 }

@@ -1,0 +1,118 @@
+/**
+ * Changes of hashes in slices: many fields set or deleted.
+ *
+ * Whether a field has expired is asked of the time at which the command began.
+ *
+ * @module
+ */
+
+import { endHash, fieldsExpire } from "../keyspace/field_expires.ts";
+import { HDEL, HSET } from "../keyspace/key_events.ts";
+import type { EffectLog } from "../keyspace/effect_log.ts";
+import type { Key } from "../keyspace/key.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import type { Arguments } from "../resp/arguments.ts";
+import { TYPE_HASH } from "../types/entry.ts";
+import { ArgumentAddition } from "./argument_addition.ts";
+import type { Call, SlicedChange } from "./call.ts";
+import type { LateReply } from "./command_spec.ts";
+import { type GivenRecord, recordInSlices } from "./given_record.ts";
+import { FieldFinder } from "./hash_entry.ts";
+import { bytesFrom, endOfSlice } from "./many_arguments.ts";
+
+/** With more bytes to be added a hash is a table, whatever the settings say. */
+const COUNTED_BYTES_MAX = 1 << 20;
+
+/** HSET and HMSET: the arguments behind the key, fields each with a value. */
+export class FieldSetting extends ArgumentAddition {
+  readonly #repliesCount: boolean;
+  readonly #finder: FieldFinder;
+  #added = 0;
+
+  /** Replies how many fields are new, or OK. */
+  constructor(call: Call, repliesCount: boolean) {
+    super(call, { type: TYPE_HASH, event: HSET, from: 2, width: 2 });
+    this.#repliesCount = repliesCount;
+    this.#finder = new FieldFinder(call);
+  }
+
+  protected prepare(space: Keyspace, ref: number, args: Arguments): void {
+    const bytes = bytesFrom(args, 2, COUNTED_BYTES_MAX);
+    space.values.hashes.prepare(ref, args.count - 2 >> 1, bytes);
+  }
+
+  protected add(
+    space: Keyspace,
+    ref: number,
+    args: Arguments,
+    i: number,
+  ): void {
+    if (fieldsExpire(space, ref)) this.#finder.find(space, ref, args, i);
+    const isNew = space.values.hashes.set(
+      ref,
+      args.source(i),
+      args.off[i]!,
+      args.length[i]!,
+      args.source(i + 1),
+      args.off[i + 1]!,
+      args.length[i + 1]!,
+      0,
+    );
+    if (isNew) this.#added++;
+    this.changes++;
+  }
+
+  protected override end(space: Keyspace, db: number, ref: number): void {
+    if (fieldsExpire(space, ref)) endHash(space, db, ref);
+  }
+
+  protected reply(): LateReply {
+    const added = this.#added;
+    return this.#repliesCount
+      ? (reply) => reply.integer(added)
+      : (reply) => reply.ok();
+  }
+}
+
+/** HDEL: the fields that the arguments behind the key name. */
+export class FieldRemoval implements SlicedChange {
+  readonly #finder: FieldFinder;
+  readonly #record: GivenRecord | null;
+  #at = 2;
+  #removed = 0;
+
+  constructor(call: Call) {
+    this.#finder = new FieldFinder(call);
+    this.#record = recordInSlices(call);
+  }
+
+  step(space: Keyspace, ref: number, args: Arguments): boolean {
+    const { hashes } = space.values;
+    const end = endOfSlice(args, this.#at, 1, 1);
+    this.#record?.addUpTo(args, end);
+    for (; this.#at < end && hashes.length(ref) > 0; this.#at++) {
+      if (!this.#finder.find(space, ref, args, this.#at)) continue;
+      hashes.removeFound(ref);
+      this.#removed++;
+    }
+    // Nothing is left to be deleted, but perhaps to be recorded.
+    this.#at = end;
+    return end < args.count;
+  }
+
+  finish(
+    space: Keyspace,
+    db: number,
+    key: Key,
+    _args: Arguments,
+    effects: EffectLog,
+  ): LateReply {
+    const removed = this.#removed;
+    if (removed > 0) {
+      this.#record?.end(effects);
+      space.hooks.changed(db, key, HDEL, removed);
+    }
+    endHash(space, db, space.peek(db, key));
+    return (reply) => reply.integer(removed);
+  }
+}
