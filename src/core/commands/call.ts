@@ -89,11 +89,21 @@ export interface CallContext {
   readonly effects?: EffectLog;
 }
 
+/** A key, and the keyspace of its shard. */
+export interface ChangePlace {
+  readonly space: Keyspace;
+  readonly key: Key;
+}
+
 /**
  * What a command does with one of its keys, nearly always a change of it, that
  * would take long: see sliced_change.ts. `args` are the arguments of the command.
  */
 export interface SlicedChange {
+  /** Names of other keys that are to be changed, too. */
+  readonly otherKeys?: readonly Uint8Array[];
+  /** What the next slice changes if not the first key; read before each. */
+  readonly place?: ChangePlace;
   /**
    * Does a slice of it, about half a millisecond; says whether some is left.
    * `ref` is the key's entry, or 0. OutOfMemory must leave the value as it was.

@@ -56,9 +56,46 @@ export function replyElements(
     elements.write(space, ref, from, to, reply, Infinity);
     return;
   }
-  const reading = shareValue(space, ref);
+  stream(call, space, ref, shareValue(space, ref), elements, from, to);
+}
+
+/**
+ * Replies an array of the elements of places `from` to `to` while the peer takes
+ * them, which the reply must be able to; false, with nothing written, if there
+ * is no memory for that. Other elements may follow.
+ */
+export function streamElements(
+  call: Call,
+  space: Keyspace,
+  ref: number,
+  elements: ElementWriter,
+  from: number,
+  to: number,
+): boolean {
+  let reading = 0;
+  try {
+    reading = shareValue(space, ref);
+  } catch (cause) {
+    if (!(cause instanceof OutOfMemory)) throw cause;
+    return false;
+  }
+  call.reply.array(to - from);
+  stream(call, space, ref, reading, elements, from, to);
+  return true;
+}
+
+/** Leaves a reader of a value in the reply. */
+function stream(
+  call: Call,
+  space: Keyspace,
+  ref: number,
+  reading: number,
+  elements: ElementWriter,
+  from: number,
+  to: number,
+): void {
   const hold = call.holdValue?.(space, call.db, ref) ?? null;
-  reply.stream(
+  call.reply.stream(
     new ElementStream(space, call.latches, reading, hold, elements, from, to),
   );
 }

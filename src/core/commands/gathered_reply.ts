@@ -65,7 +65,7 @@ export class GatheredReply {
 }
 
 /** Bytes that are written piece by piece. */
-class Pieces implements ReplySource {
+export class Pieces implements ReplySource {
   #pieces: readonly Uint8Array[];
   #at = 0;
 

@@ -34,7 +34,7 @@ import {
   type LateReply,
 } from "./command_spec.ts";
 import { pointAt, readPoint, readUnit } from "./geo_arguments.ts";
-import { draftFor, draftOf } from "./given_record.ts";
+import { draftFor } from "./given_record.ts";
 import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
 import { RECORDED } from "./recorded.ts";
 import { type AdditionRules, ScoredAddition } from "./scored_addition.ts";
@@ -139,12 +139,9 @@ class PlaceAddition extends ScoredAddition {
     this.#recorded = from;
     this.#draft = effects.isOn ? draftFor(args) : null;
     if (this.#draft === null) return;
-    this.#draft.command(
-      call.db,
-      from + (argc - from) / PLACE_ARGUMENTS * 2,
-    );
-    this.#draft.argument(RECORDED.ZADD, 0, RECORDED.ZADD.length);
-    for (let i = 1; i < from; i++) draftOf(this.#draft, args, i);
+    const count = (argc - from) / PLACE_ARGUMENTS;
+    this.#draft.replace(call.db, RECORDED.ZADD, from + 2 * count);
+    for (let i = 1; i < from; i++) this.#draft.argument(args, i);
   }
 
   protected override scoreOf(args: Arguments, i: number): number | ErrorReply {
@@ -158,8 +155,8 @@ class PlaceAddition extends ScoredAddition {
     if (draft === null) return;
     for (; this.#recorded < end; this.#recorded += PLACE_ARGUMENTS) {
       const length = writeInteger(this.scoreAt(this.#recorded), SCORE_TEXT, 0);
-      draft.argument(SCORE_TEXT, 0, length);
-      draftOf(draft, args, this.#recorded + PLACE_ARGUMENTS - 1);
+      draft.bytes(SCORE_TEXT, 0, length);
+      draft.argument(args, this.#recorded + PLACE_ARGUMENTS - 1);
     }
   }
 

@@ -30,7 +30,7 @@ export class GivenRecord {
 
   /** Adds the arguments before `end`. */
   addUpTo(args: Arguments, end: number): void {
-    for (; this.#at < end; this.#at++) draftOf(this.#draft, args, this.#at);
+    for (; this.#at < end; this.#at++) this.#draft.argument(args, this.#at);
   }
 
   /** Is what the command at hand has done. */
@@ -52,9 +52,4 @@ export function recordInSlices(call: Call): GivenRecord | null {
 export function draftFor(args: Arguments): EffectDraft {
   const bytes = bytesFrom(args, 0, DRAFT_BYTES_MAX) + args.count * EXTRA_BYTES;
   return new EffectDraft(Math.min(bytes, DRAFT_BYTES_MAX));
-}
-
-/** Adds argument `i` to a draft. */
-export function draftOf(draft: EffectDraft, args: Arguments, i: number): void {
-  draft.argument(args.source(i), args.off[i]!, args.length[i]!);
 }

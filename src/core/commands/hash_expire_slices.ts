@@ -24,12 +24,7 @@ import type { Call, SlicedChange } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
 import { meetsExpireConditions } from "./expire.ts";
 import { GatheredReply } from "./gathered_reply.ts";
-import {
-  draftFor,
-  draftOf,
-  type GivenRecord,
-  recordInSlices,
-} from "./given_record.ts";
+import { draftFor, type GivenRecord, recordInSlices } from "./given_record.ts";
 import { FieldFinder } from "./hash_entry.ts";
 import { endOfSlice } from "./many_arguments.ts";
 import { RECORDED } from "./recorded.ts";
@@ -154,10 +149,8 @@ export class FieldExpiry extends FieldCodes {
     this.#counters = call.counters;
     this.#draft = effects.isOn ? draftFor(args) : null;
     if (this.#draft === null || this.#isDeletion) return;
-    this.#draft.command(db, args.count);
-    draftWord(this.#draft, RECORDED.HPEXPIREAT);
-    draftOf(this.#draft, args, 1);
-    draftWord(this.#draft, latin1BytesOf(String(expireAtMs)));
+    this.#draft.replace(db, RECORDED.HPEXPIREAT, args.count)
+      .argument(args, 1).constant(latin1BytesOf(String(expireAtMs)));
   }
 
   protected override begin(space: Keyspace, ref: number): void {
@@ -188,10 +181,8 @@ export class FieldExpiry extends FieldCodes {
     counters[EXPIRED_SUBKEYS] = counters[EXPIRED_SUBKEYS]! + 1;
     const draft = this.#draft;
     if (draft !== null) {
-      draft.command(this.#db, 3);
-      draftWord(draft, RECORDED.HDEL);
-      draftOf(draft, args, 1);
-      draftOf(draft, args, i);
+      draft.replace(this.#db, RECORDED.HDEL, 3)
+        .argument(args, 1).argument(args, i);
     }
     return DELETED;
   }
@@ -199,7 +190,7 @@ export class FieldExpiry extends FieldCodes {
   protected recordUpTo(args: Arguments, end: number): void {
     if (this.#draft === null || this.#isDeletion) return;
     for (; this.#recorded < end; this.#recorded++) {
-      draftOf(this.#draft, args, this.#recorded);
+      this.#draft.argument(args, this.#recorded);
     }
   }
 
@@ -241,8 +232,4 @@ export class FieldPersistence extends FieldCodes {
   protected get event(): number {
     return HPERSIST;
   }
-}
-
-function draftWord(draft: EffectDraft, word: Uint8Array): void {
-  draft.argument(word, 0, word.length);
 }

@@ -115,7 +115,7 @@ export class MemberPop implements SlicedChange {
       const buf = member.text();
       this.#members.writer().bulk(buf, member.off, member.length);
       if (this.#draft !== null) this.#record(this.#draft, args);
-      this.#draft?.argument(buf, member.off, member.length);
+      this.#draft?.bytes(buf, member.off, member.length);
       sets.removeDrawn(ref);
     }
     return end < this.#count;
@@ -125,9 +125,8 @@ export class MemberPop implements SlicedChange {
   #record(draft: EffectDraft, args: Arguments): void {
     if (this.#popped % RECORDED_MEMBERS_MAX !== 0) return;
     const left = this.#count - this.#popped;
-    draft.command(this.#db, 2 + Math.min(RECORDED_MEMBERS_MAX, left));
-    draft.argument(RECORDED.SREM, 0, RECORDED.SREM.length);
-    draft.argument(args.source(1), args.off[1]!, args.length[1]!);
+    const argc = 2 + Math.min(RECORDED_MEMBERS_MAX, left);
+    draft.replace(this.#db, RECORDED.SREM, argc).argument(args, 1);
   }
 
   finish(

@@ -1,5 +1,5 @@
 /**
- * Changes of one key that may take long: begun where the command runs and, if
+ * Changes of a key, or of a few, that may take long: begun where the command runs and, if
  * more than a slice is left, gone on with in slices (see sliced_changes.ts).
  *
  * @module
@@ -7,8 +7,22 @@
 
 import type { Key } from "../keyspace/key.ts";
 import { OutOfMemory } from "../memory/heap.ts";
-import type { Call, SlicedChange } from "./call.ts";
+import type { Arguments } from "../resp/arguments.ts";
+import type { Call, ChangePlace, SlicedChange } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
+
+/**
+ * Does a slice where it is to be done; says whether some is left. The shard's
+ * latch is held.
+ */
+export function makeSlice(
+  change: SlicedChange,
+  { space, key }: ChangePlace,
+  db: number,
+  args: Arguments,
+): boolean {
+  return change.step(space, space.peek(db, key), args);
+}
 
 /**
  * Makes a change of a key of the command, the first if nothing else is said, whose
@@ -24,12 +38,16 @@ export function makeChange(
   const space = call.keyspace(key);
   const { args, db } = call;
   try {
-    if (change.step(space, ref, args)) {
+    const isLeft = change.place === undefined
+      ? change.step(space, ref, args)
+      : makeSlice(change, change.place, db, args);
+    if (isLeft) {
       const late = call.canWait && call.inSlices !== null
         ? call.inSlices(space, db, key, change, args)
         : null;
       if (late !== null) return late;
-      while (change.step(space, space.peek(db, key), args));
+      const first = { space, key };
+      while (makeSlice(change, change.place ?? first, db, args));
     }
     change.finish(space, db, key, args, call.effects)(call.reply);
   } catch (cause) {

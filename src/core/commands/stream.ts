@@ -193,7 +193,7 @@ function replyBetween(
   if (ref === 0) return reply.array(0);
   if (count <= 0) return reply.nullArray();
   const space = call.keyspace(call.key(0));
-  replyRange(call, space, ref, START, END, count, isReverse, true);
+  replyRange(call, space, ref, START, END, count, isReverse);
 }
 
 /** `XDEL key id [id ...]` */

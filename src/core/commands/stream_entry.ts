@@ -8,7 +8,7 @@ import { XGROUP_CREATECONSUMER } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { unshareValue } from "../keyspace/shared_value.ts";
 import { OutOfMemory } from "../memory/heap.ts";
-import { WRONG_TYPE } from "../resp/error_reply.ts";
+import { noKeyOrGroup, WRONG_TYPE } from "../resp/error_reply.ts";
 import { TYPE_STREAM } from "../types/entry.ts";
 import type { StreamValue } from "../types/stream_value.ts";
 import type { Call } from "./call.ts";
@@ -70,6 +70,20 @@ export function groupOf(
     args.off[i]!,
     args.length[i]!,
   );
+}
+
+/**
+ * The group of argument 2 of the stream `ref`, which is that of argument 1 as
+ * its reader has found it; 0 after an error reply.
+ */
+export function groupToUse(call: Call, ref: number): number {
+  if (ref === WRONG) return 0;
+  const group = ref === 0 ? 0 : groupOf(call, 0, ref, 2);
+  if (group === 0) {
+    const { args } = call;
+    call.reply.error(noKeyOrGroup(args.copy(1), args.copy(2)));
+  }
+  return group;
 }
 
 /** The consumer whose name is argument `i`, or 0. */

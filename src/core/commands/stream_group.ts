@@ -47,7 +47,12 @@ import {
   streamsOf,
   writeStream,
 } from "./stream_entry.ts";
-import { Acknowledgement, SLICED_IDS_MIN } from "./stream_slices.ts";
+import {
+  Acknowledgement,
+  ConsumerRemoval,
+  GroupRemoval,
+  SLICED_IDS_MIN,
+} from "./stream_slices.ts";
 import { WRONG } from "./typed_entry.ts";
 
 const MKSTREAM = bytesOf("mkstream");
@@ -57,6 +62,7 @@ const DOLLAR = 0x24;
 /** Allocations from which on a group is freed later. */
 const SPARED_WEIGHT_MIN = 256;
 
+// A change in slices takes it over, and the next command has another.
 const IDS = new IdList();
 const ID = new StreamId();
 const READ = new Int64();
@@ -180,17 +186,19 @@ function xgroupSetidCommand(call: Call): void {
 }
 
 /** `XGROUP DESTROY key group` */
-function xgroupDestroyCommand(call: Call): void {
+function xgroupDestroyCommand(call: Call): void | Promise<LateReply> {
   if (!find(call, false, false)) return;
   if (FOUND.group === 0) return call.reply.integer(0);
   const space = call.keyspace(call.key(0));
   const { streams } = space.values;
   const { ref, group } = FOUND;
+  streams.takeGroup(ref, group);
   if (streams.groups.weight(group) < SPARED_WEIGHT_MIN) {
-    streams.removeGroup(ref, group, 0);
+    streams.groups.free(group);
   } else {
-    streams.removeGroup(ref, group, beginSpare(space));
+    const isLeft = streams.leaveGroup(beginSpare(space), group);
     space.begun.drop();
+    if (!isLeft) return makeChange(call, ref, new GroupRemoval(group));
   }
   space.hooks.changed(call.db, call.key(0), XGROUP_DESTROY);
   call.reply.integer(1);
@@ -205,13 +213,17 @@ function xgroupCreateconsumerCommand(call: Call): void {
 }
 
 /** `XGROUP DELCONSUMER key group consumer` */
-function xgroupDelconsumerCommand(call: Call): void {
+function xgroupDelconsumerCommand(call: Call): void | Promise<LateReply> {
   if (!find(call, false, true)) return;
   const consumer = consumerOf(call, 0, FOUND.group, 4);
   if (consumer === 0) return call.reply.integer(0);
   const space = call.keyspace(call.key(0));
   const { groups } = space.values.streams;
   const pending = groups.ownedCount(consumer);
+  if (pending > SLICED_IDS_MIN) {
+    const removal = new ConsumerRemoval(FOUND.group, consumer, pending);
+    return makeChange(call, FOUND.ref, removal);
+  }
   groups.removeConsumer(FOUND.group, consumer);
   space.hooks.changed(call.db, call.key(0), XGROUP_DELCONSUMER);
   call.reply.integer(pending);

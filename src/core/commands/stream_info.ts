@@ -203,7 +203,7 @@ function replyAll(
   const { groups } = streams;
   reply.bulkText("entries");
   const space = call.keyspace(call.key(0));
-  replyRange(call, space, ref, LEAST, GREATEST, count, false, false);
+  replyRange(call, space, ref, LEAST, GREATEST, count, false, Infinity);
   const groupCount = streams.groupCount(ref);
   field(reply, "groups").array(groupCount);
   for (let i = 0; i < groupCount; i++) {

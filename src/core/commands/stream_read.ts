@@ -12,9 +12,7 @@
  */
 
 import { bytesOf } from "../base/bytes.ts";
-import { Int64 } from "../base/int64.ts";
-import { CHANGED } from "../keyspace/key_events.ts";
-import type { Keyspace } from "../keyspace/keyspace.ts";
+import { Key } from "../keyspace/key.ts";
 import {
   WAITS_FOR_GROUP,
   WAITS_FOR_STREAM,
@@ -33,16 +31,22 @@ import {
   TIMEOUT_OUT_OF_RANGE,
   unbalancedStreams,
 } from "../resp/error_reply.ts";
-import { TreePlace } from "../types/id_tree.ts";
-import { PendingEntry } from "../types/stream_group.ts";
 import { StreamId } from "../types/stream_id.ts";
-import { addOne, entryNumber, hasDeletedFrom } from "../types/stream_lag.ts";
-import { StreamCounters } from "../types/stream_value.ts";
 import { argumentIs, bigIntegerAt, readInteger } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
 import { streamReadKeys } from "./command_keys.ts";
-import { type CommandSpec, keysAfter } from "./command_spec.ts";
+import { type CommandSpec, keysAfter, type LateReply } from "./command_spec.ts";
+import { STREAMED_ELEMENTS_MIN } from "./element_stream.ts";
+import { makeChange } from "./sliced_change.ts";
+import { SlicedOutput } from "./sliced_output.ts";
 import { argumentIsCharacter, IdList, readId } from "./stream_args.ts";
+import {
+  ENTRIES_AT_ONCE,
+  GroupReader,
+  GroupReading,
+  type ReadingPart,
+  SLICE_BYTES,
+} from "./stream_delivery.ts";
 import {
   addConsumer,
   consumerOf,
@@ -50,16 +54,11 @@ import {
   readStream,
   readStreamToChange,
 } from "./stream_entry.ts";
+import { recordConsumer } from "./stream_recorded.ts";
 import {
-  recordClaim,
-  recordConsumer,
-  recordGroupId,
-} from "./stream_recorded.ts";
-import {
-  replyEntry,
-  replyEntryOf,
-  replyId,
   replyRange,
+  replyStreamName,
+  replyStreamsHead,
 } from "./stream_reply.ts";
 import { WRONG } from "./typed_entry.ts";
 
@@ -77,12 +76,12 @@ const ID = new StreamId();
 const LAST = new StreamId();
 const GREATEST = new StreamId();
 GREATEST.setGreatest();
-const COUNTERS = new StreamCounters();
-const READ = new Int64();
-const PLACE = new TreePlace();
-const PENDING_PLACE = new TreePlace();
-const DELIVERED = new PendingEntry();
-const SCRATCH = { id: new StreamId(), read: new Int64() };
+// What is gone on with in slices takes it over, and the next command has another.
+let READER = new GroupReader();
+/** Most streams that are read in slices. */
+const SLICED_STREAMS_MAX = 64;
+/** Streams of fewer entries are written at once, however many streams. */
+const STREAMED_MIN = 64;
 
 /** The arguments, read anew by each command. */
 class ReadOptions {
@@ -180,6 +179,7 @@ function readTimeout(call: Call, i: number): number {
 function xreadCommand(call: Call): void {
   if (!OPTIONS.read(call, false) || !lookUp(call, false)) return;
   const { streams, count } = OPTIONS;
+  const { reply } = call;
   let served = 0;
   for (let i = 0; i < streams; i++) {
     IS_SERVED[i] = hasNew(call, i, false);
@@ -188,17 +188,19 @@ function xreadCommand(call: Call): void {
     else if (REFS[i] === 0) readStream(call, i);
   }
   if (served === 0) return waitOrReplyNothing(call, WAITS_FOR_STREAM);
-  replyHead(call, served);
+  replyStreamsHead(reply, served);
+  // Those that are written at once are not many together.
+  const long = Math.max(
+    STREAMED_MIN,
+    Math.ceil(STREAMED_ELEMENTS_MIN / served),
+  );
   for (let i = 0; i < streams; i++) {
     if (!IS_SERVED[i]) continue;
-    served--;
-    replyKey(call, i);
+    replyName(call, i);
     IDS.read(i, ID);
     ID.increment();
     const space = call.keyspace(call.key(i));
-    // Nothing follows the last one, so that it may come in pieces.
-    const isLast = served === 0;
-    replyRange(call, space, REFS[i]!, ID, GREATEST, count, false, isLast);
+    replyRange(call, space, REFS[i]!, ID, GREATEST, count, false, long);
   }
 }
 
@@ -206,27 +208,108 @@ function xreadCommand(call: Call): void {
  * `XREADGROUP GROUP group consumer [COUNT count] [BLOCK milliseconds] [NOACK]
  * STREAMS key [key ...] id [id ...]`
  */
-function xreadgroupCommand(call: Call): void {
+function xreadgroupCommand(call: Call): void | Promise<LateReply> {
   if (!OPTIONS.read(call, true) || !lookUp(call, true)) return;
   const { reply } = call;
   const { streams } = OPTIONS;
-  const head = reply.at;
+  const start = reply.at;
   call.effects.silence();
-  replyHead(call, streams);
+  replyStreamsHead(reply, streams);
+  const first = reply.at;
+  const canSlice = call.canWait && call.inSlices !== null;
+  let left = canSlice ? ENTRIES_AT_ONCE : Infinity;
+  let limit = canSlice ? start + SLICE_BYTES : Infinity;
   let served = 0;
   for (let i = 0; i < streams; i++) {
     const before = reply.at;
     try {
-      if (serveGroup(call, i)) served++;
+      if (!beginGroup(call, i)) continue;
+      replyName(call, i);
+      const head = reply.at;
+      reply.array(READER.most);
+      const from = reply.at;
+      if (readPart(call, i, left, limit)) {
+        if (areSliced()) {
+          return goOn(call, i, served, { start, first, before, from });
+        }
+        left = limit = Infinity;
+        readPart(call, i, left, limit);
+      }
+      left -= READER.done;
+      reply.recount(head, READER.done);
+      READER.end(call, call.keyspace(call.key(i)), call.key(i));
+      served++;
     } catch (cause) {
       if (!(cause instanceof OutOfMemory) || served === 0) throw cause;
       reply.rewind(before);
       break;
     }
   }
-  if (served > 0) return reply.recount(head, served);
-  reply.rewind(head);
+  if (served > 0) return reply.recount(start, served);
+  reply.rewind(start);
   waitOrReplyNothing(call, WAITS_FOR_GROUP);
+}
+
+/** Whether the streams can be read in slices: they are few, and none comes twice. */
+function areSliced(): boolean {
+  const { streams } = OPTIONS;
+  if (streams > SLICED_STREAMS_MAX) return false;
+  for (let i = 1; i < streams; i++) {
+    if (REFS.lastIndexOf(REFS[i]!, i - 1) >= 0) return false;
+  }
+  return true;
+}
+
+/** Where a reply begins, its streams, one of them, and the entries of that. */
+interface ReplyPlaces {
+  readonly start: number;
+  readonly first: number;
+  readonly before: number;
+  readonly from: number;
+}
+
+/**
+ * Goes on in slices with stream `at`, of which a part has been read, and those
+ * behind it.
+ */
+function goOn(
+  call: Call,
+  at: number,
+  served: number,
+  { start, first, before, from }: ReplyPlaces,
+): void | Promise<LateReply> {
+  const { reply, args, effects } = call;
+  const { streams } = OPTIONS;
+  const parts: ReadingPart[] = [];
+  const names: Uint8Array[] = [];
+  let bytes = 0;
+  let isOut = false;
+  for (let i = 0; i < streams; i++) {
+    const { buf, off, length, hash, shard } = call.key(i);
+    const name = buf.slice(off, off + length);
+    if (i > 0) names.push(name);
+    if (i < at || isOut) continue;
+    try {
+      if (i > at && !beginGroup(call, i)) continue;
+    } catch (cause) {
+      if (!(cause instanceof OutOfMemory)) throw cause;
+      isOut = true;
+      continue;
+    }
+    const key = Object.assign(new Key(), { buf: name, length, hash, shard });
+    const space = call.keyspace(key);
+    if (effects.isOn) bytes += READER.recordedBytes(args, space, REFS[i]!);
+    parts.push({ reader: READER, space, key });
+    READER = new GroupReader();
+  }
+  const output = new SlicedOutput(call, bytes);
+  output.takeReply(call, first, before);
+  const piece = output.endPiece();
+  output.takeReply(call, from, reply.at);
+  output.takeEffects(call);
+  reply.rewind(start);
+  const reading = new GroupReading(served, parts, names, output, piece);
+  return makeChange(call, REFS[0]!, reading);
 }
 
 /** Finds keys and groups and reads the IDs; false after an error reply. */
@@ -304,164 +387,53 @@ function waitOrReplyNothing(call: Call, kind: number): void {
   call.waitArguments = lastIds;
 }
 
-/** The head of streams with their entries: pairs, or a map in RESP3. */
-function replyHead({ reply }: Call, streams: number): void {
-  if (reply.resp === 3) reply.map(streams);
-  else reply.array(streams);
-}
-
-function replyKey({ reply, args }: Call, i: number): void {
+function replyName({ reply, args }: Call, i: number): void {
   const at = OPTIONS.keysAt + i;
-  if (reply.resp === 2) reply.array(2);
-  reply.bulk(args.source(at), args.off[at]!, args.length[at]!);
+  replyStreamName(reply, args.source(at), args.off[at]!, args.length[at]!);
 }
 
 /**
- * Replies what stream `i` has for the consumer, which is made if need be; false
- * if that is nothing.
+ * Begins to read stream `i` for the consumer, which is made if need be; false if
+ * there is nothing to read.
  */
-function serveGroup(call: Call, i: number): boolean {
-  const { nowMs } = call;
+function beginGroup(call: Call, i: number): boolean {
+  const { groupAt, keysAt, isWithoutAck, count } = OPTIONS;
   const group = GROUPS[i]!;
   const space = call.keyspace(call.key(i));
-  const { groups } = space.values.streams;
-  let consumer = consumerOf(call, i, group, OPTIONS.groupAt + 1);
+  const { streams } = space.values;
+  let consumer = consumerOf(call, i, group, groupAt + 1);
   const isMade = consumer === 0;
-  if (isMade) consumer = addConsumer(call, i, group, OPTIONS.groupAt + 1);
-  groups.setSeenAt(consumer, nowMs);
-  const place = { key: call.key(i), groupAt: OPTIONS.groupAt };
+  if (isMade) consumer = addConsumer(call, i, group, groupAt + 1);
+  streams.groups.setSeenAt(consumer, call.nowMs);
+  READER.keyAt = keysAt + i;
+  READER.groupAt = groupAt;
+  READER.isMade = isMade;
+  READER.isWithoutAck = isWithoutAck;
   if (!hasNew(call, i, true)) {
-    if (isMade && call.effects.isOn) recordConsumer(call, place);
+    if (isMade && call.effects.isOn) recordConsumer(call, READER);
     return false;
   }
-  replyKey(call, i);
   IDS.read(i, ID);
-  const isNew = ID.isGreatest();
-  if (!isNew) replyHistory(call, space, i, consumer);
-  else {
-    try {
-      deliverNew(call, space, i, consumer);
-    } catch (cause) {
-      if (isMade) {
-        groups.removeConsumer(group, consumer);
-        space.hooks.noteChange(-1);
-      }
-      throw cause;
-    }
-  }
-  if (call.effects.isOn) {
-    if (isMade && (!isNew || OPTIONS.isWithoutAck)) recordConsumer(call, place);
-    if (isNew) recordGroupId(call, place, space.values.streams, group, SCRATCH);
-  }
-  // Whoever reads what was delivered before changes nothing.
-  if (isNew) space.hooks.changed(call.db, call.key(i), CHANGED);
-  else space.hooks.noteChange();
+  if (ID.isGreatest()) {
+    READER.beginNew(streams.length(REFS[i]!), group, consumer, count);
+  } else READER.beginPending(space, group, consumer, count, ID);
   return true;
 }
 
-/** Delivers entries behind the last one of the group. */
-function deliverNew(
+/** Reads a part; without memory for any of it, it is as if it had not begun. */
+function readPart(
   call: Call,
-  space: Keyspace,
   i: number,
-  consumer: number,
-): void {
-  const { reply, nowMs } = call;
-  const { streams } = space.values;
-  const { groups, cursor } = streams;
-  const { count, isWithoutAck } = OPTIONS;
-  const ref = REFS[i]!;
-  const group = GROUPS[i]!;
-  streams.readCounters(ref, COUNTERS);
-  groups.readEntriesRead(group, READ);
-  groups.readLastId(group, ID);
-  ID.increment();
-  cursor.seek(ref, ID);
-  const head = reply.at;
-  const most = count === 0 ? COUNTERS.length : Math.min(count, COUNTERS.length);
-  reply.array(most);
-  let delivered = 0;
-  while (delivered < most && cursor.next()) {
-    const { id } = cursor.entry;
-    if (!isWithoutAck) {
-      try {
-        groups.deliver(group, consumer, id, nowMs);
-      } catch (cause) {
-        if (!(cause instanceof OutOfMemory) || delivered === 0) throw cause;
-        break;
-      }
-    }
-    countRead(id);
-    LAST.set(id);
-    if (!isWithoutAck && call.effects.isOn) recordDelivered(call, i, consumer);
-    replyEntry(reply, cursor.entry);
-    delivered++;
+  count: number,
+  limit: number,
+): boolean {
+  const space = call.keyspace(call.key(i));
+  try {
+    return READER.read(call, space, REFS[i]!, count, limit);
+  } catch (cause) {
+    READER.takeBack(space);
+    throw cause;
   }
-  reply.recount(head, delivered);
-  if (delivered === 0) return;
-  groups.setLastId(group, LAST);
-  groups.setEntriesRead(group, READ);
-  if (!isWithoutAck) groups.setActiveAt(consumer, nowMs);
-}
-
-/** Records that {@linkcode LAST} was delivered. */
-function recordDelivered(call: Call, i: number, consumer: number): void {
-  const { groups } = call.keyspace(call.key(i)).values.streams;
-  DELIVERED.id.set(LAST);
-  DELIVERED.consumer = consumer;
-  DELIVERED.deliveredAtMs = call.nowMs;
-  DELIVERED.deliveriesHi = 0;
-  DELIVERED.deliveriesLo = 1;
-  const place = { key: call.key(i), groupAt: OPTIONS.groupAt };
-  recordClaim(call, place, groups, DELIVERED, LAST);
-}
-
-/** Counts an entry that the group reads, as far as its number is known. */
-function countRead(id: StreamId): void {
-  const isKnown = (READ.hi & READ.lo) !== -1;
-  if (isKnown && !hasDeletedFrom(COUNTERS, id)) addOne(READ);
-  else entryNumber(COUNTERS, id, READ);
-}
-
-/** Replies what is pending with a consumer, behind the ID that was given. */
-function replyHistory(
-  call: Call,
-  space: Keyspace,
-  i: number,
-  consumer: number,
-): void {
-  const { reply, nowMs } = call;
-  const { groups } = space.values.streams;
-  const group = GROUPS[i]!;
-  const { count } = OPTIONS;
-  const owned = groups.ownedCount(consumer);
-  const most = count === 0 ? owned : Math.min(count, owned);
-  const head = reply.at;
-  reply.array(most);
-  let written = 0;
-  IDS.read(i, ID);
-  ID.increment();
-  groups.readLastId(group, LAST);
-  const place = { key: call.key(i), groupAt: OPTIONS.groupAt };
-  let isThere = groups.firstOwned(consumer, ID, PLACE);
-  for (; isThere && written < most; isThere = groups.nextOwned(PLACE)) {
-    groups.readOwned(PLACE, ID);
-    if (replyEntryOf(reply, space, REFS[i]!, ID)) {
-      groups.findPending(group, ID, PENDING_PLACE);
-      groups.setDeliveredAt(PENDING_PLACE, nowMs);
-      groups.countDelivery(PENDING_PLACE);
-      if (call.effects.isOn) {
-        groups.readPending(PENDING_PLACE, DELIVERED);
-        recordClaim(call, place, groups, DELIVERED, LAST);
-      }
-    } else {
-      reply.array(2);
-      replyId(reply, ID);
-      reply.nullArray();
-    }
-    written++;
-  }
-  reply.recount(head, written);
 }
 
 /** Rows of these commands. */

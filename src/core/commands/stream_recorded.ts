@@ -8,14 +8,13 @@
  */
 
 import { bytesOf } from "../base/bytes.ts";
-import type { Key } from "../keyspace/key.ts";
-import type { EffectLog } from "../keyspace/effect_log.ts";
+import type { EffectSink } from "../keyspace/effect_sink.ts";
 import type { PendingEntry, StreamGroups } from "../types/stream_group.ts";
 import { ID_BYTES_MAX, StreamId } from "../types/stream_id.ts";
 import type { StreamCounters, StreamValue } from "../types/stream_value.ts";
 import { argumentIs } from "./arg_reader.ts";
-import type { Call } from "./call.ts";
 import { RECORDED } from "./recorded.ts";
+import type { Output } from "./sliced_output.ts";
 import { LIMIT, type StreamOptions } from "./stream_options.ts";
 
 const GREATEST = new StreamId();
@@ -27,7 +26,10 @@ const CREATECONSUMER = bytesOf("CREATECONSUMER");
 const ENTRIESREAD = bytesOf("ENTRIESREAD");
 const SETID = bytesOf("SETID");
 
-function id(effects: EffectLog, value: StreamId): void {
+/** Where a command records what, and what it was given. */
+export type Recorder = Pick<Output, "effects" | "args" | "db">;
+
+function id(effects: EffectSink, value: StreamId): void {
   effects.bytes(TEXT, 0, value.writeText(TEXT, 0));
 }
 
@@ -37,7 +39,7 @@ function id(effects: EffectLog, value: StreamId): void {
  * out: only with `~` would it be taken.
  */
 export function recordTrimmed(
-  call: Pick<Call, "effects" | "args" | "db">,
+  call: Recorder,
   options: StreamOptions,
   name: Uint8Array,
   newId: StreamId | null,
@@ -63,21 +65,22 @@ export function recordTrimmed(
 
 /** A group of a key, as the arguments of a command name it. */
 export interface GroupPlace {
-  readonly key: Key;
+  /** The argument that is the key. */
+  readonly keyAt: number;
   /** The argument that names the group. */
   readonly groupAt: number;
 }
 
 /** Records that a consumer has a pending entry, for a group at `lastId`. */
 export function recordClaim(
-  { effects, args, db }: Call,
-  { key, groupAt }: GroupPlace,
+  { effects, args, db }: Recorder,
+  { keyAt, groupAt }: GroupPlace,
   { consumerNames }: StreamGroups,
   entry: PendingEntry,
   lastId: StreamId,
 ): void {
   effects.replace(db, RECORDED.XCLAIM, 14)
-    .bytes(key.buf, key.off, key.length)
+    .argument(args, keyAt)
     .argument(args, groupAt)
     .bytes(
       consumerNames.nameBuf(entry.consumer),
@@ -96,8 +99,8 @@ export function recordClaim(
 
 /** Records which entry a group has read last, and how many it has read. */
 export function recordGroupId(
-  { effects, args, db }: Call,
-  { key, groupAt }: GroupPlace,
+  { effects, args, db }: Recorder,
+  { keyAt, groupAt }: GroupPlace,
   { groups }: StreamValue,
   group: number,
   scratch: { id: StreamId; read: { hi: number; lo: number } },
@@ -105,18 +108,18 @@ export function recordGroupId(
   groups.readLastId(group, scratch.id);
   groups.readEntriesRead(group, scratch.read);
   effects.replace(db, RECORDED.XGROUP, 7).constant(SETID)
-    .bytes(key.buf, key.off, key.length).argument(args, groupAt);
+    .argument(args, keyAt).argument(args, groupAt);
   id(effects, scratch.id);
   effects.constant(ENTRIESREAD).int64(scratch.read.hi, scratch.read.lo);
 }
 
 /** Records that a consumer was made; its name is behind that of the group. */
 export function recordConsumer(
-  { effects, args, db }: Call,
-  { key, groupAt }: GroupPlace,
+  { effects, args, db }: Recorder,
+  { keyAt, groupAt }: GroupPlace,
 ): void {
   effects.replace(db, RECORDED.XGROUP, 5).constant(CREATECONSUMER)
-    .bytes(key.buf, key.off, key.length)
+    .argument(args, keyAt)
     .argument(args, groupAt)
     .argument(args, groupAt + 1);
 }

@@ -16,8 +16,8 @@ import type { NodeReader } from "../types/stream_node.ts";
 import type { Call } from "./call.ts";
 import {
   type ElementWriter,
-  replyElements,
   STREAMED_ELEMENTS_MIN,
+  streamElements,
 } from "./element_stream.ts";
 
 const TEXT = new Uint8Array(INTEGER_BYTES_MAX);
@@ -46,6 +46,23 @@ export function replyInt64(reply: ReplyWriter, hi: number, lo: number): void {
     return reply.integer(hi * TWO_TO_32 + (lo >>> 0));
   }
   reply.bigInteger(BigInt(hi) << 32n | BigInt(lo >>> 0));
+}
+
+/** The head of the entries of one or several streams: pairs, or a map. */
+export function replyStreamsHead(reply: ReplyWriter, streams: number): void {
+  if (reply.resp === 3) reply.map(streams);
+  else reply.array(streams);
+}
+
+/** The name of a stream before its entries. */
+export function replyStreamName(
+  reply: ReplyWriter,
+  buf: Uint8Array,
+  off: number,
+  length: number,
+): void {
+  if (reply.resp === 2) reply.array(2);
+  reply.bulk(buf, off, length);
 }
 
 /** An entry: its ID, and its fields and values as an array. */
@@ -91,8 +108,8 @@ function replyElement(reply: ReplyWriter, buf: Uint8Array, at: number): number {
 
 /**
  * Replies an array of the entries from `start` to `end`, the last ones first if
- * `isReverse`, no more than `count` if that is not 0; returns how many. A long
- * one is written while the peer takes it, if nothing follows it.
+ * `isReverse`, no more than `count` if that is not 0. One of `long` entries or
+ * more is written while the peer takes it.
  */
 export function replyRange(
   call: Call,
@@ -102,21 +119,20 @@ export function replyRange(
   end: StreamId,
   count: number,
   isReverse: boolean,
-  isLast: boolean,
-): number {
+  long: number = STREAMED_ELEMENTS_MIN,
+): void {
   const { reply } = call;
   const { streams } = space.values;
   const length = streams.length(ref);
   const most = count === 0 ? length : Math.min(count, length);
-  if (isLast && reply.canStream && most >= STREAMED_ELEMENTS_MIN) {
+  if (most >= long && reply.canStream) {
     const counted = streams.log.countRange(ref, start, end, most);
     const exact = Math.min(most, counted);
-    reply.array(exact);
-    if (exact === 0) return 0;
-    const cursor = streams.log.cursor();
-    const elements = new EntryElements(cursor, start, end, isReverse);
-    replyElements(call, space, ref, elements, 0, exact, exact);
-    return exact;
+    if (exact >= long) {
+      const cursor = streams.log.cursor();
+      const elements = new EntryElements(cursor, start, end, isReverse);
+      if (streamElements(call, space, ref, elements, 0, exact)) return;
+    }
   }
   const head = reply.at;
   reply.array(most);
@@ -138,23 +154,6 @@ export function replyRange(
     }
   }
   reply.recount(head, written);
-  return written;
-}
-
-/**
- * Replies one entry as {@linkcode replyEntry}; false, with nothing written, if
- * it is not there.
- */
-export function replyEntryOf(
-  reply: ReplyWriter,
-  space: Keyspace,
-  ref: number,
-  id: StreamId,
-): boolean {
-  const { log, cursor } = space.values.streams;
-  if (!log.find(ref, id, cursor)) return false;
-  replyEntry(reply, cursor.entry);
-  return true;
 }
 
 /** Writes entries one after the other; places count them from the first on. */

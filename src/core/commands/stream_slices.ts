@@ -1,10 +1,18 @@
 /**
- * Changes of streams, in slices: many entries trimmed, deleted, acknowledged.
+ * Changes of long streams, in slices: many entries trimmed or deleted, many that
+ * are pending acknowledged, or gone with their consumer or their group.
  *
  * @module
  */
 
-import { CHANGED, XADD, XDEL, XTRIM } from "../keyspace/key_events.ts";
+import {
+  CHANGED,
+  XADD,
+  XDEL,
+  XGROUP_DELCONSUMER,
+  XGROUP_DESTROY,
+  XTRIM,
+} from "../keyspace/key_events.ts";
 import type { EffectLog } from "../keyspace/effect_log.ts";
 import type { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
@@ -24,7 +32,7 @@ import { replyId } from "./stream_reply.ts";
 
 /** Leaves of a stream's tree that are trimmed in one slice. */
 const SLICE_LEAVES = 50;
-/** Entries that are deleted, or acknowledged, in one slice. */
+/** Entries that are deleted, or not pending any more, in one slice. */
 const SLICE_IDS = 256;
 /** With more, it is done in slices. */
 export const SLICED_IDS_MIN = 2 * SLICE_IDS;
@@ -185,5 +193,52 @@ export class Acknowledgement extends IdsChange {
 
   protected act(space: Keyspace, _ref: number, id: StreamId): boolean {
     return space.values.streams.groups.acknowledge(this.#group, id);
+  }
+}
+
+/** XGROUP DELCONSUMER of one with whom many entries are pending. */
+export class ConsumerRemoval implements SlicedChange {
+  readonly #group: number;
+  readonly #consumer: number;
+  readonly #pending: number;
+
+  constructor(group: number, consumer: number, pending: number) {
+    this.#group = group;
+    this.#consumer = consumer;
+    this.#pending = pending;
+  }
+
+  step(space: Keyspace): boolean {
+    const { groups } = space.values.streams;
+    return !groups.releaseOwned(this.#group, this.#consumer, SLICE_IDS);
+  }
+
+  finish(space: Keyspace, db: number, key: Key): LateReply {
+    const { groups } = space.values.streams;
+    groups.removeConsumer(this.#group, this.#consumer);
+    space.hooks.changed(db, key, XGROUP_DELCONSUMER);
+    return (reply) => reply.integer(this.#pending);
+  }
+}
+
+/**
+ * XGROUP DESTROY of a group with many entries, for which there is no memory to
+ * leave it to others. It is in no list any more.
+ */
+export class GroupRemoval implements SlicedChange {
+  readonly #group: number;
+
+  constructor(group: number) {
+    this.#group = group;
+  }
+
+  step(space: Keyspace): boolean {
+    const { groups } = space.values.streams;
+    return !groups.freeSlice(this.#group, SLICE_LEAVES);
+  }
+
+  finish(space: Keyspace, db: number, key: Key): LateReply {
+    space.hooks.changed(db, key, XGROUP_DESTROY);
+    return (reply) => reply.integer(1);
   }
 }

@@ -6,14 +6,19 @@
  */
 
 import { copyBytes } from "../base/bytes.ts";
+import { writeInt64 } from "../base/int64.ts";
+import { INTEGER_BYTES_MAX, writeInteger } from "../base/integer.ts";
+import type { Arguments } from "../resp/arguments.ts";
 import {
   putVarint,
   RECORD_HEADER_BYTES,
   VARINT_BYTES_MAX,
 } from "./effect_record.ts";
+import type { EffectSink } from "./effect_sink.ts";
 
 /** Commands that will be recorded together. */
-export class EffectDraft {
+export class EffectDraft implements EffectSink {
+  readonly isOn = true;
   /** The record, its head left out. */
   buf: Uint8Array<ArrayBuffer>;
   /** Where it ends. */
@@ -24,18 +29,47 @@ export class EffectDraft {
     this.buf = new Uint8Array(RECORD_HEADER_BYTES + bytes);
   }
 
-  /** Begins a command; its name and the other arguments must follow. */
-  command(db: number, argc: number): void {
+  /** Begins a command; all its arguments must follow, its name first. */
+  command(db: number, argc: number): this {
     this.#reserve(2 * VARINT_BYTES_MAX);
     this.end = putVarint(this.buf, putVarint(this.buf, this.end, db), argc);
+    return this;
   }
 
-  /** Adds an argument. */
-  argument(source: Uint8Array, off: number, length: number): void {
+  /** Begins a command; the arguments behind its name must follow. */
+  replace(db: number, name: Uint8Array, argc: number): this {
+    return this.command(db, argc).constant(name);
+  }
+
+  argument(args: Arguments, i: number): this {
+    return this.bytes(args.source(i), args.off[i]!, args.length[i]!);
+  }
+
+  constant(bytes: Uint8Array): this {
+    return this.bytes(bytes, 0, bytes.length);
+  }
+
+  bytes(source: Uint8Array, off: number, length: number): this {
     this.#reserve(VARINT_BYTES_MAX + length);
     const at = putVarint(this.buf, this.end, length);
     copyBytes(source, off, this.buf, at, length);
     this.end = at + length;
+    return this;
+  }
+
+  integer(value: number): this {
+    return this.bytes(DIGITS, 0, writeInteger(value, DIGITS, 0));
+  }
+
+  int64(hi: number, lo: number): this {
+    return this.bytes(DIGITS, 0, writeInt64(hi, lo, DIGITS, 0));
+  }
+
+  /** Adds commands that have been written already. */
+  append(commands: Uint8Array): void {
+    this.#reserve(commands.length);
+    this.buf.set(commands, this.end);
+    this.end += commands.length;
   }
 
   #reserve(bytes: number): void {
@@ -46,3 +80,5 @@ export class EffectDraft {
     this.buf = grown;
   }
 }
+
+const DIGITS = new Uint8Array(INTEGER_BYTES_MAX);

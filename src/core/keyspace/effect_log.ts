@@ -30,7 +30,9 @@
 import { assert } from "../base/assert.ts";
 import { bytesOf, copyBytes } from "../base/bytes.ts";
 import type { Arguments } from "../resp/arguments.ts";
+import { writeInt64 } from "../base/int64.ts";
 import type { EffectDraft } from "./effect_draft.ts";
+import type { EffectSink } from "./effect_sink.ts";
 import {
   putPadding,
   putVarint,
@@ -60,11 +62,10 @@ const KEPT_BYTES = 1 << 20;
 /** Most bytes that a buffer gets beyond what is asked for. */
 const SPARE_BYTES_MAX = 1 << 26;
 
-const TWO_TO_32 = 2 ** 32;
 const NO_BYTES: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
 /** One per worker. */
-export class EffectLog {
+export class EffectLog implements EffectSink {
   /** Ticket of the worker's last record; -1 if there was none. */
   lastTicket = -1;
   readonly #words: Int32Array;
@@ -259,6 +260,18 @@ export class EffectLog {
     this.#stagedEnd += length;
   }
 
+  /**
+   * Moves what the command at hand has recorded in its place into a draft, which
+   * is to be recorded when more has been done.
+   */
+  moveInto(draft: EffectDraft): void {
+    assert(this.#missing === 0, "a recorded command has all its arguments");
+    assert(this.#depth === 1, "no transaction is recorded");
+    draft.append(this.#staged.subarray(RECORD_HEADER_BYTES, this.#stagedEnd));
+    this.#stagedEnd = RECORD_HEADER_BYTES;
+    this.silence();
+  }
+
   /** The command at hand is not recorded as it was given. */
   silence(): void {
     this.#isReplaced = true;
@@ -297,8 +310,7 @@ export class EffectLog {
 
   /** Adds an argument: an integer of two words in decimal. */
   int64(hi: number, lo: number): this {
-    if (hi === lo >> 31) return this.integer(lo);
-    return this.integer(hi * TWO_TO_32 + (lo >>> 0));
+    return this.bytes(DIGITS, 0, writeInt64(hi, lo, DIGITS, 0));
   }
 
   /** Records the deletion of a key. */

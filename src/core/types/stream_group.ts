@@ -83,6 +83,7 @@ export class StreamGroups {
   readonly #owned: IdTree;
   readonly #place = new TreePlace();
   readonly #ownPlace = new TreePlace();
+  readonly #id = new StreamId();
 
   /** One object per keyspace. */
   constructor(arena: Arena, heap: Heap) {
@@ -174,7 +175,7 @@ export class StreamGroups {
 
   /** Removes a consumer with all that is pending with it. */
   removeConsumer(group: number, consumer: number): void {
-    const id = new StreamId();
+    const id = this.#id;
     const owned = this.#words(consumer);
     const ownedAt = wordOf(consumer) + OWNED;
     const place = this.#ownPlace;
@@ -187,6 +188,23 @@ export class StreamGroups {
     this.#setWord(group, CONSUMERS, this.consumerNames.take(list, consumer));
     this.#owned.clear(owned, ownedAt, Infinity);
     this.#heap.free(consumer);
+  }
+
+  /**
+   * Makes entries pending with a consumer no longer so, `most` of them at most;
+   * says whether none is left.
+   */
+  releaseOwned(group: number, consumer: number, most: number): boolean {
+    const words = this.#words(consumer);
+    const at = wordOf(consumer) + OWNED;
+    const id = this.#id;
+    for (let left = most; left > 0; left--) {
+      if (!this.#owned.first(words, at, this.#ownPlace)) return true;
+      this.#owned.readId(this.#ownPlace, id);
+      this.#owned.remove(words, at, id);
+      this.#pending.remove(this.#words(group), wordOf(group) + PENDING, id);
+    }
+    return words[at + TREE_RECORDS] === 0;
   }
 
   /** When a consumer last asked for something. */

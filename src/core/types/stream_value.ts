@@ -168,19 +168,19 @@ export class StreamValue implements ValueType {
     return group;
   }
 
-  /**
-   * Removes a group with all that is pending in it. It becomes one of `spare`,
-   * the entry of an empty stream that is to be freed, or is freed at once if that
-   * is 0.
-   */
-  removeGroup(ref: number, group: number, spare: number): void {
+  /** Takes a group out of a stream; it is the caller's to free. */
+  takeGroup(ref: number, group: number): void {
     const root = valueRoot(this.#arena, ref);
     const list = this.groups.names.take(this.#word(root, GROUPS), group);
     this.#setWord(root, GROUPS, list);
-    if (spare === 0 || !this.#giveGroup(spare, group)) this.groups.free(group);
   }
 
-  #giveGroup(spare: number, group: number): boolean {
+  /**
+   * Makes a group that is in no list one of `spare`, the entry of an empty stream
+   * that is to be freed, or 0; false if there is none, or no memory.
+   */
+  leaveGroup(spare: number, group: number): boolean {
+    if (spare === 0) return false;
     try {
       const root = this.log.makeRoot(spare);
       this.#setWord(root, GROUPS, this.groups.names.add(0, group));

@@ -1,15 +1,16 @@
 /**
- * Changes of one key that take long, in slices: the key is locked for writing, so
- * nobody sees it half changed, and between two slices its worker serves others.
- * What only reads the key locks it for reading.
+ * Changes of a key, or of a few, that take long, in slices: the keys are locked for
+ * writing, so nobody sees them half changed, and between two slices their worker
+ * serves others. What only reads its key locks it for reading.
  *
  * @module
  */
 
 import { assert } from "../../core/base/assert.ts";
-import type { SlicedChange } from "../../core/commands/call.ts";
+import type { ChangePlace, SlicedChange } from "../../core/commands/call.ts";
 import type { LateReply } from "../../core/commands/command_spec.ts";
 import { recordKey } from "../../core/commands/recorded_keys.ts";
+import { makeSlice } from "../../core/commands/sliced_change.ts";
 import type { EffectLog } from "../../core/keyspace/effect_log.ts";
 import { Key } from "../../core/keyspace/key.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
@@ -114,8 +115,9 @@ export class SlicedChanges {
     }
     const { buf, off, length } = changed;
     const name = buf.slice(off, off + length);
+    const names = [name, ...change.otherKeys ?? []];
     const handle = lock({
-      ...change.isRead === true ? { read: [name] } : { write: [name] },
+      ...change.isRead === true ? { read: names } : { write: names },
       ...{ db, label: "slices", maxHoldMs: 0 },
       beforeAbort: () => this.#complete(running),
     });
@@ -189,11 +191,13 @@ export class SlicedChanges {
     assert(running !== this.#begun, "the arguments of a change are kept");
     const { latches, monotonicMs } = this.#ports;
     const endMs = monotonicMs() + TURN_MS;
-    const { space } = running;
+    const { change } = running;
     do {
+      const place = change.place ?? running;
+      const { space } = place;
       latches.acquire(space.shard);
       try {
-        if (!this.#step(running)) return this.#finish(running);
+        if (!this.#step(running, place)) return this.#finish(running);
       } catch (cause) {
         if (!(cause instanceof OutOfMemory)) throw cause;
         this.#drop(running);
@@ -205,8 +209,11 @@ export class SlicedChanges {
     return null;
   }
 
-  #step({ space, db, key, change, args }: Running): boolean {
-    return change.step(space, space.peek(db, key), args);
+  #step({ change, db, args, session }: Running, place: ChangePlace): boolean {
+    return this.#ports.inNameOf(
+      session,
+      () => makeSlice(change, place, db, args),
+    );
   }
 
   #finish({ space, db, key, change, args, session }: Running): LateReply {

@@ -36,6 +36,7 @@ import { SORTED_SET_RANGE_COMMANDS } from "../../core/commands/sorted_set_range.
 import { STREAM_COMMANDS } from "../../core/commands/stream.ts";
 import { STREAM_GROUP_COMMANDS } from "../../core/commands/stream_group.ts";
 import { STREAM_INFO_COMMANDS } from "../../core/commands/stream_info.ts";
+import { STREAM_CLAIM_COMMANDS } from "../../core/commands/stream_claim.ts";
 import { STREAM_PENDING_COMMANDS } from "../../core/commands/stream_pending.ts";
 import { STREAM_READ_COMMANDS } from "../../core/commands/stream_read.ts";
 import { STRING_COMMANDS } from "../../core/commands/string.ts";
@@ -89,6 +90,7 @@ export function makeCommandTable(): CommandTable<ServerCall> {
     STREAM_COMMANDS,
     STREAM_READ_COMMANDS,
     STREAM_GROUP_COMMANDS,
+    STREAM_CLAIM_COMMANDS,
     STREAM_PENDING_COMMANDS,
     STREAM_INFO_COMMANDS,
     KEY_COMMANDS,

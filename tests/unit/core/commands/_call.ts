@@ -3,7 +3,11 @@
  *
  * @module
  */
-import { Call, type ShardLatches } from "../../../../src/core/commands/call.ts";
+import {
+  Call,
+  type CallContext,
+  type ShardLatches,
+} from "../../../../src/core/commands/call.ts";
 import type { Shards } from "../keyspace/_fixture.ts";
 
 /** Nobody else is there. */
@@ -15,7 +19,11 @@ const NO_LATCHES: ShardLatches = {
 };
 
 /** A call on these shards, under their settings' defaults. */
-export function callOn(shards: Shards, nowMs: number): Call {
+export function callOn(
+  shards: Shards,
+  nowMs: number,
+  more: Pick<CallContext, "inSlices"> = {},
+): Call {
   const { keyspaces, settings, counters, clock, random } = shards;
   settings.load([]);
   const call = new Call({
@@ -23,6 +31,7 @@ export function callOn(shards: Shards, nowMs: number): Call {
     slotShards: new Uint16Array(0),
     hashSeed: [1, 2],
     latches: NO_LATCHES,
+    ...more,
   });
   call.nowMs = nowMs;
   return call;

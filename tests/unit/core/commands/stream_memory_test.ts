@@ -6,6 +6,7 @@ import type { Call } from "../../../../src/core/commands/call.ts";
 import { STREAM_COMMANDS } from "../../../../src/core/commands/stream.ts";
 import { STREAM_GROUP_COMMANDS } from "../../../../src/core/commands/stream_group.ts";
 import { STREAM_INFO_COMMANDS } from "../../../../src/core/commands/stream_info.ts";
+import { STREAM_CLAIM_COMMANDS } from "../../../../src/core/commands/stream_claim.ts";
 import { STREAM_PENDING_COMMANDS } from "../../../../src/core/commands/stream_pending.ts";
 import { STREAM_READ_COMMANDS } from "../../../../src/core/commands/stream_read.ts";
 import { OutOfMemory } from "../../../../src/core/memory/heap.ts";
@@ -21,6 +22,7 @@ const GROUPS = ["g0", "g1", "g2"];
 const ROWS = [
   ...STREAM_COMMANDS,
   ...STREAM_READ_COMMANDS,
+  ...STREAM_CLAIM_COMMANDS,
   ...STREAM_PENDING_COMMANDS,
   ...[...STREAM_GROUP_COMMANDS, ...STREAM_INFO_COMMANDS].flatMap((row) => [
     row,
@@ -37,7 +39,10 @@ class Commands {
   readonly call: Call;
 
   constructor() {
-    this.call = callOn(this.shards, NOW_MS);
+    this.call = callOn(this.shards, NOW_MS, {
+      // What would be done in slices is done at once then.
+      inSlices: () => null,
+    });
   }
 
   /** The reply of a command with one key; null if memory has ended. */
@@ -85,6 +90,11 @@ class Commands {
     ].join();
   }
 
+  /** Entries of a stream. */
+  length(key: string): number {
+    return Number(this.run("xlen", 1, key)!.slice(1));
+  }
+
   verify(key: string): void {
     const space = this.shards.keyspaces[0]!;
     const ref = space.peek(0, this.shards.key(key));
@@ -122,6 +132,53 @@ seeded("stream commands keep streams whole without memory", (random) => {
   while (!freeDetached(space, 1000));
   commands.shards.verifyEmpty();
 }, { count: ROUNDS });
+
+seeded("memory that ends in a slice ends the reply there", (random) => {
+  const commands = new Commands();
+  const entries = 2000;
+  for (let i = 1; i <= entries; i++) {
+    commands.run("xadd", 1, "a", `${i}-0`, "f", "v");
+  }
+  commands.run("xgroup create", 2, "a", "g0", "0");
+  /** What is pending with a consumer. */
+  const pending = (consumer: string) => {
+    const reply = commands
+      .run("xpending", 1, "a", "g0", "-", "+", "9999", consumer)!;
+    return Number(/^\*(\d+)/.exec(reply)![1]);
+  };
+  const ids = Array.from({ length: entries }, (_, i) => `${i + 1}-0`);
+  const { heap } = commands.shards.keyspaces[0]!;
+  const allocate = heap.allocate.bind(heap);
+  let ends = 0;
+  for (const [consumer, ...change] of SLICED) {
+    const before = pending(consumer);
+    const [name, keyAt, ...rest] = change as Change;
+    let left = 40 + random.below(60);
+    heap.allocate = (units) => {
+      if (left-- === 0) throw new OutOfMemory();
+      return allocate(units);
+    };
+    const reply = commands.run(
+      name,
+      keyAt,
+      ...rest.flatMap((arg) => arg === "IDS" ? ids : arg),
+    );
+    heap.allocate = allocate;
+    commands.verify("a");
+    const got = reply === null ? 0 : reply.split("$1\r\nf\r\n").length - 1;
+    assertEquals(pending(consumer), before + got, `${name}: ${got}`);
+    if (got > 256 && got < entries) ends++;
+  }
+  assert(ends > 0, "memory has ended in a slice");
+}, { count: ROUNDS });
+
+/** Commands that would be done in slices, and for whom. */
+const SLICED: readonly [consumer: string, ...change: Change][] = [
+  ["x", "xreadgroup", 5, "GROUP", "g0", "x", "STREAMS", "a", ">"],
+  ["y", "xreadgroup", 5, "GROUP", "g0", "y", "STREAMS", "a", ">"],
+  ["z", "xclaim", 1, "a", "g0", "z", "0", "IDS", "FORCE"],
+  ["w", "xautoclaim", 1, "a", "g0", "w", "0", "-", "COUNT", "9999"],
+];
 
 type Change = [name: string, keyAt: number, ...rest: string[]];
 

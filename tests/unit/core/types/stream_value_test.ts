@@ -171,7 +171,8 @@ Deno.test("groups know what is pending with whom", () => {
   assertEquals(pending(), ["2-0 bob 2000 4294967296"]);
   assertEquals(groups.consumerCount(group), 1);
   groups.verify(group);
-  value.removeGroup(ref, group, 0);
+  value.takeGroup(ref, group);
+  value.groups.free(group);
   assertEquals(value.groupCount(ref), 0);
 
   function consumer(name: string): number {
@@ -197,7 +198,8 @@ Deno.test("a large group is freed later, in slices", () => {
   }
   const spare = streams.entry();
   const used = heap.usedBytes;
-  value.removeGroup(ref, group, spare);
+  value.takeGroup(ref, group);
+  assert(value.leaveGroup(spare, group));
   assertEquals(value.groupCount(ref), 0);
   assert(heap.usedBytes > used * 0.99);
   let slices = 1;
@@ -510,7 +512,8 @@ seeded("groups do what maps do", (random) => {
     switch (operation) {
       case "ungroup":
         if (!random.chance(0.05)) break;
-        value.removeGroup(ref, known, 0);
+        value.takeGroup(ref, known);
+        value.groups.free(known);
         model.delete(name);
         consumers.delete(name);
         break;

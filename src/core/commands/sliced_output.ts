@@ -1,0 +1,113 @@
+/**
+ * What a change in slices replies and records: it is kept, as bytes, until all is
+ * done.
+ *
+ * It has the properties of a call that those read who write entries and record
+ * them, so that they need not know which of the two they serve.
+ *
+ * @module
+ */
+
+import { EffectDraft } from "../keyspace/effect_draft.ts";
+import type { EffectLog } from "../keyspace/effect_log.ts";
+import { type EffectSink, NOT_RECORDED } from "../keyspace/effect_sink.ts";
+import type { Arguments } from "../resp/arguments.ts";
+import { REPLY_BUFFER_BYTES, ReplyWriter } from "../resp/reply_writer.ts";
+import type { Call } from "./call.ts";
+import { Pieces } from "./gathered_reply.ts";
+
+/** Bytes of most heads. */
+const HEAD_BYTES = 64;
+/** Most bytes that a draft has from the start; a longer one is copied at times. */
+const DRAFT_BYTES_MAX = 2 ** 28;
+
+/** Where a command writes and records, and when it came. */
+export interface Output {
+  readonly reply: ReplyWriter;
+  readonly effects: EffectSink;
+  readonly args: Arguments;
+  readonly db: number;
+  /** As {@linkcode Call.nowMs}. */
+  readonly nowMs: number;
+  /** As {@linkcode Call.clockMs}. */
+  readonly clockMs: number;
+}
+
+/** The output of one change. */
+export class SlicedOutput implements Output {
+  readonly effects: EffectSink;
+  readonly db: number;
+  readonly nowMs: number;
+  readonly clockMs: number;
+  /** Those of the slice at hand. */
+  args: Arguments;
+  /** Where the slice at hand writes. */
+  reply = new ReplyWriter();
+  readonly #draft: EffectDraft | null;
+  readonly #pieces: Uint8Array[] = [];
+
+  /** About so many bytes will be recorded, if anything is. */
+  constructor(
+    { effects, db, nowMs, clockMs, args, reply }: Call,
+    draftBytes: number,
+  ) {
+    this.#draft = effects.isOn
+      ? new EffectDraft(Math.min(draftBytes, DRAFT_BYTES_MAX))
+      : null;
+    this.effects = this.#draft ?? NOT_RECORDED;
+    this.db = db;
+    this.nowMs = nowMs;
+    this.clockMs = clockMs;
+    this.args = args;
+    this.reply.resp = reply.resp;
+  }
+
+  /** Takes what a command has replied so far, between two places. */
+  takeReply({ reply }: Call, from: number, to: number): void {
+    this.#pieces.push(reply.buf.slice(from, to));
+  }
+
+  /** Takes what a command has recorded so far in its place. */
+  takeEffects({ effects }: Call): void {
+    if (this.#draft !== null) effects.moveInto(this.#draft);
+  }
+
+  /** Ends a piece: returns its number, before which others can be put. */
+  endPiece(): number {
+    const { reply } = this;
+    if (reply.at > 0) {
+      this.#pieces.push(reply.buf.subarray(0, reply.at));
+      this.reply = new ReplyWriter();
+      this.reply.resp = reply.resp;
+    }
+    return this.#pieces.length;
+  }
+
+  /** Puts what is written by `write` before a piece. */
+  insert(piece: number, write: (reply: ReplyWriter) => void): void {
+    const head = new ReplyWriter(HEAD_BYTES);
+    head.resp = this.reply.resp;
+    write(head);
+    this.#pieces.splice(piece, 0, head.buf.subarray(0, head.at));
+  }
+
+  /** A slice has ended. */
+  endSlice(): void {
+    if (this.reply.at >= REPLY_BUFFER_BYTES) this.endPiece();
+  }
+
+  /** Records all, in the place of the command. */
+  record(effects: EffectLog): void {
+    // A log that has begun meanwhile begins with what is left.
+    if (effects.isOn && this.#draft === null) effects.silence();
+    else if (effects.isOn) effects.replaceWith(this.#draft!);
+  }
+
+  /** Replies all that was written. */
+  writeTo(reply: ReplyWriter): void {
+    this.endPiece();
+    const pieces = new Pieces(this.#pieces);
+    if (reply.canStream) reply.stream(pieces);
+    else pieces.write(reply, Infinity);
+  }
+}

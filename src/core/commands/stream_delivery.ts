@@ -1,0 +1,364 @@
+/**
+ * What a group gives a consumer to read: new entries, which become pending one by
+ * one, or those that are pending with it already. Many are read in slices.
+ *
+ * Should memory end in between, the reply ends there, too, as if COUNT had said
+ * so.
+ *
+ * @module
+ */
+
+import { Int64 } from "../base/int64.ts";
+import type { EffectLog } from "../keyspace/effect_log.ts";
+import { CHANGED } from "../keyspace/key_events.ts";
+import type { Key } from "../keyspace/key.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import { OutOfMemory } from "../memory/heap.ts";
+import type { Arguments } from "../resp/arguments.ts";
+import { TreePlace } from "../types/id_tree.ts";
+import { PendingEntry } from "../types/stream_group.ts";
+import { StreamId } from "../types/stream_id.ts";
+import { addOne, entryNumber, hasDeletedFrom } from "../types/stream_lag.ts";
+import { StreamCounters } from "../types/stream_value.ts";
+import type { ChangePlace, SlicedChange } from "./call.ts";
+import type { LateReply } from "./command_spec.ts";
+import type { Output, SlicedOutput } from "./sliced_output.ts";
+import {
+  type GroupPlace,
+  recordClaim,
+  recordConsumer,
+  recordGroupId,
+} from "./stream_recorded.ts";
+import {
+  replyEntry,
+  replyId,
+  replyStreamName,
+  replyStreamsHead,
+} from "./stream_reply.ts";
+
+/** Entries that are read in one slice. */
+const SLICE_ENTRIES = 128;
+/** Entries that are read at once; more are gone on with in slices. */
+export const ENTRIES_AT_ONCE: number = 2 * SLICE_ENTRIES;
+/** A slice ends after the entry with which its reply has so many bytes. */
+export const SLICE_BYTES: number = 1 << 20;
+
+const ID = new StreamId();
+const LAST = new StreamId();
+const COUNTERS = new StreamCounters();
+const READ = new Int64();
+const PLACE = new TreePlace();
+const PENDING_PLACE = new TreePlace();
+const DELIVERED = new PendingEntry();
+const SCRATCH = { id: new StreamId(), read: new Int64() };
+
+/** One stream that is read for a consumer of a group. */
+export class GroupReader implements GroupPlace {
+  keyAt = 0;
+  groupAt = 0;
+  /** Whether entries are read that nobody of the group has got. */
+  isNew = false;
+  /** Whether they do not become pending. */
+  isWithoutAck = false;
+  /** Whether the consumer was made for this. */
+  isMade = false;
+  /** Most entries. */
+  most = 0;
+  /** Entries that were read. */
+  done = 0;
+  #group = 0;
+  #consumer = 0;
+  /** Of those that are pending, the next has no lesser ID. */
+  readonly #next = new StreamId();
+
+  /** Begins to read new entries of a stream, no more than `count` if not 0. */
+  beginNew(length: number, group: number, consumer: number, count: number) {
+    this.#begin(group, consumer);
+    this.isNew = true;
+    this.most = count === 0 ? length : Math.min(count, length);
+  }
+
+  /** Begins to read those that are pending with the consumer behind `after`. */
+  beginPending(
+    space: Keyspace,
+    group: number,
+    consumer: number,
+    count: number,
+    after: StreamId,
+  ): void {
+    this.#begin(group, consumer);
+    this.isNew = false;
+    const owned = space.values.streams.groups.ownedCount(consumer);
+    this.most = count === 0 ? owned : Math.min(count, owned);
+    this.#next.set(after);
+    this.#next.increment();
+  }
+
+  #begin(group: number, consumer: number): void {
+    this.#group = group;
+    this.#consumer = consumer;
+    this.done = 0;
+  }
+
+  /**
+   * Reads entries until `count` of them are read, those before included, or the
+   * writer has passed `limit`; says whether there are more. May throw
+   * OutOfMemory before the first one.
+   */
+  read(
+    output: Output,
+    space: Keyspace,
+    ref: number,
+    count: number,
+    limit: number,
+  ): boolean {
+    const end = Math.min(this.most, count);
+    return this.isNew
+      ? this.#readNew(output, space, ref, end, limit)
+      : this.#readPending(output, space, ref, end, limit);
+  }
+
+  #readNew(
+    output: Output,
+    space: Keyspace,
+    ref: number,
+    end: number,
+    limit: number,
+  ): boolean {
+    const { reply, nowMs } = output;
+    const { streams } = space.values;
+    const { groups, cursor } = streams;
+    const { isWithoutAck } = this;
+    const group = this.#group;
+    const consumer = this.#consumer;
+    const before = this.done;
+    streams.readCounters(ref, COUNTERS);
+    groups.readEntriesRead(group, READ);
+    groups.readLastId(group, ID);
+    ID.increment();
+    cursor.seek(ref, ID);
+    let isOut = false;
+    while (this.done < end && reply.at < limit && cursor.next()) {
+      const { id } = cursor.entry;
+      if (!isWithoutAck) {
+        try {
+          groups.deliver(group, consumer, id, nowMs);
+        } catch (cause) {
+          if (!(cause instanceof OutOfMemory) || this.done === 0) throw cause;
+          isOut = true;
+          break;
+        }
+      }
+      countRead(id);
+      LAST.set(id);
+      if (!isWithoutAck && output.effects.isOn) this.#record(output, space);
+      replyEntry(reply, cursor.entry);
+      this.done++;
+    }
+    if (this.done > before) {
+      groups.setLastId(group, LAST);
+      groups.setEntriesRead(group, READ);
+      if (!isWithoutAck) groups.setActiveAt(consumer, nowMs);
+    }
+    return !isOut && this.done < this.most && cursor.next();
+  }
+
+  /** Records that {@linkcode LAST} was delivered. */
+  #record(output: Output, space: Keyspace): void {
+    DELIVERED.id.set(LAST);
+    DELIVERED.consumer = this.#consumer;
+    DELIVERED.deliveredAtMs = output.nowMs;
+    DELIVERED.deliveriesHi = 0;
+    DELIVERED.deliveriesLo = 1;
+    recordClaim(output, this, space.values.streams.groups, DELIVERED, LAST);
+  }
+
+  #readPending(
+    output: Output,
+    space: Keyspace,
+    ref: number,
+    end: number,
+    limit: number,
+  ): boolean {
+    const { reply, nowMs } = output;
+    const { log, groups, cursor } = space.values.streams;
+    const group = this.#group;
+    let isPlaced = false;
+    groups.readLastId(group, LAST);
+    let isThere = groups.firstOwned(this.#consumer, this.#next, PLACE);
+    while (isThere && this.done < end && reply.at < limit) {
+      groups.readOwned(PLACE, ID);
+      const isKept = isPlaced
+        ? log.findBehind(ref, ID, cursor)
+        : log.find(ref, ID, cursor);
+      isPlaced = true;
+      if (isKept) {
+        replyEntry(reply, cursor.entry);
+        groups.findPending(group, ID, PENDING_PLACE);
+        groups.setDeliveredAt(PENDING_PLACE, nowMs);
+        groups.countDelivery(PENDING_PLACE);
+        if (output.effects.isOn) {
+          groups.readPending(PENDING_PLACE, DELIVERED);
+          recordClaim(output, this, groups, DELIVERED, LAST);
+        }
+      } else {
+        reply.array(2);
+        replyId(reply, ID);
+        reply.nullArray();
+      }
+      this.done++;
+      isThere = groups.nextOwned(PLACE);
+    }
+    if (!isThere || this.done === this.most) return false;
+    groups.readOwned(PLACE, this.#next);
+    return true;
+  }
+
+  /** Nothing has been read for want of memory: removes the consumer again. */
+  takeBack(space: Keyspace): void {
+    if (!this.isMade) return;
+    space.values.streams.groups.removeConsumer(this.#group, this.#consumer);
+    space.hooks.noteChange(-1);
+  }
+
+  /** All has been read: records what is left to be recorded, and tells. */
+  end(output: Output, space: Keyspace, key: Key): void {
+    if (output.effects.isOn) {
+      if (this.isMade && (!this.isNew || this.isWithoutAck)) {
+        recordConsumer(output, this);
+      }
+      if (this.isNew) {
+        const { streams } = space.values;
+        recordGroupId(output, this, streams, this.#group, SCRATCH);
+      }
+    }
+    // Whoever reads what was delivered before changes nothing.
+    if (this.isNew) space.hooks.changed(output.db, key, CHANGED);
+    else space.hooks.noteChange();
+  }
+
+  /** About how many bytes will be recorded. */
+  recordedBytes({ length }: Arguments, space: Keyspace, ref: number): number {
+    const names = length[this.keyAt]! + length[this.groupAt]! +
+      length[this.groupAt + 1]!;
+    return (RECORDED_BYTES + names) * (this.#count(space, ref) + 2);
+  }
+
+  /** About how many entries there are to be read. */
+  #count(space: Keyspace, ref: number): number {
+    if (!this.isNew) return this.most;
+    const { log, groups } = space.values.streams;
+    groups.readLastId(this.#group, ID);
+    ID.increment();
+    LAST.setGreatest();
+    return log.countRange(ref, ID, LAST, this.most);
+  }
+}
+
+/** Bytes of a recorded claim but for the names in it. */
+export const RECORDED_BYTES = 128;
+
+/** Counts an entry that the group reads, as far as its number is known. */
+function countRead(id: StreamId): void {
+  const isKnown = (READ.hi & READ.lo) !== -1;
+  if (isKnown && !hasDeletedFrom(COUNTERS, id)) addOne(READ);
+  else entryNumber(COUNTERS, id, READ);
+}
+
+/** A stream that is to be read in slices. */
+export interface ReadingPart extends ChangePlace {
+  readonly reader: GroupReader;
+}
+
+/** The end of XREADGROUP, of which a first part has been done. */
+export class GroupReading implements SlicedChange {
+  readonly otherKeys: readonly Uint8Array[];
+  readonly #parts: readonly ReadingPart[];
+  readonly #output: SlicedOutput;
+  /** Streams that have been read. */
+  #served: number;
+  /** The stream that is being read. */
+  #at = 0;
+  /** The piece of the reply with which its entries begin. */
+  #piece: number;
+  /** Whether memory has ended, and nothing more is read. */
+  #isOut = false;
+
+  /**
+   * So many streams have been read; the entries of the first that is left begin
+   * with a piece of the output. All is the change's own from now on.
+   */
+  constructor(
+    served: number,
+    parts: readonly ReadingPart[],
+    otherKeys: readonly Uint8Array[],
+    output: SlicedOutput,
+    piece: number,
+  ) {
+    this.otherKeys = otherKeys;
+    this.#parts = parts;
+    this.#output = output;
+    this.#served = served;
+    this.#piece = piece;
+  }
+
+  get place(): ReadingPart {
+    return this.#parts[Math.min(this.#at, this.#parts.length - 1)]!;
+  }
+
+  step(space: Keyspace, ref: number, args: Arguments): boolean {
+    const { reader } = this.place;
+    this.#output.args = args;
+    if (this.#isOut) reader.takeBack(space);
+    else if (this.#read(space, ref, reader)) return true;
+    return ++this.#at < this.#parts.length;
+  }
+
+  /** Reads a part of the stream; says whether there is more. */
+  #read(space: Keyspace, ref: number, reader: GroupReader): boolean {
+    const output = this.#output;
+    const count = reader.done + SLICE_ENTRIES;
+    const limit = output.reply.at + SLICE_BYTES;
+    try {
+      if (reader.read(output, space, ref, count, limit)) {
+        output.endSlice();
+        return true;
+      }
+    } catch (cause) {
+      if (!(cause instanceof OutOfMemory)) throw cause;
+      reader.takeBack(space);
+      this.#isOut = true;
+      return false;
+    }
+    this.#endStream(space, reader);
+    return false;
+  }
+
+  #endStream(space: Keyspace, reader: GroupReader): void {
+    const output = this.#output;
+    const { buf, off, length } = this.place.key;
+    const end = output.endPiece();
+    output.insert(this.#piece, (reply) => {
+      replyStreamName(reply, buf, off, length);
+      reply.array(reader.done);
+    });
+    this.#piece = end + 1;
+    this.#served++;
+    reader.end(output, space, this.place.key);
+  }
+
+  finish(
+    _space: Keyspace,
+    _db: number,
+    _key: Key,
+    _args: Arguments,
+    effects: EffectLog,
+  ): LateReply {
+    const output = this.#output;
+    output.record(effects);
+    return (reply) => {
+      replyStreamsHead(reply, this.#served);
+      output.writeTo(reply);
+    };
+  }
+}
