@@ -100,6 +100,7 @@ export class World {
     ]);
     const records = new WaiterRecords(arena);
     this.#executor = new Executor(table, call, latches, {
+      refuseHttp: () => {},
       monotonicMs: () => performance.now(),
       forward: () => null,
       slow: () => {},
@@ -158,13 +159,15 @@ export class World {
         if (!looksAhead) executor.run(this.#session, ahead[count]!);
       }
       if (looksAhead) {
-        executor.lookAhead(this.#session, ahead, PIPELINE);
+        executor.pipelines.lookAhead(this.#session, ahead, PIPELINE);
         for (const args of ahead) executor.run(this.#session, args);
       }
       executor.endBatch();
       this.#ring[RING_DRAINED] = this.#ring[RING_WRITTEN]!;
     }
     // An error reply is quick, or slow, and in any case not what is measured.
-    if (executor.errorCounts.size > 0) throw new Error("an error reply");
+    if (executor.accounts.errorCounts.size > 0) {
+      throw new Error("an error reply");
+    }
   }
 }

@@ -13,8 +13,8 @@ import {
 
 /** What to measure. */
 export interface Options {
-  /** Argument vector with `{port}` and `{workers}` in it. */
-  sherd: string[];
+  /** See {@linkcode Sherd}. */
+  sherd: string | undefined;
   rounds: number;
   workers: number[];
   pipelines: number[];
@@ -35,21 +35,10 @@ export interface Options {
 
 const KEY_CHOICES: KeyChoice[] = ["uniform", "hot"];
 
-/** How the server of this repository is started. */
-export const DEFAULT_SHERD: string[] = [
-  ...[Deno.execPath(), ...startTask().slice(1)],
-  ...["--port", "{port}", "--workers", "{workers}"],
-  ...["--save", "", "--appendonly", "no"],
-];
-
-/** The words of `deno task start`. */
-function startTask(): string[] {
-  const file = new URL("../deno.json", import.meta.url);
-  return JSON.parse(Deno.readTextFileSync(file)).tasks.start.split(" ");
-}
-
 const USAGE = `Usage: deno run -A bench/load.ts [OPTIONS]
 
+  --sherd source       measure what deno task start runs instead of the
+                       executable, which is made from the same source
   --sherd "CMD"        command that starts the server, run in the repository's
                        root; {port} and {workers} are filled in
   --rounds N           runs per server and configuration (5)
@@ -61,7 +50,8 @@ const USAGE = `Usage: deno run -A bench/load.ts [OPTIONS]
   --memory             measure resident bytes per key instead
   --startup            measure start-up and idle memory instead
   --json FILE          write the raw figures
-  --smoke              tiny run that only shows that the bench works
+  --smoke              tiny run that only shows that the bench works, from
+                       source unless --sherd says otherwise
 `;
 
 /** Reads the command line; throws a `TypeError` that says what is wrong. */
@@ -87,9 +77,7 @@ export function parseOptions(args: string[]): Options | "help" {
   const smoke = values.smoke;
   const requests = values.requests ?? (smoke ? "2000" : undefined);
   return {
-    sherd: values.sherd === undefined
-      ? DEFAULT_SHERD
-      : splitCommand(values.sherd),
+    sherd: values.sherd ?? (smoke ? "source" : undefined),
     rounds: parseCount("rounds", values.rounds ?? (smoke ? "1" : "5")),
     workers: parseCounts("workers", values.workers ?? (smoke ? "2" : "1,2,8")),
     pipelines: parseCounts(
@@ -115,16 +103,7 @@ export function usage(): string {
   return USAGE;
 }
 
-/** Splits a command at blanks, except within single or double quotes. */
-export function splitCommand(text: string): string[] {
-  const argv: string[] = [];
-  for (const [word] of text.matchAll(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g)) {
-    argv.push(word.replace(/"([^"]*)"|'([^']*)'/g, "$1$2"));
-  }
-  if (argv.length === 0) throw new TypeError("--sherd is empty");
-  return argv;
-}
-
+/** The value of `--name`, a positive number. */
 export function parseCount(name: string, text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) {
     throw new TypeError(
@@ -134,11 +113,13 @@ export function parseCount(name: string, text: string): number {
   return Number(text);
 }
 
-function parseCounts(name: string, text: string): number[] {
+/** A list of {@linkcode parseCount}. */
+export function parseCounts(name: string, text: string): number[] {
   return text.split(",").map((part) => parseCount(name, part));
 }
 
-function parseNames<T extends string>(
+/** A list of some of the known names; all of them if there is no list. */
+export function parseNames<T extends string>(
   name: string,
   text: string | undefined,
   known: readonly T[],

@@ -76,6 +76,11 @@ export function median(values: readonly number[]): number {
     : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
+/** The least and the greatest of some ratios, as tables show them. */
+export function range(ratios: readonly number[]): string {
+  return `${Math.min(...ratios).toFixed(2)}..${Math.max(...ratios).toFixed(2)}`;
+}
+
 /** Compares one figure of both servers over all rounds. */
 export function compare(
   configuration: Configuration,

@@ -75,20 +75,20 @@ export function* fillMany(
   }
 }
 
-function* streams(keys: number, count: number): Iterable<readonly string[]> {
-  for (let key = 0; key < keys; key++) {
-    for (let i = 1; i <= count; i++) {
-      yield ["XADD", `x:${digits(key)}`, `${i}-1`, "field", "value"];
-    }
-  }
-}
-
-function* streamRange(
+/** Commands that give a stream the entries from `from` to `to`, exclusive. */
+export function* fillStream(
+  key: string,
   from: number,
   to: number,
 ): Iterable<readonly string[]> {
   for (let i = from; i < to; i++) {
-    yield ["XADD", "big", `${i + 1}-1`, "field", "value"];
+    yield ["XADD", key, `${i + 1}-1`, "field", "value"];
+  }
+}
+
+function* streams(keys: number, count: number): Iterable<readonly string[]> {
+  for (let key = 0; key < keys; key++) {
+    yield* fillStream(`x:${digits(key)}`, 0, count);
   }
 }
 
@@ -200,7 +200,7 @@ export const TYPE_CASES: readonly TypeCase[] = [
   large(
     "xrange100",
     "XRANGE big 500000 + COUNT 100",
-    () => streamRange(0, LARGE),
+    () => fillStream("big", 0, LARGE),
   ),
 ];
 
@@ -238,7 +238,7 @@ export const MEMORY_CASES: readonly MemoryCase[] = [
     name: "stream of 1 M entries",
     elementsEach: 1,
     count: LARGE,
-    fill: streamRange,
+    fill: (from, to) => fillStream("big", from, to),
   },
   {
     name: "1 M hashes of 5 fields",

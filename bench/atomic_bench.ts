@@ -20,11 +20,17 @@
 
 import { parseArgs } from "node:util";
 import { fillKeys } from "./_fill.ts";
-import { measureRun, withServers } from "./_measure.ts";
+import {
+  measureInTurn,
+  measureRun,
+  type Pair,
+  withServers,
+} from "./_measure.ts";
 import { parseCount } from "./_options.ts";
-import { type Server, type ServerSpec, startServer } from "./_proc.ts";
+import type { Server } from "./_proc.ts";
 import { type LoadResult, runCommand, runLoad } from "./_redis_benchmark.ts";
-import { markdown, median, print, progress, type Run } from "./_report.ts";
+import { markdown, median, print, range, type Run } from "./_report.ts";
+import { Sherd } from "./_sherd.ts";
 import { runTransactions } from "./_transactions.ts";
 
 const KEYS = 500_000;
@@ -35,7 +41,7 @@ const USAGE = `Usage: deno run -A bench/atomic_bench.ts [OPTIONS]
 
   --rounds N      runs per server and case (3)
   --only LIST     names of cases (all)
-  --sherd "CMD"   command that starts the server; see load.ts
+  --sherd CHOICE  what is measured; see load.ts
 `;
 
 /** One load on one number of workers. */
@@ -97,6 +103,7 @@ async function main(args: string[]): Promise<void> {
     },
   });
   if (values.help) return print(USAGE);
+  using sherd = new Sherd(values.sherd);
   const only = values.only?.split(",");
   const rounds = parseCount("rounds", values.rounds);
   const rows: string[][] = [];
@@ -104,12 +111,16 @@ async function main(args: string[]): Promise<void> {
     if (only !== undefined && !only.includes(measured.name)) continue;
     const { workers } = measured;
     rows.push(
-      await withServers(
-        { sherd: values.sherd, workers },
-        (specs) => measure(measured, specs, rounds),
+      ...await withServers(
+        { sherd, workers },
+        (specs) =>
+          measureInTurn(specs, [measured], rounds, {
+            prepare,
+            once: measureCase,
+            row,
+          }),
       ),
     );
-    progress(rows.at(-1)!.join("  "));
   }
   print(markdown(
     [
@@ -120,13 +131,12 @@ async function main(args: string[]): Promise<void> {
   ));
 }
 
-async function measure(
+/** Fills and warms both servers up; returns the operations of a run. */
+async function prepare(
   measured: Case,
-  [sherdSpec, redisSpec]: readonly ServerSpec[],
-  rounds: number,
-): Promise<string[]> {
-  await using sherd = await startServer(sherdSpec!);
-  await using redis = await startServer(redisSpec!);
+  sherd: Server,
+  redis: Server,
+): Promise<number> {
   let requests = 0;
   for (const { port } of [sherd, redis]) {
     await fillKeys(port, { prefix: "key:", count: KEYS, value: "bytes" });
@@ -136,21 +146,21 @@ async function measure(
     );
     requests = Math.ceil(throughput * RUN_SECONDS);
   }
-  const once = (loaded: Server, idle: Server) =>
-    measureRun(() => measured.run(loaded.port, requests), loaded, idle);
-  const runs: { sherd: Run; redis: Run }[] = [];
-  for (let round = 0; round < rounds; round++) {
-    runs.push({
-      sherd: await once(sherd, redis),
-      redis: await once(redis, sherd),
-    });
-  }
-  return row(measured, runs);
+  return requests;
+}
+
+function measureCase(
+  measured: Case,
+  requests: number,
+  loaded: Server,
+  idle: Server,
+): Promise<Run> {
+  return measureRun(() => measured.run(loaded.port, requests), loaded, idle);
 }
 
 function row(
   { name, workers, pipeline, target }: Case,
-  runs: readonly { sherd: Run; redis: Run }[],
+  runs: readonly Pair<Run>[],
 ): string[] {
   const cpu = runs.map((run) =>
     run.sherd.cpuMicrosPerOp / run.redis.cpuMicrosPerOp
@@ -165,7 +175,7 @@ function row(
     median(runs.map((run) => run.sherd.cpuMicrosPerOp)).toFixed(2),
     median(runs.map((run) => run.redis.cpuMicrosPerOp)).toFixed(2),
     median(cpu).toFixed(2),
-    `${Math.min(...cpu).toFixed(2)}..${Math.max(...cpu).toFixed(2)}`,
+    range(cpu),
     throughput.toFixed(2),
     isMet ? "ok" : "missed",
   ];

@@ -25,6 +25,7 @@ import { withServers } from "./_measure.ts";
 import { parseCount } from "./_options.ts";
 import { type ServerSpec, settle, sleep, startServer } from "./_proc.ts";
 import { markdown, print, progress } from "./_report.ts";
+import { Sherd } from "./_sherd.ts";
 import { digits, fillOne } from "./_type_cases.ts";
 
 const SMALL_KEYS = 10_000;
@@ -41,7 +42,7 @@ const USAGE = `Usage: deno run -A bench/background_bench.ts [OPTIONS]
   --commands LIST names of those to be run (all)
   --workers N     workers (2)
   --only NAME     sherd or redis-server alone
-  --sherd "CMD"   command that starts the server; see load.ts
+  --sherd CHOICE  what is measured; see load.ts
 `;
 
 /** Long commands; those before them make the same each time. */
@@ -81,6 +82,7 @@ async function main(args: string[]): Promise<void> {
     },
   });
   if (values.help) return print(USAGE);
+  using sherd = new Sherd(values.sherd);
   const elements = parseCount("elements", values.elements);
   const keys = parseCount("keys", values.keys);
   const names = values.commands?.toUpperCase().split(",");
@@ -88,7 +90,7 @@ async function main(args: string[]): Promise<void> {
     names?.includes(argv[0]!) ?? true
   );
   const workers = parseCount("workers", values.workers);
-  const { sherd, only } = values;
+  const { only } = values;
   const rows: string[][] = [];
   await withServers(
     { sherd, workers, only },

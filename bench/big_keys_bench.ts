@@ -41,6 +41,7 @@ import {
   startServer,
 } from "./_proc.ts";
 import { markdown, print, progress } from "./_report.ts";
+import { Sherd } from "./_sherd.ts";
 import { digits, fillOne } from "./_type_cases.ts";
 
 /** A type of collection: how it is made and gone through. */
@@ -135,7 +136,7 @@ const USAGE = `Usage: deno run -A bench/big_keys_bench.ts [OPTIONS]
   --operations L  of read, scan, grow, delete, unlink (the first four)
   --workers N     workers (2)
   --only NAME     sherd or redis-server alone
-  --sherd "CMD"   command that starts the server; see load.ts
+  --sherd CHOICE  what is measured; see load.ts
 `;
 
 /** What is done to the big collection. */
@@ -168,6 +169,7 @@ async function main(args: string[]): Promise<void> {
     },
   });
   if (values.help) return print(USAGE);
+  using sherd = new Sherd(values.sherd);
   const operations = values.operations.split(",");
   for (const name of operations) {
     if (!Object.hasOwn(OPERATIONS, name)) {
@@ -178,7 +180,7 @@ async function main(args: string[]): Promise<void> {
   const cases = CASES.filter(({ type }) => types?.includes(type) ?? true);
   const elements = parseCount("elements", values.elements);
   const workers = parseCount("workers", values.workers);
-  const { sherd, only } = values;
+  const { only } = values;
   const rows: string[][] = [];
   await withServers(
     { sherd, workers, only },

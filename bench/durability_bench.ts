@@ -3,8 +3,7 @@
  * them; sherd and Debian's redis-server in turn, on the same disk.
  *
  * ```sh
- * deno run -A bench/durability_bench.ts [everysec] [always] [save] [load]
- *     [--rounds 5] [--keys 5000000] [--requests 1000000] [--dir /var/tmp]
+ * deno run -A bench/durability_bench.ts --only everysec,always --dir /var/tmp
  * ```
  *
  * - everysec: SET at P=16 on 50 connections: sherd without a log, with
@@ -38,10 +37,11 @@ import { parseArgs } from "node:util";
 import { TestClient } from "../tests/_resp_client.ts";
 import { plain } from "../tests/_resp_reply.ts";
 import { sendCommands } from "./_commands.ts";
+import { undoAtEnd } from "./_ending.ts";
 import { fillKeys } from "./_fill.ts";
 import { type Latency, latencyDuring } from "./_latency.ts";
-import { measureRun, serverSpecs } from "./_measure.ts";
-import { DEFAULT_SHERD, parseCount, splitCommand } from "./_options.ts";
+import { measureRun, redisSpec, sherdSpec } from "./_measure.ts";
+import { parseCount, parseCounts, parseNames } from "./_options.ts";
 import {
   killAll,
   type Server,
@@ -51,7 +51,15 @@ import {
   startServer,
 } from "./_proc.ts";
 import { KEY_PREFIX, runCommand } from "./_redis_benchmark.ts";
-import { markdown, median, print, progress, type Run } from "./_report.ts";
+import {
+  markdown,
+  median,
+  print,
+  progress,
+  range,
+  type Run,
+} from "./_report.ts";
+import { Sherd } from "./_sherd.ts";
 import { digits, fillOne } from "./_type_cases.ts";
 import { command } from "./_waiting_client.ts";
 
@@ -66,10 +74,9 @@ const PROBED_KEYS = 10_000;
 
 const NO_REWRITE = ["--auto-aof-rewrite-percentage", "0"];
 
-const USAGE = `Usage: deno run -A bench/durability_bench.ts [PARTS] [OPTIONS]
+const USAGE = `Usage: deno run -A bench/durability_bench.ts [OPTIONS]
 
-PARTS: everysec, always, save, load (all)
-
+  --only LIST     of everysec, always, save, load (all)
   --rounds N      runs of each server (5; of save and load: 3)
   --requests N    SETs of a run of everysec (1000000); of always a tenth
   --keys N        keys of save and load (5000000)
@@ -78,7 +85,7 @@ PARTS: everysec, always, save, load (all)
   --elements N    elements of large values that are there for save (0)
   --workers LIST  sherd's workers in save and load (1,2)
   --dir PATH      where files are written (the system's temporary directory)
-  --sherd "CMD"   command that starts the server; see load.ts
+  --sherd CHOICE  what is measured; see load.ts
 `;
 
 interface Options {
@@ -90,7 +97,7 @@ interface Options {
   elements: number;
   workers: number[];
   dir: string;
-  sherd: string[];
+  sherd: Sherd;
 }
 
 /** A server as it is started in one column of a table. */
@@ -107,10 +114,10 @@ const PARTS: Record<string, (options: Options) => Promise<string>> = {
 };
 
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
+  const { values } = parseArgs({
     args: Deno.args,
-    allowPositionals: true,
     options: {
+      only: { type: "string" },
       rounds: { type: "string" },
       requests: { type: "string", default: "1000000" },
       keys: { type: "string", default: "5000000" },
@@ -120,20 +127,20 @@ async function main(): Promise<void> {
       workers: { type: "string", default: "1,2" },
       dir: { type: "string" },
       sherd: { type: "string" },
-      help: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
     },
   });
   if (values.help) return print(USAGE);
-  const parts = positionals.length > 0 ? positionals : Object.keys(PARTS);
-  for (const part of parts) {
-    if (!Object.hasOwn(PARTS, part)) {
-      throw new TypeError(`"${part}" is none of ${Object.keys(PARTS)}`);
-    }
-  }
+  const parts = parseNames("only", values.only, Object.keys(PARTS));
   const dir = await Deno.makeTempDir({
     prefix: "sherd-bench-",
     ...(values.dir === undefined ? {} : { dir: values.dir }),
   });
+  using _end = undoAtEnd(() => {
+    killAll();
+    Deno.removeSync(dir, { recursive: true });
+  });
+  using sherd = new Sherd(values.sherd);
   const options: Options = {
     rounds: optionalCount("rounds", values.rounds),
     requests: parseCount("requests", values.requests),
@@ -141,19 +148,12 @@ async function main(): Promise<void> {
     writes: parseCount("writes", values.writes),
     seconds: parseCount("seconds", values.seconds),
     elements: optionalCount("elements", values.elements) ?? 0,
-    workers: values.workers.split(",").map((n) => parseCount("workers", n)),
+    workers: parseCounts("workers", values.workers),
     dir,
-    sherd: values.sherd === undefined
-      ? DEFAULT_SHERD
-      : splitCommand(values.sherd),
+    sherd,
   };
-  try {
-    for (const part of parts) {
-      print(`\n${part}:\n\n${await PARTS[part]!(options)}`);
-    }
-  } finally {
-    killAll();
-    await Deno.remove(dir, { recursive: true });
+  for (const part of parts) {
+    print(`\n${part}:\n\n${await PARTS[part]!(options)}`);
   }
 }
 
@@ -172,8 +172,9 @@ function column(
 ): Column {
   const dir = `${options.dir}/${name}`;
   Deno.mkdirSync(dir, { recursive: true });
-  const spec = serverSpecs(options.sherd, workers, options.dir)
-    .find((one) => one.name === server)!;
+  const spec = server === "sherd"
+    ? sherdSpec(options.sherd, workers)
+    : redisSpec(options.dir);
   const command = [...spec.command, "--dir", dir, ...flags];
   return { title, spec: { ...spec, command, readyMs: LOAD_MS_MAX } };
 }
@@ -272,9 +273,7 @@ function ratios<T>(
 ): string {
   const rounds = own.map((one, i) => figure(one) / figure(other[i]!));
   const ratio = median(own.map(figure)) / median(other.map(figure));
-  return `${ratio.toFixed(2)} (${Math.min(...rounds).toFixed(2)}..${
-    Math.max(...rounds).toFixed(2)
-  })`;
+  return `${ratio.toFixed(2)} (${range(rounds)})`;
 }
 
 /** What is seen of one snapshot. */

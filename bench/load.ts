@@ -49,9 +49,12 @@
  *   is printed. redis-server switches them off for itself.
  * - Resident memory per key counts all that grew since the idle start: compiled
  *   code and V8's heaps as well. With 2 M keys 2 MB of that are 1 byte per key.
- * - Start-up by `deno run` resolves and compiles modules; the targets are for
- *   the compiled program (`--sherd "./sherd --port {port} ..."`).
- * - `--sherd` must start the server itself, not a wrapper: the CPU time of a
+ * - What is measured is the executable, which the bench makes first (`deno
+ *   compile` needs its runtime: from the network, a cache, or DENORT_BIN). With
+ *   `--sherd source` it is what `deno task start` runs: a command takes up to a
+ *   tenth more then, and start-up longer, as modules are resolved and compiled;
+ *   the targets are for the executable.
+ * - A command for `--sherd` must start the server itself, not a wrapper: the CPU time of a
  *   wrapper's child would be missed. The bench refuses one.
  *
  * @module
@@ -83,6 +86,7 @@ import {
   progress,
   startupTable,
 } from "./_report.ts";
+import { Sherd } from "./_sherd.ts";
 
 interface Results {
   machine: Record<string, string>;
@@ -111,7 +115,7 @@ async function main(args: string[]): Promise<void> {
   for (const [name, value] of Object.entries(machine)) {
     print(`${name}: ${value}\n`);
   }
-  const { sherd } = options;
+  using sherd = new Sherd(options.sherd);
   for (const workers of options.workers) {
     await withServers(
       { sherd, workers },

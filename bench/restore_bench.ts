@@ -20,17 +20,12 @@
 import { parseArgs } from "node:util";
 import { TestClient } from "../tests/_resp_client.ts";
 import { sendCommands } from "./_commands.ts";
-import { withServers } from "./_measure.ts";
+import { measureInTurn, type Pair, withServers } from "./_measure.ts";
 import { parseCount } from "./_options.ts";
-import {
-  cpuBetween,
-  type Server,
-  type ServerSpec,
-  settle,
-  startServer,
-} from "./_proc.ts";
-import { markdown, median, print, progress } from "./_report.ts";
-import { digits, fillOne } from "./_type_cases.ts";
+import { cpuBetween, type Server, settle } from "./_proc.ts";
+import { markdown, median, print, range } from "./_report.ts";
+import { Sherd } from "./_sherd.ts";
+import { digits, fillOne, fillStream } from "./_type_cases.ts";
 
 /** Bytes of dumped values that one run restores, about. */
 const RUN_BYTES = 24e6;
@@ -45,20 +40,25 @@ const USAGE = `Usage: deno run -A bench/restore_bench.ts [OPTIONS]
   --sizes LIST    elements of a value (10,100,1000,100000)
   --rounds N      runs per server and case (3)
   --workers N     workers (1)
-  --sherd "CMD"   command that starts the server; see load.ts
+  --sherd CHOICE  what is measured; see load.ts
 `;
 
-/** How to make a value of a type. */
+/** A value to restore. */
+interface Case {
+  type: string;
+  size: number;
+}
+
+/** How to make a value of a type, but for streams. */
 const TYPES: Readonly<
-  Record<string, [string[], (i: number) => readonly string[]]>
+  Record<string, [string, (i: number) => readonly string[]]>
 > = {
-  list: [["RPUSH"], (i) => [`v:${digits(i)}`]],
-  set: [["SADD"], (i) => [`m:${digits(i)}`]],
-  intset: [["SADD"], (i) => [`${i * 7}`]],
-  hash: [["HSET"], (i) => [`f:${digits(i)}`, `v:${digits(i)}`]],
-  zset: [["ZADD"], (i) => [`${i}`, `m:${digits(i)}`]],
-  reals: [["ZADD"], (i) => [`${i + 0.25}`, `m:${digits(i)}`]],
-  stream: [["XADD"], () => []],
+  list: ["RPUSH", (i) => [`v:${digits(i)}`]],
+  set: ["SADD", (i) => [`m:${digits(i)}`]],
+  intset: ["SADD", (i) => [`${i * 7}`]],
+  hash: ["HSET", (i) => [`f:${digits(i)}`, `v:${digits(i)}`]],
+  zset: ["ZADD", (i) => [`${i}`, `m:${digits(i)}`]],
+  reals: ["ZADD", (i) => [`${i + 0.25}`, `m:${digits(i)}`]],
 };
 
 async function main(args: string[]): Promise<void> {
@@ -74,54 +74,18 @@ async function main(args: string[]): Promise<void> {
     },
   });
   if (values.help) return print(USAGE);
-  const types = values.only?.split(",") ?? Object.keys(TYPES);
+  using sherd = new Sherd(values.sherd);
+  const types = values.only?.split(",") ??
+    [...Object.keys(TYPES), "stream"];
   const sizes = values.sizes.split(",").map((n) => parseCount("sizes", n));
   const rounds = parseCount("rounds", values.rounds);
   const workers = parseCount("workers", values.workers);
-  await withServers({ sherd: values.sherd, workers }, async (specs) => {
-    await measure(specs, types, sizes, rounds);
-  });
-}
-
-async function measure(
-  specs: readonly ServerSpec[],
-  types: readonly string[],
-  sizes: readonly number[],
-  rounds: number,
-): Promise<void> {
-  const [sherdSpec, redisSpec] = specs;
-  await using sherd = await startServer(sherdSpec!);
-  await using redis = await startServer(redisSpec!);
-  const rows: string[][] = [];
-  for (const type of types) {
-    for (const size of sizes) {
-      const dumped = await dump(redis, type, size);
-      const requests = Math.ceil(
-        Math.min(
-          REQUESTS_MAX,
-          Math.max(REQUESTS_MIN, RUN_BYTES / dumped.length),
-        ),
-      );
-      const runs: [number, number][] = [];
-      await restore(sherd, dumped, Math.min(requests, 20_000));
-      await restore(redis, dumped, Math.min(requests, KEYS));
-      for (let round = 0; round < rounds; round++) {
-        runs.push([
-          await microsOf(sherd, redis, dumped, requests) / requests,
-          await microsOf(redis, sherd, dumped, requests) / requests,
-        ]);
-      }
-      const [ours, theirs] = [0, 1].map((i) => median(runs.map((r) => r[i]!)));
-      const ratios = runs.map(([a, b]) => a / b);
-      rows.push([
-        ...[type, `${size}`, ours!.toFixed(2), theirs!.toFixed(2)],
-        (ours! * 1e3 / size).toFixed(0),
-        (ours! / theirs!).toFixed(2),
-        `${Math.min(...ratios).toFixed(2)}..${Math.max(...ratios).toFixed(2)}`,
-      ]);
-      progress(rows.at(-1)!.join("  "));
-    }
-  }
+  const cases = types.flatMap((type) => sizes.map((size) => ({ type, size })));
+  const rows = await withServers(
+    { sherd, workers },
+    (specs) =>
+      measureInTurn(specs, cases, rounds, { prepare, once: microsOf, row }),
+  );
   print(markdown(
     [
       ...["type", "elements", "sherd us", "redis us", "ns per element"],
@@ -131,40 +95,64 @@ async function measure(
   ));
 }
 
-/** Lets redis-server make a value, and takes it as DUMP gives it. */
-async function dump(
+/** A value that was dumped, and how many times a run restores it. */
+interface Dumped {
+  bytes: Uint8Array;
+  requests: number;
+}
+
+async function prepare(
+  measured: Case,
+  sherd: Server,
   redis: Server,
-  type: string,
-  size: number,
-): Promise<Uint8Array> {
+): Promise<Dumped> {
+  const bytes = await dump(redis, measured);
+  const requests = Math.ceil(
+    Math.min(REQUESTS_MAX, Math.max(REQUESTS_MIN, RUN_BYTES / bytes.length)),
+  );
+  await restore(sherd, bytes, Math.min(requests, 20_000));
+  await restore(redis, bytes, Math.min(requests, KEYS));
+  return { bytes, requests };
+}
+
+/** CPU time of a value that is restored, in microseconds. */
+async function microsOf(
+  _measured: Case,
+  { bytes, requests }: Dumped,
+  loaded: Server,
+  idle: Server,
+): Promise<number> {
+  await settle([loaded, idle]);
+  const before = loaded.cpuTimes();
+  await restore(loaded, bytes, requests);
+  return cpuBetween(before, loaded.cpuTimes()).cpuMs * 1e3 / requests;
+}
+
+function row({ type, size }: Case, runs: readonly Pair<number>[]): string[] {
+  const sherd = median(runs.map((run) => run.sherd));
+  const redis = median(runs.map((run) => run.redis));
+  return [
+    ...[type, `${size}`, sherd.toFixed(2), redis.toFixed(2)],
+    (sherd * 1e3 / size).toFixed(0),
+    (sherd / redis).toFixed(2),
+    range(runs.map((run) => run.sherd / run.redis)),
+  ];
+}
+
+/** Lets redis-server make a value, and takes it as DUMP gives it. */
+async function dump(redis: Server, measured: Case): Promise<Uint8Array> {
   await sendCommands(redis.port, [["FLUSHALL"]]);
-  await sendCommands(redis.port, fill(type, size));
+  await sendCommands(redis.port, fill(measured));
   using client = await TestClient.connect(redis.port);
   const reply = await client.run("DUMP", "value");
   if (reply.type !== "bulk") throw new Error("DUMP gave no bytes");
   return reply.value;
 }
 
-function* fill(type: string, size: number): Iterable<readonly string[]> {
-  const [[name], element] = TYPES[type]!;
-  if (type !== "stream") {
-    return yield* fillOne([name!, "value"], size, element);
-  }
-  for (let i = 1; i <= size; i++) {
-    yield [name!, "value", `${i}-1`, "field", "value"];
-  }
-}
-
-async function microsOf(
-  loaded: Server,
-  idle: Server,
-  dumped: Uint8Array,
-  requests: number,
-): Promise<number> {
-  await settle([loaded, idle]);
-  const before = loaded.cpuTimes();
-  await restore(loaded, dumped, requests);
-  return cpuBetween(before, loaded.cpuTimes()).cpuMs * 1e3;
+function fill({ type, size }: Case): Iterable<readonly string[]> {
+  if (type === "stream") return fillStream("value", 0, size);
+  const [name, element] = TYPES[type]!;
+  return fillOne([name, "value"], size, element);
 }
 
 /** Restores a value so many times. */

@@ -28,7 +28,12 @@
 import { parseArgs } from "node:util";
 import { TestClient } from "../tests/_resp_client.ts";
 import { sendCommands } from "./_commands.ts";
-import { measureRun, withServers } from "./_measure.ts";
+import {
+  measureInTurn,
+  measureRun,
+  type Pair,
+  withServers,
+} from "./_measure.ts";
 import { parseCount } from "./_options.ts";
 import {
   type Server,
@@ -38,7 +43,15 @@ import {
   startServer,
 } from "./_proc.ts";
 import { type LoadResult, runCommand } from "./_redis_benchmark.ts";
-import { markdown, median, print, progress, type Run } from "./_report.ts";
+import {
+  markdown,
+  median,
+  print,
+  progress,
+  range,
+  type Run,
+} from "./_report.ts";
+import { Sherd } from "./_sherd.ts";
 import {
   digits,
   MEMORY_CASES,
@@ -63,7 +76,7 @@ const USAGE = `Usage: deno run -A bench/types_bench.ts [OPTIONS]
   --rounds N      runs per server and case (3)
   --workers N     workers (1)
   --memory        measure resident bytes per element instead
-  --sherd "CMD"   command that starts the server; see load.ts
+  --sherd CHOICE  what is measured; see load.ts
 `;
 
 async function main(args: string[]): Promise<void> {
@@ -80,8 +93,9 @@ async function main(args: string[]): Promise<void> {
     },
   });
   if (values.help) return print(USAGE);
+  using sherd = new Sherd(values.sherd);
   const workers = parseCount("workers", values.workers);
-  await withServers({ sherd: values.sherd, workers }, async (specs) => {
+  await withServers({ sherd, workers }, async (specs) => {
     const only = values.only?.split(",");
     const rounds = parseCount("rounds", values.rounds);
     if (values.memory) return await measureMemory(specs, only, rounds);
@@ -101,22 +115,11 @@ async function measureCommands(
   cases: readonly TypeCase[],
   rounds: number,
 ): Promise<void> {
-  const [sherdSpec, redisSpec] = specs;
-  await using sherd = await startServer(sherdSpec!);
-  await using redis = await startServer(redisSpec!);
-  const rows: string[][] = [];
-  for (const measured of cases) {
-    const requests = await prepare(measured, sherd, redis);
-    const runs: { sherd: Run; redis: Run }[] = [];
-    for (let round = 0; round < rounds; round++) {
-      runs.push({
-        sherd: await measureCase(measured, requests, sherd, redis),
-        redis: await measureCase(measured, requests, redis, sherd),
-      });
-    }
-    rows.push(row(measured, runs));
-    progress(rows.at(-1)!.join("  "));
-  }
+  const rows = await measureInTurn(specs, cases, rounds, {
+    prepare,
+    once: measureCase,
+    row,
+  });
   print(markdown(
     [
       ...["command", "values", "sherd us", "redis us", "CPU ratio", "range"],
@@ -175,7 +178,7 @@ function run(
 
 function row(
   { name, size }: TypeCase,
-  runs: readonly { sherd: Run; redis: Run }[],
+  runs: readonly Pair<Run>[],
 ): string[] {
   const sherd = median(runs.map((round) => round.sherd.cpuMicrosPerOp));
   const redis = median(runs.map((round) => round.redis.cpuMicrosPerOp));
@@ -188,7 +191,7 @@ function row(
   return [
     ...[name, size, sherd.toFixed(2), redis.toFixed(2)],
     (sherd / redis).toFixed(2),
-    `${Math.min(...ratios).toFixed(2)}..${Math.max(...ratios).toFixed(2)}`,
+    range(ratios),
     throughput.toFixed(2),
     sherd <= redis ? "ok" : others > 0.1 ? "missed, disturbed" : "missed",
   ];

@@ -3,9 +3,7 @@
  * sherd and Debian's redis-server in turn.
  *
  * ```sh
- * deno run -A bench/waiting_bench.ts [fanout] [idle] [waiters] [handoff]
- *     [--rounds 3] [--workers 1,2] [--seconds 2] [--connections 10000]
- *     [--sherd "./sherd --port {port} --workers {workers} ..."]
+ * deno run -A bench/waiting_bench.ts --only fanout,handoff --workers 2
  * ```
  *
  * - fanout: one publisher, 50 subscribers, messages of 16 bytes; P is how many
@@ -30,7 +28,7 @@
 import { concat } from "@std/bytes";
 import { parseArgs } from "node:util";
 import { withServers } from "./_measure.ts";
-import { DEFAULT_SHERD, splitCommand } from "./_options.ts";
+import { parseCount, parseCounts, parseNames } from "./_options.ts";
 import {
   cpuBetween,
   type Server,
@@ -39,7 +37,8 @@ import {
   sleep,
   startServer,
 } from "./_proc.ts";
-import { markdown, print, progress } from "./_report.ts";
+import { markdown, median, print, progress, range } from "./_report.ts";
+import { Sherd } from "./_sherd.ts";
 import { command, repeated, Wire } from "./_waiting_client.ts";
 
 const SUBSCRIBERS = 50;
@@ -55,12 +54,23 @@ const WARM_UP_MS_MAX = 20_000;
 /** Batches that a subscriber may be behind. */
 const BEHIND_MAX = 4;
 
+const USAGE = `Usage: deno run -A bench/waiting_bench.ts [OPTIONS]
+
+  --only LIST      of fanout, idle, waiters, handoff (all)
+  --rounds N       runs per server and case (3)
+  --workers LIST   numbers of workers (1,2)
+  --seconds N      length of a run, of fanout, waiters and handoff (2)
+  --connections N  connections of idle (10000)
+  --sherd CHOICE   what is measured; see load.ts
+`;
+
 interface Options {
+  names: string[];
   rounds: number;
   workers: number[];
   seconds: number;
   connections: number;
-  sherd: string[];
+  sherd: string | undefined;
 }
 
 /** Figures of one run, by name. */
@@ -281,46 +291,47 @@ const CASES: Record<string, (options: Options) => Case[]> = {
   }],
 };
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
-}
-
-function readOptions(): Options & { names: string[] } {
-  const { values, positionals } = parseArgs({
+function readOptions(): Options | "help" {
+  const { values } = parseArgs({
     args: Deno.args,
-    allowPositionals: true,
     options: {
+      only: { type: "string" },
       rounds: { type: "string", default: "3" },
       workers: { type: "string", default: "1,2" },
       seconds: { type: "string", default: "2" },
       connections: { type: "string", default: "10000" },
       sherd: { type: "string" },
+      help: { type: "boolean", short: "h", default: false },
     },
   });
+  if (values.help) return "help";
   return {
-    rounds: Number(values.rounds),
-    workers: values.workers.split(",").map(Number),
-    seconds: Number(values.seconds),
-    connections: Number(values.connections),
-    sherd: values.sherd === undefined
-      ? [...DEFAULT_SHERD, "--enable-debug-command", "yes"]
-      : splitCommand(values.sherd),
-    names: positionals.length > 0 ? positionals : Object.keys(CASES),
+    names: parseNames("only", values.only, Object.keys(CASES)),
+    rounds: parseCount("rounds", values.rounds),
+    workers: parseCounts("workers", values.workers),
+    seconds: parseCount("seconds", values.seconds),
+    connections: parseCount("connections", values.connections),
+    sherd: values.sherd,
   };
 }
 
 async function main(): Promise<void> {
   const options = readOptions();
-  const { sherd, connections } = options;
+  if (options === "help") return print(USAGE);
+  const { connections } = options;
+  using sherd = new Sherd(options.sherd);
   const rows: string[][] = [];
   for (const workers of options.workers) {
     await withServers({ sherd, workers }, async (specs) => {
       for (const spec of specs) {
         spec.command.push("--maxclients", `${connections + 1000}`);
       }
+      if (!sherd.isGiven) {
+        specs[0]!.command.push("--enable-debug-command", "yes");
+      }
       for (const chosen of options.names) {
         if (chosen === "handoff" && workers === 1) continue;
-        for (const { name, run } of casesOf(options, chosen)) {
+        for (const { name, run } of CASES[chosen]!(options)) {
           progress(`${name}, ${workers} workers`);
           rows.push(
             ...await compare(specs, workers, options.rounds, name, run),
@@ -333,15 +344,6 @@ async function main(): Promise<void> {
     ["case", "workers", "figure", "sherd", "redis-server", "ratio (range)"],
     rows,
   ));
-}
-
-function casesOf(options: Options, name: string): Case[] {
-  const cases = CASES[name];
-  if (cases === undefined) {
-    progress(`no case ${name}: ${Object.keys(CASES).join(", ")}`);
-    Deno.exit(2);
-  }
-  return cases(options);
 }
 
 async function compare(
@@ -361,12 +363,11 @@ async function compare(
   const [own, other] = results as [Figures[], Figures[]];
   return Object.keys(own[0]!).map((figure) => {
     const ratios = own.map((one, i) => one[figure]! / other[i]![figure]!);
-    const [low, high] = [Math.min(...ratios), Math.max(...ratios)];
     return [
       ...[name, `${workers}`, figure],
       median(own.map((one) => one[figure]!)).toFixed(2),
       median(other.map((one) => one[figure]!)).toFixed(2),
-      `${median(ratios).toFixed(2)} (${low.toFixed(2)}..${high.toFixed(2)})`,
+      `${median(ratios).toFixed(2)} (${range(ratios)})`,
     ];
   });
 }

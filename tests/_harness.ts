@@ -12,7 +12,7 @@
  * @module
  */
 import { type ConnectOptions, TestClient } from "./_resp_client.ts";
-import { findFreePort, ServerProcess } from "./_server_process.ts";
+import { ServerProcess } from "./_server_process.ts";
 import { Random } from "./_random.ts";
 
 export { Random } from "./_random.ts";
@@ -108,14 +108,9 @@ const SHERD_COMMAND = [
 export async function startServer(options: ServerOptions): Promise<TestServer> {
   const chosen = Deno.env.get("SHERD_TEST_COMMAND");
   const template = chosen === undefined ? SHERD_COMMAND : splitWords(chosen);
-  const values = new Map([["{workers}", String(options.workers)]]);
-  if (template.some((word) => word.includes("{port}"))) {
-    values.set("{port}", String(findFreePort()));
-  }
-  const command = template.map((word) => {
-    for (const [name, value] of values) word = word.replaceAll(name, value);
-    return word;
-  });
+  const command = template.map((word) =>
+    word.replaceAll("{workers}", String(options.workers))
+  );
   if (options.configFile !== undefined) {
     const first = command.findIndex((word) => word.startsWith("--port"));
     command.splice(first, 0, options.configFile);

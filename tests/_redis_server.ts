@@ -6,7 +6,7 @@
  * @module
  */
 import { type ConnectOptions, TestClient } from "./_resp_client.ts";
-import { findFreePort, ServerProcess } from "./_server_process.ts";
+import { ServerProcess } from "./_server_process.ts";
 
 /** A running redis-server that ends with the scope that holds it. */
 export interface RedisServer extends AsyncDisposable {
@@ -53,7 +53,17 @@ export async function startRedisServer(
 ): Promise<RedisServer> {
   const program = findRedisServer();
   if (program === null) throw new Error("Cannot start redis-server: not found");
-  const { process, port } = await startOnFreePort(program, args);
+  const process = await ServerProcess.start({
+    command: [
+      program,
+      ...["--port", "{port}", "--bind", "127.0.0.1"],
+      ...["--save", "", "--appendonly", "no", "--dir", "{dir}"],
+      ...["--enable-debug-command", "yes", "--hz", "500"],
+      ...args,
+    ],
+    ready: /Ready to accept connections/,
+  });
+  const { port } = process;
   return {
     port,
     directory: process.directory,
@@ -61,29 +71,4 @@ export async function startRedisServer(
     stop: async () => void await process.stop(),
     [Symbol.asyncDispose]: () => process[Symbol.asyncDispose](),
   };
-}
-
-async function startOnFreePort(
-  program: string,
-  args: readonly string[],
-): Promise<{ process: ServerProcess; port: number }> {
-  // Someone else may take the port between finding it and listening on it.
-  for (let attempt = 1;; attempt++) {
-    const port = findFreePort();
-    try {
-      const process = await ServerProcess.start({
-        command: [
-          program,
-          ...["--port", String(port), "--bind", "127.0.0.1"],
-          ...["--save", "", "--appendonly", "no", "--dir", "{dir}"],
-          ...["--enable-debug-command", "yes", "--hz", "500"],
-          ...args,
-        ],
-        ready: /Ready to accept connections/,
-      });
-      return { process, port };
-    } catch (error) {
-      if (attempt === 10) throw error;
-    }
-  }
 }

@@ -12,6 +12,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 
 /** One reply, tagged with its RESP type. */
 export type Reply =
@@ -59,11 +60,9 @@ export type Plain =
 
 /** One character per byte, the inverse of `fromBinary`. */
 export function toBinary(bytes: Uint8Array): string {
-  let text = "";
-  for (let at = 0; at < bytes.length; at += 8192) {
-    text += String.fromCharCode(...bytes.subarray(at, at + 8192));
-  }
-  return text;
+  // Hundreds of times as fast as String.fromCharCode for large replies.
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    .toString("latin1");
 }
 
 /** One byte per character; refuses characters that do not fit one. */

@@ -8,9 +8,15 @@
  */
 import { PATIENCE_MS, pause } from "./_patience.ts";
 
+/** Free ports that are tried. */
+const ATTEMPTS = 10;
+
 /** What to start, and how to see that it is ready. */
 export interface ProcessOptions {
-  /** Program and arguments; `{dir}` stands for the server's own directory. */
+  /**
+   * Program and arguments; `{dir}` stands for the server's own directory, `{port}`
+   * for a free port.
+   */
   command: readonly string[];
   cwd?: string;
   /** The first line of standard output that matches means: ready. */
@@ -21,6 +27,8 @@ export interface ProcessOptions {
 export class ServerProcess implements AsyncDisposable {
   /** The match of the line that said that the server is ready. */
   readonly ready: RegExpMatchArray;
+  /** What stood for `{port}`. */
+  readonly port: number;
   /** A directory of the server's own, removed when it stops. */
   readonly directory: string;
   readonly #child: Deno.ChildProcess;
@@ -31,9 +39,11 @@ export class ServerProcess implements AsyncDisposable {
   private constructor(
     child: Deno.ChildProcess,
     directory: string,
+    port: number,
     ready: RegExpMatchArray,
   ) {
     this.#child = child;
+    this.port = port;
     this.directory = directory;
     this.ready = ready;
     this.#exited = child.status.then((status) => this.#status = status);
@@ -41,6 +51,21 @@ export class ServerProcess implements AsyncDisposable {
 
   /** Starts a server and waits until it says that it is ready. */
   static async start(options: ProcessOptions): Promise<ServerProcess> {
+    // Someone else may take the port between finding it and listening on it.
+    for (let attempt = 1;; attempt++) {
+      try {
+        return await ServerProcess.#startOnce(options, String(findFreePort()));
+      } catch (error) {
+        const isTaken = /address already in use/i.test(String(error));
+        if (!isTaken || attempt === ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  static async #startOnce(
+    options: ProcessOptions,
+    port: string,
+  ): Promise<ServerProcess> {
     const directory = Deno.makeTempDirSync({ prefix: "sherd_test_" });
     const child = new Deno.Command("/bin/sh", {
       args: [
@@ -49,7 +74,9 @@ export class ServerProcess implements AsyncDisposable {
         "sh",
         `${directory}/stdout.log`,
         `${directory}/stderr.log`,
-        ...options.command.map((part) => part.replaceAll("{dir}", directory)),
+        ...options.command.map((part) =>
+          part.replaceAll("{dir}", directory).replaceAll("{port}", port)
+        ),
       ],
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       stdin: "null",
@@ -58,7 +85,7 @@ export class ServerProcess implements AsyncDisposable {
     }).spawn();
     try {
       const ready = await awaitLine(child, directory, options);
-      return new ServerProcess(child, directory, ready);
+      return new ServerProcess(child, directory, Number(port), ready);
     } catch (error) {
       try {
         child.kill("SIGKILL");
@@ -122,7 +149,7 @@ export class ServerProcess implements AsyncDisposable {
 }
 
 /** A TCP port on loopback that nobody listens on at this moment. */
-export function findFreePort(): number {
+function findFreePort(): number {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();

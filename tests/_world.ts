@@ -28,10 +28,8 @@ import { Settings } from "../src/core/settings/settings.ts";
 import { TYPE_HASH, TYPE_STREAM } from "../src/core/types/entry.ts";
 import { BlockedSessions } from "../src/engine/blocking/blocked_sessions.ts";
 import { giveBackArguments } from "../src/engine/blocking/giving_back.ts";
-import {
-  Executor,
-  type ExecutorPorts,
-} from "../src/engine/executor/executor.ts";
+import { Executor } from "../src/engine/executor/executor.ts";
+import type { ExecutorPorts } from "../src/engine/executor/executor_ports.ts";
 import { PARKED } from "../src/engine/executor/outcome.ts";
 import { Session } from "../src/engine/executor/session.ts";
 import { Tellings } from "../src/engine/executor/tellings.ts";

@@ -6,7 +6,12 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { Random, startServer, type TestServer } from "../_harness.ts";
+import {
+  Random,
+  sharedServers,
+  startServer,
+  type TestServer,
+} from "../_harness.ts";
 import type { TestClient } from "../_resp_client.ts";
 import { plain } from "../_resp_reply.ts";
 import { KINDS } from "../_values.ts";
@@ -14,6 +19,7 @@ import { ask, bgsave, digestsIn, fact, Folder, settled } from "./_snapshots.ts";
 
 const SNAPSHOTS = Number(Deno.env.get("SHERD_SNAPSHOTS") ?? "50");
 const PAIRS = 400;
+const NO_EVICTION = ["maxmemory-policy", "noeviction"];
 
 /** Changes that keep the keys `a:i` and `b:i` equal, in one command or EXEC. */
 function changePair(random: Random, i: number): string[][] {
@@ -218,14 +224,20 @@ const CHANGES: readonly (readonly [string, readonly string[][]])[] = [
 ];
 
 for (const workers of [1, 3]) {
+  let server: TestServer;
+  /** Loads what the other has saved. */
+  let other: TestServer;
+  sharedServers(async (stack) => {
+    const args = ["--dir", stack.use(new Folder()).path];
+    server = stack.use(await startServer({ workers, args }));
+    other = stack.use(await startServer({ workers: 2, args }));
+  });
+
   for (const [name, changes] of CHANGES) {
     Deno.test(`a snapshot is as at its cut: ${name} (workers ${workers})`, async () => {
-      using folder = new Folder();
-      await using server = await startServer({
-        workers,
-        args: ["--dir", folder.path, "--maxmemory-policy", "noeviction"],
-      });
       using client = await server.client();
+      await client.run("CONFIG", "SET", "maxmemory", "0", ...NO_EVICTION);
+      await client.run("FLUSHALL");
       await fill(client);
       await client.pipeline([
         ["XADD", "kind:stream", "1-1", "f", "v"],
@@ -244,11 +256,8 @@ for (const workers of [1, 3]) {
       assertEquals(plain(replies[0]!), "Background saving started");
       await settled(client);
       assertEquals(await fact(client, "rdb_last_bgsave_status"), "ok");
-      await using other = await startServer({
-        workers: 2,
-        args: ["--dir", folder.path],
-      });
       using reader = await other.client();
+      await ask(reader, "DEBUG", "RELOAD", "NOSAVE");
       assertEquals(await ask(reader, "DEBUG", "DIGEST"), digest);
       assertEquals(JSON.stringify(await ask(reader, ...stream)), before);
       // Nothing of the snapshot is left behind: the next one is complete too.

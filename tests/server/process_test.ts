@@ -7,7 +7,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { startServer } from "../_harness.ts";
 import { plain, TestClient } from "../_resp_client.ts";
-import { findFreePort } from "../_server_process.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -65,8 +64,8 @@ Deno.test("a unix socket serves beside TCP and is removed at the end", async () 
   {
     await using server = await startServer({
       workers: 2,
-      args: ["--port", `${findFreePort()}`]
-        .concat(["--unixsocket", path, "--unixsocketperm", "700"]),
+      args: ["--port", "{port}", "--unixsocket", path]
+        .concat(["--unixsocketperm", "700"]),
     });
     assertEquals((Deno.statSync(path).mode ?? 0) & 0o777, 0o700);
     using local = await TestClient.connect(path);

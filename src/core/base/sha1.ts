@@ -12,45 +12,55 @@
 const BLOCK_BYTES = 64;
 const ROUNDS = 80;
 
+const INITIAL = [0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0];
+
+// Digests of data are made of very many short messages: nothing but the result
+// is allocated for one.
+const state = new Int32Array(INITIAL.length);
+const words = new Int32Array(ROUNDS);
+/** The last block, or the last two. */
+const tail = new Uint8Array(2 * BLOCK_BYTES);
+
 /** The 20 bytes of the digest. */
 export function sha1(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const padded = pad(bytes);
-  const state = new Int32Array([
-    0x67452301,
-    0xefcdab89,
-    0x98badcfe,
-    0x10325476,
-    0xc3d2e1f0,
-  ]);
-  const words = new Int32Array(ROUNDS);
-  for (let at = 0; at < padded.byteLength; at += BLOCK_BYTES) {
-    mixBlock(state, words, padded, at);
-  }
+  for (let i = 0; i < state.length; i++) state[i] = INITIAL[i]!;
+  const { length } = bytes;
+  let at = 0;
+  for (; at + BLOCK_BYTES <= length; at += BLOCK_BYTES) mixBlock(bytes, at);
+  const end = padTail(bytes, at);
+  for (let i = 0; i < end; i += BLOCK_BYTES) mixBlock(tail, i);
   const digest = new Uint8Array(20);
-  const view = new DataView(digest.buffer);
-  state.forEach((word, i) => view.setInt32(i * 4, word));
+  for (let i = 0; i < digest.length; i++) {
+    digest[i] = state[i >> 2]! >>> (24 - (i & 3) * 8);
+  }
   return digest;
 }
 
-/** The message, a one bit, zeros, and the length in bits. */
-function pad(bytes: Uint8Array): DataView {
-  const blocks = Math.ceil((bytes.length + 9) / BLOCK_BYTES);
-  const padded = new Uint8Array(blocks * BLOCK_BYTES);
-  padded.set(bytes);
-  padded[bytes.length] = 0x80;
-  const view = new DataView(padded.buffer);
-  view.setUint32(padded.length - 8, Math.floor(bytes.length / 2 ** 29));
-  view.setUint32(padded.length - 4, (bytes.length << 3) >>> 0);
-  return view;
+/**
+ * Fills the tail: what is left of the message, a one bit, zeros, and the length
+ * in bits. Returns its length.
+ */
+function padTail(bytes: Uint8Array, from: number): number {
+  const left = bytes.length - from;
+  const end = left + 9 <= BLOCK_BYTES ? BLOCK_BYTES : 2 * BLOCK_BYTES;
+  for (let i = 0; i < left; i++) tail[i] = bytes[from + i]!;
+  tail[left] = 0x80;
+  tail.fill(0, left + 1, end - 8);
+  putWord(end - 8, Math.floor(bytes.length / 2 ** 29));
+  putWord(end - 4, bytes.length << 3);
+  return end;
 }
 
-function mixBlock(
-  state: Int32Array,
-  words: Int32Array,
-  padded: DataView,
-  at: number,
-): void {
-  for (let i = 0; i < 16; i++) words[i] = padded.getInt32(at + i * 4);
+function putWord(at: number, word: number): void {
+  for (let i = 0; i < 4; i++) tail[at + i] = word >>> (24 - i * 8);
+}
+
+function mixBlock(bytes: Uint8Array, at: number): void {
+  for (let i = 0; i < 16; i++) {
+    const from = at + i * 4;
+    words[i] = bytes[from]! << 24 | bytes[from + 1]! << 16 |
+      bytes[from + 2]! << 8 | bytes[from + 3]!;
+  }
   for (let i = 16; i < ROUNDS; i++) {
     words[i] = rotate(
       words[i - 3]! ^ words[i - 8]! ^ words[i - 14]! ^ words[i - 16]!,

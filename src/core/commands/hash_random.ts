@@ -23,7 +23,13 @@ import {
   STREAMED_ELEMENTS_MIN,
 } from "./element_stream.ts";
 import { readHash } from "./hash_entry.ts";
-import { FieldReplies, FIELDS, replyFields, VALUES } from "./hash_replies.ts";
+import {
+  FieldReplies,
+  FIELDS,
+  HashElements,
+  replyFields,
+  VALUES,
+} from "./hash_replies.ts";
 import { WRONG } from "./typed_entry.ts";
 
 const WITHVALUES = bytesOf("withvalues");
@@ -32,18 +38,8 @@ const INT64_MAX = 2n ** 63n - 1n;
 const REPLIES = new FieldReplies();
 
 /** Draws a field for each place. */
-class DrawnElements implements ElementWriter {
-  readonly #parts: number;
-  readonly #isNested: boolean;
-  readonly #nowMs: number;
-
-  constructor(parts: number, isNested: boolean, nowMs: number) {
-    this.#parts = parts;
-    this.#isNested = isNested;
-    this.#nowMs = nowMs;
-  }
-
-  write(
+class DrawnElements extends HashElements {
+  override write(
     space: Keyspace,
     ref: number,
     from: number,
@@ -52,13 +48,11 @@ class DrawnElements implements ElementWriter {
     limit: number,
   ): number {
     const { hashes } = space.values;
-    REPLIES.reply = reply;
-    REPLIES.parts = this.#parts;
-    REPLIES.isNested = this.#isNested;
+    const replies = this.repliesTo(reply);
     let place = from;
     for (; place < to && reply.at < limit; place++) {
-      hashes.draw(ref, this.#nowMs);
-      REPLIES.drawn(hashes);
+      hashes.draw(ref, this.nowMs);
+      replies.drawn(hashes);
     }
     return place;
   }

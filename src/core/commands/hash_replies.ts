@@ -51,13 +51,22 @@ const REPLIES = new FieldReplies();
 export class HashElements implements ElementWriter {
   readonly #parts: number;
   readonly #isNested: boolean;
-  readonly #nowMs: number;
+  /** The time at which fields must be live. */
+  readonly nowMs: number;
 
   /** What of each field, and when. */
   constructor(parts: number, isNested: boolean, nowMs: number) {
     this.#parts = parts;
     this.#isNested = isNested;
-    this.#nowMs = nowMs;
+    this.nowMs = nowMs;
+  }
+
+  /** What writes a field to a reply. */
+  repliesTo(reply: ReplyWriter): FieldReplies {
+    REPLIES.reply = reply;
+    REPLIES.parts = this.#parts;
+    REPLIES.isNested = this.#isNested;
+    return REPLIES;
   }
 
   /** Writes some; see {@linkcode ElementWriter}. */
@@ -70,16 +79,14 @@ export class HashElements implements ElementWriter {
     limit: number,
   ): number {
     const { hashes } = space.values;
-    REPLIES.reply = reply;
-    REPLIES.parts = this.#parts;
-    REPLIES.isNested = this.#isNested;
+    const replies = this.repliesTo(reply);
     if (limit === Infinity) {
-      hashes.visitAll(ref, REPLIES, this.#nowMs);
+      hashes.visitAll(ref, replies, this.nowMs);
       return to;
     }
     let place = from;
     while (place < to && reply.at < limit) {
-      place = hashes.visit(ref, place, REPLIES, this.#nowMs);
+      place = hashes.visit(ref, place, replies, this.nowMs);
     }
     return place;
   }

@@ -98,9 +98,14 @@ export class Strings {
       );
       return this.setExternal(db, key, existing, run, expireAtMs);
     }
-    const kind = kindOf(TYPE_STRING, encoding);
-    const ref = space.make(db, key, existing, kind, length, expireAtMs);
-    space.setWord(ref, NODE_VALUE, length);
+    const ref = this.#makeShort(
+      db,
+      key,
+      existing,
+      length,
+      encoding,
+      expireAtMs,
+    );
     copyBytes(
       source,
       off,
@@ -123,11 +128,23 @@ export class Strings {
     encoding: number,
     expireAtMs: number,
   ): number {
-    const space = this.#space;
     if (length >= EXTERNAL_BYTES_MIN) {
       const run = this.#makeRun(length);
       return this.setExternal(db, key, existing, run, expireAtMs);
     }
+    return this.#makeShort(db, key, existing, length, encoding, expireAtMs);
+  }
+
+  /** As {@linkcode make}, of a string that lies in its entry. */
+  #makeShort(
+    db: number,
+    key: Key,
+    existing: number,
+    length: number,
+    encoding: number,
+    expireAtMs: number,
+  ): number {
+    const space = this.#space;
     const kind = kindOf(TYPE_STRING, encoding);
     const ref = space.make(db, key, existing, kind, length, expireAtMs);
     space.setWord(ref, NODE_VALUE, length);

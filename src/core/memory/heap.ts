@@ -29,8 +29,10 @@
  */
 
 import { assert } from "../base/assert.ts";
+import { copyBytes } from "../base/bytes.ts";
 import {
   type Arena,
+  byteOf,
   PAGE_BYTES,
   PAGE_MAP_WORDS,
   PAGE_SHIFT,
@@ -173,6 +175,19 @@ export class Heap {
     this.#counters[USED_BYTES] = this.#counters[USED_BYTES]! +
       CLASS_UNITS[index]! * UNIT_BYTES;
     return ref;
+  }
+
+  /** Gives an object back whose first bytes go to another, which it returns. */
+  move(from: number, to: number, bytes: number): number {
+    copyBytes(
+      this.#arena.u8[from >>> SEGMENT_SHIFT]!,
+      byteOf(from),
+      this.#arena.u8[to >>> SEGMENT_SHIFT]!,
+      byteOf(to),
+      bytes,
+    );
+    this.free(from);
+    return to;
   }
 
   /** Gives an object back. */

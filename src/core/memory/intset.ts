@@ -260,7 +260,7 @@ export class Intsets {
   #reserve(ref: number, bytes: number, wanted: number): number {
     if (wanted <= this.#heap.unitsOf(ref) << 3) return ref;
     const room = wanted < SPARE_BYTES_MIN ? wanted : wanted + (wanted >>> 3);
-    return this.#move(ref, bytes, this.#heap.allocate((room + 7) >>> 3));
+    return this.#heap.move(ref, this.#heap.allocate((room + 7) >>> 3), bytes);
   }
 
   /** Moves to a smaller allocation if a quarter would be left over. */
@@ -268,19 +268,7 @@ export class Intsets {
     const units = (bytes + 7) >>> 3;
     if (units * 4 > this.#heap.unitsOf(ref) * 3) return ref;
     const made = this.#heap.tryAllocate(units);
-    return made === 0 ? ref : this.#move(ref, bytes, made);
-  }
-
-  #move(ref: number, bytes: number, made: number): number {
-    copyBytes(
-      this.#arena.u8[ref >>> SEGMENT_SHIFT]!,
-      byteOf(ref),
-      this.#arena.u8[made >>> SEGMENT_SHIFT]!,
-      byteOf(made),
-      bytes,
-    );
-    this.#heap.free(ref);
-    return made;
+    return made === 0 ? ref : this.#heap.move(ref, made, bytes);
   }
 }
 

@@ -278,7 +278,7 @@ export class Listpacks {
     const total = this.bytes(ref);
     if (total + bytes <= this.#heap.unitsOf(ref) << 3) return ref;
     const made = this.#heap.allocate((total + bytes + 7) >>> 3);
-    return this.#moveTo(ref, made, total);
+    return this.#heap.move(ref, made, total);
   }
 
   /** Inserts a text before `pos`; 0 appends. It has that position then. */
@@ -676,19 +676,7 @@ export class Listpacks {
       return ref;
     }
     const made = this.#heap.tryAllocate(units);
-    return made === 0 ? ref : this.#moveTo(ref, made, bytes);
-  }
-
-  #moveTo(ref: number, made: number, bytes: number): number {
-    copyBytes(
-      this.#arena.u8[ref >>> SEGMENT_SHIFT]!,
-      byteOf(ref),
-      this.#arena.u8[made >>> SEGMENT_SHIFT]!,
-      byteOf(made),
-      bytes,
-    );
-    this.#heap.free(ref);
-    return made;
+    return made === 0 ? ref : this.#heap.move(ref, made, bytes);
   }
 }
 

@@ -32,6 +32,18 @@ export const GATE_MONITORED = 32;
 export const GATES_STILL: number = GATE_PAUSE | GATE_STOP | GATE_LOADING |
   GATE_LOG_FAILED;
 
+/** What holds commands of a worker back, besides their sessions and keys. */
+export interface WorkerGate {
+  /** Bits of the reasons; 0 nearly always. */
+  readonly gate: number;
+  /** What commands that write are answered while the log cannot be written. */
+  readonly logRefusal: ErrorReply | null;
+  /** Whether held commands are only those that write. */
+  readonly gateWritesOnly: boolean;
+  /** Whether shards' flag words are ignored: this is the owner at work. */
+  readonly ignoresFlags: boolean;
+}
+
 /**
  * Why a command with these flags is refused, or null; `logRefusal` is what those
  * are told that write while the log cannot be written.

@@ -6,6 +6,8 @@
  */
 
 import { equalsIgnoreCase, latin1BytesOf } from "../../core/base/bytes.ts";
+import { hashSlot } from "../../core/base/crc16.ts";
+import { halfSipHash } from "../../core/base/half_siphash.ts";
 import type { Call } from "../../core/commands/call.ts";
 import {
   findKeysToRun,
@@ -29,6 +31,7 @@ import type {
   InspectedCommand,
   TouchVisitor,
 } from "../locks/locked_commands.ts";
+import { ownerOf } from "../messages/shared_state.ts";
 
 /** Words that the error of an unknown command echoes. */
 const ECHOED_ARGUMENTS_MAX = 32;
@@ -47,11 +50,14 @@ export class RequestKeys<C extends Call> {
   readonly #call: C;
   /** Where the keys stand that were filled in last. */
   readonly positions: KeyPositions = new KeyPositions();
+  readonly #seed0: number;
+  readonly #seed1: number;
 
   /** `call` is the worker's call. */
   constructor(table: CommandTable<C>, call: C) {
     this.#table = table;
     this.#call = call;
+    [this.#seed0, this.#seed1] = call.hashSeed;
     this.view = new RequestView(call.args);
   }
 
@@ -87,6 +93,16 @@ export class RequestKeys<C extends Call> {
     }
     call.keyCount = positions.count;
     return looksFurther;
+  }
+
+  /** Notes in a request that has one key its command, and the key's place. */
+  hashKey(command: Command<C>, args: Arguments): void {
+    const off = args.off[1]!;
+    const length = args.length[1]!;
+    const buf = args.source(1);
+    args.command = command.index;
+    args.hash = halfSipHash(buf, off, length, this.#seed0, this.#seed1);
+    args.shard = this.#call.slotShards[hashSlot(buf, off, length)]!;
   }
 
   /** Fills in the one key of a request, of which shard and hash are known. */
@@ -150,6 +166,28 @@ export class RequestKeys<C extends Call> {
     this.visit(command, args, db, visit);
     const isWrite = (command.flags & FLAG.WRITE) !== 0;
     return { index: command.index, flags: command.flags, isWrite };
+  }
+
+  /**
+   * The worker, of `workers`, that owns all shards of a request's keys; -1 if
+   * there are several, or if the request names no keys. No command is running.
+   */
+  ownerOf(args: Arguments, workers: number): number {
+    const call = this.#call;
+    const command = this.#commandOf(args);
+    if (command === undefined || args.count < 2) return -1;
+    if (command.keyKind === KEY_KIND.SINGLE) {
+      const slot = hashSlot(args.source(1), args.off[1]!, args.length[1]!);
+      return ownerOf(call.slotShards[slot]!, workers);
+    }
+    if (command.keyKind === KEY_KIND.NONE) return -1;
+    call.args = args;
+    if (this.fill(command) || call.keyCount === 0) return -1;
+    const owner = ownerOf(call.key(0).shard, workers);
+    for (let i = 1; i < call.keyCount; i++) {
+      if (ownerOf(call.key(i).shard, workers) !== owner) return -1;
+    }
+    return owner;
   }
 
   #commandOf(args: Arguments): Command<C> | undefined {

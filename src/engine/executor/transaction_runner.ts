@@ -10,11 +10,7 @@
  */
 
 import type { Call } from "../../core/commands/call.ts";
-import {
-  FLAG,
-  type Handler,
-  type LateReply,
-} from "../../core/commands/command_spec.ts";
+import { FLAG, type LateReply } from "../../core/commands/command_spec.ts";
 import type {
   Command,
   CommandTable,
@@ -31,6 +27,8 @@ import {
 import type { Latches } from "../latch/shard_latches.ts";
 import type { CommandLocks } from "../locks/command_locks.ts";
 import type { AroundRun } from "../locks/locked_commands.ts";
+import type { CommandRunner } from "./command_runner.ts";
+import type { ExecutorPorts } from "./executor_ports.ts";
 import { joinLateReplies, type LatePiece } from "./late_replies.ts";
 import {
   type LockAsking,
@@ -42,22 +40,20 @@ import {
 import { PARKED } from "./outcome.ts";
 import type { RequestKeys } from "./request_keys.ts";
 import { GATE_MULTI, type Session } from "./session.ts";
-import { type BigAdder, NO_SHARD, type Transaction } from "./transaction.ts";
+import type { ToldCommands } from "./told_commands.ts";
+import { NO_SHARD, type Transaction } from "./transaction.ts";
 
-/** What the runner needs of the executor around it. */
-export interface TransactionPorts<C extends Call> {
-  /** Runs a command whose latches are held. */
-  run(command: Command<C>, handler: Handler<C>): number;
-  /** What is to be called to run a command for a session. */
-  handlerOf(session: Session, command: Command<C>): Handler<C>;
-  /** The reply to come of the command that was just parked. */
-  pending(): Promise<LateReply> | null;
-  /** Makes room when memory is short; says whether a write may go on. */
-  makeRoom(): boolean;
-  /** Adds an argument that lies in a run of the arena. */
-  readonly addBig: BigAdder;
-  /** Frees the big arguments that the command did not keep. */
-  freeBig(args: Arguments): void;
+/** The executor's parts that are needed here. */
+export interface TransactionParts<C extends Call> {
+  readonly table: CommandTable<C>;
+  readonly call: C;
+  readonly latches: Latches;
+  readonly locks: CommandLocks;
+  readonly keys: RequestKeys<C>;
+  readonly asking: LockAsking<C>;
+  readonly runner: CommandRunner<C>;
+  readonly told: ToldCommands<C>;
+  readonly ports: Pick<ExecutorPorts<C>, "makeRoom" | "addBig" | "freeBig">;
 }
 
 /** Runs transactions; one object per worker. */
@@ -70,30 +66,23 @@ export class TransactionRunner<C extends Call> {
   readonly #keys: RequestKeys<C>;
   readonly #asking: LockAsking<C>;
   readonly #locks: CommandLocks;
-  readonly #ports: TransactionPorts<C>;
+  readonly #runner: CommandRunner<C>;
+  readonly #told: ToldCommands<C>;
+  readonly #ports: TransactionParts<C>["ports"];
   readonly #effects: EffectLog;
   /** The arguments of the queued command that is run. */
   readonly #queued = new Arguments();
 
-  /** `parts` are the executor's. */
-  constructor(
-    parts: {
-      table: CommandTable<C>;
-      call: C;
-      latches: Latches;
-      keys: RequestKeys<C>;
-      asking: LockAsking<C>;
-      locks: CommandLocks;
-    },
-    ports: TransactionPorts<C>,
-  ) {
+  constructor(parts: TransactionParts<C>) {
     this.#table = parts.table;
     this.#call = parts.call;
     this.#latches = parts.latches;
     this.#keys = parts.keys;
     this.#asking = parts.asking;
     this.#locks = parts.locks;
-    this.#ports = ports;
+    this.#runner = parts.runner;
+    this.#told = parts.told;
+    this.#ports = parts.ports;
     this.#effects = parts.call.effects;
   }
 
@@ -181,10 +170,10 @@ export class TransactionRunner<C extends Call> {
       const shard = transaction.shard(i);
       if (shard === NO_SHARD) this.#keys.fill(command);
       else this.#keys.takeHashed(args, shard, transaction.hash(i));
-      const handler = this.#ports.handlerOf(session, command);
-      if (this.#ports.run(command, handler) === PARKED) {
+      const handler = this.#told.handlerOf(session, command);
+      if (this.#runner.run(command, handler) === PARKED) {
         late ??= [];
-        late.push({ at: reply.at - start, promise: this.#ports.pending()! });
+        late.push({ at: reply.at - start, promise: this.#runner.pending! });
       }
       if (args.hasBig) this.#ports.freeBig(args);
     }

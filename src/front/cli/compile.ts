@@ -67,7 +67,12 @@ export function bundle(folder: string): string[] {
   });
 }
 
-function compile(output: string): void {
+/**
+ * Makes the executable, at an absolute path. Throws an error if it cannot, with
+ * the reason on the standard error; that may be that `deno compile` could not
+ * download its runtime.
+ */
+export function compile(output: string): void {
   const folder = Deno.makeTempDirSync({ prefix: "sherd_bundle_" });
   try {
     const [program, ...threads] = bundle(folder);

@@ -88,19 +88,20 @@ export function followSettings(worker: WorkerContext): void {
 
 /** Copies settings to where they are kept. */
 export function copySettings(worker: WorkerContext): void {
-  const { settings, call, executor, latency } = worker;
+  const { settings, call, latency } = worker;
+  const { accounts } = worker.executor;
   call.clock.isLfu = isLfuPolicy(settings.maxmemoryPolicy);
   call.clock.lfuLogFactor = settings.lfuLogFactor;
   call.clock.lfuDecayMinutes = settings.lfuDecayTime;
   const slow = settings.slowlogLogSlowerThan;
   const latencyMs = settings.latencyMonitorThreshold;
-  executor.timer.timesAll = slow >= 0 && slow < TIMES_ALL_MICROSECONDS;
-  executor.timer.tracksDurations = settings.latencyTracking;
-  executor.slowMicroseconds = Math.min(
+  accounts.timer.timesAll = slow >= 0 && slow < TIMES_ALL_MICROSECONDS;
+  accounts.timer.tracksDurations = settings.latencyTracking;
+  accounts.slowMicroseconds = Math.min(
     slow < 0 ? Infinity : slow,
     latencyMs === 0 ? Infinity : latencyMs * 1000,
   );
-  if (executor.slowMicroseconds === Infinity) executor.slowMicroseconds = -1;
+  if (accounts.slowMicroseconds === Infinity) accounts.slowMicroseconds = -1;
   latency.thresholdMs = latencyMs;
   worker.followSyncPolicy();
   worker.locks.rules.readersPass =

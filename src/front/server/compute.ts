@@ -165,7 +165,7 @@ export function makeComputePool(
     freeBig: (args) => worker.freeBig(args),
     settle: ports.settle,
     count: (ended, error) =>
-      executor.countBackground(
+      executor.accounts.countBackground(
         ended,
         error === "" ? null : new ErrorReply(error),
       ),

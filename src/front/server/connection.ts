@@ -645,15 +645,15 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
       !parser.isMidRequest
     ) {
       count = this.#readAhead();
-      if (count > 1) executor.lookAhead(session, ahead, count);
+      if (count > 1) executor.pipelines.lookAhead(session, ahead, count);
       for (let i = 0; i < count; i++) {
         const args = ahead[i]!;
         if (args.count === 0) continue;
         const ran = executor.sharesLatches
-          ? executor.runTogether(session, ahead, i, count)
+          ? executor.pipelines.runTogether(session, ahead, i, count)
           : 0;
         const outcome = ran > 0
-          ? executor.togetherOutcome
+          ? executor.pipelines.outcome
           : executor.run(session, args);
         if (ran > 0) i += ran - 1;
         this.#isStalled ||= isFull(writer);

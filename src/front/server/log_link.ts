@@ -122,13 +122,14 @@ export class LogLink {
       this.#replay = this.#makeReplay(chunk.words);
     }
     this.#saved.set(counters);
-    const { slowMicroseconds } = executor;
-    executor.slowMicroseconds = -1;
+    const { accounts } = executor;
+    const { slowMicroseconds } = accounts;
+    accounts.slowMicroseconds = -1;
     executor.beginReplay(nowMs());
     const bytes = new Uint8Array(chunk.bytes);
     const error = this.#replay!.take(bytes, chunk.length, chunk.first);
     executor.endBatch();
-    executor.slowMicroseconds = slowMicroseconds;
+    accounts.slowMicroseconds = slowMicroseconds;
     counters.set(this.#saved);
     return error;
   }

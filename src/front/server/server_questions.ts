@@ -42,7 +42,10 @@ export function answerServerQuestions(worker: WorkerContext): void {
     resetStatistics(worker);
     return null;
   });
-  peers.answer(ASK_ERRORS, () => Object.fromEntries(executor.errorCounts));
+  peers.answer(
+    ASK_ERRORS,
+    () => Object.fromEntries(executor.accounts.errorCounts),
+  );
   peers.answer(ASK_SLOW, (count) => slowLog.newest(count as number));
   peers.answer(ASK_SLOW_COUNT, (most) => slowLog.count(most as number));
   peers.answer(ASK_SLOW_RESET, () => {

@@ -176,7 +176,7 @@ export class Statistics {
 export function resetStatistics(worker: WorkerContext): void {
   const { counters, executor } = worker;
   for (let i = 0; i < counters.length; i++) if (!KEPT.has(i)) counters[i] = 0;
-  executor.errorCounts.clear();
+  executor.accounts.errorCounts.clear();
 }
 
 function sampleHeap(counters: Float64Array): void {

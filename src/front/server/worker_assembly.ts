@@ -353,7 +353,7 @@ class Assembly {
       countEnded: (session, error) => {
         const connection = this.#worker.connections.get(session);
         const command = connection?.session.command ?? null;
-        this.#executor.countEnded(command, error);
+        this.#executor.accounts.countEnded(command, error);
       },
       giveBack: (undo, db, late) => giveBackLate(this.#worker, undo, db, late),
     });
@@ -510,7 +510,7 @@ class Assembly {
       charge: (session, called, args, microseconds, error) => {
         const command = called as Command<ServerCall>;
         const ended = { command, args, session, microseconds };
-        this.#executor.chargeLate(ended, error);
+        this.#executor.accounts.chargeLate(ended, error);
       },
     });
     this.#worker.completeSlices = () => this.#slicedChanges.completeAll();

@@ -7,7 +7,7 @@
 import { latin1BytesOf } from "../../../../src/core/base/bytes.ts";
 import { hashSlot } from "../../../../src/core/base/crc16.ts";
 import { halfSipHash } from "../../../../src/core/base/half_siphash.ts";
-import { Call, type ShardLatches } from "../../../../src/core/commands/call.ts";
+import type { Call } from "../../../../src/core/commands/call.ts";
 import {
   findKeys,
   KeyPositions,
@@ -22,16 +22,9 @@ import {
   ReplyParser,
 } from "../../../_resp_reply.ts";
 import { Shards } from "../keyspace/_fixture.ts";
+import { callOn } from "./_call.ts";
 
 const table = makeCommandTable();
-
-/** Nobody else is there. */
-const NO_LATCHES: ShardLatches = {
-  acquire() {},
-  release() {},
-  acquireAll() {},
-  releaseAll() {},
-};
 
 /** Whether the table has a command, or a subcommand by its full name. */
 export function hasCommand(fullName: string): boolean {
@@ -46,18 +39,7 @@ export class Executor {
 
   constructor(options: ConstructorParameters<typeof Shards>[0] = {}) {
     this.shards = new Shards(options);
-    this.shards.settings.load([]);
-    this.call = new Call({
-      keyspaces: this.shards.keyspaces,
-      slotShards: new Uint16Array(0),
-      hashSeed: [1, 2],
-      settings: this.shards.settings,
-      counters: this.shards.counters,
-      clock: this.shards.clock,
-      random: this.shards.random,
-      latches: NO_LATCHES,
-    });
-    this.call.nowMs = 1_700_000_000_000;
+    this.call = callOn(this.shards, 1_700_000_000_000);
   }
 
   /** Runs a command and returns its reply, if that is no error. */

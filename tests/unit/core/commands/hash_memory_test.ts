@@ -3,13 +3,14 @@ import { assert, assertEquals } from "@std/assert";
 import { latin1BytesOf } from "../../../../src/core/base/bytes.ts";
 import { hashSlot } from "../../../../src/core/base/crc16.ts";
 import { halfSipHash } from "../../../../src/core/base/half_siphash.ts";
-import { Call } from "../../../../src/core/commands/call.ts";
+import type { Call } from "../../../../src/core/commands/call.ts";
 import { HASH_COMMANDS } from "../../../../src/core/commands/hash.ts";
 import { HASH_EXPIRE_COMMANDS } from "../../../../src/core/commands/hash_expire.ts";
 import { HASH_GETSET_COMMANDS } from "../../../../src/core/commands/hash_getset.ts";
 import { OutOfMemory } from "../../../../src/core/memory/heap.ts";
 import { type Random, seeded } from "../../../_harness.ts";
 import { Shards } from "../keyspace/_fixture.ts";
+import { callOn } from "./_call.ts";
 import { freeDetached } from "../../../../src/core/keyspace/detached_values.ts";
 
 const OPERATIONS = 4000;
@@ -31,24 +32,7 @@ class Commands {
   readonly #fillers: number[] = [];
 
   constructor() {
-    const { shards } = this;
-    shards.settings.load([]);
-    this.call = new Call({
-      keyspaces: shards.keyspaces,
-      slotShards: new Uint16Array(0),
-      hashSeed: [1, 2],
-      settings: shards.settings,
-      counters: shards.counters,
-      clock: shards.clock,
-      random: shards.random,
-      latches: {
-        acquire() {},
-        release() {},
-        acquireAll() {},
-        releaseAll() {},
-      },
-    });
-    this.call.nowMs = 1_000_000;
+    this.call = callOn(this.shards, 1_000_000);
   }
 
   /** The reply; null where memory ran out. */

@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { latin1BytesOf } from "../../../../src/core/base/bytes.ts";
 import { halfSipHash } from "../../../../src/core/base/half_siphash.ts";
-import { Call } from "../../../../src/core/commands/call.ts";
+import type { Call } from "../../../../src/core/commands/call.ts";
 import { STREAM_COMMANDS } from "../../../../src/core/commands/stream.ts";
 import { STREAM_GROUP_COMMANDS } from "../../../../src/core/commands/stream_group.ts";
 import { STREAM_INFO_COMMANDS } from "../../../../src/core/commands/stream_info.ts";
@@ -10,10 +10,10 @@ import { STREAM_CLAIM_COMMANDS } from "../../../../src/core/commands/stream_clai
 import { STREAM_PENDING_COMMANDS } from "../../../../src/core/commands/stream_pending.ts";
 import { STREAM_READ_COMMANDS } from "../../../../src/core/commands/stream_read.ts";
 import { OutOfMemory } from "../../../../src/core/memory/heap.ts";
-import { Settings } from "../../../../src/core/settings/settings.ts";
 import { type Random, seeded } from "../../../_harness.ts";
 import { ReplyParser, toBinary } from "../../../_resp_reply.ts";
 import { Shards } from "../keyspace/_fixture.ts";
+import { callOn } from "./_call.ts";
 import { ROUNDS } from "../memory/_memory.ts";
 import { freeDetached } from "../../../../src/core/keyspace/detached_values.ts";
 
@@ -39,26 +39,10 @@ class Commands {
   readonly call: Call;
 
   constructor() {
-    const settings = new Settings({ cores: 1, dir: "/" });
-    settings.load([]);
-    this.call = new Call({
-      keyspaces: this.shards.keyspaces,
-      slotShards: new Uint16Array(0),
-      hashSeed: [1, 2],
-      settings,
-      counters: this.shards.counters,
-      clock: this.shards.clock,
-      random: this.shards.random,
-      latches: {
-        acquire() {},
-        release() {},
-        acquireAll() {},
-        releaseAll() {},
-      },
+    this.call = callOn(this.shards, NOW_MS, {
       // What would be done in slices is done at once then.
       inSlices: () => null,
     });
-    this.call.nowMs = NOW_MS;
   }
 
   /** The reply of a command with one key; null if memory has ended. */

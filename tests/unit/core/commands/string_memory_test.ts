@@ -3,14 +3,14 @@ import { assertEquals } from "@std/assert";
 import { hashSlot } from "../../../../src/core/base/crc16.ts";
 import { latin1BytesOf } from "../../../../src/core/base/bytes.ts";
 import { halfSipHash } from "../../../../src/core/base/half_siphash.ts";
-import { Call } from "../../../../src/core/commands/call.ts";
+import type { Call } from "../../../../src/core/commands/call.ts";
 import { STRING_COMMANDS } from "../../../../src/core/commands/string.ts";
 import { STRING_NUMBER_COMMANDS } from "../../../../src/core/commands/string_numbers.ts";
 import { STRING_RANGE_COMMANDS } from "../../../../src/core/commands/string_ranges.ts";
 import { SEGMENT_SHIFT } from "../../../../src/core/memory/arena.ts";
-import { Settings } from "../../../../src/core/settings/settings.ts";
 import { type Random, seeded } from "../../../_harness.ts";
 import { Shards } from "../keyspace/_fixture.ts";
+import { callOn } from "./_call.ts";
 
 const NOW_MS = 1_700_000_000_000;
 const BIG_BYTES = 64 * 1024;
@@ -28,24 +28,7 @@ class Commands {
   streams = true;
 
   constructor() {
-    const settings = new Settings({ cores: 1, dir: "/" });
-    settings.load([]);
-    this.call = new Call({
-      keyspaces: this.shards.keyspaces,
-      slotShards: new Uint16Array(0),
-      hashSeed: [1, 2],
-      settings,
-      counters: this.shards.counters,
-      clock: this.shards.clock,
-      random: this.shards.random,
-      latches: {
-        acquire() {},
-        release() {},
-        acquireAll() {},
-        releaseAll() {},
-      },
-    });
-    this.call.nowMs = NOW_MS;
+    this.call = callOn(this.shards, NOW_MS);
   }
 
   /** Runs a command whose keys are the arguments from `keyAt` on. */

@@ -19,6 +19,8 @@ import { Random, seeded } from "../../../_harness.ts";
 import { DICTS_AT, Memory, randomMix, ROUNDS } from "./_memory.ts";
 
 const OPERATIONS = 100_000;
+/** Keys have numbers below this. */
+const IDS = 1 << 20;
 const IS_LARGE = Deno.env.get("SHERD_LARGE") !== undefined;
 
 /** How the tests hash a key. */
@@ -237,13 +239,14 @@ class DictRun {
   readonly #random: Random;
   readonly #table: Table;
   readonly #isGood: boolean;
-  /** Nodes by the key's number. */
-  readonly #model = new Map<number, number>();
+  /** Nodes by the key's number, 0 for none. */
+  readonly #model = new Int32Array(IDS);
   /** Numbers of the keys in the model, in no order, and where each stands. */
   readonly #ids: number[] = [];
-  readonly #placeOf = new Map<number, number>();
-  /** Numbers of the keys that were there all through the scan, not yet seen. */
-  #unseen = new Set<number>();
+  readonly #placeOf = new Int32Array(IDS);
+  /** Whether a key, by its number, was there all through the scan, unseen. */
+  readonly #unseen = new Uint8Array(IDS);
+  #unseenCount = 0;
   #cursor = 0;
   #scans = 0;
 
@@ -258,16 +261,15 @@ class DictRun {
     const draw = randomMix(this.#random, names);
     // Every operation on a chain of equal hashes walks it.
     const most = this.#isGood ? 40_000 : 400;
-    const operations = this.#isGood ? OPERATIONS : OPERATIONS;
     let limit = 0;
     let grows = false;
-    for (let i = 0; i < operations; i++) {
-      if (this.#model.size >= limit && grows) grows = false;
-      if (this.#model.size <= limit / 20 && !grows) {
+    for (let i = 0; i < OPERATIONS; i++) {
+      if (this.#ids.length >= limit && grows) grows = false;
+      if (this.#ids.length <= limit / 20 && !grows) {
         grows = true;
         limit = this.#random.between(1, this.#random.chance(0.5) ? most : 200);
       }
-      const name = this.#model.size === 0 ? "change" : draw();
+      const name = this.#ids.length === 0 ? "change" : draw();
       if (name === "change") {
         for (let n = this.#random.between(1, 50); n > 0; n--) {
           this.#change(this.#random.chance(grows ? 0.9 : 0.1));
@@ -284,8 +286,8 @@ class DictRun {
   }
 
   #verify(): void {
-    assertEquals(this.#table.verify(), this.#model.size);
-    assertEquals(this.#table.header(DICT_COUNT), this.#model.size);
+    assertEquals(this.#table.verify(), this.#ids.length);
+    assertEquals(this.#table.header(DICT_COUNT), this.#ids.length);
   }
 
   #anyId(): number {
@@ -294,64 +296,76 @@ class DictRun {
 
   #change(inserts: boolean): void {
     if (!inserts && this.#ids.length > 0) return this.#remove(this.#anyId());
-    const id = this.#random.below(1 << 20);
-    if (this.#model.has(id)) return this.#remove(id);
-    this.#model.set(id, this.#table.insert(keyOf(id)));
-    this.#placeOf.set(id, this.#ids.length);
+    const id = this.#random.below(IDS);
+    if (this.#model[id] !== 0) return this.#remove(id);
+    this.#model[id] = this.#table.insert(keyOf(id));
+    this.#placeOf[id] = this.#ids.length;
     this.#ids.push(id);
   }
 
   #remove(id: number): void {
-    this.#table.remove(this.#model.get(id)!);
-    this.#model.delete(id);
-    this.#unseen.delete(id);
+    this.#table.remove(this.#model[id]!);
+    this.#forget(id);
+  }
+
+  #forget(id: number): void {
+    this.#model[id] = 0;
+    this.#note(id);
     const last = this.#ids.pop()!;
-    const place = this.#placeOf.get(id)!;
-    this.#placeOf.delete(id);
     if (last === id) return;
+    const place = this.#placeOf[id]!;
     this.#ids[place] = last;
-    this.#placeOf.set(last, place);
+    this.#placeOf[last] = place;
   }
 
   #find(): void {
     const id = this.#random.chance(0.7)
       ? this.#anyId()
-      : this.#random.below(1 << 20);
-    assertEquals(this.#table.find(keyOf(id)), this.#model.get(id) ?? 0);
+      : this.#random.below(IDS);
+    assertEquals(this.#table.find(keyOf(id)), this.#model[id]);
   }
 
   #replace(): void {
     const { memory, control } = this.#table;
     const id = this.#anyId();
-    const from = this.#model.get(id)!;
+    const from = this.#model[id]!;
     const hash = memory.word(from, NODE_HASH);
     const to = memory.makeNode(keyOf(id), hash);
     memory.dict.replace(control, DICTS_AT, from, to, hash);
     memory.heap.free(from);
-    this.#model.set(id, to);
+    this.#model[id] = to;
   }
 
   /** One step of the scan, whose guarantee is checked at its end. */
   #scan(): void {
-    if (this.#cursor === 0) this.#unseen = new Set(this.#ids);
+    if (this.#cursor === 0) {
+      for (const id of this.#ids) this.#unseen[id] = 1;
+      this.#unseenCount = this.#ids.length;
+    }
     // Large steps, so that a scan ends before all of its keys are gone.
     for (let n = 1 + this.#ids.length / 300; n > 0; n--) {
       this.#cursor = this.#table.scan(this.#cursor, (node) => {
         const id = this.#idOf(node);
-        assertEquals(this.#model.get(id), node);
-        this.#unseen.delete(id);
+        assertEquals(this.#model[id], node);
+        this.#note(id);
       });
       if (this.#cursor !== 0) continue;
-      assertEquals([...this.#unseen], [], "every key that stayed was returned");
+      assertEquals(this.#unseenCount, 0, "every key that stayed was returned");
       this.#scans++;
       return;
     }
   }
 
+  /** A key was seen by the scan, or is gone. */
+  #note(id: number): void {
+    this.#unseenCount -= this.#unseen[id]!;
+    this.#unseen[id] = 0;
+  }
+
   #draw(): void {
     const { memory, control } = this.#table;
     const node = memory.dict.draw(control, DICTS_AT, this.#random.uint32());
-    if (node !== 0) assertEquals(this.#model.get(this.#idOf(node)), node);
+    if (node !== 0) assertEquals(this.#model[this.#idOf(node)], node);
   }
 
   #idOf(node: number): number {
@@ -368,16 +382,18 @@ class DictRun {
       while (this.#ids.length > 0) this.#remove(this.#anyId());
     } else if (way === "clear") {
       memory.dict.clear(control, DICTS_AT);
-      for (const node of this.#model.values()) memory.heap.free(node);
+      for (const id of this.#ids) memory.heap.free(this.#model[id]!);
     } else {
       const free = (node: number) => {
-        assert(this.#model.delete(this.#idOf(node)));
+        const id = this.#idOf(node);
+        assertEquals(this.#model[id], node);
+        this.#forget(id);
         memory.heap.free(node);
       };
       for (let i = 0; memory.dict.popBucket(control, DICTS_AT, free); i++) {
         if (i % 64 === 0) this.#verify();
       }
-      assertEquals(this.#model.size, 0);
+      assertEquals(this.#ids.length, 0);
     }
     this.#table.assertEmpty();
   }
