@@ -7,7 +7,6 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { sharedServers, startServer, type TestServer } from "../_harness.ts";
 import { pause, until } from "../_patience.ts";
 import {
   type Plain,
@@ -16,6 +15,7 @@ import {
   type TestClient,
 } from "../_resp_client.ts";
 import { heard } from "./_heard.ts";
+import { slicesSuite, statistic } from "./_slices.ts";
 
 /** In the same shard as {@linkcode BESIDE}. */
 const K = "{a}key";
@@ -28,42 +28,8 @@ const LONG = 20_000;
 const READ = 4 * AT_ONCE;
 /** Fields of which two thirds are too many to be gone through at once. */
 const FIELDS = 3200;
-const servers = new Map<number, TestServer>();
-const dir = await Deno.makeTempDir({ prefix: "sherd_arguments_" });
 
-sharedServers(async (stack) => {
-  stack.defer(() => Deno.removeSync(dir, { recursive: true }));
-  for (const workers of [1, 3]) {
-    const folder = `${dir}/${workers}`;
-    await Deno.mkdir(folder);
-    const args = [
-      ...["--notify-keyspace-events", "KEAn", "--appendonly", "yes"],
-      ...["--dir", folder, "--auto-aof-rewrite-percentage", "0"],
-    ];
-    servers.set(workers, stack.use(await startServer({ workers, args })));
-  }
-});
-
-/** A test on one worker and on several, in either protocol. */
-function suite(
-  name: string,
-  body: (client: TestClient, server: TestServer) => Promise<void>,
-): void {
-  for (const [workers, resp] of [[1, 3], [3, 2]] as const) {
-    Deno.test(`${name} (workers ${workers}, RESP${resp})`, async () => {
-      const server = servers.get(workers)!;
-      using client = await server.client({ resp });
-      await client.run("FLUSHALL");
-      await body(client, server);
-      await until("no lock is left", async () => await locks(client) === 0);
-    });
-  }
-}
-
-async function statistic(client: TestClient, name: string): Promise<number> {
-  const info = String(plain(await client.run("INFO", "stats")));
-  return Number(new RegExp(`${name}:(\\d+)`).exec(info)![1]);
-}
+const { suite } = slicesSuite({ events: "KEAn" });
 
 const locks = (client: TestClient) => statistic(client, "sherd_lock_handles");
 const sliced = (client: TestClient) =>

@@ -7,42 +7,15 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { until } from "../_patience.ts";
-import { sharedServers, startServer, type TestServer } from "../_harness.ts";
 import { hasRedisServer, startRedisServer } from "../_redis_server.ts";
-import {
-  type Plain,
-  plain,
-  type TestClient,
-  toBinary,
-} from "../_resp_client.ts";
+import { type Plain, plain, toBinary } from "../_resp_client.ts";
 import { heard } from "./_heard.ts";
+import { slicesSuite } from "./_slices.ts";
 
 const K = "{a}key";
 const OTHER = "{a}other";
 const NONE = "{b}none";
-const servers = new Map<number, TestServer>();
-
-sharedServers(async (stack) => {
-  for (const workers of [1, 3]) {
-    const args = ["--notify-keyspace-events", "KEA"];
-    servers.set(workers, stack.use(await startServer({ workers, args })));
-  }
-});
-
-/** A test on one worker and on several, in either protocol. */
-function suite(
-  name: string,
-  body: (client: TestClient, server: TestServer) => Promise<void>,
-): void {
-  for (const [workers, resp] of [[1, 3], [3, 2]] as const) {
-    Deno.test(`${name} (workers ${workers}, RESP${resp})`, async () => {
-      const server = servers.get(workers)!;
-      using client = await server.client({ resp });
-      await client.run("FLUSHALL");
-      await body(client, server);
-    });
-  }
-}
+const { suite, servers } = slicesSuite({ isLogged: false });
 
 /** More than are ever taken at once from a list of small elements. */
 const LENGTH = 9001;

@@ -6,7 +6,6 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { sharedServers, startServer, type TestServer } from "../_harness.ts";
 import {
   type Plain,
   plain,
@@ -14,6 +13,7 @@ import {
   type TestClient,
 } from "../_resp_client.ts";
 import { heard } from "./_heard.ts";
+import { settled, slicesSuite, statistic } from "./_slices.ts";
 
 const K = "key";
 /** Elements of a long list, and of those how many are alike. */
@@ -21,22 +21,8 @@ const LARGE = 4000;
 const ALIKE = 40;
 const PADDING = "-".repeat(150);
 const MEGABYTES = 3;
-const servers = new Map<number, TestServer>();
-const dir = await Deno.makeTempDir({ prefix: "sherd_slices_" });
 
-sharedServers(async (stack) => {
-  stack.defer(() => Deno.removeSync(dir, { recursive: true }));
-  for (const workers of [1, 3]) {
-    const folder = `${dir}/${workers}`;
-    await Deno.mkdir(folder);
-    const args = [
-      ...["--notify-keyspace-events", "KEA", "--appendonly", "yes"],
-      // A log that is loaded while it is written anew is another matter.
-      ...["--dir", folder, "--auto-aof-rewrite-percentage", "0"],
-    ];
-    servers.set(workers, stack.use(await startServer({ workers, args })));
-  }
-});
+const { suite } = slicesSuite();
 
 /** What `fill` says, with what is made of it. */
 async function filled(
@@ -60,35 +46,6 @@ async function filled(
   return fill.map((argv) =>
     argv.map((arg) => arg === "payload" ? payload : arg)
   );
-}
-
-/** A test on one worker and on several, in either protocol. */
-function suite(
-  name: string,
-  body: (client: TestClient, server: TestServer) => Promise<void>,
-): void {
-  for (const [workers, resp] of [[1, 3], [3, 2]] as const) {
-    Deno.test(`${name} (workers ${workers}, RESP${resp})`, async () => {
-      const server = servers.get(workers)!;
-      using client = await server.client({ resp });
-      await client.run("FLUSHALL");
-      await body(client, server);
-      await settled(client);
-    });
-  }
-}
-
-async function statistic(client: TestClient, name: string): Promise<number> {
-  const info = String(plain(await client.run("INFO", "stats")));
-  return Number(new RegExp(`${name}:(\\d+)`).exec(info)![1]);
-}
-
-/** What was begun for others may still be under way. */
-async function settled(client: TestClient): Promise<void> {
-  const endMs = performance.now() + 20_000;
-  while (await statistic(client, "sherd_lock_handles") > 0) {
-    assert(performance.now() < endMs, "no lock is left");
-  }
 }
 
 type Command = readonly (string | Uint8Array)[];

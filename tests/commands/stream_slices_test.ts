@@ -6,7 +6,6 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { sharedServers, startServer, type TestServer } from "../_harness.ts";
 import { until } from "../_patience.ts";
 import {
   type Plain,
@@ -16,6 +15,7 @@ import {
   toBinary,
 } from "../_resp_client.ts";
 import { heard } from "./_heard.ts";
+import { settled, slicesSuite, statistic } from "./_slices.ts";
 import {
   idsBetween,
   OTHER,
@@ -25,52 +25,10 @@ import {
 } from "./_stream_changes.ts";
 import { recordOf } from "./_streams.ts";
 
-const servers = new Map<number, TestServer>();
-const dir = await Deno.makeTempDir({ prefix: "sherd_stream_slices_" });
 /** Surely more than is done before others are served. */
 const LARGE = 800;
 
-sharedServers(async (stack) => {
-  stack.defer(() => Deno.removeSync(dir, { recursive: true }));
-  for (const workers of [1, 3]) {
-    const folder = `${dir}/${workers}`;
-    await Deno.mkdir(folder);
-    const args = [
-      ...["--notify-keyspace-events", "KEA", "--appendonly", "yes"],
-      ...["--dir", folder, "--auto-aof-rewrite-percentage", "0"],
-    ];
-    servers.set(workers, stack.use(await startServer({ workers, args })));
-  }
-});
-
-/** A test on one worker and on several, in either protocol. */
-function suite(
-  name: string,
-  body: (client: TestClient, server: TestServer) => Promise<void>,
-): void {
-  for (const [workers, resp] of [[1, 3], [3, 2]] as const) {
-    Deno.test(`${name} (workers ${workers}, RESP${resp})`, async () => {
-      const server = servers.get(workers)!;
-      using client = await server.client({ resp });
-      await client.run("FLUSHALL");
-      await body(client, server);
-      await settled(client);
-    });
-  }
-}
-
-async function statistic(client: TestClient, name: string): Promise<number> {
-  const info = String(plain(await client.run("INFO", "stats")));
-  return Number(new RegExp(`${name}:(\\d+)`).exec(info)![1]);
-}
-
-/** What was begun for others may still be under way. */
-function settled(client: TestClient): Promise<void> {
-  return until(
-    "no lock is left",
-    async () => await statistic(client, "sherd_lock_handles") === 0,
-  );
-}
+const { suite } = slicesSuite();
 
 async function refill(
   client: TestClient,

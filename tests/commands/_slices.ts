@@ -1,0 +1,75 @@
+/**
+ * Servers of tests of what is done in slices, on one worker and on several, and
+ * what these tests ask them.
+ *
+ * @module
+ */
+import { sharedServers, startServer, type TestServer } from "../_harness.ts";
+import { until } from "../_patience.ts";
+import { plain, type TestClient } from "../_resp_client.ts";
+
+/** What declares a test on one worker and on several, in either protocol. */
+export type Suite = (
+  name: string,
+  body: (client: TestClient, server: TestServer) => Promise<void>,
+) => void;
+
+/** Servers by their number of workers, and tests on them. */
+export interface SlicesSuite {
+  readonly suite: Suite;
+  readonly servers: ReadonlyMap<number, TestServer>;
+}
+
+/**
+ * Starts the servers, with or without a log, and with keyspace events of these
+ * classes; no test leaves a lock.
+ */
+export function slicesSuite(
+  { events = "KEA", isLogged = true } = {},
+): SlicesSuite {
+  const servers = new Map<number, TestServer>();
+  sharedServers(async (stack) => {
+    const dir = await Deno.makeTempDir({ prefix: "sherd_slices_" });
+    stack.defer(() => Deno.removeSync(dir, { recursive: true }));
+    for (const workers of [1, 3]) {
+      const folder = `${dir}/${workers}`;
+      await Deno.mkdir(folder);
+      const args = [
+        ...["--notify-keyspace-events", events],
+        ...["--appendonly", isLogged ? "yes" : "no"],
+        // A log that is loaded while it is written anew is another matter.
+        ...["--dir", folder, "--auto-aof-rewrite-percentage", "0"],
+      ];
+      servers.set(workers, stack.use(await startServer({ workers, args })));
+    }
+  });
+  const suite: Suite = (name, body) => {
+    for (const [workers, resp] of [[1, 3], [3, 2]] as const) {
+      Deno.test(`${name} (workers ${workers}, RESP${resp})`, async () => {
+        const server = servers.get(workers)!;
+        using client = await server.client({ resp });
+        await client.run("FLUSHALL");
+        await body(client, server);
+        await settled(client);
+      });
+    }
+  };
+  return { suite, servers };
+}
+
+/** A number of INFO stats. */
+export async function statistic(
+  client: TestClient,
+  name: string,
+): Promise<number> {
+  const info = String(plain(await client.run("INFO", "stats")));
+  return Number(new RegExp(`${name}:(\\d+)`).exec(info)![1]);
+}
+
+/** What was begun for others may still be under way. */
+export function settled(client: TestClient): Promise<void> {
+  return until(
+    "no lock is left",
+    async () => await statistic(client, "sherd_lock_handles") === 0,
+  );
+}
