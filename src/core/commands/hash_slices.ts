@@ -8,17 +8,16 @@
 
 import { endHash, fieldsExpire } from "../keyspace/field_expires.ts";
 import { HDEL, HSET } from "../keyspace/key_events.ts";
-import type { EffectLog } from "../keyspace/effect_log.ts";
 import type { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import { TYPE_HASH } from "../types/entry.ts";
 import { ArgumentAddition } from "./argument_addition.ts";
-import type { Call, SlicedChange } from "./call.ts";
+import { ArgumentRemoval } from "./argument_removal.ts";
+import type { Call } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
-import { type GivenRecord, recordInSlices } from "./given_record.ts";
 import { FieldFinder } from "./hash_entry.ts";
-import { bytesFrom, endOfSlice } from "./many_arguments.ts";
+import { bytesFrom } from "./many_arguments.ts";
 
 /** With more bytes to be added a hash is a table, whatever the settings say. */
 const COUNTED_BYTES_MAX = 1 << 20;
@@ -75,44 +74,32 @@ export class FieldSetting extends ArgumentAddition {
 }
 
 /** HDEL: the fields that the arguments behind the key name. */
-export class FieldRemoval implements SlicedChange {
+export class FieldRemoval extends ArgumentRemoval {
   readonly #finder: FieldFinder;
-  readonly #record: GivenRecord | null;
-  #at = 2;
-  #removed = 0;
 
   constructor(call: Call) {
+    super(call);
     this.#finder = new FieldFinder(call);
-    this.#record = recordInSlices(call);
   }
 
-  step(space: Keyspace, ref: number, args: Arguments): boolean {
-    const { hashes } = space.values;
-    const end = endOfSlice(args, this.#at, 1, 1);
-    this.#record?.addUpTo(args, end);
-    for (; this.#at < end && hashes.length(ref) > 0; this.#at++) {
-      if (!this.#finder.find(space, ref, args, this.#at)) continue;
-      hashes.removeFound(ref);
-      this.#removed++;
-    }
-    // Nothing is left to be deleted, but perhaps to be recorded.
-    this.#at = end;
-    return end < args.count;
+  protected remove(
+    space: Keyspace,
+    ref: number,
+    args: Arguments,
+    i: number,
+  ): boolean {
+    if (!this.#finder.find(space, ref, args, i)) return false;
+    space.values.hashes.removeFound(ref);
+    return true;
   }
 
-  finish(
+  protected end(
     space: Keyspace,
     db: number,
     key: Key,
-    _args: Arguments,
-    effects: EffectLog,
-  ): LateReply {
-    const removed = this.#removed;
-    if (removed > 0) {
-      this.#record?.end(effects);
-      space.hooks.changed(db, key, HDEL, removed);
-    }
+    removed: number,
+  ): void {
+    if (removed > 0) space.hooks.changed(db, key, HDEL, removed);
     endHash(space, db, space.peek(db, key));
-    return (reply) => reply.integer(removed);
   }
 }

@@ -22,7 +22,7 @@ import {
 import { ElementScan } from "./element_scan.ts";
 import { manyScanned } from "./heavy_work.ts";
 import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
-import { MemberRemoval, type RemoveMember } from "./member_removal.ts";
+import { MemberRemoval, type RemoveMember } from "./argument_removal.ts";
 import { replyMembers } from "./set_replies.ts";
 import { MemberAddition } from "./set_slices.ts";
 import { makeChange } from "./sliced_change.ts";

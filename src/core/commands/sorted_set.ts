@@ -41,7 +41,7 @@ import { type ElementWriter, replyElements } from "./element_stream.ts";
 import { manyDrawn, manyScanned } from "./heavy_work.ts";
 import { replyHead, replyRanks, ScoredReplies } from "./sorted_set_replies.ts";
 import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
-import { MemberRemoval, type RemoveMember } from "./member_removal.ts";
+import { MemberRemoval, type RemoveMember } from "./argument_removal.ts";
 import { ScoredAddition } from "./scored_addition.ts";
 import { makeChange } from "./sliced_change.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
