@@ -46,9 +46,7 @@ export class GatheredReply {
   /** Replies all of it, behind a head; nothing may follow. */
   reply(reply: ReplyWriter): void {
     this.#endPiece();
-    const pieces = new Pieces(this.#pieces);
-    if (reply.canStream) reply.stream(pieces);
-    else pieces.write(reply, Infinity);
+    replyPieces(reply, this.#pieces);
   }
 
   #makeWriter(): ReplyWriter {
@@ -64,8 +62,18 @@ export class GatheredReply {
   }
 }
 
+/** Replies bytes piece by piece, if it can; nothing may follow. */
+export function replyPieces(
+  reply: ReplyWriter,
+  bytes: readonly Uint8Array[],
+): void {
+  const pieces = new Pieces(bytes);
+  if (reply.canStream) reply.stream(pieces);
+  else pieces.write(reply, Infinity);
+}
+
 /** Bytes that are written piece by piece. */
-export class Pieces implements ReplySource {
+class Pieces implements ReplySource {
   #pieces: readonly Uint8Array[];
   #at = 0;
 

@@ -14,7 +14,7 @@ import { type EffectSink, NOT_RECORDED } from "../keyspace/effect_sink.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import { REPLY_BUFFER_BYTES, ReplyWriter } from "../resp/reply_writer.ts";
 import type { Call } from "./call.ts";
-import { Pieces } from "./gathered_reply.ts";
+import { replyPieces } from "./gathered_reply.ts";
 
 /** Bytes of most heads. */
 const HEAD_BYTES = 64;
@@ -106,8 +106,6 @@ export class SlicedOutput implements Output {
   /** Replies all that was written. */
   writeTo(reply: ReplyWriter): void {
     this.endPiece();
-    const pieces = new Pieces(this.#pieces);
-    if (reply.canStream) reply.stream(pieces);
-    else pieces.write(reply, Infinity);
+    replyPieces(reply, this.#pieces);
   }
 }

@@ -104,10 +104,10 @@ export class CommandRunner<C extends Call> {
       // What is done in slices is charged when all are done.
       if (promise !== undefined && command.keyKind !== KEY_KIND.NONE) {
         this.#timer.skip();
-      } else {this.#accounts.noteSlow(
-          command,
-          this.#timer.end(command, startMs),
-        );}
+      } else {
+        const microseconds = this.#timer.end(command, startMs);
+        this.#accounts.noteSlow(command, microseconds);
+      }
     }
     if (reply.errorCount !== errors) {
       this.#accounts.countFailed(command, reply.lastError!);
