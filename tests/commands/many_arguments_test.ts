@@ -21,11 +21,11 @@ import { slicesSuite, statistic } from "./_slices.ts";
 const K = "{a}key";
 const BESIDE = "{a}beside";
 /** Most arguments of a command that are gone through at once. */
-const AT_ONCE = 2000;
+const AT_ONCE = 1200;
 /** Arguments that take several turns. */
 const LONG = 20_000;
 /** Arguments that are asked about. */
-const READ = 4 * AT_ONCE;
+const READ = 8 * AT_ONCE;
 /** Fields of which two thirds are too many to be gone through at once. */
 const FIELDS = 3200;
 
@@ -54,7 +54,7 @@ interface Case {
 const member = (i: number) => `member:${i}`;
 const scored = (i: number, j: number) => j === 0 ? String(i % 9) : member(i);
 const fields = (i: number, j: number) => j === 0 ? `f${i}` : `v${i}`;
-const odd = (i: number) => i % 2 === 1 ? "odd text" : String(i);
+const odd = (i: number) => i % 2 === 1 ? "odd text of a few words" : String(i);
 
 const CASES: readonly Case[] = [
   {
@@ -75,7 +75,7 @@ const CASES: readonly Case[] = [
   },
   {
     ...{ head: ["SREM", K], width: 1, argument: member },
-    fill: [["SADD", K, ...Array.from({ length: 1500 }, (_, i) => member(i))]],
+    fill: [["SADD", K, ...Array.from({ length: 900 }, (_, i) => member(i))]],
     ...{ encoding: "none", look: ["SCARD", K] },
   },
   {
@@ -408,7 +408,7 @@ suite("what is read in slices is of one instant", async (client, server) => {
 suite("fields that have expired are gone", async (client) => {
   await client.run("DEBUG", "SET-ACTIVE-EXPIRE", "0");
   const each = CASES.find(({ head }) => head[0] === "HSET")!;
-  const hset = command(each, 4 * AT_ONCE);
+  const hset = command(each, 8 * AT_ONCE);
   const expiring = Array.from({ length: 2000 }, (_, i) => `f${i}`);
   const expire = ["HPEXPIRE", K, "1", "FIELDS", "2000", ...expiring];
   const made = (hset.length - 2) / 2;

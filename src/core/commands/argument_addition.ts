@@ -17,10 +17,7 @@ import type { Arguments } from "../resp/arguments.ts";
 import type { Call, SlicedChange } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
 import { type GivenRecord, recordInSlices } from "./given_record.ts";
-import { endOfSlice } from "./many_arguments.ts";
-
-/** Bytes of a packed value that cost as much as an element of a large one. */
-const WEIGHT_BYTES = 1 << 11;
+import { argumentWeight, endOfSlice } from "./many_arguments.ts";
 
 /** What is added, and how. */
 export interface AdditionKind {
@@ -93,7 +90,7 @@ export abstract class ArgumentAddition implements SlicedChange {
     if (!this.#isPrepared) this.prepare(space, ref, args);
     this.#isPrepared = true;
     const { width } = this.kind;
-    const end = endOfSlice(args, this.#at, width, this.#weight(space, ref));
+    const end = endOfSlice(args, this.#at, width, argumentWeight(space, ref));
     for (; this.#at < end; this.#at += width) {
       this.add(space, ref, args, this.#at);
     }
@@ -132,13 +129,5 @@ export abstract class ArgumentAddition implements SlicedChange {
       this.#begun.begin(this.kind.type);
     }
     return this.#begun.ref;
-  }
-
-  /** How dear a change of the value is: that of a packed one copies it. */
-  #weight(space: Keyspace, ref: number): number {
-    const values = space.values.of(this.kind.type);
-    return values.weight(ref) > 1
-      ? 1
-      : 1 + Math.floor(values.memoryBytes(ref, 1) / WEIGHT_BYTES);
   }
 }

@@ -12,7 +12,7 @@ import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { Call, SlicedChange } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
 import { GatheredReply } from "./gathered_reply.ts";
-import { endOfSlice } from "./many_arguments.ts";
+import { argumentWeight, endOfSlice } from "./many_arguments.ts";
 
 /** Bytes of replies after which a slice ends. */
 const SLICE_BYTES = 1 << 18;
@@ -55,7 +55,7 @@ export class ArgumentAnswers implements SlicedChange {
     this.#isBegun = true;
     const gathered = this.#gathered;
     const most = gathered.bytes + SLICE_BYTES;
-    const end = endOfSlice(args, this.#at, 1, 1);
+    const end = endOfSlice(args, this.#at, 1, argumentWeight(space, ref));
     for (; this.#at < end && gathered.bytes < most; this.#at++) {
       const writer = gathered.writer();
       this.#answer(space, this.#reading, args, this.#at, writer, this.#nowMs);

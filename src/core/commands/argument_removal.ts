@@ -11,7 +11,7 @@ import type { Arguments } from "../resp/arguments.ts";
 import type { Call, SlicedChange } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
 import { type GivenRecord, recordInSlices } from "./given_record.ts";
-import { endOfSlice } from "./many_arguments.ts";
+import { argumentWeight, endOfSlice } from "./many_arguments.ts";
 
 /** Removes the elements that the arguments behind the key name. */
 export abstract class ArgumentRemoval implements SlicedChange {
@@ -40,7 +40,7 @@ export abstract class ArgumentRemoval implements SlicedChange {
   ): void;
 
   step(space: Keyspace, ref: number, args: Arguments): boolean {
-    const end = endOfSlice(args, this.#at, 1, 1);
+    const end = endOfSlice(args, this.#at, 1, argumentWeight(space, ref));
     this.#record?.addUpTo(args, end);
     for (; this.#at < end && space.length(ref) > 0; this.#at++) {
       if (this.remove(space, ref, args, this.#at)) this.#removed++;

@@ -11,6 +11,7 @@ import { releaseValue, shareValue } from "../keyspace/shared_value.ts";
 import type { ReplySource } from "../resp/reply_source.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { Call, ShardLatches, ValueHold } from "./call.ts";
+import { beginLongElements, endLongElements } from "./long_elements.ts";
 
 /** Elements from which on a reply is written in pieces. */
 export const STREAMED_ELEMENTS_MIN = 2048;
@@ -60,6 +61,51 @@ export function replyElements(
 }
 
 /**
+ * As {@linkcode replyElements}, with a writer that writes what lies in the value
+ * and can be asked at any time: few elements that are large come in pieces, too.
+ */
+export function replyLasting(
+  call: Call,
+  space: Keyspace,
+  ref: number,
+  elements: ElementWriter,
+  from: number,
+  to: number,
+  count: number,
+): void {
+  replyInPieces(call, space, ref, elements, from, to, count, true);
+}
+
+/** Leaves what is not written yet to a reader, or writes it, if memory is short. */
+function streamRest(
+  call: Call,
+  space: Keyspace,
+  ref: number,
+  elements: ElementWriter,
+  from: number,
+  to: number,
+  isHeld: boolean,
+): void {
+  const { reply, latches } = call;
+  if (!reply.canStream) {
+    elements.write(space, ref, from, to, reply, Infinity);
+    return;
+  }
+  let reading = 0;
+  try {
+    reading = shareValue(space, ref);
+  } catch (cause) {
+    if (!(cause instanceof OutOfMemory)) throw cause;
+    elements.write(space, ref, from, to, reply, Infinity);
+    return;
+  }
+  if (isHeld) return stream(call, space, ref, reading, elements, from, to);
+  reply.stream(
+    new ElementStream(space, latches, reading, null, elements, from, to),
+  );
+}
+
+/**
  * Replies an array of the elements of places `from` to `to` while the peer takes
  * them, which the reply must be able to; false, with nothing written, if there
  * is no memory for that. Other elements may follow.
@@ -101,25 +147,7 @@ function stream(
 }
 
 /**
- * As {@linkcode replyElements}, where each element has a place of its own: few
- * elements that are large come in pieces, too.
- */
-export function replyPlaces(
-  call: Call,
-  space: Keyspace,
-  ref: number,
-  elements: ElementWriter,
-  from: number,
-  to: number,
-): void {
-  const next = writeFirst(call, space, ref, elements, from, to);
-  if (next === to) return;
-  const count = STREAMED_ELEMENTS_MIN;
-  replyElements(call, space, ref, elements, next, to, count);
-}
-
-/**
- * As {@linkcode replyPlaces}, of all elements of a value whose key is deleted
+ * As {@linkcode replyLasting}, of all elements of a value whose key is deleted
  * next: a reply in pieces keeps it, and nobody has to wait for that. Who takes
  * elements away can do so when memory is short.
  */
@@ -131,34 +159,41 @@ export function replyTaken(
   from: number,
   to: number,
 ): void {
-  const { reply, latches } = call;
-  const next = writeFirst(call, space, ref, elements, from, to);
-  if (next === to) return;
-  if (reply.canStream) {
-    try {
-      const reading = shareValue(space, ref);
-      return reply.stream(
-        new ElementStream(space, latches, reading, null, elements, next, to),
-      );
-    } catch (cause) {
-      if (!(cause instanceof OutOfMemory)) throw cause;
-    }
-  }
-  elements.write(space, ref, next, to, reply, Infinity);
+  replyInPieces(call, space, ref, elements, from, to, to - from, false);
 }
 
-/** Writes what is not better written in pieces; returns the next place. */
-function writeFirst(
-  { reply }: Call,
+function replyInPieces(
+  call: Call,
   space: Keyspace,
   ref: number,
   elements: ElementWriter,
   from: number,
   to: number,
+  count: number,
+  isHeld: boolean,
+): void {
+  const next = count < STREAMED_ELEMENTS_MIN
+    ? writeFirst(call, space, ref, elements, from, to, isHeld)
+    : from;
+  if (next < to) streamRest(call, space, ref, elements, next, to, isHeld);
+}
+
+/** Writes what is not better written in pieces; returns the next place. */
+function writeFirst(
+  call: Call,
+  space: Keyspace,
+  ref: number,
+  elements: ElementWriter,
+  from: number,
+  to: number,
+  isHeld: boolean,
 ): number {
-  if (to - from >= STREAMED_ELEMENTS_MIN) return from;
+  const { reply } = call;
+  beginLongElements(call, space, ref, isHeld);
   const limit = reply.at + DIRECT_BYTES_MAX;
-  return elements.write(space, ref, from, to, reply, limit);
+  const next = elements.write(space, ref, from, to, reply, limit);
+  endLongElements(call);
+  return next;
 }
 
 /** The value does not change while it is shared, so no latch is needed to read. */

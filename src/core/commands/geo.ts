@@ -79,7 +79,7 @@ function geoaddCommand(call: Call): void | Promise<LateReply> {
     (onlyNew && onlyOld)
   ) return reply.error(SYNTAX_ERROR);
   const count = (argc - from) / PLACE_ARGUMENTS;
-  if (argc > FEW_ARGUMENTS && isLongRequest(args)) {
+  if (argc > FEW_ARGUMENTS && isLongRequest(call)) {
     const rules = { onlyNew, onlyOld, countsChanges, ...ANY_ORDER };
     return addManyPlaces(call, new PlaceAddition(call, from, rules));
   }
@@ -203,7 +203,7 @@ function answerAll(call: Call, answer: Answer): void | Promise<LateReply> {
   const { args, argc, reply, nowMs } = call;
   const ref = readEntry(call, 0, TYPE_ZSET);
   if (ref === WRONG) return;
-  if (argc > FEW_ARGUMENTS && isLongRequest(args)) {
+  if (argc > FEW_ARGUMENTS && isLongRequest(call)) {
     return makeChange(call, ref, new ArgumentAnswers(call, answer));
   }
   const space = call.keyspace(call.key(0));

@@ -68,7 +68,7 @@ const TEXT = new Uint8Array(INTEGER_BYTES_MAX);
 
 /** `HSET key field value [field value ...]` */
 function hsetCommand(call: Call): void | Promise<LateReply> {
-  if (call.argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+  if (call.argc > FEW_ARGUMENTS && isLongRequest(call)) {
     return setManyFields(call, "hset");
   }
   const added = setFields(call, "hset");
@@ -77,7 +77,7 @@ function hsetCommand(call: Call): void | Promise<LateReply> {
 
 /** `HMSET key field value [field value ...]` */
 function hmsetCommand(call: Call): void | Promise<LateReply> {
-  if (call.argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+  if (call.argc > FEW_ARGUMENTS && isLongRequest(call)) {
     return setManyFields(call, "hmset");
   }
   if (setFields(call, "hmset") >= 0) call.reply.ok();
@@ -158,7 +158,7 @@ function hgetCommand(call: Call): void {
   const ref = readHash(call, 0);
   if (ref === WRONG) return;
   const space = call.keyspace(call.key(0));
-  replyValue(call, space, ref, 2);
+  replyValue(call, space, ref, 2, true);
   if (ref !== 0 && fieldsExpire(space, ref)) endHash(space, call.db, ref);
 }
 
@@ -166,12 +166,12 @@ function hgetCommand(call: Call): void {
 function hmgetCommand(call: Call): void | Promise<LateReply> {
   const ref = readHash(call, 0);
   if (ref === WRONG) return;
-  if (call.argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+  if (call.argc > FEW_ARGUMENTS && isLongRequest(call)) {
     return makeChange(call, ref, new ArgumentAnswers(call, answerValue));
   }
   const space = call.keyspace(call.key(0));
   call.reply.array(call.argc - 2);
-  for (let i = 2; i < call.argc; i++) replyValue(call, space, ref, i);
+  for (let i = 2; i < call.argc; i++) replyValue(call, space, ref, i, true);
   if (ref !== 0 && fieldsExpire(space, ref)) endHash(space, call.db, ref);
 }
 
@@ -192,7 +192,7 @@ function hdelCommand(call: Call): void | Promise<LateReply> {
   const ref = writeHash(call, 0);
   if (ref === WRONG) return;
   if (ref === 0) return reply.integer(0);
-  if (argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+  if (argc > FEW_ARGUMENTS && isLongRequest(call)) {
     return makeChange(call, ref, new FieldRemoval(call));
   }
   const space = call.keyspace(call.key(0));

@@ -83,7 +83,7 @@ function expireFields(
   const count = readFieldCount(call, fieldsAt, NUMFIELDS_NOT_POSITIVE);
   if (Number.isNaN(count)) return;
   if (ref === 0) return replySame(call, NO_FIELD, count);
-  if (argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+  if (argc > FEW_ARGUMENTS && isLongRequest(call)) {
     const from = fieldsAt + 2;
     const expiry = new FieldExpiry(call, from, expireAtMs, condition);
     return makeChange(call, ref, expiry);
@@ -190,7 +190,7 @@ function replyExpires(
   if (ref === WRONG) return;
   const count = readFieldCount(call, 2, FIELD_COUNT_NOT_POSITIVE);
   if (Number.isNaN(count)) return;
-  if (argc > FEW_ARGUMENTS && isLongRequest(args)) {
+  if (argc > FEW_ARGUMENTS && isLongRequest(call)) {
     const answer: Answer = (space, reading, given, i, writer, timeMs) =>
       replyExpire(space, reading, given, i, writer, timeMs, unitMs, baseMs);
     return makeChange(call, ref, new ArgumentAnswers(call, answer, 4));
@@ -231,7 +231,7 @@ function hpersistCommand(call: Call): void | Promise<LateReply> {
   const count = readFieldCount(call, 2, FIELD_COUNT_NOT_POSITIVE);
   if (Number.isNaN(count)) return;
   if (ref === 0) return replySame(call, NO_FIELD, count);
-  if (argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+  if (argc > FEW_ARGUMENTS && isLongRequest(call)) {
     return makeChange(call, ref, new FieldPersistence(call, 4));
   }
   const space = call.keyspace(call.key(0));

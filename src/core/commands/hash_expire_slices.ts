@@ -26,7 +26,7 @@ import { meetsExpireConditions } from "./expire.ts";
 import { GatheredReply } from "./gathered_reply.ts";
 import { draftFor, type GivenRecord, recordInSlices } from "./given_record.ts";
 import { FieldFinder } from "./hash_entry.ts";
-import { endOfSlice } from "./many_arguments.ts";
+import { argumentWeight, endOfSlice } from "./many_arguments.ts";
 import { RECORDED } from "./recorded.ts";
 
 /** Replies for one field. */
@@ -78,7 +78,7 @@ abstract class FieldCodes implements SlicedChange {
     if (!this.#isBegun) this.begin(space, ref);
     this.#isBegun = true;
     const gathered = this.#gathered;
-    const end = endOfSlice(args, this.#at, 1, 1);
+    const end = endOfSlice(args, this.#at, 1, argumentWeight(space, ref));
     for (; this.#at < end; this.#at++) {
       const i = this.#at;
       const isThere = this.#finder.find(space, ref, args, i);

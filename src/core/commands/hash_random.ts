@@ -30,6 +30,11 @@ import {
   replyFields,
   VALUES,
 } from "./hash_replies.ts";
+import {
+  beginLongElements,
+  endLongElements,
+  replyElement,
+} from "./long_elements.ts";
 import { WRONG } from "./typed_entry.ts";
 
 const WITHVALUES = bytesOf("withvalues");
@@ -103,13 +108,14 @@ function hrandfieldCommand(call: Call): void {
   if (argc > 2) return drawFields(call);
   const ref = readHash(call, 0);
   if (ref === WRONG) return;
-  const { hashes } = call.keyspace(call.key(0)).values;
+  const space = call.keyspace(call.key(0));
+  const { hashes } = space.values;
   if (ref === 0 || hashes.liveLength(ref, nowMs) === 0) {
     return reply.nullBulk();
   }
   hashes.draw(ref, nowMs);
   const { field } = hashes;
-  reply.bulk(field.buf, field.off, field.length);
+  replyElement(call, space, ref, field.buf, field.off, field.length);
 }
 
 /** `HRANDFIELD key count [WITHVALUES]`: of a negative count, fields may repeat. */
@@ -149,7 +155,9 @@ function drawFields(call: Call): void {
     REPLIES.reply = reply;
     REPLIES.parts = parts;
     REPLIES.isNested = isNested;
-    return hashes.sample(ref, taken, live, REPLIES, nowMs);
+    beginLongElements(call, space, ref, true);
+    hashes.sample(ref, taken, live, REPLIES, nowMs);
+    return endLongElements(call);
   }
   const { random } = call;
   replyElements(

@@ -6,12 +6,16 @@
 
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { fieldsExpire } from "../keyspace/field_expires.ts";
-import type { ReplyWriter } from "../resp/reply_writer.ts";
+import {
+  LONG_STRING_BYTES_MIN,
+  type ReplyWriter,
+} from "../resp/reply_writer.ts";
 import type { ListpackItem } from "../memory/listpack.ts";
 import type { FieldVisitor, HashValue } from "../types/hash_value.ts";
 import type { Call } from "./call.ts";
-import { type ElementWriter, replyElements } from "./element_stream.ts";
+import { type ElementWriter, replyLasting } from "./element_stream.ts";
 import { findField } from "./hash_entry.ts";
+import { replyElement } from "./long_elements.ts";
 
 /** What is written of each field: its name. */
 export const FIELDS = 1;
@@ -111,18 +115,20 @@ export function replyFields(
     ? new HashElements(parts, isNested, call.nowMs)
     : ELEMENTS[parts]!;
   const from = hashes.firstPlace(ref);
-  replyElements(call, space, ref, elements, from, hashes.endPlace(ref), count);
+  replyLasting(call, space, ref, elements, from, hashes.endPlace(ref), count);
 }
 
 /**
  * Replies the value of the field in argument `i`, or null; says whether it is
- * there. See {@linkcode findField}.
+ * there. See {@linkcode findField}. `isLasting` says that the command changes
+ * nothing, unless fields expire.
  */
 export function replyValue(
   call: Call,
   space: Keyspace,
   ref: number,
   i: number,
+  isLasting = false,
 ): boolean {
   if (ref === 0 || !findField(call, space, ref, i)) {
     call.reply.nullBulk();
@@ -131,6 +137,10 @@ export function replyValue(
   const { hashes } = space.values;
   hashes.readFound(ref);
   const { value } = hashes;
-  call.reply.bulk(value.buf, value.off, value.length);
+  if (
+    value.length >= LONG_STRING_BYTES_MIN && isLasting &&
+    !fieldsExpire(space, ref)
+  ) replyElement(call, space, ref, value.buf, value.off, value.length);
+  else call.reply.bulk(value.buf, value.off, value.length);
   return true;
 }

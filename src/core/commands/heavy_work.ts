@@ -2,7 +2,8 @@
  * How much work a command has before it: whether it is short enough to be run in
  * place, under latches, or better run in the background.
  *
- * The sizes of values are known in constant time; the thresholds are settings.
+ * The sizes of values are known, or guessed, in constant time; the thresholds are
+ * settings.
  * Below them a command takes less than about a millisecond.
  *
  * @module
@@ -10,7 +11,7 @@
 
 import { bytesOf } from "../base/bytes.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
-import { TYPE_STRING } from "../types/entry.ts";
+import { TYPE_STREAM, TYPE_STRING } from "../types/entry.ts";
 import { argumentIs, integerAt } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
 import type { HeavyTest } from "./command_spec.ts";
@@ -20,6 +21,11 @@ const COUNT = bytesOf("count");
 const BYTES_PER_PAYLOAD_BYTE = 8;
 /** Cells of the table of LCS for each byte of the threshold. */
 const CELLS_PER_BYTE = 16;
+
+/** Bytes of collections for each byte of the threshold. */
+const BYTES_OF_ELEMENTS = 4;
+/** Elements whose sizes are looked at; if there are more, others are guessed. */
+const FEW_ELEMENTS = 64;
 
 /** Takes what nobody is to see. */
 const NOWHERE = new ReplyWriter();
@@ -37,13 +43,27 @@ export function quietly<T>(call: Call, body: () => T): T {
   return result;
 }
 
-/** Elements of the value of a key, 0 if it has none or is a string. */
+/**
+ * Elements of the value of a key, 0 if it has none or is a string. Large elements
+ * count for several, allocations of a stream's groups for one each.
+ */
 function elementsOf(call: Call, i: number): number {
   const key = call.key(i);
   const space = call.keyspace(key);
   const ref = space.peek(call.db, key);
-  if (ref === 0 || space.type(ref) === TYPE_STRING) return 0;
-  return space.length(ref);
+  if (ref === 0) return 0;
+  const type = space.type(ref);
+  if (type === TYPE_STRING) return 0;
+  const count = space.length(ref);
+  const { backgroundThreshold, backgroundThresholdBytes } = call.settings;
+  if (count > backgroundThreshold) return count;
+  const values = space.values.of(type);
+  const weight = type === TYPE_STREAM ? values.weight(ref) : 0;
+  if (weight > backgroundThreshold) return weight;
+  const samples = count <= FEW_ELEMENTS ? 0 : FEW_ELEMENTS;
+  const share = values.memoryBytes(ref, samples) * backgroundThreshold /
+    (backgroundThresholdBytes * BYTES_OF_ELEMENTS);
+  return Math.max(count, weight, Math.floor(share));
 }
 
 /** Bytes of a key's string, 0 if it holds none. */
@@ -98,9 +118,19 @@ export const manyDrawn: HeavyTest<Call> = (call) => {
     count < elementsOf(call, 0);
 };
 
+/** Whether the first key has a packed value: any step of a scan sees all of it. */
+function isPacked(call: Call): boolean {
+  const key = call.key(0);
+  const space = call.keyspace(key);
+  const ref = space.peek(call.db, key);
+  return ref !== 0 && space.type(ref) !== TYPE_STRING &&
+    space.values.of(space.type(ref)).weight(ref) <= 1;
+}
+
 /** Many elements of the first key are to be looked at in one step of a scan. */
 export const manyScanned: HeavyTest<Call> = (call) => {
   const { backgroundThreshold } = call.settings;
+  if (isPacked(call)) return manyInFirst(call);
   for (let i = 3; i + 1 < call.argc; i++) {
     if (argumentIs(call, i, COUNT)) {
       const count = integerAt(call, i + 1);

@@ -87,7 +87,7 @@ function pfaddCommand(call: Call): void | Promise<LateReply> {
   if (ref !== 0 && !isHll(space, ref)) {
     return call.reply.error(NOT_A_HYPERLOGLOG);
   }
-  if (call.argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+  if (call.argc > FEW_ARGUMENTS && isLongRequest(call)) {
     return makeChange(call, ref, new RegisterRaising(call, ref === 0));
   }
   if (ref === 0) EDITOR.clear();

@@ -64,6 +64,7 @@ import {
   Trimming,
   trimsLong,
 } from "./list_slices.ts";
+import { replyElement } from "./long_elements.ts";
 import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
 import { makeChange } from "./sliced_change.ts";
 import { WRONG } from "./typed_entry.ts";
@@ -106,7 +107,7 @@ function push(
   let ref = writeList(call, 0);
   if (ref === WRONG) return;
   if (ref === 0 && onlyIfThere) return call.reply.integer(0);
-  if (call.argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+  if (call.argc > FEW_ARGUMENTS && isLongRequest(call)) {
     return makeChange(call, ref, new ElementPush(call, atHead));
   }
   if (ref === 0) ref = makeList(call, 0);
@@ -138,7 +139,8 @@ function lindexCommand(call: Call): void {
   if (index < 0 || index >= length) return reply.nullBulk();
   lists.read(ref, index);
   const { item } = lists;
-  reply.bulk(item.buf, item.off, item.length);
+  const space = call.keyspace(call.key(0));
+  replyElement(call, space, ref, item.buf, item.off, item.length);
 }
 
 /** `LSET key index element` */

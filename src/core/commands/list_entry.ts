@@ -11,7 +11,7 @@ import type { ReplyWriter } from "../resp/reply_writer.ts";
 import { TYPE_LIST } from "../types/entry.ts";
 import type { ListValue, RunVisitor } from "../types/list_value.ts";
 import type { Call } from "./call.ts";
-import { type ElementWriter, replyPlaces } from "./element_stream.ts";
+import { type ElementWriter, replyLasting } from "./element_stream.ts";
 import { writePackedElements } from "./packed_reply.ts";
 import { readEntry, writeEntry } from "./typed_entry.ts";
 
@@ -141,5 +141,5 @@ export function replyListRange(
   to: number,
 ): void {
   call.reply.array(to - from);
-  replyPlaces(call, space, ref, ELEMENTS, from, to);
+  replyLasting(call, space, ref, ELEMENTS, from, to, to - from);
 }

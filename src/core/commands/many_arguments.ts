@@ -5,26 +5,59 @@
  * @module
  */
 
+import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Arguments } from "../resp/arguments.ts";
+import { TYPE_STRING } from "../types/entry.ts";
+import type { Call } from "./call.ts";
 
 /**
  * No more arguments than this are gone through at once, whatever they are: an
  * integer test is all that short commands pay.
  */
 export const FEW_ARGUMENTS = 8;
+/** Bytes of a packed value that cost as much as an element of a large one. */
+const WEIGHT_BYTES = 1 << 11;
+/** What a string is that has elements: a sparse HyperLogLog, perhaps. */
+const STRING_WEIGHT = 4;
 /** Arguments that are gone through in one slice. */
 const SLICE_ARGUMENTS = 500;
 /** Bytes of arguments after which a slice ends. */
 const SLICE_BYTES = 1 << 18;
 /** More arguments are gone through in slices. */
-const SLICED_ARGUMENTS_MIN = 4 * SLICE_ARGUMENTS;
+const SLICED_ARGUMENTS_MIN = 1200;
+/** No more than these are, unless they are long or their value is dear. */
+const UNWEIGHED_ARGUMENTS_MAX = 32;
 /** So are arguments of more bytes. */
 const SLICED_BYTES_MIN = 4 * SLICE_BYTES;
 
-/** Whether more than {@linkcode FEW_ARGUMENTS} arguments take long. */
-export function isLongRequest(args: Arguments): boolean {
-  return args.count > SLICED_ARGUMENTS_MIN ||
-    args.bytesAtMost > SLICED_BYTES_MIN;
+/**
+ * Whether more than {@linkcode FEW_ARGUMENTS} arguments take long, of a command
+ * with one key.
+ */
+export function isLongRequest(call: Call): boolean {
+  const { args } = call;
+  if (
+    args.count > SLICED_ARGUMENTS_MIN || args.bytesAtMost > SLICED_BYTES_MIN
+  ) return true;
+  if (args.count <= UNWEIGHED_ARGUMENTS_MAX) return false;
+  const key = call.key(0);
+  const space = call.keyspace(key);
+  const weight = argumentWeight(space, space.peek(call.db, key));
+  return args.count * weight > SLICED_ARGUMENTS_MIN;
+}
+
+/**
+ * How dear it is to look for an element in the value of an entry, or 0, or to
+ * change it: that of a packed one is looked through, or copied.
+ */
+export function argumentWeight(space: Keyspace, ref: number): number {
+  if (ref === 0) return 1;
+  const type = space.type(ref);
+  if (type === TYPE_STRING) return STRING_WEIGHT;
+  const values = space.values.of(type);
+  return values.weight(ref) > 1
+    ? 1
+    : 1 + Math.floor(values.memoryBytes(ref, 1) / WEIGHT_BYTES);
 }
 
 /**

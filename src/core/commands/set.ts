@@ -38,7 +38,7 @@ function saddCommand(call: Call): void | Promise<LateReply> {
   const { args, argc } = call;
   let ref = writeEntry(call, 0, TYPE_SET);
   if (ref === WRONG) return;
-  if (argc > FEW_ARGUMENTS && isLongRequest(args)) {
+  if (argc > FEW_ARGUMENTS && isLongRequest(call)) {
     return makeChange(call, ref, new MemberAddition(call));
   }
   const key = call.key(0);
@@ -63,7 +63,7 @@ function sremCommand(call: Call): void | Promise<LateReply> {
   const ref = writeEntry(call, 0, TYPE_SET);
   if (ref === WRONG) return;
   if (ref === 0) return reply.integer(0);
-  if (argc > FEW_ARGUMENTS && isLongRequest(args)) {
+  if (argc > FEW_ARGUMENTS && isLongRequest(call)) {
     return makeChange(call, ref, new MemberRemoval(call, SREM, removeMember));
   }
   const space = call.keyspace(call.key(0));
@@ -100,7 +100,7 @@ function smismemberCommand(call: Call): void | Promise<LateReply> {
   const { argc, reply } = call;
   const ref = readEntry(call, 0, TYPE_SET);
   if (ref === WRONG) return;
-  if (argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+  if (argc > FEW_ARGUMENTS && isLongRequest(call)) {
     return makeChange(call, ref, new ArgumentAnswers(call, answerMember));
   }
   reply.array(argc - 2);

@@ -9,7 +9,7 @@ import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { SetMember } from "../types/set_member.ts";
 import type { MemberVisitor } from "../types/set_value.ts";
 import type { Call } from "./call.ts";
-import { type ElementWriter, replyElements } from "./element_stream.ts";
+import { type ElementWriter, replyLasting } from "./element_stream.ts";
 
 /** Writes members and counts them. */
 export class MemberReplies implements MemberVisitor {
@@ -45,5 +45,5 @@ export function replyMembers(call: Call, space: Keyspace, ref: number): void {
   const { sets } = space.values;
   const from = sets.firstPlace(ref);
   const to = sets.endPlace(ref);
-  replyElements(call, space, ref, MEMBERS, from, to, sets.length(ref));
+  replyLasting(call, space, ref, MEMBERS, from, to, sets.length(ref));
 }

@@ -40,9 +40,14 @@ import { ElementScan } from "./element_scan.ts";
 import { type ElementWriter, replyElements } from "./element_stream.ts";
 import { manyDrawn, manyScanned } from "./heavy_work.ts";
 import { replyHead, replyRanks, ScoredReplies } from "./sorted_set_replies.ts";
-import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
+import {
+  beginLongElements,
+  endLongElements,
+  replyElement,
+} from "./long_elements.ts";
 import { MemberRemoval, type RemoveMember } from "./argument_removal.ts";
 import { ScoredAddition } from "./scored_addition.ts";
+import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
 import { makeChange } from "./sliced_change.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 
@@ -112,7 +117,7 @@ function addMembers(call: Call, given: number): void | Promise<LateReply> {
   if ((options & INCREMENT) !== 0 && count > 1) {
     return reply.error(ZADD_INCR_OF_MANY);
   }
-  if (argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+  if (argc > FEW_ARGUMENTS && isLongRequest(call)) {
     return addManyScored(call, options, first);
   }
   if (!readScores(call, first, count)) return reply.error(NOT_A_FLOAT);
@@ -228,7 +233,7 @@ function zremCommand(call: Call): void | Promise<LateReply> {
   const ref = writeEntry(call, 0, TYPE_ZSET);
   if (ref === WRONG) return;
   if (ref === 0) return reply.integer(0);
-  if (argc > FEW_ARGUMENTS && isLongRequest(args)) {
+  if (argc > FEW_ARGUMENTS && isLongRequest(call)) {
     return makeChange(call, ref, new MemberRemoval(call, ZREM, removeMember));
   }
   const space = call.keyspace(call.key(0));
@@ -264,7 +269,7 @@ function zscoreCommand(call: Call): void {
 function zmscoreCommand(call: Call): void | Promise<LateReply> {
   const ref = readEntry(call, 0, TYPE_ZSET);
   if (ref === WRONG) return;
-  if (call.argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+  if (call.argc > FEW_ARGUMENTS && isLongRequest(call)) {
     return makeChange(call, ref, new ArgumentAnswers(call, answerScore));
   }
   call.reply.array(call.argc - 2);
@@ -362,10 +367,11 @@ function zrandmemberCommand(call: Call): void {
   const ref = readEntry(call, 0, TYPE_ZSET);
   if (ref === WRONG) return;
   if (ref === 0) return reply.nullBulk();
-  const zsets = zsetsOf(call);
+  const space = call.keyspace(call.key(0));
+  const { zsets } = space.values;
   zsets.draw(ref);
   const { member } = zsets;
-  reply.bulk(member.buf, member.off, member.length);
+  replyElement(call, space, ref, member.buf, member.off, member.length);
 }
 
 /** `ZRANDMEMBER key count [WITHSCORES]` */
@@ -401,7 +407,9 @@ function drawMembers(call: Call): void {
   }
   replyHead(reply, count, hasScores);
   REPLIES.begin(reply, hasScores);
+  beginLongElements(call, space, ref, true);
   zsets.sample(ref, count, REPLIES);
+  endLongElements(call);
 }
 
 const SCAN = new ElementScan();

@@ -9,10 +9,13 @@ import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { ScoredVisitor } from "../types/zset_range.ts";
 import type { Call } from "./call.ts";
-import { type ElementWriter, replyElements } from "./element_stream.ts";
+import { type ElementWriter, replyLasting } from "./element_stream.ts";
 
 /** Members visited between two looks at how much has been written. */
 const PIECE_MEMBERS = 64;
+/** The same as long as they are, or may be, long; and what is not. */
+const FIRST_MEMBERS = 16;
+const SHORT_BYTES = 1 << 12;
 
 /** Writes members. */
 export class ScoredReplies implements ScoredVisitor {
@@ -69,15 +72,19 @@ class RankedMembers implements ElementWriter {
     limit: number,
   ): number {
     const { zsets } = space.values;
-    const most = limit === Infinity ? Infinity : PIECE_MEMBERS;
+    let most = limit === Infinity ? Infinity : FIRST_MEMBERS;
     const isReverse = this.#isReverse;
     let place = from;
     while (place < to && reply.at < limit) {
       const count = Math.min(to - place, most);
+      const start = reply.at;
       REPLIES.begin(reply, this.#hasScores);
       if (this.#isNested) REPLIES.isNested = true;
       zsets.visit(ref, isReverse ? -place : place, count, isReverse, REPLIES);
       place += count;
+      if (limit === Infinity) continue;
+      const isShort = reply.at - start < SHORT_BYTES * count;
+      most = isShort ? PIECE_MEMBERS : FIRST_MEMBERS;
     }
     return place;
   }
@@ -129,9 +136,9 @@ export function replyRanks(
   if (count === 0) return;
   if (isReverse) {
     const elements = hasScores ? DOWNWARDS_SCORED : DOWNWARDS;
-    replyElements(call, space, ref, elements, 1 - to, 1 - from, count);
+    replyLasting(call, space, ref, elements, 1 - to, 1 - from, count);
   } else {
     const elements = hasScores ? UPWARDS_SCORED : UPWARDS;
-    replyElements(call, space, ref, elements, from, to, count);
+    replyLasting(call, space, ref, elements, from, to, count);
   }
 }

@@ -59,6 +59,9 @@ export interface ServingPorts<C extends Call> {
   served(worker: number, session: number, reply: ReplyWriter): void;
 }
 
+/** Waiting commands that are tried under one hold of the latches. */
+const TRIED_IN_ONE_HOLD = 16;
+
 /** One per worker. */
 export class Serving<C extends Call> {
   /** Whether a command is served: its reply must be there when it has run. */
@@ -142,7 +145,14 @@ export class Serving<C extends Call> {
     let place = 0;
     latches.mark(key.shard);
     latches.acquireMarked();
-    for (;;) {
+    for (let tried = 0;; tried++) {
+      if (tried === TRIED_IN_ONE_HOLD) {
+        // Thousands may wait: others have their turn in between.
+        latches.releaseMarked();
+        latches.mark(key.shard);
+        latches.acquireMarked();
+        tried = 0;
+      }
       const found = this.#next(space, db, key, isFirst, place);
       if (found === 0) break;
       const record = waiters.record(found);

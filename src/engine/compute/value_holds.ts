@@ -36,6 +36,10 @@ export const HOLD_FOR_SNAPSHOT: HoldPurpose = {
   patienceMs: 2000,
 };
 
+/** Bytes of a collection that take long to copy, however few elements it has. */
+const LONG_BYTES_MIN = 1 << 20;
+/** Elements that are looked at to guess how many bytes all have. */
+const SAMPLES = 64;
 /** Time between two looks at who waits. */
 const LOOK_MS = 50;
 
@@ -80,6 +84,12 @@ interface Hold extends WatchedHold {
   end(): void;
 }
 
+/** Whether the elements of a value are long, as far as that is seen at once. */
+function hasLong(space: Keyspace, ref: number): boolean {
+  const values = space.values.of(space.type(ref));
+  return values.memoryBytes(ref, SAMPLES) >= LONG_BYTES_MIN;
+}
+
 /** The holds of one worker. */
 export class ValueHolds {
   readonly #ports: ValueHoldPorts;
@@ -103,7 +113,7 @@ export class ValueHolds {
     const isString = space.type(ref) === TYPE_STRING;
     const isSmall = isString
       ? space.strings.length(ref) <= smallBytesMax()
-      : space.length(ref) <= smallMax();
+      : space.length(ref) <= smallMax() && !hasLong(space, ref);
     if (isSmall) return null;
     const key = space.nameOf(ref);
     // A value that was made for the reply has no key.

@@ -34,6 +34,8 @@ const HASH_WORD = 3;
 const ARGUMENT_WORDS = 3;
 /** Words of a watch: shard, node, version. */
 const WATCH_WORDS = 3;
+/** More watches than these are looked up in a table. */
+const FEW_WATCHES = 16;
 
 /** The shard of a command that has not just one key. */
 export const NO_SHARD = -1;
@@ -60,6 +62,8 @@ export class Transaction {
   #bigBytes = 0;
   #watches = new Int32Array(0);
   #watchCount = 0;
+  /** The watched ones to be looked up, once they are many; null before. */
+  #known: Set<number> | null = null;
 
   /** Queued commands. */
   get count(): number {
@@ -162,10 +166,15 @@ export class Transaction {
     this.#watches[at + 1] = node;
     this.#watches[at + 2] = version;
     this.#watchCount++;
+    this.#known?.add(watchId(shard, node));
   }
 
   /** Whether a node is among the watched ones. */
   isWatching(shard: number, node: number): boolean {
+    if (this.#watchCount > FEW_WATCHES) {
+      this.#known ??= this.#watchIds();
+      return this.#known.has(watchId(shard, node));
+    }
     for (let i = 0; i < this.#watchCount; i++) {
       if (this.watchShard(i) === shard && this.watchNode(i) === node) {
         return true;
@@ -192,7 +201,16 @@ export class Transaction {
   /** Forgets the watched keys, whose nodes have been told. */
   forgetWatches(): void {
     this.#watchCount = 0;
+    this.#known = null;
     if (this.#watches.length > KEPT_WORDS) this.#watches = new Int32Array(0);
+  }
+
+  #watchIds(): Set<number> {
+    const ids = new Set<number>();
+    for (let i = 0; i < this.#watchCount; i++) {
+      ids.add(watchId(this.watchShard(i), this.watchNode(i)));
+    }
+    return ids;
   }
 
   #argumentsStart(i: number): number {
@@ -267,6 +285,11 @@ export class Transaction {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer);
   }
+}
+
+/** One number for a node of a shard. */
+function watchId(shard: number, node: number): number {
+  return shard * 2 ** 32 + node;
 }
 
 function withRoom(

@@ -1,0 +1,151 @@
+/**
+ * Long elements of collections as replies: they are sent from where they lie,
+ * piece by piece, so that no latch is held while megabytes are copied.
+ *
+ * As with replies of many elements, the value stays as it is until its bytes are
+ * sent (see shared_value.ts), and its key is locked for reading.
+ *
+ * @module
+ */
+
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import { releaseValue, shareValue } from "../keyspace/shared_value.ts";
+import { OutOfMemory } from "../memory/heap.ts";
+import type { ReplySource } from "../resp/reply_source.ts";
+import {
+  LONG_STRING_BYTES_MIN,
+  type LongStrings,
+  type ReplyWriter,
+} from "../resp/reply_writer.ts";
+import type { Call, ShardLatches, ValueHold } from "./call.ts";
+
+/** Takes over the long elements of the value of an entry. */
+class LongElements implements LongStrings {
+  #call: Call | null = null;
+  #space: Keyspace | null = null;
+  #ref = 0;
+  #isHeld = false;
+
+  /** As {@linkcode beginLongElements}. */
+  begin(call: Call, space: Keyspace, ref: number, isHeld: boolean): void {
+    this.#call = call;
+    this.#space = space;
+    this.#ref = ref;
+    this.#isHeld = isHeld;
+  }
+
+  take(
+    reply: ReplyWriter,
+    source: Uint8Array,
+    off: number,
+    length: number,
+  ): boolean {
+    const { latches, holdValue, db } = this.#call!;
+    const space = this.#space!;
+    // What a value shows in a buffer of its own does not stay there.
+    if (!(source.buffer instanceof SharedArrayBuffer)) return false;
+    let reading = 0;
+    try {
+      reading = shareValue(space, this.#ref);
+    } catch (cause) {
+      if (!(cause instanceof OutOfMemory)) throw cause;
+      return false;
+    }
+    const hold = this.#isHeld
+      ? holdValue?.(space, db, this.#ref) ?? null
+      : null;
+    reply.bulkFrom(
+      new ElementBytes(space, latches, reading, hold, source, off, length),
+      length,
+    );
+    return true;
+  }
+}
+
+const LONG_ELEMENTS = new LongElements();
+
+/**
+ * From here on, long elements of the value of an entry that are written to the
+ * call's reply are taken over, if it can stream. `isHeld` says whether others are
+ * kept from changing the value meanwhile. The command must not change the value
+ * afterwards, and undo this with {@linkcode endLongElements}.
+ */
+export function beginLongElements(
+  call: Call,
+  space: Keyspace,
+  ref: number,
+  isHeld: boolean,
+): void {
+  if (!call.reply.canStream) return;
+  LONG_ELEMENTS.begin(call, space, ref, isHeld);
+  call.reply.longs = LONG_ELEMENTS;
+}
+
+/** All elements are written. */
+export function endLongElements({ reply }: Call): void {
+  reply.longs = null;
+}
+
+/**
+ * Replies an element of the value of an entry. The command must not change the
+ * value once it has replied a long one.
+ */
+export function replyElement(
+  call: Call,
+  space: Keyspace,
+  ref: number,
+  buf: Uint8Array,
+  off: number,
+  length: number,
+): void {
+  const { reply } = call;
+  if (length < LONG_STRING_BYTES_MIN) return reply.bulk(buf, off, length);
+  beginLongElements(call, space, ref, true);
+  reply.bulk(buf, off, length);
+  endLongElements(call);
+}
+
+/** The bytes do not change while the value is shared: no latch is needed. */
+class ElementBytes implements ReplySource {
+  readonly #space: Keyspace;
+  readonly #latches: ShardLatches;
+  readonly #reading: number;
+  readonly #hold: ValueHold | null;
+  readonly #source: Uint8Array;
+  readonly #end: number;
+  #at: number;
+
+  constructor(
+    space: Keyspace,
+    latches: ShardLatches,
+    reading: number,
+    hold: ValueHold | null,
+    source: Uint8Array,
+    off: number,
+    length: number,
+  ) {
+    this.#space = space;
+    this.#latches = latches;
+    this.#reading = reading;
+    this.#hold = hold;
+    this.#source = source;
+    this.#at = off;
+    this.#end = off + length;
+  }
+
+  write(writer: ReplyWriter, bytes: number): boolean {
+    const to = Math.min(this.#end, this.#at + bytes);
+    writer.raw(this.#source.subarray(this.#at, to));
+    this.#at = to;
+    if (to < this.#end) return false;
+    this.drop();
+    return true;
+  }
+
+  drop(): void {
+    this.#latches.acquire(this.#space.shard);
+    releaseValue(this.#space, this.#reading);
+    this.#latches.release(this.#space.shard);
+    this.#hold?.release();
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * Elements of megabytes: they are replied as redis-server does, from where they
+ * lie, whoever changes or deletes their key before they are sent.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { equalBytes } from "../../src/core/base/bytes.ts";
+import { hasRedisServer, startRedisServer } from "../_redis_server.ts";
+import { plain, type TestClient, toBinary } from "../_resp_client.ts";
+import { until } from "../_patience.ts";
+import { slicesSuite, statistic } from "./_slices.ts";
+
+const { suite, servers } = slicesSuite();
+
+const K = "{a}key";
+/** So long that the sockets do not take it while nobody reads. */
+const UNSENT = 12 << 20;
+/** Long enough not to be copied. */
+const NOT_COPIED = 1 << 20;
+/** Elements of which each is short enough to be copied. */
+const SOME_COUNT = 64;
+
+type Argv = readonly string[];
+
+interface Case {
+  readonly fill: readonly Argv[];
+  /** They read it. */
+  readonly reads: readonly Argv[];
+  /** They change it. */
+  readonly changes: readonly Argv[];
+}
+
+/** Values with an element of so many bytes, or of many shorter ones. */
+function casesOf(bytes: number): Case[] {
+  const LONG = "long".repeat(bytes >> 2);
+  const SHORTER = "s".repeat(1 << 19);
+  const SOME = Array.from(
+    { length: SOME_COUNT },
+    (_, i) => `${i}`.padEnd(bytes * 1.3 / SOME_COUNT, "."),
+  );
+  return [
+    {
+      fill: [["HSET", K, "f", LONG, "g", "v", "h", SHORTER]],
+      reads: [
+        ["HGET", K, "f"],
+        ["HMGET", K, "f", "g", "none", "h", "f"],
+        ["HGETALL", K],
+        ["HVALS", K],
+        ["HRANDFIELD", K, "3", "WITHVALUES"],
+      ],
+      changes: [["HSET", K, "f", "new"], ["HDEL", K, "f"], [
+        "HINCRBY",
+        K,
+        "n",
+        "1",
+      ]],
+    },
+    {
+      fill: [["RPUSH", K, "a", LONG, "b", SHORTER]],
+      reads: [["LINDEX", K, "1"], ["LRANGE", K, "0", "-1"]],
+      changes: [["LSET", K, "1", "new"], ["LPOP", K, "2"], [
+        "LTRIM",
+        K,
+        "2",
+        "2",
+      ]],
+    },
+    {
+      fill: [["SADD", K, LONG]],
+      reads: [
+        ["SMEMBERS", K],
+        ["SRANDMEMBER", K],
+        ["SRANDMEMBER", K, "1"],
+        ["SRANDMEMBER", K, "5"],
+      ],
+      changes: [["SADD", K, "new"], ["SPOP", K], ["SREM", K, LONG]],
+    },
+    {
+      fill: [["ZADD", K, "1", "a", "2", LONG, "3", SHORTER]],
+      reads: [
+        ["ZRANGE", K, "0", "-1", "WITHSCORES"],
+        ["ZREVRANGE", K, "0", "1"],
+        ["ZRANGEBYSCORE", K, "2", "2"],
+      ],
+      changes: [["ZADD", K, "5", LONG], ["ZREM", K, LONG], ["ZPOPMAX", K, "2"]],
+    },
+    {
+      fill: SOME.map((value, i) => ["HSET", K, `f${i}`, value]),
+      reads: [["HGETALL", K], ["HVALS", K]],
+      changes: [["HSET", K, "f1", "new"]],
+    },
+    {
+      fill: [["ZADD", K, ...SOME.flatMap((member, i) => [`${i}`, member])]],
+      reads: [["ZRANGE", K, "0", "-1"], ["ZRANGE", K, "0", "-1", "REV"]],
+      changes: [["ZREM", K, SOME[1]!]],
+    },
+  ];
+}
+
+const CASES = casesOf(NOT_COPIED);
+/** The order of what they reply is the server's own. */
+const UNORDERED = /HGETALL|HVALS|HRANDFIELD|SMEMBERS/;
+
+async function refill(client: TestClient, { fill }: Case): Promise<void> {
+  await client.run("DEL", K);
+  for (const argv of fill) await client.run(...argv);
+}
+
+function assertSame(actual: Uint8Array, expected: Uint8Array, name: string) {
+  const { length } = expected;
+  assert(
+    actual.length === length &&
+      equalBytes(actual, 0, length, expected, 0, length),
+    name,
+  );
+}
+
+Deno.test({
+  name: "long elements are replied as redis-server does",
+  ignore: !hasRedisServer("replies of long elements"),
+  fn: async () => {
+    await using redis = await startRedisServer();
+    for (const resp of [2, 3] as const) {
+      using reference = await redis.client({ resp });
+      using client = await servers.get(3)!.client({ resp });
+      for (const each of CASES) {
+        await refill(reference, each);
+        await refill(client, each);
+        for (const argv of each.reads) {
+          const expected = (await reference.runRaw(...argv)).slice();
+          const raw = await client.runRaw(...argv);
+          if (UNORDERED.test(argv[0]!)) {
+            assertEquals(raw.length, expected.length, argv[0]);
+          } else assertSame(raw, expected, argv[0]!);
+        }
+      }
+      await client.run("DEL", K);
+    }
+  },
+});
+
+suite("long elements stay as they were while they are sent", async (
+  client,
+  server,
+) => {
+  let round = 0;
+  for (const each of casesOf(UNSENT)) {
+    const changes = [...each.changes, ["DEL", K], ["SET", K, "text"]];
+    for (const read of each.reads) {
+      // A third each: half a second is waited for each change.
+      if (round++ % 3 !== client.resp - 2) continue;
+      const change = changes[round % changes.length]!;
+      const name = `${read[0]} ${change[0]}`;
+      await refill(client, each);
+      const before = (await client.runRaw(...read)).slice();
+      using reader = await server.client({ resp: client.resp });
+      await reader.sendCommands([read, ["PING"]]);
+      await until(
+        `${name}: the key is locked`,
+        async () => await statistic(client, "sherd_lock_handles") > 0,
+      );
+      const changed = await client.run(...change);
+      assert(changed.type !== "error", name);
+      const { raw } = await reader.readFrame();
+      if (read[0] === "HRANDFIELD") assertEquals(raw.length, before.length);
+      else assertSame(raw, before, name);
+      assertEquals(toBinary((await reader.readFrame()).raw), "+PONG\r\n");
+    }
+  }
+});
+
+suite("a reader that vanishes leaves nothing", async (client, server) => {
+  await client.run("DEL", K);
+  for (const each of CASES) {
+    await refill(client, each);
+    for (const read of each.reads) {
+      using reader = await server.client({ resp: client.resp });
+      await reader.sendCommands([read, read]);
+    }
+    using silent = await server.client();
+    await silent.sendCommands([["CLIENT", "REPLY", "OFF"], ...each.reads]);
+    await client.run("DEL", K);
+  }
+  await until("all memory is free", async () => {
+    const info = String(plain(await client.run("INFO", "memory")));
+    return Number(/used_memory_dataset:(\d+)/.exec(info)![1]) < 1 << 20;
+  });
+});
+
+suite("in a transaction long elements are replied, too", async (client) => {
+  for (const each of CASES) {
+    for (const read of each.reads) {
+      await refill(client, each);
+      const alone = (await client.runRaw(...read)).slice();
+      const inside = [read, ...each.changes, ["DEL", K]];
+      const queued = [["MULTI"], ...inside];
+      await client.sendCommands([...queued, ["EXEC"]]);
+      for (const _ of queued) await client.readFrame();
+      const { raw } = await client.readFrame();
+      const start = `*${inside.length}\r\n`.length;
+      const first = raw.subarray(start, start + alone.length);
+      if (read[0] === "HRANDFIELD") assertEquals(first.length, alone.length);
+      else assertSame(first, alone, read[0]!);
+    }
+  }
+});
