@@ -377,3 +377,26 @@ async function transferOnce(
   ]);
   return plain(replies[3]!) !== null;
 }
+
+commandSuite("many watched keys, some of them named twice", async ({
+  client,
+  server,
+}) => {
+  const keys = Array.from({ length: 500 }, (_, i) => `${i % 2 ? T : U}w${i}`);
+  using other = await server.client();
+  for (const changed of [null, keys[3]!, keys[499]!]) {
+    await client.run("WATCH", ...keys.slice(0, 10), ...keys.slice(5, 300));
+    await client.run("WATCH", ...keys.slice(200), ...keys);
+    if (changed !== null) await other.run("SET", changed, "new");
+    await client.run("MULTI");
+    await client.run("PING");
+    assertEquals(
+      await ask(client, "EXEC"),
+      changed === null ? ["PONG"] : null,
+    );
+  }
+  // Nothing is watched any more.
+  await other.run("SET", keys[0]!, "newer");
+  await client.run("MULTI");
+  assertEquals(await ask(client, "EXEC"), []);
+});
