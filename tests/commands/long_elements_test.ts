@@ -205,3 +205,35 @@ suite("in a transaction long elements are replied, too", async (client) => {
     }
   }
 });
+
+suite("long arguments come back from the log", async (client) => {
+  const long = (letter: string) => letter.repeat(NOT_COPIED * 1.5);
+  const replies = await client.pipeline([
+    ["SET", K, long("a")],
+    ["INCR", `${K}n`],
+    ["SET", K, long("b"), "NX"],
+    ["INCR", `${K}n`],
+    ["GETSET", K, long("c")],
+    ["SETEX", `${K}e`, "10000", long("d")],
+    ["MSET", `${K}1`, long("e"), `${K}2`, long("f")],
+    ["APPEND", K, long("g")],
+    ["HSET", `${K}h`, "f", long("h")],
+    ["RPUSH", `${K}l`, long("i"), long("j")],
+    ["LMOVE", `${K}l`, `${K}m`, "LEFT", "RIGHT"],
+    ["MULTI"],
+    ["SET", `${K}t`, long("k")],
+    ["DEL", `${K}1`],
+    ["EXEC"],
+    ["SET", `${K}x`, long("l"), "PX", "1"],
+    ["SET", `${K}3`, long("m")],
+    ["SET", `${K}3`, "short"],
+  ]);
+  assert(replies.every(({ type }) => type !== "error"));
+  await until(
+    "one has expired",
+    async () => plain(await client.run("EXISTS", `${K}x`)) === 0,
+  );
+  const before = plain(await client.run("DEBUG", "DIGEST"));
+  assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
+  assertEquals(plain(await client.run("DEBUG", "DIGEST")), before);
+});

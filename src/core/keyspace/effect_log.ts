@@ -22,7 +22,9 @@
  * Cost of a command that is recorded as it was given: its arguments are copied
  * into the ring once; no allocation unless one is longer than a few dozen bytes.
  * What finds no room in the ring waits in this worker's memory, which
- * {@linkcode EffectLog.isCongested} tells: nobody waits for room here.
+ * {@linkcode EffectLog.isCongested} tells: nobody waits for room here. Long
+ * arguments are copied before the command has its latches ({@linkcode
+ * EffectLog.prepare}), and into the ring when it has given them back.
  *
  * @module
  */
@@ -62,6 +64,9 @@ const KEPT_BYTES = 1 << 20;
 /** Most bytes that a buffer gets beyond what is asked for. */
 const SPARE_BYTES_MAX = 1 << 26;
 
+/** Room behind a long record for short ones that follow before it is gone. */
+const FOLLOWING_BYTES = 1 << 16;
+
 const NO_BYTES: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
 /** One per worker. */
@@ -92,8 +97,14 @@ export class EffectLog implements EffectSink {
   #stagedEnd = RECORD_HEADER_BYTES;
   /** Arguments that the last command in it still wants. */
   #missing = 0;
+  /** A record of a command, made before it runs, its arguments; null for none. */
+  #prepared: Uint8Array<ArrayBuffer> | null = null;
+  #preparedEnd = 0;
+  #preparedFor: Arguments | null = null;
   /** Bytes that wait for room in the ring. */
   #waiting = NO_BYTES;
+  /** Whether they wait only because latches were held. */
+  #isDeferred = false;
   #waitingFrom = 0;
   #waitingEnd = 0;
 
@@ -134,6 +145,11 @@ export class EffectLog implements EffectSink {
    * commands, or a turn of other work, has ended.
    */
   publish(): void {
+    if (this.#isDeferred) return this.flush();
+    this.#publishWritten();
+  }
+
+  #publishWritten(): void {
     if (this.#control[RING_WRITTEN] === this.#written) return;
     Atomics.store(this.#control, RING_WRITTEN, this.#written);
   }
@@ -141,6 +157,7 @@ export class EffectLog implements EffectSink {
   /** Puts what waits for room into the ring, as far as there is room. */
   flush(): void {
     if (this.#waitingEnd === 0) return;
+    this.#isDeferred = false;
     this.#waitingFrom += this.#put(
       this.#waiting,
       this.#waitingFrom,
@@ -150,8 +167,35 @@ export class EffectLog implements EffectSink {
       this.#waitingFrom = this.#waitingEnd = 0;
       if (this.#waiting.length > KEPT_BYTES) this.#waiting = NO_BYTES;
     }
-    this.publish();
+    this.#publishWritten();
     this.#tellWaiting();
+  }
+
+  /**
+   * Makes ready what will be recorded if the command that is to be run next is
+   * recorded as it was given: so that nothing long is copied under its latches.
+   * {@linkcode EffectLog.forgetPrepared} must follow when it has run.
+   */
+  prepare(db: number, args: Arguments): void {
+    const { count, length } = args;
+    let most = HEAD_BYTES_MAX + count * VARINT_BYTES_MAX;
+    for (let i = 0; i < count; i++) most += length[i]!;
+    const prepared = new Uint8Array(most + FOLLOWING_BYTES);
+    let at = putVarint(prepared, RECORD_HEADER_BYTES, db);
+    at = putVarint(prepared, at, count);
+    for (let i = 0; i < count; i++) {
+      at = putVarint(prepared, at, length[i]!);
+      copyBytes(args.source(i), args.off[i]!, prepared, at, length[i]!);
+      at += length[i]!;
+    }
+    this.#prepared = prepared;
+    this.#preparedEnd = at;
+    this.#preparedFor = args;
+  }
+
+  /** The command for which a record was prepared has run. */
+  forgetPrepared(): void {
+    this.#prepared = this.#preparedFor = null;
   }
 
   /**
@@ -330,6 +374,16 @@ export class EffectLog implements EffectSink {
   }
 
   #record(db: number, args: Arguments): void {
+    const prepared = this.#prepared;
+    if (
+      prepared !== null && args === this.#preparedFor && this.#depth === 1 &&
+      this.#stagedEnd === RECORD_HEADER_BYTES
+    ) {
+      this.forgetPrepared();
+      this.#staged = prepared;
+      this.#stagedEnd = this.#preparedEnd;
+      return;
+    }
     if (
       this.#depth === 1 && this.#stagedEnd === RECORD_HEADER_BYTES &&
       this.#putRecord(db, args)
@@ -427,9 +481,15 @@ export class EffectLog implements EffectSink {
     putWord(staged, 4, this.#drawTicket());
     const bytes = putPadding(staged, end);
     this.#stagedEnd = RECORD_HEADER_BYTES;
-    this.flush();
-    const put = this.#waitingEnd === 0 ? this.#put(staged, 0, bytes) : 0;
-    if (put < bytes) this.publish();
+    const isBehind = this.#isDeferred &&
+      this.#waitingEnd + bytes <= this.#waiting.length;
+    if (!isBehind) this.flush();
+    const isLong = bytes > KEPT_BYTES;
+    if (isLong && this.#waitingEnd === 0) this.#isDeferred = true;
+    const put = this.#waitingEnd === 0 && !isLong
+      ? this.#put(staged, 0, bytes)
+      : 0;
+    if (put < bytes && !this.#isDeferred) this.#publishWritten();
     if (put < bytes) this.#letWait(staged, put, bytes);
     if (staged.length > KEPT_BYTES) this.#staged = new Uint8Array(1024);
   }

@@ -325,6 +325,22 @@ export class Executor<C extends Call> implements WorkerGate {
     command: Command<C>,
     handler: Handler<C> = command.run,
   ): number {
+    if (this.#call.args.hasBig) return this.#dispatchLong(command, handler);
+    return this.#dispatchNow(command, handler);
+  }
+
+  /** A command with long arguments, of which a record is made in advance. */
+  #dispatchLong(command: Command<C>, handler: Handler<C>): number {
+    const { db, args } = this.#call;
+    const isRecorded = this.#effects.isOn &&
+      (command.flags & FLAG.WRITE) !== 0;
+    if (isRecorded) this.#effects.prepare(db, args);
+    const outcome = this.#dispatchNow(command, handler);
+    if (isRecorded) this.#effects.forgetPrepared();
+    return outcome;
+  }
+
+  #dispatchNow(command: Command<C>, handler: Handler<C>): number {
     const call = this.#call;
     if (
       (command.flags & FLAG.DENYOOM) !== 0 && !this.ignoresLimit &&

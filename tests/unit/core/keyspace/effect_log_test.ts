@@ -240,3 +240,53 @@ Deno.test("effect records: damaged bytes are noticed", () => {
   reader.reset(new Uint8Array(8).fill(0xff), 0, 8);
   assert(!reader.next() && reader.isDamaged, "an endless varint");
 });
+
+Deno.test("effect log: a record that was prepared is that of its command", () => {
+  const { log, drain } = logOf(1 << 23);
+  const long = request("SET", "long", "v".repeat(2 << 20));
+  const record = (args = long, isChange = true) => {
+    log.begin();
+    log.endCommand(0, args, isChange);
+  };
+  const expected: string[] = [];
+  log.prepare(0, long);
+  // Another command comes first, or a deletion does.
+  record(request("SET", "a", "1"));
+  record();
+  log.forgetPrepared();
+  record(request("SET", "b", "1"));
+  const text = `SET long ${"v".repeat(2 << 20)}`;
+  expected.push("SET a 1", text, "SET b 1");
+  assert(log.isCongested, "not in the ring while latches are held");
+  log.publish();
+  assertEquals(linesOf(drain.take()), expected);
+  // It has changed nothing after all.
+  log.prepare(0, long);
+  record(long, false);
+  log.forgetPrepared();
+  record(request("SET", "c", "1"));
+  log.publish();
+  assertEquals(linesOf(drain.take()), ["SET c 1"]);
+  // In a transaction, and behind a deletion, it is not used.
+  log.prepare(0, long);
+  log.begin();
+  log.deletion(0, bytesOf("long"), 0, 4);
+  log.endCommand(0, long, true);
+  log.forgetPrepared();
+  for (let i = 0; i < 3; i++) {
+    log.prepare(0, long);
+    record();
+    log.forgetPrepared();
+  }
+  for (let i = 0; i < 100_000; i++) record(request("INCR", "n"));
+  log.publish();
+  const lines: string[] = [];
+  for (let tries = 0; log.isCongested || lines.length < 100_004; tries++) {
+    assert(tries < 1000, "all come out");
+    lines.push(...linesOf(drain.take()));
+    log.flush();
+  }
+  assertEquals(lines.filter((line) => line.endsWith(text)).length, 4);
+  assertEquals(lines.filter((line) => line === "INCR n").length, 100_000);
+  assertEquals(log.lastTicket, 3 + 1 + 4 + 100_000 - 1);
+});
