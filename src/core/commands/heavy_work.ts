@@ -25,7 +25,9 @@ const CELLS_PER_BYTE = 16;
 /** Bytes of collections for each byte of the threshold. */
 const BYTES_OF_ELEMENTS = 4;
 /** Elements whose sizes are looked at; if there are more, others are guessed. */
-const FEW_ELEMENTS = 64;
+const FEW_ELEMENTS = 16;
+/** Elements that a step of a scan looks at if nothing else is said. */
+const SCANNED_ELEMENTS = 10;
 
 /** Takes what nobody is to see. */
 const NOWHERE = new ReplyWriter();
@@ -118,26 +120,22 @@ export const manyDrawn: HeavyTest<Call> = (call) => {
     count < elementsOf(call, 0);
 };
 
-/** Whether the first key has a packed value: any step of a scan sees all of it. */
-function isPacked(call: Call): boolean {
+/** Many elements of the first key, or long ones, are looked at in a scan's step. */
+export const manyScanned: HeavyTest<Call> = (call) => {
   const key = call.key(0);
   const space = call.keyspace(key);
   const ref = space.peek(call.db, key);
-  return ref !== 0 && space.type(ref) !== TYPE_STRING &&
-    space.values.of(space.type(ref)).weight(ref) <= 1;
-}
-
-/** Many elements of the first key are to be looked at in one step of a scan. */
-export const manyScanned: HeavyTest<Call> = (call) => {
-  const { backgroundThreshold } = call.settings;
-  if (isPacked(call)) return manyInFirst(call);
+  if (ref === 0 || space.type(ref) === TYPE_STRING) return false;
+  const length = space.length(ref);
+  let seen = SCANNED_ELEMENTS;
   for (let i = 3; i + 1 < call.argc; i++) {
-    if (argumentIs(call, i, COUNT)) {
-      const count = integerAt(call, i + 1);
-      if (count > backgroundThreshold) return manyInFirst(call);
-    }
+    if (argumentIs(call, i, COUNT)) seen = Math.max(1, integerAt(call, i + 1));
   }
-  return false;
+  // Any step sees all of a packed value.
+  const isPacked = space.values.of(space.type(ref)).weight(ref) <= 1;
+  if (isPacked || seen > length) seen = length;
+  return elementsOf(call, 0) * seen / length >
+    call.settings.backgroundThreshold;
 };
 
 /** The strings of the keys from `from` on are long together. */
