@@ -45,7 +45,10 @@ const LOOK_MS = 50;
 
 /** What the holds need from the worker around them. */
 export interface ValueHoldPorts {
-  /** Values of so many elements are copied as fast as they are locked. */
+  /**
+   * Values of so many elements are copied as fast as they are locked; Infinity if
+   * nothing can be copied in the background.
+   */
   smallMax(): number;
   /** The same of strings, in bytes. */
   smallBytesMax(): number;
@@ -84,10 +87,16 @@ interface Hold extends WatchedHold {
   end(): void;
 }
 
-/** Whether the elements of a value are long, as far as that is seen at once. */
-function hasLong(space: Keyspace, ref: number): boolean {
+/** Whether a value has few elements that are short, as far as is seen at once. */
+function isSmallCollection(
+  space: Keyspace,
+  ref: number,
+  smallMax: number,
+): boolean {
+  if (space.length(ref) > smallMax) return false;
   const values = space.values.of(space.type(ref));
-  return values.memoryBytes(ref, SAMPLES) >= LONG_BYTES_MIN;
+  return smallMax === Infinity ||
+    values.memoryBytes(ref, SAMPLES) < LONG_BYTES_MIN;
 }
 
 /** The holds of one worker. */
@@ -113,7 +122,7 @@ export class ValueHolds {
     const isString = space.type(ref) === TYPE_STRING;
     const isSmall = isString
       ? space.strings.length(ref) <= smallBytesMax()
-      : space.length(ref) <= smallMax() && !hasLong(space, ref);
+      : isSmallCollection(space, ref, smallMax());
     if (isSmall) return null;
     const key = space.nameOf(ref);
     // A value that was made for the reply has no key.
