@@ -358,6 +358,7 @@ export class WorkerContext {
     if (this.peers.self === 0) this.#checkFiles(nowMs);
     this.locks.watch(nowMs);
     this.turnEnd.goOn();
+    this.durability.cron();
     if (nowMs - this.#timeoutsCheckedMs >= 1000) {
       this.#timeoutsCheckedMs = nowMs;
       this.#closeIdle(nowMs);
