@@ -35,9 +35,9 @@ import { Arena, PAGE_BYTES } from "../../core/memory/arena.ts";
 import { ExternalStrings } from "../../core/memory/external.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
 import { PagePool } from "../../core/memory/page_pool.ts";
-import type { ReplyWriter } from "../../core/resp/reply_writer.ts";
 import { Settings } from "../../core/settings/settings.ts";
 import { BlockedSessions } from "../../engine/blocking/blocked_sessions.ts";
+import { ServedReplies } from "../../engine/blocking/served_replies.ts";
 import type { ComputePool } from "../../engine/compute/compute_pool.ts";
 import { SlicedChanges } from "../../engine/compute/sliced_changes.ts";
 import {
@@ -57,7 +57,6 @@ import { Latches } from "../../engine/latch/shard_latches.ts";
 import { SlowSteps } from "../../engine/latch/slow_steps.ts";
 import {
   readForwardedReply,
-  takeReply,
   writeForwardedReply,
 } from "../../engine/messages/forwarding.ts";
 import { SERVED_RECORD } from "../../engine/messages/record_kinds.ts";
@@ -165,6 +164,7 @@ class Assembly {
   #call!: ServerCall;
   #evictor!: Evictor;
   #blocked!: BlockedSessions;
+  #servedReplies!: ServedReplies;
   #locks!: WorkerLocks;
   #executor!: Executor<ServerCall>;
   #monitors!: Monitors;
@@ -357,6 +357,17 @@ class Assembly {
       },
       giveBack: (undo, db, late) => giveBackLate(this.#worker, undo, db, late),
     });
+    this.#servedReplies = new ServedReplies({
+      worker: this.#id,
+      blocked: this.#blocked,
+      send: (to, session, reply) => {
+        const writer = this.#mesh.record(to, SERVED_RECORD);
+        writeForwardedReply(writer, session, reply);
+      },
+      monotonicMs,
+      later,
+      soon: queueMicrotask,
+    });
     this.#locks = new WorkerLocks({
       id: this.#id,
       rules: this.#lockRules,
@@ -409,20 +420,15 @@ class Assembly {
       blocked: this.#blocked,
       background: (command, call, positions, resp) =>
         this.#computePool.begin(command, call, positions, resp),
-      served: (to, session, reply) => this.#served(to, session, reply),
+      served: (to, session, reply) =>
+        this.#servedReplies.handOver(to, session, reply),
+      servedLater: (to, session, late) => {
+        this.#servedReplies.handOverLater(to, session, late)
+          .catch(this.#ports.fail);
+      },
+      keepArguments: () => this.#worker.keepArguments(),
     });
     this.#monitors = new Monitors(mesh, this.#executor);
-  }
-
-  /** A reply for one who has waited goes to the worker of its session. */
-  #served(to: number, session: number, reply: ReplyWriter): void {
-    if (to !== this.#id) {
-      const writer = this.#mesh.record(to, SERVED_RECORD);
-      return writeForwardedReply(writer, session, reply);
-    }
-    const late = takeReply(reply);
-    // Latches are held.
-    queueMicrotask(() => this.#blocked.served(session, late));
   }
 
   #makeContext(): void {
