@@ -840,6 +840,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   #dropSession(): void {
     this.#dropArguments();
     this.#worker.blocked.drop(this.session.id);
+    this.#worker.acknowledgements.drop(this.session.id);
     this.#worker.locks.drop(this.session);
     this.#worker.pubsub.drop(this);
     this.#worker.tracking.trackers.end(this.session);

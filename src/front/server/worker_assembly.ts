@@ -36,6 +36,7 @@ import { ExternalStrings } from "../../core/memory/external.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
 import { PagePool } from "../../core/memory/page_pool.ts";
 import { Settings } from "../../core/settings/settings.ts";
+import { AcknowledgementWaits } from "../../engine/blocking/acknowledgement_waits.ts";
 import { BlockedSessions } from "../../engine/blocking/blocked_sessions.ts";
 import { ServedReplies } from "../../engine/blocking/served_replies.ts";
 import type { ComputePool } from "../../engine/compute/compute_pool.ts";
@@ -131,6 +132,11 @@ const later = (run: () => void, delayMs: number): void => {
   setTimeout(run, delayMs);
 };
 
+const startTimer = (run: () => void, delayMs: number): () => void => {
+  const timer = setTimeout(run, delayMs);
+  return () => clearTimeout(timer);
+};
+
 class Assembly {
   readonly #start: WorkerStart;
   readonly #ports: ThreadPorts;
@@ -165,6 +171,7 @@ class Assembly {
   #evictor!: Evictor;
   #blocked!: BlockedSessions;
   #servedReplies!: ServedReplies;
+  #acknowledgements!: AcknowledgementWaits;
   #locks!: WorkerLocks;
   #executor!: Executor<ServerCall>;
   #monitors!: Monitors;
@@ -341,20 +348,15 @@ class Assembly {
 
   /** Those who wait for keys to get data, and those who wait for locked ones. */
   #makeWaiting(): void {
+    const commandOf = (session: number) =>
+      this.#worker.connections.get(session)?.session.command ?? null;
     this.#blocked = new BlockedSessions({
       keyspaces: this.#keyspaces,
       latches: this.#latches,
       records: this.#records,
-      monotonicMs,
-      startTimer: (run, delayMs) => {
-        const timer = setTimeout(run, delayMs);
-        return () => clearTimeout(timer);
-      },
-      countEnded: (session, error) => {
-        const connection = this.#worker.connections.get(session);
-        const command = connection?.session.command ?? null;
-        this.#executor.accounts.countEnded(command, error);
-      },
+      ...{ monotonicMs, startTimer },
+      countEnded: (session, error) =>
+        this.#executor.accounts.countEnded(commandOf(session), error),
       giveBack: (undo, db, late) => giveBackLate(this.#worker, undo, db, late),
     });
     this.#servedReplies = new ServedReplies({
@@ -367,6 +369,11 @@ class Assembly {
       monotonicMs,
       later,
       soon: queueMicrotask,
+    });
+    this.#acknowledgements = new AcknowledgementWaits({
+      ...{ monotonicMs, startTimer },
+      countUnblocked: (session, error) =>
+        this.#executor.accounts.countUnblocked(commandOf(session), error),
     });
     this.#locks = new WorkerLocks({
       id: this.#id,
@@ -437,6 +444,7 @@ class Assembly {
     this.#worker = new WorkerContext({
       call: this.#call,
       blocked: this.#blocked,
+      acknowledgements: this.#acknowledgements,
       executor: this.#executor,
       table: this.#table,
       peers: this.#mesh,
