@@ -278,3 +278,53 @@ suite("CLIENT UNBLOCK finds it waiting or served", async (client, server) => {
     }
   });
 });
+
+suite("each element goes to one client, in the order of pushing", async (
+  client,
+  server,
+) => {
+  const pushers = 3;
+  const rounds = 3;
+  const each = 1500;
+  const all = pushers * rounds * each;
+  await withCrowd(client, server, async () => {
+    let got = 0;
+    const taken: string[][] = [];
+    const pop = async (number: number) => {
+      using popper = await server.client();
+      const count = `${1100 + 57 * number}`;
+      while (got < all) {
+        const wait = ["BLMPOP", "0.02", "2", NONE, K, "LEFT", "COUNT", count];
+        const reply = plain(await popper.run(...wait));
+        if (reply === null) continue;
+        const [, elements] = reply as [string, string[]];
+        got += elements.length;
+        taken.push(elements);
+      }
+    };
+    const push = async (number: number) => {
+      using pusher = await server.client();
+      for (let round = 0; round < rounds; round++) {
+        const names = Array.from(
+          { length: each },
+          (_, i) => `${number}:${round * each + i}`,
+        );
+        await atOnce(pusher, ["RPUSH", K, ...names]);
+      }
+    };
+    await Promise.all([
+      ...Array.from({ length: 5 }, (_, i) => pop(i)),
+      ...Array.from({ length: pushers }, (_, i) => push(i)),
+    ]);
+    assertEquals(new Set(taken.flat()).size, all);
+    assertEquals(got, all);
+    for (const elements of taken) {
+      for (let pusher = 0; pusher < pushers; pusher++) {
+        const own = elements.filter((name) => name.startsWith(`${pusher}:`))
+          .map((name) => Number(name.slice(2)));
+        assert(own.every((n, i) => i === 0 || n === own[i - 1]! + 1));
+      }
+    }
+    assertEquals(plain(await client.run("EXISTS", K)), 0);
+  });
+});
