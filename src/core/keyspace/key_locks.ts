@@ -64,6 +64,8 @@ export const PLACE_COMMAND = 2;
 export const PLACE_NESTED = 4;
 /** Place: has been told to look again. */
 const PLACE_WOKEN = 8;
+/** Place: of a holder who changes the value bit by bit. */
+const PLACE_IN_PLACE = 16;
 
 const STATE = NODE_META;
 const FIRST_WAITER = NODE_VALUE;
@@ -177,6 +179,13 @@ export class KeyLocks {
     return this.#word(node, STATE) === WRITER;
   }
 
+  /** Whether a node's key is locked by one who changes its value bit by bit. */
+  isChangedInPlace(node: number): boolean {
+    if (this.#word(node, STATE) !== WRITER) return false;
+    const holder = this.#more(node, FIRST_HOLDER);
+    return (this.#word(holder, KIND) & PLACE_IN_PLACE) !== 0;
+  }
+
   /** Whether the entry of a node's key need not stay for anybody else. */
   mayDelete(node: number): boolean {
     const state = this.#word(node, STATE);
@@ -214,8 +223,8 @@ export class KeyLocks {
   }
 
   /**
-   * Locks a key, which nothing may stand against; returns the place. May throw
-   * OutOfMemory.
+   * Locks a key, which nothing may stand against; returns the place. Who changes
+   * the value bit by bit says `inPlace`. May throw OutOfMemory.
    */
   hold(
     db: number,
@@ -223,14 +232,10 @@ export class KeyLocks {
     isWrite: boolean,
     owner: number,
     worker: number,
+    inPlace = false,
   ): number {
-    const place = this.#makePlace(
-      db,
-      key,
-      owner,
-      worker,
-      isWrite ? PLACE_WRITE : 0,
-    );
+    const kind = (isWrite ? PLACE_WRITE : 0) | (inPlace ? PLACE_IN_PLACE : 0);
+    const place = this.#makePlace(db, key, owner, worker, kind);
     const node = this.#word(place, NODE);
     const state = this.#word(node, STATE);
     assert(isWrite ? state === 0 : state >= 0, "a lock is compatible");

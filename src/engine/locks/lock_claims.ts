@@ -87,6 +87,8 @@ export interface LockRequest {
   readonly isNested: boolean;
   /** Whether all shards as a whole are wanted instead. */
   readonly isWhole: boolean;
+  /** Whether values will be changed bit by bit, under the locks. */
+  readonly inPlace?: boolean;
 }
 
 /** Whether nothing stands against a request of this ticket (0 for none). */
@@ -151,7 +153,17 @@ export function grantRequest(
     for (const claim of request.isWhole ? [] : request.claims) {
       const { db, key, isWrite } = claim;
       const space = keyspaces[key.shard]!;
-      claim.place = lockKey(space, db, key, isWrite, owner, worker, nowMs);
+      const inPlace = isWrite && request.inPlace === true;
+      claim.place = lockKey(
+        space,
+        db,
+        key,
+        isWrite,
+        owner,
+        worker,
+        nowMs,
+        inPlace,
+      );
       done.push(claim);
     }
   } catch (cause) {

@@ -264,7 +264,8 @@ export class LockManager implements KeyLocking, HandleOwner {
 
   #requestOf(spec: LockSpec): LockRequest {
     const claims = claimsOf(spec, spec.db ?? 0, this.ports.placing);
-    return { claims, isNested: false, isWhole: false };
+    const inPlace = spec.inPlace === true;
+    return { claims, isNested: false, isWhole: false, inPlace };
   }
 
   async #lock(spec: LockSpec, request: LockRequest): Promise<HeldKeys> {

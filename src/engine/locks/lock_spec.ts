@@ -58,6 +58,11 @@ export interface LockSpec {
   readonly signal?: AbortSignal;
   /** What the locks are for, as LOCKS LIST shows it. */
   readonly label?: string;
+  /**
+   * Whether the values are changed bit by bit, while they are locked, by one who
+   * waits for nobody else; without it, they change in one turn.
+   */
+  readonly inPlace?: boolean;
   /** The session for which this is done; 0 for none. */
   readonly session?: number;
   /**
