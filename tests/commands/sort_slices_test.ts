@@ -522,8 +522,8 @@ suite("keys that are half changed are waited for", async (client, server) => {
   const hash = `h_${element(1)}_h`;
   await client.run("RPUSH", "short", element(1), element(1));
   const fields = (version: number) =>
-    Array.from({ length: 10_000 }, (_, i) => [`f${i}`, String(version)]).flat();
-  const gets = [0, 1, 5000, 9998, 9999].flatMap((i) => [
+    Array.from({ length: 20_000 }, (_, i) => [`f${i}`, String(version)]).flat();
+  const gets = [0, 1, 10_000, 19_998, 19_999].flatMap((i) => [
     "GET",
     `h_*_h->f${i}`,
   ]);

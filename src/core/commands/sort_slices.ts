@@ -118,6 +118,8 @@ export function sortInSlices(
   ) return null;
   const key = call.key(0);
   const space = call.keyspace(key);
+  // Each of them makes changes of all keys dearer.
+  if (space.hooks.oldValues.count >= call.settings.backgroundQueue) return null;
   const work = new SortSlices(call, options, space, ref);
   try {
     work.begin(ref);

@@ -158,6 +158,13 @@ export class OldValues {
     return picture;
   }
 
+  /** Pictures that are not closed. */
+  get count(): number {
+    let count = 0;
+    for (let at = this.#first; at !== 0; at = this.#word(at, NEXT)) count++;
+    return count;
+  }
+
   /** Whether a picture is open, and if not, why. */
   state(picture: number): number {
     return this.#word(picture, STATE);
