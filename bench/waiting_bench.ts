@@ -15,6 +15,8 @@
  *   another shard each time.
  *
  * Traps: see load.ts. Besides:
+ * - Who reads by promises is slower than either server writes; so fan-out's
+ *   connections are read by calls of the system (see _polled_sockets.ts).
  * - A subscriber that is slow makes the server's work cheaper, as several
  *   messages leave in one write; so the publisher waits for the slowest one.
  * - Delays of `waiters` are those of a generator in one thread, its own share
@@ -29,6 +31,7 @@ import { concat } from "@std/bytes";
 import { parseArgs } from "node:util";
 import { withServers } from "./_measure.ts";
 import { parseCount, parseCounts, parseNames } from "./_options.ts";
+import { PolledSockets } from "./_polled_sockets.ts";
 import {
   cpuBetween,
   type Server,
@@ -79,56 +82,43 @@ type Figures = Record<string, number>;
 /** Something to measure on one server. */
 interface Case {
   name: string;
-  run: (server: Server) => Promise<Figures>;
+  run: (server: Server) => Figures | Promise<Figures>;
 }
 
-async function fanOut(
-  server: Server,
-  pipeline: number,
-  seconds: number,
-): Promise<Figures> {
-  const scratch = new Uint8Array(256 * 1024);
-  const counts = new Float64Array(SUBSCRIBERS);
-  const wires: Wire[] = [];
-  for (let i = 0; i < SUBSCRIBERS; i++) {
-    const wire = await Wire.connect(server.port, scratch);
-    await wire.ask("SUBSCRIBE", CHANNEL);
-    wires.push(wire);
-  }
-  let woken: (() => void) | null = null;
-  const loops = wires.map(async (wire, i) => {
-    for (let got = 1; got > 0;) {
-      got = await wire.read();
-      counts[i]! += got;
-      woken?.();
-    }
-  });
-  using publisher = await Wire.connect(server.port);
+function fanOut(server: Server, pipeline: number, seconds: number): Figures {
+  using sockets = new PolledSockets(server.port, SUBSCRIBERS + 1);
+  const subscribe = command("SUBSCRIBE", CHANNEL);
+  let confirmed = 0;
+  for (let i = 0; i < SUBSCRIBERS; i++) sockets.send(i, subscribe);
+  while (confirmed < SUBSCRIBERS) sockets.receive(() => confirmed++);
   const publish = repeated(command("PUBLISH", CHANNEL, MESSAGE), pipeline);
   const replyBytes = `:${SUBSCRIBERS}\r\n`.length * pipeline;
+  const counts = new Float64Array(SUBSCRIBERS);
+  let replied = 0;
   let published = 0;
-  const publishFor = async (ms: number) => {
+  const receive = () =>
+    sockets.receive((i, bytes) => {
+      if (i === SUBSCRIBERS) replied += bytes;
+      else counts[i]! += bytes;
+    });
+  const publishFor = (ms: number) => {
     const endMs = performance.now() + ms;
     while (performance.now() < endMs) {
-      await publisher.send(publish);
-      await publisher.skip(replyBytes);
+      sockets.send(SUBSCRIBERS, publish);
       published += pipeline;
+      const due = published / pipeline * replyBytes;
       const least = (published - BEHIND_MAX * pipeline) * MESSAGE_BYTES;
-      while (Math.min(...counts) < least) {
-        await new Promise<void>((wake) => woken = wake);
-      }
+      while (replied < due || Math.min(...counts) < least) receive();
     }
-    while (Math.min(...counts) < published * MESSAGE_BYTES) await sleep(1);
+    while (Math.min(...counts) < published * MESSAGE_BYTES) receive();
   };
-  while (published < WARM_UP) await publishFor(100);
+  while (published < WARM_UP) publishFor(100);
   const before = server.cpuTimes();
   const startMs = performance.now();
   const from = published;
-  await publishFor(seconds * 1000);
+  publishFor(seconds * 1000);
   const elapsedMs = performance.now() - startMs;
   const { cpuMs } = cpuBetween(before, server.cpuTimes());
-  for (const wire of wires) wire.close();
-  await Promise.all(loops);
   const deliveries = (published - from) * SUBSCRIBERS;
   return {
     "CPU µs per delivery": cpuMs * 1000 / deliveries,

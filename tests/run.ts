@@ -23,6 +23,7 @@ const PERMISSIONS = [
   "--allow-env",
   "--allow-run",
   "--allow-sys",
+  "--allow-ffi",
 ];
 
 /** Programs that some tests need, and what is left out without them. */

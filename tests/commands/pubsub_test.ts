@@ -212,6 +212,54 @@ commandSuite("the messages of a publisher keep their order", async (
   }
 });
 
+// More subscribers than are sent their messages at a time: publishers that wait
+// for each reply go on before the last ones have got theirs.
+commandSuite("publishers that go on leave no subscriber behind", async (
+  { client, server, resp },
+) => {
+  const listeners = await clientsOf(server, 48, resp);
+  const publishers = await clientsOf(server, 3, 2);
+  const messages = 200;
+  const end = "end";
+  try {
+    for (const [i, listener] of listeners.entries()) {
+      // Every third one gets what others get, and something in between.
+      if (i % 3 === 0) await tell(listener, "SUBSCRIBE c d", 2);
+      else await tell(listener, "SUBSCRIBE c");
+    }
+    const heard = listeners.map(async (listener, i) => {
+      let after = 0;
+      const next = publishers.map(() => 0);
+      for (;;) {
+        // Some ask while messages for them wait.
+        if (i % 6 === 0 && after++ % 50 === 0) {
+          await listener.sendCommands([["PING"]]);
+        }
+        const [reply] = await hear(listener) as [string | string[]];
+        if (!Array.isArray(reply) || reply[0] === "pong") continue;
+        if (reply[2] === end) return next;
+        if (reply[1] === "d") continue;
+        const [p, n] = reply[2]!.split(":").map(Number);
+        assertEquals(n, next[p!]!);
+        next[p!]!++;
+      }
+    });
+    await Promise.all(publishers.map(async (publisher, p) => {
+      for (let i = 0; i < messages; i++) {
+        const count = await ask(publisher, ["PUBLISH", "c", `${p}:${i}`]);
+        assertEquals(count, listeners.length);
+        if (p === 0) await ask(publisher, "PUBLISH d x");
+      }
+    }));
+    await ask(client, ["PUBLISH", "c", end]);
+    for (const next of await Promise.all(heard)) {
+      assertEquals(next, publishers.map(() => messages));
+    }
+  } finally {
+    for (const one of [...listeners, ...publishers]) one.close();
+  }
+});
+
 commandSuite("every counted message is delivered", async (
   { server, resp },
 ) => {

@@ -125,6 +125,11 @@ export class PubSub {
     return this.#logs[resp - 2]!;
   }
 
+  /** Bytes of messages that some may still have to be sent. */
+  get logBytes(): number {
+    return this.#logs[0]!.at + this.#logs[1]!.at;
+  }
+
   /** All have been sent their messages. */
   endTurn(): void {
     for (const log of this.#logs) log.clear();

@@ -61,6 +61,7 @@ import {
   REPLY_BUFFER_BYTES,
   type ReplyWriter,
 } from "../../core/resp/reply_writer.ts";
+import type { InputLook } from "./direct_send.ts";
 import { giveBack } from "./give_back.ts";
 import type { WorkerLog } from "../../engine/persistence/worker_log.ts";
 import { isFull, OUTPUT_BYTES_HIGH, OutputLimit } from "./output_limit.ts";
@@ -295,7 +296,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
     }
     if (this.#logEnd === 0) {
       this.#logStart = start;
-      this.#worker.planPush(this);
+      this.#worker.turnEnd.planPush(this);
     } else if (this.#logEnd !== start) {
       // Others have got something in between.
       this.#leaveLog();
@@ -313,7 +314,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
     if (this.#pushes === null) {
       this.#pushes = this.#worker.takeWriter();
       if (this.#isProcessing) this.session.gate |= GATE_PUSHED;
-      else if (!this.#holdsPushes) this.#worker.planPush(this);
+      else if (!this.#holdsPushes) this.#worker.turnEnd.planPush(this);
     }
     return this.#pushes;
   }
@@ -393,6 +394,11 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
     this.#process(null);
   }
 
+  /** Lets `look` see whether the peer has sent more. */
+  addTo(look: InputLook): void {
+    this.#socket.addTo(look);
+  }
+
   inputRoom(): Uint8Array<ArrayBuffer> {
     this.#isReading = true;
     return this.#input.room(this.#parser, this.#args, this.#big !== null);
@@ -400,6 +406,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
 
   onInput(count: number): void {
     this.#isReading = false;
+    this.#worker.turnEnd.goOn();
     const counters = this.#worker.counters;
     counters[NET_INPUT_BYTES] = counters[NET_INPUT_BYTES]! + count;
     counters[READS_PROCESSED] = counters[READS_PROCESSED]! + 1;
@@ -448,6 +455,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   }
 
   onEnd(): void {
+    this.#worker.turnEnd.goOn();
     // Requests that came before the end are answered; a parked one is not.
     if (this.isWaiting) return this.close();
     if (this.#isHeldUp) this.#hasEnded = true;
@@ -481,6 +489,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   }
 
   onClose(): void {
+    this.#worker.turnEnd.goOn();
     this.#isClosed = this.#isClosing = true;
     this.#big?.drop();
     // A command that closes its own connection still has what it works with.
@@ -810,7 +819,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
     this.#countSent(length);
     this.#sending = buffer;
     this.#sendingBytes = length;
-    this.#worker.planSend(this);
+    this.#worker.turnEnd.planSend(this);
   }
 
   /** The socket gets what is to be sent. */

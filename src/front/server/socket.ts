@@ -17,7 +17,7 @@
  * @module
  */
 
-import { descriptorOf, directSend } from "./direct_send.ts";
+import { descriptorOf, directSend, type InputLook } from "./direct_send.ts";
 
 /** Who is told what happens on a socket. */
 export interface SocketHandler {
@@ -88,6 +88,12 @@ export class Socket {
     if (this.#descriptor < 0 || this.#closed) return 0;
     const sent = directSend!(this.#descriptor, bytes, length);
     return sent < 0 ? 0 : sent;
+  }
+
+  /** Lets `look` see whether more has come, of which the handler will be told. */
+  addTo(look: InputLook): void {
+    if (this.#descriptor < 0 || this.#closed || this.#isIdle) return;
+    look.add(this.#descriptor);
   }
 
   /** Sends what can be sent at once; nobody is told, and close() comes next. */

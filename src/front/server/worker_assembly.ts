@@ -455,6 +455,7 @@ class Assembly {
       shutdown: () => tell({ kind: "shutdown" }),
       main: new MainThread(tell),
       hostDir: host.dir,
+      receive: () => this.#rings.receive(),
     });
   }
 

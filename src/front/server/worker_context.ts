@@ -47,6 +47,7 @@ import { SlowLog } from "./slow_log.ts";
 import { checkSavePoints } from "./snapshot_requests.ts";
 import { Statistics } from "./statistics.ts";
 import type { LogLevel } from "./thread_protocol.ts";
+import { TurnEnd } from "./turn_end.ts";
 import type { WorkerLocks } from "./worker_locks.ts";
 
 /** Bytes of a snapshot that wait for the disk when requests have to wait, too. */
@@ -114,6 +115,8 @@ export class WorkerContext {
   readonly buffers: BufferPool = new BufferPool();
   /** Who listens to what. */
   readonly pubsub: PubSub;
+  /** What is sent at the end of the turn. */
+  readonly turnEnd: TurnEnd;
   /** Who has what in a cache of its own. */
   readonly tracking: Tracking;
   /** Who sees all commands. */
@@ -152,12 +155,7 @@ export class WorkerContext {
   readonly #segments: readonly Uint8Array[];
   readonly #free: Arguments[] = [];
   readonly #waiting = new Set<Connection>();
-  readonly #planned: Connection[] = [];
-  readonly #pushing: Connection[] = [];
   readonly #writers: ReplyWriter[] = [];
-  /** Connections whose replies wait for what they tell of. */
-  readonly #held: Connection[] = [];
-  #awaitsDurable = false;
   #isLookPlanned = false;
 
   /** One context per worker. */
@@ -184,6 +182,7 @@ export class WorkerContext {
       configFile: string;
       fail: (cause: unknown) => void;
       segments: readonly Uint8Array[];
+      receive: () => void;
     },
   ) {
     this.call = parts.call;
@@ -195,6 +194,7 @@ export class WorkerContext {
     this.monitors = parts.monitors;
     this.tellings = parts.tellings;
     this.durability = parts.durability;
+    this.turnEnd = new TurnEnd(parts.durability, parts.pubsub, parts.receive);
     this.blocked = parts.blocked;
     this.locks = parts.locks;
     this.shared = parts.shared;
@@ -257,60 +257,6 @@ export class WorkerContext {
     args.clear();
   }
 
-  /**
-   * Lets a connection write at the end of the turn. All connections that have
-   * something to send do so one after the other then: a peer on another core is
-   * woken once, and not again after each batch that it outruns.
-   */
-  planSend(connection: Connection): void {
-    this.#planned.push(connection);
-    this.#planEnd();
-  }
-
-  #planEnd(): void {
-    if (this.#planned.length + this.#pushing.length > 1) return;
-    queueMicrotask(this.#endTurn);
-  }
-
-  /** Replies go first: who gets one may go on while others get messages. */
-  readonly #endTurn = (): void => {
-    const planned = this.#planned;
-    const pushing = this.#pushing;
-    const { holdsReplies } = this.durability;
-    let [sent, pushed] = [0, 0];
-    while (sent < planned.length || pushed < pushing.length) {
-      if (sent === planned.length) pushing[pushed++]!.sendPlannedPushes();
-      else if (holdsReplies) this.#held.push(planned[sent++]!);
-      else planned[sent++]!.sendPlanned();
-    }
-    planned.length = pushing.length = 0;
-    this.pubsub.endTurn();
-    if (holdsReplies) this.#sendHeld();
-  };
-
-  /** Sends the replies of which all that they tell is on the disk. */
-  readonly #sendHeld = (): void => {
-    const held = this.#held;
-    const { durability } = this;
-    for (let isAgain = false;; isAgain = true) {
-      let kept = 0;
-      for (const connection of held) {
-        if (connection.mayTell(durability)) connection.sendPlanned();
-        else held[kept++] = connection;
-      }
-      held.length = kept;
-      if (kept === 0 || this.#awaitsDurable && isAgain) return;
-      if (!this.#awaitsDurable) {
-        this.#awaitsDurable = true;
-        durability.whenDurable(() => {
-          this.#awaitsDurable = false;
-          this.#sendHeld();
-        });
-      }
-      // It may have come before the log writer was asked to tell.
-    }
-  };
-
   /** Commands have run: at the end of the turn, the log writer hears of it. */
   planLook(): void {
     if (!this.durability.hasNews || this.#isLookPlanned) return;
@@ -329,7 +275,7 @@ export class WorkerContext {
     logLink?.followPolicy();
     durability.holdsReplies = logLink !== null && durability.isKept &&
       SYNC_POLICIES[settings.appendfsync] === "always";
-    if (!durability.holdsReplies && this.#held.length > 0) this.#sendHeld();
+    if (!durability.holdsReplies) this.turnEnd.letGo();
   }
 
   /** Refuses commands that write while the log cannot be written. */
@@ -369,12 +315,6 @@ export class WorkerContext {
   giveWriter(writer: ReplyWriter): void {
     if (this.#writers.length < WRITERS_KEPT) this.#writers.push(writer);
     else this.buffers.give(writer.buf);
-  }
-
-  /** Lets a connection send its messages at the end of the turn. */
-  planPush(connection: Connection): void {
-    this.#pushing.push(connection);
-    this.#planEnd();
   }
 
   /** Forgets replies to a connection that was closed while it was served. */
@@ -417,6 +357,7 @@ export class WorkerContext {
     if (this.tracking.isOverLimit()) this.tellings.publish();
     if (this.peers.self === 0) this.#checkFiles(nowMs);
     this.locks.watch(nowMs);
+    this.turnEnd.goOn();
     if (nowMs - this.#timeoutsCheckedMs >= 1000) {
       this.#timeoutsCheckedMs = nowMs;
       this.#closeIdle(nowMs);
