@@ -503,18 +503,32 @@ suite("keys that others have locked", async (client, server) => {
   const small = ["SORT", "short", "BY", "w_*", "GET", "v_*"];
   await client.run("RPUSH", "short", element(1), element(2), element(3));
   const expected = await runInline(client, ...argv);
-  const expectedSmall = await runInline(client, ...small);
   const holder = new Holder({
     client: await server.client(),
     worker: 0,
   } as never);
   await holder.take(`WRITE w_${element(2)} READ w_${element(3)}`);
-  // A holder changes nothing before it has ended.
-  assertEquals(plain(await client.run(...argv)), expected);
-  assertEquals(plain(await client.run(...small)), expectedSmall);
-  const inMulti = await client.pipeline([["MULTI"], small, ["EXEC"]]);
-  assert(String(JSON.stringify(inMulti)).includes("LOCKED"));
+  // It may wait for others, so nobody waits for it.
+  for (const each of [argv, small, [...small, "STORE", "short"]]) {
+    for (
+      const run of [runInline, async () => plain(await client.run(...each))]
+    ) {
+      const reply = await run(client, ...each);
+      assert(reply instanceof ReplyError, each.join(" "));
+      assertEquals(
+        reply.message,
+        "LOCKED key is locked by a background operation",
+      );
+    }
+  }
+  assertEquals(plain(await client.run("LLEN", "short")), 3);
   await holder.close();
+  assertEquals(plain(await client.run(...argv)), expected);
+  // What it has locked itself it sees.
+  const own = [...argv, "STORE", `v_${element(2)}`];
+  assertEquals(plain(await client.run(...own)), COUNT + 2);
+  const list = plain(await client.run("LRANGE", own.at(-1)!, "0", "-1"));
+  assertEquals(list, (expected as Plain[]).map((value) => value ?? ""));
   holder.client.close();
 });
 

@@ -45,6 +45,7 @@ import { elementBytes } from "../memory/listpack_format.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import {
   type ErrorReply,
+  LOCKED,
   OUT_OF_MEMORY,
   SCORES_NOT_DOUBLES,
 } from "../resp/error_reply.ts";
@@ -510,6 +511,11 @@ class SortSlices implements SlicedChange {
       return MUST_WAIT;
     }
     const isHidden = node !== 0 && locks.isWriteHeld(node);
+    if (isHidden && !locks.isChangedAtEnd(node)) {
+      // Who knows what he has done with it, and whom he waits for.
+      this.#fail(LOCKED);
+      return ENDED;
+    }
     const ref = isHidden ? this.#peek(space, db) : this.#lookUp(space, db);
     this.#noteLookup(space, ref !== 0);
     use(ref !== 0 && pattern.read(space, ref, this.#nowMs) ? pattern : null);

@@ -30,10 +30,10 @@ export function lockKey(
   owner: number,
   worker: number,
   nowMs: number,
-  inPlace = false,
+  how = 0,
 ): number {
   space.lookupQuiet(db, key, nowMs);
-  return space.locks.hold(db, key, isWrite, owner, worker, inPlace);
+  return space.locks.hold(db, key, isWrite, owner, worker, how);
 }
 
 /** Whether the key of an entry is locked, so that the entry must stay. */

@@ -134,7 +134,12 @@ export class SlicedChanges {
     const locks = locksOf(change, name);
     const handle = lock({
       ...locks,
-      ...{ db, label: "slices", maxHoldMs: 0, inPlace: keepsOld !== true },
+      ...{
+        db,
+        label: "slices",
+        maxHoldMs: 0,
+        changes: keepsOld === true ? "at the end" : "in place",
+      },
       beforeAbort: () => this.#complete(running),
     });
     if (handle === null && (keepsOld !== true || locks.write.length > 0)) {

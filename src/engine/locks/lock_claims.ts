@@ -87,8 +87,8 @@ export interface LockRequest {
   readonly isNested: boolean;
   /** Whether all shards as a whole are wanted instead. */
   readonly isWhole: boolean;
-  /** Whether values will be changed bit by bit, under the locks. */
-  readonly inPlace?: boolean;
+  /** How values will be changed under the locks: see {@linkcode KeyLocks.hold}. */
+  readonly how: number;
 }
 
 /** Whether nothing stands against a request of this ticket (0 for none). */
@@ -153,7 +153,6 @@ export function grantRequest(
     for (const claim of request.isWhole ? [] : request.claims) {
       const { db, key, isWrite } = claim;
       const space = keyspaces[key.shard]!;
-      const inPlace = isWrite && request.inPlace === true;
       claim.place = lockKey(
         space,
         db,
@@ -162,7 +161,7 @@ export function grantRequest(
         owner,
         worker,
         nowMs,
-        inPlace,
+        request.how,
       );
       done.push(claim);
     }

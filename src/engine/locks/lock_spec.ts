@@ -59,10 +59,11 @@ export interface LockSpec {
   /** What the locks are for, as LOCKS LIST shows it. */
   readonly label?: string;
   /**
-   * Whether the values are changed bit by bit, while they are locked, by one who
-   * waits for nobody else; without it, they change in one turn.
+   * How the values are changed: bit by bit, by one who waits for nobody else; or
+   * in one turn, after which the locks are released. By default in any number of
+   * turns, by one who may wait for other locks.
    */
-  readonly inPlace?: boolean;
+  readonly changes?: "in place" | "at the end";
   /** The session for which this is done; 0 for none. */
   readonly session?: number;
   /**

@@ -11,6 +11,7 @@ import {
   PICTURE_OPEN,
   PICTURE_SPOILED,
 } from "../../../../src/core/keyspace/old_values.ts";
+import { PLACE_IN_PLACE } from "../../../../src/core/keyspace/key_locks.ts";
 import type { Keyspace } from "../../../../src/core/keyspace/keyspace.ts";
 import { lockKey, unlockKey } from "../../../../src/core/keyspace/locking.ts";
 import {
@@ -149,7 +150,7 @@ Deno.test("a key that is changed bit by bit is noted only afterwards", () => {
   const { shards, space } = room;
   const key = shards.key("w_1");
   shards.set("w_1", "before");
-  const place = lockKey(space, 0, key, true, 1, 0, NOW_MS, true);
+  const place = lockKey(space, 0, key, true, 1, 0, NOW_MS, PLACE_IN_PLACE);
   const other = lockKey(space, 0, shards.key("w_2"), true, 2, 0, NOW_MS);
   room.begin();
   room.keep("w_1", "w_2");
