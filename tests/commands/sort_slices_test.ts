@@ -169,7 +169,7 @@ suite("SORT in slices answers as it does at once", async (client) => {
       const ro = shown(plain(await client.run("SORT_RO", ...rest)));
       assertEquals(ro, reply, name);
 
-      for (const target of isOdd ? [key] : [`{${TAGS[5]}}t`, key]) {
+      for (const target of isOdd ? [key] : [`{${TAGS[5]}}t`]) {
         const copy = `{${TAGS[4]}}copy`;
         await client.run("COPY", key, copy, "REPLACE");
         const stored: Plain[] = [];
