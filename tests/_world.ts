@@ -208,6 +208,8 @@ export class World {
       ...{ ready, records, blocked: this.#blocked },
       ...lockParts,
       background: options.background ?? (() => null),
+      keepArguments: () => {},
+      servedLater: () => {},
       served: (_worker, session, reply) => {
         const late = takeReply(reply);
         queueMicrotask(() => this.#blocked.served(session, late));

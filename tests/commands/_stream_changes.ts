@@ -16,6 +16,8 @@ const EMPTY = "{s}empty";
 const LONG = "{u}long";
 const LATER = "{v}later";
 const TWIN = "{s}twin";
+const MANY_STREAMS = 70;
+const MANY = Array.from({ length: MANY_STREAMS }, (_, i) => `{${i % 9}}${i}`);
 
 /** One command, and the stream that it finds, by the number of its entries. */
 export interface StreamChange {
@@ -28,7 +30,7 @@ export interface StreamChange {
   reply(entries: number): Plain;
   /** What is pending with each consumer afterwards; -1: it is not there. */
   pending(entries: number): Record<string, number>;
-  /** Up to so many entries it is done at once; Infinity if all is. */
+  /** Up to so many entries it is done at once. */
   readonly atOnce: number;
 }
 
@@ -162,7 +164,23 @@ export const STREAM_CHANGES: readonly StreamChange[] = [
       [TWIN, idsBetween(n - 4, n)],
     ],
     pending: (n) => ({ a: n }),
-    atOnce: Infinity,
+    // All but the last ten entries are of the first two.
+    atOnce: 128,
+  },
+  {
+    name: "XREADGROUP of many streams",
+    others: MANY,
+    fill: (n) => [...added(n), ...MANY.flatMap((key) => addedTo(key, 1))],
+    argv: () => [
+      ...["XREADGROUP", "GROUP", "g", "a", "STREAMS"],
+      ...[STREAM, ...MANY, ">", ...MANY.map(() => ">")],
+    ],
+    reply: (n) => [
+      [STREAM, idsBetween(1, n)],
+      ...MANY.map((key) => [key, idsBetween(1, 1)] as Plain),
+    ],
+    pending: (n) => ({ a: n }),
+    atOnce: 256 - MANY_STREAMS,
   },
   {
     name: "XREADGROUP of what is pending",

@@ -161,7 +161,7 @@ class PlaceAddition extends ScoredAddition {
   }
 
   protected override endRecord(effects: EffectLog): void {
-    if (this.#draft !== null && effects.isOn) effects.replaceWith(this.#draft);
+    this.#draft?.recordIn(effects);
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * What is recorded of a command that is done in slices: the command as it was
- * given, written while its arguments are gone through, since to copy them all at
- * the end would take long.
+ * given, or in words of which most are its own, written while its arguments are
+ * gone through, since to copy them all at the end would take long.
  *
  * @module
  */
@@ -17,26 +17,38 @@ const EXTRA_BYTES = 2;
 /** Longest draft that is made at once. */
 const DRAFT_BYTES_MAX = 1 << 26;
 
-/** The record of one command. */
-export class GivenRecord {
-  readonly #draft: EffectDraft;
-  #at = 0;
+/** What is written while arguments are gone through. */
+export interface ChangeRecord {
+  /** Adds what is recorded of the arguments before `end`. */
+  addUpTo(args: Arguments, end: number): void;
+  /** Is what the command at hand has done. */
+  end(effects: EffectLog): void;
+}
 
-  /** In a database. */
-  constructor(db: number, args: Arguments) {
+/** The record of one command. */
+export class GivenRecord implements ChangeRecord {
+  readonly #draft: EffectDraft;
+  #at: number;
+
+  /** In a database: words, and the arguments from one on. */
+  constructor(
+    db: number,
+    args: Arguments,
+    head: readonly Uint8Array[],
+    from: number,
+  ) {
     this.#draft = draftFor(args);
-    this.#draft.command(db, args.count);
+    this.#draft.command(db, head.length + args.count - from);
+    for (const word of head) this.#draft.constant(word);
+    this.#at = from;
   }
 
-  /** Adds the arguments before `end`. */
   addUpTo(args: Arguments, end: number): void {
     for (; this.#at < end; this.#at++) this.#draft.argument(args, this.#at);
   }
 
-  /** Is what the command at hand has done. */
   end(effects: EffectLog): void {
-    // A log that has ended meanwhile wants nothing.
-    if (effects.isOn) effects.replaceWith(this.#draft);
+    this.#draft.recordIn(effects);
   }
 }
 
@@ -45,7 +57,21 @@ export function recordInSlices(call: Call): GivenRecord | null {
   if (!call.effects.isOn || !call.canWait || call.inSlices === null) {
     return null;
   }
-  return new GivenRecord(call.db, call.args);
+  return new GivenRecord(call.db, call.args, [], 0);
+}
+
+/**
+ * The record of a command in other words: `name`, the key, `more` of them, and
+ * the arguments from `from` on; null if none is kept.
+ */
+export function recordReworded(
+  { effects, db, args }: Call,
+  name: Uint8Array,
+  more: readonly Uint8Array[],
+  from: number,
+): GivenRecord | null {
+  if (!effects.isOn) return null;
+  return new GivenRecord(db, args, [name, args.copy(1), ...more], from);
 }
 
 /** An empty draft with room for the arguments. */

@@ -33,7 +33,7 @@ import {
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import { type FieldVisitor, KEEP_EXPIRE } from "../types/hash_value.ts";
 import { bigIntegerAt, safeIntegerAt } from "./arg_reader.ts";
-import { type Answer, ArgumentAnswers } from "./argument_answers.ts";
+import { ArgumentAnswers } from "./argument_answers.ts";
 import type { Call } from "./call.ts";
 import { RECORDED } from "./recorded.ts";
 import {
@@ -56,7 +56,13 @@ import {
 } from "./hash_entry.ts";
 import { manyScanned } from "./heavy_work.ts";
 import { FieldRemoval, FieldSetting } from "./hash_slices.ts";
-import { FIELDS, replyFields, replyValue, VALUES } from "./hash_replies.ts";
+import {
+  answerValue,
+  FIELDS,
+  replyFields,
+  replyValue,
+  VALUES,
+} from "./hash_replies.ts";
 import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
 import { makeChange } from "./sliced_change.ts";
 import { WRONG } from "./typed_entry.ts";
@@ -174,17 +180,6 @@ function hmgetCommand(call: Call): void | Promise<LateReply> {
   for (let i = 2; i < call.argc; i++) replyValue(call, space, ref, i);
   if (ref !== 0 && fieldsExpire(space, ref)) endHash(space, call.db, ref);
 }
-
-const answerValue: Answer = (space, ref, args, i, reply, nowMs) => {
-  const { hashes } = space.values;
-  const off = args.off[i]!;
-  const length = args.length[i]!;
-  if (ref === 0 || !hashes.find(ref, args.source(i), off, length, nowMs)) {
-    return reply.nullBulk();
-  }
-  const { value } = hashes;
-  reply.bulk(value.buf, value.off, value.length);
-};
 
 /** `HDEL key field [field ...]` */
 function hdelCommand(call: Call): void | Promise<LateReply> {

@@ -38,6 +38,7 @@ import {
   DONE,
   FieldExpiry,
   FieldPersistence,
+  FieldTime,
   NO_EXPIRE,
   NO_FIELD,
 } from "./hash_expire_slices.ts";
@@ -85,8 +86,8 @@ function expireFields(
   if (ref === 0) return replySame(call, NO_FIELD, count);
   if (argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
     const from = fieldsAt + 2;
-    const expiry = new FieldExpiry(call, from, expireAtMs, condition);
-    return makeChange(call, ref, expiry);
+    const time = new FieldTime(call, expireAtMs, 3);
+    return makeChange(call, ref, new FieldExpiry(call, from, time, condition));
   }
   const space = call.keyspace(call.key(0));
   const { hashes } = space.values;

@@ -11,22 +11,20 @@ import { latin1BytesOf } from "../base/bytes.ts";
 import { EXPIRED_SUBKEYS } from "../keyspace/counters.ts";
 import type { EffectDraft } from "../keyspace/effect_draft.ts";
 import type { EffectLog } from "../keyspace/effect_log.ts";
-import {
-  endHash,
-  fieldsExpire,
-  setFieldExpires,
-} from "../keyspace/field_expires.ts";
+import { setFieldExpires } from "../keyspace/field_expires.ts";
 import { HDEL, HEXPIRE, HPERSIST } from "../keyspace/key_events.ts";
-import type { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Arguments } from "../resp/arguments.ts";
-import type { Call, SlicedChange } from "./call.ts";
-import type { LateReply } from "./command_spec.ts";
+import type { ReplyWriter } from "../resp/reply_writer.ts";
+import type { Call } from "./call.ts";
 import { meetsExpireConditions } from "./expire.ts";
-import { GatheredReply } from "./gathered_reply.ts";
-import { draftFor, type GivenRecord, recordInSlices } from "./given_record.ts";
-import { FieldFinder } from "./hash_entry.ts";
-import { endOfSlice } from "./many_arguments.ts";
+import { FieldChanges } from "./field_changes.ts";
+import {
+  type ChangeRecord,
+  draftFor,
+  recordInSlices,
+  recordReworded,
+} from "./given_record.ts";
 import { RECORDED } from "./recorded.ts";
 
 /** Replies for one field. */
@@ -36,127 +34,93 @@ export const CONDITION_NOT_MET = 0;
 export const DONE = 1;
 export const DELETED = 2;
 
-/** Does something with fields, and replies a code for each. */
-abstract class FieldCodes implements SlicedChange {
-  /** Fields that have changed. */
-  protected changed = 0;
-  readonly #finder: FieldFinder;
-  readonly #gathered: GatheredReply;
-  readonly #count: number;
-  #isBegun = false;
-  #at: number;
+/** Records that fields, each of which is noted, are deleted. */
+class DeletionRecord implements ChangeRecord {
+  readonly #db: number;
+  readonly #draft: EffectDraft;
 
-  /** The fields are the arguments from `from` on. */
-  constructor(call: Call, from: number) {
-    this.#finder = new FieldFinder(call);
-    this.#gathered = new GatheredReply(call.reply.resp);
-    this.#count = call.argc - from;
-    this.#at = from;
+  constructor({ db, args }: Call) {
+    this.#db = db;
+    this.#draft = draftFor(args);
   }
 
-  /** Gets the hash ready. */
-  protected begin(_space: Keyspace, _ref: number): void {}
-
-  /** Changes the field in argument `i`, which was found; returns the code. */
-  protected abstract change(
-    space: Keyspace,
-    ref: number,
-    args: Arguments,
-    i: number,
-  ): number;
-
-  /** Writes down what is recorded of the fields before argument `end`. */
-  protected abstract recordUpTo(args: Arguments, end: number): void;
-
-  /** What was written down is what the command has done. */
-  protected abstract endRecord(effects: EffectLog): void;
-
-  /** What has happened to the key. */
-  protected abstract get event(): number;
-
-  step(space: Keyspace, ref: number, args: Arguments): boolean {
-    if (!this.#isBegun) this.begin(space, ref);
-    this.#isBegun = true;
-    const gathered = this.#gathered;
-    const end = endOfSlice(args, this.#at, 1, 1);
-    for (; this.#at < end; this.#at++) {
-      const i = this.#at;
-      const isThere = this.#finder.find(space, ref, args, i);
-      gathered.writer().integer(
-        isThere ? this.change(space, ref, args, i) : NO_FIELD,
-      );
-    }
-    this.recordUpTo(args, end);
-    return end < args.count;
+  /** The field in argument `i` is deleted. */
+  note(args: Arguments, i: number): void {
+    this.#draft.replace(this.#db, RECORDED.HDEL, 3)
+      .argument(args, 1).argument(args, i);
   }
 
-  finish(
-    space: Keyspace,
-    db: number,
-    key: Key,
-    _args: Arguments,
-    effects: EffectLog,
-  ): LateReply {
-    if (this.changed > 0) {
-      this.endRecord(effects);
-      space.hooks.changed(db, key, this.event, this.changed);
-    }
-    this.#end(space, db, key);
-    return (reply) => {
-      reply.array(this.#count);
-      this.#gathered.reply(reply);
-    };
-  }
+  addUpTo(): void {}
 
-  drop(space: Keyspace, db: number, key: Key): void {
-    if (this.changed > 0) {
-      space.hooks.changed(db, key, this.event, this.changed);
-    }
-    this.#end(space, db, key);
-  }
-
-  #end(space: Keyspace, db: number, key: Key): void {
-    const ref = space.peek(db, key);
-    if (fieldsExpire(space, ref) || space.length(ref) === 0) {
-      endHash(space, db, ref);
-    }
+  end(effects: EffectLog): void {
+    this.#draft.recordIn(effects);
   }
 }
 
-/** HPEXPIRE and its like: fields expire, or go if the time has come. */
-export class FieldExpiry extends FieldCodes {
+/** A time at which fields are to expire; if it has come, they are deleted. */
+export class FieldTime {
+  /** What is recorded of it. */
+  readonly record: ChangeRecord | null;
+  /** Whether fields are deleted. */
+  readonly isDeletion: boolean;
+  /** In milliseconds of the epoch. */
+  readonly expireAtMs: number;
   readonly #db: number;
-  readonly #expireAtMs: number;
-  readonly #condition: number;
-  readonly #isDeletion: boolean;
   readonly #counters: Float64Array;
-  readonly #draft: EffectDraft | null;
-  /** The argument that is written down next. */
-  #recorded = 3;
+  readonly #deletions: DeletionRecord | null = null;
 
-  constructor(
-    call: Call,
-    from: number,
-    expireAtMs: number,
-    condition: number,
-  ) {
-    super(call, from);
-    const { args, db, effects, nowMs } = call;
-    this.#db = db;
-    this.#expireAtMs = expireAtMs;
-    this.#condition = condition;
-    this.#isDeletion = expireAtMs <= nowMs;
+  /** The arguments from `from` on say of which fields it is recorded. */
+  constructor(call: Call, expireAtMs: number, from: number) {
+    this.#db = call.db;
     this.#counters = call.counters;
-    this.#draft = effects.isOn ? draftFor(args) : null;
-    if (this.#draft === null || this.#isDeletion) return;
-    this.#draft.replace(db, RECORDED.HPEXPIREAT, args.count)
-      .argument(args, 1).constant(latin1BytesOf(String(expireAtMs)));
+    this.expireAtMs = expireAtMs;
+    this.isDeletion = expireAtMs <= call.nowMs;
+    if (!this.isDeletion) {
+      const text = latin1BytesOf(String(expireAtMs));
+      this.record = recordReworded(call, RECORDED.HPEXPIREAT, [text], from);
+    } else {
+      if (call.effects.isOn) this.#deletions = new DeletionRecord(call);
+      this.record = this.#deletions;
+    }
+  }
+
+  /** What happens to the key. */
+  get event(): number {
+    return this.isDeletion ? HDEL : HEXPIRE;
+  }
+
+  /** Gets a hash ready for it. */
+  begin(space: Keyspace, ref: number): void {
+    if (this.isDeletion) return;
+    setFieldExpires(space, this.#db, ref, true);
+    space.values.hashes.makeExpiring(ref);
+  }
+
+  /** Gives it to the field that was found last, which is argument `i`. */
+  give(space: Keyspace, ref: number, args: Arguments, i: number): void {
+    const { hashes } = space.values;
+    if (!this.isDeletion) return hashes.setFoundExpire(ref, this.expireAtMs);
+    hashes.removeFound(ref);
+    const counters = this.#counters;
+    counters[EXPIRED_SUBKEYS] = counters[EXPIRED_SUBKEYS]! + 1;
+    this.#deletions?.note(args, i);
+  }
+}
+
+/** HPEXPIRE and its like. */
+export class FieldExpiry extends FieldChanges {
+  readonly #time: FieldTime;
+  readonly #condition: number;
+
+  /** The fields are the arguments from `from` on. */
+  constructor(call: Call, from: number, time: FieldTime, condition: number) {
+    super(call, from, time.record);
+    this.#time = time;
+    this.#condition = condition;
   }
 
   protected override begin(space: Keyspace, ref: number): void {
-    if (this.#isDeletion) return;
-    setFieldExpires(space, this.#db, ref, true);
-    space.values.hashes.makeExpiring(ref);
+    this.#time.begin(space, ref);
   }
 
   protected change(
@@ -164,69 +128,48 @@ export class FieldExpiry extends FieldCodes {
     ref: number,
     args: Arguments,
     i: number,
-  ): number {
+    isThere: boolean,
+    reply: ReplyWriter,
+  ): void {
+    if (!isThere) return reply.integer(NO_FIELD);
     const { hashes } = space.values;
-    const expireAtMs = this.#expireAtMs;
+    const time = this.#time;
+    const { expireAtMs } = time;
     if (
       !meetsExpireConditions(this.#condition, hashes.expireAtMs, expireAtMs)
-    ) return CONDITION_NOT_MET;
-    if (!this.#isDeletion) {
-      hashes.setFoundExpire(ref, expireAtMs);
-      this.changed++;
-      return DONE;
-    }
-    hashes.removeFound(ref);
+    ) return reply.integer(CONDITION_NOT_MET);
+    time.give(space, ref, args, i);
     this.changed++;
-    const counters = this.#counters;
-    counters[EXPIRED_SUBKEYS] = counters[EXPIRED_SUBKEYS]! + 1;
-    const draft = this.#draft;
-    if (draft !== null) {
-      draft.replace(this.#db, RECORDED.HDEL, 3)
-        .argument(args, 1).argument(args, i);
-    }
-    return DELETED;
-  }
-
-  protected recordUpTo(args: Arguments, end: number): void {
-    if (this.#draft === null || this.#isDeletion) return;
-    for (; this.#recorded < end; this.#recorded++) {
-      this.#draft.argument(args, this.#recorded);
-    }
-  }
-
-  protected endRecord(effects: EffectLog): void {
-    if (this.#draft !== null && effects.isOn) effects.replaceWith(this.#draft);
+    reply.integer(time.isDeletion ? DELETED : DONE);
   }
 
   protected get event(): number {
-    return this.#isDeletion ? HDEL : HEXPIRE;
+    return this.#time.event;
   }
 }
 
 /** HPERSIST: fields no longer expire. */
-export class FieldPersistence extends FieldCodes {
-  readonly #record: GivenRecord | null;
-
+export class FieldPersistence extends FieldChanges {
+  /** The fields are the arguments from `from` on. */
   constructor(call: Call, from: number) {
-    super(call, from);
-    this.#record = recordInSlices(call);
+    super(call, from, recordInSlices(call));
   }
 
-  protected change(space: Keyspace, ref: number): number {
+  protected change(
+    space: Keyspace,
+    ref: number,
+    _args: Arguments,
+    _i: number,
+    isThere: boolean,
+    reply: ReplyWriter,
+  ): void {
+    if (!isThere) return reply.integer(NO_FIELD);
     const { hashes } = space.values;
-    if (hashes.expireAtMs === 0) return NO_EXPIRE;
+    if (hashes.expireAtMs === 0) return reply.integer(NO_EXPIRE);
     hashes.setFoundExpire(ref, 0);
     // However many fields, it is one change.
     this.changed = 1;
-    return DONE;
-  }
-
-  protected recordUpTo(args: Arguments, end: number): void {
-    this.#record?.addUpTo(args, end);
-  }
-
-  protected endRecord(effects: EffectLog): void {
-    this.#record?.end(effects);
+    reply.integer(DONE);
   }
 
   protected get event(): number {

@@ -21,12 +21,14 @@ import {
 } from "../resp/error_reply.ts";
 import { KEEP_EXPIRE } from "../types/hash_value.ts";
 import { argumentIs } from "./arg_reader.ts";
+import { ArgumentAnswers } from "./argument_answers.ts";
 import type { Call } from "./call.ts";
 import {
   type CommandSpec,
   KEY_RW_ACCESS_DELETE,
   KEY_RW_ACCESS_UPDATE,
   KEY_RW_UPDATE,
+  type LateReply,
 } from "./command_spec.ts";
 import { MILLISECONDS, SECONDS } from "./expire_time.ts";
 import {
@@ -41,8 +43,19 @@ import {
   makeExpiring,
   recordFieldExpires,
 } from "./hash_expire.ts";
-import { replyValue } from "./hash_replies.ts";
+import { FieldTime } from "./hash_expire_slices.ts";
+import {
+  ConditionalRemoval,
+  ConditionalSetting,
+  ExpiringValues,
+  FieldTaking,
+  PersistingValues,
+  type SettingOptions,
+} from "./hash_getset_slices.ts";
+import { answerValue, replyValue } from "./hash_replies.ts";
+import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
 import { RECORDED } from "./recorded.ts";
+import { makeChange } from "./sliced_change.ts";
 import { WRONG } from "./typed_entry.ts";
 
 const EX = 0;
@@ -56,13 +69,16 @@ const FXX = bytesOf("fxx");
 const FIELD_COUNT_MAX = 2 ** 31 - 1;
 
 /** `HGETDEL key FIELDS numfields field [field ...]` */
-function hgetdelCommand(call: Call): void {
+function hgetdelCommand(call: Call): void | Promise<LateReply> {
   const { reply, argc } = call;
   const ref = writeHash(call, 0);
   if (ref === WRONG) return;
   const count = readFieldCount(call, 2, FIELD_COUNT_NOT_POSITIVE);
   if (Number.isNaN(count)) return;
   if (ref === 0) return replyNulls(call, count);
+  if (argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+    return makeChange(call, ref, new FieldTaking(call, 4));
+  }
   const space = call.keyspace(call.key(0));
   const { hashes } = space.values;
   reply.array(count);
@@ -91,7 +107,7 @@ function recordRest(call: Call, name: Uint8Array, from: number): void {
  * `HGETEX key [EX seconds | PX milliseconds | EXAT unix-time-seconds |
  * PXAT unix-time-milliseconds | PERSIST] FIELDS numfields field [field ...]`
  */
-function hgetexCommand(call: Call): void {
+function hgetexCommand(call: Call): void | Promise<LateReply> {
   const { reply, argc, nowMs } = call;
   const ref = writeHash(call, 0);
   if (ref === WRONG) return;
@@ -106,6 +122,19 @@ function hgetexCommand(call: Call): void {
   const count = readFieldCount(call, fieldsAt, FIELD_COUNT_NOT_POSITIVE);
   if (Number.isNaN(count)) return;
   if (ref === 0) return replyNulls(call, count);
+  if (argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+    const from = fieldsAt + 2;
+    const change = time >= 0
+      ? new ExpiringValues(
+        call,
+        from,
+        new FieldTime(call, expireAtMs, fieldsAt),
+      )
+      : persists
+      ? new PersistingValues(call, from)
+      : new ArgumentAnswers(call, answerValue, from);
+    return makeChange(call, ref, change);
+  }
   const space = call.keyspace(call.key(0));
   const { hashes } = space.values;
   if (expireAtMs > nowMs) makeExpiring(call, space, ref);
@@ -153,7 +182,7 @@ function readTime(
 }
 
 /** The arguments of HSETEX; read anew by each. */
-class HsetexArguments {
+class HsetexArguments implements SettingOptions {
   /** Whether no field may be there, or all must. */
   isFnx = false;
   isFxx = false;
@@ -238,12 +267,21 @@ const HSETEX = new HsetexArguments();
  * FIELDS numfields field value [field value ...]`: fields whose time has come
  * already are deleted.
  */
-function hsetexCommand(call: Call): void {
+function hsetexCommand(call: Call): void | Promise<LateReply> {
   const { reply, nowMs } = call;
   if (!HSETEX.read(call)) return;
   const found = writeHash(call, 0);
   if (found === WRONG) return;
   if (found === 0 && HSETEX.isFxx) return reply.integer(0);
+  if (call.argc > FEW_ARGUMENTS && isLongRequest(call.args)) {
+    if (!HSETEX.hasTime || HSETEX.expireAtMs > nowMs) {
+      const setting = new ConditionalSetting(call, HSETEX, found !== 0);
+      return makeChange(call, found, setting);
+    }
+    if (found !== 0) {
+      return makeChange(call, found, new ConditionalRemoval(call, HSETEX));
+    }
+  }
   const space = call.keyspace(call.key(0));
   if (found !== 0 && !meetsCondition(call, space, found)) {
     endHash(space, call.db, found);

@@ -9,6 +9,7 @@ import { fieldsExpire } from "../keyspace/field_expires.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { ListpackItem } from "../memory/listpack.ts";
 import type { FieldVisitor, HashValue } from "../types/hash_value.ts";
+import type { Answer } from "./argument_answers.ts";
 import type { Call } from "./call.ts";
 import { type ElementWriter, replyElements } from "./element_stream.ts";
 import { findField } from "./hash_entry.ts";
@@ -128,9 +129,29 @@ export function replyValue(
     call.reply.nullBulk();
     return false;
   }
-  const { hashes } = space.values;
-  hashes.readFound(ref);
-  const { value } = hashes;
-  call.reply.bulk(value.buf, value.off, value.length);
+  replyFoundValue(space, ref, call.reply);
   return true;
 }
+
+/** Replies the value of the field that was found last. */
+export function replyFoundValue(
+  { values: { hashes } }: Keyspace,
+  ref: number,
+  reply: ReplyWriter,
+): void {
+  hashes.readFound(ref);
+  const { value } = hashes;
+  reply.bulk(value.buf, value.off, value.length);
+}
+
+/** As {@linkcode replyValue}, for a command that goes on when its call is over. */
+export const answerValue: Answer = (space, ref, args, i, reply, nowMs) => {
+  const { hashes } = space.values;
+  const off = args.off[i]!;
+  const length = args.length[i]!;
+  if (ref === 0 || !hashes.find(ref, args.source(i), off, length, nowMs)) {
+    return reply.nullBulk();
+  }
+  const { value } = hashes;
+  reply.bulk(value.buf, value.off, value.length);
+};

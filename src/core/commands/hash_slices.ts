@@ -24,20 +24,23 @@ const COUNTED_BYTES_MAX = 1 << 20;
 
 /** HSET and HMSET: the arguments behind the key, fields each with a value. */
 export class FieldSetting extends ArgumentAddition {
+  /** When the fields expire, as {@linkcode HashValue.set} has it. */
+  protected readonly expires: number = 0;
+  protected readonly finder: FieldFinder;
   readonly #repliesCount: boolean;
-  readonly #finder: FieldFinder;
   #added = 0;
 
   /** Replies how many fields are new, or OK. */
-  constructor(call: Call, repliesCount: boolean) {
-    super(call, { type: TYPE_HASH, event: HSET, from: 2, width: 2 });
+  constructor(call: Call, repliesCount: boolean, from = 2, isReworded = false) {
+    super(call, { type: TYPE_HASH, event: HSET, from, width: 2, isReworded });
     this.#repliesCount = repliesCount;
-    this.#finder = new FieldFinder(call);
+    this.finder = new FieldFinder(call);
   }
 
   protected prepare(space: Keyspace, ref: number, args: Arguments): void {
-    const bytes = bytesFrom(args, 2, COUNTED_BYTES_MAX);
-    space.values.hashes.prepare(ref, args.count - 2 >> 1, bytes);
+    const { from } = this.kind;
+    const bytes = bytesFrom(args, from, COUNTED_BYTES_MAX);
+    space.values.hashes.prepare(ref, args.count - from >> 1, bytes);
   }
 
   protected add(
@@ -46,7 +49,7 @@ export class FieldSetting extends ArgumentAddition {
     args: Arguments,
     i: number,
   ): void {
-    if (fieldsExpire(space, ref)) this.#finder.find(space, ref, args, i);
+    if (fieldsExpire(space, ref)) this.finder.find(space, ref, args, i);
     const isNew = space.values.hashes.set(
       ref,
       args.source(i),
@@ -55,7 +58,7 @@ export class FieldSetting extends ArgumentAddition {
       args.source(i + 1),
       args.off[i + 1]!,
       args.length[i + 1]!,
-      0,
+      this.expires,
     );
     if (isNew) this.#added++;
     this.changes++;
@@ -63,6 +66,12 @@ export class FieldSetting extends ArgumentAddition {
 
   protected override end(space: Keyspace, db: number, ref: number): void {
     if (fieldsExpire(space, ref)) endHash(space, db, ref);
+  }
+
+  override drop(space: Keyspace, db: number, key: Key): void {
+    super.drop(space, db, key);
+    const ref = space.peek(db, key);
+    if (ref !== 0) endHash(space, db, ref);
   }
 
   protected reply(): LateReply {

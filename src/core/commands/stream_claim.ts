@@ -170,13 +170,17 @@ class Claimant implements GroupPlace {
    * as seen.
    */
   begin(call: Call, group: number, minIdleMs: number): void {
-    const { groups } = call.keyspace(call.key(0)).values.streams;
+    const key = call.key(0);
+    const space = call.keyspace(key);
+    const { groups } = space.values.streams;
     this.group = group;
     this.minIdleMs = minIdleMs;
     this.claimed = 0;
-    this.consumer = consumerOf(call, 0, group, 3);
+    this.consumer = consumerOf(call.args, space, group, 3);
     this.isMade = this.consumer === 0;
-    if (this.isMade) this.consumer = addConsumer(call, 0, group, 3);
+    if (this.isMade) {
+      this.consumer = addConsumer(call, { space, key }, group, 3);
+    }
     groups.setSeenAt(this.consumer, call.clockMs);
     call.effects.silence();
   }

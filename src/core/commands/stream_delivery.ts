@@ -23,6 +23,7 @@ import { StreamCounters } from "../types/stream_value.ts";
 import type { ChangePlace, SlicedChange } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
 import type { Output, SlicedOutput } from "./sliced_output.ts";
+import { addConsumer, consumerOf } from "./stream_entry.ts";
 import {
   type GroupPlace,
   recordClaim,
@@ -56,48 +57,69 @@ const SCRATCH = { id: new StreamId(), read: new Int64() };
 export class GroupReader implements GroupPlace {
   keyAt = 0;
   groupAt = 0;
-  /** Whether entries are read that nobody of the group has got. */
-  isNew = false;
+  group = 0;
+  /** What is pending behind it is read; or, if it is the greatest, new entries. */
+  readonly behind: StreamId = new StreamId();
+  /** Entries that are asked for; 0 for all. */
+  count = 0;
   /** Whether they do not become pending. */
   isWithoutAck = false;
-  /** Whether the consumer was made for this. */
-  isMade = false;
-  /** Most entries. */
+  /** Whether it has been opened. */
+  isOpen = false;
+  /** Most entries that there are to be read. */
   most = 0;
   /** Entries that were read. */
   done = 0;
-  #group = 0;
+  /** Whether entries are read that nobody of the group has got. */
+  #isNew = false;
   #consumer = 0;
+  /** Whether the consumer was made for this. */
+  #isMade = false;
   /** Of those that are pending, the next has no lesser ID. */
   readonly #next = new StreamId();
 
-  /** Begins to read new entries of a stream, no more than `count` if not 0. */
-  beginNew(length: number, group: number, consumer: number, count: number) {
-    this.#begin(group, consumer);
-    this.isNew = true;
-    this.most = count === 0 ? length : Math.min(count, length);
-  }
-
-  /** Begins to read those that are pending with the consumer behind `after`. */
-  beginPending(
-    space: Keyspace,
-    group: number,
-    consumer: number,
-    count: number,
-    after: StreamId,
-  ): void {
-    this.#begin(group, consumer);
-    this.isNew = false;
-    const owned = space.values.streams.groups.ownedCount(consumer);
-    this.most = count === 0 ? owned : Math.min(count, owned);
-    this.#next.set(after);
-    this.#next.increment();
-  }
-
-  #begin(group: number, consumer: number): void {
-    this.#group = group;
-    this.#consumer = consumer;
+  /**
+   * Begins to read for the consumer, which is made if need be; says whether there
+   * is something. May throw OutOfMemory.
+   */
+  open(
+    output: Output,
+    place: ChangePlace,
+    ref: number,
+  ): boolean {
+    const { args, effects, nowMs } = output;
+    const { space } = place;
+    const { groups, log } = space.values.streams;
+    const { group } = this;
+    const nameAt = this.groupAt + 1;
     this.done = 0;
+    this.#isNew = this.behind.isGreatest();
+    this.#consumer = consumerOf(args, space, group, nameAt);
+    this.#isMade = false;
+    if (this.#consumer === 0) {
+      this.#consumer = addConsumer(output, place, group, nameAt);
+      this.#isMade = true;
+    }
+    this.isOpen = true;
+    groups.setSeenAt(this.#consumer, nowMs);
+    this.most = this.#mostOf(space, ref);
+    if (!this.#isNew) {
+      this.#next.set(this.behind);
+      this.#next.increment();
+      return true;
+    }
+    groups.readLastId(group, ID);
+    if (log.readLastEntry(ref, LAST) && LAST.compare(ID) > 0) return true;
+    if (this.#isMade && effects.isOn) recordConsumer(output, this);
+    return false;
+  }
+
+  #mostOf({ values: { streams } }: Keyspace, ref: number): number {
+    const { count } = this;
+    const most = this.#isNew
+      ? streams.length(ref)
+      : streams.groups.ownedCount(this.#consumer);
+    return count === 0 ? most : Math.min(count, most);
   }
 
   /**
@@ -113,7 +135,7 @@ export class GroupReader implements GroupPlace {
     limit: number,
   ): boolean {
     const end = Math.min(this.most, count);
-    return this.isNew
+    return this.#isNew
       ? this.#readNew(output, space, ref, end, limit)
       : this.#readPending(output, space, ref, end, limit);
   }
@@ -128,8 +150,7 @@ export class GroupReader implements GroupPlace {
     const { reply, nowMs } = output;
     const { streams } = space.values;
     const { groups, cursor } = streams;
-    const { isWithoutAck } = this;
-    const group = this.#group;
+    const { group, isWithoutAck } = this;
     const consumer = this.#consumer;
     const before = this.done;
     streams.readCounters(ref, COUNTERS);
@@ -182,7 +203,7 @@ export class GroupReader implements GroupPlace {
   ): boolean {
     const { reply, nowMs } = output;
     const { log, groups, cursor } = space.values.streams;
-    const group = this.#group;
+    const { group } = this;
     let isPlaced = false;
     groups.readLastId(group, LAST);
     let isThere = groups.firstOwned(this.#consumer, this.#next, PLACE);
@@ -216,42 +237,48 @@ export class GroupReader implements GroupPlace {
 
   /** Nothing has been read for want of memory: removes the consumer again. */
   takeBack(space: Keyspace): void {
-    if (!this.isMade) return;
-    space.values.streams.groups.removeConsumer(this.#group, this.#consumer);
+    if (!this.#isMade) return;
+    space.values.streams.groups.removeConsumer(this.group, this.#consumer);
     space.hooks.noteChange(-1);
   }
 
   /** All has been read: records what is left to be recorded, and tells. */
   end(output: Output, space: Keyspace, key: Key): void {
     if (output.effects.isOn) {
-      if (this.isMade && (!this.isNew || this.isWithoutAck)) {
+      if (this.#isMade && (!this.#isNew || this.isWithoutAck)) {
         recordConsumer(output, this);
       }
-      if (this.isNew) {
+      if (this.#isNew) {
         const { streams } = space.values;
-        recordGroupId(output, this, streams, this.#group, SCRATCH);
+        recordGroupId(output, this, streams, this.group, SCRATCH);
       }
     }
     // Whoever reads what was delivered before changes nothing.
-    if (this.isNew) space.hooks.changed(output.db, key, CHANGED);
+    if (this.#isNew) space.hooks.changed(output.db, key, CHANGED);
     else space.hooks.noteChange();
   }
 
-  /** About how many bytes will be recorded. */
-  recordedBytes({ length }: Arguments, space: Keyspace, ref: number): number {
+  /** About how many bytes will be recorded; it need not be open. */
+  recordedBytes(args: Arguments, space: Keyspace, ref: number): number {
+    const { length } = args;
     const names = length[this.keyAt]! + length[this.groupAt]! +
       length[this.groupAt + 1]!;
-    return (RECORDED_BYTES + names) * (this.#count(space, ref) + 2);
+    return (RECORDED_BYTES + names) * (this.#expected(args, space, ref) + 2);
   }
 
   /** About how many entries there are to be read. */
-  #count(space: Keyspace, ref: number): number {
-    if (!this.isNew) return this.most;
+  #expected(args: Arguments, space: Keyspace, ref: number): number {
+    const { group, groupAt } = this;
     const { log, groups } = space.values.streams;
-    groups.readLastId(this.#group, ID);
+    this.#isNew = this.behind.isGreatest();
+    this.#consumer = consumerOf(args, space, group, groupAt + 1);
+    if (!this.#isNew && this.#consumer === 0) return 0;
+    const most = this.#mostOf(space, ref);
+    if (!this.#isNew) return most;
+    groups.readLastId(group, ID);
     ID.increment();
     LAST.setGreatest();
-    return log.countRange(ref, ID, LAST, this.most);
+    return log.countRange(ref, ID, LAST, most);
   }
 }
 
@@ -307,19 +334,20 @@ export class GroupReading implements SlicedChange {
   }
 
   step(space: Keyspace, ref: number, args: Arguments): boolean {
-    const { reader } = this.place;
     this.#output.args = args;
-    if (this.#isOut) reader.takeBack(space);
-    else if (this.#read(space, ref, reader)) return true;
-    return ++this.#at < this.#parts.length;
+    if (this.#read(space, ref, this.place)) return true;
+    return ++this.#at < this.#parts.length && !this.#isOut;
   }
 
   /** Reads a part of the stream; says whether there is more. */
-  #read(space: Keyspace, ref: number, reader: GroupReader): boolean {
+  #read(space: Keyspace, ref: number, part: ReadingPart): boolean {
     const output = this.#output;
-    const count = reader.done + SLICE_ENTRIES;
-    const limit = output.reply.at + SLICE_BYTES;
+    const { reader } = part;
     try {
+      // Not before those in front have been read, of which one may be the same.
+      if (!reader.isOpen && !reader.open(output, part, ref)) return false;
+      const count = reader.done + SLICE_ENTRIES;
+      const limit = output.reply.at + SLICE_BYTES;
       if (reader.read(output, space, ref, count, limit)) {
         output.endSlice();
         return true;

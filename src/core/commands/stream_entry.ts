@@ -8,10 +8,12 @@ import { XGROUP_CREATECONSUMER } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { unshareValue } from "../keyspace/shared_value.ts";
 import { OutOfMemory } from "../memory/heap.ts";
+import type { Arguments } from "../resp/arguments.ts";
 import { noKeyOrGroup, WRONG_TYPE } from "../resp/error_reply.ts";
 import { TYPE_STREAM } from "../types/entry.ts";
 import type { StreamValue } from "../types/stream_value.ts";
-import type { Call } from "./call.ts";
+import type { Call, ChangePlace } from "./call.ts";
+import type { Output } from "./sliced_output.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 
 /** The streams of key `i`'s keyspace. */
@@ -86,40 +88,33 @@ export function groupToUse(call: Call, ref: number): number {
   return group;
 }
 
-/** The consumer whose name is argument `i`, or 0. */
+/** The consumer of a group whose name is argument `i`, or 0. */
 export function consumerOf(
-  call: Call,
-  keyIndex: number,
+  args: Arguments,
+  { values: { streams } }: Keyspace,
   group: number,
   i: number,
 ): number {
-  const { args } = call;
-  return streamsOf(call, keyIndex).groups.findConsumer(
-    group,
-    args.source(i),
-    args.off[i]!,
-    args.length[i]!,
-  );
+  const off = args.off[i]!;
+  const length = args.length[i]!;
+  return streams.groups.findConsumer(group, args.source(i), off, length);
 }
 
 /** Makes that consumer, and counts it as a change; may throw OutOfMemory. */
 export function addConsumer(
-  call: Call,
-  keyIndex: number,
+  { args, db, clockMs }: Pick<Output, "args" | "db" | "clockMs">,
+  { space, key }: ChangePlace,
   group: number,
   i: number,
 ): number {
-  const { args } = call;
-  const key = call.key(keyIndex);
-  const space = call.keyspace(key);
   const consumer = space.values.streams.groups.addConsumer(
     group,
     args.source(i),
     args.off[i]!,
     args.length[i]!,
-    call.clockMs,
+    clockMs,
   );
-  space.hooks.changed(call.db, key, XGROUP_CREATECONSUMER);
+  space.hooks.changed(db, key, XGROUP_CREATECONSUMER);
   return consumer;
 }
 

@@ -207,17 +207,19 @@ function xgroupDestroyCommand(call: Call): void | Promise<LateReply> {
 /** `XGROUP CREATECONSUMER key group consumer` */
 function xgroupCreateconsumerCommand(call: Call): void {
   if (!find(call, false, true)) return;
-  const isThere = consumerOf(call, 0, FOUND.group, 4) !== 0;
-  if (!isThere) addConsumer(call, 0, FOUND.group, 4);
+  const key = call.key(0);
+  const space = call.keyspace(key);
+  const isThere = consumerOf(call.args, space, FOUND.group, 4) !== 0;
+  if (!isThere) addConsumer(call, { space, key }, FOUND.group, 4);
   call.reply.integer(isThere ? 0 : 1);
 }
 
 /** `XGROUP DELCONSUMER key group consumer` */
 function xgroupDelconsumerCommand(call: Call): void | Promise<LateReply> {
   if (!find(call, false, true)) return;
-  const consumer = consumerOf(call, 0, FOUND.group, 4);
-  if (consumer === 0) return call.reply.integer(0);
   const space = call.keyspace(call.key(0));
+  const consumer = consumerOf(call.args, space, FOUND.group, 4);
+  if (consumer === 0) return call.reply.integer(0);
   const { groups } = space.values.streams;
   const pending = groups.ownedCount(consumer);
   if (pending > SLICED_IDS_MIN) {

@@ -54,9 +54,10 @@ function xpendingCommand(call: Call): void {
   if (Number.isNaN(count)) return;
   if (!readStart(call, from, START) || !readEnd(call, from + 1, END)) return;
   if (!findGroup(call, readStream(call, 0))) return;
-  const { groups } = call.keyspace(call.key(0)).values.streams;
+  const space = call.keyspace(call.key(0));
+  const { groups } = space.values.streams;
   if (from + 3 === argc) return replyPending(call, groups, count, minIdleMs);
-  const consumer = consumerOf(call, 0, FOUND.group, from + 3);
+  const consumer = consumerOf(call.args, space, FOUND.group, from + 3);
   if (consumer === 0) return reply.array(0);
   replyOwned(call, groups, consumer, count, minIdleMs);
 }

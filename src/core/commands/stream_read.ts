@@ -47,14 +47,7 @@ import {
   type ReadingPart,
   SLICE_BYTES,
 } from "./stream_delivery.ts";
-import {
-  addConsumer,
-  consumerOf,
-  groupOf,
-  readStream,
-  readStreamToChange,
-} from "./stream_entry.ts";
-import { recordConsumer } from "./stream_recorded.ts";
+import { groupOf, readStream, readStreamToChange } from "./stream_entry.ts";
 import {
   replyRange,
   replyStreamName,
@@ -78,8 +71,6 @@ const GREATEST = new StreamId();
 GREATEST.setGreatest();
 // What is gone on with in slices takes it over, and the next command has another.
 let READER = new GroupReader();
-/** Most streams that are read in slices. */
-const SLICED_STREAMS_MAX = 64;
 /** Streams of fewer entries are written at once, however many streams. */
 const STREAMED_MIN = 64;
 
@@ -182,7 +173,7 @@ function xreadCommand(call: Call): void {
   const { reply } = call;
   let served = 0;
   for (let i = 0; i < streams; i++) {
-    IS_SERVED[i] = hasNew(call, i, false);
+    IS_SERVED[i] = hasNew(call, i);
     if (IS_SERVED[i]) served++;
     // Redis looks twice, so that a key that is not there is missed twice.
     else if (REFS[i] === 0) readStream(call, i);
@@ -218,26 +209,25 @@ function xreadgroupCommand(call: Call): void | Promise<LateReply> {
   const first = reply.at;
   const canSlice = call.canWait && call.inSlices !== null;
   let left = canSlice ? ENTRIES_AT_ONCE : Infinity;
-  let limit = canSlice ? start + SLICE_BYTES : Infinity;
+  const limit = canSlice ? start + SLICE_BYTES : Infinity;
   let served = 0;
   for (let i = 0; i < streams; i++) {
     const before = reply.at;
+    const key = call.key(i);
+    const space = call.keyspace(key);
     try {
-      if (!beginGroup(call, i)) continue;
+      prepareReader(i);
+      if (!READER.open(call, { space, key }, REFS[i]!)) continue;
       replyName(call, i);
       const head = reply.at;
       reply.array(READER.most);
       const from = reply.at;
       if (readPart(call, i, left, limit)) {
-        if (areSliced()) {
-          return goOn(call, i, served, { start, first, before, from });
-        }
-        left = limit = Infinity;
-        readPart(call, i, left, limit);
+        return goOn(call, i, served, { start, first, before, from });
       }
       left -= READER.done;
       reply.recount(head, READER.done);
-      READER.end(call, call.keyspace(call.key(i)), call.key(i));
+      READER.end(call, space, key);
       served++;
     } catch (cause) {
       if (!(cause instanceof OutOfMemory) || served === 0) throw cause;
@@ -248,16 +238,6 @@ function xreadgroupCommand(call: Call): void | Promise<LateReply> {
   if (served > 0) return reply.recount(start, served);
   reply.rewind(start);
   waitOrReplyNothing(call, WAITS_FOR_GROUP);
-}
-
-/** Whether the streams can be read in slices: they are few, and none comes twice. */
-function areSliced(): boolean {
-  const { streams } = OPTIONS;
-  if (streams > SLICED_STREAMS_MAX) return false;
-  for (let i = 1; i < streams; i++) {
-    if (REFS.lastIndexOf(REFS[i]!, i - 1) >= 0) return false;
-  }
-  return true;
 }
 
 /** Where a reply begins, its streams, one of them, and the entries of that. */
@@ -283,19 +263,12 @@ function goOn(
   const parts: ReadingPart[] = [];
   const names: Uint8Array[] = [];
   let bytes = 0;
-  let isOut = false;
   for (let i = 0; i < streams; i++) {
     const { buf, off, length, hash, shard } = call.key(i);
     const name = buf.slice(off, off + length);
     if (i > 0) names.push(name);
-    if (i < at || isOut) continue;
-    try {
-      if (i > at && !beginGroup(call, i)) continue;
-    } catch (cause) {
-      if (!(cause instanceof OutOfMemory)) throw cause;
-      isOut = true;
-      continue;
-    }
+    if (i < at) continue;
+    if (i > at) prepareReader(i);
     const key = Object.assign(new Key(), { buf: name, length, hash, shard });
     const space = call.keyspace(key);
     if (effects.isOn) bytes += READER.recordedBytes(args, space, REFS[i]!);
@@ -358,16 +331,12 @@ function lookUp(call: Call, isGroup: boolean): boolean {
 /** References that are kept between commands. */
 const KEPT_REFS = 1024;
 
-/** Whether stream `i` has entries behind its ID, or for its group. */
-function hasNew(call: Call, i: number, isGroup: boolean): boolean {
+/** Whether stream `i` has entries behind its ID. */
+function hasNew(call: Call, i: number): boolean {
   const ref = REFS[i]!;
   if (ref === 0) return false;
-  const { log, groups } = call.keyspace(call.key(i)).values.streams;
+  const { log } = call.keyspace(call.key(i)).values.streams;
   IDS.read(i, ID);
-  if (isGroup) {
-    if (!ID.isGreatest()) return true;
-    groups.readLastId(GROUPS[i]!, ID);
-  }
   return log.readLastEntry(ref, LAST) && LAST.compare(ID) > 0;
 }
 
@@ -392,32 +361,15 @@ function replyName({ reply, args }: Call, i: number): void {
   replyStreamName(reply, args.source(at), args.off[at]!, args.length[at]!);
 }
 
-/**
- * Begins to read stream `i` for the consumer, which is made if need be; false if
- * there is nothing to read.
- */
-function beginGroup(call: Call, i: number): boolean {
+/** Says what is to be read of stream `i`. */
+function prepareReader(i: number): void {
   const { groupAt, keysAt, isWithoutAck, count } = OPTIONS;
-  const group = GROUPS[i]!;
-  const space = call.keyspace(call.key(i));
-  const { streams } = space.values;
-  let consumer = consumerOf(call, i, group, groupAt + 1);
-  const isMade = consumer === 0;
-  if (isMade) consumer = addConsumer(call, i, group, groupAt + 1);
-  streams.groups.setSeenAt(consumer, call.nowMs);
   READER.keyAt = keysAt + i;
   READER.groupAt = groupAt;
-  READER.isMade = isMade;
+  READER.group = GROUPS[i]!;
+  IDS.read(i, READER.behind);
+  READER.count = count;
   READER.isWithoutAck = isWithoutAck;
-  if (!hasNew(call, i, true)) {
-    if (isMade && call.effects.isOn) recordConsumer(call, READER);
-    return false;
-  }
-  IDS.read(i, ID);
-  if (ID.isGreatest()) {
-    READER.beginNew(streams.length(REFS[i]!), group, consumer, count);
-  } else READER.beginPending(space, group, consumer, count, ID);
-  return true;
 }
 
 /** Reads a part; without memory for any of it, it is as if it had not begun. */

@@ -9,6 +9,7 @@ import { copyBytes } from "../base/bytes.ts";
 import { writeInt64 } from "../base/int64.ts";
 import { INTEGER_BYTES_MAX, writeInteger } from "../base/integer.ts";
 import type { Arguments } from "../resp/arguments.ts";
+import type { EffectLog } from "./effect_log.ts";
 import {
   putVarint,
   RECORD_HEADER_BYTES,
@@ -70,6 +71,11 @@ export class EffectDraft implements EffectSink {
     this.#reserve(commands.length);
     this.buf.set(commands, this.end);
     this.end += commands.length;
+  }
+
+  /** Is what the command at hand has done; a log that has ended wants nothing. */
+  recordIn(effects: EffectLog): void {
+    if (effects.isOn) effects.replaceWith(this);
   }
 
   #reserve(bytes: number): void {

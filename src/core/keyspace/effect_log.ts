@@ -129,6 +129,12 @@ export class EffectLog implements EffectSink {
     return (this.#written - this.#drained | 0) * 2 > this.#capacity;
   }
 
+  /** Bytes that the consumer has not taken yet, and could. */
+  get undrainedBytes(): number {
+    return this.#control[RING_WRITTEN]! -
+        Atomics.load(this.#control, RING_DRAINED) | 0;
+  }
+
   /**
    * Lets the consumer see what has been recorded; to be called when a batch of
    * commands, or a turn of other work, has ended.

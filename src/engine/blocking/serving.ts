@@ -11,12 +11,14 @@
  * - A command that is tried in vain stays where it is in its queues.
  * - What a served command changes may be what others wait for: their keys are
  *   looked at in turn. Each round ends a wait, so there is an end to it.
+ * - A command that finds much takes it in slices, its key locked. It has been
+ *   served then, and those behind it wait on until the key is released.
  *
  * @module
  */
 
 import type { Call } from "../../core/commands/call.ts";
-import { FLAG } from "../../core/commands/command_spec.ts";
+import { FLAG, type LateReply } from "../../core/commands/command_spec.ts";
 import type {
   Command,
   CommandTable,
@@ -46,8 +48,11 @@ import { removeRegistrations } from "./registering.ts";
 export interface ServingPorts<C extends Call> {
   /** Fills in the keys of a command whose arguments the call has. */
   fillKeys(command: Command<C>): void;
-  /** Runs a command whose latches are held. */
-  run(command: Command<C>): void;
+  /**
+   * Runs a command whose latches are held; what it does in slices promises its
+   * reply, and has its arguments.
+   */
+  run(command: Command<C>): Promise<LateReply> | null;
   /** Notes that a client keeps what the command has read: see tracking.ts. */
   remember(client: number, worker: number): void;
   /**
@@ -57,11 +62,17 @@ export interface ServingPorts<C extends Call> {
   mustDefer(command: Command<C>, key: Key): boolean;
   /** Hands over the reply of a session's command, and empties the writer. */
   served(worker: number, session: number, reply: ReplyWriter): void;
+  /** Hands over the reply of a session's command when it is there. */
+  servedLater(
+    worker: number,
+    session: number,
+    late: Promise<LateReply>,
+  ): void;
 }
 
 /** One per worker. */
 export class Serving<C extends Call> {
-  /** Whether a command is served: its reply must be there when it has run. */
+  /** Whether a command is served. */
   isAtWork = false;
   readonly #table: CommandTable<C>;
   readonly #call: C;
@@ -72,8 +83,11 @@ export class Serving<C extends Call> {
   readonly #args = new Arguments();
   readonly #reply = new ReplyWriter();
   readonly #key = new Key();
-  /** The session in whose name commands are run. */
-  readonly #guest = guestSession(0);
+  /**
+   * The session in whose name commands are run. What goes on in slices takes it
+   * over, and the next command has another.
+   */
+  #guest = guestSession(0);
 
   /** `call` is the worker's call. */
   constructor(
@@ -90,6 +104,7 @@ export class Serving<C extends Call> {
     this.#ready = ready;
     this.#records = records;
     this.#ports = ports;
+    this.#reply.canStream = true;
   }
 
   /** Serves the keys that are ready; no latch is held. */
@@ -162,7 +177,11 @@ export class Serving<C extends Call> {
       isFirst = false;
       place = foundAt;
       if (this.#ports.mustDefer(command, key)) continue;
-      if (this.#records.claim(record)) this.#attempt(record, command);
+      if (!this.#records.claim(record)) continue;
+      // Those behind are served when the key is released.
+      if (this.#attempt(record, command) && isBeingChanged(space, db, key)) {
+        break;
+      }
     }
     latches.releaseMarked();
   }
@@ -222,16 +241,20 @@ export class Serving<C extends Call> {
     return true;
   }
 
-  /** Runs a claimed command; if it gets nothing, it waits on. */
-  #attempt(record: number, command: Command<C>): void {
+  /**
+   * Runs a claimed command; if it gets nothing, it waits on. Says whether it goes
+   * on in slices.
+   */
+  #attempt(record: number, command: Command<C>): boolean {
     const call = this.#call;
     const records = this.#records;
     call.waitKind = 0;
     this.#latches.step();
-    this.#ports.run(command);
+    const late = this.#ports.run(command);
     if (call.waitKind !== 0) {
       call.waitKind = 0;
-      return records.unclaim(record);
+      records.unclaim(record);
+      return false;
     }
     const cacheWorker = records.cacheWorker(record);
     if (cacheWorker >= 0 && (command.flags & FLAG.READONLY) !== 0) {
@@ -242,8 +265,20 @@ export class Serving<C extends Call> {
     const session = records.session(record);
     records.end(record);
     this.#latches.step();
-    this.#ports.served(worker, session, this.#reply);
+    if (late === null) {
+      this.#ports.served(worker, session, this.#reply);
+      return false;
+    }
+    this.#ports.servedLater(worker, session, late);
+    this.#guest = call.session = guestSession(0);
+    return true;
   }
+}
+
+/** Whether a key is locked for writing. */
+function isBeingChanged({ locks }: Keyspace, db: number, key: Key): boolean {
+  const node = locks.find(db, key.buf, key.off, key.length, key.hash);
+  return node !== 0 && locks.isWriteHeld(node);
 }
 
 /** What those wait for who can use a value of that type; 0 for nobody. */

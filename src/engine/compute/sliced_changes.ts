@@ -154,6 +154,8 @@ export class SlicedChanges {
       command: session.command!,
       tookMs: 0,
     };
+    // One who has waited may be served before the command at hand is parked.
+    this.keepArguments();
     this.#running.add(running);
     this.#begun = running;
     counters[SLICED_COMMANDS] = counters[SLICED_COMMANDS]! + 1;
@@ -166,7 +168,7 @@ export class SlicedChanges {
 
   /**
    * Keeps the arguments of the command that has just begun to be done in slices,
-   * which is not done under its latch as there may be many; no latch is held.
+   * which is not done under its latch if there may be many.
    */
   keepArguments(): void {
     const running = this.#begun;

@@ -71,8 +71,14 @@ export class CommandAccounts<C extends Call> {
 
   /** Counts a command that ended without having got what it waited for. */
   countEnded(command: CalledCommand | null, error: ErrorReply | null): void {
-    if (error !== null) this.countError(error);
+    if (error !== null) this.countUnblocked(command, error);
     if (command !== null) this.countCalls(command as Command<C>, 1);
+  }
+
+  /** Counts the error with which a command's wait was ended. */
+  countUnblocked(command: CalledCommand | null, error: ErrorReply): void {
+    if (command === null) this.countError(error);
+    else this.countFailed(command as Command<C>, error);
   }
 
   /** Counts a command that has ended in the background, with its error. */

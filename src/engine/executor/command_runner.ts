@@ -100,13 +100,18 @@ export class CommandRunner<C extends Call> {
       const isChange = counters[CHANGES] !== changes;
       this.#effects.endCommand(this.#call.db, this.#call.args, isChange);
     }
+    const isBlocking = (command.flags & FLAG.BLOCKING) !== 0;
+    const waits = isBlocking && reply.at === start && this.#call.waitKind !== 0;
     if (startMs >= 0) {
       // What is done in slices is charged when all are done.
       if (promise !== undefined && command.keyKind !== KEY_KIND.NONE) {
         this.#timer.skip();
       } else {
         const microseconds = this.#timer.end(command, startMs);
-        this.#accounts.noteSlow(command, microseconds);
+        // A command that waits has done nothing yet.
+        if (!waits && (promise === undefined || !isBlocking)) {
+          this.#accounts.noteSlow(command, microseconds);
+        }
       }
     }
     if (reply.errorCount !== errors) {
@@ -114,10 +119,7 @@ export class CommandRunner<C extends Call> {
     }
     // A command that waits has written nothing; it is counted when its wait is
     // over.
-    if (
-      reply.at === start && this.#call.waitKind !== 0 &&
-      (command.flags & FLAG.BLOCKING) !== 0
-    ) this.#accounts.countCalls(command, -1);
+    if (waits) this.#accounts.countCalls(command, -1);
     if (promise === undefined) return DONE;
     this.pending = promise;
     // What changes keys in slices may have read them before.

@@ -95,6 +95,8 @@ export class Executor<C extends Call> implements WorkerGate {
   readonly sharesLatches: boolean;
   /** Whether shards' flag words are ignored: this is the owner at work. */
   ignoresFlags = false;
+  /** Whether what is run then may go on in slices nevertheless. */
+  mayPark = false;
   /** Whether writes go on above `maxmemory`: they put back what was there. */
   ignoresLimit = false;
   /** What is kept account of about commands. */
@@ -191,10 +193,11 @@ export class Executor<C extends Call> implements WorkerGate {
       records,
       {
         fillKeys: (command) => keys.fill(command),
-        run: (command) => runner.run(command),
+        run: (command) => this.#runServed(command),
         remember: (client, worker) => ports.remember(call, client, worker),
         mustDefer: (command, key) => asking.mustDefer(command, key),
         served: ports.served,
+        servedLater: ports.servedLater,
       },
     );
     this.pipelines = new PipelineRunner({
@@ -220,7 +223,7 @@ export class Executor<C extends Call> implements WorkerGate {
 
   /** Whether the command at hand must have ended when it has run. */
   get isAtOnce(): boolean {
-    return this.ignoresFlags || this.#serving.isAtWork;
+    return this.ignoresFlags && !this.mayPark && !this.#serving.isAtWork;
   }
 
   /**
@@ -518,6 +521,19 @@ export class Executor<C extends Call> implements WorkerGate {
     return PARKED;
   }
 
+  /** Runs a command that has waited; see {@linkcode ServingPorts.run}. */
+  #runServed(command: Command<C>): Promise<LateReply> | null {
+    const runner = this.#runner;
+    // Those of the command that has given its key data.
+    const { pending, pendingHasRead } = runner;
+    const outcome = runner.run(command);
+    const late = outcome === PARKED ? runner.pending : null;
+    if (late !== null) this.#ports.keepArguments();
+    runner.pending = pending;
+    runner.pendingHasRead = pendingHasRead;
+    return late;
+  }
+
   #forward(
     command: Command<C>,
     shard: number,
@@ -579,7 +595,10 @@ export class Executor<C extends Call> implements WorkerGate {
     this.ignoresFlags = true;
     this.beginBatch(nowMs);
     const outcome = this.run(session, args);
-    assert(outcome !== PARKED, "a forwarded command is a short one");
+    if (outcome === PARKED) {
+      assert(this.mayPark, "a forwarded command is a short one");
+      this.#ports.keepArguments();
+    }
     this.endBatch();
     this.ignoresFlags = false;
     this.#call.reply = own;

@@ -58,6 +58,14 @@ export interface ExecutorPorts<C extends Call> {
    * empties the writer.
    */
   served(worker: number, session: number, reply: ReplyWriter): void;
+  /** As {@linkcode served}, of a reply that is there when all slices are done. */
+  servedLater(
+    worker: number,
+    session: number,
+    late: Promise<LateReply>,
+  ): void;
+  /** Keeps the arguments of a command that goes on in slices. */
+  keepArguments(): void;
   /**
    * Begins to run a command in the background; null if it has to be run here.
    */

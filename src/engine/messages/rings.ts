@@ -21,6 +21,7 @@
  * @module
  */
 
+import { Bell } from "./bell.ts";
 import type { Port } from "./mesh.ts";
 
 /** Bytes of a ring, at most. */
@@ -162,7 +163,7 @@ export class RingPort implements Port {
   readonly #out: Ring;
   readonly #in: Ring;
   readonly #bells: Int32Array;
-  readonly #bell: number;
+  readonly #bell: Bell;
   readonly #tickets: number;
   readonly #parcels: Parcel[] = [];
   #sent = 0;
@@ -183,7 +184,7 @@ export class RingPort implements Port {
     this.#out = new Ring(buffers, self * workers + peer);
     this.#in = new Ring(buffers, peer * workers + self);
     this.#bells = new Int32Array(buffers.bells);
-    this.#bell = peer * BELL_WORDS;
+    this.#bell = new Bell(this.#bells, peer * BELL_WORDS);
     this.#tickets = workers * BELL_WORDS;
     port.onmessage = ({ data }) => {
       this.#parcels.push(data);
@@ -194,8 +195,7 @@ export class RingPort implements Port {
   postMessage(batch: Uint8Array, transfer: Transferable[]): void {
     const number = this.#sent = (this.#sent + 1) | 0;
     if (this.#out.add(number, batch, this.#bells, this.#tickets)) {
-      Atomics.add(this.#bells, this.#bell, 1);
-      Atomics.notify(this.#bells, this.#bell, 1);
+      this.#bell.ring();
     } else this.#port.postMessage({ number, batch }, transfer);
   }
 
@@ -229,8 +229,7 @@ export class RingPorts {
   /** By worker; null at its own place. */
   readonly ports: readonly (RingPort | null)[];
   readonly #all: readonly RingPort[];
-  readonly #bells: Int32Array;
-  readonly #bell: number;
+  readonly #bell: Bell;
   readonly #later: (run: () => void) => void;
 
   /**
@@ -244,8 +243,7 @@ export class RingPorts {
     later: (run: () => void) => void,
   ) {
     const workers = ports.length;
-    this.#bells = new Int32Array(buffers.bells);
-    this.#bell = self * BELL_WORDS;
+    this.#bell = new Bell(new Int32Array(buffers.bells), self * BELL_WORDS);
     this.#later = later;
     const receive = () => this.receive();
     this.ports = ports.map((port, peer) =>
@@ -256,7 +254,8 @@ export class RingPorts {
 
   /** Begins to hand over what comes; the ports' users are there. */
   start(): void {
-    if (this.#all.length > 0) this.#listen();
+    if (this.#all.length === 0) return;
+    this.#bell.listen(() => this.receive(), this.#later);
   }
 
   /** Hands over what has come, whether the bell was heard or not. */
@@ -284,13 +283,4 @@ export class RingPorts {
       if (first === before) return first;
     }
   }
-
-  readonly #listen = (): void => {
-    const heard = Atomics.load(this.#bells, this.#bell);
-    this.receive();
-    const { async, value } = Atomics.waitAsync(this.#bells, this.#bell, heard);
-    // More has come meanwhile: but sockets and timers have their turn first.
-    if (!async) return this.#later(this.#listen);
-    value.then(this.#listen);
-  };
 }

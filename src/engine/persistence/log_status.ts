@@ -5,7 +5,8 @@
  *
  * ```text
  * words     [0] durable  [1] idle  [2] failing  [3] cut wanted  [4] its ticket
- *           [5] state, then a cache line per worker: [0] what it wants
+ *           [5] state, then a cache line per worker: [0] what it wants, [1] the
+ *           bell that tells it that it may have come
  * figures   doubles that INFO shows
  * ```
  *
@@ -17,7 +18,9 @@
  * stops; all before are on the disk.
  */
 export const DURABLE_TICKET = 0;
-/** Word: the log writer sleeps until it is told that there is something. */
+/**
+ * Word: the log writer sleeps; who sets it to 0 wakes those who wait at it.
+ */
 export const WRITER_IDLE = 1;
 /** Word: writing or syncing fails. */
 export const WRITER_FAILING = 2;
@@ -49,6 +52,11 @@ export const WANTS_DURABLE = 2;
 /** The word of what worker `worker` wants. */
 export function wantsAt(worker: number): number {
   return WORKERS_AT + worker * WORKER_WORDS;
+}
+
+/** The word of the bell of worker `worker`. */
+export function bellAt(worker: number): number {
+  return wantsAt(worker) + 1;
 }
 
 /** Figure: bytes of the files of changes and of the snapshot they begin with. */

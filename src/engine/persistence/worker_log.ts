@@ -27,7 +27,7 @@ import {
 
 /** Sends to the log writer. */
 export interface LogWriterLink {
-  /** There is something in the ring. */
+  /** There is something to do before it would look by itself. */
   look(): void;
   /** Somebody waits for what was logged to be synced. */
   sync(): void;
@@ -149,7 +149,13 @@ export class WorkerLog {
     if (
       Atomics.load(words, WRITER_IDLE) !== 0 &&
       Atomics.exchange(words, WRITER_IDLE, 0) !== 0
-    ) link.look();
+    ) Atomics.notify(words, WRITER_IDLE);
+  }
+
+  /** Now and then: a bell that was not heard costs a moment, and never a hang. */
+  cron(): void {
+    if (this.effects.undrainedBytes > 0) this.link?.look();
+    if (this.#forRoom.length + this.#forDurable.length > 0) this.onTold();
   }
 
   /** The log writer says that what the worker wants may have come. */

@@ -616,9 +616,13 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   #writeLate(late: LateReply): void {
     const { blocked, writer } = this.#worker;
     const undo = blocked.undoOf(this.session.id);
+    if (undo === "") return late(writer);
     const start = writer.at;
+    // What may have to go back is written as a whole.
+    writer.canStream = false;
     late(writer);
-    if (undo === "" || writer.at === start) return;
+    writer.canStream = true;
+    if (writer.at === start) return;
     this.#owed ??= new OwedReplies();
     this.#owed.add(undo, this.session.db, start, writer.at);
   }
@@ -845,6 +849,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   #dropSession(): void {
     this.#dropArguments();
     this.#worker.blocked.drop(this.session.id);
+    this.#worker.acknowledgements.drop(this.session.id);
     this.#worker.locks.drop(this.session);
     this.#worker.pubsub.drop(this);
     this.#worker.tracking.trackers.end(this.session);

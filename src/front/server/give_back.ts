@@ -40,9 +40,9 @@ export function giveBack(
   const { executor } = worker;
   const args = argumentsOf(argv);
   const run = () => {
-    executor.ignoresLimit = true;
+    executor.ignoresLimit = executor.mayPark = true;
     executor.runForwarded(session, args, new ReplyWriter(), worker.nowMs());
-    executor.ignoresLimit = false;
+    executor.ignoresLimit = executor.mayPark = false;
     worker.planLook();
   };
   // Where the key is locked, it is tried again.

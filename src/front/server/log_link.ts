@@ -8,7 +8,9 @@ import { emptyDatabases } from "../../core/commands/databases.ts";
 import { aofMisconfigured } from "../../core/resp/error_reply.ts";
 import { GATE_LOADING } from "../../engine/executor/gate.ts";
 import { Session } from "../../engine/executor/session.ts";
+import { Bell } from "../../engine/messages/bell.ts";
 import { ownerOf } from "../../engine/messages/shared_state.ts";
+import { bellAt } from "../../engine/persistence/log_status.ts";
 import type { RecordChunk } from "../../engine/persistence/record_feeder.ts";
 import { Replay } from "../../engine/persistence/replay.ts";
 import { copySettings } from "./apply_settings.ts";
@@ -37,6 +39,12 @@ export class LogLink {
     this.#saved = new Float64Array(worker.counters.length);
     port.onmessage = (event: MessageEvent<LogToWorker>) =>
       this.#receive(event.data);
+    const { durability, peers } = worker;
+    const words = new Int32Array(durability.status.words);
+    new Bell(words, bellAt(peers.self)).listen(
+      () => durability.onTold(),
+      (run) => setImmediate(run),
+    );
   }
 
   look(): void {
@@ -82,8 +90,6 @@ export class LogLink {
   #receive(message: LogToWorker): void {
     const worker = this.#worker;
     switch (message.kind) {
-      case "told":
-        return worker.durability.onTold();
       case "failing":
         worker.refuseWrites(
           message.reason === null ? null : aofMisconfigured(message.reason),

@@ -83,8 +83,6 @@ export type WorkerToLog =
 
 /** Log thread to worker. */
 export type LogToWorker =
-  /** What the worker wants may have come. */
-  | { readonly kind: "told" }
   /** The disk refuses what is logged, or no longer does. */
   | { readonly kind: "failing"; readonly reason: string | null }
   /** Run nothing while the data set is loaded; answered by "done". */

@@ -31,6 +31,7 @@ import {
   readLog,
 } from "../../engine/persistence/log_reader.ts";
 import {
+  bellAt,
   CUT_WANTED,
   LOG_BASE_SIZE,
   LOG_OFF,
@@ -38,8 +39,10 @@ import {
   LOG_SIZE,
   LOG_STATE,
   LOG_WAITS_FOR_BASE,
+  WRITER_IDLE,
 } from "../../engine/persistence/log_status.ts";
 import { type LogEnd, LogWriter } from "../../engine/persistence/log_writer.ts";
+import { Bell } from "../../engine/messages/bell.ts";
 import { RecordFeeder } from "../../engine/persistence/record_feeder.ts";
 import { DenoDisk } from "./deno_disk.ts";
 import type {
@@ -56,6 +59,16 @@ const PROGRESS_MS = 2000;
 const MEGABYTE = 1 << 20;
 
 let thread: LogThread | null = null;
+
+/** An immediate comes sooner than a timer of no time. */
+function later(run: () => void, delayMs: number): () => void {
+  if (delayMs > 0) {
+    const timer = setTimeout(run, delayMs);
+    return () => clearTimeout(timer);
+  }
+  const immediate = setImmediate(run);
+  return () => clearImmediate(immediate);
+}
 
 function tell(message: FromLog): void {
   self.postMessage(message);
@@ -97,6 +110,10 @@ class LogThread {
   #cutFile: LogFile | null = null;
   /** Who waits for it. */
   #onCut: (() => void) | null = null;
+  /** What wakes each worker. */
+  readonly #bells: readonly Bell[];
+  /** Is called back when the writer is to be woken. */
+  #isListening = false;
 
   constructor(start: LogStart) {
     this.#start = start;
@@ -111,6 +128,7 @@ class LogThread {
       start.prefix,
     );
     this.#keys = start.ports.map(() => 0);
+    this.#bells = start.ports.map((_, i) => new Bell(this.#words, bellAt(i)));
     start.ports.forEach((port, worker) => {
       port.onmessage = (event: MessageEvent<WorkerToLog>) =>
         this.#onWorker(worker, event.data);
@@ -149,11 +167,11 @@ class LogThread {
       end,
       ports: {
         monotonicMs: () => performance.now(),
-        later: (run, delayMs) => {
-          const timer = setTimeout(run, delayMs);
-          return () => clearTimeout(timer);
-        },
-        tell: (worker) => this.#post(worker, { kind: "told" }),
+        later,
+        nap: (ms) =>
+          Atomics.wait(this.#words, WRITER_IDLE, 1, ms) !== "timed-out",
+        whenWoken: () => this.#listen(),
+        tell: (worker) => this.#bells[worker]!.ring(),
         failing: (cause) => this.#failing(cause),
         cut: (firstTicket, entry) => {
           this.#cutTicket = firstTicket | 0;
@@ -175,6 +193,19 @@ class LogThread {
     this.#postAll({ kind: "on" });
     await this.#ask(this.#workers, { kind: "loaded" });
     return false;
+  }
+
+  /** Wakes the writer when a worker has set its word to 0. */
+  #listen(): void {
+    if (this.#isListening) return;
+    const { async, value } = Atomics.waitAsync(this.#words, WRITER_IDLE, 1);
+    const wake = () => {
+      this.#isListening = false;
+      this.#writer?.wake();
+    };
+    this.#isListening = true;
+    if (async) value.then(wake);
+    else setImmediate(wake);
   }
 
   onMain(message: Exclude<ToLog, LogStart>): void {

@@ -83,6 +83,8 @@ export class TurnEnd {
 
   /** Replies go first: who gets one may go on while others get messages. */
   readonly #end = (): void => {
+    // What is sent may lead to more that is to be sent.
+    this.#isPlanned = false;
     this.#look.clear();
     this.#sendReplies();
     while (this.#pushed < this.#pushing.length) {
@@ -90,7 +92,6 @@ export class TurnEnd {
       if (this.#replying.length > 0) this.#sendReplies();
       else if (this.#mayWait && this.#look.hasInput()) break;
     }
-    this.#isPlanned = false;
     this.#compact();
   };
 

@@ -35,9 +35,10 @@ import { Arena, PAGE_BYTES } from "../../core/memory/arena.ts";
 import { ExternalStrings } from "../../core/memory/external.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
 import { PagePool } from "../../core/memory/page_pool.ts";
-import type { ReplyWriter } from "../../core/resp/reply_writer.ts";
 import { Settings } from "../../core/settings/settings.ts";
+import { AcknowledgementWaits } from "../../engine/blocking/acknowledgement_waits.ts";
 import { BlockedSessions } from "../../engine/blocking/blocked_sessions.ts";
+import { ServedReplies } from "../../engine/blocking/served_replies.ts";
 import type { ComputePool } from "../../engine/compute/compute_pool.ts";
 import { SlicedChanges } from "../../engine/compute/sliced_changes.ts";
 import {
@@ -57,7 +58,6 @@ import { Latches } from "../../engine/latch/shard_latches.ts";
 import { SlowSteps } from "../../engine/latch/slow_steps.ts";
 import {
   readForwardedReply,
-  takeReply,
   writeForwardedReply,
 } from "../../engine/messages/forwarding.ts";
 import { SERVED_RECORD } from "../../engine/messages/record_kinds.ts";
@@ -132,6 +132,11 @@ const later = (run: () => void, delayMs: number): void => {
   setTimeout(run, delayMs);
 };
 
+const startTimer = (run: () => void, delayMs: number): () => void => {
+  const timer = setTimeout(run, delayMs);
+  return () => clearTimeout(timer);
+};
+
 class Assembly {
   readonly #start: WorkerStart;
   readonly #ports: ThreadPorts;
@@ -165,6 +170,8 @@ class Assembly {
   #call!: ServerCall;
   #evictor!: Evictor;
   #blocked!: BlockedSessions;
+  #servedReplies!: ServedReplies;
+  #acknowledgements!: AcknowledgementWaits;
   #locks!: WorkerLocks;
   #executor!: Executor<ServerCall>;
   #monitors!: Monitors;
@@ -341,21 +348,32 @@ class Assembly {
 
   /** Those who wait for keys to get data, and those who wait for locked ones. */
   #makeWaiting(): void {
+    const commandOf = (session: number) =>
+      this.#worker.connections.get(session)?.session.command ?? null;
     this.#blocked = new BlockedSessions({
       keyspaces: this.#keyspaces,
       latches: this.#latches,
       records: this.#records,
-      monotonicMs,
-      startTimer: (run, delayMs) => {
-        const timer = setTimeout(run, delayMs);
-        return () => clearTimeout(timer);
-      },
-      countEnded: (session, error) => {
-        const connection = this.#worker.connections.get(session);
-        const command = connection?.session.command ?? null;
-        this.#executor.accounts.countEnded(command, error);
-      },
+      ...{ monotonicMs, startTimer },
+      countEnded: (session, error) =>
+        this.#executor.accounts.countEnded(commandOf(session), error),
       giveBack: (undo, db, late) => giveBackLate(this.#worker, undo, db, late),
+    });
+    this.#servedReplies = new ServedReplies({
+      worker: this.#id,
+      blocked: this.#blocked,
+      send: (to, session, reply) => {
+        const writer = this.#mesh.record(to, SERVED_RECORD);
+        writeForwardedReply(writer, session, reply);
+      },
+      monotonicMs,
+      later,
+      soon: queueMicrotask,
+    });
+    this.#acknowledgements = new AcknowledgementWaits({
+      ...{ monotonicMs, startTimer },
+      countUnblocked: (session, error) =>
+        this.#executor.accounts.countUnblocked(commandOf(session), error),
     });
     this.#locks = new WorkerLocks({
       id: this.#id,
@@ -409,20 +427,15 @@ class Assembly {
       blocked: this.#blocked,
       background: (command, call, positions, resp) =>
         this.#computePool.begin(command, call, positions, resp),
-      served: (to, session, reply) => this.#served(to, session, reply),
+      served: (to, session, reply) =>
+        this.#servedReplies.handOver(to, session, reply),
+      servedLater: (to, session, late) => {
+        this.#servedReplies.handOverLater(to, session, late)
+          .catch(this.#ports.fail);
+      },
+      keepArguments: () => this.#worker.keepArguments(),
     });
     this.#monitors = new Monitors(mesh, this.#executor);
-  }
-
-  /** A reply for one who has waited goes to the worker of its session. */
-  #served(to: number, session: number, reply: ReplyWriter): void {
-    if (to !== this.#id) {
-      const writer = this.#mesh.record(to, SERVED_RECORD);
-      return writeForwardedReply(writer, session, reply);
-    }
-    const late = takeReply(reply);
-    // Latches are held.
-    queueMicrotask(() => this.#blocked.served(session, late));
   }
 
   #makeContext(): void {
@@ -431,6 +444,7 @@ class Assembly {
     this.#worker = new WorkerContext({
       call: this.#call,
       blocked: this.#blocked,
+      acknowledgements: this.#acknowledgements,
       executor: this.#executor,
       table: this.#table,
       peers: this.#mesh,

@@ -16,6 +16,7 @@ import { dropSpan } from "../../core/resp/reply_source.ts";
 import { ReplyWriter } from "../../core/resp/reply_writer.ts";
 import type { Settings } from "../../core/settings/settings.ts";
 import type { CommandTable } from "../../core/commands/command_table.ts";
+import type { AcknowledgementWaits } from "../../engine/blocking/acknowledgement_waits.ts";
 import type { BlockedSessions } from "../../engine/blocking/blocked_sessions.ts";
 import type { Executor } from "../../engine/executor/executor.ts";
 import type { Tellings } from "../../engine/executor/tellings.ts";
@@ -131,6 +132,8 @@ export class WorkerContext {
   readonly locks: WorkerLocks;
   /** Sessions whose command waits for a key. */
   readonly blocked: BlockedSessions;
+  /** Sessions whose command waits for changes to be acknowledged. */
+  readonly acknowledgements: AcknowledgementWaits;
   /** Connections by session id. */
   readonly connections: Map<number, Connection> = new Map();
   /** Requests that are read ahead of the one that is run. */
@@ -171,6 +174,7 @@ export class WorkerContext {
       tellings: Tellings;
       durability: WorkerLog;
       blocked: BlockedSessions;
+      acknowledgements: AcknowledgementWaits;
       locks: WorkerLocks;
       shared: SharedState;
       externals: ExternalStrings;
@@ -196,6 +200,7 @@ export class WorkerContext {
     this.durability = parts.durability;
     this.turnEnd = new TurnEnd(parts.durability, parts.pubsub, parts.receive);
     this.blocked = parts.blocked;
+    this.acknowledgements = parts.acknowledgements;
     this.locks = parts.locks;
     this.shared = parts.shared;
     this.process = new Int32Array(parts.shared.process);
@@ -358,6 +363,7 @@ export class WorkerContext {
     if (this.peers.self === 0) this.#checkFiles(nowMs);
     this.locks.watch(nowMs);
     this.turnEnd.goOn();
+    this.durability.cron();
     if (nowMs - this.#timeoutsCheckedMs >= 1000) {
       this.#timeoutsCheckedMs = nowMs;
       this.#closeIdle(nowMs);

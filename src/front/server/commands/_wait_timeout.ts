@@ -14,8 +14,6 @@ import { integerAt } from "./_arguments.ts";
 
 /** Largest time that Redis can count to, rounded. */
 const TIME_MS_MAX = 2 ** 63;
-/** Longest delay that a timer takes. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /** Milliseconds, 0 for ever; NaN, with the error written, if they are none. */
 export function readTimeoutMs(call: ServerCall, i: number): number {
@@ -30,13 +28,4 @@ export function readTimeoutMs(call: ServerCall, i: number): number {
   if (error === null) return timeoutMs;
   call.reply.error(error);
   return NaN;
-}
-
-/** Calls `end` when the time is over; never if it is 0. */
-export function afterTimeout(
-  timeoutMs: number,
-  end: () => void,
-): ReturnType<typeof setTimeout> | undefined {
-  if (timeoutMs === 0) return undefined;
-  return setTimeout(end, Math.min(timeoutMs, TIMER_MS_MAX));
 }

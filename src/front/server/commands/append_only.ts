@@ -16,11 +16,12 @@ import {
   valueNotBetween,
   WAITAOF_WITHOUT_LOG,
 } from "../../../core/resp/error_reply.ts";
+import type { AcknowledgementWait } from "../../../engine/blocking/acknowledgement_waits.ts";
 import type { WorkerLog } from "../../../engine/persistence/worker_log.ts";
 import { askRewrite } from "../append_only.ts";
 import type { ServerCall } from "../server_call.ts";
 import { integerAt } from "./_arguments.ts";
-import { afterTimeout, readTimeoutMs } from "./_wait_timeout.ts";
+import { readTimeoutMs } from "./_wait_timeout.ts";
 
 const NOT_NONE_OR_ONE = valueNotBetween(0, 1);
 
@@ -70,37 +71,27 @@ export function waitaofCommand(call: ServerCall): void | Promise<LateReply> {
   if (numreplicas === 0 && (numlocal === 0 || isSynced()) || !call.canWait) {
     return answer(reply);
   }
-  return waitFor(
-    durability,
-    () => numreplicas === 0 && isSynced(),
-    timeoutMs,
-  ).then(() => answer);
+  const { acknowledgements } = worker;
+  const wait = acknowledgements.begin(call.session.id, timeoutMs, answer);
+  endWhen(wait, durability, () => numreplicas === 0 && isSynced());
+  return wait.promise;
 }
 
-/** Waits until a condition holds that more synced changes may bring about. */
-function waitFor(
+/** Ends a wait when what more synced changes may bring about holds. */
+function endWhen(
+  wait: AcknowledgementWait,
   durability: WorkerLog,
   holds: () => boolean,
-  timeoutMs: number,
-): Promise<void> {
-  return new Promise((resolve) => {
-    let isOver = false;
-    const end = () => {
-      isOver = true;
-      clearTimeout(timer);
-      resolve();
-    };
-    const timer = afterTimeout(timeoutMs, end);
-    const look = () => {
-      if (isOver) return;
-      if (holds()) return end();
-      durability.whenDurable(look);
-      // It may have come before the log writer was asked to tell.
-      if (holds()) end();
-    };
-    look();
-    if (!isOver) durability.syncSoon();
-  });
+): void {
+  const look = () => {
+    if (wait.isOver) return;
+    if (holds()) return wait.end();
+    durability.whenDurable(look);
+    // It may have come before the log writer was asked to tell.
+    if (holds()) wait.end();
+  };
+  look();
+  if (!wait.isOver) durability.syncSoon();
 }
 
 /** The commands of this file. */

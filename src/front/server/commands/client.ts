@@ -87,6 +87,7 @@ export function answerClientQuestions(worker: WorkerContext): void {
   worker.peers.answer(ASK_UNBLOCK, (question) => {
     const { id, withError } = question as { id: number; withError: boolean };
     return worker.blocked.unblock(id, withError) ||
+      worker.acknowledgements.unblock(id, withError) ||
       worker.locks.commands.unblock(id, withError);
   });
 }
@@ -158,7 +159,7 @@ export function clientNoTouchCommand(call: ServerCall): void {
   call.reply.ok();
 }
 
-/** Unblock the session if it is yours and waits for a key. */
+/** Unblock the session if it is yours and its command waits. */
 const ASK_UNBLOCK = "clients.unblock";
 
 /** `CLIENT UNBLOCK client-id [TIMEOUT | ERROR]`: wherever that client is. */

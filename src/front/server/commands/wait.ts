@@ -13,7 +13,7 @@ import type {
   LateReply,
 } from "../../../core/commands/command_spec.ts";
 import type { ServerCall } from "../server_call.ts";
-import { afterTimeout, readTimeoutMs } from "./_wait_timeout.ts";
+import { readTimeoutMs } from "./_wait_timeout.ts";
 
 /** `WAIT numreplicas timeout` */
 export function waitCommand(call: ServerCall): void | Promise<LateReply> {
@@ -22,9 +22,9 @@ export function waitCommand(call: ServerCall): void | Promise<LateReply> {
   const timeoutMs = readTimeoutMs(call, 2);
   if (Number.isNaN(timeoutMs)) return;
   if (numreplicas <= 0 || !call.canWait) return call.reply.integer(0);
-  return new Promise<void>((resolve) => {
-    afterTimeout(timeoutMs, resolve);
-  }).then(() => (writer) => writer.integer(0));
+  const { worker, session } = call;
+  return worker.acknowledgements
+    .begin(session.id, timeoutMs, (writer) => writer.integer(0)).promise;
 }
 
 /** The commands of this file. */

@@ -155,6 +155,8 @@ export class FakeWorker {
         monotonicMs: () => workers.elapsedMs,
       }),
       background: () => null,
+      keepArguments() {},
+      servedLater() {},
       served: (to, session, reply) => {
         workers.messages.push({ to, session, late: takeReply(reply) });
       },

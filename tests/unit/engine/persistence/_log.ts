@@ -100,6 +100,8 @@ export class TestLog {
           this.#timers.push(timer);
           return () => this.#timers = this.#timers.filter((t) => t !== timer);
         },
+        nap: () => false,
+        whenWoken: () => {},
         tell: (worker) => this.told.push(worker),
         failing: (cause: DiskError | null) =>
           this.failures.push(cause === null ? null : cause.message),
