@@ -20,18 +20,21 @@ export interface SlicesSuite {
   readonly servers: ReadonlyMap<number, TestServer>;
 }
 
+/** Workers, and protocol of the client. */
+const RUNS: readonly (readonly [number, 2 | 3])[] = [[1, 3], [3, 2]];
+
 /**
  * Starts the servers, with or without a log, and with keyspace events of these
  * classes; no test leaves a lock.
  */
 export function slicesSuite(
-  { events = "KEA", isLogged = true } = {},
+  { events = "KEA", isLogged = true, runs = RUNS, more = [] as string[] } = {},
 ): SlicesSuite {
   const servers = new Map<number, TestServer>();
   sharedServers(async (stack) => {
     const dir = await Deno.makeTempDir({ prefix: "sherd_slices_" });
     stack.defer(() => Deno.removeSync(dir, { recursive: true }));
-    for (const workers of [1, 3]) {
+    for (const [workers] of runs) {
       const folder = `${dir}/${workers}`;
       await Deno.mkdir(folder);
       const args = [
@@ -39,12 +42,13 @@ export function slicesSuite(
         ...["--appendonly", isLogged ? "yes" : "no"],
         // A log that is loaded while it is written anew is another matter.
         ...["--dir", folder, "--auto-aof-rewrite-percentage", "0"],
+        ...more,
       ];
       servers.set(workers, stack.use(await startServer({ workers, args })));
     }
   });
   const suite: Suite = (name, body) => {
-    for (const [workers, resp] of [[1, 3], [3, 2]] as const) {
+    for (const [workers, resp] of runs) {
       Deno.test(`${name} (workers ${workers}, RESP${resp})`, async () => {
         const server = servers.get(workers)!;
         using client = await server.client({ resp });

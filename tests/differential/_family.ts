@@ -51,6 +51,8 @@ export interface FamilyOptions {
   ignoredEvents?: readonly string[];
   /** Whether the commands change nothing that would be recorded. */
   hasNoEffects?: boolean;
+  /** Options of the servers that are compared. */
+  args?: readonly string[];
 }
 
 /** Registers the tests of one family of commands. */
@@ -66,7 +68,8 @@ export function differentialFamily(
     sharedServers(async (stack) => {
       reference = stack.use(await startRedisServer());
       for (const workers of options.workers ?? WORKERS) {
-        subjects.set(workers, stack.use(await startServer({ workers })));
+        const args = options.args ?? [];
+        subjects.set(workers, stack.use(await startServer({ workers, args })));
       }
     });
   }

@@ -6,7 +6,8 @@
  * of the sixteen has a table with what it contributes from its distance to the
  * end of the group. The tables are 16 KB together, half of a first-level cache;
  * 1.9 GB/s here, against 1.4 with eight tables. Words are read as the machine
- * has them, lowest byte first.
+ * has them, lowest byte first. Many bytes are folded by vector instructions
+ * before (see crc32c_fold.ts).
  *
  * Source: RFC 3720, appendix B.4; Kounavis and Berry, "A Systematic Approach to
  * Building High Performance Software-Based CRC Generators".
@@ -14,13 +15,19 @@
  * @module
  */
 
+import { Crc32cFolder, FOLD_BYTES } from "./crc32c_fold.ts";
+
 /** The polynomial with its bits reversed. */
 const POLYNOMIAL = 0x82f63b78 | 0;
 const SLICES = 16;
 /** Fewer bytes are not worth a view of their words. */
 const WORDS_FROM = 64;
+/** Fewer bytes are not worth a call of WebAssembly. */
+const FOLD_FROM = 512;
 /** Of byte `b` with `k` bytes behind it: the word at `k << 8 | b`. */
 const TABLES = makeTables();
+/** Made when it is needed first; null where it cannot be. */
+let folder: Crc32cFolder | null | undefined = undefined;
 
 /**
  * The checksum of bytes, as an integer of 32 bits with a sign. `before` is that
@@ -36,7 +43,15 @@ export function crc32c(
   let crc = ~before;
   let at = off;
   const end = off + length;
-  if (length >= WORDS_FROM) {
+  if (length >= FOLD_FROM) {
+    folder ??= folder === undefined ? Crc32cFolder.make(tables) : null;
+    if (folder !== null) {
+      const folded = length - length % FOLD_BYTES;
+      crc = folder.take(buf, at, folded, crc);
+      at += folded;
+    }
+  }
+  if (end - at >= WORDS_FROM) {
     for (; ((buf.byteOffset + at) & 3) !== 0; at++) {
       crc = crc >>> 8 ^ tables[(crc ^ buf[at]!) & 0xff]!;
     }

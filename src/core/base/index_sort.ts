@@ -13,6 +13,8 @@
  * Cost: n log n comparisons; for `m` places about n + m log m. Quicksort may
  * need n squared of them, for orders made for it.
  *
+ * Both can be done in steps, of some hundreds or thousands of comparisons.
+ *
  * Source: Bentley and McIlroy, "Engineering a Sort Function" (1993).
  *
  * @module
@@ -28,18 +30,45 @@ const PARTITION_MIN = 7;
 /** Above so many elements, the pivot is a median of nine. */
 const NINE_MIN = 40;
 
+/** Comparisons, or elements looked at, after which a step ends. */
+const STEP = 1024;
+
 /** Sorts numbers; those that compare equal keep their order. */
 export function sortIndexes(numbers: Int32Array, compare: IndexOrder): void {
+  finish(sortIndexesInSteps(numbers, compare));
+}
+
+/** As {@linkcode sortIndexes}, in steps. */
+export function* sortIndexesInSteps(
+  numbers: Int32Array,
+  compare: IndexOrder,
+): SortSteps {
   const count = numbers.length;
+  let done = 0;
   for (let at = 0; at < count; at += RUN) {
     insertionSort(numbers, at, Math.min(at + RUN, count), compare);
+    done += RUN;
+    if (done < STEP) continue;
+    done = 0;
+    yield;
   }
   let from = numbers;
   let to = count > RUN ? new Int32Array(count) : numbers;
+  const merge = new Merge(compare);
   for (let run = RUN; run < count; run *= 2) {
     for (let at = 0; at < count; at += 2 * run) {
       const middle = Math.min(at + run, count);
-      merge(from, to, at, middle, Math.min(middle + run, count), compare);
+      const end = Math.min(middle + run, count);
+      merge.begin(at, middle);
+      for (let next = at; next < end;) {
+        const stop = Math.min(end, next + STEP - done);
+        merge.advance(from, to, next, stop, middle, end);
+        done += stop - next;
+        next = stop;
+        if (done < STEP) continue;
+        done = 0;
+        yield;
+      }
     }
     [from, to] = [to, from];
   }
@@ -56,23 +85,61 @@ export function sortIndexesBetween(
   last: number,
   compare: IndexOrder,
 ): void {
-  sortPart(numbers, 0, numbers.length, first, last, compare);
+  finish(sortIndexesBetweenInSteps(numbers, first, last, compare));
 }
 
-function merge(
-  from: Int32Array,
-  to: Int32Array,
-  start: number,
-  middle: number,
-  end: number,
+/** As {@linkcode sortIndexesBetween}, in steps. */
+export function sortIndexesBetweenInSteps(
+  numbers: Int32Array,
+  first: number,
+  last: number,
   compare: IndexOrder,
-): void {
-  let left = start;
-  let right = middle;
-  for (let at = start; at < end; at++) {
-    const takesLeft = left < middle &&
-      (right >= end || compare(from[left]!, from[right]!) <= 0);
-    to[at] = takesLeft ? from[left++]! : from[right++]!;
+): SortSteps {
+  return sortPart(numbers, 0, numbers.length, first, last, compare);
+}
+
+/** What is left to be done; each call of `next` does a step of it. */
+export type SortSteps = Generator<void, void, void>;
+
+function finish(steps: SortSteps): void {
+  while (steps.next().done !== true);
+}
+
+/** Two runs that become one. */
+class Merge {
+  readonly #compare: IndexOrder;
+  #left = 0;
+  #right = 0;
+
+  constructor(compare: IndexOrder) {
+    this.#compare = compare;
+  }
+
+  /** The runs begin here, and here. */
+  begin(start: number, middle: number): void {
+    this.#left = start;
+    this.#right = middle;
+  }
+
+  /** Fills the places from `at` to before `stop`. */
+  advance(
+    from: Int32Array,
+    to: Int32Array,
+    at: number,
+    stop: number,
+    middle: number,
+    end: number,
+  ): void {
+    const compare = this.#compare;
+    let left = this.#left;
+    let right = this.#right;
+    for (; at < stop; at++) {
+      const takesLeft = left < middle &&
+        (right >= end || compare(from[left]!, from[right]!) <= 0);
+      to[at] = takesLeft ? from[left++]! : from[right++]!;
+    }
+    this.#left = left;
+    this.#right = right;
   }
 }
 
@@ -93,15 +160,39 @@ function insertionSort(
   }
 }
 
+/** As {@linkcode insertionSort}, of many that are in order, or nearly. */
+function* insertionSortInSteps(
+  numbers: Int32Array,
+  start: number,
+  end: number,
+  compare: IndexOrder,
+): SortSteps {
+  let done = 0;
+  for (let i = start + 1; i < end; i++) {
+    const moved = numbers[i]!;
+    let at = i;
+    while (at > start && compare(numbers[at - 1]!, moved) > 0) {
+      numbers[at] = numbers[at - 1]!;
+      at--;
+      if (++done % STEP !== 0) continue;
+      // What is moved stands somewhere, whenever anybody may look.
+      numbers[at] = moved;
+      yield;
+    }
+    numbers[at] = moved;
+    if (++done % STEP === 0) yield;
+  }
+}
+
 /** Quicksort of `count` numbers from `start` on. */
-function sortPart(
+function* sortPart(
   numbers: Int32Array,
   start: number,
   count: number,
   first: number,
   last: number,
   compare: IndexOrder,
-): void {
+): SortSteps {
   for (;;) {
     const end = start + count;
     if (count < PARTITION_MIN) {
@@ -115,6 +206,7 @@ function sortPart(
     let high = end - 1;
     let equalStart = end - 1;
     let hasSwapped = false;
+    let done = 0;
     for (;;) {
       let order = 0;
       while (low <= high && (order = compare(numbers[low]!, pivot)) <= 0) {
@@ -123,6 +215,7 @@ function sortPart(
           swap(numbers, equalEnd++, low);
         }
         low++;
+        if (++done % STEP === 0) yield;
       }
       while (low <= high && (order = compare(numbers[high]!, pivot)) >= 0) {
         if (order === 0) {
@@ -130,18 +223,21 @@ function sortPart(
           swap(numbers, high, equalStart--);
         }
         high--;
+        if (++done % STEP === 0) yield;
       }
       if (low > high) break;
       swap(numbers, low++, high--);
       hasSwapped = true;
     }
-    if (!hasSwapped) return insertionSort(numbers, start, end, compare);
+    if (!hasSwapped) {
+      return yield* insertionSortInSteps(numbers, start, end, compare);
+    }
     const less = low - equalEnd;
     const greater = equalStart - high;
     swapRuns(numbers, start, low, Math.min(equalEnd - start, less));
     swapRuns(numbers, low, end, Math.min(greater, end - 1 - equalStart));
     if (less > 1 && touches(start, less, first, last)) {
-      sortPart(numbers, start, less, first, last, compare);
+      yield* sortPart(numbers, start, less, first, last, compare);
     }
     start = end - greater;
     count = greater;

@@ -95,6 +95,14 @@ export interface ChangePlace {
   readonly key: Key;
 }
 
+/** Names of keys. */
+export interface ChangeLocks {
+  /** Those that must not change; if others come first, they may all the same. */
+  readonly read: readonly Uint8Array[];
+  /** Those that nobody may see. */
+  readonly write: readonly Uint8Array[];
+}
+
 /**
  * What a command does with one of its keys, nearly always a change of it, that
  * would take long: see sliced_change.ts. `args` are the arguments of the command.
@@ -102,8 +110,20 @@ export interface ChangePlace {
 export interface SlicedChange {
   /** Names of other keys that are to be changed, too. */
   readonly otherKeys?: readonly Uint8Array[];
-  /** What the next slice changes if not the first key; read before each. */
-  readonly place?: ChangePlace;
+  /** The keys that it wants locked, if not the first one and the others. */
+  readonly locks?: ChangeLocks;
+  /**
+   * What the next slice changes if not the first key; read before each. Null if
+   * it takes the latches that it needs itself.
+   */
+  readonly place?: ChangePlace | null;
+  /**
+   * Whether nobody is to see anything of it before it has ended, and it needs to
+   * know what keys had before others change them (old_values.ts).
+   */
+  readonly keepsOld?: boolean;
+  /** Whether it cannot go on before others have ended what they do in slices. */
+  readonly isWaiting?: boolean;
   /**
    * Does a slice of it, about half a millisecond; says whether some is left.
    * `ref` is the key's entry, or 0. OutOfMemory must leave the value as it was.

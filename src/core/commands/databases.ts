@@ -81,6 +81,7 @@ function swapdbCommand(call: Call): void {
       space.hooks.signalDatabase(first);
       space.hooks.signalDatabase(second);
       space.swap(first, second);
+      space.hooks.oldValues.swapped(first, second);
       space.hooks.signalDatabase(first);
       space.hooks.signalDatabase(second);
     }

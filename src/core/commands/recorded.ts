@@ -32,6 +32,7 @@ export const RECORDED = {
   RETRYCOUNT: bytesOf("RETRYCOUNT"),
   RPOP: bytesOf("RPOP"),
   RPOPLPUSH: bytesOf("RPOPLPUSH"),
+  RPUSH: bytesOf("RPUSH"),
   SET: bytesOf("SET"),
   SREM: bytesOf("SREM"),
   TIME: bytesOf("TIME"),

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { assert } from "../base/assert.ts";
 import type { Key } from "../keyspace/key.ts";
 import { OutOfMemory } from "../memory/heap.ts";
 import type { Arguments } from "../resp/arguments.ts";
@@ -38,6 +39,7 @@ export function makeChange(
   const space = call.keyspace(key);
   const { args, db } = call;
   try {
+    assert(change.place !== null, "latches are held");
     const isLeft = change.place === undefined
       ? change.step(space, ref, args)
       : makeSlice(change, change.place, db, args);

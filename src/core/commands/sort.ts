@@ -4,7 +4,9 @@
  *
  * What is sorted are numbers of elements, which stay where they are; scores and
  * references lie in typed arrays. Keys that BY and GET name may lie on any shard:
- * a call with such patterns holds the latches of all.
+ * a call with such patterns begins with the latches of all. It goes on in slices
+ * (sort_slices.ts) if the elements are many, or if somebody is about to change one
+ * of these keys.
  *
  * As in Redis: elements of equal scores are ordered by their bytes, so that the
  * order is always the same; ALPHA compares up to the first NUL, as strcoll does
@@ -14,9 +16,6 @@
  * @module
  */
 
-import { bytesOf } from "../base/bytes.ts";
-import { parseDouble } from "../base/double.ts";
-import { parseSafeInteger } from "../base/integer.ts";
 import {
   type IndexOrder,
   sortIndexes,
@@ -25,241 +24,173 @@ import {
 import { DEL, SORTSTORE } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { ByteRefs } from "../memory/byte_refs.ts";
-import {
-  LOCKED,
-  SCORES_NOT_DOUBLES,
-  SYNTAX_ERROR,
-  WRONG_TYPE,
-} from "../resp/error_reply.ts";
+import { LOCKED, SCORES_NOT_DOUBLES, WRONG_TYPE } from "../resp/error_reply.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import { TYPE_LIST, TYPE_SET, TYPE_ZSET } from "../types/entry.ts";
 import type { ListValue } from "../types/list_value.ts";
-import { argumentIs, readInteger } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
 import { sortKeys, sortOtherKeys, sortReadKeys } from "./command_keys.ts";
-import { type CommandSpec, keyAt, keysUnknown } from "./command_spec.ts";
+import {
+  type CommandSpec,
+  keyAt,
+  keysUnknown,
+  type LateReply,
+} from "./command_spec.ts";
 import { type ElementWriter, replyElements } from "./element_stream.ts";
-import { readElements } from "./sort_elements.ts";
-import { SortPattern } from "./sort_pattern.ts";
 import { manyInFirst } from "./heavy_work.ts";
+import { readElements } from "./sort_elements.ts";
+import { SortOptions } from "./sort_options.ts";
+import {
+  countUp,
+  elementOrder,
+  NONE,
+  scoreOf,
+  scoreOrder,
+  textOrder,
+} from "./sort_order.ts";
+import { sortInSlices } from "./sort_slices.ts";
 
-const ASC = bytesOf("asc");
-const DESC = bytesOf("desc");
-const ALPHA = bytesOf("alpha");
-const LIMIT = bytesOf("limit");
-const STORE = bytesOf("store");
-const BY = bytesOf("by");
-const GET = bytesOf("get");
-
-/** Less than any normal number: strtod says that it is out of range. */
-const NORMAL_MIN = 2 ** -1022;
-/** No element: BY has found nothing. */
-const NONE = -1;
 const NO_BYTES = new Uint8Array(0);
 
 /** `SORT key [BY pattern] [LIMIT offset count] [GET pattern ...] ...` */
-function sortCommand(call: Call): void {
-  const sort = new Sort(call);
-  if (sort.readOptions(true)) sort.run();
+function sortCommand(call: Call): void | Promise<LateReply> {
+  return sort(call, true);
 }
 
 /** `SORT_RO key [BY pattern] [LIMIT offset count] [GET pattern ...] ...` */
-function sortRoCommand(call: Call): void {
-  const sort = new Sort(call);
-  if (sort.readOptions(false)) sort.run();
+function sortRoCommand(call: Call): void | Promise<LateReply> {
+  return sort(call, false);
 }
 
-/** One call of SORT. */
+function sort(call: Call, stores: boolean): void | Promise<LateReply> {
+  const options = new SortOptions();
+  if (!options.read(call, stores)) return;
+  const key = call.key(0);
+  const space = call.keyspace(key);
+  const ref = space.lookupRead(call.db, key, call.nowMs);
+  const type = ref === 0 ? TYPE_LIST : space.type(ref);
+  if (type !== TYPE_LIST && type !== TYPE_SET && type !== TYPE_ZSET) {
+    return call.reply.error(WRONG_TYPE);
+  }
+  options.fit(type, ref === 0 ? 0 : space.length(ref));
+  const hasPatterns = options.by !== null || options.gets.length > 0;
+  if (hasPatterns && manyInFirst(call)) {
+    const late = sortInSlices(call, options, ref);
+    if (late !== null) return late;
+  }
+  const work = new Sort(call, options);
+  if (ref !== 0) work.readElements(space, ref, type);
+  if (hasPatterns && work.meetsLocked()) {
+    return sortInSlices(call, options, ref) ?? call.reply.error(LOCKED);
+  }
+  work.run(space, ref);
+}
+
+/** One call of SORT that is done at once. */
 class Sort {
   readonly #call: Call;
-  #isDescending = false;
-  #isAlpha = false;
-  #offset = 0;
-  #limit = -1;
-  #by: SortPattern | null = null;
-  /** Whether a BY asks for no order at all. */
-  #isUnsorted = false;
-  /** Whether elements that are worth the same come in the order of their bytes. */
-  #breaksTies = false;
-  readonly #gets: SortPattern[] = [];
-  /** The argument that names the key to store to, or 0. */
-  #storeAt = 0;
+  readonly #options: SortOptions;
   #elements: ByteRefs;
   /** Numbers of the elements, in the order asked for. */
   #order = new Int32Array(0);
   /** The first element of the result in that order. */
   #start = 0;
-  /** Elements of the result. */
-  #count = 0;
 
-  constructor(call: Call) {
+  constructor(call: Call, options: SortOptions) {
     this.#call = call;
+    this.#options = options;
     this.#elements = new ByteRefs(call.keyspaces[0]!.arena, 0);
   }
 
-  /** Reads the options; false after an error reply. */
-  readOptions(stores: boolean): boolean {
-    const call = this.#call;
-    const last = call.argc - 1;
-    for (let i = 2; i <= last; i++) {
-      if (argumentIs(call, i, ASC)) this.#isDescending = false;
-      else if (argumentIs(call, i, DESC)) this.#isDescending = true;
-      else if (argumentIs(call, i, ALPHA)) this.#isAlpha = true;
-      else if (argumentIs(call, i, LIMIT) && i + 2 <= last) {
-        this.#offset = readInteger(call, ++i);
-        if (Number.isNaN(this.#offset)) return false;
-        this.#limit = readInteger(call, ++i);
-        if (Number.isNaN(this.#limit)) return false;
-      } else if (stores && argumentIs(call, i, STORE) && i < last) {
-        this.#storeAt = ++i;
-      } else if (argumentIs(call, i, BY) && i < last) {
-        this.#by = new SortPattern(call, ++i);
-        if (!this.#by.namesKeys) this.#isUnsorted = true;
-      } else if (argumentIs(call, i, GET) && i < last) {
-        this.#gets.push(new SortPattern(call, ++i));
-      } else {
-        call.reply.error(SYNTAX_ERROR);
-        return false;
-      }
-    }
-    return true;
+  /** Reads those elements that matter, in the order in which they are kept. */
+  readElements(space: Keyspace, ref: number, type: number): void {
+    const { isSorted, isDescending, start, count } = this.#options;
+    const length = space.length(ref);
+    const isRange = !isSorted && type !== TYPE_SET;
+    let from = 0;
+    if (isRange) from = isDescending ? length - start - count : start;
+    else this.#start = start;
+    const wanted = isRange ? count : length;
+    this.#elements = new ByteRefs(space.arena, wanted);
+    readElements(space, ref, from, from + wanted, this.#elements);
+    this.#order = countUp(wanted);
+    if (isRange && isDescending) this.#order.reverse();
   }
 
-  /** Does what the options say. */
-  run(): void {
-    const call = this.#call;
-    const key = call.key(0);
-    const space = call.keyspace(key);
-    const ref = space.lookupRead(call.db, key, call.nowMs);
-    const type = ref === 0 ? TYPE_LIST : space.type(ref);
-    if (type !== TYPE_LIST && type !== TYPE_SET && type !== TYPE_ZSET) {
-      return call.reply.error(WRONG_TYPE);
+  /** Sorts what was read, of an entry `ref` or of none, and says or stores it. */
+  run(space: Keyspace, ref: number): void {
+    const { isSorted, stores, gets } = this.#options;
+    if (isSorted && !this.#sort()) {
+      return this.#call.reply.error(SCORES_NOT_DOUBLES);
     }
-    let isSorted = !this.#isUnsorted;
-    // What is stored must not depend on the order inside a set.
-    this.#breaksTies = type === TYPE_SET && this.#storeAt !== 0;
-    if (!isSorted && type === TYPE_SET && this.#storeAt !== 0) {
-      isSorted = true;
-      this.#isAlpha = true;
-      this.#by = null;
-    }
-    const length = ref === 0 ? 0 : space.length(ref);
-    this.#readLimit(length);
-    if (ref === 0) this.#order = new Int32Array(0);
-    else if (!isSorted && type !== TYPE_SET) {
-      this.#readRange(space, ref, length);
-      if (this.#meetsLocked()) return call.reply.error(LOCKED);
-    } else {
-      this.#elements = new ByteRefs(space.arena, length);
-      readElements(space, ref, 0, length, this.#elements);
-      this.#order = countUp(length);
-      if (this.#meetsLocked()) return call.reply.error(LOCKED);
-      if (isSorted && !this.#sort(length)) {
-        return call.reply.error(SCORES_NOT_DOUBLES);
-      }
-    }
-    if (this.#storeAt !== 0) this.#store();
-    else if (this.#gets.length > 0) this.#replyGets();
+    if (stores) this.#store();
+    else if (gets.length > 0) this.#replyGets();
     else this.#replyElements(space, ref);
   }
 
   /** Whether keys that the patterns name are locked for writing. */
-  #meetsLocked(): boolean {
-    const { keyspaces } = this.#call;
-    if (keyspaces.every(({ locks }) => locks.writeLocks === 0)) return false;
-    const patterns = [...this.#gets, ...this.#by === null ? [] : [this.#by]];
+  meetsLocked(): boolean {
+    const call = this.#call;
+    if (call.keyspaces.every(({ locks }) => locks.writeLocks === 0)) {
+      return false;
+    }
+    const { patterns } = this.#options;
     for (let i = 0; i < this.#elements.count; i++) {
       for (const pattern of patterns) {
-        if (pattern.isLocked(this.#elements, i)) return true;
+        if (pattern.isLocked(call, this.#elements, i)) return true;
       }
     }
     return false;
   }
 
-  /** Makes offset and limit of LIMIT a range of the elements that there are. */
-  #readLimit(length: number): void {
-    this.#start = Math.min(Math.max(this.#offset, 0), length);
-    const rest = length - this.#start;
-    this.#count = this.#limit < 0 ? rest : Math.min(this.#limit, rest);
-  }
-
-  /** Takes the result as it lies in a list or sorted set. */
-  #readRange(space: Keyspace, ref: number, length: number): void {
-    const count = this.#count;
-    const from = this.#isDescending
-      ? length - this.#start - count
-      : this.#start;
-    this.#elements = new ByteRefs(space.arena, count);
-    readElements(space, ref, from, from + count, this.#elements);
-    this.#order = countUp(count);
-    if (this.#isDescending) this.#order.reverse();
-    this.#start = 0;
-  }
-
   /** Sorts; false if an element has no score. */
-  #sort(length: number): boolean {
-    const sign = this.#isDescending ? -1 : 1;
-    const compare = this.#isAlpha
-      ? this.#textOrder(sign)
-      : this.#scoreOrder(length, sign);
+  #sort(): boolean {
+    const { isDescending, isAlpha, isPart, by, start, count } = this.#options;
+    const sign = isDescending ? -1 : 1;
+    const compare = isAlpha ? this.#textOrder(sign) : this.#scoreOrder(sign);
     if (compare === null) return false;
-    const isPart = this.#start !== 0 || this.#count !== length;
-    if (this.#by !== null && isPart) {
-      const last = this.#start + this.#count - 1;
-      sortIndexesBetween(this.#order, this.#start, last, compare);
+    if (by !== null && isPart) {
+      sortIndexesBetween(this.#order, start, start + count - 1, compare);
     } else sortIndexes(this.#order, compare);
     return true;
   }
 
   /** The order of scores, turned round if `sign` is -1; null without them. */
-  #scoreOrder(length: number, sign: number): IndexOrder | null {
+  #scoreOrder(sign: number): IndexOrder | null {
     const elements = this.#elements;
-    const by = this.#by;
-    const scores = new Float64Array(length);
-    for (let i = 0; i < length; i++) {
-      if (by !== null && !by.find(elements, i)) continue;
+    const { by } = this.#options;
+    const scores = new Float64Array(elements.count);
+    for (let i = 0; i < elements.count; i++) {
+      if (by !== null && !by.find(this.#call, elements, i)) continue;
       scores[i] = by === null
         ? scoreOf(elements.buf(i), elements.off(i), elements.length(i))
-        : scoreOf(by.buf, by.off, by.length);
+        : scoreOf(by.buf, by.off, by.bytes);
       if (Number.isNaN(scores[i])) return null;
     }
-    return (a, b) => {
-      const x = scores[a]!;
-      const y = scores[b]!;
-      if (x !== y) return x > y ? sign : -sign;
-      return sign * elements.compare(a, b);
-    };
+    return scoreOrder(elements, scores, sign);
   }
 
   #textOrder(sign: number): IndexOrder {
     const elements = this.#elements;
     const { count } = elements;
-    const by = this.#by;
+    const { by, stores, breaksTies } = this.#options;
     if (by === null) {
-      const texts = this.#storeAt === 0 ? elements.cutAtNul() : elements;
-      return (a, b) => sign * texts.compare(a, b);
+      return elementOrder(stores ? elements : elements.cutAtNul(), sign);
     }
     const found = new ByteRefs(this.#call.keyspaces[0]!.arena, count);
     const numbers = new Int32Array(count).fill(NONE);
     for (let i = 0; i < count; i++) {
-      if (!by.find(elements, i)) continue;
+      if (!by.find(this.#call, elements, i)) continue;
       numbers[i] = found.count;
-      found.add(by.buf, by.off, by.length);
+      found.add(by.buf, by.off, by.bytes);
     }
-    const texts = this.#storeAt === 0 ? found.cutAtNul() : found;
-    const compare = (a: number, b: number) => {
-      const x = numbers[a]!;
-      const y = numbers[b]!;
-      if (x !== NONE && y !== NONE) return sign * texts.compare(x, y);
-      return x === y ? 0 : x === NONE ? -sign : sign;
-    };
-    if (!this.#breaksTies) return compare;
-    return (a, b) => compare(a, b) || sign * elements.compare(a, b);
+    const texts = stores ? found : found.cutAtNul();
+    return textOrder(elements, numbers, texts, sign, breaksTies);
   }
 
   #replyElements(space: Keyspace, ref: number): void {
     const { reply } = this.#call;
-    const count = this.#count;
+    const { count } = this.#options;
     reply.array(count);
     if (count === 0) return;
     const elements = new SortedElements(this.#elements, this.#order);
@@ -277,11 +208,12 @@ class Sort {
 
   #replyGets(): void {
     const { reply } = this.#call;
-    reply.array(this.#count * this.#gets.length);
-    for (let i = 0; i < this.#count; i++) {
+    const { count, gets } = this.#options;
+    reply.array(count * gets.length);
+    for (let i = 0; i < count; i++) {
       const element = this.#order[this.#start + i]!;
-      for (const get of this.#gets) {
-        if (get.find(this.#elements, element)) get.reply(reply);
+      for (const get of gets) {
+        if (get.find(this.#call, this.#elements, element)) get.reply(reply);
         else reply.nullBulk();
       }
     }
@@ -289,9 +221,10 @@ class Sort {
 
   #store(): void {
     const call = this.#call;
-    const key = call.keyAt(this.#storeAt);
+    const { storeAt, gets } = this.#options;
+    const key = call.keyAt(storeAt);
     const space = call.keyspace(key);
-    const count = this.#count * Math.max(this.#gets.length, 1);
+    const count = this.#options.count * Math.max(gets.length, 1);
     if (count === 0) {
       const existing = space.lookupQuiet(call.db, key, call.nowMs);
       if (existing !== 0) {
@@ -310,9 +243,10 @@ class Sort {
   #fillList(space: Keyspace, list: number): void {
     const { lists } = space.values;
     const elements = this.#elements;
-    for (let i = 0; i < this.#count; i++) {
+    const { count, gets } = this.#options;
+    for (let i = 0; i < count; i++) {
       const element = this.#order[this.#start + i]!;
-      if (this.#gets.length === 0) {
+      if (gets.length === 0) {
         append(
           lists,
           list,
@@ -321,9 +255,9 @@ class Sort {
           elements.length(element),
         );
       }
-      for (const get of this.#gets) {
-        if (get.find(elements, element)) {
-          append(lists, list, get.buf, get.off, get.length);
+      for (const get of gets) {
+        if (get.find(this.#call, elements, element)) {
+          append(lists, list, get.buf, get.off, get.bytes);
         } else append(lists, list, NO_BYTES, 0, 0);
       }
     }
@@ -367,40 +301,6 @@ class SortedElements implements ElementWriter {
     }
     return place;
   }
-}
-
-/**
- * The number that bytes say as strtod reads them, or NaN if not all of them
- * belong to it or it is out of range. No bytes at all say 0.
- */
-export function scoreOf(buf: Uint8Array, off: number, length: number): number {
-  const integer = parseSafeInteger(buf, off, length);
-  if (integer === integer) return integer;
-  const end = off + lengthToNul(buf, off, length);
-  if (end === off) return 0;
-  let start = off;
-  while (start < end && isSpace(buf[start]!)) start++;
-  const score = parseDouble(buf, start, end - start);
-  return score !== 0 && Math.abs(score) < NORMAL_MIN ? NaN : score;
-}
-
-function isSpace(byte: number): boolean {
-  return byte === 0x20 || byte >= 0x09 && byte <= 0x0d;
-}
-
-/** Bytes before the first NUL. */
-function lengthToNul(buf: Uint8Array, off: number, length: number): number {
-  const end = off + length;
-  let at = off;
-  while (at < end && buf[at] !== 0) at++;
-  return at - off;
-}
-
-/** 0, 1, 2 ... */
-function countUp(count: number): Int32Array<ArrayBuffer> {
-  const numbers = new Int32Array(count);
-  for (let i = 0; i < count; i++) numbers[i] = i;
-  return numbers;
 }
 
 const SORTED_ELEMENTS_NOTE =

@@ -51,19 +51,61 @@ export function readElements(
   to: number,
   refs: ByteRefs,
 ): void {
-  const { lists, sets, zsets } = space.values;
-  target = refs;
-  switch (space.type(ref)) {
-    case TYPE_SET:
-      sets.visitAll(ref, FROM_SET);
-      break;
-    case TYPE_LIST:
-      for (let index = from; index < to;) {
-        index = lists.visitRun(ref, index, to, FROM_LIST);
-      }
-      break;
-    default:
-      zsets.visit(ref, from, to - from, false, FROM_ZSET);
+  new ElementReading(space, ref, from, to, refs).step(Infinity);
+}
+
+/** The same, in steps. */
+export class ElementReading {
+  readonly #space: Keyspace;
+  readonly #ref: number;
+  readonly #refs: ByteRefs;
+  /** The next index, rank or place, and where they end. */
+  #at: number;
+  readonly #end: number;
+
+  /** `ref` may be a reading (shared_value.ts). */
+  constructor(
+    space: Keyspace,
+    ref: number,
+    from: number,
+    to: number,
+    refs: ByteRefs,
+  ) {
+    this.#space = space;
+    this.#ref = ref;
+    this.#refs = refs;
+    const { sets } = space.values;
+    const isSet = space.type(ref) === TYPE_SET;
+    this.#at = isSet ? sets.firstPlace(ref) : from;
+    this.#end = isSet ? sets.endPlace(ref) : to;
   }
-  target = null;
+
+  /** Adds so many, or a few more; says whether some are left. */
+  step(count: number): boolean {
+    const { lists, sets, zsets } = this.#space.values;
+    const ref = this.#ref;
+    const refs = this.#refs;
+    const most = refs.count + count;
+    const end = this.#end;
+    target = refs;
+    switch (this.#space.type(ref)) {
+      case TYPE_SET:
+        while (this.#at < end && refs.count < most) {
+          this.#at = sets.visit(ref, this.#at, FROM_SET);
+        }
+        break;
+      case TYPE_LIST:
+        while (this.#at < end && refs.count < most) {
+          this.#at = lists.visitRun(ref, this.#at, end, FROM_LIST);
+        }
+        break;
+      default: {
+        const some = Math.min(count, end - this.#at);
+        zsets.visit(ref, this.#at, some, false, FROM_ZSET);
+        this.#at += some;
+      }
+    }
+    target = null;
+    return this.#at < end;
+  }
 }

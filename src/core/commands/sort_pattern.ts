@@ -18,7 +18,7 @@ import { copyBytes } from "../base/bytes.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { ByteRefs } from "../memory/byte_refs.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
-import { TYPE_HASH, TYPE_STRING } from "../types/entry.ts";
+import { STRING_EXTERNAL, TYPE_HASH, TYPE_STRING } from "../types/entry.ts";
 import type { Call } from "./call.ts";
 import { replyString } from "./string_value.ts";
 
@@ -28,7 +28,7 @@ const STAR = 0x2a;
 const DASH = 0x2d;
 const GREATER = 0x3e;
 
-/** One pattern of the running command; what it finds are some bytes. */
+/** One pattern of a command; what it finds are some bytes. */
 export class SortPattern {
   /** Whether it is a lone `#`. */
   readonly isElement: boolean;
@@ -39,32 +39,32 @@ export class SortPattern {
   /** ... where it begins there, ... */
   off = 0;
   /** ... and how long it is. */
-  length = 0;
-  readonly #call: Call;
+  bytes = 0;
+  /** The name that was made last, as long as {@linkcode nameLength} says. */
+  name: Uint8Array<ArrayBuffer> = new Uint8Array(64);
+  /** Bytes of that name. */
+  nameLength = 0;
   readonly #source: Uint8Array;
   readonly #off: number;
+  /** Bytes of the pattern. */
+  readonly #length: number;
   /** Bytes before the star. */
   readonly #prefix: number;
   /** Bytes of the key behind the star. */
   readonly #suffix: number;
-  /** Where the field begins, or 0. */
+  /** Where the field begins, or -1. */
   readonly #fieldOff: number;
   readonly #fieldLength: number;
   /** The string that was found, if it is one of a key; or 0. */
   #string = 0;
   #space: Keyspace | null = null;
-  /** The name of a key. */
-  #name = new Uint8Array(64);
-  #nameLength = 0;
 
-  /** The pattern in argument `i`. */
-  constructor(call: Call, i: number) {
-    const source = call.args.source(i);
-    const off = call.args.off[i]!;
-    const end = off + call.args.length[i]!;
-    this.#call = call;
+  /** The pattern that these bytes are, which must stay as they are. */
+  constructor(source: Uint8Array, off: number, length: number) {
+    const end = off + length;
     this.#source = source;
     this.#off = off;
+    this.#length = length;
     this.isElement = end > off && source[off] === HASH &&
       (end === off + 1 || source[off + 1] === NUL);
     const star = positionOf(source, off, end, STAR);
@@ -73,40 +73,85 @@ export class SortPattern {
     this.namesKeys = star >= 0;
     this.#prefix = star - off;
     this.#suffix = keyEnd - star - 1;
-    this.#fieldOff = arrow < 0 ? 0 : arrow + 2;
+    this.#fieldOff = arrow < 0 ? -1 : arrow + 2;
     this.#fieldLength = arrow < 0 ? 0 : end - arrow - 2;
   }
 
-  /** Finds what belongs to an element; false if there is nothing. */
-  find(elements: ByteRefs, i: number): boolean {
+  /** The same pattern, of bytes that are its own. */
+  copy(): SortPattern {
+    const from = this.#off;
+    const bytes = this.#source.slice(from, from + this.#length);
+    return new SortPattern(bytes, 0, bytes.length);
+  }
+
+  /** Bytes of the pattern. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** What all names that it makes begin with. */
+  get prefix(): Uint8Array {
+    return this.#source.subarray(this.#off, this.#off + this.#prefix);
+  }
+
+  /** What they all end with. */
+  get suffix(): Uint8Array {
+    const from = this.#off + this.#prefix + 1;
+    return this.#source.subarray(from, from + this.#suffix);
+  }
+
+  /** The field of a hash that it asks for, or null if it asks for a string. */
+  get field(): Uint8Array | null {
+    const from = this.#fieldOff;
+    return from < 0
+      ? null
+      : this.#source.subarray(from, from + this.#fieldLength);
+  }
+
+  /**
+   * Finds what belongs to an element, for the command of a call that holds all
+   * latches; false if there is nothing.
+   */
+  find(call: Call, elements: ByteRefs, i: number): boolean {
     this.#string = 0;
     if (this.isElement) {
       this.buf = elements.buf(i);
       this.off = elements.off(i);
-      this.length = elements.length(i);
+      this.bytes = elements.length(i);
       return true;
     }
     if (!this.namesKeys) return false;
-    const call = this.#call;
-    this.#makeName(elements, i);
-    const key = call.otherKey(this.#name, 0, this.#nameLength);
+    this.makeName(elements, i);
+    const key = call.otherKey(this.name, 0, this.nameLength);
     const space = call.keyspace(key);
     const ref = space.lookupRead(call.db, key, call.nowMs);
-    if (ref === 0) return false;
-    return this.#fieldOff === 0
+    return ref !== 0 && this.read(space, ref, call.nowMs);
+  }
+
+  /** Finds what belongs to an element in the entry that has the name made last. */
+  read(space: Keyspace, ref: number, nowMs: number): boolean {
+    this.#string = 0;
+    return this.#fieldOff < 0
       ? this.#readString(space, ref)
-      : this.#readField(space, ref);
+      : this.#readField(space, ref, nowMs);
+  }
+
+  /** The run that all of what was found lies in, or 0 if it lies elsewhere. */
+  get run(): number {
+    const string = this.#string;
+    return string !== 0 && this.#space!.encoding(string) === STRING_EXTERNAL
+      ? this.#space!.valueRef(string)
+      : 0;
   }
 
   /** Whether what belongs to an element is locked for writing: not to be seen. */
-  isLocked(elements: ByteRefs, i: number): boolean {
+  isLocked(call: Call, elements: ByteRefs, i: number): boolean {
     if (this.isElement || !this.namesKeys) return false;
-    const call = this.#call;
-    this.#makeName(elements, i);
+    this.makeName(elements, i);
     const { buf, off, length, hash, shard } = call.otherKey(
-      this.#name,
+      this.name,
       0,
-      this.#nameLength,
+      this.nameLength,
     );
     const { locks } = call.keyspaces[shard]!;
     const node = locks.find(call.db, buf, off, length, hash);
@@ -116,7 +161,7 @@ export class SortPattern {
   /** Replies what {@linkcode SortPattern.find} has found. */
   reply(reply: ReplyWriter): void {
     if (this.#string !== 0) replyString(reply, this.#space!, this.#string);
-    else reply.bulk(this.buf, this.off, this.length);
+    else reply.bulk(this.buf, this.off, this.bytes);
   }
 
   #readString(space: Keyspace, ref: number): boolean {
@@ -125,11 +170,11 @@ export class SortPattern {
     this.#string = ref;
     this.buf = space.strings.bytes(ref);
     this.off = space.strings.off(ref);
-    this.length = space.strings.length(ref);
+    this.bytes = space.strings.length(ref);
     return true;
   }
 
-  #readField(space: Keyspace, ref: number): boolean {
+  #readField(space: Keyspace, ref: number, nowMs: number): boolean {
     if (space.type(ref) !== TYPE_HASH) return false;
     const { hashes } = space.values;
     const isThere = hashes.find(
@@ -137,27 +182,27 @@ export class SortPattern {
       this.#source,
       this.#fieldOff,
       this.#fieldLength,
-      this.#call.nowMs,
+      nowMs,
     );
     if (!isThere) return false;
     this.buf = hashes.value.buf;
     this.off = hashes.value.off;
-    this.length = hashes.value.length;
+    this.bytes = hashes.value.length;
     return true;
   }
 
   /** Puts the element in the place of the star. */
-  #makeName(elements: ByteRefs, i: number): void {
+  makeName(elements: ByteRefs, i: number): void {
     const length = elements.length(i);
     const total = this.#prefix + length + this.#suffix;
-    if (total > this.#name.length) this.#name = new Uint8Array(total * 2);
-    const name = this.#name;
+    if (total > this.name.length) this.name = new Uint8Array(total * 2);
+    const { name } = this;
     const source = this.#source;
     copyBytes(source, this.#off, name, 0, this.#prefix);
     copyBytes(elements.buf(i), elements.off(i), name, this.#prefix, length);
     const suffixOff = this.#off + this.#prefix + 1;
     copyBytes(source, suffixOff, name, this.#prefix + length, this.#suffix);
-    this.#nameLength = total;
+    this.nameLength = total;
   }
 }
 

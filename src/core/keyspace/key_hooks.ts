@@ -8,6 +8,9 @@
  * - subscribers to events (key_events.ts),
  * - lists of all keys that are being made (key_pictures.ts).
  *
+ * Who keeps old values (old_values.ts) is told before a key changes, as a snapshot
+ * is.
+ *
  * A command says what it has done when it is done, once for every key. While
  * nobody asks, that costs one test of the hook word. A snapshot has to see a key
  * before it changes: see snapshot_marks.ts.
@@ -29,6 +32,7 @@ import {
 } from "./key_events.ts";
 import type { KeyNotes } from "./key_notes.ts";
 import { KeyPictures } from "./key_pictures.ts";
+import { OldValues } from "./old_values.ts";
 import type { Keyspace, KeyspaceContext } from "./keyspace.ts";
 import type { ReadyKeys } from "./ready_keys.ts";
 import {
@@ -77,6 +81,8 @@ export class KeyHooks {
   readonly waiters: Waiters;
   /** The lists of all keys that are being made. */
   readonly pictures: KeyPictures;
+  /** What keys had before they changed, for those who still read it. */
+  readonly oldValues: OldValues;
   /** Which clients may have which keys in caches of their own. */
   readonly tracked: TrackedKeys;
   readonly #space: Keyspace;
@@ -102,6 +108,7 @@ export class KeyHooks {
       shard,
     );
     this.pictures = new KeyPictures(control, dict, notesAt);
+    this.oldValues = new OldValues(space);
     this.tracked = new TrackedKeys(
       notesAt(SHARD_TRACKED),
       heap,

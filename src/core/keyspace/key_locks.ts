@@ -64,6 +64,10 @@ export const PLACE_COMMAND = 2;
 export const PLACE_NESTED = 4;
 /** Place: has been told to look again. */
 const PLACE_WOKEN = 8;
+/** Place: of a holder who changes the value bit by bit. */
+export const PLACE_IN_PLACE = 16;
+/** Place: of a holder who changes the value in one turn, his last. */
+export const PLACE_AT_END = 32;
 
 const STATE = NODE_META;
 const FIRST_WAITER = NODE_VALUE;
@@ -177,6 +181,22 @@ export class KeyLocks {
     return this.#word(node, STATE) === WRITER;
   }
 
+  /** Whether a node's key is locked by one who changes its value bit by bit. */
+  isChangedInPlace(node: number): boolean {
+    return this.#isChanged(node, PLACE_IN_PLACE);
+  }
+
+  /** Whether it is locked by one who has not changed it, and will end with that. */
+  isChangedAtEnd(node: number): boolean {
+    return this.#isChanged(node, PLACE_AT_END);
+  }
+
+  #isChanged(node: number, how: number): boolean {
+    if (this.#word(node, STATE) !== WRITER) return false;
+    const holder = this.#more(node, FIRST_HOLDER);
+    return (this.#word(holder, KIND) & how) !== 0;
+  }
+
   /** Whether the entry of a node's key need not stay for anybody else. */
   mayDelete(node: number): boolean {
     const state = this.#word(node, STATE);
@@ -214,8 +234,9 @@ export class KeyLocks {
   }
 
   /**
-   * Locks a key, which nothing may stand against; returns the place. May throw
-   * OutOfMemory.
+   * Locks a key, which nothing may stand against; returns the place. `how` says
+   * how one who writes changes the value, if he knows: {@linkcode PLACE_IN_PLACE}
+   * or {@linkcode PLACE_AT_END}. May throw OutOfMemory.
    */
   hold(
     db: number,
@@ -223,14 +244,10 @@ export class KeyLocks {
     isWrite: boolean,
     owner: number,
     worker: number,
+    how = 0,
   ): number {
-    const place = this.#makePlace(
-      db,
-      key,
-      owner,
-      worker,
-      isWrite ? PLACE_WRITE : 0,
-    );
+    const kind = isWrite ? PLACE_WRITE | how : 0;
+    const place = this.#makePlace(db, key, owner, worker, kind);
     const node = this.#word(place, NODE);
     const state = this.#word(node, STATE);
     assert(isWrite ? state === 0 : state >= 0, "a lock is compatible");

@@ -75,6 +75,7 @@ import {
   databasesOf,
   expiresAt,
   fieldExpiresAt,
+  HOOK_OLD_VALUES,
   HOOK_PICTURES,
   keysAt,
   SHARD_CHANNELS,
@@ -729,9 +730,11 @@ export class Keyspace {
         throw cause;
       }
     }
-    if ((control[SHARD_HOOKS]! & HOOK_PICTURES) !== 0) {
-      this.hooks.pictures.noteNew(db, this.nameOf(ref));
-    }
+    const hooks = control[SHARD_HOOKS]!;
+    if ((hooks & (HOOK_PICTURES | HOOK_OLD_VALUES)) === 0) return;
+    const key = this.nameOf(ref);
+    if ((hooks & HOOK_PICTURES) !== 0) this.hooks.pictures.noteNew(db, key);
+    if ((hooks & HOOK_OLD_VALUES) !== 0) this.hooks.oldValues.noteNew(db, key);
   }
 
   /** Puts `ref` in the place of `existing`, which is freed unless this throws. */

@@ -19,8 +19,8 @@ import { FLAG_KEY_LOCKS, SHARD_FLAGS } from "./shard_control.ts";
 import { keepOld } from "./snapshot_marks.ts";
 
 /**
- * Locks a key that nothing stands against; returns the place, see key_locks.ts.
- * May throw OutOfMemory.
+ * Locks a key that nothing stands against; returns the place. As {@linkcode
+ * KeyLocks.hold}.
  */
 export function lockKey(
   space: Keyspace,
@@ -30,9 +30,10 @@ export function lockKey(
   owner: number,
   worker: number,
   nowMs: number,
+  how = 0,
 ): number {
   space.lookupQuiet(db, key, nowMs);
-  return space.locks.hold(db, key, isWrite, owner, worker);
+  return space.locks.hold(db, key, isWrite, owner, worker, how);
 }
 
 /** Whether the key of an entry is locked, so that the entry must stay. */

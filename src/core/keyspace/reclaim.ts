@@ -46,6 +46,7 @@ export function canDetach(space: Keyspace, count: number): boolean {
 export function detachDatabase(space: Keyspace, db: number): number {
   if (isEmpty(space, db)) return 0;
   space.hooks.signalDatabase(db);
+  space.hooks.oldValues.emptied(db);
   const orphans = orphanReadKeys(space, db);
   let place = space.databases;
   while (!isEmpty(space, place)) place++;

@@ -6,7 +6,8 @@
  * [18] epoch, see snapshot_marks.ts
  * [32] heap, then the chain of values that wait to be freed and its length,
  * and the chain of values that replies still read, the watched keys,
- * the channels, the waiters, the tracked keys, the key locks, the pictures
+ * the channels, the waiters, the tracked keys, the key locks, the pictures, the
+ * chain of pictures of old values
  * then, per database: dictionary of all keys, dictionary of keys with an expire,
  * dictionary of hashes with fields that have one
  * then as many databases that no client can select, see reclaim.ts
@@ -48,6 +49,8 @@ export const HOOK_TRACKED = 4;
 export const HOOK_BROADCAST = 8;
 /** Hook: a snapshot is under way, see snapshot_marks.ts. */
 export const HOOK_SNAPSHOT = 16;
+/** Hook: old values are kept, see old_values.ts. */
+export const HOOK_OLD_VALUES = 32;
 /** Word of a shard's epoch: EPOCH_BIT (types/entry.ts) or 0. */
 export const SHARD_EPOCH = 18;
 /** Hook: a list of all keys is being made, see key_pictures.ts. */
@@ -95,7 +98,10 @@ export const SHARD_PICTURES: number = SHARD_LOCK_FILTER +
 export const PICTURES_MAX = 2;
 /** Words of a picture: a dictionary's header, then state, time (2), notes. */
 export const PICTURE_WORDS: number = DICT_HEADER_WORDS + 4;
-const DATABASES = SHARD_PICTURES + PICTURES_MAX * PICTURE_WORDS;
+/** Word of the first picture of old_values.ts. */
+export const SHARD_OLD_VALUES: number = SHARD_PICTURES +
+  PICTURES_MAX * PICTURE_WORDS;
+const DATABASES = SHARD_OLD_VALUES + 1;
 /** Control blocks are whole cache lines. */
 const LINE_WORDS = 16;
 

@@ -32,6 +32,7 @@ import type { Key } from "./key.ts";
 import type { Keyspace } from "./keyspace.ts";
 import {
   FLAG_SNAPSHOT,
+  HOOK_OLD_VALUES,
   HOOK_SNAPSHOT,
   keysAt,
   SHARD_EPOCH,
@@ -53,13 +54,20 @@ export interface EntrySaver {
   save(space: Keyspace, db: number, ref: number): void;
 }
 
+/** Somebody wants to know what entries were before they change. */
+const HOOKS_KEEP = HOOK_SNAPSHOT | HOOK_OLD_VALUES;
+
 /**
  * To be called before an entry changes or goes: hands it to the snapshot that is
- * under way, if there is one that has not saved it yet.
+ * under way, if there is one that has not saved it yet, and to those who keep old
+ * values (old_values.ts).
  */
 export function keepOld(space: Keyspace, db: number, ref: number): void {
   const { control } = space;
-  if ((control[SHARD_HOOKS]! & HOOK_SNAPSHOT) === 0) return;
+  const hooks = control[SHARD_HOOKS]!;
+  if ((hooks & HOOKS_KEEP) === 0) return;
+  if ((hooks & HOOK_OLD_VALUES) !== 0) space.hooks.oldValues.noteEntry(db, ref);
+  if ((hooks & HOOK_SNAPSHOT) === 0) return;
   const meta = space.meta(ref);
   if ((meta & EPOCH_BIT) === control[SHARD_EPOCH]) return;
   space.setWord(ref, NODE_META, meta ^ EPOCH_BIT);
@@ -72,9 +80,12 @@ export function originOf(control: Int32Array, db: number): number {
   return control[keysAt(db) + ORIGIN]! - 1;
 }
 
-/** As {@linkcode keepOld}, for what a key has in any database. */
+/** As {@linkcode keepOld}, for what a key has, if anything, in any database. */
 export function keepOldOf(space: Keyspace, key: Key): void {
-  if ((space.control[SHARD_HOOKS]! & HOOK_SNAPSHOT) === 0) return;
+  const hooks = space.control[SHARD_HOOKS]!;
+  if ((hooks & HOOKS_KEEP) === 0) return;
+  if ((hooks & HOOK_OLD_VALUES) !== 0) space.hooks.oldValues.noteKey(key);
+  if ((hooks & HOOK_SNAPSHOT) === 0) return;
   for (let db = 0; db < space.databases; db++) {
     if (space.count(db) === 0) continue;
     const ref = space.peek(db, key);

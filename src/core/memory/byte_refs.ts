@@ -80,6 +80,16 @@ export class ByteRefs {
     this.count = i + 1;
   }
 
+  /** As {@linkcode add}, of bytes that will not stay where they are. */
+  addCopy(buf: Uint8Array, off: number, length: number): void {
+    const i = this.count;
+    if (i === this.#off.length) this.#grow();
+    this.#view[i] = 0;
+    this.#off[i] = this.#copy(buf, off, length);
+    this.#length[i] = length;
+    this.count = i + 1;
+  }
+
   /** The view that holds bytes `i`. */
   buf(i: number): Uint8Array {
     return this.#views[this.#view[i]!]!;

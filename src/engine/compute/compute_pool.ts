@@ -208,6 +208,7 @@ export class ComputePool<C extends Call> {
       session: session.id,
       label: command.fullName,
       maxHoldMs: 0,
+      changes: "at the end",
     });
     if (handle === null && keys.jobs.some(({ isWritten }) => isWritten)) {
       keys.release();

@@ -3,11 +3,18 @@
  * writing, so nobody sees them half changed, and between two slices their worker
  * serves others. What only reads its key locks it for reading.
  *
+ * What reads very many keys locks but those that it names, and knows from those who
+ * change the others what they had when it began.
+ *
  * @module
  */
 
 import { assert } from "../../core/base/assert.ts";
-import type { ChangePlace, SlicedChange } from "../../core/commands/call.ts";
+import type {
+  ChangeLocks,
+  ChangePlace,
+  SlicedChange,
+} from "../../core/commands/call.ts";
 import type { LateReply } from "../../core/commands/command_spec.ts";
 import { recordKey } from "../../core/commands/recorded_keys.ts";
 import { makeSlice } from "../../core/commands/sliced_change.ts";
@@ -23,11 +30,17 @@ import {
   PROCESS_CUT_WAITS,
   PROCESS_SLICED_CHANGES,
 } from "../messages/shared_state.ts";
+import {
+  KEPT_FOR_COMMAND,
+  PROCESS_KEEPS_OLD,
+} from "../persistence/snapshot_protocol.ts";
 import type { CalledCommand, Session } from "../executor/session.ts";
 import type { LockHandle, LockSpec } from "../locks/lock_spec.ts";
 
 /** Longest turn. */
 const TURN_MS = 1;
+/** Time until one that waits for others looks again. */
+const LOOK_MS = 1;
 
 /** What slices need from the worker around them. */
 export interface SlicedChangePorts {
@@ -78,7 +91,8 @@ interface Running {
   readonly change: SlicedChange;
   /** As given, until they are kept. */
   args: Arguments;
-  readonly handle: LockHandle;
+  /** Null if it needs no locks, and did not get them. */
+  readonly handle: LockHandle | null;
   readonly session: Session;
   readonly command: CalledCommand;
   /** How long its slices took. */
@@ -110,18 +124,27 @@ export class SlicedChanges {
     given: Arguments,
   ): Promise<LateReply> | null => {
     const { isAtOnce, lock, fillKey, process, counters } = this.#ports;
-    if (isAtOnce() || Atomics.load(process, PROCESS_CUT_WAITS) !== 0) {
-      return null;
-    }
+    const { keepsOld } = change;
+    if (
+      isAtOnce() ||
+      keepsOld !== true && Atomics.load(process, PROCESS_CUT_WAITS) !== 0
+    ) return null;
     const { buf, off, length } = changed;
     const name = buf.slice(off, off + length);
-    const names = [name, ...change.otherKeys ?? []];
+    const locks = locksOf(change, name);
     const handle = lock({
-      ...change.isRead === true ? { read: names } : { write: names },
-      ...{ db, label: "slices", maxHoldMs: 0 },
+      ...locks,
+      ...{
+        db,
+        label: "slices",
+        maxHoldMs: 0,
+        changes: keepsOld === true ? "at the end" : "in place",
+      },
       beforeAbort: () => this.#complete(running),
     });
-    if (handle === null) return null;
+    if (handle === null && (keepsOld !== true || locks.write.length > 0)) {
+      return null;
+    }
     const key = new Key();
     fillKey(key, name);
     const { promise, resolve } = Promise.withResolvers<LateReply>();
@@ -137,7 +160,8 @@ export class SlicedChanges {
     this.#begun = running;
     counters[SLICED_COMMANDS] = counters[SLICED_COMMANDS]! + 1;
     // A snapshot must not have a value that is half changed.
-    Atomics.add(process, PROCESS_SLICED_CHANGES, 1);
+    if (keepsOld !== true) Atomics.add(process, PROCESS_SLICED_CHANGES, 1);
+    else Atomics.add(process, PROCESS_KEEPS_OLD, KEPT_FOR_COMMAND);
     this.#planTurn(running);
     return promise;
   };
@@ -159,14 +183,20 @@ export class SlicedChanges {
   }
 
   #complete(running: Running): void {
-    while (this.#running.has(running)) this.#advance(running);
+    while (this.#running.has(running) && !this.#advance(running)) {
+      if (running.change.isWaiting !== true) continue;
+      // It may wait for one of this worker's, which wait for nobody.
+      for (const other of this.#running) {
+        if (other.change.keepsOld !== true) this.#complete(other);
+      }
+    }
   }
 
   #planTurn(running: Running): void {
     this.#ports.later(() => {
       if (!this.#running.has(running)) return;
       if (!this.#advance(running)) this.#planTurn(running);
-    }, 0);
+    }, running.change.isWaiting === true ? LOOK_MS : 0);
   }
 
   /** Does what fits into a turn; says whether that was all. */
@@ -180,8 +210,10 @@ export class SlicedChanges {
     const error = late === NO_MEMORY ? OUT_OF_MEMORY : change.error ?? null;
     charge(session, command, args, tookMs * 1000, error);
     this.#running.delete(running);
-    Atomics.sub(process, PROCESS_SLICED_CHANGES, 1);
-    running.handle.close();
+    if (change.keepsOld !== true) {
+      Atomics.sub(process, PROCESS_SLICED_CHANGES, 1);
+    } else Atomics.sub(process, PROCESS_KEEPS_OLD, KEPT_FOR_COMMAND);
+    running.handle?.close();
     freeBig(running.args);
     settle();
     running.resolve(late);
@@ -195,7 +227,11 @@ export class SlicedChanges {
     const endMs = monotonicMs() + TURN_MS;
     const { change } = running;
     do {
-      const place = change.place ?? running;
+      const place = change.place === undefined ? running : change.place;
+      if (place === null) {
+        if (!this.#stepFreely(running)) return this.#finish(running);
+        continue;
+      }
       const { space } = place;
       latches.acquire(space.shard);
       try {
@@ -207,8 +243,12 @@ export class SlicedChanges {
       } finally {
         latches.release(space.shard);
       }
-    } while (monotonicMs() < endMs);
+    } while (change.isWaiting !== true && monotonicMs() < endMs);
     return null;
+  }
+
+  #stepFreely({ change, space, args, session }: Running): boolean {
+    return this.#ports.inNameOf(session, () => change.step(space, 0, args));
   }
 
   #step({ change, db, args, session }: Running, place: ChangePlace): boolean {
@@ -244,4 +284,13 @@ export class SlicedChanges {
     if (counters[CHANGES] !== changes) recordKey(effects, space, db, key);
     effects.endCommand(db, args, false);
   }
+}
+
+/** The keys that a change of the one of this name wants locked. */
+function locksOf(change: SlicedChange, name: Uint8Array): ChangeLocks {
+  if (change.locks !== undefined) return change.locks;
+  const names = [name, ...change.otherKeys ?? []];
+  return change.isRead === true
+    ? { read: names, write: [] }
+    : { read: [], write: names };
 }

@@ -3,8 +3,8 @@
  * innermost of all ways that a command can take, alone, with others, in a
  * transaction, or when what it waited for is there.
  *
- * Around the command stand what every command owes: a snapshot under way gets the
- * old values, the log the record of what was changed, the accounts their counts
+ * Around the command stand what every command owes: a snapshot under way, and who
+ * reads what many keys had, get the old values, the log the record of what was changed, the accounts their counts
  * and durations; and when memory is at an end, its reply is taken back.
  *
  * @module
@@ -31,7 +31,7 @@ import { OutOfMemory } from "../../core/memory/heap.ts";
 import { OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
 import { dropSpan } from "../../core/resp/reply_source.ts";
 import type { ReplyWriter } from "../../core/resp/reply_writer.ts";
-import { PROCESS_SNAPSHOT } from "../persistence/snapshot_protocol.ts";
+import { PROCESS_KEEPS_OLD } from "../persistence/snapshot_protocol.ts";
 import type { CommandAccounts } from "./command_accounts.ts";
 import type { CommandTimer } from "./command_timer.ts";
 import { DONE, PARKED } from "./outcome.ts";
@@ -71,7 +71,7 @@ export class CommandRunner<C extends Call> {
    */
   run(command: Command<C>, handler: Handler<C> = command.run): number {
     if (
-      this.#process[PROCESS_SNAPSHOT] !== 0 &&
+      this.#process[PROCESS_KEEPS_OLD] !== 0 &&
       (command.flags & CHANGES_VALUES) !== 0
     ) this.#keepOld();
     const reply = this.#call.reply;
@@ -143,7 +143,7 @@ export class CommandRunner<C extends Call> {
     });
   }
 
-  /** Lets a snapshot have the values of the command's keys as they are. */
+  /** Lets those who ask have the values of the command's keys as they are. */
   #keepOld(): void {
     const call = this.#call;
     for (let i = 0; i < call.keyCount; i++) {

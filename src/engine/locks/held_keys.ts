@@ -459,7 +459,7 @@ export class HeldKeys implements DiscoveringHandle {
 }
 
 function nested(claims: readonly LockClaim[]): LockRequest {
-  return { claims, isNested: true, isWhole: false };
+  return { claims, isNested: true, isWhole: false, how: 0 };
 }
 
 const decoder = new TextDecoder();

@@ -87,6 +87,8 @@ export interface LockRequest {
   readonly isNested: boolean;
   /** Whether all shards as a whole are wanted instead. */
   readonly isWhole: boolean;
+  /** How values will be changed under the locks: see {@linkcode KeyLocks.hold}. */
+  readonly how: number;
 }
 
 /** Whether nothing stands against a request of this ticket (0 for none). */
@@ -151,7 +153,16 @@ export function grantRequest(
     for (const claim of request.isWhole ? [] : request.claims) {
       const { db, key, isWrite } = claim;
       const space = keyspaces[key.shard]!;
-      claim.place = lockKey(space, db, key, isWrite, owner, worker, nowMs);
+      claim.place = lockKey(
+        space,
+        db,
+        key,
+        isWrite,
+        owner,
+        worker,
+        nowMs,
+        request.how,
+      );
       done.push(claim);
     }
   } catch (cause) {

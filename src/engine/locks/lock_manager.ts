@@ -14,6 +14,7 @@
  * @module
  */
 
+import { PLACE_AT_END, PLACE_IN_PLACE } from "../../core/keyspace/key_locks.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import {
   LOCK_ABORTS,
@@ -161,6 +162,7 @@ export class LockManager implements KeyLocking, HandleOwner {
         claims,
         isNested: false,
         isWhole: restarts > most,
+        how: 0,
       };
       using handle = await this.#lock(spec, request);
       try {
@@ -264,7 +266,8 @@ export class LockManager implements KeyLocking, HandleOwner {
 
   #requestOf(spec: LockSpec): LockRequest {
     const claims = claimsOf(spec, spec.db ?? 0, this.ports.placing);
-    return { claims, isNested: false, isWhole: false };
+    const how = howOf(spec);
+    return { claims, isNested: false, isWhole: false, how };
   }
 
   async #lock(spec: LockSpec, request: LockRequest): Promise<HeldKeys> {
@@ -420,6 +423,11 @@ export class LockManager implements KeyLocking, HandleOwner {
     const { counters } = this.ports;
     counters[counter] = counters[counter]! + 1;
   }
+}
+
+function howOf({ changes }: LockSpec): number {
+  if (changes === undefined) return 0;
+  return changes === "in place" ? PLACE_IN_PLACE : PLACE_AT_END;
 }
 
 function wantsToWrite({ claims }: LockRequest): boolean {

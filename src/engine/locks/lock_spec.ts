@@ -58,6 +58,12 @@ export interface LockSpec {
   readonly signal?: AbortSignal;
   /** What the locks are for, as LOCKS LIST shows it. */
   readonly label?: string;
+  /**
+   * How the values are changed: bit by bit, by one who waits for nobody else; or
+   * in one turn, after which the locks are released. By default in any number of
+   * turns, by one who may wait for other locks.
+   */
+  readonly changes?: "in place" | "at the end";
   /** The session for which this is done; 0 for none. */
   readonly session?: number;
   /**

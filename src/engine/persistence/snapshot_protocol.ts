@@ -54,8 +54,16 @@ export type SnapshotReport =
 /** Streams of pieces of a worker: one for most keys, one for large values. */
 export const STREAMS_PER_WORKER = 2;
 
-/** Word of the process: not 0 between a cut and its end. */
-export const PROCESS_SNAPSHOT = 16;
+/**
+ * Word of the process: not 0 while somebody has to be told of keys before they
+ * change. {@linkcode KEPT_FOR_SNAPSHOT}, between a cut and its end, and {@linkcode
+ * KEPT_FOR_COMMAND} for each command that reads what many keys had.
+ */
+export const PROCESS_KEEPS_OLD = 16;
+/** Bit of that word. */
+export const KEPT_FOR_SNAPSHOT = 1;
+/** Added to that word. */
+export const KEPT_FOR_COMMAND = 2;
 /** Word of the process: bytes of pieces that are not yet written. */
 export const PROCESS_SNAPSHOT_BYTES = 17;
 /** Word of the process: the stream whose record is open, plus 1; or 0. */

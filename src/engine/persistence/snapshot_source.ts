@@ -42,7 +42,8 @@ import {
   PROCESS_SLICED_CHANGES,
 } from "../messages/shared_state.ts";
 import {
-  PROCESS_SNAPSHOT,
+  KEPT_FOR_SNAPSHOT,
+  PROCESS_KEEPS_OLD,
   PROCESS_SNAPSHOT_BYTES,
   PROCESS_SNAPSHOT_OPEN,
   PROCESS_SNAPSHOT_OPEN_PIECES,
@@ -257,7 +258,7 @@ export class SnapshotSource implements EntrySaver {
     }
     Atomics.store(process, PROCESS_CUT_WAITS, 0);
     for (const space of keyspaces) cutShard(space, counts);
-    Atomics.store(process, PROCESS_SNAPSHOT, 1);
+    Atomics.or(process, PROCESS_KEEPS_OLD, KEPT_FOR_SNAPSHOT);
     const ticket = this.#parts.nextTicket(cutsLog);
     const changes = this.#parts.changes();
     latches.releaseAll();
@@ -268,7 +269,7 @@ export class SnapshotSource implements EntrySaver {
     const { keyspaces, latches, process } = this.#parts;
     latches.acquireAll();
     for (const space of keyspaces) endCut(space);
-    Atomics.store(process, PROCESS_SNAPSHOT, 0);
+    Atomics.and(process, PROCESS_KEEPS_OLD, ~KEPT_FOR_SNAPSHOT);
     latches.releaseAll();
     this.#parts.report({ step: "uncut" });
   }

@@ -46,6 +46,23 @@ Deno.test("crc32c() agrees with its definition at any place and length", () => {
   }
 });
 
+Deno.test("crc32c() agrees with its definition on many bytes", () => {
+  const random = new Random(5);
+  const CHUNK = 256 * 1024;
+  const buf = new Uint8Array(2 * CHUNK + 200);
+  for (let i = 0; i < buf.length; i++) buf[i] = random.below(256);
+  const lengths = [511, 512, 513, 575, 576, 1000, 4095, 70_001];
+  for (const more of [-64, -1, 0, 1, 63, 64, 65, 128]) {
+    lengths.push(CHUNK + more, 2 * CHUNK + more);
+  }
+  for (const length of lengths) {
+    for (const off of [0, 3]) {
+      const bytes = buf.subarray(off, off + length);
+      assertEquals(crc32c(buf, off, length), crc32cBitByBit(bytes));
+    }
+  }
+});
+
 Deno.test("crc32c() goes on from what came before", () => {
   const random = new Random(4);
   const buf = latin1BytesOf(random.binary(500));

@@ -1,7 +1,7 @@
 /** SORT without a server: what it takes for a number, and memory. */
 import { assert, assertEquals } from "@std/assert";
 import { latin1BytesOf } from "../../../../src/core/base/bytes.ts";
-import { scoreOf } from "../../../../src/core/commands/sort.ts";
+import { scoreOf } from "../../../../src/core/commands/sort_order.ts";
 import { reclaimSlice } from "../../../../src/core/keyspace/reclaim.ts";
 import { ReplyError } from "../../../_resp_reply.ts";
 import { seeded } from "../../../_harness.ts";

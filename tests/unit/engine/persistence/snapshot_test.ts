@@ -19,7 +19,7 @@ import {
   SAVING,
 } from "../../../../src/engine/persistence/persistence_facts.ts";
 import {
-  PROCESS_SNAPSHOT,
+  PROCESS_KEEPS_OLD,
   PROCESS_SNAPSHOT_BYTES,
 } from "../../../../src/engine/persistence/snapshot_protocol.ts";
 import type { WatchedHold } from "../../../../src/engine/compute/value_holds.ts";
@@ -162,7 +162,7 @@ class World {
       if (names.length === 0) await new Promise((r) => setTimeout(r, 0));
     }
     await saving;
-    assertEquals(this.#process[PROCESS_SNAPSHOT], 0);
+    assertEquals(this.#process[PROCESS_KEEPS_OLD], 0);
     assertEquals(this.#process[PROCESS_SNAPSHOT_BYTES], 0);
     assertEquals(this.facts[SAVING], 0);
     assertEquals(this.holds, 0);
@@ -171,7 +171,7 @@ class World {
 
   /** Whether the cut has been made, and is not over. */
   get isCut(): boolean {
-    return this.#process[PROCESS_SNAPSHOT] !== 0;
+    return this.#process[PROCESS_KEEPS_OLD] !== 0;
   }
 
   /** A hash of so many fields. */
