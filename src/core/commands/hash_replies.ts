@@ -6,10 +6,7 @@
 
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { fieldsExpire } from "../keyspace/field_expires.ts";
-import {
-  LONG_STRING_BYTES_MIN,
-  type ReplyWriter,
-} from "../resp/reply_writer.ts";
+import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { ListpackItem } from "../memory/listpack.ts";
 import type { FieldVisitor, HashValue } from "../types/hash_value.ts";
 import type { Answer } from "./argument_answers.ts";
