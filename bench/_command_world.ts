@@ -130,6 +130,8 @@ export class World {
         giveBack: () => {},
       }),
       served: () => {},
+      servedLater: () => {},
+      keepArguments: () => {},
     });
   }
 

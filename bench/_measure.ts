@@ -27,7 +27,7 @@ const AFTER_RUN_MS = 50;
 
 /** Runs a load against one server while the other has nothing to do. */
 export async function measureRun(
-  run: () => Promise<LoadResult>,
+  run: () => LoadResult | Promise<LoadResult>,
   loaded: Server,
   idle: Server,
 ): Promise<Run> {

@@ -8,6 +8,7 @@
  */
 
 import type { LoadResult } from "./_redis_benchmark.ts";
+import { PolledSockets } from "./_polled_sockets.ts";
 import { median } from "./_report.ts";
 
 /** How much is sent. */
@@ -28,35 +29,38 @@ const OK = "+OK\r\n";
 const QUEUED = "+QUEUED\r\n";
 
 /** Sends at least `transactions`; counts one as one request. */
-export async function runTransactions(
+export function runTransactions(
   port: number,
   load: TransactionLoad,
   transactions: number,
-): Promise<LoadResult> {
+): LoadResult {
   const { connections, pipeline, sets } = load;
   const pipelines = Array.from({ length: PIPELINES }, () => encode(load));
   const replyBytes = pipeline *
     (OK.length + sets * QUEUED.length + `*${sets}\r\n`.length +
       sets * OK.length);
   const rounds = Math.ceil(transactions / connections / pipeline);
+  const sentMs = new Float64Array(connections);
+  const missing = new Int32Array(connections);
   const latencies: number[] = [];
+  using sockets = new PolledSockets(port, connections);
+  let sent = 0;
+  const send = (i: number) => {
+    sentMs[i] = performance.now();
+    missing[i] = replyBytes;
+    sockets.send(i, pipelines[(i + sent++) % PIPELINES]!);
+  };
   const startMs = performance.now();
-  await Promise.all(Array.from({ length: connections }, async (_, i) => {
-    using conn = await Deno.connect({ hostname: "127.0.0.1", port });
-    conn.setNoDelay(true);
-    const buffer = new Uint8Array(64 * 1024);
-    for (let round = 0; round < rounds; round++) {
-      const sentMs = performance.now();
-      const request = pipelines[(i + round) % PIPELINES]!;
-      for (let sent = 0; sent < request.length;) {
-        sent += await conn.write(request.subarray(sent));
-      }
-      let got = 0;
-      while (got < replyBytes) got += await conn.read(buffer) ?? NaN;
-      if (got !== replyBytes) throw new Error("a transaction failed");
-      latencies.push(performance.now() - sentMs);
-    }
-  }));
+  for (let i = 0; i < connections; i++) send(i);
+  while (latencies.length < rounds * connections) {
+    sockets.receive((i, bytes) => {
+      const left = missing[i]! -= bytes;
+      if (left < 0) throw new Error("a transaction failed");
+      if (left > 0) return;
+      latencies.push(performance.now() - sentMs[i]!);
+      if (sent < rounds * connections) send(i);
+    });
+  }
   const seconds = (performance.now() - startMs) / 1000;
   const requests = rounds * connections * pipeline;
   latencies.sort((a, b) => a - b);
@@ -71,7 +75,9 @@ export async function runTransactions(
   };
 }
 
-function encode({ pipeline, sets, keys }: TransactionLoad): Uint8Array {
+function encode(
+  { pipeline, sets, keys }: TransactionLoad,
+): Uint8Array<ArrayBuffer> {
   let text = "";
   for (let i = 0; i < pipeline; i++) {
     text += "*1\r\n$5\r\nMULTI\r\n";

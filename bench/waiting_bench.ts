@@ -52,7 +52,7 @@ const MESSAGE_BYTES =
   "*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$16\r\n\r\n".length +
   MESSAGE.length;
 /** Rounds before anything is measured: code is compiled while it runs. */
-const WARM_UP = 20_000;
+const WARM_UP = 40_000;
 const WARM_UP_MS_MAX = 20_000;
 /** Batches that a subscriber may be behind. */
 const BEHIND_MAX = 4;
