@@ -10,6 +10,7 @@
  * @module
  */
 
+import { viewOf } from "../base/byte_view.ts";
 import { ListpackItem, readElement } from "../memory/listpack.ts";
 import { elementBytes } from "../memory/listpack_format.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
@@ -60,8 +61,8 @@ export function writePackedElements(
   leftCount = count;
   for (;;) {
     reply.at = writeShortStrings(
-      viewOf(buf, SOURCE),
-      viewOf(reply.buf, TARGET),
+      keptView(buf, SOURCE),
+      keptView(reply.buf, TARGET),
       reply.at,
     );
     if (leftCount === 0) return;
@@ -111,14 +112,14 @@ function writeShortStrings(
   return to;
 }
 
-/** A view of the same bytes; the last one is kept. */
-function viewOf(
+/** The view of a buffer; the last one is at hand. */
+function keptView(
   buf: Uint8Array,
   kept: { of: Uint8Array; view: DataView },
 ): DataView {
   if (kept.of !== buf) {
     kept.of = buf;
-    kept.view = new DataView(buf.buffer, buf.byteOffset, buf.byteLength);
+    kept.view = viewOf(buf);
   }
   return kept.view;
 }

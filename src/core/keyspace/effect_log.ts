@@ -30,6 +30,7 @@
  */
 
 import { assert } from "../base/assert.ts";
+import { viewOf } from "../base/byte_view.ts";
 import { bytesOf, copyBytes } from "../base/bytes.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import { writeInt64 } from "../base/int64.ts";
@@ -454,8 +455,7 @@ export class EffectLog implements EffectSink {
 
   #lookAt(source: Uint8Array): void {
     this.#source = source;
-    const { buffer, byteOffset, length } = source;
-    this.#sourceView = new DataView(buffer, byteOffset, length);
+    this.#sourceView = viewOf(source);
   }
 
   #drawTicket(): number {

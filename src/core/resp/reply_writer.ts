@@ -14,6 +14,7 @@
  * @module
  */
 
+import { viewOf } from "../base/byte_view.ts";
 import { formatDouble } from "../base/double.ts";
 import { decimalLength, writeInteger } from "../base/integer.ts";
 import { copyBytes } from "../base/bytes.ts";
@@ -437,7 +438,7 @@ export class ReplyWriter {
   #look(): void {
     const { buf } = this;
     this.#viewed = buf;
-    this.#view = new DataView(buf.buffer, buf.byteOffset, buf.byteLength);
+    this.#view = viewOf(buf);
   }
 
   #header(kind: number, n: number): void {

@@ -15,6 +15,7 @@
  * @module
  */
 
+import { viewOf } from "../../core/base/byte_view.ts";
 import { copyBytes } from "../../core/base/bytes.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
 
@@ -239,7 +240,7 @@ export class Transaction {
       copyBytes(args.buf, from, this.#bytes, start, length);
     } else {
       // The last step may go beyond the bytes: nothing is there yet.
-      const source = source8(args.buf);
+      const source = viewOf(args.buf);
       const to = this.#view;
       for (let done = 0; done < length; done += STEP) {
         const eight = source.getBigUint64(from + done, true);
@@ -300,15 +301,4 @@ function withRoom(
   const grown = new Int32Array(Math.max(16, length, words.length * 2));
   grown.set(words);
   return grown;
-}
-
-let lastSource: Uint8Array = new Uint8Array(0);
-let lastView: DataView = new DataView(lastSource.buffer);
-
-/** A view that reads a buffer in steps; one buffer holds many requests. */
-function source8(buf: Uint8Array): DataView {
-  if (buf === lastSource) return lastView;
-  lastSource = buf;
-  lastView = new DataView(buf.buffer, buf.byteOffset, buf.length);
-  return lastView;
 }
