@@ -36,8 +36,12 @@ export const HOLD_FOR_SNAPSHOT: HoldPurpose = {
   patienceMs: 2000,
 };
 
-/** Bytes of a collection that take long to copy, however few elements it has. */
-const LONG_BYTES_MIN = 1 << 20;
+/**
+ * Bytes of a collection that is held however few elements it has. Fewer are
+ * copied by who changes it, in a few milliseconds; to wait for a reader, and for
+ * a copy in the background, takes much longer.
+ */
+const LONG_BYTES_MIN = 8 << 20;
 /** Elements that are looked at to guess how many bytes all have. */
 const SAMPLES = 64;
 /** Time between two looks at who waits. */
