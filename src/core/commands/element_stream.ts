@@ -6,12 +6,11 @@
  */
 
 import type { Keyspace } from "../keyspace/keyspace.ts";
-import { OutOfMemory } from "../memory/heap.ts";
-import { releaseValue, shareValue } from "../keyspace/shared_value.ts";
 import type { ReplySource } from "../resp/reply_source.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
-import type { Call, ShardLatches, ValueHold } from "./call.ts";
+import type { Call } from "./call.ts";
 import { beginLongElements, endLongElements } from "./long_elements.ts";
+import { ValueReading } from "./value_reading.ts";
 
 /** Elements from which on a reply is written in pieces. */
 export const STREAMED_ELEMENTS_MIN = 2048;
@@ -57,7 +56,8 @@ export function replyElements(
     elements.write(space, ref, from, to, reply, Infinity);
     return;
   }
-  stream(call, space, ref, shareValue(space, ref), elements, from, to);
+  const reading = new ValueReading(call, space, ref, true);
+  reply.stream(new ElementStream(reading, elements, from, to));
 }
 
 /**
@@ -86,23 +86,13 @@ function streamRest(
   to: number,
   isHeld: boolean,
 ): void {
-  const { reply, latches } = call;
-  if (!reply.canStream) {
+  const { reply } = call;
+  const reading = reply.canStream
+    ? ValueReading.begin(call, space, ref, isHeld)
+    : null;
+  if (reading === null) {
     elements.write(space, ref, from, to, reply, Infinity);
-    return;
-  }
-  let reading = 0;
-  try {
-    reading = shareValue(space, ref);
-  } catch (cause) {
-    if (!(cause instanceof OutOfMemory)) throw cause;
-    elements.write(space, ref, from, to, reply, Infinity);
-    return;
-  }
-  if (isHeld) return stream(call, space, ref, reading, elements, from, to);
-  reply.stream(
-    new ElementStream(space, latches, reading, null, elements, from, to),
-  );
+  } else reply.stream(new ElementStream(reading, elements, from, to));
 }
 
 /**
@@ -118,32 +108,11 @@ export function streamElements(
   from: number,
   to: number,
 ): boolean {
-  let reading = 0;
-  try {
-    reading = shareValue(space, ref);
-  } catch (cause) {
-    if (!(cause instanceof OutOfMemory)) throw cause;
-    return false;
-  }
+  const reading = ValueReading.begin(call, space, ref, true);
+  if (reading === null) return false;
   call.reply.array(to - from);
-  stream(call, space, ref, reading, elements, from, to);
+  call.reply.stream(new ElementStream(reading, elements, from, to));
   return true;
-}
-
-/** Leaves a reader of a value in the reply. */
-function stream(
-  call: Call,
-  space: Keyspace,
-  ref: number,
-  reading: number,
-  elements: ElementWriter,
-  from: number,
-  to: number,
-): void {
-  const hold = call.holdValue?.(space, call.db, ref) ?? null;
-  call.reply.stream(
-    new ElementStream(space, call.latches, reading, hold, elements, from, to),
-  );
 }
 
 /**
@@ -196,52 +165,36 @@ function writeFirst(
   return next;
 }
 
-/** The value does not change while it is shared, so no latch is needed to read. */
+/** Elements that are written when the peer takes them. */
 class ElementStream implements ReplySource {
-  readonly #space: Keyspace;
-  readonly #latches: ShardLatches;
-  readonly #reading: number;
-  readonly #hold: ValueHold | null;
+  readonly #reading: ValueReading;
   readonly #elements: ElementWriter;
   readonly #to: number;
   #at: number;
 
   constructor(
-    space: Keyspace,
-    latches: ShardLatches,
-    reading: number,
-    hold: ValueHold | null,
+    reading: ValueReading,
     elements: ElementWriter,
     from: number,
     to: number,
   ) {
-    this.#space = space;
-    this.#latches = latches;
     this.#reading = reading;
-    this.#hold = hold;
     this.#elements = elements;
     this.#at = from;
     this.#to = to;
   }
 
   write(writer: ReplyWriter, bytes: number): boolean {
-    this.#at = this.#elements.write(
-      this.#space,
-      this.#reading,
-      this.#at,
-      this.#to,
-      writer,
-      writer.at + bytes,
-    );
+    const { space, ref } = this.#reading;
+    const limit = writer.at + bytes;
+    const elements = this.#elements;
+    this.#at = elements.write(space, ref, this.#at, this.#to, writer, limit);
     if (this.#at < this.#to) return false;
     this.drop();
     return true;
   }
 
   drop(): void {
-    this.#latches.acquire(this.#space.shard);
-    releaseValue(this.#space, this.#reading);
-    this.#latches.release(this.#space.shard);
-    this.#hold?.release();
+    this.#reading.end();
   }
 }

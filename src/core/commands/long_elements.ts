@@ -9,15 +9,14 @@
  */
 
 import type { Keyspace } from "../keyspace/keyspace.ts";
-import { releaseValue, shareValue } from "../keyspace/shared_value.ts";
-import { OutOfMemory } from "../memory/heap.ts";
 import type { ReplySource } from "../resp/reply_source.ts";
 import {
   LONG_STRING_BYTES_MIN,
   type LongStrings,
   type ReplyWriter,
 } from "../resp/reply_writer.ts";
-import type { Call, ShardLatches, ValueHold } from "./call.ts";
+import type { Call } from "./call.ts";
+import { ValueReading } from "./value_reading.ts";
 
 /** Takes over the long elements of the value of an entry. */
 class LongElements implements LongStrings {
@@ -40,24 +39,16 @@ class LongElements implements LongStrings {
     off: number,
     length: number,
   ): boolean {
-    const { latches, holdValue, db } = this.#call!;
-    const space = this.#space!;
     // What a value shows in a buffer of its own does not stay there.
     if (!(source.buffer instanceof SharedArrayBuffer)) return false;
-    let reading = 0;
-    try {
-      reading = shareValue(space, this.#ref);
-    } catch (cause) {
-      if (!(cause instanceof OutOfMemory)) throw cause;
-      return false;
-    }
-    const hold = this.#isHeld
-      ? holdValue?.(space, db, this.#ref) ?? null
-      : null;
-    reply.bulkFrom(
-      new ElementBytes(space, latches, reading, hold, source, off, length),
-      length,
+    const reading = ValueReading.begin(
+      this.#call!,
+      this.#space!,
+      this.#ref,
+      this.#isHeld,
     );
+    if (reading === null) return false;
+    reply.bulkFrom(new ElementBytes(reading, source, off, length), length);
     return true;
   }
 }
@@ -105,29 +96,20 @@ export function replyElement(
   endLongElements(call);
 }
 
-/** The bytes do not change while the value is shared: no latch is needed. */
+/** The bytes of an element, sent from where they lie. */
 class ElementBytes implements ReplySource {
-  readonly #space: Keyspace;
-  readonly #latches: ShardLatches;
-  readonly #reading: number;
-  readonly #hold: ValueHold | null;
+  readonly #reading: ValueReading;
   readonly #source: Uint8Array;
   readonly #end: number;
   #at: number;
 
   constructor(
-    space: Keyspace,
-    latches: ShardLatches,
-    reading: number,
-    hold: ValueHold | null,
+    reading: ValueReading,
     source: Uint8Array,
     off: number,
     length: number,
   ) {
-    this.#space = space;
-    this.#latches = latches;
     this.#reading = reading;
-    this.#hold = hold;
     this.#source = source;
     this.#at = off;
     this.#end = off + length;
@@ -143,9 +125,6 @@ class ElementBytes implements ReplySource {
   }
 
   drop(): void {
-    this.#latches.acquire(this.#space.shard);
-    releaseValue(this.#space, this.#reading);
-    this.#latches.release(this.#space.shard);
-    this.#hold?.release();
+    this.#reading.end();
   }
 }
