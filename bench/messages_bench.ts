@@ -14,6 +14,7 @@
 import { FrameReader, FrameWriter } from "../src/engine/messages/frame.ts";
 import { Mesh } from "../src/engine/messages/mesh.ts";
 import { COMMAND_RECORD } from "../src/engine/messages/record_kinds.ts";
+import { Bell, makeBells } from "../src/engine/messages/bell.ts";
 import { makeRings, RingPorts } from "../src/engine/messages/rings.ts";
 
 const RECORDS = 64;
@@ -38,10 +39,12 @@ Deno.bench(`${RECORDS} records written and read`, { group: "frame" }, () => {
 function connect(): { there: Mesh; close: () => void; onEcho: () => void } {
   const { port1, port2 } = new MessageChannel();
   const rings = makeRings(2);
+  const words = makeBells(2);
+  const bells = [0, 1].map((worker) => new Bell(words, worker, null));
   const [there, back] = [[null, port1], [port2, null]].map((ports, self) => {
-    const ring = new RingPorts(self, ports, rings, (run) => setImmediate(run));
+    const ring = new RingPorts(self, ports, rings, bells);
     const mesh = new Mesh(self, ring.ports);
-    ring.start();
+    bells[self]!.listen(() => ring.receive(), (run) => setImmediate(run));
     return mesh;
   }) as [Mesh, Mesh];
   const pair = {

@@ -3,14 +3,15 @@
  *
  * A message of a MessagePort costs 15 µs of processor time when it wakes a
  * sleeping thread, most of it for events and for serializing; a batch in a ring
- * and a bell that wakes the thread cost 6 µs.
+ * and a bell that wakes the thread cost 6 µs or less.
  *
  * ```text
  * one ring for each direction of each pair of workers
  *   word 0   bytes written so far     word 1   bytes read so far
  *   entries  length u32, number u32, ticket u32, unused, bytes, padding to 8
- * one bell for each worker: a word that everybody changes who has written
  * ```
+ *
+ * Who has written something rings the bell of the other worker (bell.ts).
  *
  * - What does not fit goes through the pair's port. The batches of a pair are
  *   numbered, and taken in the order of their numbers, whichever way they came.
@@ -21,7 +22,7 @@
  * @module
  */
 
-import { Bell } from "./bell.ts";
+import type { Bell } from "./bell.ts";
 import type { Port } from "./mesh.ts";
 
 /** Bytes of a ring, at most. */
@@ -35,13 +36,11 @@ const WRITTEN = 0;
 const READ = 16;
 /** Bytes before a batch. */
 const ENTRY_BYTES = 16;
-/** Words between two bells: a cache line. */
-const BELL_WORDS = 16;
 
-/** Shared memory of all rings and bells. */
+/** Shared memory of all rings. */
 export interface RingBuffers {
-  /** The bells, by worker, and behind them the last ticket. */
-  readonly bells: SharedArrayBuffer;
+  /** The last ticket. */
+  readonly tickets: SharedArrayBuffer;
   /** The ring from worker i to worker j is number `i * workers + j`. */
   readonly rings: SharedArrayBuffer;
   /** Bytes of each ring's entries: a power of two. */
@@ -57,7 +56,7 @@ export function makeRings(workers: number): RingBuffers {
   }
   const count = workers > 1 ? pairs : 0;
   return {
-    bells: new SharedArrayBuffer((workers + 1) * BELL_WORDS * 4),
+    tickets: new SharedArrayBuffer(4),
     rings: new SharedArrayBuffer(count * (HEAD_BYTES + ringBytes)),
     ringBytes,
   };
@@ -78,13 +77,8 @@ class Ring {
     this.#mask = ringBytes - 1;
   }
 
-  /** Adds a batch, if there is room; `tickets[at]` is the last ticket. */
-  add(
-    number: number,
-    batch: Uint8Array,
-    tickets: Int32Array,
-    at: number,
-  ): boolean {
+  /** Adds a batch, if there is room; `tickets[0]` is the last ticket. */
+  add(number: number, batch: Uint8Array, tickets: Int32Array): boolean {
     const words = this.#words;
     const written = words[WRITTEN]!;
     const used = (written - Atomics.load(words, READ)) | 0;
@@ -93,7 +87,7 @@ class Ring {
     const start = written & this.#mask;
     this.#set(start, batch.length);
     this.#set(start + 4, number);
-    this.#set(start + 8, Atomics.add(tickets, at, 1));
+    this.#set(start + 8, Atomics.add(tickets, 0, 1));
     const from = start + ENTRY_BYTES & this.#mask;
     const first = Math.min(batch.length, this.#mask + 1 - from);
     if (first === batch.length) this.#entries.set(batch, from);
@@ -162,30 +156,28 @@ export class RingPort implements Port {
   readonly #port: ParcelPort;
   readonly #out: Ring;
   readonly #in: Ring;
-  readonly #bells: Int32Array;
   readonly #bell: Bell;
-  readonly #tickets: number;
+  readonly #tickets: Int32Array;
   readonly #parcels: Parcel[] = [];
   #sent = 0;
   #taken = 0;
 
   /**
-   * Leads from worker `self` to worker `peer`, of `workers`; `hasCome` is called
-   * when something has come through the port.
+   * Leads from worker `self` to worker `peer`, of `workers`, whose bell is given;
+   * `hasCome` is called when something has come through the port.
    */
   constructor(
     port: ParcelPort,
     buffers: RingBuffers,
-    pair: { self: number; peer: number; workers: number },
+    pair: { self: number; peer: number; workers: number; bell: Bell },
     hasCome: () => void,
   ) {
-    const { self, peer, workers } = pair;
+    const { self, peer, workers, bell } = pair;
     this.#port = port;
+    this.#bell = bell;
     this.#out = new Ring(buffers, self * workers + peer);
     this.#in = new Ring(buffers, peer * workers + self);
-    this.#bells = new Int32Array(buffers.bells);
-    this.#bell = new Bell(this.#bells, peer * BELL_WORDS);
-    this.#tickets = workers * BELL_WORDS;
+    this.#tickets = new Int32Array(buffers.tickets);
     port.onmessage = ({ data }) => {
       this.#parcels.push(data);
       hasCome();
@@ -194,9 +186,11 @@ export class RingPort implements Port {
 
   postMessage(batch: Uint8Array, transfer: Transferable[]): void {
     const number = this.#sent = (this.#sent + 1) | 0;
-    if (this.#out.add(number, batch, this.#bells, this.#tickets)) {
-      this.#bell.ring();
-    } else this.#port.postMessage({ number, batch }, transfer);
+    if (this.#out.add(number, batch, this.#tickets)) this.#bell.ring();
+    else {
+      this.#port.postMessage({ number, batch }, transfer);
+      this.#bell.ringForPort();
+    }
   }
 
   /** Whether the next batch has come, through the ring. */
@@ -224,41 +218,30 @@ export class RingPort implements Port {
   }
 }
 
-/** A worker's ends of all pairs, and its bell. */
+/** A worker's ends of all pairs. */
 export class RingPorts {
   /** By worker; null at its own place. */
   readonly ports: readonly (RingPort | null)[];
   readonly #all: readonly RingPort[];
-  readonly #bell: Bell;
-  readonly #later: (run: () => void) => void;
 
-  /**
-   * `ports[i]` leads to worker `i`. `later` calls back when the event loop has
-   * turned.
-   */
+  /** `ports[i]` leads to worker `i`, whose bell is `bells[i]`. */
   constructor(
     self: number,
     ports: readonly (ParcelPort | null)[],
     buffers: RingBuffers,
-    later: (run: () => void) => void,
+    bells: readonly Bell[],
   ) {
     const workers = ports.length;
-    this.#bell = new Bell(new Int32Array(buffers.bells), self * BELL_WORDS);
-    this.#later = later;
     const receive = () => this.receive();
-    this.ports = ports.map((port, peer) =>
-      port && new RingPort(port, buffers, { self, peer, workers }, receive)
-    );
+    this.ports = ports.map((port, peer) => {
+      if (port === null) return null;
+      const pair = { self, peer, workers, bell: bells[peer]! };
+      return new RingPort(port, buffers, pair, receive);
+    });
     this.#all = this.ports.filter((port) => port !== null);
   }
 
-  /** Begins to hand over what comes; the ports' users are there. */
-  start(): void {
-    if (this.#all.length === 0) return;
-    this.#bell.listen(() => this.receive(), this.#later);
-  }
-
-  /** Hands over what has come, whether the bell was heard or not. */
+  /** Hands over what has come; called when the worker's bell has been rung. */
   receive(): void {
     for (;;) {
       for (const port of this.#all) port.takeParcels();

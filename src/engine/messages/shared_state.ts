@@ -14,6 +14,7 @@ import {
 } from "../../core/keyspace/effect_ring.ts";
 import { makeFacts } from "../persistence/persistence_facts.ts";
 import { shardControlWords } from "../../core/keyspace/shard_control.ts";
+import { makeBells } from "./bell.ts";
 import { makeRings, type RingBuffers } from "./rings.ts";
 import {
   type LogStatusBuffers,
@@ -97,6 +98,8 @@ export interface SharedState {
   readonly hashSeed: readonly [number, number];
   /** How batches of messages reach other workers. */
   readonly rings: RingBuffers;
+  /** What wakes the workers. */
+  readonly bells: SharedArrayBuffer;
   /** How many workers there are. */
   readonly workers: number;
   /** How many databases there are. */
@@ -139,6 +142,7 @@ export function makeSharedState(
     slotShards: slots,
     process: new SharedArrayBuffer(PROCESS_WORDS * 4),
     rings: makeRings(workers),
+    bells: makeBells(workers),
     cacheRecords: new SharedArrayBuffer(workers * workers * 4),
     facts: makeFacts(options.startedMs),
     hashSeed: [options.random[0]! | 0, options.random[1]! | 0],

@@ -54,11 +54,6 @@ export function wantsAt(worker: number): number {
   return WORKERS_AT + worker * WORKER_WORDS;
 }
 
-/** The word of the bell of worker `worker`. */
-export function bellAt(worker: number): number {
-  return wantsAt(worker) + 1;
-}
-
 /** Figure: bytes of the files of changes and of the snapshot they begin with. */
 export const LOG_SIZE = 0;
 /** Figure: the same, when the log was last rewritten or loaded. */

@@ -152,10 +152,16 @@ export class WorkerLog {
     ) Atomics.notify(words, WRITER_IDLE);
   }
 
-  /** Now and then: a bell that was not heard costs a moment, and never a hang. */
+  /** Now and then: a look too many costs a moment, and one too few no hang. */
   cron(): void {
     if (this.effects.undrainedBytes > 0) this.link?.look();
-    if (this.#forRoom.length + this.#forDurable.length > 0) this.onTold();
+    this.onRung();
+  }
+
+  /** The worker's bell has been rung; perhaps by the log writer. */
+  onRung(): void {
+    const waiting = this.#forRoom.length + this.#forDurable.length;
+    if (waiting > 0 || this.isCongested) this.onTold();
   }
 
   /** The log writer says that what the worker wants may have come. */

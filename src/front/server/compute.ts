@@ -37,6 +37,8 @@ import {
 import { makeCommandTable } from "./command_groups.ts";
 import { ServerCall } from "./server_call.ts";
 import type { ComputeStart, FromWorker } from "./thread_protocol.ts";
+import { Bell } from "../../engine/messages/bell.ts";
+import { wakeWorker } from "./network/system_calls.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
 /** Makes this thread a compute thread; `tell` reaches the main thread. */
@@ -107,7 +109,8 @@ export function beginComputing(
       });
     },
   });
-  for (const port of start.ports) {
+  for (const [worker, port] of start.ports.entries()) {
+    const bell = new Bell(shared.bells, worker, wakeWorker);
     const channel: ComputePort<ComputeResult, ComputeJob> = port;
     channel.onmessage = ({ data: job }) => {
       if (job.settings !== null) apply(job.settings);
@@ -115,6 +118,7 @@ export function beginComputing(
       const transfer = [result.reply.buffer as ArrayBuffer];
       if (result.recorded !== null) transfer.push(result.recorded.buffer);
       channel.postMessage(result, transfer);
+      bell.ringForPort();
     };
   }
 }
@@ -144,7 +148,7 @@ export function makeComputePool(
     },
     nowMs: worker.nowMs,
     mustBeStill: () => (executor.gate & GATES_STILL) !== 0,
-    later: (run, delayMs) => setTimeout(run, delayMs),
+    later: (run, delayMs) => worker.loop.later(run, delayMs),
     fillKey: (key, name) => worker.call.fillKey(key, name, 0, name.length),
     lock: ports.lock,
     runInPlace: (caller, db, resp, args, done) => {

@@ -61,13 +61,12 @@ import {
   REPLY_BUFFER_BYTES,
   type ReplyWriter,
 } from "../../core/resp/reply_writer.ts";
-import type { InputLook } from "./direct_send.ts";
 import { giveBack } from "./give_back.ts";
 import type { WorkerLog } from "../../engine/persistence/worker_log.ts";
 import { isFull, OUTPUT_BYTES_HIGH, OutputLimit } from "./output_limit.ts";
 import { OutputQueue } from "./output_queue.ts";
 import { OwedReplies } from "./owed_replies.ts";
-import { Socket, type SocketHandler } from "./socket.ts";
+import type { Accepted, Socket, SocketHandler } from "./network/socket.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
 /**
@@ -149,10 +148,10 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   #ticketBefore = 0;
 
   /** Takes over an accepted connection. */
-  constructor(worker: WorkerContext, conn: Deno.Conn, session: Session) {
+  constructor(worker: WorkerContext, accepted: Accepted, session: Session) {
     this.#worker = worker;
     this.session = session;
-    this.#socket = new Socket(conn, this);
+    this.#socket = accepted.open(this);
     this.mustAuthenticate = (session.gate & GATE_AUTH) !== 0;
   }
 
@@ -394,11 +393,6 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
     this.#process(null);
   }
 
-  /** Lets `look` see whether the peer has sent more. */
-  addTo(look: InputLook): void {
-    this.#socket.addTo(look);
-  }
-
   inputRoom(): Uint8Array<ArrayBuffer> {
     this.#isReading = true;
     return this.#input.room(this.#parser, this.#args, this.#big !== null);
@@ -443,7 +437,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
     this.#awaitsReader = true;
     const writes = this.#writesTaken;
     const unsent = this.#socket.unsentBytes;
-    setTimeout(() => {
+    this.#worker.loop.later(() => {
       this.#awaitsReader = false;
       if (this.#isClosed || !this.#isStalled) return;
       const isReading = this.#writesTaken !== writes ||
@@ -467,8 +461,8 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
       this.#queue === null ||
       performance.now() - this.#sendingSinceMs < SENDING_MS_MAX
     ) return this.#afterWrite();
-    // A timer, as immediates come dozens of times before sockets are looked at.
-    setTimeout(() => {
+    // A timer, as sockets might not have their turn before what comes soon.
+    this.#worker.loop.later(() => {
       this.#sendingSinceMs = performance.now();
       if (!this.#isClosed) this.#afterWrite();
     }, 0);

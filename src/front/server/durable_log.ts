@@ -186,6 +186,7 @@ export class DurableLog {
       facts: shared.facts,
       waitsForBase,
       ports: connect(),
+      bells: shared.bells,
       ...data,
     }, { log, onBug, load });
     return this.#thread;

@@ -15,7 +15,6 @@ import {
   CONNECTIONS_REJECTED,
 } from "../../core/keyspace/counters.ts";
 import {
-  type ErrorReply,
   MAX_CLIENTS_REACHED,
   PROTECTED_MODE,
 } from "../../core/resp/error_reply.ts";
@@ -26,16 +25,14 @@ import {
 } from "../../engine/messages/shared_state.ts";
 import { Connection } from "./connection.ts";
 import { systemReason } from "./host_facts.ts";
+import type { AcceptHandler } from "./network/event_loop.ts";
+import type { Accepted } from "./network/socket.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
-/** Rest after an error of accept, such as no file descriptors left. */
-const RETRY_MS = 100;
-
 /** A worker's listeners. */
-export class Listeners {
+export class Listeners implements AcceptHandler {
   readonly #worker: WorkerContext;
-  readonly #listeners: Deno.Listener[] = [];
-  #isClosed = false;
+  readonly #listeners: { close(): void }[] = [];
 
   /** Connections become `worker`'s. */
   constructor(worker: WorkerContext) {
@@ -59,14 +56,16 @@ export class Listeners {
       const hostname = hostnameOf(optional ? address.slice(1) : address);
       try {
         if (claims && reusePort) Deno.listen({ hostname, port: bound }).close();
-        const listener = Deno.listen({
-          hostname,
-          port: bound,
-          ...(reusePort ? { reusePort } : {}),
-          tcpBacklog: settings.tcpBacklog,
+        this.#serve(() => {
+          const listener = Deno.listen({
+            hostname,
+            port: bound,
+            ...(reusePort ? { reusePort } : {}),
+            tcpBacklog: settings.tcpBacklog,
+          });
+          bound = listener.addr.port;
+          return listener;
         });
-        bound = listener.addr.port;
-        this.#serve(listener);
       } catch (cause) {
         const failure = new Error(
           `Could not create server TCP listening socket ${hostname}:${bound}: ` +
@@ -88,89 +87,66 @@ export class Listeners {
     } catch (cause) {
       if (!(cause instanceof Deno.errors.NotFound)) throw cause;
     }
-    let listener: Deno.UnixListener;
     try {
-      listener = Deno.listen({ transport: "unix", path });
+      this.#serve(() => Deno.listen({ transport: "unix", path }));
     } catch (cause) {
       throw new Error(
         `Failed opening Unix socket: bind: ${systemReason(cause)}`,
       );
     }
     if (permissions !== 0) Deno.chmodSync(path, permissions);
-    this.#serve(listener);
   }
 
   /** Accepts nothing more. */
   close(): void {
-    this.#isClosed = true;
-    for (const listener of this.#listeners) {
-      try {
-        listener.close();
-      } catch {
-        // Closed already.
-      }
-    }
+    for (const listener of this.#listeners) listener.close();
     this.#listeners.length = 0;
   }
 
-  #serve(listener: Deno.Listener): void {
-    this.#listeners.push(listener);
-    this.#acceptLoop(listener).catch(this.#worker.fail);
+  #serve(open: () => Deno.Listener): void {
+    this.#listeners.push(this.#worker.loop.listen(open, this));
   }
 
-  async #acceptLoop(listener: Deno.Listener): Promise<void> {
-    while (!this.#isClosed) {
-      let conn: Deno.Conn;
-      try {
-        conn = await listener.accept();
-      } catch (cause) {
-        if (this.#isClosed || cause instanceof Deno.errors.BadResource) return;
-        this.#worker.log(`Accepting client connection: ${cause}`);
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-        continue;
-      }
-      this.#accept(conn);
-    }
+  onAcceptFailed(reason: string): void {
+    this.#worker.log(`Accepting client connection: ${reason}`);
   }
 
-  #accept(conn: Deno.Conn): void {
+  onAccepted(accepted: Accepted): void {
     const worker = this.#worker;
     const open = Atomics.add(worker.process, PROCESS_CONNECTIONS, 1);
     const refusal = open >= worker.settings.maxclients
       ? MAX_CLIENTS_REACHED
-      : this.#isTrusted(conn)
+      : this.#isTrusted(accepted)
       ? null
       : PROTECTED_MODE;
     if (refusal !== null) {
       Atomics.sub(worker.process, PROCESS_CONNECTIONS, 1);
       this.#count(CONNECTIONS_REJECTED);
-      refuse(conn, refusal);
-      return;
+      return accepted.refuse(refusal.bytes);
     }
     this.#count(CONNECTIONS_RECEIVED);
-    if (isTcp(conn)) {
-      conn.setNoDelay(true);
-      if (worker.settings.tcpKeepalive > 0) conn.setKeepAlive(true);
-    }
+    const { local, remote } = accepted;
+    const isTcp = remote.transport === "tcp";
+    if (isTcp) accepted.setOptions(worker.settings.tcpKeepalive > 0);
     const session = new Session({
       id: Atomics.add(worker.process, PROCESS_LAST_ID, 1) + 1,
       nowMs: worker.nowMs(),
-      address: addressOf(conn.remoteAddr, worker.settings.unixsocket),
-      localAddress: addressOf(conn.localAddr, worker.settings.unixsocket),
-      isUnix: !isTcp(conn),
+      address: addressOf(remote, worker.settings.unixsocket),
+      localAddress: addressOf(local, worker.settings.unixsocket),
+      isUnix: !isTcp,
     });
     if (worker.settings.requirepass.length > 0) session.gate |= GATE_AUTH;
-    const connection = new Connection(worker, conn, session);
+    const connection = new Connection(worker, accepted, session);
     worker.connectionOpened(connection);
     connection.start();
   }
 
   /** Without a password, protected mode serves this machine only. */
-  #isTrusted(conn: Deno.Conn): boolean {
+  #isTrusted({ remote }: Accepted): boolean {
     const { settings } = this.#worker;
     if (!settings.protectedMode || settings.requirepass.length > 0) return true;
-    if (!isTcp(conn)) return true;
-    const { hostname } = conn.remoteAddr;
+    if (remote.transport !== "tcp") return true;
+    const { hostname } = remote;
     return hostname.startsWith("127.") || hostname === "::1" ||
       hostname.startsWith("::ffff:127.");
   }
@@ -179,10 +155,6 @@ export class Listeners {
     const { counters } = this.#worker;
     counters[counter] = counters[counter]! + 1;
   }
-}
-
-function isTcp(conn: Deno.Conn): conn is Deno.TcpConn {
-  return conn.remoteAddr.transport === "tcp";
 }
 
 function addressOf(addr: Deno.Addr, unixPath: string): string {
@@ -196,14 +168,4 @@ function addressOf(addr: Deno.Addr, unixPath: string): string {
 function hostnameOf(address: string): string {
   if (address === "*") return "0.0.0.0";
   return address === "::*" ? "::" : address;
-}
-
-function refuse(conn: Deno.Conn, reply: ErrorReply): void {
-  conn.write(reply.bytes).catch(() => {}).finally(() => {
-    try {
-      conn.close();
-    } catch {
-      // The peer was faster.
-    }
-  });
 }

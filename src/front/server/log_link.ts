@@ -8,9 +8,7 @@ import { emptyDatabases } from "../../core/commands/databases.ts";
 import { aofMisconfigured } from "../../core/resp/error_reply.ts";
 import { GATE_LOADING } from "../../engine/executor/gate.ts";
 import { Session } from "../../engine/executor/session.ts";
-import { Bell } from "../../engine/messages/bell.ts";
 import { ownerOf } from "../../engine/messages/shared_state.ts";
-import { bellAt } from "../../engine/persistence/log_status.ts";
 import type { RecordChunk } from "../../engine/persistence/record_feeder.ts";
 import { Replay } from "../../engine/persistence/replay.ts";
 import { copySettings } from "./apply_settings.ts";
@@ -39,12 +37,6 @@ export class LogLink {
     this.#saved = new Float64Array(worker.counters.length);
     port.onmessage = (event: MessageEvent<LogToWorker>) =>
       this.#receive(event.data);
-    const { durability, peers } = worker;
-    const words = new Int32Array(durability.status.words);
-    new Bell(words, bellAt(peers.self)).listen(
-      () => durability.onTold(),
-      (run) => setImmediate(run),
-    );
   }
 
   look(): void {
@@ -72,13 +64,13 @@ export class LogLink {
 
   /** Waits a while for what was logged to be on the disk, and sends no more. */
   async close(): Promise<void> {
-    const { durability } = this.#worker;
+    const { durability, loop } = this.#worker;
     const { nextTicket, effects } = durability;
     const deadlineMs = performance.now() + CLOSE_MS;
     while (!durability.isDurable(nextTicket) || effects.isCongested) {
       if (performance.now() > deadlineMs) break;
       durability.syncSoon();
-      await new Promise((resolve) => setTimeout(resolve, CLOSE_LOOK_MS));
+      await new Promise<void>((resolve) => loop.later(resolve, CLOSE_LOOK_MS));
     }
     this.#port.close();
   }
@@ -99,7 +91,7 @@ export class LogLink {
         worker.executor.gate |= GATE_LOADING;
         worker.completeSlices();
         // Not before the replies of this turn are under way.
-        setTimeout(() => this.#post({ kind: "done" }), 0);
+        worker.loop.later(() => this.#post({ kind: "done" }), 0);
         return;
       case "empty":
         emptyDatabases(worker.call, false);

@@ -29,6 +29,8 @@ export interface LogStart {
   readonly waitsForBase: boolean;
   /** Channels to the workers, by their number. */
   readonly ports: readonly MessagePort[];
+  /** The workers' bells, see bell.ts. */
+  readonly bells: SharedArrayBuffer;
 }
 
 /** Main thread to log thread. */

@@ -31,7 +31,6 @@ import {
   readLog,
 } from "../../engine/persistence/log_reader.ts";
 import {
-  bellAt,
   CUT_WANTED,
   LOG_BASE_SIZE,
   LOG_OFF,
@@ -52,6 +51,7 @@ import type {
   ToLog,
   WorkerToLog,
 } from "./log_protocol.ts";
+import { wakeWorker } from "./network/system_calls.ts";
 import type { LogLevel } from "./thread_protocol.ts";
 
 /** Time between two lines about how far loading is. */
@@ -128,7 +128,9 @@ class LogThread {
       start.prefix,
     );
     this.#keys = start.ports.map(() => 0);
-    this.#bells = start.ports.map((_, i) => new Bell(this.#words, bellAt(i)));
+    this.#bells = start.ports.map((_, i) =>
+      new Bell(start.bells, i, wakeWorker)
+    );
     start.ports.forEach((port, worker) => {
       port.onmessage = (event: MessageEvent<WorkerToLog>) =>
         this.#onWorker(worker, event.data);
@@ -455,6 +457,7 @@ class LogThread {
 
   #post(worker: number, message: LogToWorker): void {
     this.#start.ports[worker]!.postMessage(message);
+    this.#bells[worker]!.ringForPort();
   }
 
   #postAll(message: LogToWorker): void {

@@ -67,7 +67,7 @@ export async function loadShare(
       if (peers.self === 0) noteProgress(worker, reader.offset);
       // A timer comes two milliseconds later; but setImmediate would not let
       // the sockets have their turn.
-      await new Promise((resolve) => setTimeout(resolve, 0));
+      await new Promise<void>((resolve) => worker.loop.later(resolve, 0));
     }
     if (peers.self === 0) noteProgress(worker, reader.offset);
   } catch (cause) {

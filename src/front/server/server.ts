@@ -18,12 +18,14 @@ import {
   makeSharedState,
   type SharedState,
 } from "../../engine/messages/shared_state.ts";
+import { Bell } from "../../engine/messages/bell.ts";
 import { DurableLog } from "./durable_log.ts";
 import { SYNC_POLICIES } from "./log_link.ts";
 import { DenoDisk } from "./deno_disk.ts";
 import { machineBytes } from "./host_facts.ts";
 import { adviseHugePages } from "./huge_pages.ts";
 import { StartError } from "./log_thread_handle.ts";
+import { wakeWorker } from "./network/system_calls.ts";
 import { Persistence } from "./persistence.ts";
 import type {
   FromWorker,
@@ -254,10 +256,11 @@ export class Server {
     const { port: bound } = await first!.next("listening");
     this.#port = bound;
     if (bound < 0 || Deno.build.os !== "linux") return;
+    // One after the other, so that each can tell which listener is its own.
     for (const worker of others) {
       worker.send({ kind: "listen", port: bound, unix: false });
+      await worker.next("listening");
     }
-    await Promise.all(others.map((worker) => worker.next("listening")));
   }
 
   #spawn(start: WorkerStart): void {
@@ -268,7 +271,10 @@ export class Server {
   }
 
   #makeThread(name: string, worker: number): WorkerThread {
-    return new WorkerThread(name, {
+    const bell = worker < 0
+      ? null
+      : new Bell(this.#shared!.bells, worker, wakeWorker);
+    return new WorkerThread(name, bell, {
       onMessage: (message) => this.#onMessage(worker, message),
       onBug: (cause) => this.#options.onBug(cause),
     });
@@ -314,6 +320,7 @@ type Awaited<K> = Extract<FromWorker, { kind: K }>;
 /** A worker as its spawner sees it. */
 class WorkerThread {
   readonly #thread: Worker;
+  readonly #bell: Bell | null;
   readonly #waiting = new Map<
     FromWorker["kind"],
     { resolve: (message: FromWorker) => void; reject: (cause: Error) => void }
@@ -321,11 +328,13 @@ class WorkerThread {
 
   constructor(
     name: string,
+    bell: Bell | null,
     events: {
       onMessage: (message: FromWorker) => void;
       onBug: (cause: unknown) => void;
     },
   ) {
+    this.#bell = bell;
     this.#thread = new Worker(new URL("./worker.ts", import.meta.url), {
       type: "module",
       name,
@@ -360,6 +369,7 @@ class WorkerThread {
 
   send(message: ToWorker, transfer: Transferable[] = []): void {
     this.#thread.postMessage(message, transfer);
+    this.#bell?.ringForPort();
   }
 
   terminate(): void {

@@ -18,7 +18,7 @@
 import type { WorkerLog } from "../../engine/persistence/worker_log.ts";
 import type { PubSub } from "../../engine/pubsub/pubsub.ts";
 import type { Connection } from "./connection.ts";
-import { InputLook } from "./direct_send.ts";
+import type { EventLoop } from "./network/event_loop.ts";
 
 /** Subscribers that are sent their messages between two looks, at least. */
 const PUSHES_MIN = 8;
@@ -40,16 +40,21 @@ export class TurnEnd {
   readonly #pushing: Connection[] = [];
   #pushed = 0;
   #isPlanned = false;
-  /** Connections that have got replies in this turn. */
-  readonly #look = new InputLook();
+  readonly #loop: EventLoop;
   /** Connections whose replies wait for what they tell of. */
   readonly #held: Connection[] = [];
   #awaitsDurable = false;
 
   /** `receive` takes in what other workers have sent. */
-  constructor(durability: WorkerLog, pubsub: PubSub, receive: () => void) {
+  constructor(
+    durability: WorkerLog,
+    pubsub: PubSub,
+    loop: EventLoop,
+    receive: () => void,
+  ) {
     this.#durability = durability;
     this.#pubsub = pubsub;
+    this.#loop = loop;
     this.#receive = receive;
   }
 
@@ -85,12 +90,11 @@ export class TurnEnd {
   readonly #end = (): void => {
     // What is sent may lead to more that is to be sent.
     this.#isPlanned = false;
-    this.#look.clear();
     this.#sendReplies();
     while (this.#pushed < this.#pushing.length) {
       this.#sendMessages();
       if (this.#replying.length > 0) this.#sendReplies();
-      else if (this.#mayWait && this.#look.hasInput()) break;
+      else if (this.#mayWait && this.#loop.hasInput()) break;
     }
     this.#compact();
   };
@@ -102,10 +106,7 @@ export class TurnEnd {
     for (let i = 0; i < replying.length; i++) {
       const connection = replying[i]!;
       if (holdsReplies) this.#held.push(connection);
-      else {
-        connection.sendPlanned();
-        if (this.#pushing.length > 0) connection.addTo(this.#look);
-      }
+      else connection.sendPlanned();
     }
     replying.length = 0;
     if (holdsReplies) this.#sendHeld();

@@ -24,6 +24,8 @@ import type { WorkerContext } from "./worker_context.ts";
 
 /** Time that connections get to take their last replies. */
 const DRAIN_MS = 1000;
+/** Time between two looks whether they have. */
+const LOOK_MS = 5;
 
 let worker: WorkerContext | null = null;
 let listeners: Listeners | null = null;
@@ -139,21 +141,23 @@ function stop(): void {
     connection.closeAfterReplies();
   }
   const deadlineMs = Date.now() + DRAIN_MS;
-  const timer = setInterval(() => {
+  const { loop } = worker!;
+  const look = () => {
     const isBusy = connections.size > 0 || worker!.durability.isCongested;
-    if (isBusy && Date.now() < deadlineMs) return;
-    clearInterval(timer);
+    if (isBusy && Date.now() < deadlineMs) return loop.later(look, LOOK_MS);
     for (const connection of [...connections.values()]) connection.close();
+    loop.end();
     tell({ kind: "stopped" });
-  }, 5);
+  };
+  loop.later(look, LOOK_MS);
 }
 
 /** A bug: the process must not go on, and must say why. */
 function fail(cause: unknown): void {
   // Thrown outside of any promise, so that the main thread's onerror sees it.
-  setTimeout(() => {
+  setImmediate(() => {
     throw cause;
-  }, 0);
+  });
 }
 
 self.addEventListener("unhandledrejection", (event) => {

@@ -61,6 +61,7 @@ import {
   writeForwardedReply,
 } from "../../engine/messages/forwarding.ts";
 import { SERVED_RECORD } from "../../engine/messages/record_kinds.ts";
+import { Bell } from "../../engine/messages/bell.ts";
 import { Mesh } from "../../engine/messages/mesh.ts";
 import { RingPorts } from "../../engine/messages/rings.ts";
 import {
@@ -84,6 +85,8 @@ import { makeCommandTable } from "./command_groups.ts";
 import { makeComputePool } from "./compute.ts";
 import { answerClientQuestions } from "./commands/client.ts";
 import { MainThread } from "./main_thread.ts";
+import { type EventLoop, makeEventLoop } from "./network/event_loop.ts";
+import { wakeWorker } from "./network/system_calls.ts";
 import { guardDataFolder } from "./snapshot_requests.ts";
 import type { FromWorker, WorkerStart } from "./thread_protocol.ts";
 import { ServerCall } from "./server_call.ts";
@@ -128,15 +131,6 @@ export function assembleWorker(
 
 const monotonicMs = (): number => performance.now();
 
-const later = (run: () => void, delayMs: number): void => {
-  setTimeout(run, delayMs);
-};
-
-const startTimer = (run: () => void, delayMs: number): () => void => {
-  const timer = setTimeout(run, delayMs);
-  return () => clearTimeout(timer);
-};
-
 class Assembly {
   readonly #start: WorkerStart;
   readonly #ports: ThreadPorts;
@@ -152,6 +146,7 @@ class Assembly {
   readonly #externals: ExternalStrings;
   readonly #process: Int32Array;
   readonly #effects: EffectLog;
+  readonly #loop: EventLoop;
   readonly #rings: RingPorts;
   readonly #mesh: Mesh;
   readonly #latches: Latches;
@@ -209,12 +204,10 @@ class Assembly {
     const slow = start.checks
       ? new SlowSteps(this.#process, PROCESS_SLOW_STEPS, new Prng(id))
       : null;
-    this.#rings = new RingPorts(
-      id,
-      start.ports,
-      shared.rings,
-      (run) => setImmediate(run),
-    );
+    const bells = start.ports
+      .map((_, worker) => new Bell(shared.bells, worker, wakeWorker));
+    this.#loop = makeEventLoop(bells[id]!);
+    this.#rings = new RingPorts(id, start.ports, shared.rings, bells);
     this.#mesh = new Mesh(id, this.#rings.ports, () => slow?.step());
     this.#latches = new Latches(
       shared.controls.map((buffer) => new Int32Array(buffer)),
@@ -326,7 +319,7 @@ class Assembly {
       clock: this.#clock,
       random: this.#random,
       latches: this.#latches,
-      later: (run, delayMs) => setTimeout(() => run(Date.now()), delayMs),
+      later: (run, delayMs) => this.#later(() => run(Date.now()), delayMs),
       inSlices: (space, db, key, change, args) =>
         this.#slicedChanges.begin(space, db, key, change, args),
       holdValue: (space, db, ref) =>
@@ -354,7 +347,7 @@ class Assembly {
       keyspaces: this.#keyspaces,
       latches: this.#latches,
       records: this.#records,
-      ...{ monotonicMs, startTimer },
+      ...{ monotonicMs, startTimer: this.#startTimer },
       countEnded: (session, error) =>
         this.#executor.accounts.countEnded(commandOf(session), error),
       giveBack: (undo, db, late) => giveBackLate(this.#worker, undo, db, late),
@@ -367,11 +360,11 @@ class Assembly {
         writeForwardedReply(writer, session, reply);
       },
       monotonicMs,
-      later,
+      later: this.#later,
       soon: queueMicrotask,
     });
     this.#acknowledgements = new AcknowledgementWaits({
-      ...{ monotonicMs, startTimer },
+      ...{ monotonicMs, startTimer: this.#startTimer },
       countUnblocked: (session, error) =>
         this.#executor.accounts.countUnblocked(commandOf(session), error),
     });
@@ -383,6 +376,7 @@ class Assembly {
       mesh: this.#mesh,
       process: this.#process,
       externals: this.#externals,
+      loop: this.#loop,
       executor: () => this.#executor,
       resume: (session) => this.#worker.connections.get(session.id)?.release(),
       settle: this.#settle,
@@ -463,6 +457,7 @@ class Assembly {
       externals: this.#externals,
       segments: this.#arena.u8,
       configFile,
+      loop: this.#loop,
       nowMs: Date.now,
       log: (text, level = "notice") => tell({ kind: "log", level, text }),
       fail,
@@ -497,7 +492,7 @@ class Assembly {
       copyValue: (space, db, name, done) =>
         this.#computePool.copyValue(space, db, name, done),
       monotonicMs,
-      later,
+      later: this.#later,
     });
     this.#slicedChanges = new SlicedChanges({
       latches: this.#latches,
@@ -508,7 +503,7 @@ class Assembly {
       lock,
       fillKey: (key, name) => this.#call.fillKey(key, name, 0, name.length),
       monotonicMs,
-      later,
+      later: this.#later,
       freeBig: (args) => this.#worker.freeBig(args),
       settle: this.#settle,
       session: () => this.#call.session,
@@ -591,7 +586,7 @@ class Assembly {
       hold: (space, db, ref) =>
         this.#valueHolds.hold(space, db, ref, HOLD_FOR_SNAPSHOT),
       monotonicMs,
-      later,
+      later: this.#later,
       report: (report) => {
         const transfer = report.step === "piece"
           ? [report.piece.bytes.buffer as ArrayBuffer]
@@ -614,7 +609,7 @@ class Assembly {
       nowMs: Date.now,
       monotonicMs,
       publishEvents: this.#settle,
-      later,
+      later: this.#later,
     });
   }
 
@@ -623,6 +618,12 @@ class Assembly {
     return this.#keyspaces
       .filter(({ shard }) => ownerOf(shard, workers) === this.#id);
   }
+
+  readonly #later = (run: () => void, delayMs: number): void =>
+    this.#loop.later(run, delayMs);
+
+  readonly #startTimer = (run: () => void, delayMs: number): () => void =>
+    this.#loop.startTimer(run, delayMs);
 
   /** Serves keys that are ready, and tells of what has happened. */
   readonly #settle = (): void => {
@@ -643,11 +644,17 @@ class Assembly {
     answerClientQuestions(worker);
     answerLockQuestions(worker);
     worker.owner!.start();
-    this.#rings.start();
-    setInterval(() => {
+    const hear = () => {
+      this.#rings.receive();
+      worker.durability.onRung();
+    };
+    this.#loop.start(hear);
+    const cron = () => {
       worker.cron();
       // A bell that was not heard costs a moment, and never a hang.
-      this.#rings.receive();
-    }, CRON_MS);
+      hear();
+      this.#later(cron, CRON_MS);
+    };
+    this.#later(cron, CRON_MS);
   }
 }

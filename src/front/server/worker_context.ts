@@ -44,6 +44,7 @@ import { LatencyMonitor } from "./latency_monitor.ts";
 import type { Monitors } from "./monitors.ts";
 import type { ServerCall } from "./server_call.ts";
 import type { MainThread } from "./main_thread.ts";
+import type { EventLoop } from "./network/event_loop.ts";
 import { SlowLog } from "./slow_log.ts";
 import { checkSavePoints } from "./snapshot_requests.ts";
 import { Statistics } from "./statistics.ts";
@@ -145,6 +146,8 @@ export class WorkerContext {
   readonly aheadEnds: Int32Array = new Int32Array(AHEAD_MAX);
   /** The connection whose batch is being processed, or was last. */
   current: Connection | null = null;
+  /** When what happens. */
+  readonly loop: EventLoop;
   /** Wall clock, milliseconds. */
   readonly nowMs: () => number;
   /** Writes a line to the log. */
@@ -178,6 +181,7 @@ export class WorkerContext {
       locks: WorkerLocks;
       shared: SharedState;
       externals: ExternalStrings;
+      loop: EventLoop;
       nowMs: () => number;
       log: (text: string, level?: LogLevel) => void;
       shutdown: () => void;
@@ -198,7 +202,12 @@ export class WorkerContext {
     this.monitors = parts.monitors;
     this.tellings = parts.tellings;
     this.durability = parts.durability;
-    this.turnEnd = new TurnEnd(parts.durability, parts.pubsub, parts.receive);
+    this.turnEnd = new TurnEnd(
+      parts.durability,
+      parts.pubsub,
+      parts.loop,
+      parts.receive,
+    );
     this.blocked = parts.blocked;
     this.acknowledgements = parts.acknowledgements;
     this.locks = parts.locks;
@@ -209,6 +218,7 @@ export class WorkerContext {
     this.settingsExchange = new SettingsExchange(this.settings, this.process);
     this.counters = parts.call.counters;
     this.statistics = new Statistics(parts.shared.counters);
+    this.loop = parts.loop;
     this.nowMs = parts.nowMs;
     this.log = parts.log;
     this.shutdown = parts.shutdown;
@@ -304,7 +314,7 @@ export class WorkerContext {
 
   /** Calls back when that may have changed. */
   whenFree(run: () => void): void {
-    if (this.#isSnapshotBehind) setTimeout(run, SNAPSHOT_LOOK_MS);
+    if (this.#isSnapshotBehind) this.loop.later(run, SNAPSHOT_LOOK_MS);
     else if (this.peers.isCongested) this.peers.whenFree(run);
     else this.durability.whenRoom(run);
   }

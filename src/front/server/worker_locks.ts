@@ -15,6 +15,7 @@ import { type LockRules, LockWaits } from "../../engine/locks/lock_waits.ts";
 import { LockedCommands } from "../../engine/locks/locked_commands.ts";
 import type { Mesh } from "../../engine/messages/mesh.ts";
 import { LOCK_RECORD } from "../../engine/messages/record_kinds.ts";
+import type { EventLoop } from "./network/event_loop.ts";
 import type { ServerCall } from "./server_call.ts";
 import type { LogLevel } from "./thread_protocol.ts";
 
@@ -30,6 +31,7 @@ export interface WorkerLockParts {
   readonly mesh: Mesh;
   readonly process: Int32Array;
   readonly externals: ExternalStrings;
+  readonly loop: EventLoop;
   /** The executor, which is made after its locks. */
   executor(): Executor<ServerCall>;
   /** Runs the request anew that a session's connection has parked. */
@@ -52,7 +54,7 @@ export class WorkerLocks {
   #complainedMs = 0;
 
   constructor(parts: WorkerLockParts) {
-    const { id, rules, call, latches, mesh, process, externals } = parts;
+    const { id, rules, call, latches, mesh, process, externals, loop } = parts;
     const { keyspaces, settings, counters } = call;
     const soon = (run: () => void) => queueMicrotask(run);
     const monotonicMs = () => performance.now();
@@ -62,10 +64,7 @@ export class WorkerLocks {
       worker: id,
       process,
       monotonicMs,
-      startTimer: (run, delayMs) => {
-        const timer = setTimeout(run, delayMs);
-        return () => clearTimeout(timer);
-      },
+      startTimer: (run, delayMs) => loop.startTimer(run, delayMs),
       send: (to, ticket) => mesh.record(to, LOCK_RECORD).u32(ticket),
       soon,
     });
@@ -103,7 +102,7 @@ export class WorkerLocks {
       holdWarningMs: () => settings.lockHoldWarning,
       settle: parts.settle,
       soon,
-      rest: () => new Promise((resolve) => setImmediate(resolve)),
+      rest: () => new Promise((resolve) => loop.soon(resolve)),
       warn: (text) => parts.log(text, "warning"),
     });
   }

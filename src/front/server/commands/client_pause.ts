@@ -37,13 +37,12 @@ type Pause = { untilMs: number; writesOnly: boolean };
 
 /** Registers the answers. */
 export function answerClientPause(worker: WorkerContext): void {
-  const { peers, executor } = worker;
+  const { peers, executor, loop } = worker;
   let untilMs = 0;
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let stopTimer = () => {};
 
   function end(): void {
-    clearTimeout(timer);
-    timer = undefined;
+    stopTimer();
     untilMs = 0;
     executor.gate &= ~GATE_PAUSE;
     executor.gateWritesOnly = false;
@@ -54,7 +53,7 @@ export function answerClientPause(worker: WorkerContext): void {
   function wait(): void {
     const leftMs = untilMs - worker.nowMs();
     if (leftMs <= 0) return end();
-    timer = setTimeout(wait, Math.min(leftMs, TIMER_MS_MAX));
+    stopTimer = loop.startTimer(wait, Math.min(leftMs, TIMER_MS_MAX));
   }
 
   peers.answer(ASK_PAUSE, (question) => {
@@ -65,7 +64,7 @@ export function answerClientPause(worker: WorkerContext): void {
       (!isPaused || executor.gateWritesOnly);
     executor.gate |= GATE_PAUSE;
     untilMs = Math.max(untilMs, pause.untilMs);
-    clearTimeout(timer);
+    stopTimer();
     wait();
     return null;
   });

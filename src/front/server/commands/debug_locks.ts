@@ -109,7 +109,7 @@ async function run(
       handle.close();
       return OK;
     case "CLOSEIN":
-      setTimeout(() => handle.close(), Number(textOf(rest, 0)));
+      worker.loop.later(() => handle.close(), Number(textOf(rest, 0)));
       return OK;
   }
   return (reply) => reply.error(SYNTAX_ERROR);
@@ -133,7 +133,7 @@ async function demand(
       for (const key of keys) {
         await handle.demand({ write: [key] });
         handle.stage([APPEND, key, new TextEncoder().encode(name)]);
-        await new Promise((wake) => setTimeout(wake, restMs));
+        await new Promise<void>((wake) => worker.loop.later(wake, restMs));
       }
     },
   );

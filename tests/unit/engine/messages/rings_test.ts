@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import { Bell, makeBells } from "../../../../src/engine/messages/bell.ts";
 import {
   makeRings,
   type ParcelPort,
@@ -38,13 +39,14 @@ class SlowPort implements ParcelPort {
 function twoWorkers() {
   const buffers = makeRings(2);
   const [a, b] = SlowPort.pair();
-  const later: (() => void)[] = [];
-  const one = new RingPorts(0, [null, a], buffers, (run) => later.push(run));
-  const two = new RingPorts(1, [b, null], buffers, (run) => later.push(run));
+  const words = makeBells(2);
+  const bells = [0, 1].map((worker) => new Bell(words, worker, null));
+  const one = new RingPorts(0, [null, a], buffers, bells);
+  const two = new RingPorts(1, [b, null], buffers, bells);
   const got: Uint8Array[] = [];
   two.ports[0]!.onmessage = ({ data }) => void got.push(data);
   one.ports[1]!.onmessage = () => {};
-  return { one, two, a, b, got, buffers, later };
+  return { one, two, a, b, got, buffers, bells };
 }
 
 function batchOf(number: number, length: number): Uint8Array<ArrayBuffer> {
@@ -64,8 +66,8 @@ Deno.test("rings: a batch in the ring is there at once", () => {
 });
 
 Deno.test("rings: the bell wakes the one who listens", async () => {
-  const { one, two, got } = twoWorkers();
-  two.start();
+  const { one, two, got, bells } = twoWorkers();
+  bells[1]!.listen(() => two.receive(), (run) => void setTimeout(run, 0));
   for (let i = 0; i < 100; i++) {
     one.ports[1]!.postMessage(batchOf(i, 8), []);
     if (i % 3 === 0) await new Promise((wake) => setTimeout(wake, 0));
@@ -92,12 +94,14 @@ Deno.test("rings: what does not fit overtakes nothing", () => {
 
 Deno.test("rings: batches of several workers come in their order", () => {
   const buffers = makeRings(4);
+  const words = makeBells(4);
+  const bells = [0, 1, 2, 3].map((worker) => new Bell(words, worker, null));
   const ends = Array.from({ length: 4 }, (_, self) => {
     const ports = Array.from(
       { length: 4 },
       (_, peer) => peer === self ? null : SlowPort.pair()[0],
     );
-    return new RingPorts(self, ports, buffers, () => {});
+    return new RingPorts(self, ports, buffers, bells);
   });
   const got: number[] = [];
   for (const port of ends[2]!.ports) {
