@@ -26,6 +26,8 @@ export class PolledSocket implements Socket, Watcher {
   readonly #handler: SocketHandler;
   /** What the loop tells of; -1 when it tells nothing. */
   #interest = -1;
+  /** Where what comes next goes; null while nothing is read. */
+  #room: Uint8Array<ArrayBuffer> | null = null;
   #isPaused = false;
   /** The peer sends no more. */
   #hasEnded = false;
@@ -43,7 +45,7 @@ export class PolledSocket implements Socket, Watcher {
   }
 
   start(): void {
-    this.#follow();
+    this.#readOn();
   }
 
   get unsentBytes(): number {
@@ -80,7 +82,7 @@ export class PolledSocket implements Socket, Watcher {
   resumeInput(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    this.#follow();
+    if (this.#room === null) this.#readOn();
   }
 
   close(): void {
@@ -94,14 +96,14 @@ export class PolledSocket implements Socket, Watcher {
   onReady(what: number): void {
     if ((what & CAN_WRITE) !== 0 && this.#buffer !== null) this.#sendRest();
     if (this.#isClosed || (what & ~CAN_WRITE) === 0) return;
-    if (this.#isPaused || this.#hasEnded) return this.#turnAway(what);
-    this.#receive();
+    if (this.#room === null) return this.#turnAway(what);
+    this.#receive(this.#room);
   }
 
   /** Asks to be told what there is to be told now, and nothing else. */
   #follow(): void {
     if (this.#isClosed) return;
-    const interest = (this.#isPaused || this.#hasEnded ? 0 : CAN_READ) |
+    const interest = (this.#room === null ? 0 : CAN_READ) |
       (this.#buffer === null ? 0 : CAN_WRITE);
     if (interest === this.#interest) return;
     if (this.#interest < 0) {
@@ -119,17 +121,30 @@ export class PolledSocket implements Socket, Watcher {
     this.#interest = -1;
   }
 
-  #receive(): void {
+  /** Lets the handler make room: it gives back what it does not need. */
+  #readOn(): void {
+    if (this.#isClosed || this.#hasEnded) return;
+    this.#room = this.#handler.inputRoom();
+    this.#follow();
+  }
+
+  #receive(room: Uint8Array<ArrayBuffer>): void {
     const { calls } = this.#loop;
-    const count = calls.receive(this.#descriptor, this.#handler.inputRoom());
-    if (count > 0) return this.#handler.onInput(count);
+    const count = calls.receive(this.#descriptor, room);
     if (count < 0) {
       if (!isPatient(calls.errno())) this.close();
       return;
     }
-    this.#hasEnded = true;
-    this.#handler.onEnd();
-    this.#follow();
+    this.#room = null;
+    if (count > 0) {
+      this.#handler.onInput(count);
+      // Resumed meanwhile, it reads on already.
+      if (!this.#isPaused && this.#room === null) this.#readOn();
+    } else {
+      this.#hasEnded = true;
+      this.#handler.onEnd();
+      this.#follow();
+    }
   }
 
   #sendRest(): void {

@@ -7,7 +7,7 @@
  *
  * Contract with the handler:
  * - reads go into the view that `inputRoom()` returns; it is the socket's until
- *   `onInput(n)`, `onClose()` or the next `inputRoom()`;
+ *   `onInput(n)` or `onClose()`;
  * - at most one `write()` is under way; the buffer is the socket's until
  *   `onWritten()`, which may come before `write()` returns;
  * - after `pauseInput()` at most one more `onInput()` comes;
