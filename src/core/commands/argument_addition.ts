@@ -16,7 +16,7 @@ import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import type { Call, SlicedChange } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
-import { type GivenRecord, recordInSlices } from "./given_record.ts";
+import { type ChangeRecord, recordInSlices } from "./given_record.ts";
 import { argumentWeight, endOfSlice } from "./many_arguments.ts";
 
 /** What is added, and how. */
@@ -38,7 +38,7 @@ export abstract class ArgumentAddition implements SlicedChange {
   /** Changes that were made. */
   protected changes = 0;
   protected readonly kind: AdditionKind;
-  readonly #record: GivenRecord | null;
+  readonly #record: ChangeRecord | null;
   #begun: BegunValue | null = null;
   #isPrepared = false;
   #at: number;

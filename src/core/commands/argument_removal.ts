@@ -10,12 +10,12 @@ import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import type { Call, SlicedChange } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
-import { type GivenRecord, recordInSlices } from "./given_record.ts";
+import { type ChangeRecord, recordInSlices } from "./given_record.ts";
 import { argumentWeight, endOfSlice } from "./many_arguments.ts";
 
 /** Removes the elements that the arguments behind the key name. */
 export abstract class ArgumentRemoval implements SlicedChange {
-  readonly #record: GivenRecord | null;
+  readonly #record: ChangeRecord | null;
   #at = 2;
   #removed = 0;
 

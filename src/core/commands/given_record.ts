@@ -1,13 +1,15 @@
 /**
  * What is recorded of a command that is done in slices: the command as it was
  * given, or in words of which most are its own, written while its arguments are
- * gone through, since to copy them all at the end would take long.
+ * gone through, since to copy them all at the end would take long. Of a command
+ * with long arguments it is there before (prepared_record.ts).
  *
  * @module
  */
 
 import { EffectDraft } from "../keyspace/effect_draft.ts";
 import type { EffectLog } from "../keyspace/effect_log.ts";
+import type { PreparedRecord } from "../keyspace/prepared_record.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import type { Call } from "./call.ts";
 import { bytesFrom } from "./many_arguments.ts";
@@ -25,8 +27,23 @@ export interface ChangeRecord {
   end(effects: EffectLog): void;
 }
 
+/** The record of a command that was there before it began. */
+class TakenRecord implements ChangeRecord {
+  readonly #prepared: PreparedRecord;
+
+  constructor(prepared: PreparedRecord) {
+    this.#prepared = prepared;
+  }
+
+  addUpTo(): void {}
+
+  end(effects: EffectLog): void {
+    effects.replaceWithPrepared(this.#prepared);
+  }
+}
+
 /** The record of one command. */
-export class GivenRecord implements ChangeRecord {
+class GivenRecord implements ChangeRecord {
   readonly #draft: EffectDraft;
   #at: number;
 
@@ -53,11 +70,18 @@ export class GivenRecord implements ChangeRecord {
 }
 
 /** The record of a command; null if none is kept, or all is done at once. */
-export function recordInSlices(call: Call): GivenRecord | null {
-  if (!call.effects.isOn || !call.canWait || call.inSlices === null) {
-    return null;
-  }
+export function recordInSlices(call: Call): ChangeRecord | null {
+  const { effects } = call;
+  if (!effects.isOn || !call.canWait || call.inSlices === null) return null;
+  const taken = takenRecord(call);
+  if (taken !== null) return taken;
   return new GivenRecord(call.db, call.args, [], 0);
+}
+
+/** The record of a command that was made before it began; null for none. */
+export function takenRecord({ effects, args }: Call): ChangeRecord | null {
+  const prepared = effects.takePrepared(args);
+  return prepared === null ? null : new TakenRecord(prepared);
 }
 
 /**
@@ -69,9 +93,13 @@ export function recordReworded(
   name: Uint8Array,
   more: readonly Uint8Array[],
   from: number,
-): GivenRecord | null {
+): ChangeRecord | null {
   if (!effects.isOn) return null;
-  return new GivenRecord(db, args, [name, args.copy(1), ...more], from);
+  const head = [name, args.copy(1), ...more];
+  const prepared = effects.takePrepared(args);
+  return prepared !== null && prepared.reword(db, head, from)
+    ? new TakenRecord(prepared)
+    : new GivenRecord(db, args, head, from);
 }
 
 /** An empty draft with room for the arguments. */

@@ -16,7 +16,7 @@ import { KEEP_EXPIRE } from "../types/hash_value.ts";
 import type { Call, SlicedChange } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
 import { FieldChanges } from "./field_changes.ts";
-import { type GivenRecord, recordReworded } from "./given_record.ts";
+import { type ChangeRecord, recordReworded } from "./given_record.ts";
 import { FieldFinder } from "./hash_entry.ts";
 import { FieldTime } from "./hash_expire_slices.ts";
 import { replyFoundValue } from "./hash_replies.ts";
@@ -162,7 +162,7 @@ const replySet: LateReply = (reply) => reply.integer(1);
 export class ConditionalSetting extends FieldSetting {
   protected override readonly expires: number;
   readonly #condition: FieldCondition | null;
-  readonly #record: GivenRecord | null = null;
+  readonly #record: ChangeRecord | null = null;
   readonly #hasTime: boolean;
   readonly #db: number;
 

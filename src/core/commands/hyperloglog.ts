@@ -55,7 +55,7 @@ import {
   keysFrom,
   type LateReply,
 } from "./command_spec.ts";
-import { type GivenRecord, recordInSlices } from "./given_record.ts";
+import { type ChangeRecord, recordInSlices } from "./given_record.ts";
 import { endOfSlice, FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
 import { makeChange } from "./sliced_change.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
@@ -119,7 +119,7 @@ class RegisterRaising implements SlicedChange {
   error: ErrorReply | null = null;
   readonly #editor = new HyperLogLogEditor();
   readonly #sparseBytesMax: number;
-  readonly #record: GivenRecord | null;
+  readonly #record: ChangeRecord | null;
   #isLoaded = false;
   #at = 2;
   #raised: number;

@@ -22,7 +22,7 @@ import { ID_READ, StreamId } from "../types/stream_id.ts";
 import { StreamCounters } from "../types/stream_value.ts";
 import type { Call, SlicedChange } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
-import { type GivenRecord, recordInSlices } from "./given_record.ts";
+import { type ChangeRecord, recordInSlices } from "./given_record.ts";
 import { endOfSlice } from "./many_arguments.ts";
 import { RECORDED } from "./recorded.ts";
 import { IdList } from "./stream_args.ts";
@@ -108,7 +108,7 @@ abstract class IdsChange implements SlicedChange {
   /** Set if an argument is no ID: then nothing was done. */
   error: ErrorReply | null = null;
   readonly #event: number;
-  readonly #record: GivenRecord | null;
+  readonly #record: ChangeRecord | null;
   readonly #ids = new IdList();
   readonly #id = new StreamId();
   #read: number;

@@ -9,6 +9,7 @@
  */
 
 import { copyBytes } from "../base/bytes.ts";
+import type { EffectLog } from "../keyspace/effect_log.ts";
 import type { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { OutOfMemory } from "../memory/heap.ts";
@@ -16,6 +17,7 @@ import type { Arguments } from "../resp/arguments.ts";
 import { STRING_EXTERNAL } from "../types/entry.ts";
 import type { SlicedChange } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
+import type { ChangeRecord } from "./given_record.ts";
 
 /** Bytes that are copied or cleared in one slice. */
 const SLICE_BYTES = 1 << 20;
@@ -78,6 +80,7 @@ function copiedBytes(
 export class StringGrowth implements SlicedChange {
   readonly #growth: Growth;
   readonly #end: GrowthEnd;
+  readonly #record: ChangeRecord | null;
   /** The run that the string will have; 0 before the first slice. */
   #run = 0;
   /** Whether it is a new one. */
@@ -86,8 +89,14 @@ export class StringGrowth implements SlicedChange {
   #cleared: number;
   #written = 0;
 
-  constructor(growth: Growth, end: GrowthEnd) {
+  /** `record` is that of the command, if it was made before. */
+  constructor(
+    growth: Growth,
+    end: GrowthEnd,
+    record: ChangeRecord | null = null,
+  ) {
     this.#growth = growth;
+    this.#record = record;
     this.#cleared = growth.had;
     this.#end = end;
   }
@@ -151,7 +160,13 @@ export class StringGrowth implements SlicedChange {
     this.#isNew = true;
   }
 
-  finish(space: Keyspace, db: number, key: Key, args: Arguments): LateReply {
+  finish(
+    space: Keyspace,
+    db: number,
+    key: Key,
+    args: Arguments,
+    effects: EffectLog,
+  ): LateReply {
     const run = this.#run;
     space.externals.setLength(run, this.#growth.length);
     const ref = space.peek(db, key);
@@ -161,6 +176,7 @@ export class StringGrowth implements SlicedChange {
       this.#isNew = false;
       space.strings.setExternal(db, key, ref, run, expireAtMs);
     }
+    this.#record?.end(effects);
     return this.#end(space, db, key, space.peek(db, key), args);
   }
 

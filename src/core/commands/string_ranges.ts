@@ -22,6 +22,7 @@ import {
   KEY_RW_UPDATE,
   type LateReply,
 } from "./command_spec.ts";
+import { takenRecord } from "./given_record.ts";
 import { makeChange } from "./sliced_change.ts";
 import { growsLong, type GrowthEnd, StringGrowth } from "./string_growth.ts";
 import { replyRange, storeArgument } from "./string_value.ts";
@@ -94,7 +95,8 @@ function appendCommand(call: Call): void | Promise<LateReply> {
       ...{ had: end, length, clearTo: 0 },
       ...{ argument: 2, argumentAt: end },
     };
-    return makeChange(call, ref, new StringGrowth(growth, endAppend));
+    const record = takenRecord(call);
+    return makeChange(call, ref, new StringGrowth(growth, endAppend, record));
   }
   const entry = space.strings.resize(db, ref, length, STRING_RAW);
   copyBytes(
@@ -149,7 +151,8 @@ function setrangeCommand(call: Call): void | Promise<LateReply> {
       ...{ had: end, length, clearTo: offset },
       ...{ argument: 3, argumentAt: offset },
     };
-    return makeChange(call, ref, new StringGrowth(growth, endSetrange));
+    const record = takenRecord(call);
+    return makeChange(call, ref, new StringGrowth(growth, endSetrange, record));
   }
   const entry = ref === 0
     ? space.strings.make(db, key, 0, length, STRING_RAW, 0)

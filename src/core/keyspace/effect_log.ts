@@ -24,7 +24,8 @@
  * What finds no room in the ring waits in this worker's memory, which
  * {@linkcode EffectLog.isCongested} tells: nobody waits for room here. Long
  * arguments are copied before the command has its latches ({@linkcode
- * EffectLog.prepare}), and into the ring when it has given them back.
+ * EffectLog.prepare}), also if other words will be recorded around them, and into
+ * the ring when it has given them back.
  *
  * @module
  */
@@ -36,11 +37,13 @@ import type { Arguments } from "../resp/arguments.ts";
 import { writeInt64 } from "../base/int64.ts";
 import type { EffectDraft } from "./effect_draft.ts";
 import type { EffectSink } from "./effect_sink.ts";
+import { LONG_ARGUMENT_BYTES, PreparedRecord } from "./prepared_record.ts";
+import { WaitingBytes } from "./waiting_bytes.ts";
 import {
-  putPadding,
   putVarint,
   putWord,
   RECORD_HEADER_BYTES,
+  recordBytes,
   VARINT_BYTES_MAX,
 } from "./effect_record.ts";
 import {
@@ -64,9 +67,6 @@ const HEAD_BYTES_MAX = RECORD_HEADER_BYTES + 2 * VARINT_BYTES_MAX + 3 + STEP;
 const KEPT_BYTES = 1 << 20;
 /** Most bytes that a buffer gets beyond what is asked for. */
 const SPARE_BYTES_MAX = 1 << 26;
-
-/** Room behind a long record for short ones that follow before it is gone. */
-const FOLLOWING_BYTES = 1 << 16;
 
 const NO_BYTES: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
@@ -95,19 +95,17 @@ export class EffectLog implements EffectSink {
   #sourceView: DataView = new DataView(NO_BYTES.buffer);
   /** A record in the making; its head is left out until it is done. */
   #staged: Uint8Array<ArrayBuffer> = new Uint8Array(1024);
+  /** Where its body begins. */
+  #bodyStart = RECORD_HEADER_BYTES;
   #stagedEnd = RECORD_HEADER_BYTES;
   /** Arguments that the last command in it still wants. */
   #missing = 0;
-  /** A record of a command, made before it runs, its arguments; null for none. */
-  #prepared: Uint8Array<ArrayBuffer> | null = null;
-  #preparedEnd = 0;
-  #preparedFor: Arguments | null = null;
+  /** What was made ready for the command that runs; null for nothing. */
+  #prepared: PreparedRecord | null = null;
   /** Bytes that wait for room in the ring. */
-  #waiting = NO_BYTES;
-  /** Whether they wait only because latches were held. */
+  readonly #waiting = new WaitingBytes();
+  /** Whether some wait only because latches were held. */
   #isDeferred = false;
-  #waitingFrom = 0;
-  #waitingEnd = 0;
 
   /** The log of a worker; without buffers, one that is never on. */
   constructor(buffers?: EffectBuffers, worker = 0) {
@@ -136,7 +134,7 @@ export class EffectLog implements EffectSink {
    * accord, until {@linkcode flush} finds that the ring has been drained.
    */
   get isCongested(): boolean {
-    if (this.#waitingEnd !== 0) return true;
+    if (this.#waiting.count !== 0) return true;
     this.#drained = Atomics.load(this.#control, RING_DRAINED);
     return (this.#written - this.#drained | 0) * 2 > this.#capacity;
   }
@@ -163,16 +161,14 @@ export class EffectLog implements EffectSink {
 
   /** Puts what waits for room into the ring, as far as there is room. */
   flush(): void {
-    if (this.#waitingEnd === 0) return;
+    const waiting = this.#waiting;
     this.#isDeferred = false;
-    this.#waitingFrom += this.#put(
-      this.#waiting,
-      this.#waitingFrom,
-      this.#waitingEnd - this.#waitingFrom,
-    );
-    if (this.#waitingFrom === this.#waitingEnd) {
-      this.#waitingFrom = this.#waitingEnd = 0;
-      if (this.#waiting.length > KEPT_BYTES) this.#waiting = NO_BYTES;
+    if (waiting.count === 0) return;
+    while (waiting.count !== 0) {
+      const { buf, from, end } = waiting.first;
+      const put = this.#put(buf, from, end - from);
+      waiting.drop(put);
+      if (put < end - from) break;
     }
     this.#publishWritten();
     this.#tellWaiting();
@@ -180,29 +176,28 @@ export class EffectLog implements EffectSink {
 
   /**
    * Makes ready what will be recorded if the command that is to be run next is
-   * recorded as it was given: so that nothing long is copied under its latches.
-   * {@linkcode EffectLog.forgetPrepared} must follow when it has run.
+   * recorded as it was given, or its long arguments in other words: so that
+   * nothing long is copied under its latches. {@linkcode
+   * EffectLog.forgetPrepared} must follow when it has run.
    */
   prepare(db: number, args: Arguments): void {
-    const { count, length } = args;
-    let most = HEAD_BYTES_MAX + count * VARINT_BYTES_MAX;
-    for (let i = 0; i < count; i++) most += length[i]!;
-    const prepared = new Uint8Array(most + FOLLOWING_BYTES);
-    let at = putVarint(prepared, RECORD_HEADER_BYTES, db);
-    at = putVarint(prepared, at, count);
-    for (let i = 0; i < count; i++) {
-      at = putVarint(prepared, at, length[i]!);
-      copyBytes(args.source(i), args.off[i]!, prepared, at, length[i]!);
-      at += length[i]!;
-    }
-    this.#prepared = prepared;
-    this.#preparedEnd = at;
-    this.#preparedFor = args;
+    this.#prepared = new PreparedRecord(db, args);
   }
 
   /** The command for which a record was prepared has run. */
   forgetPrepared(): void {
-    this.#prepared = this.#preparedFor = null;
+    this.#prepared = null;
+  }
+
+  /**
+   * What was prepared for a command that goes on in slices; null for nothing.
+   * What becomes of it is said by {@linkcode replaceWithPrepared}.
+   */
+  takePrepared(args: Arguments): PreparedRecord | null {
+    const prepared = this.#prepared;
+    if (prepared === null || prepared.args !== args) return null;
+    this.#prepared = null;
+    return prepared;
   }
 
   /**
@@ -242,10 +237,8 @@ export class EffectLog implements EffectSink {
    */
   endCollected(): Uint8Array<ArrayBuffer> | null {
     this.#depth--;
-    const end = this.#stagedEnd;
-    this.#stagedEnd = RECORD_HEADER_BYTES;
-    const collected = this.#staged.slice(RECORD_HEADER_BYTES, end);
-    if (end > KEPT_BYTES) this.#staged = new Uint8Array(1024);
+    const collected = this.#staged.slice(this.#bodyStart, this.#stagedEnd);
+    this.#clearStaged();
     assert(this.#missing === 0, "a recorded command has all its arguments");
     assert(this.#isReplaced || collected.length === 0, "nothing goes before");
     return this.#isReplaced ? collected : null;
@@ -254,7 +247,7 @@ export class EffectLog implements EffectSink {
   /** Ends a command of a log that collects, and forgets what it has recorded. */
   dropCollected(): void {
     this.#depth--;
-    this.#stagedEnd = RECORD_HEADER_BYTES;
+    this.#clearStaged();
     this.#missing = 0;
   }
 
@@ -300,9 +293,8 @@ export class EffectLog implements EffectSink {
     assert(this.#missing === 0, "a recorded command has all its arguments");
     this.#isReplaced = true;
     const { buf, end } = draft;
-    if (this.#stagedEnd === RECORD_HEADER_BYTES) {
-      this.#staged = buf;
-      this.#stagedEnd = end;
+    if (this.#isEmpty) {
+      this.#stage(buf, RECORD_HEADER_BYTES, end);
       return;
     }
     const length = end - RECORD_HEADER_BYTES;
@@ -312,14 +304,29 @@ export class EffectLog implements EffectSink {
   }
 
   /**
+   * Records the command at hand as it was given, from what was prepared when it
+   * began; a log that has ended wants nothing.
+   */
+  replaceWithPrepared(prepared: PreparedRecord): void {
+    if (!this.isOn) return;
+    assert(this.#missing === 0, "a recorded command has all its arguments");
+    this.#isReplaced = true;
+    if (this.#stagePrepared(prepared)) return;
+    const { buf, start, end } = prepared;
+    this.#reserveStaged(end - start);
+    copyBytes(buf, start, this.#staged, this.#stagedEnd, end - start);
+    this.#stagedEnd += end - start;
+  }
+
+  /**
    * Moves what the command at hand has recorded in its place into a draft, which
    * is to be recorded when more has been done.
    */
   moveInto(draft: EffectDraft): void {
     assert(this.#missing === 0, "a recorded command has all its arguments");
     assert(this.#depth === 1, "no transaction is recorded");
-    draft.append(this.#staged.subarray(RECORD_HEADER_BYTES, this.#stagedEnd));
-    this.#stagedEnd = RECORD_HEADER_BYTES;
+    draft.append(this.#staged.subarray(this.#bodyStart, this.#stagedEnd));
+    this.#clearStaged();
     this.silence();
   }
 
@@ -330,7 +337,12 @@ export class EffectLog implements EffectSink {
 
   /** Adds an argument that is argument `i` of the command at hand. */
   argument(args: Arguments, i: number): this {
-    return this.bytes(args.source(i), args.off[i]!, args.length[i]!);
+    const length = args.length[i]!;
+    if (
+      this.#prepared === null || length < LONG_ARGUMENT_BYTES ||
+      !this.#stagePreparedArgument(this.#prepared, args, i)
+    ) this.#stageArgument(args.source(i), args.off[i]!, length);
+    return this.#endArgument();
   }
 
   /** Adds the arguments of the command at hand from `from` on. */
@@ -347,6 +359,10 @@ export class EffectLog implements EffectSink {
   /** Adds an argument. */
   bytes(buf: Uint8Array, off: number, length: number): this {
     this.#stageArgument(buf, off, length);
+    return this.#endArgument();
+  }
+
+  #endArgument(): this {
     if (--this.#missing === 0 && this.#depth === 0) this.#commitStaged();
     return this;
   }
@@ -382,19 +398,11 @@ export class EffectLog implements EffectSink {
 
   #record(db: number, args: Arguments): void {
     const prepared = this.#prepared;
-    if (
-      prepared !== null && args === this.#preparedFor && this.#depth === 1 &&
-      this.#stagedEnd === RECORD_HEADER_BYTES
-    ) {
-      this.forgetPrepared();
-      this.#staged = prepared;
-      this.#stagedEnd = this.#preparedEnd;
-      return;
+    if (prepared !== null && args === prepared.args && this.#depth === 1) {
+      this.#prepared = null;
+      if (this.#stagePrepared(prepared)) return;
     }
-    if (
-      this.#depth === 1 && this.#stagedEnd === RECORD_HEADER_BYTES &&
-      this.#putRecord(db, args)
-    ) return;
+    if (this.#depth === 1 && this.#isEmpty && this.#putRecord(db, args)) return;
     this.#stageHead(db, args.count);
     for (let i = 0; i < args.count; i++) {
       this.#stageArgument(args.source(i), args.off[i]!, args.length[i]!);
@@ -414,7 +422,7 @@ export class EffectLog implements EffectSink {
     const written = this.#written;
     const start = written & (this.#capacity - 1);
     if (
-      start + most > this.#capacity || this.#waitingEnd !== 0 ||
+      start + most > this.#capacity || this.#waiting.count !== 0 ||
       !this.#hasRoom(most)
     ) return false;
     // Before the bytes are written: drawing a ticket waits for all that this
@@ -478,26 +486,82 @@ export class EffectLog implements EffectSink {
   }
 
   #commitStaged(): void {
-    const end = this.#stagedEnd;
-    if (end === RECORD_HEADER_BYTES) return;
+    if (this.#isEmpty) return;
     assert(this.#missing === 0, "a recorded command has all its arguments");
     this.#reserveStaged(3);
     const staged = this.#staged;
-    putWord(staged, 0, end - RECORD_HEADER_BYTES);
-    putWord(staged, 4, this.#drawTicket());
-    const bytes = putPadding(staged, end);
-    this.#stagedEnd = RECORD_HEADER_BYTES;
-    const isBehind = this.#isDeferred &&
-      this.#waitingEnd + bytes <= this.#waiting.length;
-    if (!isBehind) this.flush();
+    const start = this.#bodyStart - RECORD_HEADER_BYTES;
+    const end = this.#stagedEnd;
+    putWord(staged, start, end - this.#bodyStart);
+    putWord(staged, start + 4, this.#drawTicket());
+    // A record that lies in what was prepared may begin anywhere.
+    const bytes = recordBytes(end - this.#bodyStart);
+    staged.fill(0, end, start + bytes);
+    this.#clearStaged();
+    const waiting = this.#waiting;
     const isLong = bytes > KEPT_BYTES;
-    if (isLong && this.#waitingEnd === 0) this.#isDeferred = true;
-    const put = this.#waitingEnd === 0 && !isLong
-      ? this.#put(staged, 0, bytes)
-      : 0;
-    if (put < bytes && !this.#isDeferred) this.#publishWritten();
-    if (put < bytes) this.#letWait(staged, put, bytes);
-    if (staged.length > KEPT_BYTES) this.#staged = new Uint8Array(1024);
+    let put = 0;
+    if (waiting.count === 0 && !isLong) {
+      put = this.#put(staged, start, bytes);
+      if (put === bytes) return;
+      this.#publishWritten();
+    } else this.#isDeferred = true;
+    if (isLong) waiting.take(staged, start, start + bytes);
+    else waiting.copy(staged, start + put, bytes - put);
+    this.#tellWaiting();
+  }
+
+  get #isEmpty(): boolean {
+    return this.#stagedEnd === this.#bodyStart;
+  }
+
+  /** Makes the record in the making one that lies in `buf`. */
+  #stage(buf: Uint8Array<ArrayBuffer>, bodyStart: number, end: number): void {
+    this.#staged = buf;
+    this.#bodyStart = bodyStart;
+    this.#stagedEnd = end;
+  }
+
+  #clearStaged(): void {
+    if (this.#prepared?.buf === this.#staged) this.#prepared = null;
+    if (this.#staged.length > KEPT_BYTES) this.#staged = new Uint8Array(1024);
+    this.#bodyStart = this.#stagedEnd = RECORD_HEADER_BYTES;
+  }
+
+  /**
+   * Puts what has been recorded so far before what was prepared, if it finds
+   * room there, and goes on in its buffer.
+   */
+  #stagePrepared(prepared: PreparedRecord): boolean {
+    return this.#stageBehind(prepared, prepared.start, prepared.end);
+  }
+
+  /** As {@linkcode #stagePrepared}, with one argument of it. */
+  #stagePreparedArgument(
+    prepared: PreparedRecord,
+    args: Arguments,
+    i: number,
+  ): boolean {
+    if (prepared.args !== args) return false;
+    const from = prepared.startOf(i);
+    const end = prepared.startOf(i + 1);
+    if (this.#staged !== prepared.buf) {
+      return this.#stageBehind(prepared, from, end);
+    }
+    // What lies behind the end has not been written over.
+    if (this.#stagedEnd !== from) return false;
+    this.#stagedEnd = end;
+    return true;
+  }
+
+  #stageBehind(prepared: PreparedRecord, from: number, end: number): boolean {
+    const length = this.#stagedEnd - this.#bodyStart;
+    const bodyStart = from - length;
+    if (bodyStart < RECORD_HEADER_BYTES) return false;
+    const { buf } = prepared;
+    copyBytes(this.#staged, this.#bodyStart, buf, bodyStart, length);
+    this.#stage(buf, bodyStart, end);
+    return true;
   }
 
   /** Puts as many bytes into the ring as there is room for. */
@@ -514,30 +578,9 @@ export class EffectLog implements EffectSink {
     return bytes;
   }
 
-  /** Keeps a part of the staged record; a large one is not copied for that. */
-  #letWait(buf: Uint8Array<ArrayBuffer>, from: number, to: number): void {
-    if (this.#waitingEnd === 0 && to - from > KEPT_BYTES) {
-      this.#waiting = buf;
-      this.#waitingFrom = from;
-      this.#waitingEnd = to;
-      return this.#tellWaiting();
-    }
-    const length = to - from;
-    const needed = this.#waitingEnd - this.#waitingFrom + length;
-    if (this.#waitingEnd + length > this.#waiting.length) {
-      const grown = new Uint8Array(withSpare(needed));
-      grown.set(this.#waiting.subarray(this.#waitingFrom, this.#waitingEnd));
-      this.#waiting = grown;
-      this.#waitingEnd -= this.#waitingFrom;
-      this.#waitingFrom = 0;
-    }
-    copyBytes(buf, from, this.#waiting, this.#waitingEnd, length);
-    this.#waitingEnd += length;
-    this.#tellWaiting();
-  }
-
   #tellWaiting(): void {
-    const bytes = this.#waitingEnd - this.#waitingFrom;
+    // What waits may be more than a word can say.
+    const bytes = Math.min(this.#waiting.bytes, 0x7fffffff);
     Atomics.store(this.#control, RING_WAITING, bytes);
   }
 

@@ -44,6 +44,13 @@ export function putVarint(buf: Uint8Array, at: number, value: number): number {
   return at;
 }
 
+/** Bytes of a varint below 2^31. */
+export function varintBytes(value: number): number {
+  let bytes = 1;
+  for (let rest = value >>> 7; rest !== 0; rest >>>= 7) bytes++;
+  return bytes;
+}
+
 /** Writes the zeros behind a body that ends at `at`; returns their end. */
 export function putPadding(buf: Uint8Array, at: number): number {
   while ((at & 3) !== 0) buf[at++] = 0;
