@@ -267,7 +267,7 @@ Deno.test("effect log: a record that was prepared is that of its command", () =>
   record(request("SET", "c", "1"));
   log.publish();
   assertEquals(linesOf(drain.take()), ["SET c 1"]);
-  // In a transaction, and behind a deletion, it is not used.
+  // Behind a deletion it is used, too.
   log.prepare(0, long);
   log.begin();
   log.deletion(0, bytesOf("long"), 0, 4);
@@ -290,3 +290,77 @@ Deno.test("effect log: a record that was prepared is that of its command", () =>
   assertEquals(lines.filter((line) => line === "INCR n").length, 100_000);
   assertEquals(log.lastTicket, 3 + 1 + 4 + 100_000 - 1);
 });
+
+Deno.test("effect log: other words around arguments that were prepared", () => {
+  const random = new Random(7);
+  const { log, drain } = logOf(1 << 20);
+  const word = (i: number) => `${"abcdefgh"[i]}`.repeat(lengthOf());
+  const lengthOf = () =>
+    random.below(3) === 0
+      ? 16_000 + random.below(2) * 700_000 + random.below(1000)
+      : 1 + random.below(20);
+  const words = ["PXAT", "x".repeat(300), "y".repeat(1 << 17)].map(bytesOf);
+  const expected: string[] = [];
+  const lines: string[] = [];
+  for (let round = 0; round < 300; round++) {
+    const argv = Array.from({ length: 2 + random.below(6) }, (_, i) => word(i));
+    const args = request(...argv);
+    const given: string[] = [];
+    log.prepare(0, args);
+    log.begin();
+    if (random.below(2) === 0) {
+      log.deletion(0, bytesOf("key"), 0, 3);
+      given.push("DEL key");
+    }
+    const way = random.below(4);
+    if (way === 0) {
+      const prepared = log.takePrepared(args)!;
+      assertEquals(log.takePrepared(args), null);
+      const from = random.below(argv.length);
+      const head = [bytesOf("NAME"), words[random.below(2)]!];
+      const fits = prepared.reword(0, head, from);
+      log.replaceWithPrepared(prepared);
+      const more = fits ? ["NAME", asText(head[1]!)] : argv.slice(0, from);
+      given.push([...more, ...argv.slice(from)].join(" "));
+    } else if (way < 3) {
+      // One command, or two, with some of the arguments, perhaps not in order.
+      for (let command = 0; command < way; command++) {
+        const picks = Array.from({ length: 1 + random.below(6) }, (_, i) => {
+          if (random.below(3) === 0) return -1 - random.below(words.length);
+          return random.below(5) === 0 ? random.below(argv.length) : i;
+        }).filter((pick) => pick < argv.length);
+        log.replace(0, bytesOf("NAME"), 1 + picks.length);
+        for (const pick of picks) {
+          if (pick >= 0) log.argument(args, pick);
+          else log.constant(words[-1 - pick]!);
+        }
+        given.push(
+          ["NAME"].concat(
+            picks.map((i) => i < 0 ? asText(words[-1 - i]!) : argv[i]!),
+          ).join(" "),
+        );
+      }
+    } else given.push(argv.join(" "));
+    log.endCommand(0, args, true);
+    log.forgetPrepared();
+    expected.push(given.join("; "));
+    if (random.below(3) === 0) log.publish();
+    while (random.below(2) === 0) {
+      lines.push(...linesOf(drain.take()));
+      log.flush();
+    }
+  }
+  log.publish();
+  for (let tries = 0; lines.length < expected.length; tries++) {
+    assert(tries < 1000, "all come out");
+    lines.push(...linesOf(drain.take()));
+    log.flush();
+  }
+  for (const [i, line] of lines.entries()) {
+    assert(line === expected[i], `${i}: ${line.slice(0, 80)}`);
+  }
+});
+
+function asText(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
+}

@@ -1,0 +1,51 @@
+/**
+ * Long strings that the log gets in other words than they came, or whose keys
+ * change in slices: replies are redis-server's, and what the log has is the same.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { equalBytes } from "../../src/core/base/bytes.ts";
+import { hasRedisServer, startRedisServer } from "../_redis_server.ts";
+import { plain, type TestClient } from "../_resp_client.ts";
+import {
+  assertSameValues,
+  longCommands,
+  type Values,
+  valuesOf,
+} from "./_long_strings.ts";
+import { slicesSuite } from "./_slices.ts";
+
+const { suite } = slicesSuite({ runs: [[1, 3], [3, 2]] });
+
+/** Sends them, a few at once; returns the replies as they are. */
+async function replies(client: TestClient): Promise<Uint8Array[]> {
+  const frames = await client.pipelineFrames(longCommands());
+  return frames.map(({ raw }) => raw.slice());
+}
+
+async function reload(client: TestClient): Promise<Values> {
+  assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
+  return await valuesOf(client);
+}
+
+suite("long strings are in the log as they are", async (client) => {
+  const own = await replies(client);
+  const before = await valuesOf(client);
+  assertSameValues(await reload(client), before);
+  if (!hasRedisServer("replies of long strings")) return;
+  await using redis = await startRedisServer();
+  using reference = await redis.client({ resp: client.resp });
+  const commands = longCommands();
+  for (const [i, expected] of (await replies(reference)).entries()) {
+    const { length } = expected;
+    const name = commands[i]!.map((word) => String(word).slice(0, 20));
+    assert(
+      own[i]!.length === length &&
+        equalBytes(own[i]!, 0, length, expected, 0, length),
+      `${name}: ${plain(await client.run("ECHO", own[i]!.slice(0, 99)))}`,
+    );
+  }
+  const keys = plain(await reference.run("KEYS", "*")) as string[];
+  assertEquals(keys.sort(), [...before.keys()]);
+});
