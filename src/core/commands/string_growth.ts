@@ -20,7 +20,7 @@ import type { LateReply } from "./command_spec.ts";
 import type { ChangeRecord } from "./given_record.ts";
 
 /** Bytes that are copied or cleared in one slice. */
-const SLICE_BYTES = 1 << 20;
+const SLICE_BYTES = 1 << 19;
 /** With more bytes to copy and to clear, it is done in slices. */
 const SLICED_BYTES_MIN = 2 << 20;
 
