@@ -52,6 +52,7 @@ import {
   pushArguments,
   readList,
   replyListRange,
+  takeRun,
   writeList,
 } from "./list_entry.ts";
 import {
@@ -156,8 +157,11 @@ function lsetCommand(call: Call): void {
   const length = lists.length(ref);
   const index = wanted < 0 ? wanted + length : wanted;
   if (index < 0 || index >= length) return reply.error(INDEX_OUT_OF_RANGE);
-  lists.prepare(ref, args.length[3]!, 1, false);
-  lists.replace(ref, index, args.source(3), args.off[3]!, args.length[3]!);
+  const added = args.length[3]!;
+  lists.prepare(ref, added, 1, false);
+  const run = takeRun(space, ref, args, 3);
+  if (run !== 0) lists.replaceRun(ref, index, run, added);
+  else lists.replace(ref, index, args.source(3), args.off[3]!, added);
   lists.pack(ref, true);
   space.hooks.changed(call.db, call.key(0), LSET);
   reply.ok();

@@ -7,6 +7,7 @@
 
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { OutOfMemory } from "../memory/heap.ts";
+import type { Arguments } from "../resp/arguments.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import { TYPE_LIST } from "../types/entry.ts";
 import type { ListValue, RunVisitor } from "../types/list_value.ts";
@@ -51,17 +52,15 @@ export function pushArguments(
   let i = first;
   let length = 0;
   try {
-    if (argc - first === 1) {
+    if (argc - first === 1 && !args.hasBig) {
       const off = args.off[i]!;
       return lists.add(ref, atHead, args.source(i), off, args.length[i]!);
     }
     let bytes = 0;
     for (let j = first; j < argc; j++) bytes += args.length[j]!;
     lists.prepare(ref, bytes, argc - first, atHead);
-    for (; i < argc; i++) {
-      const off = args.off[i]!;
-      length = lists.push(ref, atHead, args.source(i), off, args.length[i]!);
-    }
+    const space = call.keyspace(call.key(0));
+    for (; i < argc; i++) length = pushArgument(space, ref, atHead, args, i);
     return length;
   } catch (cause) {
     if (!(cause instanceof OutOfMemory)) throw cause;
@@ -69,6 +68,38 @@ export function pushArguments(
     if (lists.length(ref) === 0) lists.free(ref);
     throw cause;
   }
+}
+
+/**
+ * Adds argument `i` at an end of a list that was prepared; returns how many
+ * elements there are. A big one becomes an element where it lies.
+ */
+export function pushArgument(
+  space: Keyspace,
+  ref: number,
+  atHead: boolean,
+  args: Arguments,
+  i: number,
+): number {
+  const { lists } = space.values;
+  const length = args.length[i]!;
+  const run = takeRun(space, ref, args, i);
+  return run === 0
+    ? lists.push(ref, atHead, args.source(i), args.off[i]!, length)
+    : lists.pushRun(ref, atHead, run, length);
+}
+
+/** The run of argument `i` if it becomes an element where it lies, else 0. */
+export function takeRun(
+  { values: { lists }, externals }: Keyspace,
+  ref: number,
+  args: Arguments,
+  i: number,
+): number {
+  if (!args.hasBig || !lists.takesRun(ref, args.length[i]!)) return 0;
+  const run = args.takeBig(i);
+  if (run !== 0) externals.trim(run);
+  return run;
 }
 
 /**

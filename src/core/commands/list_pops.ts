@@ -15,7 +15,10 @@ import {
   VALUE_NOT_POSITIVE,
   wrongNumberOfArguments,
 } from "../resp/error_reply.ts";
-import type { ReplyWriter } from "../resp/reply_writer.ts";
+import {
+  LONG_STRING_BYTES_MIN,
+  type ReplyWriter,
+} from "../resp/reply_writer.ts";
 import { TYPE_LIST } from "../types/entry.ts";
 import type { ListValue } from "../types/list_value.ts";
 import { argumentIs, integerAt } from "./arg_reader.ts";
@@ -37,6 +40,7 @@ import {
   writeList,
 } from "./list_entry.ts";
 import { elementsOfSlice } from "./list_slices.ts";
+import { replyElement, replyRun } from "./long_elements.ts";
 import { FIRST_KEY, MANY_POPS } from "./many_pops.ts";
 import { RECORDED } from "./recorded.ts";
 import { WRONG } from "./typed_entry.ts";
@@ -81,6 +85,18 @@ class ListEnd implements ValueEnd {
   settle(space: Keyspace, ref: number): void {
     space.values.lists.pack(ref, true);
   }
+
+  hasLong(
+    { values: { lists } }: Keyspace,
+    ref: number,
+    count: number,
+  ): boolean {
+    return lists.hasLongAt(ref, this.#atHead, count, LONG_STRING_BYTES_MIN);
+  }
+
+  take(call: Call, space: Keyspace, ref: number): void {
+    takeEnd(call, space, ref, this.#atHead);
+  }
 }
 
 const HEAD = new ListEnd(true);
@@ -120,6 +136,25 @@ function pop(
   return popMany(call, key, ref, atHead ? HEAD : TAIL, count, false);
 }
 
+/** Takes the element at an end of a list and replies it; see `endListWrite`. */
+function takeEnd(
+  call: Call,
+  space: Keyspace,
+  ref: number,
+  atHead: boolean,
+): void {
+  const { lists } = space.values;
+  const { reply } = call;
+  lists.readEnd(ref, atHead);
+  const { buf, off, length } = lists.item;
+  const run = length >= LONG_STRING_BYTES_MIN && reply.canStream
+    ? lists.takeEnd(ref, atHead, LONG_STRING_BYTES_MIN)
+    : 0;
+  if (run !== 0) return replyRun(reply, space, run, length);
+  reply.bulk(buf, off, length);
+  lists.drop(ref, atHead);
+}
+
 /** Takes the element at an end of a key's list and replies it. */
 export function replyEnd(
   call: Call,
@@ -128,11 +163,7 @@ export function replyEnd(
   atHead: boolean,
 ): void {
   const space = call.keyspace(key);
-  const { lists } = space.values;
-  lists.readEnd(ref, atHead);
-  const { item } = lists;
-  call.reply.bulk(item.buf, item.off, item.length);
-  lists.drop(ref, atHead);
+  takeEnd(call, space, ref, atHead);
   const isThere = endListWrite(space, call.db, ref);
   space.hooks.changedOrGone(call.db, key, atHead ? LPOP : RPOP, !isThere);
 }
@@ -191,15 +222,15 @@ export function replyMoved(
   const { lists } = space.values;
   lists.readEnd(ref, fromHead);
   const { item } = lists;
-  reply.bulk(item.buf, item.off, item.length);
+  const isLong = item.length >= LONG_STRING_BYTES_MIN;
+  if (!isLong) reply.bulk(item.buf, item.off, item.length);
   let isThere = true;
   if (isSame) {
     if (lists.length(ref) > 1) rotate(lists, ref, fromHead, toHead);
     lists.pack(ref, true);
   } else {
     if (targetRef === 0) targetRef = makeList(call, 1);
-    pushItem(target.values.lists, targetRef, toHead, lists);
-    lists.drop(ref, fromHead);
+    moveItem(lists, ref, fromHead, target.values.lists, targetRef, toHead);
     isThere = endListWrite(space, call.db, ref);
   }
   // The events come in the order of what has been done, as in Redis.
@@ -207,6 +238,12 @@ export function replyMoved(
   target.hooks.signal(db, call.key(1), toHead ? LPUSH : RPUSH);
   space.hooks.changedOrGone(db, call.key(0), fromHead ? LPOP : RPOP, !isThere);
   if (recorded !== null && call.effects.isOn) recordMove(call, recorded);
+  if (isLong) {
+    const moved = target.values.lists;
+    moved.readEnd(targetRef, toHead);
+    const { buf, off, length } = moved.item;
+    replyElement(call, target, targetRef, buf, off, length);
+  }
   return true;
 }
 
@@ -216,22 +253,29 @@ function recordMove({ effects, args, db }: Call, name: Uint8Array): void {
   for (let i = 1; i < args.count - 1; i++) effects.argument(args, i);
 }
 
-/** Adds the element that a list's item tells of to another list. */
-function pushItem(
-  target: ListValue,
-  ref: number,
-  atHead: boolean,
+/** Moves the element that a list's item tells of to another list. */
+function moveItem(
   source: ListValue,
+  ref: number,
+  fromHead: boolean,
+  target: ListValue,
+  targetRef: number,
+  toHead: boolean,
 ): void {
-  const { item } = source;
+  const { buf, off, length } = source.item;
   try {
-    target.add(ref, atHead, item.buf, item.off, item.length);
+    if (
+      length >= LONG_STRING_BYTES_MIN &&
+      source.moveEnd(ref, fromHead, target, targetRef, toHead, length)
+    ) return;
+    target.add(targetRef, toHead, buf, off, length);
   } catch (cause) {
-    if (cause instanceof OutOfMemory && target.length(ref) === 0) {
-      target.free(ref);
+    if (cause instanceof OutOfMemory && target.length(targetRef) === 0) {
+      target.free(targetRef);
     }
     throw cause;
   }
+  source.drop(ref, fromHead);
 }
 
 /** Moves the element at one end of a list to the other, or to the same. */
@@ -244,6 +288,10 @@ function rotate(
   if (fromHead === toHead) return;
   const { item } = lists;
   const { length } = item;
+  if (
+    length >= LONG_STRING_BYTES_MIN &&
+    lists.moveEnd(ref, fromHead, lists, ref, toHead, length)
+  ) return;
   // Its text lies where the list is about to change.
   const text = length <= MOVED.length ? MOVED : new Uint8Array(length);
   copyBytes(item.buf, item.off, text, 0, length);

@@ -18,7 +18,7 @@ import {
 import { ArgumentAddition } from "./argument_addition.ts";
 import type { Call, SlicedChange } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
-import { endListWrite } from "./list_entry.ts";
+import { endListWrite, pushArgument, takeRun } from "./list_entry.ts";
 import { bytesFrom } from "./many_arguments.ts";
 
 /** Elements and nodes that are removed in one slice, at most. */
@@ -93,10 +93,7 @@ export class ElementPush extends ArgumentAddition {
     args: Arguments,
     i: number,
   ): void {
-    const off = args.off[i]!;
-    const length = args.length[i]!;
-    const { lists } = space.values;
-    lists.push(ref, this.#atHead, args.source(i), off, length);
+    pushArgument(space, ref, this.#atHead, args, i);
     this.changes++;
   }
 
@@ -216,13 +213,15 @@ export class Insertion implements SlicedChange {
 
 /** Inserts the last argument of LINSERT before the element with an index. */
 export function insertElement(
-  { values: { lists } }: Keyspace,
+  space: Keyspace,
   ref: number,
   index: number,
   args: Arguments,
 ): void {
-  const off = args.off[4]!;
+  const { lists } = space.values;
   const length = args.length[4]!;
   lists.prepare(ref, length, 1, false);
-  lists.insert(ref, index, args.source(4), off, length);
+  const run = takeRun(space, ref, args, 4);
+  if (run !== 0) lists.insertRun(ref, index, run, length);
+  else lists.insert(ref, index, args.source(4), args.off[4]!, length);
 }

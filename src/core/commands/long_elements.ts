@@ -8,6 +8,7 @@
  * @module
  */
 
+import type { ExternalStrings } from "../memory/external.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { ReplySource } from "../resp/reply_source.ts";
 import {
@@ -94,6 +95,48 @@ export function replyElement(
   beginLongElements(call, space, ref, true);
   reply.bulk(buf, off, length);
   endLongElements(call);
+}
+
+/**
+ * Replies an element that has left its value, and nobody else has: the bytes of
+ * an external string lie so. The reply must be one that can stream.
+ */
+export function replyRun(
+  reply: ReplyWriter,
+  { externals }: Keyspace,
+  run: number,
+  length: number,
+): void {
+  externals.adopt(run, length);
+  reply.bulkFrom(new RunBytes(externals, run), length);
+}
+
+/** The bytes of a run that belongs to the reply. */
+class RunBytes implements ReplySource {
+  readonly #externals: ExternalStrings;
+  readonly #run: number;
+  #at: number;
+  readonly #end: number;
+
+  constructor(externals: ExternalStrings, run: number) {
+    this.#externals = externals;
+    this.#run = run;
+    this.#at = externals.offset(run);
+    this.#end = this.#at + externals.length(run);
+  }
+
+  write(writer: ReplyWriter, bytes: number): boolean {
+    const to = Math.min(this.#end, this.#at + bytes);
+    writer.raw(this.#externals.bytes(this.#run).subarray(this.#at, to));
+    this.#at = to;
+    if (to < this.#end) return false;
+    this.drop();
+    return true;
+  }
+
+  drop(): void {
+    this.#externals.unpin(this.#run);
+  }
 }
 
 /** The bytes of an element, sent from where they lie. */

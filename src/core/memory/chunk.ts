@@ -31,6 +31,7 @@
 import { assert } from "../base/assert.ts";
 import { copyBytes, equalBytes } from "../base/bytes.ts";
 import { type Arena, byteOf, SEGMENT_SHIFT, UNIT_MASK } from "./arena.ts";
+import { EXTERNAL_HEADER_BYTES } from "./external.ts";
 import type { Heap } from "./heap.ts";
 import {
   type ListpackItem,
@@ -40,8 +41,11 @@ import {
 } from "./listpack.ts";
 import { elementBytes, elementBytesBefore } from "./listpack_format.ts";
 
-/** Bytes before the first element of a chunk without room before it. */
-export const CHUNK_HEADER_BYTES = 16;
+/**
+ * Bytes before the first element of a chunk without room before it: as many as
+ * before an external string, so that one becomes a plain chunk where it lies.
+ */
+export const CHUNK_HEADER_BYTES = EXTERNAL_HEADER_BYTES;
 
 const START = 0;
 const END = 1;
@@ -99,6 +103,30 @@ export class Chunks {
       length,
     );
     return ref;
+  }
+
+  /**
+   * A plain chunk made of an external string of that length, which nobody else
+   * has and which is the heap's from now on. Its bytes stay where they are.
+   */
+  adoptRun(run: number, length: number): number {
+    this.#heap.adoptRun(run);
+    const end = CHUNK_HEADER_BYTES + length;
+    this.#setHeader(run, CHUNK_HEADER_BYTES, end, PLAIN);
+    return run;
+  }
+
+  /**
+   * What {@linkcode Chunks.adoptRun} has made, or what is as long, is no more the
+   * heap's: it is to be made an external string, or another heap's chunk.
+   */
+  disown(ref: number): void {
+    this.#heap.disownRun(ref);
+  }
+
+  /** What another heap has disowned is this one's. */
+  own(ref: number): void {
+    this.#heap.adoptRun(ref);
   }
 
   /** Gives the memory back. */

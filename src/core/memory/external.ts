@@ -52,6 +52,17 @@ export class ExternalStrings {
     return ref;
   }
 
+  /**
+   * Makes a run of pages whose bytes lie where those of an external string would
+   * one of that length; the caller has its only reference.
+   */
+  adopt(ref: number, length: number): void {
+    const words = this.#words(ref);
+    const at = (ref & UNIT_MASK) << 1;
+    words[at] = length;
+    Atomics.store(words, at + 1, 1);
+  }
+
   /** Bytes that fit. */
   capacity(ref: number): number {
     return this.#pool.lengthOf(ref >>> PAGE_SHIFT) * PAGE_BYTES -

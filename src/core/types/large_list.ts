@@ -19,6 +19,8 @@
  * few steps of the tree. An index is found in logarithmic time and a walk of at
  * most half a chunk.
  *
+ * Size: one structure, whose operations share its tree and cursors.
+ *
  * @module
  */
 
@@ -212,6 +214,68 @@ export class LargeList {
     this.#enterNew(root, atHead, this.#makeChunk(root, atHead, bytes));
   }
 
+  /** Whether an element of so many bytes is a chunk by itself. */
+  isPlain(length: number): boolean {
+    return length > this.limits.bytesMax;
+  }
+
+  /** Adds a plain chunk at an end, or frees it; returns how many elements. */
+  pushPlain(root: number, atHead: boolean, chunk: number): number {
+    if (this.length(root) === LENGTH_MAX) {
+      this.chunks.free(chunk);
+      throw new OutOfMemory();
+    }
+    this.#enterNew(root, atHead, chunk);
+    return this.length(root);
+  }
+
+  /** Adds a plain chunk that another list has at an end, or throws. */
+  pushShared(root: number, atHead: boolean, chunk: number): void {
+    if (this.length(root) === LENGTH_MAX) throw new OutOfMemory();
+    this.#sequence.tell(root);
+    this.#tree.insertAtEnd(root, atHead, this.#cursor, chunk, 1);
+  }
+
+  /**
+   * The plain chunk at an end if its element has that many bytes, else 0.
+   */
+  plainAt(root: number, atHead: boolean, bytesMin: number): number {
+    const { chunks } = this;
+    const chunk = this.#sequence.chunkAt(root, atHead);
+    return chunks.isPlain(chunk) && chunks.bytes(chunk) >= bytesMin ? chunk : 0;
+  }
+
+  /** Takes the chunk at an end out of the list, and does not free it. */
+  takeChunk(root: number, atHead: boolean): void {
+    this.#sequence.tell(root);
+    this.#tree.toEnd(root, atHead, this.#cursor);
+    this.#tree.remove(root, this.#cursor);
+  }
+
+  /**
+   * Whether an element has that many bytes among the first or last `count`, but
+   * no more than so many chunks are looked at.
+   */
+  hasPlain(
+    root: number,
+    atHead: boolean,
+    count: number,
+    bytesMin: number,
+    chunksMax: number,
+  ): boolean {
+    const { chunks } = this;
+    const cursor = this.#cursor;
+    if (!this.#sequence.toEnd(root, atHead, cursor)) return false;
+    let left = count;
+    for (let looked = 0; looked < chunksMax; looked++) {
+      const { item } = cursor;
+      if (chunks.isPlain(item) && chunks.bytes(item) >= bytesMin) return true;
+      left -= cursor.count;
+      if (left <= 0 || !this.#sequence.step(root, cursor, atHead)) break;
+    }
+    return false;
+  }
+
   /** Removes the element at an end. */
   drop(root: number, atHead: boolean): void {
     const { chunks } = this;
@@ -285,10 +349,11 @@ export class LargeList {
     this.#sequence.tell(root);
     if (tree.total(root) === LENGTH_MAX) throw new OutOfMemory();
     if (length > this.limits.bytesMax) {
-      this.#split(root, index);
-      const made = chunks.createPlain(buf, off, length);
-      tree.seek(root, index, cursor);
-      return this.#enterBefore(root, cursor, made);
+      return this.insertPlain(
+        root,
+        index,
+        chunks.createPlain(buf, off, length),
+      );
     }
     const bytes = this.#listpacks.encode(buf, off, length);
     for (;;) {
@@ -308,6 +373,26 @@ export class LargeList {
     chunks.push(made, false, bytes, 0);
     tree.seek(root, index, cursor);
     this.#enterBefore(root, cursor, made);
+  }
+
+  /** Inserts a plain chunk before the element with an index, or frees it. */
+  insertPlain(root: number, index: number, chunk: number): void {
+    if (index === 0 || index === this.length(root)) {
+      this.pushPlain(root, index === 0, chunk);
+      return;
+    }
+    const tree = this.#tree;
+    const cursor = this.#cursor;
+    try {
+      this.#sequence.tell(root);
+      if (tree.total(root) === LENGTH_MAX) throw new OutOfMemory();
+      this.#split(root, index);
+    } catch (cause) {
+      this.chunks.free(chunk);
+      throw cause;
+    }
+    tree.seek(root, index, cursor);
+    this.#enterBefore(root, cursor, chunk);
   }
 
   /** Removes `count` elements from an index on. */

@@ -51,6 +51,8 @@ export const LIST_QUICKLIST = 1;
 const PACKED_BYTES_MAX = 1 << 17;
 /** A packed list's chunk is not made for a certain size. */
 const NO_CAPACITY_MAX = 1 << 30;
+/** Chunks that are looked at for long elements before some are taken. */
+const LOOKED_CHUNKS_MAX = 16;
 /** Bytes that an element of a short text has beside the text. */
 const ELEMENT_EXTRA_BYTES = 2;
 
@@ -156,6 +158,93 @@ export class ListValue implements ValueType {
     const pushed = chunks.push(chunk, atHead, bytes, NO_CAPACITY_MAX);
     if (pushed !== root) setValueRoot(this.#arena, ref, pushed);
     return chunks.count(pushed);
+  }
+
+  /**
+   * Whether an element of so many bytes lies by itself, once `prepare` is done,
+   * so that an external string can become one where it lies.
+   */
+  takesRun(ref: number, length: number): boolean {
+    return this.#isLarge(ref) && this.#large.isPlain(length);
+  }
+
+  /**
+   * As {@linkcode ListValue.push}, of an external string that nobody else has; it
+   * is the list's, or has been freed, if {@linkcode ListValue.takesRun} said so.
+   */
+  pushRun(ref: number, atHead: boolean, run: number, length: number): number {
+    const chunk = this.#chunks.adoptRun(run, length);
+    const root = valueRoot(this.#arena, ref);
+    return this.#large.pushPlain(root, atHead, chunk);
+  }
+
+  /** As {@linkcode ListValue.insert}, of what `pushRun` takes. */
+  insertRun(ref: number, index: number, run: number, length: number): void {
+    const chunk = this.#chunks.adoptRun(run, length);
+    this.#large.insertPlain(valueRoot(this.#arena, ref), index, chunk);
+  }
+
+  /** As {@linkcode ListValue.replace}, of what `pushRun` takes. */
+  replaceRun(ref: number, index: number, run: number, length: number): void {
+    this.insertRun(ref, index, run, length);
+    this.removeRange(ref, index + 1, 1);
+  }
+
+  /**
+   * Takes the element at an end, which must be there, out of the list if it has
+   * that many bytes and more than fit beside others: its run, whose bytes lie as
+   * those of an external string and are the caller's. Else 0.
+   */
+  takeEnd(ref: number, atHead: boolean, bytesMin: number): number {
+    const root = valueRoot(this.#arena, ref);
+    if (!this.#isLarge(ref)) return 0;
+    const chunk = this.#large.plainAt(root, atHead, bytesMin);
+    if (chunk === 0) return 0;
+    this.#large.takeChunk(root, atHead);
+    this.#chunks.disown(chunk);
+    return chunk;
+  }
+
+  /**
+   * Whether one of the `count` elements at an end is such as
+   * {@linkcode ListValue.takeEnd} takes; those far from the end are not looked at.
+   */
+  hasLongAt(
+    ref: number,
+    atHead: boolean,
+    count: number,
+    bytesMin: number,
+  ): boolean {
+    if (!this.#isLarge(ref)) return false;
+    const root = valueRoot(this.#arena, ref);
+    const large = this.#large;
+    return large.hasPlain(root, atHead, count, bytesMin, LOOKED_CHUNKS_MAX);
+  }
+
+  /**
+   * Moves the element at an end, such as {@linkcode ListValue.takeEnd} takes, to
+   * an end of a list in this or another shard, which may be the other end of the
+   * same; false if it is not such one. Its bytes stay where they are.
+   */
+  moveEnd(
+    ref: number,
+    fromHead: boolean,
+    target: ListValue,
+    targetRef: number,
+    toHead: boolean,
+    bytesMin: number,
+  ): boolean {
+    const root = valueRoot(this.#arena, ref);
+    if (!this.#isLarge(ref)) return false;
+    const chunk = this.#large.plainAt(root, fromHead, bytesMin);
+    if (chunk === 0) return false;
+    target.prepare(targetRef, this.#chunks.bytes(chunk), 1, toHead);
+    const targetRoot = valueRoot(target.#arena, targetRef);
+    target.#large.pushShared(targetRoot, toHead, chunk);
+    this.#large.takeChunk(root, fromHead);
+    this.#chunks.disown(chunk);
+    target.#chunks.own(chunk);
+    return true;
   }
 
   /** Removes the element at an end, which must be there; see `pack`. */
