@@ -267,6 +267,11 @@ export interface CommandSpec<C> {
   readonly subcommands?: readonly CommandSpec<C>[];
   /** Of those that may take long: whether this call will. */
   readonly isHeavy?: HeavyTest<C>;
+  /**
+   * Gets big arguments ready before any latch is held, as nodes that need only be
+   * linked then (staged_nodes.ts). It must answer nothing, and may be mistaken.
+   */
+  readonly stage?: (call: C) => void;
   /** Missing only in containers that do nothing by themselves. */
   readonly run?: Handler<C>;
 }

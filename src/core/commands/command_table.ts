@@ -81,6 +81,8 @@ export class Command<C> {
   readonly findOtherKeys: OtherKeysFinder | undefined;
   /** Whether a call is better run in the background; undefined for never. */
   readonly isHeavy: HeavyTest<C> | undefined;
+  /** As {@linkcode CommandSpec.stage}. */
+  readonly stage: ((call: C) => void) | undefined;
   /** Whether it takes constant time, so that nobody need watch its duration. */
   readonly isBrief: boolean;
   /** Whether only some of its calls are timed: nobody asks for its slow ones. */
@@ -117,6 +119,7 @@ export class Command<C> {
       (this.keyFlags & KEY_CHANGES) === 0;
     this.findOtherKeys = spec.findOtherKeys;
     this.isHeavy = spec.isHeavy;
+    this.stage = spec.stage;
     this.isBrief = (this.flags & FLAG.FAST) !== 0 || spec.complexity === "O(1)";
     this.isSampled = !this.isBrief && (this.flags & FLAG.SKIP_SLOWLOG) !== 0;
     this.skipsQueue = SKIPS_QUEUE.has(this.fullName);

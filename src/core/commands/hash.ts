@@ -52,6 +52,7 @@ import {
   makeHash,
   prepareFields,
   readHash,
+  setPair,
   writeHash,
 } from "./hash_entry.ts";
 import { manyScanned } from "./heavy_work.ts";
@@ -65,12 +66,18 @@ import {
 } from "./hash_replies.ts";
 import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
 import { makeChange } from "./sliced_change.ts";
+import { stagePairs } from "./staged_nodes.ts";
 import { WRONG } from "./typed_entry.ts";
 
 const INT64_MAX = 2n ** 63n - 1n;
 const INT64_MIN = -(2n ** 63n);
 /** Text of a number on its way to a value. */
 const TEXT = new Uint8Array(INTEGER_BYTES_MAX);
+
+/** The values of HSET and its like. */
+function stageFields(call: Call): void {
+  stagePairs(call, 2);
+}
 
 /** `HSET key field value [field value ...]` */
 function hsetCommand(call: Call): void | Promise<LateReply> {
@@ -119,17 +126,7 @@ function setFields(call: Call, command: string): number {
   let added = 0;
   for (let i = 2; i < argc; i += 2) {
     if (mayExpire) findField(call, space, ref, i);
-    const isNew = hashes.set(
-      ref,
-      args.source(i),
-      args.off[i]!,
-      args.length[i]!,
-      args.source(i + 1),
-      args.off[i + 1]!,
-      args.length[i + 1]!,
-      0,
-    );
-    if (isNew) added++;
+    if (setPair(hashes, ref, args, i, call.staged)) added++;
   }
   if (mayExpire) endHash(space, call.db, ref);
   space.hooks.changed(call.db, call.key(0), HSET, (argc - 2) >> 1);
@@ -144,16 +141,7 @@ function hsetnxCommand(call: Call): void {
   const space = call.keyspace(call.key(0));
   if (found !== 0 && findField(call, space, found, 2)) return reply.integer(0);
   const ref = found === 0 ? makeHash(call, 0) : found;
-  space.values.hashes.set(
-    ref,
-    args.source(2),
-    args.off[2]!,
-    args.length[2]!,
-    args.source(3),
-    args.off[3]!,
-    args.length[3]!,
-    0,
-  );
+  setPair(space.values.hashes, ref, args, 2, call.staged);
   if (fieldsExpire(space, ref)) endHash(space, call.db, ref);
   space.hooks.changed(call.db, call.key(0), HSET);
   reply.integer(1);
@@ -531,6 +519,7 @@ export const HASH_COMMANDS: readonly CommandSpec<Call>[] = [
     replies: ["status"],
     docFlags: ["deprecated"],
     deprecatedSince: "4.0.0",
+    stage: stageFields,
     run: hmsetCommand,
   },
   {
@@ -560,6 +549,7 @@ export const HASH_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_UPDATE,
     syntax: "key data:(field value)...",
     replies: ["integer"],
+    stage: stageFields,
     run: hsetCommand,
   },
   {
@@ -573,6 +563,7 @@ export const HASH_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_INSERT,
     syntax: "key field value",
     replies: ["integer"],
+    stage: stageFields,
     run: hsetnxCommand,
   },
   {

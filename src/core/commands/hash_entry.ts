@@ -15,7 +15,9 @@ import { keepOld } from "../keyspace/snapshot_marks.ts";
 import { recordField } from "../keyspace/field_expires.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import { TYPE_HASH } from "../types/entry.ts";
+import type { HashValue } from "../types/hash_value.ts";
 import type { Call } from "./call.ts";
+import type { StagedNodes } from "./staged_nodes.ts";
 import { readEntry, writeEntry } from "./typed_entry.ts";
 
 /** As {@linkcode readEntry}, for a hash. */
@@ -130,4 +132,30 @@ export class FieldFinder {
     }
     return false;
   }
+}
+
+/**
+ * Sets the field that is argument `i`, to be there for ever, to the argument behind
+ * it; says whether it is new.
+ */
+export function setPair(
+  hashes: HashValue,
+  ref: number,
+  args: Arguments,
+  i: number,
+  staged: StagedNodes | null,
+): boolean {
+  const run = staged === null ? 0 : staged.take(i + 1);
+  const length = args.length[i + 1]!;
+  if (run !== 0) return hashes.setRun(ref, run, args.length[i]!, length);
+  return hashes.set(
+    ref,
+    args.source(i),
+    args.off[i]!,
+    args.length[i]!,
+    args.source(i + 1),
+    args.off[i + 1]!,
+    length,
+    0,
+  );
 }

@@ -52,7 +52,7 @@ import {
   PersistingValues,
   type SettingOptions,
 } from "./hash_getset_slices.ts";
-import { answerValue, replyValue } from "./hash_replies.ts";
+import { answerValue, replyValue, takeValue } from "./hash_replies.ts";
 import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
 import { RECORDED } from "./recorded.ts";
 import { makeChange } from "./sliced_change.ts";
@@ -80,13 +80,10 @@ function hgetdelCommand(call: Call): void | Promise<LateReply> {
     return makeChange(call, ref, new FieldTaking(call, 4));
   }
   const space = call.keyspace(call.key(0));
-  const { hashes } = space.values;
   reply.array(count);
   let deleted = 0;
   for (let i = 4; i < argc; i++) {
-    if (!replyValue(call, space, ref, i)) continue;
-    hashes.removeFound(ref);
-    deleted++;
+    if (takeValue(call, space, ref, i)) deleted++;
   }
   if (deleted > 0) {
     space.hooks.changed(call.db, call.key(0), HDEL, deleted);

@@ -6,14 +6,17 @@
 
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { fieldsExpire } from "../keyspace/field_expires.ts";
-import type { ReplyWriter } from "../resp/reply_writer.ts";
+import {
+  LONG_STRING_BYTES_MIN,
+  type ReplyWriter,
+} from "../resp/reply_writer.ts";
 import type { ListpackItem } from "../memory/listpack.ts";
 import type { FieldVisitor, HashValue } from "../types/hash_value.ts";
 import type { Answer } from "./argument_answers.ts";
 import type { Call } from "./call.ts";
 import { type ElementWriter, replyLasting } from "./element_stream.ts";
 import { findField } from "./hash_entry.ts";
-import { replyElement } from "./long_elements.ts";
+import { replyElement, replyRun } from "./long_elements.ts";
 
 /** What is written of each field: its name. */
 export const FIELDS = 1;
@@ -138,6 +141,33 @@ export function replyValue(
     const { value } = hashes;
     replyElement(call, space, ref, value.buf, value.off, value.length);
   } else replyFoundValue(space, ref, call.reply);
+  return true;
+}
+
+/** As {@linkcode replyValue}, and removes the field. */
+export function takeValue(
+  call: Call,
+  space: Keyspace,
+  ref: number,
+  i: number,
+): boolean {
+  const { reply } = call;
+  if (!findField(call, space, ref, i)) {
+    reply.nullBulk();
+    return false;
+  }
+  const { hashes } = space.values;
+  hashes.readFound(ref);
+  const { buf, off, length } = hashes.value;
+  const run = length >= LONG_STRING_BYTES_MIN && reply.canStream
+    ? hashes.takeFound(ref)
+    : 0;
+  if (run !== 0) {
+    replyRun(reply, space, run, off, length);
+    return true;
+  }
+  reply.bulk(buf, off, length);
+  hashes.removeFound(ref);
   return true;
 }
 

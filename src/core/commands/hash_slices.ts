@@ -16,7 +16,8 @@ import { ArgumentAddition } from "./argument_addition.ts";
 import { ArgumentRemoval } from "./argument_removal.ts";
 import type { Call } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
-import { FieldFinder } from "./hash_entry.ts";
+import { FieldFinder, setPair } from "./hash_entry.ts";
+import type { StagedNodes } from "./staged_nodes.ts";
 import { bytesFrom } from "./many_arguments.ts";
 
 /** With more bytes to be added a hash is a table, whatever the settings say. */
@@ -28,12 +29,15 @@ export class FieldSetting extends ArgumentAddition {
   protected readonly expires: number = 0;
   protected readonly finder: FieldFinder;
   readonly #repliesCount: boolean;
+  readonly #staged: StagedNodes | null;
   #added = 0;
 
   /** Replies how many fields are new, or OK. */
   constructor(call: Call, repliesCount: boolean, from = 2, isReworded = false) {
     super(call, { type: TYPE_HASH, event: HSET, from, width: 2, isReworded });
     this.#repliesCount = repliesCount;
+    this.#staged = call.staged;
+    call.staged = null;
     this.finder = new FieldFinder(call);
   }
 
@@ -50,16 +54,19 @@ export class FieldSetting extends ArgumentAddition {
     i: number,
   ): void {
     if (fieldsExpire(space, ref)) this.finder.find(space, ref, args, i);
-    const isNew = space.values.hashes.set(
-      ref,
-      args.source(i),
-      args.off[i]!,
-      args.length[i]!,
-      args.source(i + 1),
-      args.off[i + 1]!,
-      args.length[i + 1]!,
-      this.expires,
-    );
+    const { hashes } = space.values;
+    const isNew = this.expires === 0
+      ? setPair(hashes, ref, args, i, this.#staged)
+      : hashes.set(
+        ref,
+        args.source(i),
+        args.off[i]!,
+        args.length[i]!,
+        args.source(i + 1),
+        args.off[i + 1]!,
+        args.length[i + 1]!,
+        this.expires,
+      );
     if (isNew) this.#added++;
     this.changes++;
   }
@@ -69,6 +76,7 @@ export class FieldSetting extends ArgumentAddition {
   }
 
   override drop(space: Keyspace, db: number, key: Key): void {
+    this.#staged?.drop();
     super.drop(space, db, key);
     const ref = space.peek(db, key);
     if (ref !== 0) endHash(space, db, ref);

@@ -150,7 +150,7 @@ function takeEnd(
   const run = length >= LONG_STRING_BYTES_MIN && reply.canStream
     ? lists.takeEnd(ref, atHead, LONG_STRING_BYTES_MIN)
     : 0;
-  if (run !== 0) return replyRun(reply, space, run, length);
+  if (run !== 0) return replyRun(reply, space, run, off, length);
   reply.bulk(buf, off, length);
   lists.drop(ref, atHead);
 }

@@ -98,31 +98,38 @@ export function replyElement(
 }
 
 /**
- * Replies an element that has left its value, and nobody else has: the bytes of
- * an external string lie so. The reply must be one that can stream.
+ * Replies an element that has left its value, in a run of pages of its own that
+ * nobody else has, and no heap any more; `off` is where its bytes lie in their
+ * view. The reply must be one that can stream.
  */
 export function replyRun(
   reply: ReplyWriter,
   { externals }: Keyspace,
   run: number,
+  off: number,
   length: number,
 ): void {
   externals.adopt(run, length);
-  reply.bulkFrom(new RunBytes(externals, run), length);
+  reply.bulkFrom(new RunBytes(externals, run, off, length), length);
 }
 
 /** The bytes of a run that belongs to the reply. */
 class RunBytes implements ReplySource {
   readonly #externals: ExternalStrings;
   readonly #run: number;
-  #at: number;
   readonly #end: number;
+  #at: number;
 
-  constructor(externals: ExternalStrings, run: number) {
+  constructor(
+    externals: ExternalStrings,
+    run: number,
+    off: number,
+    length: number,
+  ) {
     this.#externals = externals;
     this.#run = run;
-    this.#at = externals.offset(run);
-    this.#end = this.#at + externals.length(run);
+    this.#at = off;
+    this.#end = off + length;
   }
 
   write(writer: ReplyWriter, bytes: number): boolean {

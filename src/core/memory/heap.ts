@@ -228,6 +228,12 @@ export class Heap {
     return CLASS_UNITS[first >>> CLASS_SHIFT]!;
   }
 
+  /** Whether an object is a run of pages of its own. */
+  isRun(ref: number): boolean {
+    return this.#map[(ref >>> PAGE_SHIFT) * PAGE_MAP_WORDS + STATE]! ===
+      RUN_USED;
+  }
+
   /**
    * Takes over a run of pages that was filled outside of this heap, such as a
    * value that streamed in; from now on {@linkcode free} gives it back.

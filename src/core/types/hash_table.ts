@@ -102,6 +102,16 @@ export class HashTable {
       nodes.setDouble(node, expireAtMs);
       this.#enqueue(root, node);
     }
+    this.#insert(root, node, expires);
+  }
+
+  /** Adds a node of a field that is not there and never expires, or frees it. */
+  addNode(root: number, node: number): void {
+    this.#insert(root, node, false);
+  }
+
+  #insert(root: number, node: number, expires: boolean): void {
+    const { nodes } = this;
     try {
       nodes.insert(root, node);
     } catch (cause) {
@@ -140,6 +150,26 @@ export class HashTable {
     if (expires && nodes.double(node) !== expireAtMs) {
       this.#move(root, node, expireAtMs);
     }
+  }
+
+  /** Puts a node of the same field that never expires in the place of one. */
+  setNode(root: number, node: number, made: number): void {
+    if (this.nodes.hasDouble(node)) this.#dequeue(root, node);
+    this.nodes.replace(root, node, made);
+    this.#heap.free(node);
+  }
+
+  /**
+   * Takes a field out if it fills a run of pages, which is the caller's then and
+   * no more the heap's; false if it does not.
+   */
+  takeRun(root: number, node: number): boolean {
+    const { nodes } = this;
+    if (!this.#heap.isRun(node)) return false;
+    if (nodes.hasDouble(node)) this.#dequeue(root, node);
+    nodes.take(root, node);
+    this.#heap.disownRun(node);
+    return true;
   }
 
   /** Gives a field another expire, 0 for none; throws before it has. */

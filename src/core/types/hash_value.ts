@@ -263,6 +263,59 @@ export class HashValue implements ValueType {
   }
 
   /**
+   * As {@linkcode HashValue.set}, of a field that shall not expire, which lies in a
+   * run of pages with its value behind it (staged_nodes.ts). The run is the hash's
+   * from now on, or has been freed if this throws.
+   */
+  setRun(
+    ref: number,
+    run: number,
+    fieldLength: number,
+    length: number,
+  ): boolean {
+    const { nodes } = this.#table;
+    nodes.adoptNode(run, fieldLength, 0, length);
+    const buf = nodes.bytesOf(run);
+    const off = nodes.keyOff(run);
+    if (
+      valueEncoding(this.#arena, ref) !== HASH_TABLE &&
+      Math.max(fieldLength, length) <= this.#limits.hashMaxListpackValue
+    ) {
+      try {
+        const at = off + fieldLength;
+        return this.set(ref, buf, off, fieldLength, buf, at, length, 0);
+      } finally {
+        this.#heap.free(run);
+      }
+    }
+    try {
+      this.makeTable(ref);
+    } catch (cause) {
+      this.#heap.free(run);
+      throw cause;
+    }
+    const root = valueRoot(this.#arena, ref);
+    this.locate(ref, buf, off, fieldLength, -Infinity);
+    nodes.setHash(run, this.#hash);
+    if (this.#found !== 0) {
+      this.#table.setNode(root, this.#found, run);
+      return false;
+    }
+    this.#table.addNode(root, run);
+    return true;
+  }
+
+  /**
+   * Removes the field that was found last if its value fills a run of pages, which
+   * is the caller's then: its bytes stay where `value` says. 0 if it does not.
+   */
+  takeFound(ref: number): number {
+    if (valueEncoding(this.#arena, ref) !== HASH_TABLE) return 0;
+    const root = valueRoot(this.#arena, ref);
+    return this.#table.takeRun(root, this.#found) ? this.#found : 0;
+  }
+
+  /**
    * Sets the field that was found last; `expireAtMs` is as for {@linkcode
    * HashValue.set}, and the hash has room for it. False if the value is too long
    * for a packed hash: then nothing was done.

@@ -174,6 +174,20 @@ export class NodeTable {
     return node;
   }
 
+  /**
+   * Makes a run of pages, which is the heap's from now on, a node without a double:
+   * its key, of that length, and `more` bytes behind it have been written already.
+   */
+  adoptNode(run: number, length: number, hash: number, more: number): void {
+    this.#heap.adoptRun(run);
+    const words = this.#arena.i32[run >>> SEGMENT_SHIFT]!;
+    const at = (run & UNIT_MASK) << 1;
+    words[at + NODE_META] = 0;
+    words[at + NODE_KEY] = length;
+    words[at + NODE_VALUE] = more;
+    words[at + NODE_HASH] = hash;
+  }
+
   /** Puts a node in; may throw OutOfMemory. */
   insert(root: number, node: number): void {
     this.#dict.insert(
@@ -334,6 +348,13 @@ export class NodeTable {
     this.#arena.i32[node >>> SEGMENT_SHIFT]![
       ((node & UNIT_MASK) << 1) + NODE_VALUE
     ] = length;
+  }
+
+  /** Sets the hash of a node's key. */
+  setHash(node: number, hash: number): void {
+    this.#arena.i32[node >>> SEGMENT_SHIFT]![
+      ((node & UNIT_MASK) << 1) + NODE_HASH
+    ] = hash;
   }
 
   /** Hash of a node's key. */

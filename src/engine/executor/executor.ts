@@ -332,14 +332,20 @@ export class Executor<C extends Call> implements WorkerGate {
     return this.#dispatchNow(command, handler);
   }
 
-  /** A command with long arguments, of which a record is made in advance. */
+  /**
+   * A command with long arguments, of which a record is made in advance, and nodes
+   * of what it will add.
+   */
   #dispatchLong(command: Command<C>, handler: Handler<C>): number {
     const { db, args } = this.#call;
     const isRecorded = this.#effects.isOn &&
       (command.flags & FLAG.WRITE) !== 0;
     if (isRecorded) this.#effects.prepare(db, args);
+    command.stage?.(this.#call);
     const outcome = this.#dispatchNow(command, handler);
     if (isRecorded) this.#effects.forgetPrepared();
+    this.#call.staged?.drop();
+    this.#call.staged = null;
     return outcome;
   }
 

@@ -1,0 +1,71 @@
+/**
+ * Big arguments that are made nodes before a command has its latches: under them a
+ * node is linked, and no long value is copied.
+ *
+ * A node is written into a run of pages, which belongs to no heap yet. What lies
+ * before its bytes is as long as what lies before those of an external string.
+ *
+ * @module
+ */
+
+import { copyBytes } from "../base/bytes.ts";
+import type { ExternalStrings } from "../memory/external.ts";
+import type { Arguments } from "../resp/arguments.ts";
+import type { Call } from "./call.ts";
+
+/** Nodes by the last argument that is in them. */
+export class StagedNodes {
+  readonly #externals: ExternalStrings;
+  readonly #runs = new Map<number, number>();
+
+  constructor(externals: ExternalStrings) {
+    this.#externals = externals;
+  }
+
+  /** Makes a node of arguments `i` and `i + 1`, if there is room. */
+  addPair(args: Arguments, i: number): void {
+    const externals = this.#externals;
+    const length = args.length[i]! + args.length[i + 1]!;
+    const run = externals.create(length);
+    if (run === 0) return;
+    const into = externals.bytes(run);
+    const at = externals.offset(run);
+    const first = args.length[i]!;
+    copyBytes(args.source(i), args.off[i]!, into, at, first);
+    const { off } = args;
+    copyBytes(
+      args.source(i + 1),
+      off[i + 1]!,
+      into,
+      at + first,
+      length - first,
+    );
+    this.#runs.set(i + 1, run);
+  }
+
+  /** The node that ends with argument `i`, which is the caller's now, or 0. */
+  take(i: number): number {
+    const run = this.#runs.get(i) ?? 0;
+    if (run !== 0) this.#runs.delete(i);
+    return run;
+  }
+
+  /** Frees the nodes that nobody has taken. */
+  drop(): void {
+    for (const run of this.#runs.values()) this.#externals.unpin(run);
+    this.#runs.clear();
+  }
+}
+
+/**
+ * Makes nodes of pairs of arguments, from one on, of which the second is big, and
+ * the first, by which it will be looked for, is not.
+ */
+export function stagePairs(call: Call, from: number): void {
+  const { args, argc } = call;
+  const staged = new StagedNodes(call.keyspaces[0]!.externals);
+  for (let i = from; i + 1 < argc; i += 2) {
+    if (args.bigAt(i + 1) !== 0 && args.bigAt(i) === 0) staged.addPair(args, i);
+  }
+  call.staged = staged;
+}
