@@ -2,18 +2,21 @@
  * Big arguments that are made nodes before a command has its latches: under them a
  * node is linked, and no long value is copied.
  *
- * A node is written into a run of pages, which belongs to no heap yet. What lies
- * before its bytes is as long as what lies before those of an external string.
+ * A node is written into a run of pages, which belongs to no heap yet.
  *
  * @module
  */
 
 import { copyBytes } from "../base/bytes.ts";
-import type { ExternalStrings } from "../memory/external.ts";
+import {
+  EXTERNAL_HEADER_BYTES,
+  type ExternalStrings,
+} from "../memory/external.ts";
 import type { Arguments } from "../resp/arguments.ts";
+import { firstEntryBytesMax, writeFirstEntry } from "../types/stream_node.ts";
 import type { Call } from "./call.ts";
 
-/** Nodes by the last argument that is in them. */
+/** Nodes by an argument that is in them. */
 export class StagedNodes {
   readonly #externals: ExternalStrings;
   readonly #runs = new Map<number, number>();
@@ -43,7 +46,21 @@ export class StagedNodes {
     this.#runs.set(i + 1, run);
   }
 
-  /** The node that ends with argument `i`, which is the caller's now, or 0. */
+  /** Makes a node of a stream of the pairs of arguments from one on. */
+  addEntry(args: Arguments, from: number): void {
+    const externals = this.#externals;
+    const count = (args.count - from) >> 1;
+    const run = externals.create(firstEntryBytesMax(args, from, count));
+    if (run === 0) return;
+    const start = externals.offset(run) - EXTERNAL_HEADER_BYTES;
+    writeFirstEntry(externals.bytes(run), start, args, from, count);
+    this.#runs.set(from, run);
+  }
+
+  /**
+   * The node of the pair that ends with argument `i`, or of the entry that begins
+   * with it, which is the caller's now; 0 for none.
+   */
   take(i: number): number {
     const run = this.#runs.get(i) ?? 0;
     if (run !== 0) this.#runs.delete(i);
@@ -52,7 +69,10 @@ export class StagedNodes {
 
   /** Frees the nodes that nobody has taken. */
   drop(): void {
-    for (const run of this.#runs.values()) this.#externals.unpin(run);
+    for (const run of this.#runs.values()) {
+      this.#externals.adopt(run, 0);
+      this.#externals.unpin(run);
+    }
     this.#runs.clear();
   }
 }

@@ -37,7 +37,9 @@ import {
   KEY_RW_UPDATE,
   type LateReply,
 } from "./command_spec.ts";
+import { quietly } from "./heavy_work.ts";
 import { makeChange } from "./sliced_change.ts";
+import { StagedNodes } from "./staged_nodes.ts";
 import {
   leavesAtOnce,
   SLICED_IDS_MIN,
@@ -93,7 +95,10 @@ function xaddCommand(call: Call): void | Promise<LateReply> {
   for (let i = from; i < argc; i++) bytes += args.length[i]!;
   if (bytes > NODE_BYTES_MAX) return reply.error(STREAM_ENTRY_TOO_LARGE);
   if (ref === 0) ref = space.create(call.db, key, TYPE_STREAM);
-  streams.log.add(ref, ID, args, from, (argc - from) >> 1, bytes);
+  const run = call.staged !== null && streams.log.beginsNode(ref, bytes)
+    ? call.staged.take(from)
+    : 0;
+  streams.log.add(ref, ID, args, from, (argc - from) >> 1, bytes, run);
   const removed = OPTIONS.hasTrim
     ? trimStream(space, ref, OPTIONS.trim, leavesAtOnce(OPTIONS))
     : 0;
@@ -106,6 +111,19 @@ function xaddCommand(call: Call): void | Promise<LateReply> {
   if (!OPTIONS.hasSequence || OPTIONS.hasTrim && OPTIONS.trim.isApproximate) {
     recordTrim(call, RECORDED.XADD, ref, OPTIONS.hasSequence ? null : ID);
   }
+}
+
+/** The node of XADD, if it is going to be one. */
+function stageEntry(call: Call): void {
+  const { args, argc } = call;
+  if (!quietly(call, () => OPTIONS.read(call, true))) return;
+  const from = OPTIONS.idAt + 1;
+  if (argc - from < 2 || (argc - from) % 2 === 1) return;
+  let bytes = 0;
+  for (let i = from; i < argc; i++) bytes += args.length[i]!;
+  if (bytes > NODE_BYTES_MAX) return;
+  call.staged = new StagedNodes(call.keyspaces[0]!.externals);
+  call.staged.addEntry(args, from);
 }
 
 function trimLater(
@@ -301,6 +319,7 @@ export const STREAM_COMMANDS: readonly CommandSpec<Call>[] = [
       "[LIMIT count:integer@6.2.0])] id-selector:(auto-id=*|id) " +
       "data:(field value)...",
     replies: ["string", "null"],
+    stage: stageEntry,
     run: xaddCommand,
   },
   {

@@ -101,7 +101,9 @@ export class StreamLog {
   /**
    * Adds an entry: `fieldCount` pairs of texts from `from` on, of `bytes` bytes
    * in all. The ID is greater than that of any entry that ever was there. Throws
-   * OutOfMemory before anything is changed.
+   * OutOfMemory before anything is changed. If it {@linkcode
+   * StreamLog.beginsNode}, `run` may be a run of pages that is the node already,
+   * and is taken over.
    */
   add(
     ref: number,
@@ -110,11 +112,13 @@ export class StreamLog {
     from: number,
     fieldCount: number,
     bytes: number,
+    run = 0,
   ): void {
     let root = valueRoot(this.#arena, ref);
     const last = root === 0 ? 0 : this.#word(root, LAST_NODE);
+    if (run !== 0) this.nodes.adoptRun(run);
     if (last === 0) {
-      const made = this.nodes.create(fields, from, fieldCount, 0);
+      const made = run || this.nodes.create(fields, from, fieldCount, 0);
       if (root === 0) {
         try {
           root = this.#allocateRoot();
@@ -126,7 +130,9 @@ export class StreamLog {
       }
       this.#setLast(root, made, id);
     } else if (this.nodes.isFull(last, bytes)) {
-      this.#beginNode(root, last, id, fields, from, fieldCount);
+      const more = this.nodes.bytes(last) + MORE_BYTES;
+      const made = run || this.nodes.create(fields, from, fieldCount, more);
+      this.#beginNode(root, last, id, made);
     } else {
       const first = this.#id;
       first.read(this.#words(root), wordOf(root) + LAST_NODE_ID);
@@ -150,6 +156,13 @@ export class StreamLog {
     }
     id.write(words, at + LAST_ID);
     if (length === 1) id.write(words, at + FIRST_ID);
+  }
+
+  /** Whether an entry of so many bytes would be the first one of a node. */
+  beginsNode(ref: number, bytes: number): boolean {
+    const root = valueRoot(this.#arena, ref);
+    const last = root === 0 ? 0 : this.#word(root, LAST_NODE);
+    return last === 0 || this.nodes.isFull(last, bytes);
   }
 
   /** Goes to an entry; false if it is not there. */
@@ -461,12 +474,8 @@ export class StreamLog {
     root: number,
     last: number,
     id: StreamId,
-    fields: EntryFields,
-    from: number,
-    fieldCount: number,
+    made: number,
   ): void {
-    const bytes = this.nodes.bytes(last) + MORE_BYTES;
-    const made = this.nodes.create(fields, from, fieldCount, bytes);
     try {
       this.#retire(root, last);
     } catch (cause) {

@@ -130,30 +130,16 @@ export class StreamNodes {
     fieldCount: number,
     bytes: number,
   ): number {
-    const needed = FRONT_BYTES_MAX + ENTRY_BYTES_MAX +
-      textsBytesMax(fields, from, fieldCount);
-    const node = this.#heap.allocate(
-      (Math.max(needed, bytes) + SLACK_BYTES + 7) >>> 3,
-    );
+    const needed = firstEntryBytesMax(fields, from, fieldCount);
+    const node = this.#heap.allocate((Math.max(needed, bytes) + 7) >>> 3);
     const out = this.#arena.u8[node >>> SEGMENT_SHIFT]!;
-    const start = byteOf(node);
-    let at = writeIntegerElement(out, start + LISTPACK_HEADER_BYTES, 1);
-    at = writeIntegerElement(out, at, 0);
-    at = writeIntegerElement(out, at, fieldCount);
-    for (let i = 0; i < fieldCount; i++) {
-      at = this.#writeText(out, at, fields, from + i * 2);
-    }
-    at = writeIntegerElement(out, at, 0);
-    at = writeIntegerElement(out, at, ENTRY_SAMEFIELDS);
-    at = writeIntegerElement(out, at, 0);
-    at = writeIntegerElement(out, at, 0);
-    for (let i = 0; i < fieldCount; i++) {
-      at = this.#writeText(out, at, fields, from + i * 2 + 1);
-    }
-    at = writeIntegerElement(out, at, ENTRY_HEAD_ELEMENTS + fieldCount);
-    // Front: four and the fields; entry: three, the values and their count.
-    this.#finish(out, start, at, 0, 8 + fieldCount * 2);
+    writeFirstEntry(out, byteOf(node), fields, from, fieldCount);
     return node;
+  }
+
+  /** Takes over a run of pages that {@linkcode writeFirstEntry} made a node. */
+  adoptRun(run: number): void {
+    this.#heap.adoptRun(run);
   }
 
   /**
@@ -200,19 +186,19 @@ export class StreamNodes {
     let elements = ENTRY_HEAD_ELEMENTS + fieldCount;
     if (isSame) {
       for (let i = 0; i < fieldCount; i++) {
-        at = this.#writeText(out, at, fields, from + i * 2 + 1);
+        at = writeText(out, at, fields, from + i * 2 + 1);
       }
     } else {
       at = writeIntegerElement(out, at, fieldCount);
       for (let i = 0; i < fieldCount * 2; i++) {
-        at = this.#writeText(out, at, fields, from + i);
+        at = writeText(out, at, fields, from + i);
       }
       elements += fieldCount + 1;
     }
     at = writeIntegerElement(out, at, elements);
     const known = out[start + HEADER_COUNT]! |
       out[start + HEADER_COUNT + 1]! << 8;
-    this.#finish(out, start, at, known, elements + 1);
+    finish(out, start, at, known, elements + 1);
     return grown;
   }
 
@@ -304,36 +290,6 @@ export class StreamNodes {
     this.#heap.free(node);
   }
 
-  #writeText(
-    out: Uint8Array,
-    at: number,
-    fields: EntryFields,
-    i: number,
-  ): number {
-    return writeTextElement(
-      out,
-      at,
-      fields.source(i),
-      fields.off[i]!,
-      fields.length[i]!,
-    );
-  }
-
-  /** Writes the end and the counters of the listpack. */
-  #finish(
-    out: Uint8Array,
-    start: number,
-    end: number,
-    known: number,
-    added: number,
-  ): void {
-    out[end] = END;
-    setWordAt(out, start, end + 1 - start);
-    const elements = Math.min(known + added, COUNT_UNKNOWN);
-    out[start + HEADER_COUNT] = elements & 0xff;
-    out[start + HEADER_COUNT + 1] = elements >>> 8;
-  }
-
   /** Makes room for more bytes, and more than those if the node is short. */
   #makeRoom(node: number, more: number): number {
     const bytes = this.bytes(node);
@@ -389,6 +345,75 @@ export class StreamNodes {
 }
 
 const ELEMENT = new Uint8Array(INTEGER_ELEMENT_BYTES_MAX);
+
+/** Bytes that a node of one entry may take, with those that stay free. */
+export function firstEntryBytesMax(
+  fields: EntryFields,
+  from: number,
+  fieldCount: number,
+): number {
+  return FRONT_BYTES_MAX + ENTRY_BYTES_MAX + SLACK_BYTES +
+    textsBytesMax(fields, from, fieldCount);
+}
+
+/**
+ * Writes a node with one entry, as {@linkcode StreamNodes.create} has it, whatever
+ * its ID will be.
+ */
+export function writeFirstEntry(
+  out: Uint8Array,
+  start: number,
+  fields: EntryFields,
+  from: number,
+  fieldCount: number,
+): void {
+  let at = writeIntegerElement(out, start + LISTPACK_HEADER_BYTES, 1);
+  at = writeIntegerElement(out, at, 0);
+  at = writeIntegerElement(out, at, fieldCount);
+  for (let i = 0; i < fieldCount; i++) {
+    at = writeText(out, at, fields, from + i * 2);
+  }
+  at = writeIntegerElement(out, at, 0);
+  at = writeIntegerElement(out, at, ENTRY_SAMEFIELDS);
+  at = writeIntegerElement(out, at, 0);
+  at = writeIntegerElement(out, at, 0);
+  for (let i = 0; i < fieldCount; i++) {
+    at = writeText(out, at, fields, from + i * 2 + 1);
+  }
+  at = writeIntegerElement(out, at, ENTRY_HEAD_ELEMENTS + fieldCount);
+  // Front: four and the fields; entry: three, the values and their count.
+  finish(out, start, at, 0, 8 + fieldCount * 2);
+}
+
+function writeText(
+  out: Uint8Array,
+  at: number,
+  fields: EntryFields,
+  i: number,
+): number {
+  return writeTextElement(
+    out,
+    at,
+    fields.source(i),
+    fields.off[i]!,
+    fields.length[i]!,
+  );
+}
+
+/** Writes the end and the counters of the listpack. */
+function finish(
+  out: Uint8Array,
+  start: number,
+  end: number,
+  known: number,
+  added: number,
+): void {
+  out[end] = END;
+  setWordAt(out, start, end + 1 - start);
+  const elements = Math.min(known + added, COUNT_UNKNOWN);
+  out[start + HEADER_COUNT] = elements & 0xff;
+  out[start + HEADER_COUNT + 1] = elements >>> 8;
+}
 
 /** Goes through the entries of one node, from either end. */
 export class NodeReader {
