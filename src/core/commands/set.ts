@@ -24,13 +24,19 @@ import { manyScanned } from "./heavy_work.ts";
 import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
 import { MemberRemoval, type RemoveMember } from "./argument_removal.ts";
 import { replyMembers } from "./set_replies.ts";
-import { MemberAddition } from "./set_slices.ts";
+import { addMember, MemberAddition } from "./set_slices.ts";
 import { makeChange } from "./sliced_change.ts";
+import { stageMembers } from "./staged_nodes.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 
 /** The sets of key `i`'s keyspace. */
 function setsOf(call: Call, i: number): SetValue {
   return call.keyspace(call.key(i)).values.sets;
+}
+
+/** The members of SADD. */
+function stageAdded(call: Call): void {
+  stageMembers(call, 2);
 }
 
 /** `SADD key member [member ...]` */
@@ -48,7 +54,7 @@ function saddCommand(call: Call): void | Promise<LateReply> {
   sets.expect(ref, args.source(2), args.off[2]!, args.length[2]!, argc - 2);
   let added = 0;
   for (let i = 2; i < argc; i++) {
-    if (sets.add(ref, args.source(i), args.off[i]!, args.length[i]!)) added++;
+    if (addMember(space, ref, args, i, call.staged)) added++;
   }
   if (added > 0) space.hooks.changed(call.db, key, SADD, added);
   call.reply.integer(added);
@@ -206,6 +212,7 @@ export const SET_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_INSERT,
     syntax: "key member...",
     replies: ["integer"],
+    stage: stageAdded,
     run: saddCommand,
   },
   {

@@ -19,6 +19,7 @@ import type { Call, SlicedChange } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
 import { GatheredReply } from "./gathered_reply.ts";
 import { RECORDED } from "./recorded.ts";
+import type { StagedNodes } from "./staged_nodes.ts";
 
 /** Members popped in one slice. */
 const SLICE_MEMBERS = 500;
@@ -33,8 +34,11 @@ const SAMPLES = 64;
 
 /** SADD: members that the arguments behind the key name. */
 export class MemberAddition extends ArgumentAddition {
+  readonly #staged: StagedNodes | null;
+
   constructor(call: Call) {
     super(call, { type: TYPE_SET, event: SADD, from: 2, width: 1 });
+    this.#staged = call.staged;
   }
 
   protected prepare(space: Keyspace, ref: number, args: Arguments): void {
@@ -50,15 +54,35 @@ export class MemberAddition extends ArgumentAddition {
     args: Arguments,
     i: number,
   ): void {
-    const off = args.off[i]!;
-    const length = args.length[i]!;
-    if (space.values.sets.add(ref, args.source(i), off, length)) this.changes++;
+    if (addMember(space, ref, args, i, this.#staged)) this.changes++;
   }
 
   protected reply(): LateReply {
     const added = this.changes;
     return (reply) => reply.integer(added);
   }
+}
+
+/** Adds the member that is argument `i`; says whether it is new. */
+export function addMember(
+  { values: { sets }, externals }: Keyspace,
+  ref: number,
+  args: Arguments,
+  i: number,
+  staged: StagedNodes | null,
+): boolean {
+  const buf = args.source(i);
+  const off = args.off[i]!;
+  const length = args.length[i]!;
+  const hash = staged?.hashOf(i);
+  if (hash === undefined || !sets.takesRun(ref, length)) {
+    return sets.add(ref, buf, off, length);
+  }
+  if (sets.hasHashed(ref, buf, off, length, hash)) return false;
+  const run = args.takeBig(i);
+  externals.trim(run);
+  sets.insertRun(ref, run, length, hash);
+  return true;
 }
 
 /** Whether to pop so many members, but not all, in slices. */

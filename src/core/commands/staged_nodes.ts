@@ -7,6 +7,8 @@
  * @module
  */
 
+import { assert } from "../base/assert.ts";
+import { halfSipHash } from "../base/half_siphash.ts";
 import { copyBytes } from "../base/bytes.ts";
 import {
   EXTERNAL_HEADER_BYTES,
@@ -20,6 +22,7 @@ import type { Call } from "./call.ts";
 export class StagedNodes {
   readonly #externals: ExternalStrings;
   readonly #runs = new Map<number, number>();
+  readonly #hashes = new Map<number, number>();
 
   constructor(externals: ExternalStrings) {
     this.#externals = externals;
@@ -44,6 +47,17 @@ export class StagedNodes {
       length - first,
     );
     this.#runs.set(i + 1, run);
+  }
+
+  /** Hashes an argument that will be a node where it lies. */
+  addHash(args: Arguments, i: number, hash: number): void {
+    assert(args.bigAt(i) !== 0, "the argument is a run");
+    this.#hashes.set(i, hash);
+  }
+
+  /** The hash of argument `i` if it will be a node where it lies. */
+  hashOf(i: number): number | undefined {
+    return this.#hashes.get(i);
   }
 
   /** Makes a node of a stream of the pairs of arguments from one on. */
@@ -86,6 +100,20 @@ export function stagePairs(call: Call, from: number): void {
   const staged = new StagedNodes(call.keyspaces[0]!.externals);
   for (let i = from; i + 1 < argc; i += 2) {
     if (args.bigAt(i + 1) !== 0 && args.bigAt(i) === 0) staged.addPair(args, i);
+  }
+  call.staged = staged;
+}
+
+/** Hashes the big ones among the arguments from one on, which are members. */
+export function stageMembers(call: Call, from: number): void {
+  const { args, argc, hashSeed: [seed0, seed1] } = call;
+  const staged = new StagedNodes(call.keyspaces[0]!.externals);
+  for (let i = from; i < argc; i++) {
+    if (args.bigAt(i) === 0) continue;
+    const off = args.off[i]!;
+    const length = args.length[i]!;
+    const hash = halfSipHash(args.source(i), off, length, seed0, seed1);
+    staged.addHash(args, i, hash);
   }
   call.staged = staged;
 }

@@ -23,6 +23,8 @@
  * next place. To take members at random: {@linkcode SetValue.draw} for one,
  * {@linkcode SetValue.choose} for several different ones.
  *
+ * Size: one type in three encodings.
+ *
  * @module
  */
 
@@ -254,6 +256,55 @@ export class SetValue implements ValueType {
           ? this.#addToIntset(ref, member)
           : this.#addStringToIntset(ref, member);
     }
+  }
+
+  /**
+   * Whether a member of so many bytes lies in a node of its own, so that an
+   * external string can become one where it lies.
+   */
+  takesRun(ref: number, length: number): boolean {
+    return length > this.#limits.setMaxListpackValue || this.isTable(ref);
+  }
+
+  /** As {@linkcode SetValue.has}, of a text whose hash is known. */
+  hasHashed(
+    ref: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+    hash: number,
+  ): boolean {
+    this.#given.setHashed(buf, off, length, hash);
+    return this.hasMember(ref, this.#given);
+  }
+
+  /**
+   * Adds a member that is not there, an external string that nobody else has; it
+   * is the set's from now on, or has been freed if this throws.
+   */
+  insertRun(ref: number, run: number, length: number, hash: number): void {
+    this.#nodes.adoptNode(run, length, hash, 0);
+    try {
+      this.#insertRun(ref, run);
+    } catch (cause) {
+      this.#heap.free(run);
+      throw cause;
+    }
+  }
+
+  #insertRun(ref: number, node: number): void {
+    if (valueRoot(this.#arena, ref) !== 0) {
+      if (!this.isTable(ref)) this.#makeTable(ref);
+      return this.#nodes.insert(valueRoot(this.#arena, ref), node);
+    }
+    const made = this.#nodes.create();
+    try {
+      this.#nodes.insert(made, node);
+    } catch (cause) {
+      this.#heap.free(made);
+      throw cause;
+    }
+    setValue(this.#arena, ref, SET_TABLE, made);
   }
 
   /** Removes a member; false if it is not there. */

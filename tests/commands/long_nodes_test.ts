@@ -1,0 +1,187 @@
+/**
+ * Values, members and entries that are nodes before their command has its latches:
+ * what is there and what is replied is redis-server's, the log has the same, and
+ * no memory is lost, whatever becomes of the command.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { equalBytes } from "../../src/core/base/bytes.ts";
+import { hasRedisServer, startRedisServer } from "../_redis_server.ts";
+import { type Argument, plain, type TestClient } from "../_resp_client.ts";
+import { until } from "../_patience.ts";
+import { Random } from "../_random.ts";
+import { settled, slicesSuite } from "./_slices.ts";
+
+const { suite } = slicesSuite();
+
+const HASH = "{a}hash";
+const SET = "{a}set";
+const STREAM = "{b}stream";
+const OTHER = "{b}list";
+const KEYS = [HASH, SET, STREAM, OTHER];
+const LENGTHS = [66_000, 600_000];
+const NAMES = ["a", "b", "c", "d"];
+
+function textOf(random: Random): Argument {
+  if (random.below(2) === 0) return String(random.below(100));
+  const length = random.pick(LENGTHS) + random.below(2);
+  return new Uint8Array(length).fill(65 + random.below(3));
+}
+
+/** Commands at random; some are refused, or change nothing. */
+function commandOf(random: Random, round: number): Argument[] {
+  const name = random.pick(NAMES);
+  const text = () => textOf(random);
+  const pairs = (count: number) =>
+    Array.from({ length: count }, () => [random.pick(NAMES), text()]).flat();
+  switch (random.below(16)) {
+    case 0:
+    case 1:
+      return ["HSET", HASH, name, text()];
+    case 2:
+      return ["HSET", HASH, ...pairs(3)];
+    case 3:
+      return ["HMSET", HASH, ...pairs(5)];
+    case 4:
+      return ["HSETNX", HASH, name, text()];
+    case 5:
+      return ["HDEL", HASH, name];
+    case 6:
+      return ["HMGET", HASH, ...NAMES];
+    case 7:
+      return ["HSET", random.pick([OTHER, SET]), name, text()];
+    case 8:
+      return ["HSET", HASH, text(), "v", name];
+    case 9:
+      return ["SADD", SET, text()];
+    case 10:
+      return ["SADD", SET, text(), text(), text()];
+    case 11:
+      return ["SADD", random.pick([SET, OTHER]), ...pairs(5).slice(1)];
+    case 12:
+      return ["SREM", SET, text()];
+    case 13:
+      return ["XADD", STREAM, `${round}-${random.below(9)}`, name, text()];
+    case 14:
+      return ["XADD", STREAM, "MAXLEN", "3", `${round}-*`, ...pairs(2)];
+    default:
+      return ["XADD", STREAM, random.pick(["NOMKSTREAM", "*"]), ...pairs(1)];
+  }
+}
+
+function assertSame(actual: Uint8Array, expected: Uint8Array, name: string) {
+  const { length } = expected;
+  assert(
+    actual.length === length &&
+      equalBytes(actual, 0, length, expected, 0, length),
+    name,
+  );
+}
+
+/** What the keys have, in an order that all servers agree on. */
+async function valuesOf(client: TestClient): Promise<Uint8Array[]> {
+  const values: Uint8Array[] = [];
+  for (
+    const argv of [
+      ["HMGET", HASH, ...NAMES],
+      ["HLEN", HASH],
+      ["SORT", SET, "ALPHA"],
+      ["XRANGE", STREAM, "-", "+"],
+      ["LRANGE", OTHER, "0", "-1"],
+    ]
+  ) values.push((await client.runRaw(...argv)).slice());
+  return values;
+}
+
+async function assertNothingLost(client: TestClient): Promise<void> {
+  await client.run("DEL", ...KEYS);
+  await until("all memory is free", async () => {
+    const info = String(plain(await client.run("INFO", "memory")));
+    return Number(/used_memory_dataset:(\d+)/.exec(info)![1]) < 1 << 19;
+  });
+}
+
+suite("long nodes are added as in redis-server", async (client) => {
+  if (!hasRedisServer("long nodes")) return;
+  await using redis = await startRedisServer();
+  using reference = await redis.client({ resp: client.resp });
+  for (let seed = 1; seed <= 2; seed++) {
+    const random = new Random(seed);
+    for (const each of [client, reference]) await each.run("RPUSH", OTHER, "a");
+    for (let round = 1; round <= 14; round++) {
+      const commands = Array.from(
+        { length: 8 },
+        () => commandOf(random, round),
+      ).filter((argv) => argv[2] !== "*");
+      if (round % 5 === 4) {
+        commands.unshift(["MULTI"]);
+        commands.push(["EXEC"]);
+      }
+      const expected = (await reference.pipelineFrames(commands))
+        .map(({ raw }) => raw.slice());
+      const actual = await client.pipelineFrames(commands);
+      for (const [i, { raw }] of actual.entries()) {
+        const words = commands[i]!.map((word) => String(word).slice(0, 20));
+        assertSame(raw, expected[i]!, `seed ${seed} round ${round}: ${words}`);
+      }
+    }
+    const before = await valuesOf(client);
+    for (const [i, value] of (await valuesOf(reference)).entries()) {
+      assertSame(before[i]!, value, `value ${i}`);
+    }
+    await settled(client);
+    assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
+    for (const [i, value] of (await valuesOf(client)).entries()) {
+      assertSame(value, before[i]!, `value ${i} from the log`);
+    }
+    await reference.run("DEL", ...KEYS);
+    await assertNothingLost(client);
+  }
+});
+
+suite("long values leave a hash, and fields that expire lose it", async (
+  client,
+) => {
+  const long = (byte: string) => byte.repeat(600_000);
+  await client.run("HSET", HASH, "a", long("a"), "b", long("b"), "c", "short");
+  await client.run("HEXPIRE", HASH, "1000", "FIELDS", "2", "a", "c");
+  assertEquals(plain(await client.run("HSET", HASH, "a", long("x"))), 0);
+  assertEquals(
+    plain(await client.run("HTTL", HASH, "FIELDS", "2", "a", "c")),
+    [-1, 1000],
+  );
+  await client.run("HEXPIRE", HASH, "1000", "FIELDS", "1", "b");
+  assertEquals(
+    plain(await client.run("HGETDEL", HASH, "FIELDS", "3", "b", "none", "a")),
+    [long("b"), null, long("x")],
+  );
+  assertEquals(plain(await client.run("HLEN", HASH)), 1);
+  await client.run("XADD", STREAM, "*", "field", long("s"));
+  const [[, [, value]]] = plain(
+    await client.run("XRANGE", STREAM, "-", "+"),
+  ) as [[string, [string, string]]];
+  assertEquals(value, long("s"));
+  assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
+  assertEquals(plain(await client.run("HLEN", HASH)), 1);
+  assertEquals(plain(await client.run("XLEN", STREAM)), 1);
+  await assertNothingLost(client);
+});
+
+suite("long values stay packed where the settings say so", async (client) => {
+  const names = ["hash-max-listpack-value", "set-max-listpack-value"];
+  for (const name of names) await client.run("CONFIG", "SET", name, "100000");
+  const long = "p".repeat(66_000);
+  await client.run("HSET", HASH, "f", long);
+  await client.run("SADD", SET, long, "other");
+  for (const key of [HASH, SET]) {
+    assertEquals(
+      plain(await client.run("OBJECT", "ENCODING", key)),
+      "listpack",
+    );
+  }
+  assertEquals(plain(await client.run("HGET", HASH, "f")), long);
+  assertEquals(plain(await client.run("SISMEMBER", SET, long)), 1);
+  for (const name of names) await client.run("CONFIG", "SET", name, "64");
+  await assertNothingLost(client);
+});
