@@ -17,9 +17,10 @@ const { suite } = slicesSuite();
 
 const HASH = "{a}hash";
 const SET = "{a}set";
+const ZSET = "{a}zset";
 const STREAM = "{b}stream";
 const OTHER = "{b}list";
-const KEYS = [HASH, SET, STREAM, OTHER];
+const KEYS = [HASH, SET, ZSET, STREAM, OTHER];
 const LENGTHS = [66_000, 600_000];
 const NAMES = ["a", "b", "c", "d"];
 
@@ -35,7 +36,8 @@ function commandOf(random: Random, round: number): Argument[] {
   const text = () => textOf(random);
   const pairs = (count: number) =>
     Array.from({ length: count }, () => [random.pick(NAMES), text()]).flat();
-  switch (random.below(16)) {
+  const score = () => String(random.below(5));
+  switch (random.below(21)) {
     case 0:
     case 1:
       return ["HSET", HASH, name, text()];
@@ -65,6 +67,19 @@ function commandOf(random: Random, round: number): Argument[] {
       return ["XADD", STREAM, `${round}-${random.below(9)}`, name, text()];
     case 14:
       return ["XADD", STREAM, "MAXLEN", "3", `${round}-*`, ...pairs(2)];
+    case 15:
+      return ["ZADD", random.pick([ZSET, ZSET, OTHER]), score(), text()];
+    case 16:
+      return ["ZADD", ZSET, random.pick(["NX", "XX", "GT"]), score(), text()];
+    case 17:
+      return [
+        ...["ZADD", ZSET, random.pick(["CH", "NX"])],
+        ...Array.from({ length: 5 }, () => [score(), text()]).flat(),
+      ];
+    case 18:
+      return ["ZINCRBY", ZSET, score(), text()];
+    case 19:
+      return ["ZPOPMIN", ZSET];
     default:
       return ["XADD", STREAM, random.pick(["NOMKSTREAM", "*"]), ...pairs(1)];
   }
@@ -87,6 +102,7 @@ async function valuesOf(client: TestClient): Promise<Uint8Array[]> {
       ["HMGET", HASH, ...NAMES],
       ["HLEN", HASH],
       ["SORT", SET, "ALPHA"],
+      ["ZRANGE", ZSET, "0", "-1", "WITHSCORES"],
       ["XRANGE", STREAM, "-", "+"],
       ["LRANGE", OTHER, "0", "-1"],
     ]

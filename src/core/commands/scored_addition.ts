@@ -21,10 +21,12 @@ import {
   WRONG_TYPE,
 } from "../resp/error_reply.ts";
 import { TYPE_ZSET } from "../types/entry.ts";
+import type { ZsetValue } from "../types/zset_value.ts";
 import { ArgumentAddition } from "./argument_addition.ts";
 import type { Call } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
 import { endOfSlice } from "./many_arguments.ts";
+import type { StagedNodes } from "./staged_nodes.ts";
 
 /** Which members are added or changed, and what is counted. */
 export interface AdditionRules {
@@ -46,6 +48,7 @@ export class ScoredAddition extends ArgumentAddition {
   error: ErrorReply | null = null;
   readonly #rules: AdditionRules;
   readonly #scores: Float64Array;
+  readonly #staged: StagedNodes | null;
   /** Arguments whose scores are read. */
   #read: number;
   /** Whether the key holds what members can be added to. */
@@ -64,6 +67,8 @@ export class ScoredAddition extends ArgumentAddition {
   ) {
     super(call, { type: TYPE_ZSET, event: ZADD, from, width, isReworded });
     this.#rules = rules;
+    this.#staged = call.staged;
+    call.staged = null;
     this.#scores = new Float64Array((call.argc - from) / width);
     this.#read = from;
   }
@@ -126,9 +131,9 @@ export class ScoredAddition extends ArgumentAddition {
     const off = args.off[at]!;
     const length = args.length[at]!;
     const score = this.scoreAt(i);
-    if (!zsets.find(ref, buf, off, length)) {
+    if (!locateMember(zsets, ref, args, at, this.#staged)) {
       if (onlyOld) return;
-      zsets.insertMissing(ref, buf, off, length, score);
+      insertMember(zsets, ref, args, at, score, this.#staged);
       this.#added++;
     } else {
       const old = zsets.score;
@@ -149,13 +154,54 @@ export class ScoredAddition extends ArgumentAddition {
     effects: EffectLog,
   ): LateReply {
     const { error } = this;
+    this.#staged?.drop();
     if (error !== null) return (reply) => reply.error(error);
     if (this.#isIdle) return this.reply();
     return super.finish(space, db, key, args, effects);
+  }
+
+  override drop(space: Keyspace, db: number, key: Key): void {
+    this.#staged?.drop();
+    super.drop(space, db, key);
   }
 
   protected reply(): LateReply {
     const count = this.#rules.countsChanges ? this.changes : this.#added;
     return (reply) => reply.integer(count);
   }
+}
+
+/** Looks for the member that is argument `i`. */
+export function locateMember(
+  zsets: ZsetValue,
+  ref: number,
+  args: Arguments,
+  i: number,
+  staged: StagedNodes | null,
+): boolean {
+  const buf = args.source(i);
+  const off = args.off[i]!;
+  const length = args.length[i]!;
+  const hash = staged?.hashOf(i);
+  return hash === undefined
+    ? zsets.find(ref, buf, off, length)
+    : zsets.findHashed(ref, buf, off, length, hash);
+}
+
+/** Adds the member that is argument `i`, which was just not found. */
+export function insertMember(
+  zsets: ZsetValue,
+  ref: number,
+  args: Arguments,
+  i: number,
+  score: number,
+  staged: StagedNodes | null,
+): void {
+  const length = args.length[i]!;
+  const hash = staged?.hashOf(i);
+  if (hash !== undefined && zsets.takesRun(ref, length)) {
+    const run = staged!.take(i);
+    if (run !== 0) return zsets.insertRun(ref, run, length, hash, score);
+  }
+  zsets.insertMissing(ref, args.source(i), args.off[i]!, length, score);
 }

@@ -46,7 +46,12 @@ import {
   replyElement,
 } from "./long_elements.ts";
 import { MemberRemoval, type RemoveMember } from "./argument_removal.ts";
-import { ScoredAddition } from "./scored_addition.ts";
+import {
+  insertMember,
+  locateMember,
+  ScoredAddition,
+} from "./scored_addition.ts";
+import { stageScored } from "./staged_nodes.ts";
 import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
 import { makeChange } from "./sliced_change.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
@@ -94,6 +99,11 @@ function zaddCommand(call: Call): void | Promise<LateReply> {
 /** `ZINCRBY key increment member`: takes ZADD's options, too, as in Redis. */
 function zincrbyCommand(call: Call): void | Promise<LateReply> {
   return addMembers(call, INCREMENT);
+}
+
+/** The members of ZADD and ZINCRBY. */
+function stageAdded(call: Call): void {
+  stageScored(call, 3);
 }
 
 function addMembers(call: Call, given: number): void | Promise<LateReply> {
@@ -196,9 +206,9 @@ function addScored(
     const off = args.off[at]!;
     const length = args.length[at]!;
     let score = scores[i]!;
-    if (!zsets.find(ref, buf, off, length)) {
+    if (!locateMember(zsets, ref, args, at, call.staged)) {
       if ((options & ONLY_OLD) !== 0) continue;
-      zsets.insertMissing(ref, buf, off, length, score);
+      insertMember(zsets, ref, args, at, score, call.staged);
       added++;
     } else {
       if ((options & ONLY_NEW) !== 0) continue;
@@ -464,6 +474,7 @@ export const SORTED_SET_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "key [condition:(NX|XX)@3.0.2] [comparison:(GT|LT)@6.2.0] " +
       "[change=CH@3.0.2] [increment=INCR@3.0.2] data:(score:double member)...",
     replies: ["integer", "double", "null"],
+    stage: stageAdded,
     run: zaddCommand,
   },
   {
@@ -490,6 +501,7 @@ export const SORTED_SET_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_ACCESS_UPDATE,
     syntax: "key increment:integer member",
     replies: ["double", "null"],
+    stage: stageAdded,
     run: zincrbyCommand,
   },
   {

@@ -14,6 +14,7 @@ import {
   EXTERNAL_HEADER_BYTES,
   type ExternalStrings,
 } from "../memory/external.ts";
+import { EXPIRE_BYTES } from "../memory/node.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import { firstEntryBytesMax, writeFirstEntry } from "../types/stream_node.ts";
 import type { Call } from "./call.ts";
@@ -55,7 +56,20 @@ export class StagedNodes {
     this.#hashes.set(i, hash);
   }
 
-  /** The hash of argument `i` if it will be a node where it lies. */
+  /** Makes a node of a sorted set of argument `i`, whose score is to come. */
+  addMember(args: Arguments, i: number, hash: number): void {
+    const externals = this.#externals;
+    const length = args.length[i]!;
+    const run = externals.create(EXPIRE_BYTES + length);
+    if (run === 0) return;
+    const at = externals.offset(run) + EXPIRE_BYTES;
+    const { off } = args;
+    copyBytes(args.source(i), off[i]!, externals.bytes(run), at, length);
+    this.#runs.set(i, run);
+    this.#hashes.set(i, hash);
+  }
+
+  /** The hash of argument `i` if it was hashed. */
   hashOf(i: number): number | undefined {
     return this.#hashes.get(i);
   }
@@ -72,7 +86,7 @@ export class StagedNodes {
   }
 
   /**
-   * The node of the pair that ends with argument `i`, or of the entry that begins
+   * The node of the member that is argument `i`, of the pair that ends with argument `i`, or of the entry that begins
    * with it, which is the caller's now; 0 for none.
    */
   take(i: number): number {
@@ -106,6 +120,23 @@ export function stagePairs(call: Call, from: number): void {
 
 /** Hashes the big ones among the arguments from one on, which are members. */
 export function stageMembers(call: Call, from: number): void {
+  stageHashed(call, from, (staged, i, hash) => {
+    staged.addHash(call.args, i, hash);
+  });
+}
+
+/** Makes nodes of sorted sets of the big ones among the arguments from one on. */
+export function stageScored(call: Call, from: number): void {
+  stageHashed(call, from, (staged, i, hash) => {
+    staged.addMember(call.args, i, hash);
+  });
+}
+
+function stageHashed(
+  call: Call,
+  from: number,
+  add: (staged: StagedNodes, i: number, hash: number) => void,
+): void {
   const { args, argc, hashSeed: [seed0, seed1] } = call;
   const staged = new StagedNodes(call.keyspaces[0]!.externals);
   for (let i = from; i < argc; i++) {
@@ -113,7 +144,7 @@ export function stageMembers(call: Call, from: number): void {
     const off = args.off[i]!;
     const length = args.length[i]!;
     const hash = halfSipHash(args.source(i), off, length, seed0, seed1);
-    staged.addHash(args, i, hash);
+    add(staged, i, hash);
   }
   call.staged = staged;
 }

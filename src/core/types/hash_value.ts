@@ -274,7 +274,7 @@ export class HashValue implements ValueType {
     length: number,
   ): boolean {
     const { nodes } = this.#table;
-    nodes.adoptNode(run, fieldLength, 0, length);
+    nodes.adoptNode(run, fieldLength, 0, false, length);
     const buf = nodes.bytesOf(run);
     const off = nodes.keyOff(run);
     if (

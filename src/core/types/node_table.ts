@@ -175,15 +175,21 @@ export class NodeTable {
   }
 
   /**
-   * Makes a run of pages, which is the heap's from now on, a node without a double:
-   * its key, of that length, and `more` bytes behind it have been written already.
+   * Makes a run of pages, which is the heap's from now on, a node: its key, of that
+   * length, and `more` bytes behind it have been written already.
    */
-  adoptNode(run: number, length: number, hash: number, more: number): void {
+  adoptNode(
+    run: number,
+    length: number,
+    hash: number,
+    hasDouble: boolean,
+    more: number,
+  ): void {
     this.#heap.adoptRun(run);
     const words = this.#arena.i32[run >>> SEGMENT_SHIFT]!;
     const at = (run & UNIT_MASK) << 1;
     words[at + NODE_META] = 0;
-    words[at + NODE_KEY] = length;
+    words[at + NODE_KEY] = hasDouble ? length | HAS_EXPIRE : length;
     words[at + NODE_VALUE] = more;
     words[at + NODE_HASH] = hash;
   }

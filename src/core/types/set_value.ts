@@ -283,7 +283,7 @@ export class SetValue implements ValueType {
    * is the set's from now on, or has been freed if this throws.
    */
   insertRun(ref: number, run: number, length: number, hash: number): void {
-    this.#nodes.adoptNode(run, length, hash, 0);
+    this.#nodes.adoptNode(run, length, hash, false, 0);
     try {
       this.#insertRun(ref, run);
     } catch (cause) {

@@ -89,8 +89,35 @@ export class ZsetTree {
   /** The node of a member, or 0. */
   find(root: number, buf: Uint8Array, off: number, length: number): number {
     const hash = this.nodes.hash(buf, off, length);
+    return this.findHashed(root, buf, off, length, hash);
+  }
+
+  /** As {@linkcode ZsetTree.find}, of a member whose hash is known. */
+  findHashed(
+    root: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+    hash: number,
+  ): number {
     this.#hash = hash;
     return this.nodes.findHashed(root, buf, off, length, hash);
+  }
+
+  /**
+   * Adds a member that is not there and lies in a run of pages, behind the room for
+   * its score; the run is the heap's from now on, or has been freed.
+   */
+  insertRun(
+    root: number,
+    run: number,
+    length: number,
+    hash: number,
+    score: number,
+  ): void {
+    this.nodes.adoptNode(run, length, hash, true, 0);
+    this.nodes.setDouble(run, score);
+    this.#insertNode(root, run, score);
   }
 
   /** Adds a member that {@linkcode ZsetTree.find} just did not find. */
@@ -102,6 +129,11 @@ export class ZsetTree {
     score: number,
   ): void {
     const node = this.#makeNode(buf, off, length, this.#hash, score);
+    this.#insertNode(root, node, score);
+  }
+
+  /** Adds a node, or frees it. */
+  #insertNode(root: number, node: number, score: number): void {
     try {
       const tree = treeOf(root);
       this.#tree.insert(tree, score, node);

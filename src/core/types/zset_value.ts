@@ -125,6 +125,51 @@ export class ZsetValue implements ValueType {
     return true;
   }
 
+  /** As {@linkcode ZsetValue.find}, of a member whose hash is known. */
+  findHashed(
+    ref: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+    hash: number,
+  ): boolean {
+    if (!this.#isLarge(ref)) return this.find(ref, buf, off, length);
+    const root = valueRoot(this.#arena, ref);
+    const node = this.#tree.findHashed(root, buf, off, length, hash);
+    if (node === 0) return false;
+    this.#found = node;
+    this.score = this.#tree.score(node);
+    return true;
+  }
+
+  /** Whether a new member of so many bytes lies in a node of its own. */
+  takesRun(ref: number, length: number): boolean {
+    return this.#isLarge(ref) || !this.#canPack(ref, length);
+  }
+
+  /**
+   * Adds a member that was just not found and lies in a run of pages
+   * (staged_nodes.ts), if {@linkcode ZsetValue.takesRun} said so. The run is the
+   * set's from now on, or has been freed if this throws.
+   */
+  insertRun(
+    ref: number,
+    run: number,
+    length: number,
+    hash: number,
+    score: number,
+  ): void {
+    try {
+      if (!this.#isLarge(ref)) this.makeLarge(ref);
+    } catch (cause) {
+      this.#heap.adoptRun(run);
+      this.#heap.free(run);
+      throw cause;
+    }
+    const root = valueRoot(this.#arena, ref);
+    this.#tree.insertRun(root, run, length, hash, score);
+  }
+
   /** Rank of the member that was found. */
   rankOfFound(ref: number): number {
     const root = valueRoot(this.#arena, ref);
