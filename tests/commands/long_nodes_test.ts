@@ -173,6 +173,40 @@ suite("long values leave a hash, and fields that expire lose it", async (
     [long("b"), null, long("x")],
   );
   assertEquals(plain(await client.run("HLEN", HASH)), 1);
+  for (
+    const [options, times] of [
+      [["EX", "500"], [500, 500]],
+      [["KEEPTTL"], [500, 500]],
+      [["FNX", "EX", "100"], [500, 500]],
+      [[], [-1, -1]],
+      [["FXX", "PX", "300000"], [300, 300]],
+      [["EXAT", "1"], [-2, -2]],
+      [["KEEPTTL"], [-1, -1]],
+    ] as const
+  ) {
+    for (const more of [[], ["x", "1", "y", "2", "z", long("z")]]) {
+      const isSet = plain(
+        await client.run(
+          ...["HSETEX", HASH, ...options, "FIELDS", `${2 + more.length / 2}`],
+          ...["l", long(`${more.length}`), "m", long("m"), ...more],
+        ),
+      );
+      const name = `${options} ${more.length}`;
+      assertEquals(isSet, options[0] === "FNX" ? 0 : 1, name);
+      assertEquals(
+        plain(await client.run("HTTL", HASH, "FIELDS", "2", "l", "m")),
+        [...times],
+        name,
+      );
+      if (times[0] === -2 || isSet === 0) continue;
+      assertEquals(
+        plain(await client.run("HMGET", HASH, "l", "m")),
+        [long(`${more.length}`), long("m")],
+        name,
+      );
+    }
+  }
+  await client.run("HDEL", HASH, "l", "m", "x", "y", "z");
   await client.run("XADD", STREAM, "*", "field", long("s"));
   const [[, [, value]]] = plain(
     await client.run("XRANGE", STREAM, "-", "+"),

@@ -135,8 +135,8 @@ export class FieldFinder {
 }
 
 /**
- * Sets the field that is argument `i`, to be there for ever, to the argument behind
- * it; says whether it is new.
+ * Sets the field that is argument `i` to the argument behind it, with an expire as
+ * {@linkcode HashValue.set} has it; says whether it is new.
  */
 export function setPair(
   hashes: HashValue,
@@ -144,10 +144,13 @@ export function setPair(
   args: Arguments,
   i: number,
   staged: StagedNodes | null,
+  expireAtMs = 0,
 ): boolean {
   const run = staged === null ? 0 : staged.take(i + 1);
   const length = args.length[i + 1]!;
-  if (run !== 0) return hashes.setRun(ref, run, args.length[i]!, length);
+  if (run !== 0) {
+    return hashes.setRun(ref, run, args.length[i]!, length, expireAtMs);
+  }
   return hashes.set(
     ref,
     args.source(i),
@@ -156,6 +159,6 @@ export function setPair(
     args.source(i + 1),
     args.off[i + 1]!,
     length,
-    0,
+    expireAtMs,
   );
 }

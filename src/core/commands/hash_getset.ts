@@ -37,7 +37,15 @@ import {
   readFieldCount,
   readFieldExpire,
 } from "./hash_arguments.ts";
-import { findField, makeHash, prepareFields, writeHash } from "./hash_entry.ts";
+import {
+  findField,
+  makeHash,
+  prepareFields,
+  setPair,
+  writeHash,
+} from "./hash_entry.ts";
+import { quietly } from "./heavy_work.ts";
+import { stagePairs } from "./staged_nodes.ts";
 import {
   expireFound,
   makeExpiring,
@@ -258,6 +266,12 @@ function fail(call: Call, error: ErrorReply): boolean {
 
 const HSETEX = new HsetexArguments();
 
+/** The values of HSETEX, with room for a time if there is one. */
+function stageFields(call: Call): void {
+  if (!quietly(call, () => HSETEX.read(call))) return;
+  stagePairs(call, HSETEX.fieldsAt, HSETEX.hasTime);
+}
+
 /**
  * `HSETEX key [FNX | FXX] [EX seconds | PX milliseconds |
  * EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]
@@ -344,16 +358,7 @@ function setFields(call: Call, space: Keyspace, ref: number): void {
   for (let i = fieldsAt; i < fieldsAt + count * 2; i += 2) {
     // One that has expired must not hand its expire on.
     if (mayExpire) findField(call, space, ref, i);
-    hashes.set(
-      ref,
-      args.source(i),
-      args.off[i]!,
-      args.length[i]!,
-      args.source(i + 1),
-      args.off[i + 1]!,
-      args.length[i + 1]!,
-      expires,
-    );
+    setPair(hashes, ref, args, i, call.staged, expires);
   }
   if (mayExpire) endHash(space, call.db, ref);
 }
@@ -403,6 +408,7 @@ export const HASH_GETSET_COMMANDS: readonly CommandSpec<Call>[] = [
       `key [condition:(FNX|FXX)] [expiration:(${TIME_OPTIONS}|KEEPTTL)] ` +
       "FIELDS fields:(numfields:integer data:(field value)...)",
     replies: ["integer"],
+    stage: stageFields,
     run: hsetexCommand,
   },
 ];

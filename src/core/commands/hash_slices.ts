@@ -7,6 +7,7 @@
  */
 
 import { endHash, fieldsExpire } from "../keyspace/field_expires.ts";
+import type { EffectLog } from "../keyspace/effect_log.ts";
 import { HDEL, HSET } from "../keyspace/key_events.ts";
 import type { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
@@ -55,24 +56,24 @@ export class FieldSetting extends ArgumentAddition {
   ): void {
     if (fieldsExpire(space, ref)) this.finder.find(space, ref, args, i);
     const { hashes } = space.values;
-    const isNew = this.expires === 0
-      ? setPair(hashes, ref, args, i, this.#staged)
-      : hashes.set(
-        ref,
-        args.source(i),
-        args.off[i]!,
-        args.length[i]!,
-        args.source(i + 1),
-        args.off[i + 1]!,
-        args.length[i + 1]!,
-        this.expires,
-      );
+    const isNew = setPair(hashes, ref, args, i, this.#staged, this.expires);
     if (isNew) this.#added++;
     this.changes++;
   }
 
   protected override end(space: Keyspace, db: number, ref: number): void {
     if (fieldsExpire(space, ref)) endHash(space, db, ref);
+  }
+
+  override finish(
+    space: Keyspace,
+    db: number,
+    key: Key,
+    args: Arguments,
+    effects: EffectLog,
+  ): LateReply {
+    this.#staged?.drop();
+    return super.finish(space, db, key, args, effects);
   }
 
   override drop(space: Keyspace, db: number, key: Key): void {

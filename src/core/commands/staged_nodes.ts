@@ -29,14 +29,18 @@ export class StagedNodes {
     this.#externals = externals;
   }
 
-  /** Makes a node of arguments `i` and `i + 1`, if there is room. */
-  addPair(args: Arguments, i: number): void {
+  /**
+   * Makes a node of arguments `i` and `i + 1`, if there is memory, with or without
+   * room for a time.
+   */
+  addPair(args: Arguments, i: number, hasTime: boolean): void {
     const externals = this.#externals;
     const length = args.length[i]! + args.length[i + 1]!;
-    const run = externals.create(length);
+    const before = hasTime ? EXPIRE_BYTES : 0;
+    const run = externals.create(before + length);
     if (run === 0) return;
     const into = externals.bytes(run);
-    const at = externals.offset(run);
+    const at = externals.offset(run) + before;
     const first = args.length[i]!;
     copyBytes(args.source(i), args.off[i]!, into, at, first);
     const { off } = args;
@@ -107,13 +111,15 @@ export class StagedNodes {
 
 /**
  * Makes nodes of pairs of arguments, from one on, of which the second is big, and
- * the first, by which it will be looked for, is not.
+ * the first, by which it will be looked for, is not. `hasTime` leaves room for when
+ * they expire.
  */
-export function stagePairs(call: Call, from: number): void {
+export function stagePairs(call: Call, from: number, hasTime = false): void {
   const { args, argc } = call;
   const staged = new StagedNodes(call.keyspaces[0]!.externals);
   for (let i = from; i + 1 < argc; i += 2) {
-    if (args.bigAt(i + 1) !== 0 && args.bigAt(i) === 0) staged.addPair(args, i);
+    if (args.bigAt(i + 1) === 0 || args.bigAt(i) !== 0) continue;
+    staged.addPair(args, i, hasTime);
   }
   call.staged = staged;
 }

@@ -98,16 +98,17 @@ export class HashTable {
     );
     const into = nodes.bytesOf(node);
     copyBytes(buf, off, into, nodes.keyOff(node) + fieldLength, length);
+    this.addNode(root, node, expireAtMs);
+  }
+
+  /** Adds a node of a field that is not there, or frees it; as `add` has it. */
+  addNode(root: number, node: number, expireAtMs: number): void {
+    const expires = expireAtMs !== 0;
     if (expires) {
-      nodes.setDouble(node, expireAtMs);
+      this.nodes.setDouble(node, expireAtMs);
       this.#enqueue(root, node);
     }
     this.#insert(root, node, expires);
-  }
-
-  /** Adds a node of a field that is not there and never expires, or frees it. */
-  addNode(root: number, node: number): void {
-    this.#insert(root, node, false);
   }
 
   #insert(root: number, node: number, expires: boolean): void {
@@ -152,10 +153,17 @@ export class HashTable {
     }
   }
 
-  /** Puts a node of the same field that never expires in the place of one. */
-  setNode(root: number, node: number, made: number): void {
-    if (this.nodes.hasDouble(node)) this.#dequeue(root, node);
-    this.nodes.replace(root, node, made);
+  /** Puts a node of the same field in the place of one, or frees it. */
+  setNode(root: number, node: number, made: number, expireAtMs: number): void {
+    const { nodes } = this;
+    const expires = expireAtMs !== 0;
+    const expired = nodes.hasDouble(node);
+    if (expires) nodes.setDouble(made, expireAtMs);
+    if (expires && expired) {
+      this.#queues.replace(this.#queueOf(root), node, made);
+    } else if (expires) this.#enqueue(root, made);
+    else if (expired) this.#dequeue(root, node);
+    nodes.replace(root, node, made);
     this.#heap.free(node);
   }
 
@@ -252,7 +260,6 @@ export class HashTable {
   ): void {
     const { nodes } = this;
     const expires = expireAtMs !== 0;
-    const expired = nodes.hasDouble(node);
     const fieldLength = nodes.keyLength(node);
     const made = nodes.makeNode(
       nodes.bytesOf(node),
@@ -264,13 +271,7 @@ export class HashTable {
     );
     const into = nodes.bytesOf(made);
     copyBytes(buf, off, into, nodes.keyOff(made) + fieldLength, length);
-    if (expires) nodes.setDouble(made, expireAtMs);
-    if (expires && expired) {
-      this.#queues.replace(this.#queueOf(root), node, made);
-    } else if (expires) this.#enqueue(root, made);
-    else if (expired) this.#dequeue(root, node);
-    nodes.replace(root, node, made);
-    this.#heap.free(node);
+    this.setNode(root, node, made, expireAtMs);
   }
 
   /** Adds a node to the queue; frees it if it throws. */

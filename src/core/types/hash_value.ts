@@ -21,6 +21,8 @@
  * HashValue.find}, then `value`. To change it: {@linkcode HashValue.locate},
  * then the methods on the field that was found, which do not search again.
  *
+ * Size: one type in three encodings.
+ *
  * @module
  */
 
@@ -263,27 +265,37 @@ export class HashValue implements ValueType {
   }
 
   /**
-   * As {@linkcode HashValue.set}, of a field that shall not expire, which lies in a
-   * run of pages with its value behind it (staged_nodes.ts). The run is the hash's
-   * from now on, or has been freed if this throws.
+   * As {@linkcode HashValue.set}, of a field that lies in a run of pages with its
+   * value behind it and, if it is given an expire, room for that before it
+   * (staged_nodes.ts). The run is the hash's from now on, or has been freed.
    */
   setRun(
     ref: number,
     run: number,
     fieldLength: number,
     length: number,
+    expireAtMs: number,
   ): boolean {
     const { nodes } = this.#table;
-    nodes.adoptNode(run, fieldLength, 0, false, length);
+    nodes.adoptNode(run, fieldLength, 0, expireAtMs > 0, length);
     const buf = nodes.bytesOf(run);
     const off = nodes.keyOff(run);
-    if (
-      valueEncoding(this.#arena, ref) !== HASH_TABLE &&
-      Math.max(fieldLength, length) <= this.#limits.hashMaxListpackValue
-    ) {
+    const at = off + fieldLength;
+    const isPacked = valueEncoding(this.#arena, ref) !== HASH_TABLE &&
+      Math.max(fieldLength, length) <= this.#limits.hashMaxListpackValue;
+    this.locate(ref, buf, off, fieldLength, -Infinity);
+    if (isPacked || expireAtMs === KEEP_EXPIRE && this.expireAtMs !== 0) {
       try {
-        const at = off + fieldLength;
-        return this.set(ref, buf, off, fieldLength, buf, at, length, 0);
+        return this.set(
+          ref,
+          buf,
+          off,
+          fieldLength,
+          buf,
+          at,
+          length,
+          expireAtMs,
+        );
       } finally {
         this.#heap.free(run);
       }
@@ -295,13 +307,14 @@ export class HashValue implements ValueType {
       throw cause;
     }
     const root = valueRoot(this.#arena, ref);
+    const expires = expireAtMs === KEEP_EXPIRE ? 0 : expireAtMs;
     this.locate(ref, buf, off, fieldLength, -Infinity);
     nodes.setHash(run, this.#hash);
     if (this.#found !== 0) {
-      this.#table.setNode(root, this.#found, run);
+      this.#table.setNode(root, this.#found, run, expires);
       return false;
     }
-    this.#table.addNode(root, run);
+    this.#table.addNode(root, run, expires);
     return true;
   }
 
