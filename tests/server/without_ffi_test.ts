@@ -5,7 +5,7 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { sharedServers, startServer, type TestServer } from "../_harness.ts";
 import { until } from "../_patience.ts";
 import { plain } from "../_resp_client.ts";
@@ -33,7 +33,9 @@ Deno.test("without FFI: pipelines, long values, several workers", async () => {
       (_, j) => ["SET", `key:${i}:${j}`, `${i * j}`],
     );
     await client.sendCommands(commands);
-    for (const _ of commands) assertEquals(plain(await client.readReply()), "OK");
+    for (const _ of commands) {
+      assertEquals(plain(await client.readReply()), "OK");
+    }
     assertEquals(plain(await client.run("SET", `long:${i}`, long)), "OK");
   }));
   await Promise.all(clients.map(async (client, i) => {
@@ -45,6 +47,8 @@ Deno.test("without FFI: pipelines, long values, several workers", async () => {
     );
   }));
   assertEquals(plain(await clients[0]!.run("DBSIZE")), CLIENTS * 501);
+  const info = String(plain(await clients[0]!.run("INFO", "server")));
+  assertStringIncludes(info, "multiplexing_api:deno\r\n");
   for (const client of clients) client.close();
 });
 
@@ -67,7 +71,11 @@ Deno.test("without FFI: messages and consumers on other workers", async () => {
   }
   for (const subscriber of subscribers) {
     for (let i = 0; i < 50; i++) {
-      assertEquals(plain(await subscriber.readReply()), ["message", "news", `${i}`]);
+      assertEquals(plain(await subscriber.readReply()), [
+        "message",
+        "news",
+        `${i}`,
+      ]);
     }
     subscriber.close();
   }

@@ -48,6 +48,7 @@ export interface Watcher {
 
 /** The loop of one worker. */
 export class PollingLoop implements EventLoop {
+  readonly api = "epoll";
   /** The system. */
   readonly calls: SystemCalls;
   readonly #bell: Bell;
