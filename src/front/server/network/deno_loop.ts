@@ -53,7 +53,9 @@ export class DenoLoop implements EventLoop {
     return accepting;
   }
 
-  end(): void {}
+  end(): number {
+    return -1;
+  }
 }
 
 class Accepting {

@@ -44,8 +44,11 @@ export interface EventLoop {
     open: () => Deno.Listener,
     handler: AcceptHandler,
   ): { close(): void };
-  /** Nothing is called any more. */
-  end(): void;
+  /**
+   * Nothing is called any more. Returns a descriptor that other threads may be
+   * about to use, to be closed when they have ended; -1 if there is none.
+   */
+  end(): number;
 }
 
 /** The loop of the worker whose bell this is. */

@@ -103,10 +103,10 @@ export class PollingLoop implements EventLoop {
     return new PolledListener(this, open, handler);
   }
 
-  end(): void {
+  end(): number {
     this.#isEnded = true;
-    // The waker stays: another thread may be about to use it.
     this.calls.close(this.#poll);
+    return this.#waker;
   }
 
   /** Tells `watcher` what is the matter with a descriptor. */
