@@ -46,6 +46,7 @@ type Lock = {
   readonly heldMs: number;
   readonly readKeys: number;
   readonly writeKeys: number;
+  readonly watchedKeys: number;
   readonly staged: number;
 };
 
@@ -55,15 +56,17 @@ export function answerLockQuestions(worker: WorkerContext): void {
   peers.answer(ASK_LOCKS, () => {
     const all: Json[] = [];
     for (const handle of locks.manager.handles) {
-      const writeKeys = handle.claims.filter((claim) => claim.isWrite).length;
+      const locked = handle.claims.filter((claim) => !claim.isWatched);
+      const writeKeys = locked.filter((claim) => claim.isWrite).length;
       const lock: Lock = {
         id: handle.id >>> 0,
         label: handle.label,
         client: handle.spec.session ?? 0,
         worker: peers.self,
         heldMs: Math.round(handle.heldMs),
-        readKeys: handle.claims.length - writeKeys,
+        readKeys: locked.length - writeKeys,
         writeKeys,
+        watchedKeys: handle.claims.length - locked.length,
         staged: handle.stagedCount,
       };
       all.push(lock);
@@ -91,7 +94,7 @@ export function locksListCommand(call: ServerCall): Promise<LateReply> {
 }
 
 function writeLock(lock: Lock, reply: ReplyWriter): void {
-  reply.map(8);
+  reply.map(9);
   writeField(reply, "id", lock.id);
   reply.bulkText("label");
   reply.bulkText(lock.label);
@@ -100,6 +103,7 @@ function writeLock(lock: Lock, reply: ReplyWriter): void {
   writeField(reply, "held-ms", lock.heldMs);
   writeField(reply, "read-keys", lock.readKeys);
   writeField(reply, "write-keys", lock.writeKeys);
+  writeField(reply, "watched-keys", lock.watchedKeys);
   writeField(reply, "staged", lock.staged);
 }
 
