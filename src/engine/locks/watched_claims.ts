@@ -12,22 +12,27 @@
  * @module
  */
 
-import { allocatedBytes } from "../../core/keyspace/entry_facts.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
+import { TYPE_STRING } from "../../core/types/entry.ts";
 import type { LockClaim } from "./lock_claims.ts";
 
 /**
- * Bytes of an entry, with its value, from which on it is locked: work on it takes
- * long, and so is likely to be in vain if others may change it.
+ * Bytes of a value from which on its key is locked: work on it takes long, and so
+ * is likely to be in vain if others may change it.
  */
-export const WATCHED_BYTES_MAX: number = 64 * 1024;
+const LARGE_BYTES: number = 64 * 1024;
 /** Elements that are looked at to guess how many bytes all have. */
 const SAMPLES = 16;
 
 /** Whether a key has so small a value, or none, that it need not be locked. */
 export function isSmall(space: Keyspace, { db, key }: LockClaim): boolean {
   const ref = space.peek(db, key);
-  return ref === 0 || allocatedBytes(space, ref, SAMPLES) < WATCHED_BYTES_MAX;
+  if (ref === 0) return true;
+  const type = space.type(ref);
+  const bytes = type === TYPE_STRING
+    ? space.strings.length(ref)
+    : space.values.of(type).memoryBytes(ref, SAMPLES);
+  return bytes < LARGE_BYTES;
 }
 
 /** Begins to watch a key. May throw OutOfMemory. */
