@@ -193,7 +193,9 @@ export class TransactionRunner<C extends Call> {
     for (let i = 0; i < transaction.watchCount; i++) {
       latches.mark(transaction.watchShard(i));
     }
-    for (const shard of this.around?.shards ?? []) latches.mark(shard);
+    if (this.around !== null) {
+      for (const shard of this.around.shards) latches.mark(shard);
+    }
     const call = this.#call;
     const own = call.args;
     for (let i = 0; i < transaction.count; i++) {

@@ -3,7 +3,8 @@
  * command of this server's own.
  *
  * Locks are listed by their handles, which live in the worker that took them; the
- * holders of one key are read from its shard.
+ * holders of one key are read from its shard. Keys that an optimistic handle only
+ * watches are counted apart, and not locked.
  *
  * @module
  */
@@ -35,7 +36,10 @@ const ASK_KILL = "locks.kill";
 const HELP: HelpLines = [
   ["INFO <key>", "How a key is locked, by whom, and who waits for it."],
   ["KILL <id>", "Takes the locks from their holder, whose work is lost."],
-  ["LIST", "What holds locks: id, label, client, worker, time, keys."],
+  [
+    "LIST",
+    "What holds locks or watches keys: id, label, client, worker, time, keys.",
+  ],
 ];
 
 type Lock = {

@@ -9,6 +9,7 @@ import {
   LockError,
   type LockHandle,
 } from "../../../../src/engine/locks/lock_spec.ts";
+import { OutOfMemory } from "../../../../src/core/memory/heap.ts";
 import { LOCK_CONFLICTS } from "../../../../src/core/keyspace/counters.ts";
 import { toBinary } from "../../../_resp_reply.ts";
 import { linesOf } from "../../core/keyspace/_effects.ts";
@@ -326,6 +327,49 @@ lockTest("a function that has committed is not begun anew", async (room) => {
     "LOCKCHANGED",
   );
   assertEquals([runs, room.send("GET a").reply], [1, "$1\r\n2\r\n"]);
+});
+
+lockTest("a handle that has locks, too, keeps to their order", async (room) => {
+  const { manager } = room;
+  const [first, second, last] = ["{t}a", "{t}b", "{t}c"].map(bytes);
+  room.send(`SET {t}b ${LARGE}`);
+  const owner = manager.tryLockKeys({ write: [first!] })!;
+  const handle = manager.tryLockKeys({ write: [second!, last!], mode })!;
+  await assertRejects(
+    () => handle.lock({ read: [first!] }),
+    LockError,
+    "LOCKNEST",
+  );
+  handle.close();
+  let runs = 0;
+  const done = manager.withDiscoveredKeys({ mode }, async (handle) => {
+    runs++;
+    await handle.demand({ write: [second!] });
+    await handle.demand({ write: [first!] });
+    handle.stage(argv("SET {t}a 1"));
+    handle.stage(argv("SET {t}b 1"));
+  });
+  await room.settle();
+  assertEquals(manager.pendingCount, 1);
+  owner.close();
+  await done;
+  assertEquals([runs, room.send("STRLEN {t}b").reply], [2, ":1\r\n"]);
+});
+
+lockTest("without memory for a watch nothing is watched or locked", (room) => {
+  const { manager, world } = room;
+  room.send(`SET {t}a ${LARGE}`);
+  const keys = ["{t}a", "{t}b", "{t}c", "{t}d"].map(bytes);
+  for (const { hooks: { watched } } of world.keyspaces) {
+    const watch = watched.watch.bind(watched);
+    watched.watch = (db, key) => {
+      if (watched.count === 2) throw new OutOfMemory();
+      return watch(db, key);
+    };
+  }
+  const attempt = () => manager.tryLockKeys({ write: keys, mode });
+  assertThrows(attempt, LockError, "OOM");
+  room.expectNothing();
 });
 
 lockTest("watches end with whoever ends the handle", async (room) => {
