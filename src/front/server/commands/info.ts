@@ -211,6 +211,7 @@ function serverFields({ worker, nowMs }: Facts): Fields {
     ["sherd_version", SHERD_VERSION],
     ["os", osName()],
     ["arch_bits", 64],
+    ["multiplexing_api", worker.loop.api],
     ["process_id", Deno.pid],
     ["process_supervised", "no"],
     ["run_id", shared.runId],

@@ -27,6 +27,8 @@ export interface AcceptHandler {
 
 /** One per worker. */
 export interface EventLoop {
+  /** What it asks what has come, as INFO names it. */
+  readonly api: string;
   /** Begins: `hear` is called when the bell has been rung, and now. */
   start(hear: () => void): void;
   /** Calls back once, after at least a millisecond; returns how to prevent it. */

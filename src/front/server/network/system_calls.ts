@@ -36,9 +36,6 @@ export const HAS_HUNG_UP = 16;
 /** Only changes are told. */
 export const EDGES_ONLY = 0x80000000 | 0;
 
-/** A folder with the descriptors of the process. */
-export const OPEN_FILES = "/proc/self/fd";
-
 /** An address has at most so many bytes. */
 export const ADDRESS_BYTES = 112;
 
@@ -47,6 +44,11 @@ const IS_LISTENING = 30;
 const KEEP_ALIVE = 9;
 const TCP_LEVEL = 6;
 const TCP_NO_DELAY = 1;
+const TCP_KEEP_IDLE = 4;
+const TCP_KEEP_INTERVAL = 5;
+const TCP_KEEP_COUNT = 6;
+/** Probes without an answer until a peer counts as gone, as in Redis. */
+const PROBES = 3;
 
 const SYMBOLS = {
   // Lengths and results of 64 bits that fit into 32: as bigints they would be
@@ -194,16 +196,20 @@ export class SystemCalls {
 
   /** Sends small pieces at once. */
   setNoDelay(descriptor: number): void {
-    this.#switchOn(descriptor, TCP_LEVEL, TCP_NO_DELAY);
+    this.#set(descriptor, TCP_LEVEL, TCP_NO_DELAY, 1);
   }
 
-  /** Has the system look whether a silent peer is there. */
-  setKeepAlive(descriptor: number): void {
-    this.#switchOn(descriptor, SOCKET_LEVEL, KEEP_ALIVE);
+  /** Has the system look whether a peer is there that is silent so long. */
+  setKeepAlive(descriptor: number, seconds: number): void {
+    const interval = Math.max(1, Math.floor(seconds / PROBES));
+    this.#set(descriptor, SOCKET_LEVEL, KEEP_ALIVE, 1);
+    this.#set(descriptor, TCP_LEVEL, TCP_KEEP_IDLE, seconds);
+    this.#set(descriptor, TCP_LEVEL, TCP_KEEP_INTERVAL, interval);
+    this.#set(descriptor, TCP_LEVEL, TCP_KEEP_COUNT, PROBES);
   }
 
-  #switchOn(descriptor: number, level: number, option: number): void {
-    this.#number[0] = 1;
+  #set(descriptor: number, level: number, option: number, value: number) {
+    this.#number[0] = value;
     this.#symbols.setsockopt(descriptor, level, option, this.#numberBytes, 4);
   }
 
@@ -258,9 +264,8 @@ export const wakeWorker: Wake | null = systemCalls &&
 
 function open(): SystemCalls | null {
   if (Deno.build.os !== "linux") return null;
-  const needs = [{ name: "ffi" }, { name: "read", path: OPEN_FILES }] as const;
-  for (const need of needs) {
-    if (Deno.permissions.querySync(need).state !== "granted") return null;
+  if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") {
+    return null;
   }
   try {
     return new SystemCalls();
