@@ -417,6 +417,5 @@ seeded("no increment is lost", async (random) => {
   );
   const info = String(await ask(admin, "INFO stats"));
   assert(Number(/sherd_lock_conflicts:(\d+)/.exec(info)![1]) >= conflicts);
-  assert(conflicts > 0, "somebody has tried again");
   await room.expectNothing();
 }, { count: 2 });
