@@ -235,3 +235,25 @@ suite("long values stay packed where the settings say so", async (client) => {
   for (const name of names) await client.run("CONFIG", "SET", name, "64");
   await assertNothingLost(client);
 });
+
+suite("a long entry is logged whose trim goes on in slices", async (client) => {
+  const long = "t".repeat(1_100_000);
+  for (const id of [client.resp === 2 ? "*" : "9999999999999-1"]) {
+    await client.pipeline(
+      Array.from({ length: 5500 }, () => ["XADD", STREAM, "*", "f", "v"]),
+    );
+    const trimmed = await client.run(
+      ...["XADD", STREAM, "MAXLEN", "=", "3", id, "field", long],
+    );
+    assert(trimmed.type !== "error");
+    const before = (await client.runRaw("XRANGE", STREAM, "-", "+")).slice();
+    assert(before.length > long.length);
+    assertEquals(plain(await client.run("XLEN", STREAM)), 3);
+    await settled(client);
+    assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
+    const after = await client.runRaw("XRANGE", STREAM, "-", "+");
+    assertSame(after, before, id);
+    await client.run("DEL", STREAM);
+  }
+  await assertNothingLost(client);
+});

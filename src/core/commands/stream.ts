@@ -134,7 +134,9 @@ function trimLater(
 ): void | Promise<LateReply> {
   const options = OPTIONS;
   OPTIONS = new StreamOptions();
-  return makeChange(call, ref, new StreamTrimming(options, removed, added));
+  const prepared = call.effects.takePrepared(call.args);
+  const trimming = new StreamTrimming(options, removed, added, prepared);
+  return makeChange(call, ref, trimming);
 }
 
 /** Records what was added, or trimmed, in the place of the command. */

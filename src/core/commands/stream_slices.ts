@@ -14,6 +14,7 @@ import {
   XTRIM,
 } from "../keyspace/key_events.ts";
 import type { EffectLog } from "../keyspace/effect_log.ts";
+import type { PreparedRecord } from "../keyspace/prepared_record.ts";
 import type { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Arguments } from "../resp/arguments.ts";
@@ -47,18 +48,21 @@ export function leavesAtOnce({ trim }: StreamOptions): number {
 export class StreamTrimming implements SlicedChange {
   readonly #options: StreamOptions;
   readonly #added: StreamId | null;
+  readonly #prepared: PreparedRecord | null;
   #removed: number;
 
   /**
    * So many entries have been trimmed; the options are the change's own from now
-   * on.
+   * on, and so is what was prepared for the log.
    */
   constructor(
     options: StreamOptions,
     removed: number,
     added: StreamId | null,
+    prepared: PreparedRecord | null,
   ) {
     this.#options = options;
+    this.#prepared = prepared;
     this.#removed = removed;
     this.#added = added === null ? null : new StreamId();
     if (added !== null) this.#added!.set(added);
@@ -79,6 +83,8 @@ export class StreamTrimming implements SlicedChange {
   ): LateReply {
     const added = this.#added;
     const removed = this.#removed;
+    const prepared = this.#prepared;
+    if (prepared !== null) effects.resumePrepared(prepared, args);
     if (added !== null) space.hooks.changed(db, key, XADD);
     if (added !== null && removed > 0) space.hooks.signal(db, key, XTRIM);
     if (added === null && removed > 0) {

@@ -191,13 +191,25 @@ export class EffectLog implements EffectSink {
 
   /**
    * What was prepared for a command that goes on in slices; null for nothing.
-   * What becomes of it is said by {@linkcode replaceWithPrepared}.
+   * What becomes of it is said by {@linkcode replaceWithPrepared} or {@linkcode
+   * resumePrepared}.
    */
   takePrepared(args: Arguments): PreparedRecord | null {
     const prepared = this.#prepared;
     if (prepared === null || prepared.args !== args) return null;
     this.#prepared = null;
     return prepared;
+  }
+
+  /**
+   * What was taken is again what was prepared for a command, whose arguments are
+   * its own by now, and which is about to be recorded. A log that has ended wants
+   * nothing.
+   */
+  resumePrepared(prepared: PreparedRecord, args: Arguments): void {
+    if (!this.isOn) return;
+    prepared.args = args;
+    this.#prepared = prepared;
   }
 
   /**

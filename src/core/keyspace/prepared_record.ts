@@ -31,8 +31,8 @@ const FOLLOWING_BYTES = 1 << 16;
 
 /** The record of one command. */
 export class PreparedRecord {
-  /** The arguments of the command. */
-  readonly args: Arguments;
+  /** The arguments of the command, wherever they lie. */
+  args: Arguments;
   readonly buf: Uint8Array<ArrayBuffer>;
   /** Where each argument begins with its length, and where the last one ends. */
   readonly #starts: Float64Array;
