@@ -208,6 +208,7 @@ export class World {
       ...{ ready, records, blocked: this.#blocked },
       ...lockParts,
       background: options.background ?? (() => null),
+      manyKeys: () => null,
       keepArguments: () => {},
       servedLater: () => {},
       served: (_worker, session, reply) => {

@@ -11,6 +11,7 @@
  */
 
 import type { ReplyWriter } from "../resp/reply_writer.ts";
+import type { ManyKeysFinder } from "./many_keys.ts";
 
 /**
  * The flags of commands. Their order is the order in which COMMAND INFO prints
@@ -267,6 +268,8 @@ export interface CommandSpec<C> {
   readonly subcommands?: readonly CommandSpec<C>[];
   /** Of those that may take long: whether this call will. */
   readonly isHeavy?: HeavyTest<C>;
+  /** Of those with any number of keys: how they are gone through in slices. */
+  readonly manyKeys?: ManyKeysFinder<C>;
   /** Missing only in containers that do nothing by themselves. */
   readonly run?: Handler<C>;
 }

@@ -59,6 +59,11 @@ export const PROCESS_LOCK_TICKET = 24;
 export const PROCESS_SLICED_CHANGES = 25;
 /** Word: not 0 while the cut of a snapshot waits until there are none. */
 export const PROCESS_CUT_WAITS = 26;
+/**
+ * Word: commands that have begun, and not ended, to change very many keys. It
+ * changes while a latch is held, so who holds all of them can rely on it.
+ */
+export const PROCESS_MANY_CHANGES = 27;
 /** Word: how slow tests make the workers, see slow_steps.ts. */
 export const PROCESS_SLOW_STEPS = 40;
 /** Word: commands in the background that tests let fail. */
