@@ -42,10 +42,10 @@ export interface KeyVisit {
 /** A way through the keys. */
 export interface KeysPass {
   /**
-   * Every key as often as it was given, in that order; or each once, with the
-   * number that it was given last, in any order.
+   * Every key as often as it was given, in that order or, with the number that it
+   * was given last, in any; or each once.
    */
-  readonly order: "given" | "distinct";
+  readonly order: "given" | "each" | "distinct";
   /** Whether the latch of the key's shard is held. */
   readonly isLatched: boolean;
   /** May throw OutOfMemory. */
@@ -71,12 +71,16 @@ export interface ManyKeysWork {
 /** Begins what a command does with its keys; null if that is to be done at once. */
 export type ManyKeysFinder<C> = (call: C) => ManyKeysWork | null;
 
-/** A pass over the keys as they were given, under their latches. */
-export function givenPass(visit: (at: KeyVisit) => void): KeysPass {
+function givenPass(visit: (at: KeyVisit) => void): KeysPass {
   return { order: "given", isLatched: true, visit };
 }
 
-function distinctPass(visit: (at: KeyVisit) => void): KeysPass {
+function eachPass(visit: (at: KeyVisit) => void): KeysPass {
+  return { order: "each", isLatched: true, visit };
+}
+
+/** A pass over the different keys, under their latches. */
+export function distinctPass(visit: (at: KeyVisit) => void): KeysPass {
   return { order: "distinct", isLatched: true, visit };
 }
 
@@ -136,7 +140,7 @@ class KeysCounted implements ManyKeysWork {
   }
 
   readonly passes: readonly KeysPass[] = [
-    givenPass(({ space, db, key, nowMs }) => {
+    eachPass(({ space, db, key, nowMs }) => {
       const ref = space.lookupReadQuiet(db, key, nowMs);
       if (ref === 0) return;
       this.#found++;

@@ -81,8 +81,6 @@ const TURN_MS = 1;
 const SLICE_MS = 0.25;
 /** Keys between two looks at the clock. */
 const KEYS_PER_LOOK = 16;
-/** Latches that are taken in a step, one after the other. */
-const HOLDS_PER_STEP = 32;
 /** Arguments that are written down in a step. */
 const RECORDED_PER_STEP = 256;
 /** Places in queues beyond which a wait begins anew. */
@@ -348,11 +346,7 @@ export class ManyKeys<C extends Call> {
       let outcome: Locking;
       latches.acquire(space.shard);
       try {
-        outcome = this.#inside(
-          running,
-          space,
-          () => this.#lockSome(running, space),
-        );
+        outcome = this.#inside(running, () => this.#lockSome(running, space));
       } catch (cause) {
         if (!(cause instanceof OutOfMemory)) throw cause;
         outcome = "no room";
@@ -467,7 +461,7 @@ export class ManyKeys<C extends Call> {
       const now = nowMs();
       latches.acquire(space.shard);
       const endMs = monotonicMs() + SLICE_MS;
-      this.#inside(running, space, () => {
+      this.#inside(running, () => {
         for (; at < last; at++) {
           if (at % KEYS_PER_LOOK === 0 && at > first && monotonicMs() > endMs) {
             break;
@@ -538,84 +532,106 @@ export class ManyKeys<C extends Call> {
     pass: KeysPass,
     nowMs: number,
   ): Generator<void> {
-    const { latches, call, monotonicMs, isGone } = this.#ports;
-    const { order, work } = running;
-    const isGiven = pass.order === "given";
-    const count = isGiven ? order.count : order.distinct;
-    let holds = 0;
+    const { call, isGone } = this.#ports;
+    const { order, work, args, db, isWrite, session } = running;
+    const count = pass.order === "given" ? order.count : order.distinct;
+    const space = call.keyspaces[0]!;
+    const visit = { space, db, key: this.#key, i: 0, args, nowMs };
     for (let at = 0; at < count;) {
-      const shard = isGiven ? order.shardOf(at) : order.shardAt(at);
-      const space = call.keyspaces[shard]!;
-      const visit = this.#visitIn(running, space, nowMs);
-      // Nobody else's locks keep what is not locked.
-      if (work.locking === "none" && isGone(running.session)) return;
-      if (pass.isLatched) latches.acquire(shard);
-      const first = at;
-      const endMs = monotonicMs() + SLICE_MS;
-      try {
-        this.#inside(running, space, () => {
-          for (; at < count; at++) {
-            const i = isGiven ? at : order.numberAt(at);
-            if (order.shardOf(i) !== shard) return;
-            if (
-              at % KEYS_PER_LOOK === 0 && at > first && monotonicMs() > endMs
-            ) return;
-            visit.i = i;
-            this.#visit(running, pass, visit);
-          }
-        }, running.isWrite);
-      } finally {
-        if (pass.isLatched) latches.release(shard);
-      }
-      if (++holds % HOLDS_PER_STEP === 0 || at - first > KEYS_PER_LOOK) yield;
+      // Who is gone has let go of what it has watched.
+      if (work.locking === "none" && isGone(session)) return;
+      at = this.#inside(
+        running,
+        () => this.#some(running, pass, visit, at, count),
+        isWrite,
+      );
+      yield;
     }
   }
 
-  #visitIn(
-    { db, args }: Running<C>,
-    space: Keyspace,
-    nowMs: number,
-  ): KeyVisit {
-    return { space, db, key: this.#key, i: 0, args, nowMs };
+  /** Goes through some keys of a pass, from `from` on; says where it has ended. */
+  #some(
+    running: Running<C>,
+    { order: way, isLatched, visit }: KeysPass,
+    given: { -readonly [K in keyof KeyVisit]: KeyVisit[K] },
+    from: number,
+    count: number,
+  ): number {
+    const { latches, call, monotonicMs } = this.#ports;
+    const { order, args } = running;
+    const isGiven = way === "given";
+    const { key } = given;
+    const endMs = monotonicMs() + SLICE_MS;
+    let at = from;
+    let held = -1;
+    try {
+      for (; at < count; at++) {
+        if (at % KEYS_PER_LOOK === 0 && at > from && monotonicMs() > endMs) {
+          break;
+        }
+        const i = isGiven ? at : order.numberAt(at);
+        const shard = order.shardOf(i);
+        if (shard !== held) {
+          if (isLatched && held >= 0) latches.release(held);
+          held = -1;
+          if (isLatched) latches.acquire(shard);
+          held = shard;
+          given.space = call.keyspaces[shard]!;
+        }
+        given.i = i;
+        order.read(i, args, key);
+        const times = way === "each" ? order.timesOf(i) : 1;
+        const back = this.#lend(running, given);
+        for (let time = 0; time < times; time++) visit(given);
+        takeBackOrphan(given.space, given.db, back);
+        if (running.remembers) this.#remember(running, given);
+      }
+    } finally {
+      if (isLatched && held >= 0) latches.release(held);
+    }
+    return at;
   }
 
-  #visit(running: Running<C>, pass: KeysPass, visit: KeyVisit): void {
-    const { order, args, db, isWrite, places, remembers, session } = running;
-    const { space, key } = visit;
-    order.read(visit.i, args, key);
+  /**
+   * Lends a key that is read what only its readers still have, if its database was
+   * emptied since all keys were locked; returns it, or 0.
+   */
+  #lend({ order, places, isWrite }: Running<C>, visit: KeyVisit): number {
+    const { space, db, key, i } = visit;
+    const place = isWrite ? 0 : places[order.sameAs(i)] ?? 0;
+    if (place === 0) return 0;
     const { locks } = space;
-    const place = isWrite ? 0 : places[order.sameAs(visit.i)] ?? 0;
-    // The database was emptied since all keys were locked.
-    const isOrphan = place !== 0 && locks.orphan(locks.nodeOf(place)) !== 0;
-    const lent = isOrphan ? lendOrphan(space, db, key, place) : 0;
-    pass.visit(visit);
-    takeBackOrphan(space, db, lent);
-    if (!remembers) return;
+    return locks.orphan(locks.nodeOf(place)) === 0
+      ? 0
+      : lendOrphan(space, db, key, place);
+  }
+
+  #remember({ session }: Running<C>, { space, key }: KeyVisit): void {
     const { remember } = this.#ports;
     remember(space, key, session.id, session.tracking!.worker);
   }
 
-  /** Does something with keys of a shard in the name of the command's session. */
-  #inside<T>(
-    running: Running<C>,
-    space: Keyspace,
-    run: () => T,
-    isChange = false,
-  ): T {
+  /** Does something with keys in the name of the command's session. */
+  #inside<T>(running: Running<C>, run: () => T, isChange = false): T {
     const { call, locks, mustBeStill } = this.#ports;
     const { session } = call;
-    const { noTouch, keepsExpired } = space;
     const { isExempt } = locks;
+    const [{ noTouch, keepsExpired }] = call.keyspaces as [Keyspace];
+    const isStill = !isChange && mustBeStill();
     call.session = running.session;
-    space.noTouch = running.noTouch;
-    space.keepsExpired = !isChange && mustBeStill();
+    for (const space of call.keyspaces) {
+      space.noTouch = running.noTouch;
+      space.keepsExpired = isStill;
+    }
     locks.isExempt = running.isWrite;
     try {
       return run();
     } finally {
       call.session = session;
-      space.noTouch = noTouch;
-      space.keepsExpired = keepsExpired;
+      for (const space of call.keyspaces) {
+        space.noTouch = noTouch;
+        space.keepsExpired = keepsExpired;
+      }
       locks.isExempt = isExempt;
     }
   }

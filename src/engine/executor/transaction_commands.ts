@@ -14,7 +14,7 @@ import {
   keysFrom,
 } from "../../core/commands/command_spec.ts";
 import {
-  givenPass,
+  distinctPass,
   type ManyKeysFinder,
 } from "../../core/commands/many_keys.ts";
 import type { Key } from "../../core/keyspace/key.ts";
@@ -91,7 +91,7 @@ function watchKey(
 const manyWatched: ManyKeysFinder<TransactionCall> = ({ session }) => {
   if (session.transaction?.isOpen === true) return null;
   const transaction = session.transaction ??= new Transaction();
-  const watch = givenPass(({ space, db, key, nowMs }) =>
+  const watch = distinctPass(({ space, db, key, nowMs }) =>
     watchKey(transaction, space, db, key, nowMs)
   );
   return {

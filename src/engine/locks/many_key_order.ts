@@ -28,6 +28,8 @@ export class ManyKeyOrder {
   readonly #order: Int32Array;
   /** By number: that of the same key in the order. */
   readonly #same: Int32Array;
+  /** By number: how often it was given, if it stands in the order. */
+  readonly #times: Int32Array;
   /** By shard: where the next one begins in the order. */
   readonly #ends: Int32Array;
 
@@ -41,6 +43,7 @@ export class ManyKeyOrder {
     this.#shards = new Uint16Array(count);
     this.#order = new Int32Array(count);
     this.#same = new Int32Array(count);
+    this.#times = new Int32Array(count);
     this.#ends = new Int32Array(call.keyspaces.length);
     const counts = new Int32Array(call.keyspaces.length);
     for (let i = 0; i < count; i++) {
@@ -75,6 +78,11 @@ export class ManyKeyOrder {
   /** The number that stands in the order for the key with a number. */
   sameAs(i: number): number {
     return this.#same[i]!;
+  }
+
+  /** How often the key with a number that stands in the order was given. */
+  timesOf(i: number): number {
+    return this.#times[i]!;
   }
 
   /** Fills in the key with a number. */
@@ -128,7 +136,9 @@ export class ManyKeyOrder {
         known++;
       }
       if (known === end) this.#order[end++] = i;
-      this.#same[i] = this.#order[known]!;
+      const same = this.#order[known]!;
+      this.#same[i] = same;
+      this.#times[same]!++;
     }
     return end;
   }
