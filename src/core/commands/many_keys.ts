@@ -32,7 +32,9 @@ export interface KeyVisit {
   readonly db: number;
   readonly key: Key;
   /** Its number among those that were given. */
-  i: number;
+  readonly i: number;
+  /** The number that it was given last. */
+  readonly last: number;
   /** The arguments of the command. */
   readonly args: Arguments;
   /** The instant at which all keys were locked, in milliseconds of the epoch. */
@@ -175,8 +177,10 @@ class KeysDeleted implements ManyKeysWork {
       this.#isDeleted[i] = 1;
       this.changes++;
     }),
-    givenPass(({ space, db, key, i }) => {
-      if (this.#isDeleted[i] !== 0) space.hooks.changed(db, key, DEL);
+    givenPass(({ space, db, key, last }) => {
+      if (this.#isDeleted[last] === 0) return;
+      this.#isDeleted[last] = 0;
+      space.hooks.changed(db, key, DEL);
     }),
   ];
 
@@ -235,8 +239,9 @@ class StringsStored implements ManyKeysWork {
       space.adoptEntry(db, this.#made[i]!, existing);
       this.#state[i] = STORED;
     }),
-    givenPass(({ space, db, key, i }) => {
-      if (this.#state[i] === ENTERED) space.hooks.signal(db, key, NEW);
+    givenPass(({ space, db, key, last }) => {
+      if (this.#state[last] === ENTERED) space.hooks.signal(db, key, NEW);
+      this.#state[last] = STORED;
       space.hooks.changed(db, key, SET);
       this.changes++;
     }),

@@ -536,7 +536,7 @@ export class ManyKeys<C extends Call> {
     const { order, work, args, db, isWrite, session } = running;
     const count = pass.order === "given" ? order.count : order.distinct;
     const space = call.keyspaces[0]!;
-    const visit = { space, db, key: this.#key, i: 0, args, nowMs };
+    const visit = { space, db, key: this.#key, i: 0, last: 0, args, nowMs };
     for (let at = 0; at < count;) {
       // Who is gone has let go of what it has watched.
       if (work.locking === "none" && isGone(session)) return;
@@ -579,6 +579,7 @@ export class ManyKeys<C extends Call> {
           given.space = call.keyspaces[shard]!;
         }
         given.i = i;
+        given.last = isGiven ? order.sameAs(i) : i;
         order.read(i, args, key);
         const times = way === "each" ? order.timesOf(i) : 1;
         const back = this.#lend(running, given);
@@ -596,9 +597,9 @@ export class ManyKeys<C extends Call> {
    * Lends a key that is read what only its readers still have, if its database was
    * emptied since all keys were locked; returns it, or 0.
    */
-  #lend({ order, places, isWrite }: Running<C>, visit: KeyVisit): number {
-    const { space, db, key, i } = visit;
-    const place = isWrite ? 0 : places[order.sameAs(i)] ?? 0;
+  #lend({ places, isWrite }: Running<C>, visit: KeyVisit): number {
+    const { space, db, key, last } = visit;
+    const place = isWrite ? 0 : places[last] ?? 0;
     if (place === 0) return 0;
     const { locks } = space;
     return locks.orphan(locks.nodeOf(place)) === 0
