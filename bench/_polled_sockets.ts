@@ -1,14 +1,18 @@
 /**
- * Many connections of one thread, by calls of the system: poll(2), recv(2),
+ * Many connections of one thread, by calls of the system: epoll(7), recv(2),
  * send(2). A read costs a fraction of what it costs by way of a promise, so that
  * a server with many readers is what is measured, and not who reads. Linux only.
  *
  * @module
  */
 
-/** Bytes of a `struct pollfd`: descriptor, events asked for, events found. */
-const POLLFD_BYTES = 8;
-const POLLIN = 1;
+import {
+  CAN_READ,
+  CONTROL_ADD,
+  EventList,
+  systemCalls,
+} from "../src/front/server/network/system_calls.ts";
+
 const AF_INET = 2;
 const SOCK_STREAM = 1;
 const IPPROTO_TCP = 6;
@@ -26,20 +30,18 @@ export class PolledSockets implements Disposable {
       parameters: ["i32", "i32", "i32", "buffer", "u32"],
       result: "i32",
     },
-    poll: { parameters: ["buffer", "u32", "i32"], result: "i32" },
-    recv: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
-    send: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
-    close: { parameters: ["i32"], result: "i32" },
   });
+  readonly #calls = systemCalls!;
+  readonly #poll = this.#calls.makePoll();
+  readonly #events: EventList;
   readonly #descriptors: number[] = [];
-  readonly #sockets: Uint8Array<ArrayBuffer>;
-  readonly #view: DataView;
+  /** By descriptor. */
+  readonly #numbers: number[] = [];
   readonly #scratch = new Uint8Array(SCRATCH_BYTES);
 
   /** Connects `count` times to a port of this machine. */
   constructor(port: number, count: number) {
-    this.#sockets = new Uint8Array(count * POLLFD_BYTES);
-    this.#view = new DataView(this.#sockets.buffer);
+    this.#events = new EventList(count);
     for (let i = 0; i < count; i++) this.#connect(i, port);
   }
 
@@ -54,38 +56,32 @@ export class PolledSockets implements Disposable {
     }
     setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, on, on.length);
     this.#descriptors.push(descriptor);
-    this.#view.setInt32(i * POLLFD_BYTES, descriptor, true);
-    this.#view.setInt16(i * POLLFD_BYTES + 4, POLLIN, true);
+    this.#numbers[descriptor] = i;
+    this.#calls.control(this.#poll, CONTROL_ADD, descriptor, CAN_READ);
   }
 
   /** Sends all of it on connection `i`. */
   send(i: number, bytes: Uint8Array<ArrayBuffer>): void {
-    const { send } = this.#libc.symbols;
-    const sent = send(this.#descriptors[i]!, bytes, bytes.length, 0);
+    const sent = this.#calls.send(this.#descriptors[i]!, bytes, bytes.length);
     if (sent !== bytes.length) throw new Error(`sent ${sent} bytes`);
   }
 
   /** Waits until something has come, and says how much has come where. */
   receive(has: (i: number, bytes: number) => void): void {
-    const { poll, recv } = this.#libc.symbols;
-    const count = this.#descriptors.length;
-    if (poll(this.#sockets, count, PATIENCE_MS) <= 0) {
-      throw new Error("the server is silent");
-    }
-    for (let i = 0; i < count; i++) {
-      if (this.#view.getInt16(i * POLLFD_BYTES + 6, true) === 0) continue;
-      const descriptor = this.#descriptors[i]!;
-      const got = recv(descriptor, this.#scratch, SCRATCH_BYTES, 0);
+    const found = this.#calls.wait(this.#poll, this.#events, PATIENCE_MS);
+    if (found <= 0) throw new Error("the server is silent");
+    for (let i = 0; i < found; i++) {
+      const descriptor = this.#events.descriptor(i);
+      const got = this.#calls.receive(descriptor, this.#scratch);
       if (got <= 0) throw new Error("the server closed the connection");
-      has(i, got);
+      has(this.#numbers[descriptor]!, got);
     }
   }
 
   /** Closes all. */
   [Symbol.dispose](): void {
-    for (const descriptor of this.#descriptors) {
-      this.#libc.symbols.close(descriptor);
-    }
+    for (const descriptor of this.#descriptors) this.#calls.close(descriptor);
+    this.#calls.close(this.#poll);
     this.#libc.close();
   }
 }

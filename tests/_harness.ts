@@ -29,6 +29,8 @@ export interface ServerOptions {
   args?: readonly string[];
   /** A configuration file, which the flags override. */
   configFile?: string;
+  /** Whether it may not call the system's library. */
+  deniesFfi?: boolean;
 }
 
 /** A running server that ends with the scope that holds it. */
@@ -116,7 +118,9 @@ export async function startServer(options: ServerOptions): Promise<TestServer> {
     command.splice(first, 0, options.configFile);
   }
   const process = await ServerProcess.start({
-    command: [...command, ...options.args ?? []],
+    command: [...command, ...options.args ?? []].flatMap((word) =>
+      word === "-A" && options.deniesFfi ? ["-A", "--deny-ffi"] : [word]
+    ),
     cwd: ROOT,
     ready: /port[ =:]+(\d+)/i,
   });

@@ -96,11 +96,11 @@ export class LockRoom implements Disposable {
     });
   }
 
-  /** Nothing is locked, nobody waits. */
+  /** Nothing is locked or watched, nobody waits. */
   async expectNothing(): Promise<void> {
-    await until("nothing is locked", async () => {
+    await until("nothing is locked or watched", async () => {
       const counts = await ask(this.admin, "DEBUG KEYLOCK COUNTS");
-      return JSON.stringify(counts) === "[0,0,0,0,0,0]";
+      return JSON.stringify(counts) === "[0,0,0,0,0,0,0]";
     });
     await this.crowd.expectNobody();
     const clients = String(await ask(this.admin, "INFO clients"));

@@ -417,9 +417,11 @@ seeded("locks and commands without a deadlock", async (random) => {
       const kind = random.below(4);
       if (kind === 3) {
         const keys = some(4);
-        assert(Number(await holder.do("DEMAND", "2", "0", ...keys)) > 0);
+        const what = random.pick(["DEMAND", "ATTEMPT"]);
+        assert(Number(await holder.do(what, "2", "0", ...keys)) > 0);
         continue;
       }
+      if (random.chance(0.3)) words.push("OPTIMISTIC");
       const taken = await holder.do(
         kind === 0 ? "TRY" : "TAKE",
         ...words.join(" ").split(" "),

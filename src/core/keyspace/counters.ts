@@ -100,16 +100,18 @@ export const LOCKS_QUEUED = 55;
 export const LOCKS_DENIED = 56;
 /** Most milliseconds that a handle has held locks. */
 export const LOCK_HOLD_MAX_MS = 57;
-/** Handles that hold locks now. */
+/** Handles that hold locks, or watch keys, now. */
 export const LOCK_HANDLES = 58;
-/** Handles that lost their locks before they were closed. */
+/** Handles that lost their keys before they were closed. */
 export const LOCK_ABORTS = 59;
-/** Functions that were begun anew because of the order of their keys. */
+/** Functions that were begun anew: for the order of their keys, or conflicts. */
 export const LOCK_RESTARTS = 60;
 /** Times that a latch was found taken. */
 export const LATCH_CONTENTIONS = 61;
 /** Times that a latch was waited for suspiciously long. */
 export const LATCH_LONG_WAITS = 62;
+/** Optimistic handles that found a key changed by others. */
+export const LOCK_CONFLICTS = 63;
 
 /** Doubles before the blocks of the commands. */
 export const COUNTER_COUNT = 64;

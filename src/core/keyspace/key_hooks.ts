@@ -21,7 +21,7 @@
  */
 
 import { CHANGES } from "./counters.ts";
-import type { Key } from "./key.ts";
+import { Key } from "./key.ts";
 import {
   DEL,
   EVENT_CLASSES,
@@ -72,6 +72,9 @@ export interface CacheListener {
 
 /** Either of the hooks of a {@linkcode CacheListener}. */
 const HOOK_CACHES = HOOK_TRACKED | HOOK_BROADCAST;
+
+/** A watched key that is looked at. */
+const WATCHED = new Key();
 
 /** Who is told of changes in one shard. */
 export class KeyHooks {
@@ -183,6 +186,18 @@ export class KeyHooks {
       this.waiters.noteAll(db, this.#ready);
     }
     if ((hooks & HOOK_PICTURES) !== 0) this.pictures.spoilAll(db);
+  }
+
+  /**
+   * Whether a watched key, which had this version, has neither changed since nor
+   * expired.
+   */
+  isUntouched(node: number, version: number, nowMs: number): boolean {
+    const { watched } = this;
+    if (watched.version(node) !== version) return false;
+    watched.keyOf(node, WATCHED);
+    const ref = this.#space.peek(watched.databaseOf(node), WATCHED);
+    return ref === 0 || !this.#space.isExpired(ref, nowMs);
   }
 
   /** Commands that wait for a key shall look again: it has been released. */

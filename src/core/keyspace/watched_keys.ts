@@ -1,10 +1,11 @@
 /**
  * Watched keys: what WATCH knows of a shard's keys, so that EXEC can tell
- * whether one of them has changed.
+ * whether one of them has changed; so can code in the server that has not locked
+ * its keys (engine/locks/watched_claims.ts).
  *
  * A watched key, whether it exists or not, has a node in a dictionary of its
  * shard (key_notes.ts): word 0 is its version, which every change of the key
- * raises, word 2 counts the sessions that watch it. A session notes node and
+ * raises, word 2 counts those who watch it. A session notes node and
  * version when it begins to watch, and compares when it executes: so there is no
  * false alarm, and nothing is missed whoever makes the change. While a shard has
  * no watched keys, a change costs one test of its hook word.

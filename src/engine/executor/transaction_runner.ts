@@ -123,12 +123,9 @@ export class TransactionRunner<C extends Call> {
     if (isLogged) this.#effects.begin();
     let late: void | Promise<LateReply> = undefined;
     if (!isUntouched) reply.nullArray();
-    else if (!this.#beginAround()) {
-      reply.error(execAbort(OUT_OF_MEMORY.text));
-    } else {
-      late = this.#runQueued(transaction);
-      this.around?.end();
-    }
+    else if (this.around !== null) {
+      late = this.#runAround(this.around, transaction);
+    } else late = this.#runQueued(transaction);
     if (isLogged) this.#effects.end();
     this.#latches.endShared();
     this.#latches.releaseMarked();
@@ -138,16 +135,23 @@ export class TransactionRunner<C extends Call> {
     return late;
   };
 
-  #beginAround(): boolean {
-    if (this.around === null) return true;
+  /** Runs the queued commands in the name of one who has their keys. */
+  #runAround(
+    around: AroundRun,
+    transaction: Transaction,
+  ): void | Promise<LateReply> {
+    const { reply } = this.#call;
+    let mayRun = false;
     try {
-      this.around.begin((shard) => this.#latches.isMarked(shard));
+      mayRun = around.begin((shard) => this.#latches.isMarked(shard));
+      if (!mayRun) reply.nullArray();
     } catch (cause) {
       if (!(cause instanceof OutOfMemory)) throw cause;
-      this.around.end();
-      return false;
+      reply.error(execAbort(OUT_OF_MEMORY.text));
     }
-    return true;
+    const late = mayRun ? this.#runQueued(transaction) : undefined;
+    around.end();
+    return late;
   }
 
   /** Runs the queued commands; some of their replies may come later. */
@@ -189,6 +193,9 @@ export class TransactionRunner<C extends Call> {
     for (let i = 0; i < transaction.watchCount; i++) {
       latches.mark(transaction.watchShard(i));
     }
+    if (this.around !== null) {
+      for (const shard of this.around.shards) latches.mark(shard);
+    }
     const call = this.#call;
     const own = call.args;
     for (let i = 0; i < transaction.count; i++) {
@@ -210,15 +217,11 @@ export class TransactionRunner<C extends Call> {
   /** Whether no watched key has changed, or expired, since it was watched. */
   #isUntouched(transaction: Transaction): boolean {
     const { keyspaces, nowMs } = this.#call;
-    const key = this.#call.ensureKey(0);
     for (let i = 0; i < transaction.watchCount; i++) {
-      const space = keyspaces[transaction.watchShard(i)]!;
-      const { watched } = space.hooks;
+      const { hooks } = keyspaces[transaction.watchShard(i)]!;
       const node = transaction.watchNode(i);
-      if (watched.version(node) !== transaction.watchVersion(i)) return false;
-      watched.keyOf(node, key);
-      const ref = space.peek(watched.databaseOf(node), key);
-      if (ref !== 0 && space.isExpired(ref, nowMs)) return false;
+      const version = transaction.watchVersion(i);
+      if (!hooks.isUntouched(node, version, nowMs)) return false;
     }
     return true;
   }

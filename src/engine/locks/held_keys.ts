@@ -5,6 +5,10 @@
  * in the shards' tables. It ends once: by {@linkcode HeldKeys.close}, or because
  * it is aborted; from then on every use of it throws.
  *
+ * Keys of an optimistic handle that have small values are watched instead
+ * (watched_claims.ts). All that it reads is as it was at one instant, as long as
+ * others have not changed it: each use of such a key looks whether they have.
+ *
  * @module
  */
 
@@ -23,6 +27,7 @@ import {
   keyOf,
   type LockClaim,
   type LockRequest,
+  newClaim,
 } from "./lock_claims.ts";
 import type { LockManagerPorts } from "./lock_manager.ts";
 import { elementsOf } from "./key_elements.ts";
@@ -33,6 +38,7 @@ import {
   LockError,
   type LockSpec,
 } from "./lock_spec.ts";
+import { unwatchKey, watchAnew, whatHappened } from "./watched_claims.ts";
 
 /** Most commands that a handle queues. */
 const STAGED_MAX = 1_000_000;
@@ -45,6 +51,8 @@ const BATCH_DEFAULT = 1000;
 /** Bytes of the head of an array of one element. */
 const ARRAY_OF_ONE_BYTES = 4;
 
+const NONE: readonly LockClaim[] = [];
+
 /** What a handle needs from the manager around it. */
 export interface HandleOwner {
   readonly ports: LockManagerPorts;
@@ -56,8 +64,13 @@ export interface HandleOwner {
     request: LockRequest,
     waitMs: number,
   ): Promise<void>;
-  /** The handle has no locks any more; `isAborted` if it has lost them. */
-  ended(handle: HeldKeys, isAborted: boolean): void;
+  /**
+   * The handle has no keys any more; `isAborted` if it has lost them, `hadLocks`
+   * if not all of them were only watched.
+   */
+  ended(handle: HeldKeys, isAborted: boolean, hadLocks: boolean): void;
+  /** A handle has met a conflict. */
+  conflicted(): void;
 }
 
 /** Some locked keys. */
@@ -74,10 +87,17 @@ export class HeldKeys implements DiscoveringHandle {
   hasWarned = false;
   /** Whether all shards as a whole are locked instead. */
   isWhole = false;
+  /** Whether keys with small values are watched instead of locked. */
+  isOptimistic = false;
   /** Called when the handle has ended. */
   onEnd: (() => void) | null = null;
-  /** Keys with which a function is to be begun anew; null if it is not. */
+  /**
+   * Keys with which a function is to be begun anew, because of their order; null
+   * if it is not.
+   */
   restart: LockClaim[] | null = null;
+  /** Whether others have changed a key that is watched, or locked it. */
+  hasConflict = false;
   readonly #owner: HandleOwner;
   readonly #db: number;
   #claims: LockClaim[] = [];
@@ -117,15 +137,32 @@ export class HeldKeys implements DiscoveringHandle {
   }
 
   get keys(): readonly LockedKey[] {
-    return this.#claims.map(({ db, key, isWrite }) => ({
+    return this.#claims.map(({ db, key, isWrite, isWatched }) => ({
       db,
       key: key.buf,
       isWrite,
+      isWatched,
     }));
   }
 
   get claims(): readonly LockClaim[] {
     return this.#claims;
+  }
+
+  /** Whether it keeps others from any key. */
+  get hasLocks(): boolean {
+    return this.isWhole || this.#claims.some(({ isWatched }) => !isWatched);
+  }
+
+  /** Whether a function is to be begun anew, of which nothing is to be seen. */
+  get mustBeginAnew(): boolean {
+    return this.restart !== null || this.hasConflict && !this.#hasCommitted;
+  }
+
+  /** Keys that are watched instead of locked. */
+  get watched(): readonly LockClaim[] {
+    if (!this.isOptimistic) return NONE;
+    return this.#claims.filter(({ isWatched }) => isWatched);
   }
 
   /** Whether it changes keys, or has locked them for that. */
@@ -152,6 +189,7 @@ export class HeldKeys implements DiscoveringHandle {
 
   entry(key: Uint8Array): number {
     const claim = this.#claimOf(key);
+    if (claim.isWatched) throw new LockError("NOTLOCKED", textOf(key));
     const { latches, keyspaces } = this.#owner.ports;
     const space = keyspaces[claim.key.shard]!;
     latches.acquire(space.shard);
@@ -165,7 +203,7 @@ export class HeldKeys implements DiscoveringHandle {
   tryLock(more: Pick<LockSpec, "read" | "write">): boolean {
     this.#checkOpen();
     const claims = this.#newClaims(more);
-    return this.isWhole || this.#owner.tryMore(this, nested(claims));
+    return this.isWhole || this.#owner.tryMore(this, this.#nested(claims));
   }
 
   async lock(
@@ -180,7 +218,8 @@ export class HeldKeys implements DiscoveringHandle {
         "keys to wait for must sort behind those that are locked",
       );
     }
-    await this.#owner.waitForMore(this, nested(claims), more.waitMs ?? 0);
+    const request = this.#nested(claims);
+    await this.#owner.waitForMore(this, request, more.waitMs ?? 0);
   }
 
   async demand(more: Pick<LockSpec, "read" | "write">): Promise<void> {
@@ -192,9 +231,10 @@ export class HeldKeys implements DiscoveringHandle {
     if (claims.length === 0) return;
     const fresh = claims.every((claim) => this.#find(claim) === undefined);
     if (fresh) {
-      if (this.#owner.tryMore(this, nested(claims))) return;
+      const request = this.#nested(claims);
+      if (this.#owner.tryMore(this, request)) return;
       if (this.#isBehind(claims)) {
-        return await this.#owner.waitForMore(this, nested(claims), 0);
+        return await this.#owner.waitForMore(this, request, 0);
       }
     } else if (this.#upgradeAll(claims)) return;
     if (this.#hasCommitted) {
@@ -207,6 +247,7 @@ export class HeldKeys implements DiscoveringHandle {
   tryUpgrade(key: Uint8Array): boolean {
     const claim = this.#claimOf(key);
     if (claim.isWrite || this.isWhole) return true;
+    if (claim.isWatched) return claim.isWrite = true;
     const { latches, keyspaces } = this.#owner.ports;
     const { shard } = claim.key;
     latches.acquire(shard);
@@ -219,6 +260,7 @@ export class HeldKeys implements DiscoveringHandle {
   downgrade(key: Uint8Array): void {
     const claim = this.#claimOf(key);
     if (!claim.isWrite || this.isWhole) return;
+    if (claim.isWatched) return void (claim.isWrite = false);
     const { latches, keyspaces } = this.#owner.ports;
     const { shard } = claim.key;
     latches.acquire(shard);
@@ -240,11 +282,15 @@ export class HeldKeys implements DiscoveringHandle {
     this.#checkOpen();
     const { commands } = this.#owner.ports;
     const reading = new Transaction();
-    const command = commands.queue(argv, this.#db, reading, this.#checkKey);
+    const touched: LockClaim[] = [];
+    const command = commands.queue(argv, this.#db, reading, (...key) => {
+      const claim = this.#checkKey(...key);
+      if (claim?.isWatched) touched.push(claim);
+    });
     if (command.isWrite) {
       throw new LockError("COMMAND", "only commands that read are run at once");
     }
-    const reply = this.#run(reading, this.grantedMs);
+    const reply = this.#run(reading, this.grantedMs, touched, false);
     return reply.subarray(ARRAY_OF_ONE_BYTES);
   }
 
@@ -252,15 +298,13 @@ export class HeldKeys implements DiscoveringHandle {
     key: Uint8Array,
     options: { readonly batch?: number } = {},
   ): AsyncGenerator<readonly KeyElement[]> {
-    const ref = this.entry(key);
-    if (ref === 0) return;
-    const { placing, keyspaces, rest } = this.#owner.ports;
-    const space = keyspaces[keyOf(key, placing).shard]!;
+    const { rest } = this.#owner.ports;
     const batch = Math.max(1, options.batch ?? BATCH_DEFAULT);
+    const batches = this.#batchesOf(key, batch);
     const commits = this.#commits;
     this.#iterations++;
     try {
-      for (const some of elementsOf(space, ref, batch, this.grantedMs)) {
+      for (const some of batches) {
         yield some;
         await rest();
         this.#claimOf(key);
@@ -289,18 +333,19 @@ export class HeldKeys implements DiscoveringHandle {
     this.#checkOpen();
     const staged = this.#staged ?? new Transaction();
     this.#staged = null;
-    this.#hasCommitted ||= staged.count > 0;
-    if (staged.count > 0) this.#commits++;
+    const { count } = staged;
     const { nowMs, settle } = this.#owner.ports;
-    const replies = this.#run(staged, nowMs());
+    const replies = this.#run(staged, nowMs(), this.watched, true);
+    this.#hasCommitted ||= count > 0;
+    if (count > 0) this.#commits++;
     settle();
     return replies;
   }
 
   /**
    * The end of a function that had this handle: commits what it has staged.
-   * Throws if the locks were lost meanwhile, or if it is not at its end after all,
-   * and nothing of it is done then.
+   * Throws if the locks were lost meanwhile, if others have changed what it
+   * watched, or if it is not at its end after all, and nothing of it is done then.
    */
   finish(): void {
     if (this.#lost !== null) throw this.#error();
@@ -334,6 +379,7 @@ export class HeldKeys implements DiscoveringHandle {
     this.#staged = null;
     const claims = this.#claims;
     const whole = this.#wholePlaces;
+    const { hasLocks } = this;
     this.#claims = [];
     this.#wholePlaces = [];
     this.#unlock(claims, whole);
@@ -341,7 +387,7 @@ export class HeldKeys implements DiscoveringHandle {
     this.#endWait = null;
     if (why !== null) this.#controller?.abort(this.#error());
     this.onEnd?.();
-    this.#owner.ended(this, why !== null);
+    this.#owner.ended(this, why !== null, hasLocks);
     this.#owner.ports.settle();
   }
 
@@ -353,7 +399,9 @@ export class HeldKeys implements DiscoveringHandle {
       for (const { key } of some) latches.mark(key.shard);
       latches.acquireMarked();
       for (const claim of some) {
-        unlockKey(keyspaces[claim.key.shard]!, claim.place, now);
+        const space = keyspaces[claim.key.shard]!;
+        if (claim.isWatched) unwatchKey(space, claim);
+        else unlockKey(space, claim.place, now);
         claim.place = 0;
       }
       latches.releaseMarked();
@@ -364,25 +412,92 @@ export class HeldKeys implements DiscoveringHandle {
     latches.releaseAll();
   }
 
-  /** Runs commands on the handle's keys under their latches, in one go. */
-  #run(commands: Transaction, nowMs: number): Uint8Array {
+  /**
+   * Runs commands on the handle's keys under their latches, in one go. Throws
+   * LOCKCHANGED, with nothing done, if others have come between it and some of
+   * the keys `watched`.
+   */
+  #run(
+    commands: Transaction,
+    nowMs: number,
+    watched: readonly LockClaim[],
+    isCommit: boolean,
+  ): Uint8Array {
     const lent: [LockClaim, number][] = [];
     const { keyspaces } = this.#owner.ports;
-    return this.#owner.ports.commands.run(commands, this.#db, nowMs, {
+    let conflict: string | null = null;
+    const reply = this.#owner.ports.commands.run(commands, this.#db, nowMs, {
+      shards: watched.map(({ key }) => key.shard),
       begin: (isLatched) => {
+        conflict = this.conflictIn(watched, isCommit);
+        if (conflict !== null) return false;
         for (const claim of this.#claims) {
           const { key, db, place } = claim;
-          if (!isLatched(key.shard)) continue;
+          if (claim.isWatched || !isLatched(key.shard)) continue;
           const orphan = lendOrphan(keyspaces[key.shard]!, db, key, place);
           if (orphan !== 0) lent.push([claim, orphan]);
         }
+        return true;
       },
       end: () => {
         for (const [{ key, db }, orphan] of lent) {
           takeBackOrphan(keyspaces[key.shard]!, db, orphan);
         }
+        if (!isCommit || conflict !== null) return;
+        for (const claim of watched) {
+          watchAnew(keyspaces[claim.key.shard]!, claim);
+        }
       },
     });
+    if (conflict !== null) throw this.conflict(conflict);
+    return reply;
+  }
+
+  /**
+   * What others have done to keys that are watched, so that they cannot be looked
+   * at any more as they were, or not be changed with a commit; null for nothing.
+   * The latches of their shards are held.
+   */
+  conflictIn(claims: readonly LockClaim[], isCommit: boolean): string | null {
+    const { keyspaces, nowMs } = this.#owner.ports;
+    const now = nowMs();
+    for (const claim of claims) {
+      const { key, isWrite } = claim;
+      const space = keyspaces[key.shard]!;
+      const what = whatHappened(space, claim, isWrite && isCommit, now);
+      if (what !== null) return `${textOf(key.buf)} ${what} by others`;
+    }
+    return null;
+  }
+
+  /** The error that tells of a conflict, which is noted. */
+  conflict(what: string): LockError {
+    if (!this.hasConflict) this.#owner.conflicted();
+    this.hasConflict = true;
+    return new LockError("LOCKCHANGED", what);
+  }
+
+  /**
+   * The elements of a key. Those of one that is watched are taken at once: what
+   * others do later does not matter before the commit.
+   */
+  #batchesOf(key: Uint8Array, batch: number): Iterable<KeyElement[]> {
+    const claim = this.#claimOf(key);
+    const { latches, keyspaces } = this.#owner.ports;
+    const space = keyspaces[claim.key.shard]!;
+    if (!claim.isWatched) {
+      const ref = this.entry(key);
+      return ref === 0 ? [] : elementsOf(space, ref, batch, this.grantedMs);
+    }
+    latches.acquire(space.shard);
+    const conflict = this.conflictIn([claim], false);
+    const ref = conflict === null ? space.peek(claim.db, claim.key) : 0;
+    const batches = ref === 0
+      ? []
+      : [...elementsOf(space, ref, batch, this.grantedMs)];
+    latches.release(space.shard);
+    if (conflict !== null) throw this.conflict(conflict);
+    return batches;
   }
 
   /** A command touches a key: it must have been locked for that. */
@@ -390,8 +505,8 @@ export class HeldKeys implements DiscoveringHandle {
     db: number,
     key: LockClaim["key"],
     isWrite: boolean,
-  ): void => {
-    if (this.isWhole) return;
+  ): LockClaim | undefined => {
+    if (this.isWhole) return undefined;
     const bytes = key.buf.subarray(key.off, key.off + key.length);
     const claim = this.#claims.find((own) =>
       own.db === db && own.key.hash === key.hash &&
@@ -402,6 +517,7 @@ export class HeldKeys implements DiscoveringHandle {
     if (claim === undefined || isWrite && !claim.isWrite) {
       throw new LockError("NOTLOCKED", textOf(bytes));
     }
+    return claim;
   };
 
   #newClaims(more: Pick<LockSpec, "read" | "write">): LockClaim[] {
@@ -422,8 +538,9 @@ export class HeldKeys implements DiscoveringHandle {
     return own !== undefined && (own.isWrite || !claim.isWrite);
   }
 
+  /** Whether claims sort behind all that is locked; what is watched is not. */
   #isBehind(claims: readonly LockClaim[]): boolean {
-    const last = this.#claims.at(-1);
+    const last = this.#claims.findLast(({ isWatched }) => !isWatched);
     const first = claims[0];
     return last === undefined || first === undefined ||
       compareClaims(last, first) < 0;
@@ -434,17 +551,22 @@ export class HeldKeys implements DiscoveringHandle {
     const known = claims.filter((claim) => this.#find(claim) !== undefined);
     const fresh = claims.filter((claim) => this.#find(claim) === undefined);
     return known.every((claim) => this.tryUpgrade(claim.key.buf)) &&
-      (fresh.length === 0 || this.#owner.tryMore(this, nested(fresh)));
+      (fresh.length === 0 || this.#owner.tryMore(this, this.#nested(fresh)));
   }
 
   #claimOf(bytes: Uint8Array): LockClaim {
     this.#checkOpen();
     const key = keyOf(bytes, this.#owner.ports.placing);
-    const wanted = { db: this.#db, key, isWrite: false, place: 0 };
+    const wanted = newClaim(this.#db, key, false);
     const claim = this.#find(wanted);
     if (claim !== undefined) return claim;
     if (this.isWhole) return wanted;
     throw new LockError("NOTLOCKED", textOf(bytes));
+  }
+
+  #nested(claims: readonly LockClaim[]): LockRequest {
+    const { isOptimistic } = this;
+    return { claims, isNested: true, isWhole: false, how: 0, isOptimistic };
   }
 
   #checkOpen(): void {
@@ -456,10 +578,6 @@ export class HeldKeys implements DiscoveringHandle {
       ? new LockError("CLOSED", "the locks have been released")
       : new LockError("ABORTED", this.#lost);
   }
-}
-
-function nested(claims: readonly LockClaim[]): LockRequest {
-  return { claims, isNested: true, isWhole: false, how: 0 };
 }
 
 const decoder = new TextDecoder();

@@ -3,7 +3,9 @@
  * everybody asks for several: by shard, database and bytes.
  *
  * All of them are granted at one instant, under the latches of their shards, or
- * none is.
+ * none is. Those of an optimistic request that are small are watched instead of
+ * locked (watched_claims.ts); they wait only for who has locks, as a command does
+ * that has its turn.
  *
  * @module
  */
@@ -16,14 +18,27 @@ import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import { lockKey } from "../../core/keyspace/locking.ts";
 import type { LockSpec } from "./lock_spec.ts";
 import type { LockWait, LockWaits } from "./lock_waits.ts";
+import { isSmall, unwatchKey, watchKey } from "./watched_claims.ts";
 
-/** A key that is, or is to be, locked. */
+/** A key that is, or is to be, locked or watched. */
 export interface LockClaim {
   readonly db: number;
   readonly key: Key;
   isWrite: boolean;
+  /** Whether it is watched instead of locked. */
+  isWatched: boolean;
   /** Its place in the lock table, 0 if it is not locked. */
   place: number;
+  /** Its node among the watched keys, 0 if it is not watched. */
+  node: number;
+  /** The version of that node that is still good. */
+  version: number;
+}
+
+/** A claim that is not granted yet. */
+export function newClaim(db: number, key: Key, isWrite: boolean): LockClaim {
+  const isWatched = false;
+  return { db, key, isWrite, isWatched, place: 0, node: 0, version: 0 };
 }
 
 /** How keys find their shard. */
@@ -40,7 +55,7 @@ export function claimsOf(
 ): LockClaim[] {
   const claims: LockClaim[] = [];
   const add = (bytes: Uint8Array, db: number, isWrite: boolean) =>
-    claims.push({ db, key: keyOf(bytes, placing), isWrite, place: 0 });
+    claims.push(newClaim(db, keyOf(bytes, placing), isWrite));
   for (const bytes of spec.read ?? []) add(bytes, db, false);
   for (const bytes of spec.write ?? []) add(bytes, spec.writeDb ?? db, true);
   claims.sort(compareClaims);
@@ -89,6 +104,19 @@ export interface LockRequest {
   readonly isWhole: boolean;
   /** How values will be changed under the locks: see {@linkcode KeyLocks.hold}. */
   readonly how: number;
+  /** Whether small values are watched instead of locked. */
+  readonly isOptimistic: boolean;
+}
+
+/** Chooses what an optimistic request watches, by what the keys have now. */
+export function chooseWatched(
+  keyspaces: readonly Keyspace[],
+  { claims, isOptimistic }: LockRequest,
+): void {
+  if (!isOptimistic) return;
+  for (const claim of claims) {
+    claim.isWatched = isSmall(keyspaces[claim.key.shard]!, claim);
+  }
 }
 
 /** Whether nothing stands against a request of this ticket (0 for none). */
@@ -132,8 +160,8 @@ export function queueRequest(
 }
 
 /**
- * Locks the keys of a request that nothing stands against, for `owner`. Throws
- * OutOfMemory and has locked nothing then.
+ * Locks or watches the keys of a request that nothing stands against, for
+ * `owner`. Throws OutOfMemory and has locked nothing then.
  */
 export function grantRequest(
   keyspaces: readonly Keyspace[],
@@ -153,21 +181,26 @@ export function grantRequest(
     for (const claim of request.isWhole ? [] : request.claims) {
       const { db, key, isWrite } = claim;
       const space = keyspaces[key.shard]!;
-      claim.place = lockKey(
-        space,
-        db,
-        key,
-        isWrite,
-        owner,
-        worker,
-        nowMs,
-        request.how,
-      );
+      if (claim.isWatched) watchKey(space, claim, nowMs);
+      else {
+        claim.place = lockKey(
+          space,
+          db,
+          key,
+          isWrite,
+          owner,
+          worker,
+          nowMs,
+          request.how,
+        );
+      }
       done.push(claim);
     }
   } catch (cause) {
     for (const claim of done) {
-      release(keyspaces[claim.key.shard]!, claim.place);
+      const space = keyspaces[claim.key.shard]!;
+      if (claim.isWatched) unwatchKey(space, claim);
+      else release(space, claim.place);
       claim.place = 0;
     }
     whole.forEach((place, i) => release(keyspaces[i]!, place));
@@ -210,5 +243,5 @@ function mustWaitForWhole({ locks }: Keyspace, ticket: number): boolean {
 
 function kindOf(request: LockRequest, claim: LockClaim): number {
   return (claim.isWrite ? PLACE_WRITE : 0) |
-    (request.isNested ? PLACE_NESTED : 0);
+    (request.isNested || claim.isWatched ? PLACE_NESTED : 0);
 }

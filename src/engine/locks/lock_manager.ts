@@ -9,7 +9,9 @@
  * A function that finds out on its way which keys it needs, and would have to
  * wait against the order, is begun anew with all of them; nothing of it has been
  * written. After a few attempts it locks all shards as a whole instead: whoever
- * has locks finishes, nobody gets new ones, and then it is alone.
+ * has locks finishes, nobody gets new ones, and then it is alone. If it is
+ * optimistic, it is also begun anew when others have changed what it watches, and
+ * after a few attempts it locks its keys.
  *
  * @module
  */
@@ -18,6 +20,7 @@ import { PLACE_AT_END, PLACE_IN_PLACE } from "../../core/keyspace/key_locks.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import {
   LOCK_ABORTS,
+  LOCK_CONFLICTS,
   LOCK_HANDLES,
   LOCK_HOLD_MAX_MS,
   LOCK_RESTARTS,
@@ -30,6 +33,7 @@ import { OutOfMemory } from "../../core/memory/heap.ts";
 import type { Latches } from "../latch/shard_latches.ts";
 import { type HandleOwner, HeldKeys } from "./held_keys.ts";
 import {
+  chooseWatched,
   claimsOf,
   compareClaims,
   grantRequest,
@@ -37,6 +41,7 @@ import {
   type KeyPlacing,
   type LockClaim,
   type LockRequest,
+  newClaim,
   queueRequest,
 } from "./lock_claims.ts";
 import {
@@ -52,6 +57,8 @@ import type { LockedCommands } from "./locked_commands.ts";
 
 /** Restarts of a function before it locks everything. */
 const RESTARTS_MAX = 8;
+/** Conflicts of an optimistic function before it locks its keys. */
+const CONFLICTS_MAX = 3;
 
 /** What the manager needs from the worker around it. */
 export interface LockManagerPorts {
@@ -129,6 +136,7 @@ export class LockManager implements KeyLocking, HandleOwner {
     // The command has its turn, so those who wait come after it. But readers do
     // without a lock, lest they keep a writer waiting by turns.
     const isNested = wantsToWrite(request);
+    chooseWatched(keyspaces, request);
     if (!isGrantable(keyspaces, { ...request, isNested }, 0)) {
       this.#count(LOCKS_DENIED);
       return null;
@@ -156,25 +164,27 @@ export class LockManager implements KeyLocking, HandleOwner {
     run: (handle: DiscoveringHandle) => T | Promise<T>,
   ): Promise<T> {
     const most = spec.restartsMax ?? RESTARTS_MAX;
-    let claims = this.#requestOf(spec).claims;
-    for (let restarts = 0;; restarts++) {
-      const request: LockRequest = {
-        claims,
-        isNested: false,
-        isWhole: restarts > most,
-        how: 0,
-      };
+    let { claims, isOptimistic } = this.#requestOf(spec);
+    let conflicts = 0;
+    for (let restarts = 0;;) {
+      const isWhole = restarts > most;
+      isOptimistic &&= !isWhole && conflicts < CONFLICTS_MAX;
+      const how = 0;
+      const request = { claims, isNested: false, isWhole, how, isOptimistic };
       using handle = await this.#lock(spec, request);
       try {
         const value = await run(handle);
-        if (handle.restart === null) {
+        if (!handle.mustBeginAnew) {
           handle.finish();
           return value;
         }
       } catch (cause) {
-        if (handle.restart === null || handle.isClosed) throw cause;
+        if (!handle.mustBeginAnew || handle.isClosed) throw cause;
       }
-      claims = mergeClaims(handle.restart!);
+      // A conflict has nothing to do with the order of keys.
+      if (handle.restart === null) conflicts++;
+      else restarts++;
+      claims = mergeClaims(handle.restart ?? handle.claims);
       this.#count(LOCK_RESTARTS);
     }
   }
@@ -193,11 +203,15 @@ export class LockManager implements KeyLocking, HandleOwner {
     return this.#acquire(handle, request, waitMs, handle.spec.signal);
   }
 
-  ended(handle: HeldKeys, isAborted: boolean): void {
+  conflicted(): void {
+    this.#count(LOCK_CONFLICTS);
+  }
+
+  ended(handle: HeldKeys, isAborted: boolean, hadLocks: boolean): void {
     const { counters, monotonicMs } = this.ports;
     if (!this.#handles.delete(handle.id)) return;
     counters[LOCK_HANDLES] = this.#handles.size;
-    const heldMs = monotonicMs() - handle.sinceMs;
+    const heldMs = hadLocks ? monotonicMs() - handle.sinceMs : 0;
     if (heldMs > counters[LOCK_HOLD_MAX_MS]!) {
       counters[LOCK_HOLD_MAX_MS] = heldMs;
     }
@@ -230,7 +244,8 @@ export class LockManager implements KeyLocking, HandleOwner {
     for (const handle of [...this.#handles.values()]) {
       const { heldMs, spec } = handle;
       const mostMs = spec.maxHoldMs ?? holdTimeoutMs();
-      const warningMs = holdWarningMs();
+      // Whoever only watches is in nobody's way.
+      const warningMs = handle.hasLocks ? holdWarningMs() : 0;
       const isLate = mostMs > 0 && heldMs > mostMs;
       if (!handle.hasWarned && warningMs > 0 && heldMs > warningMs || isLate) {
         handle.hasWarned = true;
@@ -251,7 +266,8 @@ export class LockManager implements KeyLocking, HandleOwner {
   waitersOf(handle: HeldKeys): number {
     const { latches, keyspaces } = this.ports;
     let count = 0;
-    for (const { key, place } of handle.claims) {
+    for (const { key, place, isWatched } of handle.claims) {
+      if (isWatched) continue;
       const { locks, shard } = keyspaces[key.shard]!;
       latches.acquire(shard);
       locks.visitWaiters(locks.nodeOf(place), () => count++);
@@ -267,12 +283,13 @@ export class LockManager implements KeyLocking, HandleOwner {
   #requestOf(spec: LockSpec): LockRequest {
     const claims = claimsOf(spec, spec.db ?? 0, this.ports.placing);
     const how = howOf(spec);
-    return { claims, isNested: false, isWhole: false, how };
+    const isOptimistic = spec.mode === "optimistic";
+    return { claims, isNested: false, isWhole: false, how, isOptimistic };
   }
 
   async #lock(spec: LockSpec, request: LockRequest): Promise<HeldKeys> {
     const handle = this.#newHandle(spec);
-    const fresh = request.claims.map((claim) => ({ ...claim, place: 0 }));
+    const fresh = request.claims.map(anew);
     await this.#acquire(
       handle,
       { ...request, claims: fresh },
@@ -331,7 +348,8 @@ export class LockManager implements KeyLocking, HandleOwner {
 
   /**
    * Grants a request if nothing stands against it; else lets `pending` wait, if
-   * given. Throws LockError if memory is short.
+   * given. Throws LockError if memory is short, or if keys that the handle
+   * watches have changed: what it has read would not fit the new ones.
    */
   #attempt(
     handle: HeldKeys,
@@ -341,10 +359,15 @@ export class LockManager implements KeyLocking, HandleOwner {
     const { latches, keyspaces, waits } = this.ports;
     if (request.isWhole) latches.markAll();
     for (const { key } of request.claims) latches.mark(key.shard);
+    const { watched } = handle;
+    for (const { key } of watched) latches.mark(key.shard);
     latches.acquireMarked();
     const wait = pending?.wait ?? null;
     if (wait !== null) waits.beginLook(wait);
     try {
+      const conflict = handle.conflictIn(watched, false);
+      if (conflict !== null) throw handle.conflict(conflict);
+      chooseWatched(keyspaces, request);
       const isFree = isGrantable(keyspaces, request, wait?.ticket ?? 0);
       if (isFree) this.#grant(handle, request);
       else if (pending !== null) {
@@ -354,12 +377,12 @@ export class LockManager implements KeyLocking, HandleOwner {
       }
       return isFree;
     } catch (cause) {
-      if (!(cause instanceof OutOfMemory)) throw cause;
       if (pending?.wait) {
         waits.leaveAll(pending.wait);
         waits.end(pending.wait);
         pending.wait = null;
       }
+      if (!(cause instanceof OutOfMemory)) throw cause;
       throw new LockError("OOM", "no memory for the locks");
     } finally {
       if (wait !== null) waits.leaveRest(wait);
@@ -409,7 +432,9 @@ export class LockManager implements KeyLocking, HandleOwner {
       now,
     );
     handle.granted(request.claims, whole);
-    for (const { isWrite } of request.claims) {
+    handle.isOptimistic = request.isOptimistic;
+    for (const { isWrite, isWatched } of request.claims) {
+      if (isWatched) continue;
       this.#count(isWrite ? WRITE_LOCKS_GRANTED : READ_LOCKS_GRANTED);
     }
     if (request.isNested) return;
@@ -430,6 +455,11 @@ function howOf({ changes }: LockSpec): number {
   return changes === "in place" ? PLACE_IN_PLACE : PLACE_AT_END;
 }
 
+/** The same claim, not granted. */
+function anew({ db, key, isWrite }: LockClaim): LockClaim {
+  return newClaim(db, key, isWrite);
+}
+
 function wantsToWrite({ claims }: LockRequest): boolean {
   return claims.some(({ isWrite }) => isWrite);
 }
@@ -443,7 +473,7 @@ function mergeClaims(claims: readonly LockClaim[]): LockClaim[] {
       key.length === claim.key.length &&
       key.buf.every((byte, i) => byte === claim.key.buf[i])
     );
-    if (known === undefined) merged.push({ ...claim, place: 0 });
+    if (known === undefined) merged.push(anew(claim));
     else known.isWrite ||= claim.isWrite;
   }
   return merged.sort(compareClaims);

@@ -21,6 +21,8 @@
  * - A writer changes nothing before it commits, and that happens in one turn
  *   under latches. So a snapshot never meets a half-written key and need not wait
  *   for locks, and a handle that fails has changed nothing.
+ * - An optimistic handle ({@linkcode LockSpec.mode}) keeps nobody from keys with
+ *   small values; it has worked in vain if others change them before it commits.
  *
  * ```ts ignore
  * // In a command, its latches held: its keys for the background.
@@ -47,6 +49,18 @@ export interface LockSpec {
   readonly db?: number;
   /** The database of the keys to be changed, if it is another one. */
   readonly writeDb?: number;
+  /**
+   * `"optimistic"`: keys that have less than 64 KB, or nothing, when they are asked
+   * for are watched instead of locked. Others read and write them as if there were
+   * no handle. It reads what they had at one instant; to read a key that others
+   * have changed since, to ask for more keys then, and to commit fail with
+   * LOCKCHANGED, and nothing is written. What counts as a change is what WATCH
+   * sees: also expiry, eviction, FLUSHALL and SWAPDB. Whoever has the keys locked,
+   * for reading if they are to be written, is waited for at the beginning, and
+   * makes a later commit fail in the same way. Keys with large values are locked
+   * as ever, all at the same instant.
+   */
+  readonly mode?: "optimistic";
   /** How long to wait for other locks, in milliseconds; for ever by default. */
   readonly waitMs?: number;
   /**
@@ -84,6 +98,8 @@ export interface LockedKey {
   readonly key: Uint8Array;
   /** Whether it is locked for writing. */
   readonly isWrite: boolean;
+  /** Whether it is watched instead of locked. */
+  readonly isWatched: boolean;
 }
 
 /**
@@ -113,6 +129,8 @@ export type LockErrorCode =
   | "LOCKLEAK"
   /** The handle has changed the key that it goes through. */
   | "CHANGED"
+  /** Others have changed, or locked, a key that is only watched. */
+  | "LOCKCHANGED"
   /** The handle has been closed. */
   | "CLOSED"
   /** There is no memory for the locks. */
@@ -152,6 +170,8 @@ export interface LockHandle extends Disposable {
    * The entry of a locked key, or 0 if there is none: good, and at the same
    * place, until the lock is released. Its value is that of the instant when it
    * was locked.
+   *
+   * @throws {LockError} NOTLOCKED also for a key that is only watched.
    */
   entry(key: Uint8Array): number;
 
@@ -175,6 +195,9 @@ export interface LockHandle extends Disposable {
   /**
    * Runs a command that only reads, on keys of the handle, and returns its reply
    * as RESP3. Keys do not expire for it as long as they are locked.
+   *
+   * @throws {LockError} LOCKCHANGED if others have come between it and a key of
+   * the command that is only watched.
    */
   read(argv: readonly Uint8Array[]): Uint8Array;
   /**
@@ -202,7 +225,10 @@ export interface LockHandle extends Disposable {
   readonly stagedCount: number;
   /**
    * Runs what is queued as one transaction and returns its replies as one RESP3
-   * array. The keys stay locked.
+   * array. The keys stay locked; those that are watched are so from now on.
+   *
+   * @throws {LockError} LOCKCHANGED if others have come between it and any key that
+   * is only watched: what was queued is dropped.
    */
   commit(): Uint8Array;
 
@@ -249,7 +275,8 @@ export interface KeyLocking {
   /**
    * Locks keys, calls `run`, commits what it has staged, and releases them. If
    * `run` fails, nothing is changed; if the locks are lost before it ends, neither,
-   * and the promise is rejected with ABORTED.
+   * and the promise is rejected with ABORTED, or, of an optimistic handle, with
+   * LOCKCHANGED.
    */
   withLockedKeys<T>(
     spec: LockSpec,
@@ -257,7 +284,9 @@ export interface KeyLocking {
   ): Promise<T>;
   /**
    * As {@linkcode KeyLocking.withLockedKeys}, for a function that asks for keys on
-   * its way and may be called several times.
+   * its way and may be called several times. If it is optimistic, it is also called
+   * anew after a conflict with others, unless it has committed something itself;
+   * after three of them its keys are locked.
    */
   withDiscoveredKeys<T>(
     spec: LockSpec & Discovery,

@@ -29,9 +29,14 @@ export interface InspectedCommand {
 
 /** What happens around a transaction, its latches held. */
 export interface AroundRun {
-  /** Before its first command. May throw OutOfMemory; `end` is called then. */
-  begin(isLatched: (shard: number) => boolean): void;
-  /** After its last one. */
+  /** Shards that are looked at beside those of the commands. */
+  readonly shards: readonly number[];
+  /**
+   * Before its first command; false if nothing may be run, and the reply is null.
+   * May throw OutOfMemory.
+   */
+  begin(isLatched: (shard: number) => boolean): boolean;
+  /** After its last one, or after `begin` if there is none. */
   end(): void;
 }
 
@@ -88,7 +93,7 @@ export class LockedCommands {
 
   /**
    * Runs queued commands as one transaction and returns its reply, an array in
-   * RESP3. Throws LockError if memory is short for it.
+   * RESP3, or null. Throws LockError if memory is short for it.
    */
   run(
     commands: Transaction,

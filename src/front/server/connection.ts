@@ -165,6 +165,11 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
     this.#socket.start();
   }
 
+  /** The socket's number in the system; -1 if that is not known. */
+  get descriptor(): number {
+    return this.#socket.descriptor;
+  }
+
   /** Bytes of input that are kept: of the request that runs, of queued ones. */
   get inputBytes(): number {
     return this.#input.end + (this.#big?.received ?? 0) +

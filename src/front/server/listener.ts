@@ -127,7 +127,7 @@ export class Listeners implements AcceptHandler {
     this.#count(CONNECTIONS_RECEIVED);
     const { local, remote } = accepted;
     const isTcp = remote.transport === "tcp";
-    if (isTcp) accepted.setOptions(worker.settings.tcpKeepalive > 0);
+    if (isTcp) accepted.setOptions(worker.settings.tcpKeepalive);
     const session = new Session({
       id: Atomics.add(worker.process, PROCESS_LAST_ID, 1) + 1,
       nowMs: worker.nowMs(),

@@ -25,7 +25,7 @@ import { DenoDisk } from "./deno_disk.ts";
 import { machineBytes } from "./host_facts.ts";
 import { adviseHugePages } from "./huge_pages.ts";
 import { StartError } from "./log_thread_handle.ts";
-import { wakeWorker } from "./network/system_calls.ts";
+import { systemCalls, wakeWorker } from "./network/system_calls.ts";
 import { Persistence } from "./persistence.ts";
 import type {
   FromWorker,
@@ -224,6 +224,10 @@ export class Server {
       worker.send({ kind: "stop" });
       return stopped;
     });
+    const wakers: number[] = [];
+    for (const one of asked) {
+      one.then(({ waker }) => wakers.push(waker), () => {});
+    }
     try {
       await deadline(Promise.allSettled(asked), STOP_MS);
     } catch {
@@ -232,6 +236,7 @@ export class Server {
     for (const worker of this.#workers) worker.terminate();
     for (const thread of this.#computeThreads) thread.terminate();
     await this.#log?.stop();
+    for (const waker of wakers) if (waker >= 0) systemCalls!.close(waker);
     const path = this.#options.settings.unixsocket;
     if (path !== "") {
       try {

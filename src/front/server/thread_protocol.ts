@@ -127,7 +127,8 @@ export type FromWorker =
   | { readonly kind: "unlogged" }
   | { readonly kind: "loaded"; readonly outcome: LoadOutcome }
   | { readonly kind: "emptied" }
-  | { readonly kind: "stopped" };
+  /** It has stopped, all but for what may still wake it; see EventLoop.end. */
+  | { readonly kind: "stopped"; readonly waker: number };
 
 /** As `loglevel` names them. */
 export type LogLevel = "debug" | "verbose" | "notice" | "warning";

@@ -146,8 +146,7 @@ function stop(): void {
     const isBusy = connections.size > 0 || worker!.durability.isCongested;
     if (isBusy && Date.now() < deadlineMs) return loop.later(look, LOOK_MS);
     for (const connection of [...connections.values()]) connection.close();
-    loop.end();
-    tell({ kind: "stopped" });
+    tell({ kind: "stopped", waker: loop.end() });
   };
   loop.later(look, LOOK_MS);
 }

@@ -99,7 +99,7 @@ function lineOf(
   const memory = inputBufferBytes + argumentBytes + sendingBufferBytes +
     queuedBytes;
   return `id=${session.id} addr=${session.address}` +
-    ` laddr=${session.localAddress} fd=-1 name=${session.name}` +
+    ` laddr=${session.localAddress} fd=${connection.descriptor} name=${session.name}` +
     ` age=${secondsBetween(session.createdMs, nowMs)}` +
     ` idle=${secondsBetween(session.lastActiveMs, nowMs)}` +
     ` flags=${flagsOf(connection)} db=${session.db}` +

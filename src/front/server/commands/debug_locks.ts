@@ -5,19 +5,23 @@
  *
  * ```text
  * TAKE name | TRY name | MORE name | TRYMORE name, then options:
- *      READ key | WRITE key | WAIT ms | HOLD ms | DB index | CLIENT | FINISH ...
+ *      READ key | WRITE key | WAIT ms | HOLD ms | DB index | CLIENT | FINISH |
+ *      OPTIMISTIC ...
  * RELEASE name key ...     UPGRADE name key          DOWNGRADE name key
  * READ name command ...    STAGE name command ...    COMMIT name
  * CLOSE name               CLOSEIN name ms           ENTRY name key
- * DEMAND name restarts ms key ...                    COUNTS
+ * DEMAND name restarts ms key ...                    WATCHES name key ...
+ * ATTEMPT name restarts ms key ...                   COUNTS
  * ```
  * DEMAND asks for keys one by one, with a rest of so many milliseconds behind
  * each, and appends the name to all of them; after so many restarts it locks
- * everything.
+ * everything. ATTEMPT does so optimistically, and sets each key to what it has
+ * read, with the name behind it. WATCHES says which keys are not locked.
  *
  * @module
  */
 
+import { latin1BytesOf } from "../../../core/base/bytes.ts";
 import type { LateReply } from "../../../core/commands/command_spec.ts";
 import { errorReply, SYNTAX_ERROR } from "../../../core/resp/error_reply.ts";
 import {
@@ -76,7 +80,13 @@ async function run(
       return OK;
     }
     case "DEMAND":
-      return await demand(worker, name, db, rest);
+      return await demand(worker, { label: name, db }, rest);
+    case "ATTEMPT":
+      return await demand(
+        worker,
+        { label: name, db, mode: "optimistic" },
+        rest,
+      );
   }
   const handle = HANDLES.get(name);
   if (handle === undefined) return says("NONE");
@@ -100,6 +110,13 @@ async function run(
     }
     case "READ":
       return bytes(handle.read(rest));
+    case "WATCHES": {
+      const watched = rest.map((key) => isWatched(handle, key));
+      return (reply) => {
+        reply.array(watched.length);
+        for (const is of watched) reply.integer(is ? 1 : 0);
+      };
+    }
     case "STAGE":
       handle.stage(rest);
       return OK;
@@ -115,24 +132,35 @@ async function run(
   return (reply) => reply.error(SYNTAX_ERROR);
 }
 
+function isWatched(handle: LockHandle, key: Uint8Array): boolean {
+  const name = decoder.decode(key);
+  return handle.keys.some((own) =>
+    own.isWatched && decoder.decode(own.key) === name
+  );
+}
+
 /** Asks for keys to write one by one, and appends the name to each. */
 async function demand(
   worker: WorkerContext,
-  name: string,
-  db: number,
+  spec: LockSpec & { readonly label: string },
   rest: readonly Uint8Array[],
 ): Promise<LateReply> {
+  const name = new TextEncoder().encode(spec.label);
   const restartsMax = Number(textOf(rest, 0));
   const restMs = Number(textOf(rest, 1));
   const keys = rest.slice(2);
   let runs = 0;
   await worker.locks.manager.withDiscoveredKeys(
-    { label: name, db, restartsMax },
+    { ...spec, restartsMax },
     async (handle) => {
       runs++;
       for (const key of keys) {
         await handle.demand({ write: [key] });
-        handle.stage([APPEND, key, new TextEncoder().encode(name)]);
+        handle.stage(
+          spec.mode === undefined
+            ? [APPEND, key, name]
+            : [SET, key, ...appended(handle.read([GET, key]), name)],
+        );
         await new Promise<void>((wake) => worker.loop.later(wake, restMs));
       }
     },
@@ -140,20 +168,37 @@ async function demand(
   return (reply) => reply.integer(runs);
 }
 
-const APPEND = new TextEncoder().encode("APPEND");
+const encoder = new TextEncoder();
+const APPEND = encoder.encode("APPEND");
+const GET = encoder.encode("GET");
+const SET = encoder.encode("SET");
 
-/** Locked keys, read locks, write locks, places of waiters, handles, requests. */
+/** The bytes of a bulk reply, or none if it is null, and `more`. */
+function appended(reply: Uint8Array, more: Uint8Array): Uint8Array[] {
+  const text = decoder.decode(reply);
+  const value = text.startsWith("$")
+    ? text.slice(text.indexOf("\n") + 1, -2)
+    : "";
+  return [latin1BytesOf(value + decoder.decode(more))];
+}
+
+/**
+ * Locked keys, read locks, write locks, places of waiters, requests that wait
+ * here, parked commands here, watched keys.
+ */
 function counts({ call, locks }: WorkerContext): LateReply {
   const sums = [0, 0, 0, 0];
+  let watched = 0;
   call.latches.acquireAll();
   for (const space of call.keyspaces) {
     sums[0]! += space.locks.count;
     sums[1]! += space.locks.readLocks;
     sums[2]! += space.locks.writeLocks;
     sums[3]! += space.locks.waits;
+    watched += space.hooks.watched.count;
   }
   call.latches.releaseAll();
-  sums.push(locks.manager.pendingCount, locks.commands.count);
+  sums.push(locks.manager.pendingCount, locks.commands.count, watched);
   return (reply) => {
     reply.array(sums.length);
     for (const sum of sums) reply.integer(sum);
@@ -186,6 +231,9 @@ function optionsOf(words: readonly Uint8Array[], session: number): LockSpec {
         break;
       case "FINISH":
         options.onDisconnect = "finish";
+        break;
+      case "OPTIMISTIC":
+        options.mode = "optimistic";
         break;
     }
   }

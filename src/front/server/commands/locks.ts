@@ -3,7 +3,8 @@
  * command of this server's own.
  *
  * Locks are listed by their handles, which live in the worker that took them; the
- * holders of one key are read from its shard.
+ * holders of one key are read from its shard. Keys that an optimistic handle only
+ * watches are counted apart, and not locked.
  *
  * @module
  */
@@ -35,7 +36,10 @@ const ASK_KILL = "locks.kill";
 const HELP: HelpLines = [
   ["INFO <key>", "How a key is locked, by whom, and who waits for it."],
   ["KILL <id>", "Takes the locks from their holder, whose work is lost."],
-  ["LIST", "What holds locks: id, label, client, worker, time, keys."],
+  [
+    "LIST",
+    "What holds locks or watches keys: id, label, client, worker, time, keys.",
+  ],
 ];
 
 type Lock = {
@@ -46,6 +50,7 @@ type Lock = {
   readonly heldMs: number;
   readonly readKeys: number;
   readonly writeKeys: number;
+  readonly watchedKeys: number;
   readonly staged: number;
 };
 
@@ -55,15 +60,17 @@ export function answerLockQuestions(worker: WorkerContext): void {
   peers.answer(ASK_LOCKS, () => {
     const all: Json[] = [];
     for (const handle of locks.manager.handles) {
-      const writeKeys = handle.claims.filter((claim) => claim.isWrite).length;
+      const locked = handle.claims.filter((claim) => !claim.isWatched);
+      const writeKeys = locked.filter((claim) => claim.isWrite).length;
       const lock: Lock = {
         id: handle.id >>> 0,
         label: handle.label,
         client: handle.spec.session ?? 0,
         worker: peers.self,
         heldMs: Math.round(handle.heldMs),
-        readKeys: handle.claims.length - writeKeys,
+        readKeys: locked.length - writeKeys,
         writeKeys,
+        watchedKeys: handle.claims.length - locked.length,
         staged: handle.stagedCount,
       };
       all.push(lock);
@@ -91,7 +98,7 @@ export function locksListCommand(call: ServerCall): Promise<LateReply> {
 }
 
 function writeLock(lock: Lock, reply: ReplyWriter): void {
-  reply.map(8);
+  reply.map(9);
   writeField(reply, "id", lock.id);
   reply.bulkText("label");
   reply.bulkText(lock.label);
@@ -100,6 +107,7 @@ function writeLock(lock: Lock, reply: ReplyWriter): void {
   writeField(reply, "held-ms", lock.heldMs);
   writeField(reply, "read-keys", lock.readKeys);
   writeField(reply, "write-keys", lock.writeKeys);
+  writeField(reply, "watched-keys", lock.watchedKeys);
   writeField(reply, "staged", lock.staged);
 }
 

@@ -15,6 +15,7 @@ const RETRY_MS = 100;
 
 /** The loop of one worker. */
 export class DenoLoop implements EventLoop {
+  readonly api = "deno";
   readonly #bell: Bell;
 
   constructor(bell: Bell) {
@@ -52,7 +53,9 @@ export class DenoLoop implements EventLoop {
     return accepting;
   }
 
-  end(): void {}
+  end(): number {
+    return -1;
+  }
 }
 
 class Accepting {
@@ -102,10 +105,10 @@ class DenoAccepted implements Accepted {
     return this.#conn.localAddr;
   }
 
-  setOptions(keepsAlive: boolean): void {
+  setOptions(keepAliveSeconds: number): void {
     const conn = this.#conn as Deno.TcpConn;
     conn.setNoDelay(true);
-    if (keepsAlive) conn.setKeepAlive(true);
+    if (keepAliveSeconds > 0) conn.setKeepAlive(true);
   }
 
   open(handler: SocketHandler): Socket {

@@ -8,6 +8,7 @@ import type { Socket, SocketHandler } from "./socket.ts";
 
 /** One accepted connection. */
 export class DenoSocket implements Socket {
+  readonly descriptor = -1;
   readonly #conn: Deno.Conn;
   readonly #handler: SocketHandler;
   #isClosed = false;

@@ -27,6 +27,8 @@ export interface AcceptHandler {
 
 /** One per worker. */
 export interface EventLoop {
+  /** What it asks what has come, as INFO names it. */
+  readonly api: string;
   /** Begins: `hear` is called when the bell has been rung, and now. */
   start(hear: () => void): void;
   /** Calls back once, after at least a millisecond; returns how to prevent it. */
@@ -42,8 +44,11 @@ export interface EventLoop {
     open: () => Deno.Listener,
     handler: AcceptHandler,
   ): { close(): void };
-  /** Nothing is called any more. */
-  end(): void;
+  /**
+   * Nothing is called any more. Returns a descriptor that other threads may be
+   * about to use, to be closed when they have ended; -1 if there is none.
+   */
+  end(): number;
 }
 
 /** The loop of the worker whose bell this is. */

@@ -18,12 +18,13 @@ import {
   EAGAIN,
   ECONNABORTED,
   EINTR,
-  OPEN_FILES,
   type SystemCalls,
 } from "./system_calls.ts";
 
 /** Connections that are accepted in one turn. */
 const ACCEPTS_MAX = 64;
+/** Descriptors among which listeners are looked for; the lowest are given first. */
+const DESCRIPTORS_MAX = 1 << 16;
 /** Rest after an error, such as no descriptors left. */
 const RETRY_MS = 100;
 
@@ -121,10 +122,12 @@ class PolledAccepted implements Accepted {
     this.local = addressOf(loop.calls, own);
   }
 
-  setOptions(keepsAlive: boolean): void {
+  setOptions(keepAliveSeconds: number): void {
     const { calls } = this.#loop;
     calls.setNoDelay(this.#descriptor);
-    if (keepsAlive) calls.setKeepAlive(this.#descriptor);
+    if (keepAliveSeconds > 0) {
+      calls.setKeepAlive(this.#descriptor, keepAliveSeconds);
+    }
   }
 
   open(handler: SocketHandler): Socket {
@@ -140,9 +143,11 @@ class PolledAccepted implements Accepted {
 
 /** The descriptors of all sockets of the process that listen. */
 function listeners(calls: SystemCalls): number[] {
-  return [...Deno.readDirSync(OPEN_FILES)]
-    .map(({ name }) => Number(name))
-    .filter((descriptor) => calls.isListening(descriptor));
+  const found: number[] = [];
+  for (let descriptor = 0; descriptor < DESCRIPTORS_MAX; descriptor++) {
+    if (calls.isListening(descriptor)) found.push(descriptor);
+  }
+  return found;
 }
 
 function isAt(

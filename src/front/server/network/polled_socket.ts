@@ -21,8 +21,8 @@ const IS_LOST = HAS_FAILED | HAS_HUNG_UP;
 
 /** One accepted connection. */
 export class PolledSocket implements Socket, Watcher {
+  readonly descriptor: number;
   readonly #loop: PollingLoop;
-  readonly #descriptor: number;
   readonly #handler: SocketHandler;
   /** What the loop tells of; -1 when it tells nothing. */
   #interest = -1;
@@ -40,7 +40,7 @@ export class PolledSocket implements Socket, Watcher {
   /** The descriptor is the socket's from now on. */
   constructor(loop: PollingLoop, descriptor: number, handler: SocketHandler) {
     this.#loop = loop;
-    this.#descriptor = descriptor;
+    this.descriptor = descriptor;
     this.#handler = handler;
   }
 
@@ -65,7 +65,7 @@ export class PolledSocket implements Socket, Watcher {
   sendNow(bytes: Uint8Array<ArrayBuffer>, length: number): number {
     if (this.#isClosed || this.#isClosing) return 0;
     const { calls } = this.#loop;
-    const sent = calls.send(this.#descriptor, bytes, length);
+    const sent = calls.send(this.descriptor, bytes, length);
     if (sent >= 0) return sent;
     if (!isPatient(calls.errno())) this.#closeSoon();
     return 0;
@@ -88,8 +88,8 @@ export class PolledSocket implements Socket, Watcher {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    if (this.#interest >= 0) this.#loop.unwatch(this.#descriptor);
-    this.#loop.calls.close(this.#descriptor);
+    if (this.#interest >= 0) this.#loop.unwatch(this.descriptor);
+    this.#loop.calls.close(this.descriptor);
     this.#handler.onClose();
   }
 
@@ -107,8 +107,8 @@ export class PolledSocket implements Socket, Watcher {
       (this.#buffer === null ? 0 : CAN_WRITE);
     if (interest === this.#interest) return;
     if (this.#interest < 0) {
-      this.#loop.watch(this.#descriptor, interest, this);
-    } else this.#loop.change(this.#descriptor, interest);
+      this.#loop.watch(this.descriptor, interest, this);
+    } else this.#loop.change(this.descriptor, interest);
     this.#interest = interest;
   }
 
@@ -117,7 +117,7 @@ export class PolledSocket implements Socket, Watcher {
     this.#follow();
     if ((what & IS_LOST) === 0 || this.#interest !== 0) return;
     // That would be told over and over.
-    this.#loop.unwatch(this.#descriptor);
+    this.#loop.unwatch(this.descriptor);
     this.#interest = -1;
   }
 
@@ -130,7 +130,7 @@ export class PolledSocket implements Socket, Watcher {
 
   #receive(room: Uint8Array<ArrayBuffer>): void {
     const { calls } = this.#loop;
-    const count = calls.receive(this.#descriptor, room);
+    const count = calls.receive(this.descriptor, room);
     if (count < 0) {
       if (!isPatient(calls.errno())) this.close();
       return;

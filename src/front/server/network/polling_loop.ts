@@ -34,11 +34,11 @@ const EVENTS_MAX = 128;
 /** Longest wait. */
 const WAIT_MS_MAX = 1000;
 /**
- * Turns without a wait until a message has come out of its port: Deno's runtime
- * looks at what other threads have woken every 31st time, and at timers every
- * 61st, so long as there is an immediate.
+ * Turns without a wait until a message has come out of its port: so long as there
+ * is an immediate, Deno's runtime looks at what other threads have woken every
+ * 31st time.
  */
-const PORT_TURNS = 64;
+const PORT_TURNS = 40;
 
 /** What a descriptor is watched for. */
 export interface Watcher {
@@ -48,6 +48,7 @@ export interface Watcher {
 
 /** The loop of one worker. */
 export class PollingLoop implements EventLoop {
+  readonly api = "epoll";
   /** The system. */
   readonly calls: SystemCalls;
   readonly #bell: Bell;
@@ -74,6 +75,7 @@ export class PollingLoop implements EventLoop {
   start(hear: () => void): void {
     this.#hear = hear;
     this.#bell.awake();
+    hear();
     setImmediate(this.#turn);
   }
 
@@ -101,10 +103,10 @@ export class PollingLoop implements EventLoop {
     return new PolledListener(this, open, handler);
   }
 
-  end(): void {
+  end(): number {
     this.#isEnded = true;
-    // The waker stays: another thread may be about to use it.
     this.calls.close(this.#poll);
+    return this.#waker;
   }
 
   /** Tells `watcher` what is the matter with a descriptor. */

@@ -32,6 +32,8 @@ export interface SocketHandler {
 
 /** One accepted connection of the operating system. */
 export interface Socket {
+  /** The system's number of it; -1 if that is not known. */
+  readonly descriptor: number;
   /** Bytes of the write that is under way that the system has not taken yet. */
   readonly unsentBytes: number;
   /** Begins to read. */
@@ -59,8 +61,11 @@ export interface Accepted {
   readonly remote: Deno.Addr;
   /** Where it has come to. */
   readonly local: Deno.Addr;
-  /** Of TCP: small pieces are sent at once, and perhaps silent peers looked for. */
-  setOptions(keepsAlive: boolean): void;
+  /**
+   * Of TCP: small pieces are sent at once, and a peer that is silent for so many
+   * seconds is looked for, unless that is 0.
+   */
+  setOptions(keepAliveSeconds: number): void;
   /** The socket; nothing is read before it is started. */
   open(handler: SocketHandler): Socket;
   /** Says why nobody takes it, and closes it. */

@@ -22,6 +22,8 @@ const DONT_WAIT = 0x40;
 /** Of accept4 and eventfd: not to wait, not for other programs. */
 const NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;
 const EPOLL_CLOEXEC = 0o2000000;
+/** Of open: to write, not for other programs. */
+const OPEN_TO_WRITE = 1 | 0o2000000;
 
 /** What {@linkcode SystemCalls.control} does with a descriptor. */
 export const CONTROL_ADD = 1;
@@ -36,9 +38,6 @@ export const HAS_HUNG_UP = 16;
 /** Only changes are told. */
 export const EDGES_ONLY = 0x80000000 | 0;
 
-/** A folder with the descriptors of the process. */
-export const OPEN_FILES = "/proc/self/fd";
-
 /** An address has at most so many bytes. */
 export const ADDRESS_BYTES = 112;
 
@@ -47,6 +46,11 @@ const IS_LISTENING = 30;
 const KEEP_ALIVE = 9;
 const TCP_LEVEL = 6;
 const TCP_NO_DELAY = 1;
+const TCP_KEEP_IDLE = 4;
+const TCP_KEEP_INTERVAL = 5;
+const TCP_KEEP_COUNT = 6;
+/** Probes without an answer until a peer counts as gone, as in Redis. */
+const PROBES = 3;
 
 const SYMBOLS = {
   // Lengths and results of 64 bits that fit into 32: as bigints they would be
@@ -55,6 +59,8 @@ const SYMBOLS = {
   recv: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
   write: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
+  open: { parameters: ["buffer", "i32"], result: "i32" },
+  fallocate: { parameters: ["i32", "i32", "i64", "i64"], result: "i32" },
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
   epoll_create1: { parameters: ["i32"], result: "i32" },
   epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
@@ -118,6 +124,17 @@ export class SystemCalls {
 
   close(descriptor: number): void {
     this.#symbols.close(descriptor);
+  }
+
+  /** Has room for bytes of a file, in zeros at its end; says whether it is there. */
+  reserveInFile(path: string, from: number, length: number): boolean {
+    const { open, fallocate, close } = this.#symbols;
+    const name = new TextEncoder().encode(`${path}\0`);
+    const descriptor = open(name, OPEN_TO_WRITE);
+    if (descriptor < 0) return false;
+    const result = fallocate(descriptor, 0, BigInt(from), BigInt(length));
+    close(descriptor);
+    return result === 0;
   }
 
   /** A descriptor by which a thread is woken that waits in {@linkcode wait}. */
@@ -194,16 +211,20 @@ export class SystemCalls {
 
   /** Sends small pieces at once. */
   setNoDelay(descriptor: number): void {
-    this.#switchOn(descriptor, TCP_LEVEL, TCP_NO_DELAY);
+    this.#set(descriptor, TCP_LEVEL, TCP_NO_DELAY, 1);
   }
 
-  /** Has the system look whether a silent peer is there. */
-  setKeepAlive(descriptor: number): void {
-    this.#switchOn(descriptor, SOCKET_LEVEL, KEEP_ALIVE);
+  /** Has the system look whether a peer is there that is silent so long. */
+  setKeepAlive(descriptor: number, seconds: number): void {
+    const interval = Math.max(1, Math.floor(seconds / PROBES));
+    this.#set(descriptor, SOCKET_LEVEL, KEEP_ALIVE, 1);
+    this.#set(descriptor, TCP_LEVEL, TCP_KEEP_IDLE, seconds);
+    this.#set(descriptor, TCP_LEVEL, TCP_KEEP_INTERVAL, interval);
+    this.#set(descriptor, TCP_LEVEL, TCP_KEEP_COUNT, PROBES);
   }
 
-  #switchOn(descriptor: number, level: number, option: number): void {
-    this.#number[0] = 1;
+  #set(descriptor: number, level: number, option: number, value: number) {
+    this.#number[0] = value;
     this.#symbols.setsockopt(descriptor, level, option, this.#numberBytes, 4);
   }
 
@@ -258,9 +279,8 @@ export const wakeWorker: Wake | null = systemCalls &&
 
 function open(): SystemCalls | null {
   if (Deno.build.os !== "linux") return null;
-  const needs = [{ name: "ffi" }, { name: "read", path: OPEN_FILES }] as const;
-  for (const need of needs) {
-    if (Deno.permissions.querySync(need).state !== "granted") return null;
+  if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") {
+    return null;
   }
   try {
     return new SystemCalls();

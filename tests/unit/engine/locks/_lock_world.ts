@@ -93,13 +93,14 @@ export class LockWorld {
     for (let i = 0; i < 20; i++) await Promise.resolve();
   }
 
-  /** Nothing is locked, nobody waits. */
+  /** Nothing is locked or watched, nobody waits. */
   expectNothing(): void {
     const { keyspaces, locks, lockRules } = this.world;
-    for (const { locks } of keyspaces) {
+    for (const { locks, hooks } of keyspaces) {
+      const { count, readLocks, writeLocks, waits } = locks;
       assertEquals(
-        [locks.count, locks.readLocks, locks.writeLocks, locks.waits],
-        [0, 0, 0, 0],
+        [count, readLocks, writeLocks, waits, hooks.watched.count],
+        [0, 0, 0, 0, 0],
       );
     }
     assertEquals([...this.manager.handles], []);
