@@ -29,6 +29,9 @@ const FEW_ELEMENTS = 16;
 /** Elements that a step of a scan looks at if nothing else is said. */
 const SCANNED_ELEMENTS = 10;
 
+/** To scan an element, or to draw it, takes as long as so many are read. */
+const ELEMENTS_PER_DRAW = 4;
+
 /** Takes what nobody is to see. */
 const NOWHERE = new ReplyWriter();
 
@@ -116,7 +119,7 @@ export const manyInFirst: HeavyTest<Call> = (call) =>
 export const manyDrawn: HeavyTest<Call> = (call) => {
   if (call.argc < 3) return false;
   const count = integerAt(call, 2);
-  return count > call.settings.backgroundThreshold &&
+  return count * ELEMENTS_PER_DRAW > call.settings.backgroundThreshold &&
     count < elementsOf(call, 0);
 };
 
@@ -134,7 +137,7 @@ export const manyScanned: HeavyTest<Call> = (call) => {
   // Any step sees all of a packed value.
   const isPacked = space.values.of(space.type(ref)).weight(ref) <= 1;
   if (isPacked || seen > length) seen = length;
-  return elementsOf(call, 0) * seen / length >
+  return elementsOf(call, 0) * seen / length * ELEMENTS_PER_DRAW >
     call.settings.backgroundThreshold;
 };
 
