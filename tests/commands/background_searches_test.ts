@@ -103,8 +103,8 @@ const LOOKS: readonly (readonly [isLong: boolean, argv: string[]])[] = [
   [true, ["ZSCAN", PLACES, "0", "COUNT", "101", "MATCH", "*7*"]],
   [true, ["ZSCAN", PLACES, "0", "COUNT", "101", "NONSENSE"]],
   [false, ["SSCAN", SET, "0"]],
-  [true, ["SSCAN", SET, "0", "COUNT", "30"]],
-  [false, ["SSCAN", SET, "0", "COUNT", "20"]],
+  [true, ["SSCAN", SET, "0", "COUNT", "60"]],
+  [false, ["SSCAN", SET, "0", "COUNT", "45"]],
   [true, ["XPENDING", STREAM, "group", "-", "+", "1000"]],
   [true, ["XPENDING", STREAM, "group", "-", "+", "1000", "bob"]],
   [true, ["XPENDING", STREAM, "group", "IDLE", "999999", "-", "+", "5"]],
@@ -161,7 +161,10 @@ function withoutTimes(reply: Plain): string {
     reply,
     (_, value) => value instanceof Map ? [...value] : value,
   );
-  return seen.replace(/("bob",|"idle",|"inactive",)\d+/g, "$1").replace(/\d{13}/g, "");
+  return seen.replace(/("bob",|"idle",|"inactive",)\d+/g, "$1").replace(
+    /\d{13}/g,
+    "",
+  );
 }
 
 suite("arguments and keys that stream into the arena", async (client) => {

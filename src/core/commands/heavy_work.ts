@@ -30,7 +30,7 @@ const FEW_ELEMENTS = 16;
 const SCANNED_ELEMENTS = 10;
 
 /** To scan an element, or to draw it, takes as long as so many are read. */
-const ELEMENTS_PER_DRAW = 4;
+const ELEMENTS_PER_DRAW = 2;
 
 /** Takes what nobody is to see. */
 const NOWHERE = new ReplyWriter();
