@@ -112,6 +112,15 @@ export const manyInFirst: HeavyTest<Call> = (call) =>
   elementsOf(call, 0) > call.settings.backgroundThreshold;
 
 /**
+ * The first key has many elements, for each of which so many other keys are looked
+ * at, too.
+ */
+export function manyLookups(call: Call, keysForEach: number): boolean {
+  return elementsOf(call, 0) * (1 + keysForEach) >
+    call.settings.backgroundThreshold;
+}
+
+/**
  * Many elements of the first key are to be drawn, none of them twice: argument 2
  * says how many. If they may repeat, or are all there are, they are drawn while
  * the peer takes them.
