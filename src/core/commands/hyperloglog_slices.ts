@@ -34,7 +34,7 @@ import {
 } from "./hyperloglog_entry.ts";
 
 /** More keys than these are merged in slices. */
-const MERGED_AT_ONCE_MAX = 32;
+const MERGED_AT_ONCE_MAX = 16;
 /** So are sparse ones of more bytes together: each register is looked for. */
 const SPARSE_BYTES_AT_ONCE_MAX = 1000;
 /** Registers that are raised in one slice. */
