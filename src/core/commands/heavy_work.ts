@@ -90,10 +90,13 @@ function sumOf(
   return sum;
 }
 
-/** The keys from `from` on have many elements together. */
-export function manyElements(from = 0): HeavyTest<Call> {
+/**
+ * The keys from `from` on have many elements together, each of which takes as long
+ * as `weight` that are only read.
+ */
+export function manyElements(from = 0, weight = 1): HeavyTest<Call> {
   return (call) =>
-    sumOf(call, from, elementsOf) > call.settings.backgroundThreshold;
+    sumOf(call, from, elementsOf) * weight > call.settings.backgroundThreshold;
 }
 
 /** The least of the keys from `from` on is to be looked for in the others. */
