@@ -33,6 +33,8 @@ interface Inode {
 export class FaultyDisk implements Disk {
   /** Bytes that files may take together. */
   capacity = Infinity;
+  /** Whether room can be reserved. */
+  canReserve = true;
   /** Most bytes that one write takes. */
   writeMax = Infinity;
   /** How many times operations of a kind fail from now on, and how. */
@@ -217,6 +219,18 @@ class FaultyFile implements DiskFile {
     this.#disk.check("truncate", this.path);
     this.#inode.bytes.fill(0, length);
     this.#inode.length = length;
+  }
+
+  reserve(length: number): boolean {
+    const inode = this.#inode;
+    if (!this.#disk.canReserve || length <= inode.length) return false;
+    const more = length - inode.length;
+    if (this.#disk.used + more > this.#disk.capacity) return false;
+    const grown = new Uint8Array(length * 2);
+    grown.set(inode.bytes.subarray(0, inode.length));
+    inode.bytes = grown;
+    inode.length = length;
+    return true;
   }
 
   sync(): void {

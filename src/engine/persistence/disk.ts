@@ -71,6 +71,11 @@ export interface DiskFile {
   write(at: number, bytes: Uint8Array): number;
   /** Cuts it off. */
   truncate(length: number): void;
+  /**
+   * Has the file be so long and have room for all of it, in zeros where nothing
+   * was written; false if that cannot be had, which does no harm.
+   */
+  reserve(length: number): boolean;
   /** Waits until what was written is on the disk. */
   sync(): void;
   /** The same beside what else is done; rejects with a {@linkcode DiskError}. */

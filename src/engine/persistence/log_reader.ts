@@ -2,6 +2,8 @@
  * Reads the files of changes of a log: checks the frames, and brings the records
  * of all workers into the order of their tickets.
  *
+ * Zeros up to the end of a file are room that was reserved and not written.
+ *
  * What it makes of a bad frame:
  * - nothing that is whole comes after it, and the file is the last: it is the
  *   end of the log, cut off when the process or the machine stopped. The file
@@ -150,7 +152,10 @@ class FileReading {
     };
     while (this.#start + this.#at < this.#fileBytes) {
       const found = this.#nextFrame(frame);
-      if (found !== FRAME_WHOLE) return this.#endAtBadFrame(found);
+      if (found !== FRAME_WHOLE) {
+        if (this.#isReserved()) break;
+        return this.#endAtBadFrame(found);
+      }
       const added = this.#addFrame(frame);
       if (added !== undefined) await added;
       this.#at += FRAME_HEAD_BYTES + frame.bytes;
@@ -260,6 +265,18 @@ class FileReading {
     this.#keptCount = 0;
     this.#keptLast = -1;
     return this.#sink.records(merged, 0, end, count);
+  }
+
+  /** Whether there is nothing but zeros from the position on. */
+  #isReserved(): boolean {
+    const window = new Uint8Array(WINDOW_BYTES);
+    for (let at = this.#start + this.#at; at < this.#fileBytes;) {
+      const count = readFully(this.#file, at, window);
+      if (count === 0) break;
+      for (let i = 0; i < count; i++) if (window[i] !== 0) return false;
+      at += count;
+    }
+    return true;
   }
 
   #endAtBadFrame(found: number): void {

@@ -17,6 +17,9 @@
  * - What the disk refuses stays here, and in the rings, and is tried again. A
  *   file that could not be synced is written anew from where it was last synced,
  *   as the system may have forgotten what it could not write.
+ * - Under `always` room is reserved ahead: a sync has but the bytes to bring to the
+ *   disk then, and not the file's length and where its blocks are. The zeros behind
+ *   the last frame are cut off when the file is left; a reader knows them.
  * - At a cut ({@linkcode CUT_WANTED}) the records from a ticket on go to a new
  *   file, exactly.
  *
@@ -64,6 +67,8 @@ const WHOLE_TRIES = 16;
 const PASSES_MAX = 64;
 /** How long the thread stands still for what comes next under `always`. */
 const NAP_MS = 2;
+/** Bytes that are reserved at a time. */
+const RESERVE_BYTES = 1 << 20;
 /** Bytes that are written anew at a time. */
 const REWRITE_BYTES = 1 << 20;
 
@@ -110,6 +115,9 @@ export class LogWriter {
   /** Bytes of the file, and of those the ones that are synced. */
   #size: number;
   #syncedSize: number;
+  /** What the file's length is with what was reserved, or less. */
+  #reservedSize = 0;
+  #canReserve = true;
   /** Bytes of the files before it. */
   #sizeBefore = 0;
   /** All tickets before it are in the file. */
@@ -214,6 +222,7 @@ export class LogWriter {
       return cause;
     } finally {
       this.#isClosed = true;
+      this.#giveUpReserved();
       this.#file?.close();
     }
   }
@@ -329,6 +338,7 @@ export class LogWriter {
   /** Writes the sealed frames, or what is left of them after a failure. */
   #writeFrames(): void {
     const file = this.#file!;
+    this.#reserve(file);
     for (; this.#frame < this.#drains.length; this.#frame++) {
       const { buf, frameBytes } = this.#drains[this.#frame]!;
       while (this.#frameDone < frameBytes) {
@@ -342,6 +352,29 @@ export class LogWriter {
     this.#hasFrames = false;
     this.#skipFrames();
     this.#noteFigures();
+  }
+
+  /** Reserves room for the frames, and for what follows them. */
+  #reserve(file: DiskFile): void {
+    if (this.#policy !== "always" || !this.#canReserve) return;
+    let bytes = 0;
+    for (const { frameBytes } of this.#drains) bytes += frameBytes;
+    if (this.#size + bytes <= this.#reservedSize) return;
+    const length = this.#size + bytes + RESERVE_BYTES;
+    this.#canReserve = file.reserve(length);
+    if (this.#canReserve) this.#reservedSize = length;
+  }
+
+  /** Gives up what was reserved and not written. */
+  #giveUpReserved(): void {
+    if (this.#reservedSize <= this.#size) return;
+    try {
+      this.#file!.truncate(this.#size);
+    } catch (cause) {
+      // Zeros stay that mean nothing.
+      if (!(cause instanceof DiskError)) throw cause;
+    }
+    this.#reservedSize = 0;
   }
 
   /** Counts the frames as written, and forgets them. */
@@ -369,6 +402,7 @@ export class LogWriter {
     assert(this.#aheadCount === 0, "a cut is where no ticket is missing");
     // The snapshot of an earlier cut may have failed: that file counts nothing.
     const waits = Atomics.load(this.#words, LOG_STATE) !== LOG_ON;
+    this.#giveUpReserved();
     if (!waits) this.#syncNow();
     const { entry, file } = this.#directory.createIncrement(
       this.#nextTicket,
@@ -383,6 +417,7 @@ export class LogWriter {
     this.#file?.close();
     this.#file = file;
     this.#size = this.#syncedSize = FILE_HEAD_BYTES;
+    this.#canReserve = true;
     this.noteFiles();
     Atomics.store(this.#words, CUT_WANTED, 0);
     this.#ports.cut(this.#nextTicket, entry);
@@ -479,6 +514,7 @@ export class LogWriter {
       return this.#fail(cause);
     }
     this.#failure = null;
+    this.#canReserve = true;
     Atomics.store(this.#words, WRITER_FAILING, 0);
     this.#ports.failing(null);
     this.wake();

@@ -13,6 +13,7 @@ import {
   type OpenMode,
 } from "../../engine/persistence/disk.ts";
 import { systemReason } from "./host_facts.ts";
+import { systemCalls } from "./network/system_calls.ts";
 
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
@@ -108,6 +109,13 @@ class DenoFile implements DiskFile {
 
   truncate(length: number): void {
     attempt("truncate", this.path, () => this.#file.truncateSync(length));
+  }
+
+  reserve(length: number): boolean {
+    if (systemCalls === null) return false;
+    const size = this.size();
+    return length <= size ||
+      systemCalls.reserveInFile(this.path, size, length - size);
   }
 
   sync(): void {

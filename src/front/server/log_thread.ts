@@ -383,7 +383,7 @@ class LogThread {
       log(`!!! Warning: ${text} are cut off !!!`, "warning");
     }
     const file: DiskFile = directory.disk.open(path, "update");
-    if (torn !== "") file.truncate(size);
+    if (file.size() > size) file.truncate(size);
     file.sync();
     return { file, size, nextTicket };
   }

@@ -22,6 +22,8 @@ const DONT_WAIT = 0x40;
 /** Of accept4 and eventfd: not to wait, not for other programs. */
 const NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;
 const EPOLL_CLOEXEC = 0o2000000;
+/** Of open: to write, not for other programs. */
+const OPEN_TO_WRITE = 1 | 0o2000000;
 
 /** What {@linkcode SystemCalls.control} does with a descriptor. */
 export const CONTROL_ADD = 1;
@@ -57,6 +59,8 @@ const SYMBOLS = {
   recv: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
   write: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
+  open: { parameters: ["buffer", "i32"], result: "i32" },
+  fallocate: { parameters: ["i32", "i32", "i64", "i64"], result: "i32" },
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
   epoll_create1: { parameters: ["i32"], result: "i32" },
   epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
@@ -120,6 +124,17 @@ export class SystemCalls {
 
   close(descriptor: number): void {
     this.#symbols.close(descriptor);
+  }
+
+  /** Has room for bytes of a file, in zeros at its end; says whether it is there. */
+  reserveInFile(path: string, from: number, length: number): boolean {
+    const { open, fallocate, close } = this.#symbols;
+    const name = new TextEncoder().encode(`${path}\0`);
+    const descriptor = open(name, OPEN_TO_WRITE);
+    if (descriptor < 0) return false;
+    const result = fallocate(descriptor, 0, BigInt(from), BigInt(length));
+    close(descriptor);
+    return result === 0;
   }
 
   /** A descriptor by which a thread is woken that waits in {@linkcode wait}. */

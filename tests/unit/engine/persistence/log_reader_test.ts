@@ -114,6 +114,44 @@ Deno.test("a bit that flips anywhere is found, and nothing is guessed", async ()
   }
 });
 
+Deno.test("zeros at the end were reserved; anything else there is torn", async () => {
+  const frames = [frame(0, 1), frame(2)];
+  const whole = concat([makeFileHead(0), ...frames]);
+  for (const zeros of [1, 3, 4, 40, 3_000_000]) {
+    const log = logOf([0, frames], [3, [frame(3)]]);
+    const bytes = concat([whole, new Uint8Array(zeros)]);
+    (log.disk as FaultyDisk).put(FILE, bytes);
+    const { keys, report } = await keysOf(log);
+    assertEquals(keys, upTo(4));
+    assertEquals(report.torn, "");
+    for (const at of [0, zeros >> 1, zeros - 1]) {
+      const alone = logOf([0, frames]);
+      (alone.disk as FaultyDisk).put(FILE, bytes);
+      (alone.disk as FaultyDisk).flipBit(FILE, whole.length + at, 3);
+      const torn = await keysOf(alone);
+      assertEquals(torn.keys, upTo(3));
+      assert(torn.report.torn !== "");
+      assertEquals(torn.report.size, whole.length);
+    }
+  }
+});
+
+Deno.test("a frame that is cut off before zeros is torn", async () => {
+  const frames = [frame(0, 1), frame(2)];
+  const whole = concat([makeFileHead(0), ...frames]);
+  const lastAt = whole.length - frames[1]!.length;
+  for (let end = lastAt + 1; end < whole.length - 3; end++) {
+    const log = logOf([0, frames]);
+    const bytes = new Uint8Array(whole.length + 1000);
+    bytes.set(whole.subarray(0, end));
+    (log.disk as FaultyDisk).put(FILE, bytes);
+    const { keys, report } = await keysOf(log);
+    assertEquals(keys, upTo(2));
+    assert(report.torn !== "");
+    assertEquals(report.size, lastAt);
+  }
+});
+
 Deno.test("only the last file may be cut off", async () => {
   const torn = frame(1, 2).subarray(0, 40);
   await assertRejects(
@@ -131,6 +169,7 @@ Deno.test("only the last file may be cut off", async () => {
 Deno.test("what somebody has stored is not taken for a frame", async () => {
   // A value that is a log itself, in a frame that is cut off.
   const disk = new FaultyDisk();
+  disk.canReserve = false;
   const log = await TestLog.open(disk, { policy: "always" });
   log.put(0, "SET", "a", "1");
   log.writer.wake();

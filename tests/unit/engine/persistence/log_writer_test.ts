@@ -113,6 +113,7 @@ Deno.test("a record larger than the ring goes through it", async () => {
 
 Deno.test("a full disk: nothing is lost, and it goes on when there is room", async () => {
   const disk = new FaultyDisk();
+  disk.canReserve = false;
   const log = await TestLog.open(disk, { workers: 2, policy: "always" });
   log.put(0, "SET", "a", "1");
   log.writer.wake();
@@ -132,6 +133,52 @@ Deno.test("a full disk: nothing is lost, and it goes on when there is room", asy
   assertEquals(log.failures.at(-1), null);
   assertEquals(log.durable, 22);
   assertEquals((await commandsOn(disk)).length, 22);
+});
+
+Deno.test("always: room is reserved, known to a reader, and given up", async () => {
+  const disk = new FaultyDisk();
+  const log = await TestLog.open(disk, { workers: 2, policy: "always" });
+  const expected: string[][] = [];
+  const put = (worker: number, value: string) => {
+    const words = ["SET", `k${expected.length}`, value];
+    expected.push(words);
+    log.put(worker, ...words);
+    log.writer.wake();
+  };
+  for (let i = 0; i < 10; i++) put(i % 2, "value");
+  assert(disk.contents(FILE).length > 1 << 20);
+  assertEquals(log.figures[LOG_SIZE], log.figures[LOG_SIZE]! % (1 << 20));
+  assertEquals(await commandsOn(disk), expected);
+  // It is not synced as a whole each time, but all that counts is.
+  assertEquals(await commandsOn(disk.afterCrash(new Random(5))), expected);
+  for (let i = 0; i < 40; i++) put(0, "v".repeat(60_000));
+  assertEquals(await commandsOn(disk), expected);
+  // Who goes on after a kill cuts it off.
+  const after = disk.afterKill();
+  const next = await TestLog.open(after, { policy: "always" });
+  next.put(0, "SET", "next", "1");
+  next.writer.wake();
+  assertEquals(await commandsOn(after), [...expected, ["SET", "next", "1"]]);
+  assertEquals(log.writer.close(), null);
+  const { length } = disk.contents(FILE);
+  assertEquals(length, log.figures[LOG_SIZE]);
+  assertEquals(await commandsOn(disk), expected);
+});
+
+Deno.test("always: a disk on which no room can be reserved, or given up", async () => {
+  for (const what of ["reserve", "truncate"]) {
+    const disk = new FaultyDisk();
+    disk.canReserve = what !== "reserve";
+    const log = await TestLog.open(disk, { policy: "always" });
+    for (let i = 0; i < 5; i++) {
+      log.put(0, "SET", `k${i}`, "1");
+      log.writer.wake();
+    }
+    if (what === "truncate") disk.fail("truncate", "EIO");
+    assertEquals(log.writer.close(), null);
+    disk.heal();
+    assertEquals((await commandsOn(disk)).length, 5);
+  }
 });
 
 Deno.test("short writes are written on", async () => {
