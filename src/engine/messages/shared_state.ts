@@ -53,6 +53,10 @@ export const PROCESS_TRACKING_CLIENTS = 9;
 export const PROCESS_PREFIXES = 10;
 /** Word: changes of these prefixes. */
 export const PROCESS_PREFIXES_VERSION = 11;
+/** Word: channels that have subscribers. */
+export const PROCESS_CHANNELS = 12;
+/** Word: shard channels that have subscribers. */
+export const PROCESS_SHARD_CHANNELS = 13;
 /** Word: the last ticket or handle number of key locks. */
 export const PROCESS_LOCK_TICKET = 24;
 /** Word: keys that are being changed in slices, see sliced_changes.ts. */
