@@ -100,6 +100,7 @@ export class World {
     ]);
     const records = new WaiterRecords(arena);
     this.#executor = new Executor(table, call, latches, {
+      manyKeys: () => null,
       refuseHttp: () => {},
       monotonicMs: () => performance.now(),
       forward: () => null,

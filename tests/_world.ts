@@ -107,6 +107,8 @@ export class World {
       hashSeed?: readonly [number, number];
       /** Takes commands that would take long. */
       background?: ExecutorPorts<Call>["background"];
+      /** Takes commands of very many keys. */
+      manyKeys?: ExecutorPorts<Call>["manyKeys"];
       /** Goes on with commands in slices. */
       inSlices?: InSlices;
     } = {},
@@ -208,6 +210,7 @@ export class World {
       ...{ ready, records, blocked: this.#blocked },
       ...lockParts,
       background: options.background ?? (() => null),
+      manyKeys: options.manyKeys ?? (() => null),
       keepArguments: () => {},
       servedLater: () => {},
       served: (_worker, session, reply) => {

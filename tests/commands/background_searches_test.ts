@@ -25,6 +25,8 @@ const HASH = `{${B}}hash`;
 const SET = `{${C}}set`;
 const TARGET = `{${D}}target`;
 const STREAM = `{${D}}stream`;
+/** A stream of many groups, of which one has many consumers. */
+const CROWD = `{${A}}crowd`;
 const ELEMENTS = 2500;
 
 /** Places in a spiral around 15, 45. */
@@ -101,7 +103,8 @@ const LOOKS: readonly (readonly [isLong: boolean, argv: string[]])[] = [
   [true, ["ZSCAN", PLACES, "0", "COUNT", "101", "MATCH", "*7*"]],
   [true, ["ZSCAN", PLACES, "0", "COUNT", "101", "NONSENSE"]],
   [false, ["SSCAN", SET, "0"]],
-  [false, ["SSCAN", SET, "0", "COUNT", "100"]],
+  [true, ["SSCAN", SET, "0", "COUNT", "60"]],
+  [false, ["SSCAN", SET, "0", "COUNT", "45"]],
   [true, ["XPENDING", STREAM, "group", "-", "+", "1000"]],
   [true, ["XPENDING", STREAM, "group", "-", "+", "1000", "bob"]],
   [true, ["XPENDING", STREAM, "group", "IDLE", "999999", "-", "+", "5"]],
@@ -110,7 +113,18 @@ const LOOKS: readonly (readonly [isLong: boolean, argv: string[]])[] = [
   [false, ["XPENDING", STREAM, "nobody", "-", "+", "1000"]],
   [true, ["XINFO", "STREAM", STREAM, "FULL", "COUNT", "0"]],
   [true, ["XINFO", "STREAM", STREAM, "FULL", "COUNT", "150"]],
-  [false, ["XINFO", "STREAM", STREAM, "FULL"]],
+  [true, ["XINFO", "STREAM", STREAM, "FULL"]],
+  [false, ["XINFO", "STREAM", STREAM, "FULL", "COUNT", "1"]],
+  [false, ["XINFO", "GROUPS", STREAM]],
+  [false, ["XINFO", "CONSUMERS", STREAM, "group"]],
+  [true, ["XINFO", "STREAM", CROWD, "FULL", "COUNT", "1"]],
+  [true, ["XINFO", "GROUPS", CROWD]],
+  [true, ["XINFO", "CONSUMERS", CROWD, "g1"]],
+  [false, ["XINFO", "CONSUMERS", CROWD, "g2"]],
+  [false, ["XINFO", "CONSUMERS", CROWD, "nobody"]],
+  [false, ["XINFO", "GROUPS", HASH]],
+  [false, ["XINFO", "CONSUMERS", HASH, "g1"]],
+  [false, ["XINFO", "STREAM", HASH, "FULL"]],
   [true, ["MEMORY", "USAGE", HASH, "SAMPLES", "0"]],
   [true, ["MEMORY", "USAGE", PLACES, "SAMPLES", "1000"]],
   [false, ["MEMORY", "USAGE", HASH]],
@@ -124,6 +138,13 @@ suite("long looks reply what they reply in place", async (client) => {
     ]),
     ["XGROUP", "CREATE", STREAM, "group", "0"],
     ["XREADGROUP", "GROUP", "group", "bob", "STREAMS", STREAM, ">"],
+    ["XADD", CROWD, "1", "f", "v"],
+    ...Array.from({ length: 9 }, (_, i) => [
+      ...["XGROUP", "CREATE", CROWD, `g${i}`, "0"],
+    ]),
+    ...Array.from({ length: 9 }, (_, i) => [
+      ...["XGROUP", "CREATECONSUMER", CROWD, "g1", `c${i}`],
+    ]),
   ]);
   for (const [isLong, argv] of LOOKS) {
     const text = argv.join(" ");
@@ -140,7 +161,10 @@ function withoutTimes(reply: Plain): string {
     reply,
     (_, value) => value instanceof Map ? [...value] : value,
   );
-  return seen.replace(/("bob",)\d+/g, "$1").replace(/\d{13}/g, "");
+  return seen.replace(/("bob",|"idle",|"inactive",)\d+/g, "$1").replace(
+    /\d{13}/g,
+    "",
+  );
 }
 
 suite("arguments and keys that stream into the arena", async (client) => {
@@ -200,16 +224,37 @@ suite("places are stored as they are in place", async (client, server) => {
   }
 });
 
+suite("a scan meets no more elements than it was asked to", async (client) => {
+  await fill(client);
+  for (const [command, key] of [["SSCAN", SET], ["HSCAN", HASH]] as const) {
+    const found = new Set<string>();
+    let [cursor, steps] = ["0", 0];
+    do {
+      const argv = [command, key, cursor, "MATCH", "n:12?", "COUNT", "20"];
+      const [next, items] = plain(await client.run(...argv)) as [
+        string,
+        string[],
+      ];
+      for (const item of items) if (item.startsWith("n:")) found.add(item);
+      cursor = next;
+      steps++;
+    } while (cursor !== "0");
+    assertEquals(found.size, 10, command);
+    // A position has some seven elements, or more.
+    assert(steps > 10, `${command}: ${steps}`);
+  }
+});
+
 suite("many elements are drawn in the background", async (client) => {
   await fill(client);
   const draws: [isLong: boolean, key: string, argv: string[]][] = [
     [true, SET, ["SRANDMEMBER", SET, "150"]],
-    [false, SET, ["SRANDMEMBER", SET, "90"]],
+    [false, SET, ["SRANDMEMBER", SET, "20"]],
     [false, SET, ["SRANDMEMBER", SET, "-150"]],
     [false, SET, ["SRANDMEMBER", SET, "5000"]],
     [false, SET, ["SRANDMEMBER", SET]],
     [true, PLACES, ["ZRANDMEMBER", PLACES, "150"]],
-    [false, PLACES, ["ZRANDMEMBER", PLACES, "90"]],
+    [false, PLACES, ["ZRANDMEMBER", PLACES, "20"]],
     [false, PLACES, ["ZRANDMEMBER", PLACES, "-150"]],
     [false, HASH, ["HRANDFIELD", HASH, "150"]],
     [false, HASH, ["HRANDFIELD", HASH, "-150"]],

@@ -296,6 +296,46 @@ commandSuite("every counted message is delivered", async (
   assertEquals(delivered, counted);
 });
 
+commandSuite("many channels are named while others come and go", async (
+  { client, server, resp },
+) => {
+  const [listener, other] = await clientsOf(server, 2, resp);
+  try {
+    const names = Array.from({ length: 600 }, (_, i) => `stays:${i}`);
+    const moving = Array.from({ length: 600 }, (_, i) => `moves:${i}`);
+    await tell(listener!, ["SUBSCRIBE", ...names], names.length);
+    await tell(listener!, ["PSUBSCRIBE", ...names.map((x) => `${x}?`)], 600);
+    for (let round = 0; round < 4; round++) {
+      const changed = (async () => {
+        await tell(other!, ["SUBSCRIBE", ...moving], moving.length);
+        await tell(other!, ["PSUBSCRIBE", ...moving], moving.length);
+        await tell(other!, ["UNSUBSCRIBE", ...moving], moving.length);
+        await tell(other!, ["PUNSUBSCRIBE", ...moving], moving.length);
+      })();
+      let isOver = false;
+      changed.finally(() => isOver = true);
+      do {
+        const found = await ask(client, "PUBSUB CHANNELS") as string[];
+        assertEquals(new Set(found).size, found.length);
+        const staying = found.filter((name) => name.startsWith("stays:"));
+        assertEquals(staying.sort(), names.toSorted());
+        assertEquals(await ask(client, "PUBLISH stays:5x -"), 1);
+        assertEquals(await hear(listener!), [
+          ["pmessage", "stays:5?", "stays:5x", "-"],
+        ]);
+      } while (!isOver);
+      await changed;
+    }
+    const info = String(await ask(client, "INFO stats"));
+    assert(info.includes("pubsub_channels:600\r"));
+    assert(info.includes("pubsub_patterns:600\r"));
+    assert(info.includes("pubsubshard_channels:0\r"));
+  } finally {
+    listener!.close();
+    other!.close();
+  }
+});
+
 commandSuite("subscribers that vanish are forgotten", async (
   { client, server, resp },
 ) => {

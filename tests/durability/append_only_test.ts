@@ -434,8 +434,9 @@ Deno.test("a disk that is full: MISCONF, and on when there is room", async () =>
         using other = await victim.client();
         const path = `${directory}/${FOLDER}/appendonly.aof.1.incr.aof`;
         limitFiles(victim.pid, String(Deno.statSync(path).size + 20));
-        // Nobody knows what becomes of it, so its reply waits.
-        await client.sendCommands([["SET", "waits", "1"]]);
+        // Nobody knows what becomes of it, so its reply waits. It is more than
+        // what was reserved.
+        await client.sendCommands([["SET", "waits", "x".repeat(2 << 20)]]);
         let reply = await other.run("PING");
         while (reply.type !== "error") reply = await other.run("PING");
         assertEquals(

@@ -118,6 +118,7 @@ async function connectWidely(
 /** Everything that can be is run in the background. */
 const IN_BACKGROUND = [
   ...["--background-threshold", "1", "--background-threshold-bytes", "1"],
+  ...["--background-threshold-keys", "1"],
 ];
 
 const SERVERS = [

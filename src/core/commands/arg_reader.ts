@@ -32,7 +32,10 @@ export function integerAt(call: Call, i: number): number {
 }
 
 /** Argument `i`, or NaN if it is no safe integer; replies nothing. */
-export function safeIntegerAt(call: Call, i: number): number {
+export function safeIntegerAt(
+  call: Pick<Call, "args">,
+  i: number,
+): number {
   const args = call.args;
   return parseSafeInteger(args.source(i), args.off[i]!, args.length[i]!);
 }

@@ -20,7 +20,11 @@ const HASH = 0x23;
  * Argument `i`, the number of a bit; with `fieldBits`, `#n` is the first bit of
  * the n-th field of so many bits. NaN after an error reply.
  */
-export function readBitOffset(call: Call, i: number, fieldBits = 0): number {
+export function readBitOffset(
+  call: Pick<Call, "args" | "reply" | "settings">,
+  i: number,
+  fieldBits = 0,
+): number {
   const args = call.args;
   const source = args.source(i);
   const counts = fieldBits > 0 && source[args.off[i]!] === HASH ? 1 : 0;
@@ -42,7 +46,7 @@ export function readBitOffset(call: Call, i: number, fieldBits = 0): number {
  * string, or 0; returns the entry.
  */
 export function ensureBit(
-  call: Call,
+  db: number,
   space: Keyspace,
   key: Key,
   ref: number,
@@ -51,8 +55,8 @@ export function ensureBit(
   const had = lengthOf(space, ref);
   const length = Math.max(had, bytesUpTo(lastBit));
   const entry = ref === 0
-    ? space.strings.make(call.db, key, 0, length, STRING_RAW, 0)
-    : space.strings.resize(call.db, ref, length, STRING_RAW);
+    ? space.strings.make(db, key, 0, length, STRING_RAW, 0)
+    : space.strings.resize(db, ref, length, STRING_RAW);
   if (length > had) {
     const off = space.strings.off(entry);
     space.strings.bytes(entry).fill(0, off + had, off + length);

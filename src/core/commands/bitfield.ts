@@ -14,14 +14,20 @@
 import { bytesOf } from "../base/bytes.ts";
 import { readBits, writeBits } from "../base/bits.ts";
 import { parseSafeInteger } from "../base/integer.ts";
+import { KEYSPACE_HITS, KEYSPACE_MISSES } from "../keyspace/counters.ts";
+import type { EffectLog } from "../keyspace/effect_log.ts";
+import { Key } from "../keyspace/key.ts";
 import { SETBIT } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
+import { entryForReaders } from "../keyspace/locking.ts";
 import {
   BITFIELD_OVERFLOW_INVALID,
   BITFIELD_RO_WRITES,
   BITFIELD_TYPE_INVALID,
+  type ErrorReply,
   NOT_AN_INTEGER,
   SYNTAX_ERROR,
+  WRONG_TYPE,
 } from "../resp/error_reply.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
 import type { Arguments } from "../resp/arguments.ts";
@@ -33,7 +39,7 @@ import {
   isLongGrowth,
   readBitOffset,
 } from "./bit_string.ts";
-import type { Call } from "./call.ts";
+import type { Call, SlicedChange } from "./call.ts";
 import { bitfieldKeys } from "./command_keys.ts";
 import {
   type CommandSpec,
@@ -41,7 +47,10 @@ import {
   keyAt,
   type LateReply,
 } from "./command_spec.ts";
+import { GatheredReply } from "./gathered_reply.ts";
+import { type ChangeRecord, recordInSlices } from "./given_record.ts";
 import { makeChange } from "./sliced_change.ts";
+import type { StringGrowth } from "./string_growth.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 
 // Places in VERBS; the one between is SET.
@@ -59,6 +68,14 @@ const LOWER_I = 0x69;
 const LOWER_U = 0x75;
 const SIGNED_BITS_MAX = 64;
 const UNSIGNED_BITS_MAX = 63;
+
+/** Of more arguments, operations are read and carried out in slices. */
+const ARGUMENTS_AT_ONCE_MAX = 4096;
+/** Arguments that are read in one slice, at least. */
+const SLICE_ARGUMENTS = 2048;
+/** Operations that are carried out in one slice. */
+const SLICE_OPERATIONS = 1024;
+const NO_REPLY: LateReply = () => {};
 
 /** Up to here, fields and values are computed with doubles. */
 const DOUBLE_BITS_MAX = 52;
@@ -79,21 +96,32 @@ class Operations {
   /** It as a number, or NaN if it is not exact. */
   value: Float64Array = new Float64Array(16);
 
+  /** The argument that is read next. */
+  at = 2;
+  #overflow = WRAP;
+
   /** Reads all of a command; false after an error reply. */
-  read(call: Call): boolean {
-    const argc = call.argc;
-    let overflow = WRAP;
+  read(call: FieldCall): boolean {
     this.count = 0;
     this.lastWritten = -1;
-    for (let i = 2; i < argc;) {
+    this.at = 2;
+    this.#overflow = WRAP;
+    return this.readUpTo(call, call.args.count);
+  }
+
+  /** Reads on, to an argument or a little farther; false after an error reply. */
+  readUpTo(call: FieldCall, end: number): boolean {
+    const argc = call.args.count;
+    while (this.at < end) {
+      const i = this.at;
       const left = argc - i - 1;
       if (left >= 1 && argumentIs(call, i, OVERFLOW)) {
-        overflow = wordAt(call, i + 1, OVERFLOWS);
-        if (overflow < 0) {
+        this.#overflow = wordAt(call, i + 1, OVERFLOWS);
+        if (this.#overflow < 0) {
           call.reply.error(BITFIELD_OVERFLOW_INVALID);
           return false;
         }
-        i += 2;
+        this.at += 2;
         continue;
       }
       const verb = wordAt(call, i, VERBS);
@@ -102,13 +130,13 @@ class Operations {
         return false;
       }
       if (!this.#readOne(call, i, verb)) return false;
-      this.overflow[this.count++] = overflow;
-      i += verb === GET ? 3 : 4;
+      this.overflow[this.count++] = this.#overflow;
+      this.at += verb === GET ? 3 : 4;
     }
     return true;
   }
 
-  #readOne(call: Call, i: number, verb: number): boolean {
+  #readOne(call: FieldCall, i: number, verb: number): boolean {
     const n = this.count;
     if (n === this.verb.length) this.#grow();
     this.verb[n] = verb;
@@ -131,7 +159,7 @@ class Operations {
   }
 
   /** `i` or `u` and the number of bits. */
-  #readType(call: Call, i: number): boolean {
+  #readType(call: FieldCall, i: number): boolean {
     const args = call.args;
     const source = args.source(i);
     const off = args.off[i]!;
@@ -173,13 +201,14 @@ function grown<T extends Uint8Array | Int32Array | Float64Array>(
 let OPERATIONS = new Operations();
 
 /** The part of a call that operations use. */
-interface FieldCall {
-  readonly reply: ReplyWriter;
-  readonly args: Arguments;
-}
+type FieldCall = Pick<Call, "reply" | "args" | "settings">;
 
 /** Where argument `i` stands in a list of words, or -1. */
-function wordAt(call: Call, i: number, words: readonly Uint8Array[]): number {
+function wordAt(
+  call: FieldCall,
+  i: number,
+  words: readonly Uint8Array[],
+): number {
   for (let word = 0; word < words.length; word++) {
     if (argumentIs(call, i, words[word]!)) return word;
   }
@@ -191,6 +220,9 @@ function wordAt(call: Call, i: number, words: readonly Uint8Array[]): number {
  * SET type offset value | INCRBY type offset increment ...]`
  */
 function bitfieldCommand(call: Call): void | Promise<LateReply> {
+  if (call.argc > ARGUMENTS_AT_ONCE_MAX && call.canWait) {
+    return carryOutInSlices(call, false);
+  }
   if (!OPERATIONS.read(call)) return;
   if (OPERATIONS.lastWritten < 0) return replyFields(call);
   const ref = writeEntry(call, 0, TYPE_STRING);
@@ -201,7 +233,7 @@ function bitfieldCommand(call: Call): void | Promise<LateReply> {
     return carryOutLater(call, space, ref);
   }
   const had = ref === 0 ? 0 : space.strings.length(ref);
-  const entry = ensureBit(call, space, key, ref, OPERATIONS.lastWritten);
+  const entry = ensureBit(call.db, space, key, ref, OPERATIONS.lastWritten);
   const grew = space.strings.length(entry) > had;
   const changes = carryOut(call, space, entry, grew);
   if (changes > 0) space.hooks.changed(call.db, key, SETBIT, changes);
@@ -218,10 +250,25 @@ function carryOut(
   call.reply.array(count);
   let changes = 0;
   for (let i = 0; i < count; i++) {
-    if (OPERATIONS.verb[i] === GET) replyField(call, space, entry, i);
-    else if (change(call, space, entry, i) || (grew && !failed)) changes++;
+    if (carryOutOne(call, space, entry, i, grew)) changes++;
   }
   return changes;
+}
+
+/** Carries out the i-th operation; says whether it has changed something. */
+function carryOutOne(
+  call: FieldCall,
+  space: Keyspace,
+  entry: number,
+  i: number,
+  grew: boolean,
+): boolean {
+  if (OPERATIONS.verb[i] !== GET) {
+    return change(call, space, entry, i) || grew && !failed;
+  }
+  if (entry === 0) call.reply.integer(0);
+  else replyField(call, space, entry, i);
+  return false;
 }
 
 /** Makes the string long in slices first. */
@@ -235,6 +282,7 @@ function carryOutLater(
   OPERATIONS = new Operations();
   const had = ref === 0 ? 0 : space.strings.length(ref);
   const { resp } = call.reply;
+  const { settings } = call;
   const growth = bitGrowth(
     space,
     ref,
@@ -244,7 +292,7 @@ function carryOutLater(
       const reply = new ReplyWriter();
       reply.resp = resp;
       const grew = space.strings.length(entry) > had;
-      const changes = carryOut({ reply, args }, space, entry, grew);
+      const changes = carryOut({ reply, args, settings }, space, entry, grew);
       if (changes > 0) space.hooks.changed(db, key, SETBIT, changes);
       return (writer) => writer.raw(reply.buf.subarray(0, reply.at));
     },
@@ -252,8 +300,161 @@ function carryOutLater(
   return makeChange(call, ref, growth);
 }
 
+/** Very many operations: the arguments are read in slices, too. */
+function carryOutInSlices(
+  call: Call,
+  readsOnly: boolean,
+): void | Promise<LateReply> {
+  const key = call.key(0);
+  const space = call.keyspace(key);
+  const ref = space.lookupWrite(call.db, key, call.nowMs);
+  return makeChange(call, ref, new FieldSlices(call, readsOnly));
+}
+
+/**
+ * BITFIELD of very many operations. The string is made as long as it must be
+ * when all of them are read.
+ */
+class FieldSlices implements SlicedChange {
+  /** Set if an argument, or the key's value, is none that will do. */
+  error: ErrorReply | null = null;
+  readonly isRead: boolean;
+  readonly #readsOnly: boolean;
+  readonly #call: Call;
+  readonly #db: number;
+  readonly #key = new Key();
+  readonly #operations = new Operations();
+  readonly #record: ChangeRecord | null;
+  readonly #gathered: GatheredReply;
+  /** Takes the errors. */
+  readonly #errors = new ReplyWriter(0);
+  #growth: StringGrowth | null = null;
+  #isReady = false;
+  #grew = false;
+  #done = 0;
+  #changes = 0;
+
+  constructor(call: Call, readsOnly: boolean) {
+    const { buf, off, length, hash, shard } = call.key(0);
+    const name = buf.slice(off, off + length);
+    Object.assign(this.#key, { buf: name, off: 0, length, hash, shard });
+    this.isRead = readsOnly;
+    this.#readsOnly = readsOnly;
+    this.#call = call;
+    this.#db = call.db;
+    this.#record = readsOnly ? null : recordInSlices(call);
+    this.#gathered = new GatheredReply(call.reply.resp);
+  }
+
+  step(space: Keyspace, _ref: number, args: Arguments): boolean {
+    // Commands between two slices have theirs.
+    const others = OPERATIONS;
+    OPERATIONS = this.#operations;
+    try {
+      return this.#step(space, args);
+    } finally {
+      OPERATIONS = others;
+    }
+  }
+
+  #step(space: Keyspace, args: Arguments): boolean {
+    const operations = this.#operations;
+    if (operations.at < args.count) return this.#read(args);
+    if (this.#growth !== null) return this.#grow(space, args);
+    const ref = entryForReaders(space, this.#db, this.#key);
+    if (!this.#isReady) return this.#begin(space, ref);
+    const end = Math.min(this.#done + SLICE_OPERATIONS, operations.count);
+    const { settings } = this.#call;
+    for (; this.#done < end; this.#done++) {
+      const reply = this.#gathered.writer();
+      const call = { reply, args, settings };
+      if (carryOutOne(call, space, ref, this.#done, this.#grew)) {
+        this.#changes++;
+      }
+    }
+    return end < operations.count;
+  }
+
+  #read(args: Arguments): boolean {
+    const { settings } = this.#call;
+    const call = { reply: this.#errors, args, settings };
+    const end = Math.min(this.#operations.at + SLICE_ARGUMENTS, args.count);
+    this.#record?.addUpTo(args, end);
+    if (!this.#operations.readUpTo(call, end)) {
+      this.error = this.#errors.lastError;
+    }
+    return this.error === null;
+  }
+
+  /** All is read: makes room for what is to be written. */
+  #begin(space: Keyspace, ref: number): boolean {
+    const { lastWritten } = this.#operations;
+    this.#isReady = true;
+    if (this.#readsOnly && lastWritten >= 0) this.error = BITFIELD_RO_WRITES;
+    else if (ref !== 0 && space.type(ref) !== TYPE_STRING) {
+      this.error = WRONG_TYPE;
+    }
+    if (this.error !== null) return false;
+    if (lastWritten < 0) {
+      const counter = ref === 0 ? KEYSPACE_MISSES : KEYSPACE_HITS;
+      this.#call.counters[counter]!++;
+      return true;
+    }
+    const had = ref === 0 ? 0 : space.strings.length(ref);
+    if (isLongGrowth(space, ref, lastWritten)) {
+      this.#growth = bitGrowth(
+        space,
+        ref,
+        lastWritten,
+        (space, _db, _key, ref) => {
+          this.#grew = space.strings.length(ref) > had;
+          return NO_REPLY;
+        },
+      );
+      return true;
+    }
+    const entry = ensureBit(this.#db, space, this.#key, ref, lastWritten);
+    this.#grew = space.strings.length(entry) > had;
+    return true;
+  }
+
+  #grow(space: Keyspace, args: Arguments): boolean {
+    const growth = this.#growth!;
+    if (growth.step(space, space.peek(this.#db, this.#key), args)) return true;
+    growth.finish(space, this.#db, this.#key, args);
+    this.#growth = null;
+    return true;
+  }
+
+  finish(
+    space: Keyspace,
+    db: number,
+    key: Key,
+    _args: Arguments,
+    effects: EffectLog,
+  ): LateReply {
+    const { error } = this;
+    if (error !== null) return (reply) => reply.error(error);
+    if (this.#changes > 0) {
+      this.#record?.end(effects);
+      space.hooks.changed(db, key, SETBIT, this.#changes);
+    }
+    return (reply) => {
+      reply.array(this.#operations.count);
+      this.#gathered.reply(reply);
+    };
+  }
+
+  drop(space: Keyspace): void {
+    this.#growth?.drop(space);
+  }
+}
+
 /** `BITFIELD_RO key [GET type offset ...]` */
-function bitfieldRoCommand(call: Call): void {
+function bitfieldRoCommand(call: Call): void | Promise<LateReply> {
+  if (call.argc > ARGUMENTS_AT_ONCE_MAX && call.canWait) {
+    return carryOutInSlices(call, true);
+  }
   if (!OPERATIONS.read(call)) return;
   if (OPERATIONS.lastWritten >= 0) return call.reply.error(BITFIELD_RO_WRITES);
   replyFields(call);

@@ -65,7 +65,7 @@ function setbitCommand(call: Call): void | Promise<LateReply> {
       }),
     );
   }
-  const entry = ensureBit(call, space, key, ref, offset);
+  const entry = ensureBit(call.db, space, key, ref, offset);
   call.reply.integer(writeBit(space, call.db, key, entry, offset, bit, had));
 }
 

@@ -54,10 +54,21 @@ export interface LockGate {
    * shards are held.
    */
   mustWait(databases: readonly number[], forReaders: boolean): boolean;
+  /**
+   * The same for one who only looks at all keys of a database: whether a command
+   * has changed some of its very many keys, and others not yet.
+   */
+  mustWaitToLook(db: number): boolean;
+  /** Whether there is none, for one who has other things to do meanwhile. */
+  mayLook(): boolean;
 }
 
 /** Where nobody locks keys. */
-const OPEN: LockGate = { mustWait: () => false };
+const OPEN: LockGate = {
+  mustWait: () => false,
+  mustWaitToLook: () => false,
+  mayLook: () => true,
+};
 
 /** A command that puts elements back where they were taken; "" for none. */
 export type WaitUndo = "" | "LPUSH" | "RPUSH" | "ZADD";

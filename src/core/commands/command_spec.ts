@@ -11,6 +11,7 @@
  */
 
 import type { ReplyWriter } from "../resp/reply_writer.ts";
+import type { ManyKeysFinder } from "./many_keys.ts";
 
 /**
  * The flags of commands. Their order is the order in which COMMAND INFO prints
@@ -272,6 +273,8 @@ export interface CommandSpec<C> {
    * linked then (staged_nodes.ts). It must answer nothing, and may be mistaken.
    */
   readonly stage?: (call: C) => void;
+  /** Of those with any number of keys: how they are gone through in slices. */
+  readonly manyKeys?: ManyKeysFinder<C>;
   /** Missing only in containers that do nothing by themselves. */
   readonly run?: Handler<C>;
 }

@@ -115,6 +115,7 @@ function parseInt32(buf: Uint8Array, off: number, length: number): number {
 function dbsizeCommand(call: Call): void {
   let count = 0;
   call.latches.acquireAll();
+  if (call.lockGate.mustWaitToLook(call.db)) return call.latches.releaseAll();
   for (const space of call.keyspaces) count += space.count(call.db);
   call.latches.releaseAll();
   call.reply.integer(count);

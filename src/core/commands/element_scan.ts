@@ -40,6 +40,7 @@ export class ElementScan {
   #patternAt = 0;
   #start = 0;
   #written = 0;
+  #met = 0;
 
   /** Reads the cursor, behind the key; false after an error reply. */
   readCursor(call: Call): boolean {
@@ -85,8 +86,9 @@ export class ElementScan {
     return true;
   }
 
-  /** Whether an element is to be returned. */
+  /** Whether an element that is met is to be returned. */
   accepts(buf: Uint8Array, off: number, length: number): boolean {
+    this.#met++;
     if (this.#patternAt === 0) return true;
     const { args } = this.#call!;
     return globMatch(
@@ -110,13 +112,14 @@ export class ElementScan {
     const { reply } = this.#call!;
     this.#start = reply.at;
     this.#written = 0;
+    this.#met = 0;
     let cursor = this.cursor;
     let positions = 0;
     do {
       cursor = step(cursor);
       positions++;
     } while (
-      cursor !== 0 && this.#written < this.count &&
+      cursor !== 0 && this.#written < this.count && this.#met < this.count &&
       positions < this.count * POSITIONS_PER_ELEMENT
     );
     this.#finish(reply, cursor);

@@ -43,7 +43,7 @@ class TakenRecord implements ChangeRecord {
 }
 
 /** The record of one command. */
-class GivenRecord implements ChangeRecord {
+export class GivenRecord implements ChangeRecord {
   readonly #draft: EffectDraft;
   #at: number;
 

@@ -29,6 +29,9 @@ const FEW_ELEMENTS = 16;
 /** Elements that a step of a scan looks at if nothing else is said. */
 const SCANNED_ELEMENTS = 10;
 
+/** To scan an element, or to draw it, takes as long as so many are read. */
+const ELEMENTS_PER_DRAW = 2;
+
 /** Takes what nobody is to see. */
 const NOWHERE = new ReplyWriter();
 
@@ -87,10 +90,13 @@ function sumOf(
   return sum;
 }
 
-/** The keys from `from` on have many elements together. */
-export function manyElements(from = 0): HeavyTest<Call> {
+/**
+ * The keys from `from` on have many elements together, each of which takes as long
+ * as `weight` that are only read.
+ */
+export function manyElements(from = 0, weight = 1): HeavyTest<Call> {
   return (call) =>
-    sumOf(call, from, elementsOf) > call.settings.backgroundThreshold;
+    sumOf(call, from, elementsOf) * weight > call.settings.backgroundThreshold;
 }
 
 /** The least of the keys from `from` on is to be looked for in the others. */
@@ -109,6 +115,15 @@ export const manyInFirst: HeavyTest<Call> = (call) =>
   elementsOf(call, 0) > call.settings.backgroundThreshold;
 
 /**
+ * The first key has many elements, for each of which so many other keys are looked
+ * at, too.
+ */
+export function manyLookups(call: Call, keysForEach: number): boolean {
+  return elementsOf(call, 0) * (1 + keysForEach) >
+    call.settings.backgroundThreshold;
+}
+
+/**
  * Many elements of the first key are to be drawn, none of them twice: argument 2
  * says how many. If they may repeat, or are all there are, they are drawn while
  * the peer takes them.
@@ -116,7 +131,7 @@ export const manyInFirst: HeavyTest<Call> = (call) =>
 export const manyDrawn: HeavyTest<Call> = (call) => {
   if (call.argc < 3) return false;
   const count = integerAt(call, 2);
-  return count > call.settings.backgroundThreshold &&
+  return count * ELEMENTS_PER_DRAW > call.settings.backgroundThreshold &&
     count < elementsOf(call, 0);
 };
 
@@ -134,7 +149,7 @@ export const manyScanned: HeavyTest<Call> = (call) => {
   // Any step sees all of a packed value.
   const isPacked = space.values.of(space.type(ref)).weight(ref) <= 1;
   if (isPacked || seen > length) seen = length;
-  return elementsOf(call, 0) * seen / length >
+  return elementsOf(call, 0) * seen / length * ELEMENTS_PER_DRAW >
     call.settings.backgroundThreshold;
 };
 

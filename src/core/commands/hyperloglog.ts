@@ -8,7 +8,7 @@
  * @module
  */
 
-import { bytesOf, copyBytes } from "../base/bytes.ts";
+import { bytesOf } from "../base/bytes.ts";
 import type { Prng } from "../base/prng.ts";
 import type { EffectLog } from "../keyspace/effect_log.ts";
 import type { Key } from "../keyspace/key.ts";
@@ -42,7 +42,6 @@ import {
   HLL_SPARSE,
   HyperLogLogEditor,
   isCardinalityKnown,
-  isHyperLogLog,
   mergeInto,
   placeOf,
   setCardinality,
@@ -56,6 +55,20 @@ import {
   type LateReply,
 } from "./command_spec.ts";
 import { type ChangeRecord, recordInSlices } from "./given_record.ts";
+import {
+  encodingAt,
+  isHll,
+  load,
+  replyCount,
+  storeEditor,
+  writeBack,
+} from "./hyperloglog_entry.ts";
+import {
+  isLongMerge,
+  isLongUnion,
+  UnionCounting,
+  UnionStoring,
+} from "./hyperloglog_slices.ts";
 import { endOfSlice, FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
 import { makeChange } from "./sliced_change.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
@@ -191,7 +204,8 @@ function addToDense(call: Call, space: Keyspace, ref: number): void {
  * `PFCOUNT key [key ...]`: of one key, the estimate is kept in the value, so
  * that it is not computed again until it has changed.
  */
-function pfcountCommand(call: Call): void {
+function pfcountCommand(call: Call): void | Promise<LateReply> {
+  if (isLongUnion(call)) return makeChange(call, 0, new UnionCounting(call));
   if (call.keyCount > 1) return countUnion(call);
   const ref = readEntry(call, 0, TYPE_STRING);
   if (ref === WRONG) return;
@@ -225,13 +239,9 @@ function countUnion(call: Call): void {
   replyCount(call.reply, countRegisters(REGISTERS));
 }
 
-function replyCount(reply: ReplyWriter, count: number): void {
-  if (Number.isSafeInteger(count)) reply.integer(count);
-  else reply.bigInteger(BigInt(count));
-}
-
 /** `PFMERGE destkey [sourcekey ...]`: the target is one of the sources. */
-function pfmergeCommand(call: Call): void {
+function pfmergeCommand(call: Call): void | Promise<LateReply> {
+  if (isLongMerge(call)) return makeChange(call, 0, new UnionStoring(call));
   REGISTERS.fill(0);
   let dense = false;
   for (let i = 0; i < call.keyCount; i++) {
@@ -395,18 +405,6 @@ function hasSameRegisters(dense: HyperLogLogEditor, count: number): boolean {
     REGISTERS.every((value, i) => value === denseRegister(dense.bytes, 0, i));
 }
 
-function isHll(space: Keyspace, ref: number): boolean {
-  return isHyperLogLog(
-    space.strings.bytes(ref),
-    space.strings.off(ref),
-    space.strings.length(ref),
-  );
-}
-
-function encodingAt(space: Keyspace, ref: number): number {
-  return encodingOfHll(space.strings.bytes(ref), space.strings.off(ref));
-}
-
 /** Makes the bytes of a string the key's own to change; returns the entry. */
 function own(call: Call, space: Keyspace, ref: number): number {
   return space.strings.resize(
@@ -414,50 +412,6 @@ function own(call: Call, space: Keyspace, ref: number): number {
     ref,
     space.strings.length(ref),
     STRING_RAW,
-  );
-}
-
-/** Copies a value into an editor; false if it is too long to be right. */
-function load(
-  editor: HyperLogLogEditor,
-  space: Keyspace,
-  ref: number,
-): boolean {
-  return editor.load(
-    space.strings.bytes(ref),
-    space.strings.off(ref),
-    space.strings.length(ref),
-  );
-}
-
-/** Makes what was edited the key's value; `ref` is its entry, or 0. */
-function storeEditor(
-  editor: HyperLogLogEditor,
-  space: Keyspace,
-  db: number,
-  key: Key,
-  ref: number,
-): void {
-  forgetCardinality(editor.bytes, 0);
-  writeBack(editor, space, db, key, ref);
-}
-
-function writeBack(
-  { bytes, length }: HyperLogLogEditor,
-  space: Keyspace,
-  db: number,
-  key: Key,
-  ref: number,
-): void {
-  const entry = ref === 0
-    ? space.strings.make(db, key, 0, length, STRING_RAW, 0)
-    : space.strings.resize(db, ref, length, STRING_RAW);
-  copyBytes(
-    bytes,
-    0,
-    space.strings.bytes(entry),
-    space.strings.off(entry),
-    length,
   );
 }
 

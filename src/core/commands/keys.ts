@@ -31,6 +31,7 @@ import {
 } from "./command_spec.ts";
 import { readDatabase } from "./databases.ts";
 import { largeMove, manyInFirst } from "./heavy_work.ts";
+import { manyCounted, manyDeleted, manyTouched } from "./many_keys.ts";
 
 const DB = bytesOf("db");
 const REPLACE = bytesOf("replace");
@@ -203,6 +204,7 @@ export const KEY_COMMANDS: readonly CommandSpec<Call>[] = [
     tips: ["request_policy:multi_shard", "response_policy:agg_sum"],
     syntax: "key...",
     replies: ["integer"],
+    manyKeys: manyDeleted,
     run: delCommand,
   },
   {
@@ -217,6 +219,7 @@ export const KEY_COMMANDS: readonly CommandSpec<Call>[] = [
     tips: ["request_policy:multi_shard", "response_policy:agg_sum"],
     syntax: "key...",
     replies: ["integer"],
+    manyKeys: manyCounted,
     run: existsCommand,
   },
   {
@@ -273,6 +276,7 @@ export const KEY_COMMANDS: readonly CommandSpec<Call>[] = [
     tips: ["request_policy:multi_shard", "response_policy:agg_sum"],
     syntax: "key...",
     replies: ["integer"],
+    manyKeys: manyTouched,
     run: touchCommand,
   },
   {
@@ -300,6 +304,7 @@ export const KEY_COMMANDS: readonly CommandSpec<Call>[] = [
     tips: ["request_policy:multi_shard", "response_policy:agg_sum"],
     syntax: "key...",
     replies: ["integer"],
+    manyKeys: manyDeleted,
     run: delCommand,
   },
 ];

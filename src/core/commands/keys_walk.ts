@@ -12,7 +12,7 @@ import type { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { ScanWalk, type ShardHolds } from "../keyspace/scan_walk.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
-import type { Call, ShardLatches } from "./call.ts";
+import type { Call, LockGate, ShardLatches } from "./call.ts";
 
 /** Entries that are looked at in one turn. */
 const TURN_ENTRIES = 8192;
@@ -28,7 +28,7 @@ const HELD: ShardHolds = { acquire() {}, release() {} };
 export type KeysOutcome =
   /** There is more to do. */
   | "more"
-  /** All pictures are being taken by others. */
+  /** All pictures are being taken by others, or this is not the time for one. */
   | "wait"
   | "done";
 
@@ -40,6 +40,7 @@ export class KeysWalk {
   found = 0;
   readonly #keyspaces: readonly Keyspace[];
   readonly #latches: ShardLatches;
+  readonly #gate: LockGate;
   readonly #db: number;
   /** Null if every key matches. */
   readonly #pattern: Uint8Array | null;
@@ -60,17 +61,26 @@ export class KeysWalk {
   constructor(call: Call, pattern: Uint8Array | null) {
     this.#keyspaces = call.keyspaces;
     this.#latches = call.latches;
+    this.#gate = call.lockGate;
     this.#db = call.db;
     this.#pattern = pattern;
   }
 
-  /** Lists all keys in one hold of all latches. */
-  listAtOnce(nowMs: number): void {
+  /**
+   * Lists all keys in one hold of all latches, unless `mustWait` says then that
+   * this is not the time; says whether it has.
+   */
+  listAtOnce(nowMs: number, mustWait: () => boolean): boolean {
     this.#takenMs = nowMs;
     this.#latches.acquireAll();
+    if (mustWait()) {
+      this.#latches.releaseAll();
+      return false;
+    }
     const walk = new ScanWalk(this.#keyspaces, HELD, this.#db, 0);
     while (!walk.isDone) walk.step(this.#visitAny, Infinity, Infinity);
     this.#latches.releaseAll();
+    return true;
   }
 
   readonly #visitAny = (space: Keyspace, ref: number): void => {
@@ -82,8 +92,8 @@ export class KeysWalk {
   /** Does a little; no latch is held. */
   step(nowMs: number): KeysOutcome {
     if (this.#attempts > ATTEMPTS_MAX) {
-      this.listAtOnce(nowMs);
-      return "done";
+      const isDone = this.listAtOnce(nowMs, () => !this.#gate.mayLook());
+      return isDone ? "done" : "wait";
     }
     if (this.#picture < 0 && !this.#begin(nowMs)) return "wait";
     this.#walk ??= this.#beginShard(0);
@@ -116,7 +126,9 @@ export class KeysWalk {
   #begin(nowMs: number): boolean {
     this.#takenMs = nowMs;
     this.#latches.acquireAll();
-    const picture = this.#keyspaces[0]!.hooks.pictures.findFree();
+    const picture = this.#gate.mayLook()
+      ? this.#keyspaces[0]!.hooks.pictures.findFree()
+      : -1;
     if (picture >= 0) {
       for (const { hooks } of this.#keyspaces) {
         hooks.pictures.begin(picture, this.#db, nowMs);

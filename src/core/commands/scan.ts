@@ -129,8 +129,9 @@ function keysCommand(call: Call): void | Promise<LateReply> {
   // Inside of a transaction, all latches are held.
   const atOnceMax = call.settings.backgroundThreshold;
   if (!call.canWait || later === null || countKeys(call) <= atOnceMax) {
-    walk.listAtOnce(call.nowMs);
-    return replyKeys(reply, walk);
+    const mustWait = () => call.lockGate.mustWaitToLook(call.db);
+    if (walk.listAtOnce(call.nowMs, mustWait)) replyKeys(reply, walk);
+    return;
   }
   return new Promise((resolve) => {
     const turn = (nowMs: number): void => {

@@ -37,7 +37,7 @@ import {
   type LateReply,
 } from "./command_spec.ts";
 import { type ElementWriter, replyElements } from "./element_stream.ts";
-import { manyInFirst } from "./heavy_work.ts";
+import { manyInFirst, manyLookups } from "./heavy_work.ts";
 import { readElements } from "./sort_elements.ts";
 import { SortOptions } from "./sort_options.ts";
 import {
@@ -74,7 +74,7 @@ function sort(call: Call, stores: boolean): void | Promise<LateReply> {
   }
   options.fit(type, ref === 0 ? 0 : space.length(ref));
   const hasPatterns = options.by !== null || options.gets.length > 0;
-  if (hasPatterns && manyInFirst(call)) {
+  if (hasPatterns && manyLookups(call, options.patterns.length)) {
     const late = sortInSlices(call, options, ref);
     if (late !== null) return late;
   }

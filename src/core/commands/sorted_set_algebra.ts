@@ -59,6 +59,8 @@ const SCORE_OF_SET_MEMBER = 1;
 const PIECE_MEMBERS = 64;
 /** Source objects kept between commands. */
 const SOURCES_KEPT = 64;
+/** A member of a union takes as long as so many that are only read. */
+const UNION_WEIGHT = 2;
 
 /** One of the values that a command combines; filled anew for each command. */
 class Source {
@@ -596,7 +598,7 @@ export const SORTED_SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: SOURCE_KEYS,
     syntax: `numkeys:integer key... ${WEIGHTS_SYNTAX} [WITHSCORES]`,
     replies: ["array"],
-    isHeavy: manyElements(),
+    isHeavy: manyElements(0, UNION_WEIGHT),
     run: zunionCommand,
   },
   {
@@ -610,7 +612,7 @@ export const SORTED_SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: TARGET_AND_SOURCE_KEYS,
     syntax: `destination:key numkeys:integer key... ${WEIGHTS_SYNTAX}`,
     replies: ["integer"],
-    isHeavy: manyElements(1),
+    isHeavy: manyElements(1, UNION_WEIGHT),
     run: zunionstoreCommand,
   },
 ];

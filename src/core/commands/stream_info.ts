@@ -12,6 +12,7 @@ import {
   subcommandSyntax,
 } from "../resp/error_reply.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
+import { TYPE_STREAM } from "../types/entry.ts";
 import { TreePlace } from "../types/id_tree.ts";
 import { RadixShape } from "../types/radix_shape.ts";
 import { PendingEntry, type StreamGroups } from "../types/stream_group.ts";
@@ -128,13 +129,58 @@ function xinfoStreamCommand(call: Call): void {
   else replyEnds(reply, streams, ref);
 }
 
-/** All, or many, entries of a stream are asked for. */
-const manyShown: HeavyTest<Call> = (call) => {
-  if (call.argc !== 6 || !argumentIs(call, 3, FULL)) return false;
-  const count = integerAt(call, 5);
-  return (count === 0 || count > call.settings.backgroundThreshold) &&
-    manyInFirst(call);
+/** A group, a consumer or what is pending takes as long as so many elements. */
+const ELEMENTS_PER_LINE = 16;
+
+/** The stream of the key if it has one, else 0; replies nothing. */
+function peekStream(call: Call): number {
+  const key = call.key(0);
+  const space = call.keyspace(key);
+  const ref = space.peek(call.db, key);
+  return ref !== 0 && space.type(ref) === TYPE_STREAM ? ref : 0;
+}
+
+/** The stream has many groups. */
+const manyGroups: HeavyTest<Call> = (call) => {
+  const ref = peekStream(call);
+  return ref !== 0 && streamsOf(call, 0).groupCount(ref) * ELEMENTS_PER_LINE >
+      call.settings.backgroundThreshold;
 };
+
+/** The group has many consumers. */
+const manyConsumers: HeavyTest<Call> = (call) => {
+  const ref = peekStream(call);
+  const group = ref === 0 ? 0 : groupOf(call, 0, ref, 3);
+  const { groups } = streamsOf(call, 0);
+  return group !== 0 && groups.consumerCount(group) * ELEMENTS_PER_LINE >
+      call.settings.backgroundThreshold;
+};
+
+/** Many entries, groups or consumers of a stream are asked for. */
+const manyShown: HeavyTest<Call> = (call) => {
+  const { argc, settings: { backgroundThreshold } } = call;
+  if (argc < 4 || !argumentIs(call, 3, FULL)) return false;
+  const count = argc === 6 ? integerAt(call, 5) : COUNT_DEFAULT;
+  if (count === 0 || count > backgroundThreshold) return manyInFirst(call);
+  const ref = peekStream(call);
+  if (ref === 0) return false;
+  const streams = streamsOf(call, 0);
+  const most = count < 0 ? COUNT_DEFAULT : count;
+  const linesMax = backgroundThreshold / ELEMENTS_PER_LINE;
+  let lines = 0;
+  for (let i = streams.groupCount(ref) - 1; i >= 0 && lines <= linesMax; i--) {
+    lines += linesOf(streams.groups, streams.groupAt(ref, i), most);
+  }
+  return lines > linesMax;
+};
+
+/** What is shown of a group: no more than this. */
+function linesOf(groups: StreamGroups, group: number, count: number): number {
+  const pending = groups.pendingCount(group);
+  const consumers = groups.consumerCount(group);
+  return 1 + Math.min(count, pending) + consumers +
+    Math.min(count * consumers, pending);
+}
 
 /** `XINFO HELP` */
 function xinfoHelpCommand({ reply }: Call): void {
@@ -321,6 +367,7 @@ export const STREAM_INFO_COMMANDS: readonly CommandSpec<Call>[] = [
         tips: ["nondeterministic_output"],
         syntax: "key group",
         replies: ["array"],
+        isHeavy: manyConsumers,
         run: xinfoConsumersCommand,
       },
       {
@@ -333,6 +380,7 @@ export const STREAM_INFO_COMMANDS: readonly CommandSpec<Call>[] = [
         keys: [keyAt(2, "RO access")],
         syntax: "key",
         replies: ["array"],
+        isHeavy: manyGroups,
         run: xinfoGroupsCommand,
       },
       {

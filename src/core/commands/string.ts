@@ -34,6 +34,7 @@ import {
   SECONDS,
   type UnitMs,
 } from "./expire_time.ts";
+import { manyStored, manyStrings } from "./many_keys.ts";
 import { RECORDED, recordExpire, recordOfKey, recordSet } from "./recorded.ts";
 import {
   EXAT,
@@ -338,6 +339,7 @@ export const STRING_COMMANDS: readonly CommandSpec<Call>[] = [
     tips: ["request_policy:multi_shard"],
     syntax: "key...",
     replies: ["array"],
+    manyKeys: manyStrings,
     run: mgetCommand,
   },
   {
@@ -352,6 +354,7 @@ export const STRING_COMMANDS: readonly CommandSpec<Call>[] = [
     tips: ["request_policy:multi_shard", "response_policy:all_succeeded"],
     syntax: "data:(key value)...",
     replies: ["status"],
+    manyKeys: manyStored,
     run: msetCommand,
   },
   {

@@ -125,9 +125,16 @@ export class KeyNotes {
   /** Visits all nodes; some may come twice. Nothing may change meanwhile. */
   visit(visitor: NodeVisitor): void {
     let cursor = 0;
-    do {
-      cursor = this.#dict.scan(this.#control, this.#header, cursor, visitor);
-    } while (cursor !== 0);
+    do cursor = this.visitFrom(cursor, visitor); while (cursor !== 0);
+  }
+
+  /**
+   * Visits the nodes of one position and returns the next; the first and the end
+   * are 0. A node that is there from the first to the last is visited, at least
+   * once, whatever changes between two positions.
+   */
+  visitFrom(cursor: number, visitor: NodeVisitor): number {
+    return this.#dict.scan(this.#control, this.#header, cursor, visitor);
   }
 
   /** A word of a node's header. */

@@ -98,6 +98,21 @@ export function lockedEntry(
 }
 
 /**
+ * The entry of a key that is locked, which may be left to its readers; 0 for none.
+ */
+export function entryForReaders(
+  space: Keyspace,
+  db: number,
+  key: Key,
+): number {
+  const ref = space.peek(db, key);
+  if (ref !== 0) return ref;
+  const { locks } = space;
+  const node = locks.find(db, key.buf, key.off, key.length, key.hash);
+  return node === 0 ? 0 : locks.orphan(node);
+}
+
+/**
  * Takes the entries of keys with readers out of a database that is about to be
  * emptied; returns how many. Nothing is locked for writing there.
  */

@@ -86,12 +86,32 @@ export class SubscriberCounts {
 
   /** Visits the names of a kind. */
   visit(kind: number, visitor: NameVisitor): void {
+    let cursor = 0;
+    do cursor = this.visitFrom(kind, cursor, 1, visitor); while (cursor !== 0);
+  }
+
+  /**
+   * Visits the names of a kind at so many positions from one on, and returns the
+   * next; see {@linkcode KeyNotes.visitFrom}.
+   */
+  visitFrom(
+    kind: number,
+    from: number,
+    positions: number,
+    visitor: NameVisitor,
+  ): number {
     const key = this.#key;
-    this.#notes.visit((node) => {
+    const visitNode = (node: number): void => {
       if (this.#notes.qualifier(node) !== kind) return;
       this.#notes.readKey(node, key);
       visitor(key.buf, key.off, key.length, node);
-    });
+    };
+    let cursor = from;
+    for (let i = 0; i < positions; i++) {
+      cursor = this.#notes.visitFrom(cursor, visitNode);
+      if (cursor === 0) break;
+    }
+    return cursor;
   }
 
   #count(node: number, worker: number, by: number): void {

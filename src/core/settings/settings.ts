@@ -104,6 +104,7 @@ export class Settings {
   readonly backgroundThreads: number = 0;
   readonly backgroundThreshold: number = 0;
   readonly backgroundThresholdBytes: number = 0;
+  readonly backgroundThresholdKeys: number = 0;
   readonly backgroundQueue: number = 0;
   readonly loglevel: number = LOG_LEVEL.NOTICE;
   readonly logfile: string = "";

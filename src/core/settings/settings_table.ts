@@ -246,6 +246,12 @@ const GENERAL: readonly SettingSpec[] = [
     "Bytes of strings from which on a command is run in the background",
   ),
   live(
+    "background-threshold-keys",
+    integer(1n, LONG_MAX),
+    "2000",
+    "Keys of one command from which on it goes through them in slices",
+  ),
+  live(
     "background-queue",
     integer(0n, INT_MAX),
     "64",

@@ -36,6 +36,7 @@ import {
   type CommandTable,
   KEY_KIND,
 } from "../../core/commands/command_table.ts";
+import type { ManyKeysWork } from "../../core/commands/many_keys.ts";
 import type { EffectLog } from "../../core/keyspace/effect_log.ts";
 import { mayBeLocked } from "../../core/keyspace/key_locks.ts";
 import { LookAhead } from "../../core/keyspace/look_ahead.ts";
@@ -163,6 +164,7 @@ export class Executor<C extends Call> implements WorkerGate {
       addBig: ports.addBig,
       reserve: ports.reserve,
       settle: ports.settle,
+      process: ports.process,
     });
     const told = this.#told = new ToldCommands(this, locks, ports);
     const transactions = this.#transactions = new TransactionRunner({
@@ -373,9 +375,7 @@ export class Executor<C extends Call> implements WorkerGate {
     }
     if (command.keyKind === KEY_KIND.NONE) {
       call.keyCount = 0;
-      return (command.flags & FLAG.WRITE) === 0
-        ? this.#runner.run(command, handler)
-        : this.#runOnDatabases(command, handler);
+      return this.#runOnDatabases(command, handler);
     }
     return this.#runWide(command, handler);
   }
@@ -461,8 +461,12 @@ export class Executor<C extends Call> implements WorkerGate {
   #runWide(command: Command<C>, handler: Handler<C>): number {
     const call = this.#call;
     const looksFurther = this.#keys.fill(command);
-    if (looksFurther) this.#latches.markAll();
     const count = call.keyCount;
+    if (count > call.settings.backgroundThresholdKeys && !this.ignoresFlags) {
+      const work = command.spec.manyKeys?.(call) ?? null;
+      if (work !== null && this.#beginMany(command, work)) return PARKED;
+    }
+    if (looksFurther) this.#latches.markAll();
     for (let i = 0; i < count; i++) {
       const key = call.key(i);
       this.#latches.mark(key.shard);
@@ -473,9 +477,9 @@ export class Executor<C extends Call> implements WorkerGate {
     const isBlocking = (command.flags & FLAG.BLOCKING) !== 0;
     const flags = this.#latches.wordsOfMarked(SHARD_FLAGS);
     if (flags !== 0) {
-      const outcome = this.#asking.areFree(command, flags)
+      const outcome = this.#asking.areFree(command, flags, looksFurther)
         ? LOCKS_FREE
-        : this.#asking.ask(command, null);
+        : this.#asking.ask(command, null, false, looksFurther);
       if (outcome !== LOCKS_FREE) {
         this.#latches.releaseMarked();
         return this.#endAsking(command, outcome);
@@ -501,6 +505,18 @@ export class Executor<C extends Call> implements WorkerGate {
     this.#latches.releaseMarked();
     if (count > KEYS_KEPT) call.trimKeys(KEYS_KEPT);
     return outcome;
+  }
+
+  /** Begins to go through very many keys in slices; false if it cannot. */
+  #beginMany(command: Command<C>, work: ManyKeysWork): boolean {
+    const call = this.#call;
+    const late = this.#ports.manyKeys(command, work);
+    if (late === null) return false;
+    this.#told.show(call, command);
+    this.#runner.pending = late;
+    this.#runner.pendingHasRead = true;
+    call.trimKeys(KEYS_KEPT);
+    return true;
   }
 
   /** A command that may take long: in the background then, if there is room. */

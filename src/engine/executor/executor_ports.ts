@@ -8,6 +8,7 @@ import type { Call } from "../../core/commands/call.ts";
 import type { KeyPositions } from "../../core/commands/command_keys.ts";
 import type { LateReply } from "../../core/commands/command_spec.ts";
 import type { Command } from "../../core/commands/command_table.ts";
+import type { ManyKeysWork } from "../../core/commands/many_keys.ts";
 import type { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
 import type { WaiterRecords } from "../../core/keyspace/waiter_records.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
@@ -74,6 +75,11 @@ export interface ExecutorPorts<C extends Call> {
     call: C,
     positions: KeyPositions,
     resp: 2 | 3,
+  ): Promise<LateReply> | null;
+  /** As {@linkcode ManyKeys.begin}. */
+  manyKeys(
+    command: Command<C>,
+    work: ManyKeysWork,
   ): Promise<LateReply> | null;
   /** What commands have caused that others are to be told of. */
   readonly tellings: Tellings;

@@ -15,7 +15,7 @@ import {
   type CommandTable,
   KEY_KIND,
 } from "../../core/commands/command_table.ts";
-import type { Key } from "../../core/keyspace/key.ts";
+import { Key } from "../../core/keyspace/key.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import { mayBeLocked } from "../../core/keyspace/key_locks.ts";
 import type { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
@@ -29,6 +29,7 @@ import { OutOfMemory } from "../../core/memory/heap.ts";
 import { Arguments } from "../../core/resp/arguments.ts";
 import { OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
 import type { Latches } from "../latch/shard_latches.ts";
+import { PROCESS_MANY_CHANGES } from "../messages/shared_state.ts";
 import type { CommandLocks } from "../locks/command_locks.ts";
 import type { RequestKeys } from "./request_keys.ts";
 import { guestSession, type Session } from "./session.ts";
@@ -65,6 +66,8 @@ export interface LockAskingParts<C extends Call> {
   ) => boolean;
   /** Serves keys that are ready and tells of events; no latch is held. */
   settle(): void;
+  /** Words of the process. */
+  readonly process: Int32Array;
 }
 
 /** One per worker. */
@@ -74,7 +77,12 @@ export class LockAsking<C extends Call> {
 
   constructor(parts: LockAskingParts<C>) {
     this.#parts = parts;
-    parts.call.lockGate = { mustWait: this.#mustWaitForDatabases };
+    parts.call.lockGate = {
+      mustWait: this.#mustWaitForDatabases,
+      mustWaitToLook: (db) =>
+        this.#areChanging && this.#mustWaitForDatabases([db], false),
+      mayLook: () => !this.#areChanging,
+    };
   }
 
   /**
@@ -96,8 +104,12 @@ export class LockAsking<C extends Call> {
     return call.keyspace(key).locks.find(call.db, buf, off, length, hash) === 0;
   }
 
-  /** As {@linkcode LockAsking.isFree}, of all keys; `flags` or'ed together. */
-  areFree(command: Command<C>, flags: number): boolean {
+  /**
+   * As {@linkcode LockAsking.isFree}, of all keys, or, if the command looks
+   * `everywhere`, at any others; `flags` or'ed together.
+   */
+  areFree(command: Command<C>, flags: number, everywhere: boolean): boolean {
+    if (everywhere && this.#areChanging) return false;
     if ((flags & FLAG_SNAPSHOT) !== 0 && this.#mustReserve(command)) {
       return false;
     }
@@ -114,19 +126,22 @@ export class LockAsking<C extends Call> {
   /**
    * Whether the command at hand may run, whose keys have been filled in; or, with
    * a transaction, whether all that it has queued may. All latches that are
-   * needed are held. With `passes` it minds only who has locks, not who waits.
+   * needed are held, those of all shards if it looks `everywhere`. With `passes`
+   * it minds only who has locks, not who waits.
    */
   ask(
     command: Command<C>,
     transaction: Transaction | null,
     passes = false,
+    everywhere = false,
   ): number {
     const { call, locks } = this.#parts;
     if (locks.isExempt) return LOCKS_FREE;
-    const claim = () =>
-      transaction === null
-        ? this.#claimKeys(command, call.args, call.db)
-        : this.#claimTransaction(transaction);
+    const claim = () => {
+      if (transaction !== null) return this.#claimTransaction(transaction);
+      this.#claimKeys(command, call.args, call.db);
+      if (everywhere) this.#claimChanging(call.db);
+    };
     locks.begin(call.session as Session, passes);
     try {
       claim();
@@ -188,17 +203,49 @@ export class LockAsking<C extends Call> {
     return false;
   }
 
+  /** Whether commands are about to change very many keys. */
+  get #areChanging(): boolean {
+    return this.#parts.process[PROCESS_MANY_CHANGES] !== 0;
+  }
+
+  /**
+   * Claims all keys of a database for one who looks at any of them, if some of a
+   * command's may be changed already and others not. All latches are held.
+   */
+  #claimChanging(db: number): void {
+    if (!this.#areChanging) return;
+    const { call, locks } = this.#parts;
+    for (const space of call.keyspaces) locks.claimDatabase(space, db, false);
+  }
+
+  /** Claims the watched keys: they may be about to change with others. */
+  #claimWatched(transaction: Transaction): void {
+    if (!this.#areChanging) return;
+    const { call, locks } = this.#parts;
+    const key = new Key();
+    for (let i = 0; i < transaction.watchCount; i++) {
+      const space = call.keyspaces[transaction.watchShard(i)]!;
+      const { watched } = space.hooks;
+      const node = transaction.watchNode(i);
+      watched.keyOf(node, key);
+      key.shard = space.shard;
+      locks.claim(space, watched.databaseOf(node), key, false);
+    }
+  }
+
   /** Claims the keys of all queued commands, and the databases they change. */
   #claimTransaction(transaction: Transaction): void {
     const { table, call, keys, locks, addBig } = this.#parts;
     const own = call.args;
     let { db } = call;
+    this.#claimWatched(transaction);
     for (let i = 0; i < transaction.count; i++) {
       const command = table.all[transaction.command(i)]!;
       transaction.load(i, this.#queued, addBig);
       call.args = this.#queued;
-      keys.fill(command);
+      const looksFurther = keys.fill(command);
       this.#claimKeys(command, this.#queued, db);
+      if (looksFurther) this.#claimChanging(db);
       if (command.fullName === "select") {
         const chosen = keys.view.integer(1);
         if (chosen >= 0 && chosen < call.settings.databases) db = chosen;

@@ -14,6 +14,12 @@ import {
   keysFrom,
 } from "../../core/commands/command_spec.ts";
 import {
+  distinctPass,
+  type ManyKeysFinder,
+} from "../../core/commands/many_keys.ts";
+import type { Key } from "../../core/keyspace/key.ts";
+import type { Keyspace } from "../../core/keyspace/keyspace.ts";
+import {
   DISCARD_WITHOUT_MULTI,
   EXEC_WITHOUT_MULTI,
   MULTI_NESTED,
@@ -62,19 +68,40 @@ function watchCommand(call: TransactionCall): void {
   const transaction = session.transaction ??= new Transaction();
   for (let i = 0; i < call.keyCount; i++) {
     const key = call.key(i);
-    const space = call.keyspace(key);
-    space.lookupQuiet(db, key, call.nowMs);
-    const node = space.hooks.watched.watch(db, key);
-    if (transaction.isWatching(key.shard, node)) {
-      space.hooks.watched.unwatch(node);
-    } else {transaction.addWatch(
-        key.shard,
-        node,
-        space.hooks.watched.version(node),
-      );}
+    watchKey(transaction, call.keyspace(key), db, key, call.nowMs);
   }
   reply.ok();
 }
+
+function watchKey(
+  transaction: Transaction,
+  space: Keyspace,
+  db: number,
+  key: Key,
+  nowMs: number,
+): void {
+  space.lookupQuiet(db, key, nowMs);
+  const { watched } = space.hooks;
+  const node = watched.watch(db, key);
+  if (transaction.isWatching(key.shard, node)) watched.unwatch(node);
+  else transaction.addWatch(key.shard, node, watched.version(node));
+}
+
+/** WATCH of very many keys, which need not be locked for that. */
+const manyWatched: ManyKeysFinder<TransactionCall> = ({ session }) => {
+  if (session.transaction?.isOpen === true) return null;
+  const transaction = session.transaction ??= new Transaction();
+  const watch = distinctPass(({ space, db, key, nowMs }) =>
+    watchKey(transaction, space, db, key, nowMs)
+  );
+  return {
+    locking: "none",
+    step: 1,
+    passes: [watch],
+    changes: 0,
+    reply: () => (reply) => reply.ok(),
+  };
+};
 
 /** `UNWATCH` */
 function unwatchCommand(call: TransactionCall): void {
@@ -138,6 +165,7 @@ export const TRANSACTION_COMMANDS: readonly CommandSpec<TransactionCall>[] = [
     keys: [keysFrom(1, -1, "RO")],
     syntax: "key...",
     replies: ["status"],
+    manyKeys: manyWatched,
     run: watchCommand,
   },
 ];

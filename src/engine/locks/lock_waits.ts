@@ -193,6 +193,30 @@ export class LockWaits {
     wait.held.shards.push(shard);
   }
 
+  /**
+   * A wait has found one more key that it must wait for, or the same again: it
+   * queues for it, or for the whole shard (`key` is null then), and keeps the
+   * places that it has elsewhere. The shard's latch is held. May throw
+   * OutOfMemory.
+   */
+  queueAlso(
+    wait: LockWait,
+    space: Keyspace,
+    db: number,
+    key: Key | null,
+    kind: number,
+  ): void {
+    this.beginLook(wait);
+    try {
+      if (key === null) this.queueForWhole(wait, space, kind);
+      else this.queue(wait, space, db, key, kind);
+    } finally {
+      wait.held.places.push(...wait.rest.places);
+      wait.held.shards.push(...wait.rest.shards);
+      wait.rest = noPlaces();
+    }
+  }
+
   /** Queues a wait for a whole shard, as {@linkcode LockWaits.queue}. */
   queueForWhole(wait: LockWait, space: Keyspace, kind: number): void {
     const { locks, shard } = space;

@@ -53,12 +53,21 @@ export const PROCESS_TRACKING_CLIENTS = 9;
 export const PROCESS_PREFIXES = 10;
 /** Word: changes of these prefixes. */
 export const PROCESS_PREFIXES_VERSION = 11;
+/** Word: channels that have subscribers. */
+export const PROCESS_CHANNELS = 12;
+/** Word: shard channels that have subscribers. */
+export const PROCESS_SHARD_CHANNELS = 13;
 /** Word: the last ticket or handle number of key locks. */
 export const PROCESS_LOCK_TICKET = 24;
 /** Word: keys that are being changed in slices, see sliced_changes.ts. */
 export const PROCESS_SLICED_CHANGES = 25;
 /** Word: not 0 while the cut of a snapshot waits until there are none. */
 export const PROCESS_CUT_WAITS = 26;
+/**
+ * Word: commands that have begun, and not ended, to change very many keys. It
+ * changes while a latch is held, so who holds all of them can rely on it.
+ */
+export const PROCESS_MANY_CHANGES = 27;
 /** Word: how slow tests make the workers, see slow_steps.ts. */
 export const PROCESS_SLOW_STEPS = 40;
 /** Word: commands in the background that tests let fail. */

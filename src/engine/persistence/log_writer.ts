@@ -514,6 +514,7 @@ export class LogWriter {
       return this.#fail(cause);
     }
     this.#failure = null;
+    this.#canReserve = true;
     Atomics.store(this.#words, WRITER_FAILING, 0);
     this.#ports.failing(null);
     this.wake();

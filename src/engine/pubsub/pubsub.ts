@@ -33,9 +33,11 @@ import type { Latches } from "../latch/shard_latches.ts";
 import type { FrameReader } from "../messages/frame.ts";
 import type { Mesh } from "../messages/mesh.ts";
 import {
+  PROCESS_CHANNELS,
   PROCESS_PATTERNS,
   PROCESS_PATTERNS_VERSION,
   PROCESS_PUBSUB_SEQUENCE,
+  PROCESS_SHARD_CHANNELS,
 } from "../messages/shared_state.ts";
 import { PatternIndex } from "./pattern_index.ts";
 import {
@@ -50,6 +52,16 @@ import { Subscriptions } from "./subscriptions.ts";
 
 /** The shard that counts patterns. */
 const PATTERN_SHARD = 0;
+/** Positions of a dictionary of names that are visited in one hold. */
+const HOLD_POSITIONS = 16;
+/** Attempts to learn all patterns while others may change them. */
+const SHARED_TRIES = 3;
+/** Words of the process that count names, by kind. */
+const COUNT_WORDS = [
+  PROCESS_CHANNELS,
+  PROCESS_SHARD_CHANNELS,
+  PROCESS_PATTERNS,
+];
 
 /** Somebody who listens: a connection. */
 export interface Subscriber {
@@ -242,26 +254,39 @@ export class PubSub {
     return count;
   }
 
-  /** Visits all names of a kind that have subscribers, shard after shard. */
+  /**
+   * Visits all names of a kind that have subscribers, in small holds, shard after
+   * shard; some may come twice.
+   */
   visit(kind: number, visitor: NameVisitor): void {
-    const { latches, keyspaces } = this.#parts;
-    for (const space of keyspaces) {
-      latches.acquire(space.shard);
-      space.channels.visit(kind, visitor);
-      latches.release(space.shard);
+    for (const space of this.#parts.keyspaces) {
+      this.#visitShard(space, kind, HOLD_POSITIONS, visitor);
     }
+  }
+
+  #visitShard(
+    { shard, channels }: Keyspace,
+    kind: number,
+    positions: number,
+    visitor: NameVisitor,
+  ): void {
+    const { latches } = this.#parts;
+    let cursor = 0;
+    do {
+      latches.acquire(shard);
+      cursor = channels.visitFrom(kind, cursor, positions, visitor);
+      latches.release(shard);
+    } while (cursor !== 0);
   }
 
   /** How many names of a kind have subscribers. */
   nameCount(kind: number): number {
-    let count = 0;
-    this.visit(kind, () => count++);
-    return count;
+    return Atomics.load(this.#parts.process, COUNT_WORDS[kind]!);
   }
 
   /** Patterns that have subscribers, on all workers. */
   get patternCount(): number {
-    return Atomics.load(this.#parts.process, PROCESS_PATTERNS);
+    return this.nameCount(PATTERN);
   }
 
   #listenersOf(kind: number, name: string, bytes: Uint8Array): Listeners {
@@ -289,8 +314,8 @@ export class PubSub {
       const isOnly = by > 0
         ? channels.add(kind, key, this.#self, this.#workers)
         : channels.remove(kind, key, this.#self);
+      if (isOnly) Atomics.add(process, COUNT_WORDS[kind]!, by);
       if (kind === PATTERN) {
-        if (isOnly) Atomics.add(process, PROCESS_PATTERNS, by);
         // Before the number is drawn: see #countPatternReceivers.
         Atomics.add(process, PROCESS_PATTERNS_VERSION, 1);
       }
@@ -323,9 +348,12 @@ export class PubSub {
   #countPatternReceivers(channel: Uint8Array): number {
     const { process } = this.#parts;
     const direct = this.patternCount > 0 ? this.#receivers.slice() : null;
-    for (;;) {
+    for (let tries = 1;; tries++) {
       const version = Atomics.load(process, PROCESS_PATTERNS_VERSION);
-      if (this.patternCount > 0) this.#addPatternReceivers(channel, version);
+      if (this.patternCount > 0) {
+        const isExclusive = tries > SHARED_TRIES;
+        this.#addPatternReceivers(channel, version, isExclusive);
+      }
       const sequence = this.#draw();
       if (Atomics.load(process, PROCESS_PATTERNS_VERSION) === version) {
         return sequence;
@@ -334,8 +362,14 @@ export class PubSub {
     }
   }
 
-  #addPatternReceivers(channel: Uint8Array, version: number): void {
-    if (version !== this.#allPatternsVersion) this.#refreshPatterns();
+  #addPatternReceivers(
+    channel: Uint8Array,
+    version: number,
+    isExclusive: boolean,
+  ): void {
+    if (version !== this.#allPatternsVersion) {
+      this.#refreshPatterns(isExclusive);
+    }
     this.#allPatterns.match(
       asciiOf(channel, 0, channel.length),
       channel,
@@ -347,20 +381,25 @@ export class PubSub {
     );
   }
 
-  #refreshPatterns(): void {
-    const { latches, keyspaces, process } = this.#parts;
-    const { channels } = keyspaces[PATTERN_SHARD]!;
-    const index = new PatternIndex<Int32Array>();
-    latches.acquire(PATTERN_SHARD);
-    this.#allPatternsVersion = Atomics.load(process, PROCESS_PATTERNS_VERSION);
-    channels.visit(PATTERN, (buf, off, length, node) => {
+  /** Learns all patterns; if `isExclusive`, while nobody changes them. */
+  #refreshPatterns(isExclusive: boolean): void {
+    const { keyspaces, process } = this.#parts;
+    const space = keyspaces[PATTERN_SHARD]!;
+    // What changes meanwhile changes the version, and is seen next time.
+    const version = Atomics.load(process, PROCESS_PATTERNS_VERSION);
+    const found = new Map<string, Int32Array>();
+    const learn: NameVisitor = (buf, off, length, node) => {
       const counts = new Int32Array(this.#workers);
       for (let worker = 0; worker < this.#workers; worker++) {
-        counts[worker] = channels.on(node, worker);
+        counts[worker] = space.channels.on(node, worker);
       }
-      index.add(asciiOf(buf, off, length), counts);
-    });
-    latches.release(PATTERN_SHARD);
+      found.set(asciiOf(buf, off, length), counts);
+    };
+    const positions = isExclusive ? Infinity : HOLD_POSITIONS;
+    this.#visitShard(space, PATTERN, positions, learn);
+    const index = new PatternIndex<Int32Array>();
+    for (const [pattern, counts] of found) index.add(pattern, counts);
+    this.#allPatternsVersion = version;
     this.#allPatterns = index;
   }
 

@@ -15,7 +15,10 @@ import { asciiOf, latin1BytesOf } from "../../core/base/bytes.ts";
 import { halfSipHash } from "../../core/base/half_siphash.ts";
 import { Key } from "../../core/keyspace/key.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
-import { PREFIX } from "../../core/keyspace/subscriber_counts.ts";
+import {
+  type NameVisitor,
+  PREFIX,
+} from "../../core/keyspace/subscriber_counts.ts";
 import type { Latches } from "../latch/shard_latches.ts";
 import {
   PROCESS_PREFIXES,
@@ -24,6 +27,10 @@ import {
 
 /** The shard that counts prefixes. */
 const PREFIX_SHARD = 0;
+/** Positions of the dictionary of prefixes that are visited in one hold. */
+const HOLD_POSITIONS = 16;
+/** Prefixes that are added or removed in one hold. */
+const HOLD_PREFIXES = 64;
 
 /** What the prefixes need from the worker around them. */
 export interface PrefixParts {
@@ -60,21 +67,21 @@ export class Prefixes {
    * OutOfMemory and has done nothing then.
    */
   add(prefixes: readonly string[]): void {
-    this.#change(() => {
-      let added = 0;
-      try {
-        for (; added < prefixes.length; added++) this.#add(prefixes[added]!);
-      } catch (cause) {
-        while (added > 0) this.#remove(prefixes[--added]!);
-        throw cause;
-      }
-    });
+    let added = 0;
+    try {
+      this.#inHolds(prefixes, (prefix) => {
+        this.#add(prefix);
+        added++;
+      });
+    } catch (cause) {
+      this.remove(prefixes.slice(0, added));
+      throw cause;
+    }
   }
 
   /** Takes clients of this worker away. */
   remove(prefixes: readonly string[]): void {
-    if (prefixes.length === 0) return;
-    this.#change(() => prefixes.forEach((prefix) => this.#remove(prefix)));
+    this.#inHolds(prefixes, (prefix) => this.#remove(prefix));
   }
 
   /** Visits the prefixes that a key has, with their clients per worker. */
@@ -88,19 +95,33 @@ export class Prefixes {
     }
   }
 
-  #change(make: () => void): void {
-    const { keyspaces, latches, process } = this.#parts;
-    latches.acquireAll();
-    const before = this.count;
-    try {
-      make();
-    } finally {
-      Atomics.add(process, PROCESS_PREFIXES_VERSION, 1);
-      if ((before > 0) !== (this.count > 0)) {
-        for (const space of keyspaces) space.hooks.broadcast(before === 0);
+  /** Changes a few prefixes in one hold; shards know whether there are some. */
+  #inHolds(
+    prefixes: readonly string[],
+    change: (prefix: string) => void,
+  ): void {
+    const { latches, process } = this.#parts;
+    for (let at = 0; at < prefixes.length; at += HOLD_PREFIXES) {
+      let before = 0;
+      latches.acquire(PREFIX_SHARD);
+      try {
+        before = this.count;
+        prefixes.slice(at, at + HOLD_PREFIXES).forEach(change);
+      } finally {
+        Atomics.add(process, PROCESS_PREFIXES_VERSION, 1);
+        const isOther = (before > 0) !== (this.count > 0);
+        latches.release(PREFIX_SHARD);
+        if (isOther) this.#tellShards();
       }
-      latches.releaseAll();
     }
+  }
+
+  #tellShards(): void {
+    const { keyspaces, latches } = this.#parts;
+    latches.acquireAll();
+    // Others may have changed them since, and tell the shards as well.
+    for (const space of keyspaces) space.hooks.broadcast(this.count > 0);
+    latches.releaseAll();
   }
 
   #add(prefix: string): void {
@@ -121,9 +142,9 @@ export class Prefixes {
     const { keyspaces, latches, workers, process } = this.#parts;
     const { channels } = keyspaces[PREFIX_SHARD]!;
     const index = new Map<number, Map<string, Int32Array>>();
-    latches.acquire(PREFIX_SHARD);
+    // What changes meanwhile changes the version, and is seen next time.
     this.#version = Atomics.load(process, PROCESS_PREFIXES_VERSION);
-    channels.visit(PREFIX, (buf, off, length, node) => {
+    const learn: NameVisitor = (buf, off, length, node) => {
       const clients = new Int32Array(workers);
       for (let worker = 0; worker < workers; worker++) {
         clients[worker] = channels.on(node, worker);
@@ -131,8 +152,13 @@ export class Prefixes {
       const prefixes = index.get(length) ?? new Map<string, Int32Array>();
       index.set(length, prefixes);
       prefixes.set(asciiOf(buf, off, length), clients);
-    });
-    latches.release(PREFIX_SHARD);
+    };
+    let cursor = 0;
+    do {
+      latches.acquire(PREFIX_SHARD);
+      cursor = channels.visitFrom(PREFIX, cursor, HOLD_POSITIONS, learn);
+      latches.release(PREFIX_SHARD);
+    } while (cursor !== 0);
     this.#index = index;
   }
 

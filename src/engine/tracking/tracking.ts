@@ -149,11 +149,12 @@ export class Tracking implements CacheListener {
   remember(call: Call, client: number, worker: number): void {
     for (let i = 0; i < call.keyCount; i++) {
       const key = call.key(i);
-      this.#remember(call.keyspace(key), key, client, worker);
+      this.rememberKey(call.keyspace(key), key, client, worker);
     }
   }
 
-  #remember(
+  /** The same of one key, whose latch is held. */
+  rememberKey(
     space: Keyspace,
     key: Key,
     client: number,
@@ -190,7 +191,7 @@ export class Tracking implements CacheListener {
     const connections = Atomics.load(this.#parts.process, PROCESS_CONNECTIONS);
     if (clients <= 2 * connections) return;
     this.#take(space, node, key.buf, key.off, key.length, 0);
-    this.#remember(space, key, client, worker);
+    this.rememberKey(space, key, client, worker);
   }
 
   /** Whether there are more tracked keys than the settings allow. */

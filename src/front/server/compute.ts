@@ -17,7 +17,14 @@ import { PagePool } from "../../core/memory/page_pool.ts";
 import { ErrorReply } from "../../core/resp/error_reply.ts";
 import { ReplyWriter } from "../../core/resp/reply_writer.ts";
 import { Settings } from "../../core/settings/settings.ts";
-import { ComputePool } from "../../engine/compute/compute_pool.ts";
+import {
+  ComputePool,
+  type ComputePoolPorts,
+} from "../../engine/compute/compute_pool.ts";
+import {
+  ManyKeys,
+  type ManyKeysPorts,
+} from "../../engine/compute/many_keys.ts";
 import type {
   ComputeJob,
   ComputePort,
@@ -151,20 +158,7 @@ export function makeComputePool(
     later: (run, delayMs) => worker.loop.later(run, delayMs),
     fillKey: (key, name) => worker.call.fillKey(key, name, 0, name.length),
     lock: ports.lock,
-    runInPlace: (caller, db, resp, args, done) => {
-      const writer = new ReplyWriter();
-      writer.resp = resp;
-      const session = guestSession(0, caller);
-      session.db = db;
-      session.resp = resp;
-      const attempt = () => {
-        const { nowMs } = worker;
-        const outcome = executor.runForwarded(session, args, writer, nowMs());
-        if (outcome === DONE) done(takeReply(writer));
-        else session.onLockWake = attempt;
-      };
-      attempt();
-    },
+    runInPlace: runnerInPlace(worker),
     addBig: (args, run, length) => worker.addBig(args, run, length),
     freeBig: (args) => worker.freeBig(args),
     settle: ports.settle,
@@ -173,5 +167,53 @@ export function makeComputePool(
         ended,
         error === "" ? null : new ErrorReply(error),
       ),
+  });
+}
+
+/** How what has begun elsewhere is run in place after all. */
+function runnerInPlace(
+  worker: WorkerContext,
+): ComputePoolPorts<ServerCall>["runInPlace"] {
+  const { executor } = worker;
+  return (caller, db, resp, args, done) => {
+    const writer = new ReplyWriter();
+    writer.resp = resp;
+    const session = guestSession(0, caller);
+    session.db = db;
+    session.resp = resp;
+    const attempt = () => {
+      const { nowMs } = worker;
+      const outcome = executor.runForwarded(session, args, writer, nowMs());
+      if (outcome === DONE) done(takeReply(writer));
+      else session.onLockWake = attempt;
+    };
+    attempt();
+  };
+}
+
+/** How a worker goes through very many keys. */
+export function makeManyKeys(
+  worker: WorkerContext,
+  ports: Pick<
+    ManyKeysPorts<ServerCall>,
+    "latches" | "waits" | "lock" | "reserve" | "settle"
+  >,
+): ManyKeys<ServerCall> {
+  const { call, process, executor, durability, locks, loop } = worker;
+  return new ManyKeys({
+    ...ports,
+    ...{ call, process },
+    effects: durability.effects,
+    locks: locks.commands,
+    remember: (space, key, client, to) =>
+      worker.tracking.rememberKey(space, key, client, to),
+    isGone: ({ id }) => !worker.connections.has(id),
+    mustBeStill: () => (executor.gate & GATES_STILL) !== 0,
+    runInPlace: runnerInPlace(worker),
+    nowMs: worker.nowMs,
+    monotonicMs: () => performance.now(),
+    later: (run, delayMs) => loop.later(run, delayMs),
+    freeBig: (args) => worker.freeBig(args),
+    count: (ended, error) => executor.accounts.countBackground(ended, error),
   });
 }

@@ -40,6 +40,7 @@ import { AcknowledgementWaits } from "../../engine/blocking/acknowledgement_wait
 import { BlockedSessions } from "../../engine/blocking/blocked_sessions.ts";
 import { ServedReplies } from "../../engine/blocking/served_replies.ts";
 import type { ComputePool } from "../../engine/compute/compute_pool.ts";
+import type { ManyKeys } from "../../engine/compute/many_keys.ts";
 import { SlicedChanges } from "../../engine/compute/sliced_changes.ts";
 import {
   HOLD_FOR_REPLY,
@@ -82,7 +83,7 @@ import { Owner } from "../../engine/owner/owner.ts";
 import { giveBackLate } from "./give_back.ts";
 import { followSettings } from "./apply_settings.ts";
 import { makeCommandTable } from "./command_groups.ts";
-import { makeComputePool } from "./compute.ts";
+import { makeComputePool, makeManyKeys } from "./compute.ts";
 import { answerClientQuestions } from "./commands/client.ts";
 import { MainThread } from "./main_thread.ts";
 import { type EventLoop, makeEventLoop } from "./network/event_loop.ts";
@@ -175,6 +176,7 @@ class Assembly {
   #computePool!: ComputePool<ServerCall>;
   #valueHolds!: ValueHolds;
   #slicedChanges!: SlicedChanges;
+  #manyKeys!: ManyKeys<ServerCall>;
   // Shards.
   #source!: SnapshotSource;
 
@@ -428,6 +430,7 @@ class Assembly {
           .catch(this.#ports.fail);
       },
       keepArguments: () => this.#worker.keepArguments(),
+      manyKeys: (command, work) => this.#manyKeys.begin(command, work),
     });
     this.#monitors = new Monitors(mesh, this.#executor);
   }
@@ -523,7 +526,16 @@ class Assembly {
         this.#executor.accounts.chargeLate(ended, error);
       },
     });
-    this.#worker.completeSlices = () => this.#slicedChanges.completeAll();
+    this.#manyKeys = makeManyKeys(this.#worker, {
+      ...{ latches: this.#latches, waits: this.#lockRules.waits!, lock },
+      reserve: (space, db, key, isAsked) =>
+        this.#source.reserve(space, db, key, isAsked),
+      settle: this.#settle,
+    });
+    this.#worker.completeSlices = () => {
+      this.#slicedChanges.completeAll();
+      this.#manyKeys.completeAll();
+    };
     this.#worker.keepArguments = () => this.#slicedChanges.keepArguments();
   }
 

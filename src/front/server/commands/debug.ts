@@ -325,6 +325,7 @@ function digestValue(call: ServerCall): void {
 function digest(call: ServerCall): void {
   const total = new Digest();
   call.latches.acquireAll();
+  if (call.lockGate.mustWaitToLook(-1)) return call.latches.releaseAll();
   for (let db = 0; db < call.worker.shared.databases; db++) {
     const spaces = call.keyspaces.filter((space) => space.count(db) > 0);
     if (spaces.length === 0) continue;

@@ -138,7 +138,7 @@ function pubsubShardchannelsCommand(call: ServerCall): void {
 
 function replyChannels(call: ServerCall, kind: number): void {
   const { args, argc, reply, worker } = call;
-  const found: Uint8Array[] = [];
+  const found = new Map<string, Uint8Array>();
   worker.pubsub.visit(kind, (buf, off, length) => {
     if (
       argc > 2 && !globMatch(
@@ -151,10 +151,12 @@ function replyChannels(call: ServerCall, kind: number): void {
         false,
       )
     ) return;
-    found.push(buf.slice(off, off + length));
+    // Channels come and go meanwhile, so that one may be met twice.
+    const name = buf.slice(off, off + length);
+    found.set(asciiOf(name, 0, length), name);
   });
-  reply.array(found.length);
-  for (const name of found) reply.bulk(name, 0, name.length);
+  reply.array(found.size);
+  for (const name of found.values()) reply.bulk(name, 0, name.length);
 }
 
 /** `PUBSUB NUMSUB [channel [channel ...]]` */

@@ -155,6 +155,7 @@ export class FakeWorker {
         monotonicMs: () => workers.elapsedMs,
       }),
       background: () => null,
+      manyKeys: () => null,
       keepArguments() {},
       servedLater() {},
       served: (to, session, reply) => {

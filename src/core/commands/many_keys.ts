@@ -1,0 +1,285 @@
+/**
+ * What commands do with very many keys, one after the other: the keys are locked,
+ * all of them at one instant, and then gone through in slices, so that no latch is
+ * held for long (see engine/compute/many_keys.ts).
+ *
+ * A command that changes keys makes all that it needs before anybody could see any
+ * of it, and lets go of it again should memory end: then nothing has changed.
+ *
+ * @module
+ */
+
+import { assert } from "../base/assert.ts";
+import type { AccessClock } from "../keyspace/access_clock.ts";
+import { DEL, NEW, SET } from "../keyspace/key_events.ts";
+import type { Key } from "../keyspace/key.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import { keepOldOf } from "../keyspace/snapshot_marks.ts";
+import { makeApart, makeApartIn, makeRun } from "../keyspace/strings_apart.ts";
+import type { Arguments } from "../resp/arguments.ts";
+import { ReplyWriter } from "../resp/reply_writer.ts";
+import { EXTERNAL_BYTES_MIN, TYPE_STRING } from "../types/entry.ts";
+import type { Call } from "./call.ts";
+import type { LateReply } from "./command_spec.ts";
+import { replyString } from "./string_value.ts";
+
+/** A piece of a reply of so many bytes is full. */
+const PIECE_BYTES = 1 << 16;
+
+/** One of the keys, and what belongs to it. */
+export interface KeyVisit {
+  readonly space: Keyspace;
+  readonly db: number;
+  readonly key: Key;
+  /** Its number among those that were given. */
+  readonly i: number;
+  /** The number that it was given last. */
+  readonly last: number;
+  /** The arguments of the command. */
+  readonly args: Arguments;
+  /** The instant at which all keys were locked, in milliseconds of the epoch. */
+  readonly nowMs: number;
+}
+
+/** A way through the keys. */
+export interface KeysPass {
+  /**
+   * Every key as often as it was given, in that order or, with the number that it
+   * was given last, in any; or each once.
+   */
+  readonly order: "given" | "each" | "distinct";
+  /** Whether the latch of the key's shard is held. */
+  readonly isLatched: boolean;
+  /** May throw OutOfMemory. */
+  visit(at: KeyVisit): void;
+}
+
+/** All that a command does. */
+export interface ManyKeysWork {
+  /** How the keys are locked meanwhile. */
+  readonly locking: "none" | "read" | "write";
+  /** Arguments from one key to the next. */
+  readonly step: number;
+  /** What is done, pass by pass. */
+  readonly passes: readonly KeysPass[];
+  /** After OutOfMemory: lets everything be as it was. */
+  readonly undo?: KeysPass;
+  /** Changes of keys. */
+  readonly changes: number;
+  /** The reply, when all is done. */
+  reply(): LateReply;
+}
+
+/** Begins what a command does with its keys; null if that is to be done at once. */
+export type ManyKeysFinder<C> = (call: C) => ManyKeysWork | null;
+
+function givenPass(visit: (at: KeyVisit) => void): KeysPass {
+  return { order: "given", isLatched: true, visit };
+}
+
+function eachPass(visit: (at: KeyVisit) => void): KeysPass {
+  return { order: "each", isLatched: true, visit };
+}
+
+/** A pass over the different keys, under their latches. */
+export function distinctPass(visit: (at: KeyVisit) => void): KeysPass {
+  return { order: "distinct", isLatched: true, visit };
+}
+
+/** MGET. */
+class StringsRead implements ManyKeysWork {
+  readonly locking = "read";
+  readonly step = 1;
+  readonly changes = 0;
+  readonly #count: number;
+  readonly #resp: 2 | 3;
+  readonly #pieces: ReplyWriter[] = [];
+
+  constructor({ keyCount, reply }: Call) {
+    this.#count = keyCount;
+    this.#resp = reply.resp;
+  }
+
+  readonly passes: readonly KeysPass[] = [
+    givenPass(({ space, db, key, nowMs }) => {
+      const reply = this.#writer();
+      const ref = space.lookupRead(db, key, nowMs);
+      if (ref === 0 || space.type(ref) !== TYPE_STRING) reply.nullBulk();
+      else replyString(reply, space, ref);
+    }),
+  ];
+
+  #writer(): ReplyWriter {
+    const last = this.#pieces.at(-1);
+    if (last !== undefined && last.at < PIECE_BYTES) return last;
+    const writer = new ReplyWriter();
+    writer.resp = this.#resp;
+    this.#pieces.push(writer);
+    return writer;
+  }
+
+  reply(): LateReply {
+    return (reply) => {
+      reply.array(this.#count);
+      for (const { buf, at, spans } of this.#pieces) {
+        reply.append(buf.subarray(0, at), spans ?? []);
+      }
+    };
+  }
+}
+
+/** EXISTS and TOUCH. */
+class KeysCounted implements ManyKeysWork {
+  readonly locking = "read";
+  readonly step = 1;
+  readonly changes = 0;
+  readonly #clock: AccessClock | null;
+  #found = 0;
+
+  /** The clock is that of who touches the keys; null if nobody does. */
+  constructor(clock: AccessClock | null) {
+    this.#clock = clock;
+  }
+
+  readonly passes: readonly KeysPass[] = [
+    eachPass(({ space, db, key, nowMs }) => {
+      const ref = space.lookupReadQuiet(db, key, nowMs);
+      if (ref === 0) return;
+      this.#found++;
+      const clock = this.#clock;
+      if (clock !== null) {
+        space.setClock(ref, clock.touched(space.clockOf(ref)));
+      }
+    }),
+  ];
+
+  reply(): LateReply {
+    return (reply) => reply.integer(this.#found);
+  }
+}
+
+/** DEL and UNLINK. */
+class KeysDeleted implements ManyKeysWork {
+  readonly locking = "write";
+  readonly step = 1;
+  readonly #isDeleted: Uint8Array;
+  changes = 0;
+
+  constructor({ keyCount }: Call) {
+    this.#isDeleted = new Uint8Array(keyCount);
+  }
+
+  readonly passes: readonly KeysPass[] = [
+    distinctPass(({ space, db, key, nowMs, i }) => {
+      const ref = space.lookupQuiet(db, key, nowMs);
+      if (ref === 0) return;
+      space.delete(db, ref);
+      this.#isDeleted[i] = 1;
+      this.changes++;
+    }),
+    givenPass(({ space, db, key, last }) => {
+      if (this.#isDeleted[last] === 0) return;
+      this.#isDeleted[last] = 0;
+      space.hooks.changed(db, key, DEL);
+    }),
+  ];
+
+  reply(): LateReply {
+    return (reply) => reply.integer(this.changes);
+  }
+}
+
+/** MSET: entries are made of all pairs before the first is given to its key. */
+class StringsStored implements ManyKeysWork {
+  readonly locking = "write";
+  readonly step = 2;
+  /** Entries by pair, or runs for those that are not yet made; 0 for neither. */
+  readonly #made: Int32Array;
+  readonly #state: Uint8Array;
+  changes = 0;
+
+  constructor({ keyCount }: Call) {
+    this.#made = new Int32Array(keyCount);
+    this.#state = new Uint8Array(keyCount);
+  }
+
+  readonly passes: readonly KeysPass[] = [
+    // To copy a long value takes no latch.
+    {
+      order: "distinct",
+      isLatched: false,
+      visit: ({ space, i, args }) => {
+        const at = 2 * i + 2;
+        if (args.length[at]! < EXTERNAL_BYTES_MIN) return;
+        const run = args.takeBig(at);
+        if (run !== 0) space.externals.trim(run);
+        this.#made[i] = run !== 0 ? run : makeRun(space, args, at);
+        this.#state[i] = IN_RUN;
+      },
+    },
+    distinctPass(({ space, key, i, args }) => {
+      const run = this.#state[i] === IN_RUN ? this.#made[i]! : 0;
+      this.#made[i] = run !== 0
+        ? makeApartIn(space, key, run)
+        : makeApart(space, key, args, 2 * i + 2);
+      this.#state[i] = MADE;
+    }),
+    // Only keys that are new may find no room.
+    distinctPass(({ space, db, key, i, nowMs }) => {
+      if (space.lookupQuiet(db, key, nowMs) !== 0) return;
+      keepOldOf(space, key);
+      space.adoptEntry(db, this.#made[i]!, 0);
+      this.#state[i] = ENTERED;
+    }),
+    distinctPass(({ space, db, key, i }) => {
+      if (this.#state[i] === ENTERED) return;
+      keepOldOf(space, key);
+      const existing = space.peek(db, key);
+      assert(existing !== 0, "a locked key stays");
+      space.adoptEntry(db, this.#made[i]!, existing);
+      this.#state[i] = STORED;
+    }),
+    givenPass(({ space, db, key, last }) => {
+      if (this.#state[last] === ENTERED) space.hooks.signal(db, key, NEW);
+      this.#state[last] = STORED;
+      space.hooks.changed(db, key, SET);
+      this.changes++;
+    }),
+  ];
+
+  readonly undo = distinctPass(({ space, db, i }) => {
+    const made = this.#made[i]!;
+    const state = this.#state[i]!;
+    if (state === IN_RUN) return space.externals.unpin(made);
+    if (state === ENTERED) space.detach(db, made);
+    if (state !== 0) space.freeEntry(made);
+  });
+
+  reply(): LateReply {
+    return (reply) => reply.ok();
+  }
+}
+
+/** States of pairs: their value lies in a run, ... */
+const IN_RUN = 1;
+/** ... in an entry that no key has, ... */
+const MADE = 2;
+/** ... in that of a key that was not there, ... */
+const ENTERED = 3;
+/** ... in that of one that was. */
+const STORED = 4;
+
+/** As {@linkcode ManyKeysFinder}, of MGET. */
+export const manyStrings: ManyKeysFinder<Call> = (call) =>
+  new StringsRead(call);
+/** The same of EXISTS. */
+export const manyCounted: ManyKeysFinder<Call> = () => new KeysCounted(null);
+/** The same of TOUCH. */
+export const manyTouched: ManyKeysFinder<Call> = ({ clock }) =>
+  new KeysCounted(clock);
+/** The same of DEL and UNLINK. */
+export const manyDeleted: ManyKeysFinder<Call> = (call) =>
+  new KeysDeleted(call);
+/** The same of MSET. */
+export const manyStored: ManyKeysFinder<Call> = (call) =>
+  (call.argc & 1) === 0 ? null : new StringsStored(call);

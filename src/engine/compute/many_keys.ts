@@ -1,0 +1,639 @@
+/**
+ * Commands of very many keys, in slices: no latch is held for longer than a few
+ * hundred microseconds, and yet they happen at one instant.
+ *
+ * ```text
+ * lock      the keys, one after the other, in one order for all such commands.
+ *           Who meets a key that somebody else has locked gives all of his back,
+ *           waits for that one with nothing in his hands, and begins anew: so
+ *           nobody waits in a circle. He keeps his place in the queue of each key
+ *           that he had to wait for, so he gets it in the end.
+ * go        through the keys. All of them are locked, so nobody changes what is
+ *           read, or sees what is changed. Who looks at all keys of a database
+ *           waits for those that change some, or they for him
+ *           (PROCESS_MANY_CHANGES).
+ * unlock
+ * ```
+ *
+ * A change is recorded as one, when it has been made, before the first key is
+ * unlocked. Until it begins the keys are as they were: who lists old values
+ * (old_values.ts) may read them, hence the locks of one who changes at the end.
+ *
+ * - The connection is parked meanwhile, so replies keep their order.
+ * - What waits for locks is dropped with its connection; what is begun is ended.
+ * - If there is no memory for the locks, the command is run in place.
+ *
+ * @module
+ */
+
+import type { Call, ShardLatches } from "../../core/commands/call.ts";
+import type { LateReply } from "../../core/commands/command_spec.ts";
+import type { Command } from "../../core/commands/command_table.ts";
+import { GivenRecord } from "../../core/commands/given_record.ts";
+import type {
+  KeysPass,
+  KeyVisit,
+  ManyKeysWork,
+} from "../../core/commands/many_keys.ts";
+import {
+  COMMANDS_PARKED,
+  LOCK_TIMEOUTS,
+  READ_LOCKS_GRANTED,
+  SLICED_COMMANDS,
+  WRITE_LOCKS_GRANTED,
+} from "../../core/keyspace/counters.ts";
+import type { EffectLog } from "../../core/keyspace/effect_log.ts";
+import { Key } from "../../core/keyspace/key.ts";
+import { PLACE_AT_END, PLACE_WRITE } from "../../core/keyspace/key_locks.ts";
+import type { Keyspace } from "../../core/keyspace/keyspace.ts";
+import {
+  lendOrphan,
+  lockKey,
+  takeBackOrphan,
+  unlockKey,
+} from "../../core/keyspace/locking.ts";
+import {
+  FLAG_SNAPSHOT,
+  SHARD_FLAGS,
+} from "../../core/keyspace/shard_control.ts";
+import { OutOfMemory } from "../../core/memory/heap.ts";
+import type { Arguments } from "../../core/resp/arguments.ts";
+import {
+  type ErrorReply,
+  LOCKED,
+  OUT_OF_MEMORY,
+} from "../../core/resp/error_reply.ts";
+import type { EndedCommand } from "../executor/command_timer.ts";
+import { GATE_TRACKING, type Session } from "../executor/session.ts";
+import type { CommandLocks } from "../locks/command_locks.ts";
+import type { LockHandle, LockSpec } from "../locks/lock_spec.ts";
+import type { LockWait, LockWaits } from "../locks/lock_waits.ts";
+import { ManyKeyOrder } from "../locks/many_key_order.ts";
+import {
+  PROCESS_CUT_WAITS,
+  PROCESS_MANY_CHANGES,
+  PROCESS_SLICED_CHANGES,
+} from "../messages/shared_state.ts";
+
+/** Longest turn. */
+const TURN_MS = 1;
+/** A latch is given back after so long. */
+const SLICE_MS = 0.25;
+/** Keys between two looks at the clock. */
+const KEYS_PER_LOOK = 16;
+/** Arguments that are written down in a step. */
+const RECORDED_PER_STEP = 256;
+/** Places in queues beyond which a wait begins anew. */
+const PLACES_MAX = 64;
+/** Time until one that must not change anything now looks again. */
+const STILL_MS = 2;
+
+/** What these commands need from the worker around them. */
+export interface ManyKeysPorts<C extends Call> {
+  readonly call: C;
+  readonly latches: ShardLatches;
+  readonly effects: EffectLog;
+  /** Words of the process. */
+  readonly process: Int32Array;
+  readonly waits: LockWaits;
+  readonly locks: CommandLocks;
+  /** Makes a handle that the locks belong to. */
+  lock(spec: LockSpec): LockHandle | null;
+  /** As {@linkcode LockAskingParts.reserve}. */
+  reserve(space: Keyspace, db: number, key: Key, isAsked: boolean): boolean;
+  /** Notes that a client keeps what it has read of a key, whose latch is held. */
+  remember(space: Keyspace, key: Key, client: number, worker: number): void;
+  /** Whether the connection of a session is gone. */
+  isGone(session: Session): boolean;
+  /** Whether the data must not change now (CLIENT PAUSE, a data set is loaded). */
+  mustBeStill(): boolean;
+  /** As {@linkcode ComputePoolPorts.runInPlace}. */
+  runInPlace(
+    session: Session,
+    db: number,
+    resp: 2 | 3,
+    args: Arguments,
+    done: (reply: LateReply) => void,
+  ): void;
+  nowMs(): number;
+  monotonicMs(): number;
+  later(run: () => void, delayMs: number): void;
+  /** Frees the big arguments that the command did not keep. */
+  freeBig(args: Arguments): void;
+  /** Serves who waits for changed keys, and tells events; no latch is held. */
+  settle(): void;
+  /** Counts a command that has ended, with its error. */
+  count(ended: EndedCommand<C>, error: ErrorReply | null): void;
+}
+
+/** How a command has ended. */
+type End = "done" | "in place" | "gone" | ErrorReply;
+
+/** A command under way. */
+interface Running<C extends Call> {
+  readonly command: Command<C>;
+  readonly session: Session;
+  readonly db: number;
+  readonly resp: 2 | 3;
+  readonly args: Arguments;
+  readonly work: ManyKeysWork;
+  readonly order: ManyKeyOrder;
+  /** By number: where a key is locked, 0 if it is not. */
+  readonly places: Int32Array;
+  readonly isWrite: boolean;
+  readonly remembers: boolean;
+  readonly noTouch: boolean;
+  /** Number of the owner of the locks. */
+  readonly owner: number;
+  /** Keys that are locked: the first so many of the order. */
+  locked: number;
+  wait: LockWait | null;
+  /** Whether it has been told to look again since it began to wait. */
+  isWoken: boolean;
+  hasExpired: boolean;
+  isAsleep: boolean;
+  isPlanned: boolean;
+  /** How long its slices took. */
+  tookMs: number;
+  steps: Generator<void, End> | null;
+  readonly resolve: (late: LateReply) => void;
+}
+
+const NO_REPLY: LateReply = () => {};
+/** Keys were locked; or one is not free; or there was no memory. */
+type Locking = "all" | "busy" | "no room";
+
+/** One per worker. */
+export class ManyKeys<C extends Call> {
+  readonly #ports: ManyKeysPorts<C>;
+  readonly #running = new Set<Running<C>>();
+  readonly #key = new Key();
+
+  constructor(ports: ManyKeysPorts<C>) {
+    this.#ports = ports;
+  }
+
+  /**
+   * Begins what the call's command does with its keys, which have been filled in.
+   * No latch is held. Takes the arguments. Null if there is no memory for it, and
+   * it has to be done at once.
+   */
+  begin(command: Command<C>, work: ManyKeysWork): Promise<LateReply> | null {
+    const { call, lock } = this.#ports;
+    const session = call.session as Session;
+    const handle = lock({
+      ...{ label: command.fullName, session: session.id, maxHoldMs: 0 },
+      onDisconnect: "finish",
+      beforeAbort: () => this.#complete(running),
+    });
+    if (handle === null) return null;
+    const { promise, resolve } = Promise.withResolvers<LateReply>();
+    const order = new ManyKeyOrder(call, work.step);
+    const isTracking = (session.gate & GATE_TRACKING) !== 0 &&
+      work.locking === "read";
+    const running: Running<C> = {
+      ...{ command, session, work, order, resolve },
+      ...{ db: call.db, resp: session.resp, args: call.args.take() },
+      places: new Int32Array(work.locking === "none" ? 0 : order.count),
+      isWrite: work.locking === "write",
+      remembers: isTracking && session.tracking!.remembers,
+      noTouch: call.keyspaces[0]!.noTouch,
+      ...{ owner: handle.id, locked: 0, wait: null, tookMs: 0, steps: null },
+      ...{ isWoken: false, hasExpired: false },
+      ...{ isAsleep: false, isPlanned: false },
+    };
+    running.steps = this.#go(running, handle);
+    this.#running.add(running);
+    const { counters } = call;
+    counters[SLICED_COMMANDS] = counters[SLICED_COMMANDS]! + 1;
+    this.#plan(running);
+    return promise;
+  }
+
+  /**
+   * Does all that is left of this worker's commands, but for those that wait and
+   * have done nothing yet; no latch is held.
+   */
+  completeAll(): void {
+    for (const running of [...this.#running]) this.#complete(running);
+  }
+
+  #complete(running: Running<C>): void {
+    while (this.#running.has(running) && !running.isAsleep) {
+      this.#advance(running);
+    }
+  }
+
+  #plan(running: Running<C>): void {
+    if (running.isPlanned) return;
+    running.isPlanned = true;
+    this.#ports.later(() => {
+      running.isPlanned = false;
+      if (!this.#running.has(running) || running.isAsleep) return;
+      this.#advance(running);
+      if (this.#running.has(running) && !running.isAsleep) this.#plan(running);
+    }, 0);
+  }
+
+  #wake(running: Running<C>): void {
+    running.isWoken = true;
+    if (!running.isAsleep) return;
+    running.isAsleep = false;
+    this.#plan(running);
+  }
+
+  #sleepMs(running: Running<C>, delayMs: number): void {
+    running.isAsleep = true;
+    this.#ports.later(() => this.#wake(running), delayMs);
+  }
+
+  /** Does what fits into a turn. */
+  #advance(running: Running<C>): void {
+    const { monotonicMs } = this.#ports;
+    const startMs = monotonicMs();
+    const endMs = startMs + TURN_MS;
+    let result: IteratorResult<void, End>;
+    do {
+      result = running.steps!.next();
+    } while (!result.done && !running.isAsleep && monotonicMs() < endMs);
+    running.tookMs += monotonicMs() - startMs;
+    if (result.done) this.#end(running, result.value);
+  }
+
+  #end(running: Running<C>, end: End): void {
+    const { freeBig, effects, settle, count, runInPlace } = this.#ports;
+    const { command, session, args, db, resp, work, resolve } = running;
+    this.#running.delete(running);
+    if (end === "in place") {
+      settle();
+      return runInPlace(session, db, resp, args, (late) => {
+        freeBig(args);
+        resolve(late);
+      });
+    }
+    freeBig(args);
+    effects.publish();
+    settle();
+    if (end === "gone") return resolve(NO_REPLY);
+    const microseconds = running.tookMs * 1000;
+    const error = end === "done" ? null : end;
+    count({ command, session, args, microseconds }, error);
+    resolve(error === null ? work.reply() : (reply) => reply.error(error));
+  }
+
+  /** All of it, step by step; no latch is held where it yields. */
+  *#go(running: Running<C>, handle: LockHandle): Generator<void, End> {
+    const { isWrite, work } = running;
+    let end: End = "done";
+    if (work.locking !== "none") end = yield* this.#lockAll(running);
+    if (end === "done") {
+      const nowMs = this.#ports.nowMs();
+      end = isWrite
+        ? yield* this.#change(running, nowMs)
+        : yield* this.#passes(running, nowMs);
+      yield* this.#unlock(running);
+    }
+    handle.close();
+    return end;
+  }
+
+  /** Locks all keys; a change has begun then. */
+  *#lockAll(running: Running<C>): Generator<void, End> {
+    const { isGone, mustBeStill } = this.#ports;
+    const { isWrite } = running;
+    for (;;) {
+      let outcome: Locking = "busy";
+      let end: End | null = null;
+      if (isGone(running.session)) end = "gone";
+      else if (running.hasExpired) end = LOCKED;
+      else if (isWrite && mustBeStill()) {
+        this.#sleepMs(running, STILL_MS);
+        yield;
+        continue;
+      } else {
+        outcome = yield* this.#tryLock(running);
+        if (outcome === "no room") end = "in place";
+      }
+      if (outcome === "all") {
+        if (
+          isWrite ? this.#beginChange() : !(yield* this.#isFlushed(running))
+        ) {
+          this.#endWait(running);
+          return "done";
+        }
+      }
+      yield* this.#unlock(running);
+      if (end !== null) {
+        this.#endWait(running);
+        return end;
+      }
+      if (outcome === "all") this.#sleepMs(running, STILL_MS);
+      else if (!running.isWoken) running.isAsleep = true;
+      yield;
+    }
+  }
+
+  /** Locks key after key until one is not free. */
+  *#tryLock(running: Running<C>): Generator<void, Locking> {
+    const { latches, call, waits } = this.#ports;
+    const { order } = running;
+    if ((running.wait?.held.places.length ?? 0) > PLACES_MAX) {
+      waits.withdraw(running.wait!);
+    }
+    running.isWoken = false;
+    while (running.locked < order.distinct) {
+      const space = call.keyspaces[order.shardAt(running.locked)]!;
+      let outcome: Locking;
+      latches.acquire(space.shard);
+      try {
+        outcome = this.#inside(running, () => this.#lockSome(running, space));
+      } catch (cause) {
+        if (!(cause instanceof OutOfMemory)) throw cause;
+        outcome = "no room";
+      } finally {
+        latches.release(space.shard);
+      }
+      if (outcome !== "all") return outcome;
+      yield;
+    }
+    return "all";
+  }
+
+  /** Locks keys of a shard until a slice is over, or one is not free. */
+  #lockSome(running: Running<C>, space: Keyspace): Locking {
+    const { monotonicMs, nowMs, waits, reserve, call } = this.#ports;
+    const { order, args, db, isWrite, places, owner } = running;
+    const { locks, control } = space;
+    const key = this.#key;
+    const kind = isWrite ? PLACE_WRITE : 0;
+    const how = isWrite ? PLACE_AT_END : 0;
+    const now = nowMs();
+    const endMs = monotonicMs() + SLICE_MS;
+    const first = running.locked;
+    const end = order.endOfShard(first);
+    let at = first;
+    let isFree = true;
+    for (; at < end && isFree; at++) {
+      if (at % KEYS_PER_LOOK === 0 && at > first && monotonicMs() > endMs) {
+        break;
+      }
+      const i = order.numberAt(at);
+      order.read(i, args, key);
+      if (isWrite && (control[SHARD_FLAGS]! & FLAG_SNAPSHOT) !== 0) {
+        reserve(space, db, key, false);
+      }
+      const ticket = running.wait?.ticket ?? 0;
+      const whole = locks.findWhole();
+      const byWhole = whole !== 0 && locks.mustWait(whole, kind, ticket);
+      const node = locks.find(db, key.buf, key.off, key.length, key.hash);
+      isFree = !byWhole && (node === 0 || !locks.mustWait(node, kind, ticket));
+      if (!isFree) {
+        const wait = this.#waitOf(running);
+        waits.queueAlso(wait, space, db, byWhole ? null : key, kind);
+        break;
+      }
+      const { worker } = waits;
+      places[i] = lockKey(space, db, key, isWrite, owner, worker, now, how);
+      running.locked = at + 1;
+    }
+    const counter = isWrite ? WRITE_LOCKS_GRANTED : READ_LOCKS_GRANTED;
+    call.counters[counter] = call.counters[counter]! + running.locked - first;
+    return isFree ? "all" : "busy";
+  }
+
+  #waitOf(running: Running<C>): LockWait {
+    const { waits, call } = this.#ports;
+    if (running.wait !== null) return running.wait;
+    const { counters, settings } = call;
+    counters[COMMANDS_PARKED] = counters[COMMANDS_PARKED]! + 1;
+    running.wait = waits.begin(
+      settings.lockWaitTimeout,
+      () => this.#wake(running),
+      () => {
+        running.hasExpired = true;
+        counters[LOCK_TIMEOUTS] = counters[LOCK_TIMEOUTS]! + 1;
+        this.#wake(running);
+      },
+    );
+    return running.wait;
+  }
+
+  #endWait(running: Running<C>): void {
+    const { wait } = running;
+    if (wait === null) return;
+    const { waits } = this.#ports;
+    waits.withdraw(wait);
+    waits.end(wait);
+    running.wait = null;
+  }
+
+  /**
+   * Whether the database was emptied while its keys were being locked: those that
+   * were locked before that still have what they had.
+   */
+  *#isFlushed(running: Running<C>): Generator<void, boolean> {
+    const { latches, call } = this.#ports;
+    const { order, places } = running;
+    for (let at = 0; at < order.distinct;) {
+      const { shard, locks } = call.keyspaces[order.shardAt(at)]!;
+      const end = Math.min(order.endOfShard(at), at + RECORDED_PER_STEP);
+      let isFlushed = false;
+      latches.acquire(shard);
+      for (; at < end && !isFlushed; at++) {
+        const place = places[order.numberAt(at)]!;
+        isFlushed = locks.orphan(locks.nodeOf(place)) !== 0;
+      }
+      latches.release(shard);
+      if (isFlushed) return true;
+      yield;
+    }
+    return false;
+  }
+
+  *#unlock(running: Running<C>): Generator<void> {
+    const { latches, call, nowMs, monotonicMs } = this.#ports;
+    const { order, places } = running;
+    const end = running.locked;
+    for (let at = 0; at < end;) {
+      const space = call.keyspaces[order.shardAt(at)]!;
+      const first = at;
+      const last = Math.min(end, order.endOfShard(at));
+      const now = nowMs();
+      latches.acquire(space.shard);
+      const endMs = monotonicMs() + SLICE_MS;
+      this.#inside(running, () => {
+        for (; at < last; at++) {
+          if (at % KEYS_PER_LOOK === 0 && at > first && monotonicMs() > endMs) {
+            break;
+          }
+          const i = order.numberAt(at);
+          unlockKey(space, places[i]!, now);
+          places[i] = 0;
+        }
+      });
+      latches.release(space.shard);
+      yield;
+    }
+    running.locked = 0;
+  }
+
+  /** From here on others may see a part of the change; false if it must wait. */
+  #beginChange(): boolean {
+    const { latches, process, mustBeStill } = this.#ports;
+    if (mustBeStill()) return false;
+    latches.acquire(0);
+    const mayBegin = Atomics.load(process, PROCESS_CUT_WAITS) === 0;
+    if (mayBegin) {
+      Atomics.add(process, PROCESS_MANY_CHANGES, 1);
+      Atomics.add(process, PROCESS_SLICED_CHANGES, 1);
+    }
+    latches.release(0);
+    return mayBegin;
+  }
+
+  /** Changes the keys, and records it. */
+  *#change(running: Running<C>, nowMs: number): Generator<void, End> {
+    const { latches, process, effects } = this.#ports;
+    const { args, db, work } = running;
+    const record = effects.isOn ? new GivenRecord(db, args, [], 0) : null;
+    for (let at = 0; record !== null && at < args.count;) {
+      at = Math.min(args.count, at + RECORDED_PER_STEP);
+      record.addUpTo(args, at);
+      yield;
+    }
+    const end = yield* this.#passes(running, nowMs);
+    const isChange = end === "done" && work.changes > 0;
+    latches.acquire(0);
+    if (effects.isOn) {
+      effects.begin();
+      if (isChange) record?.end(effects);
+      effects.endCommand(db, args, isChange);
+    }
+    Atomics.sub(process, PROCESS_MANY_CHANGES, 1);
+    Atomics.sub(process, PROCESS_SLICED_CHANGES, 1);
+    latches.release(0);
+    return end;
+  }
+
+  *#passes(running: Running<C>, nowMs: number): Generator<void, End> {
+    const { passes, undo } = running.work;
+    try {
+      for (const pass of passes) yield* this.#pass(running, pass, nowMs);
+    } catch (cause) {
+      if (!(cause instanceof OutOfMemory)) throw cause;
+      if (undo !== undefined) yield* this.#pass(running, undo, nowMs);
+      return OUT_OF_MEMORY;
+    }
+    return "done";
+  }
+
+  *#pass(
+    running: Running<C>,
+    pass: KeysPass,
+    nowMs: number,
+  ): Generator<void> {
+    const { call, isGone } = this.#ports;
+    const { order, work, args, db, isWrite, session } = running;
+    const count = pass.order === "given" ? order.count : order.distinct;
+    const space = call.keyspaces[0]!;
+    const visit = { space, db, key: this.#key, i: 0, last: 0, args, nowMs };
+    for (let at = 0; at < count;) {
+      // Who is gone has let go of what it has watched.
+      if (work.locking === "none" && isGone(session)) return;
+      at = this.#inside(
+        running,
+        () => this.#some(running, pass, visit, at, count),
+        isWrite,
+      );
+      yield;
+    }
+  }
+
+  /** Goes through some keys of a pass, from `from` on; says where it has ended. */
+  #some(
+    running: Running<C>,
+    { order: way, isLatched, visit }: KeysPass,
+    given: { -readonly [K in keyof KeyVisit]: KeyVisit[K] },
+    from: number,
+    count: number,
+  ): number {
+    const { latches, call, monotonicMs } = this.#ports;
+    const { order, args } = running;
+    const isGiven = way === "given";
+    const { key } = given;
+    const endMs = monotonicMs() + SLICE_MS;
+    let at = from;
+    let held = -1;
+    try {
+      for (; at < count; at++) {
+        if (at % KEYS_PER_LOOK === 0 && at > from && monotonicMs() > endMs) {
+          break;
+        }
+        const i = isGiven ? at : order.numberAt(at);
+        const shard = order.shardOf(i);
+        if (shard !== held) {
+          if (isLatched && held >= 0) latches.release(held);
+          held = -1;
+          if (isLatched) latches.acquire(shard);
+          held = shard;
+          given.space = call.keyspaces[shard]!;
+        }
+        given.i = i;
+        given.last = isGiven ? order.sameAs(i) : i;
+        order.read(i, args, key);
+        const times = way === "each" ? order.timesOf(i) : 1;
+        const back = this.#lend(running, given);
+        for (let time = 0; time < times; time++) visit(given);
+        takeBackOrphan(given.space, given.db, back);
+        if (running.remembers) this.#remember(running, given);
+      }
+    } finally {
+      if (isLatched && held >= 0) latches.release(held);
+    }
+    return at;
+  }
+
+  /**
+   * Lends a key that is read what only its readers still have, if its database was
+   * emptied since all keys were locked; returns it, or 0.
+   */
+  #lend({ places, isWrite }: Running<C>, visit: KeyVisit): number {
+    const { space, db, key, last } = visit;
+    const place = isWrite ? 0 : places[last] ?? 0;
+    if (place === 0) return 0;
+    const { locks } = space;
+    return locks.orphan(locks.nodeOf(place)) === 0
+      ? 0
+      : lendOrphan(space, db, key, place);
+  }
+
+  #remember({ session }: Running<C>, { space, key }: KeyVisit): void {
+    const { remember } = this.#ports;
+    remember(space, key, session.id, session.tracking!.worker);
+  }
+
+  /** Does something with keys in the name of the command's session. */
+  #inside<T>(running: Running<C>, run: () => T, isChange = false): T {
+    const { call, locks, mustBeStill } = this.#ports;
+    const { session } = call;
+    const { isExempt } = locks;
+    const [{ noTouch, keepsExpired }] = call.keyspaces as [Keyspace];
+    const isStill = !isChange && mustBeStill();
+    call.session = running.session;
+    for (const space of call.keyspaces) {
+      space.noTouch = running.noTouch;
+      space.keepsExpired = isStill;
+    }
+    locks.isExempt = running.isWrite;
+    try {
+      return run();
+    } finally {
+      call.session = session;
+      for (const space of call.keyspaces) {
+        space.noTouch = noTouch;
+        space.keepsExpired = keepsExpired;
+      }
+      locks.isExempt = isExempt;
+    }
+  }
+}
