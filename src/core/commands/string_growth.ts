@@ -165,7 +165,7 @@ export class StringGrowth implements SlicedChange {
     db: number,
     key: Key,
     args: Arguments,
-    effects: EffectLog,
+    effects: EffectLog | null = null,
   ): LateReply {
     const run = this.#run;
     space.externals.setLength(run, this.#growth.length);
@@ -176,7 +176,7 @@ export class StringGrowth implements SlicedChange {
       this.#isNew = false;
       space.strings.setExternal(db, key, ref, run, expireAtMs);
     }
-    this.#record?.end(effects);
+    if (effects !== null) this.#record?.end(effects);
     return this.#end(space, db, key, space.peek(db, key), args);
   }
 
