@@ -28,6 +28,14 @@ const DESCRIPTORS_MAX = 1 << 16;
 /** Rest after an error, such as no descriptors left. */
 const RETRY_MS = 100;
 
+/** Reasons that a machine has sooner or later; see errno(3). */
+const REASONS: Record<number, string> = {
+  12: "Cannot allocate memory",
+  23: "Too many open files in system",
+  24: "Too many open files",
+  105: "No buffer space available",
+};
+
 const FAMILY_UNIX = 1;
 const FAMILY_IPV4 = 2;
 
@@ -94,7 +102,7 @@ export class PolledListener implements Watcher {
   #rest(errno: number): void {
     this.#loop.unwatch(this.#descriptor);
     this.#isWatched = false;
-    this.#handler.onAcceptFailed(`errno ${errno}`);
+    this.#handler.onAcceptFailed(REASONS[errno] ?? `errno ${errno}`);
     this.#loop.later(() => {
       if (this.#isClosed) return;
       this.#loop.watch(this.#descriptor, CAN_READ, this);
