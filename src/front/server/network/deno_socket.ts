@@ -64,12 +64,13 @@ export class DenoSocket implements Socket {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    // What it held is free when the peer hears of it.
+    this.#handler.onClose();
     try {
       this.#conn.close();
     } catch {
       // The peer was faster.
     }
-    this.#handler.onClose();
   }
 
   #send(): void {

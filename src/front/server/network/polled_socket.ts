@@ -89,8 +89,9 @@ export class PolledSocket implements Socket, Watcher {
     if (this.#isClosed) return;
     this.#isClosed = true;
     if (this.#interest >= 0) this.#loop.unwatch(this.descriptor);
-    this.#loop.calls.close(this.descriptor);
+    // What it held is free when the peer hears of it.
     this.#handler.onClose();
+    this.#loop.calls.close(this.descriptor);
   }
 
   onReady(what: number): void {
