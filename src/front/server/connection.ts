@@ -85,7 +85,7 @@ const OUTPUT_BYTES_FREE = REPLY_BUFFER_BYTES;
  * Milliseconds for which pieces are sent one right after the other. A peer that
  * reads as fast as they come would else keep the worker from everybody else.
  */
-const SENDING_MS_MAX = 4;
+const SENDING_MS_MAX = 1;
 
 /** One client's connection, living in one worker. */
 export class Connection implements SocketHandler, Subscriber, CacheReceiver {

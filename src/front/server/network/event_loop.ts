@@ -31,7 +31,11 @@ export interface EventLoop {
   readonly api: string;
   /** Begins: `hear` is called when the bell has been rung, and now. */
   start(hear: () => void): void;
-  /** Calls back once, after at least a millisecond; returns how to prevent it. */
+  /**
+   * Calls back once, after at least a millisecond, or two if it is to be at once:
+   * what goes on so takes no more than a part of the time. Returns how to prevent
+   * it.
+   */
   startTimer(run: () => void, delayMs: number): () => void;
   /** As {@linkcode startTimer}, where it need not be prevented. */
   later(run: () => void, delayMs: number): void;

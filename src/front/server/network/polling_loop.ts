@@ -40,6 +40,9 @@ const WAIT_MS_MAX = 1000;
  */
 const PORT_TURNS = 40;
 
+/** How long who wants to go on at once lets others go first. */
+const REST_MS = 2;
+
 /** What a descriptor is watched for. */
 export interface Watcher {
   /** Something is the matter: bits of system_calls.ts. */
@@ -80,7 +83,8 @@ export class PollingLoop implements EventLoop {
   }
 
   startTimer(run: () => void, delayMs: number): () => void {
-    return this.#timers.add(run, performance.now() + Math.max(1, delayMs));
+    const restMs = delayMs === 0 ? REST_MS : Math.max(1, delayMs);
+    return this.#timers.add(run, performance.now() + restMs);
   }
 
   later(run: () => void, delayMs: number): void {
