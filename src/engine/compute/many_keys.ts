@@ -118,6 +118,8 @@ export interface ManyKeysPorts<C extends Call> {
   nowMs(): number;
   monotonicMs(): number;
   later(run: () => void, delayMs: number): void;
+  /** Calls back when others have had their turn. */
+  rest(run: () => void): void;
   /** Frees the big arguments that the command did not keep. */
   freeBig(args: Arguments): void;
   /** Serves who waits for changed keys, and tells events; no latch is held. */
@@ -227,12 +229,12 @@ export class ManyKeys<C extends Call> {
   #plan(running: Running<C>): void {
     if (running.isPlanned) return;
     running.isPlanned = true;
-    this.#ports.later(() => {
+    this.#ports.rest(() => {
       running.isPlanned = false;
       if (!this.#running.has(running) || running.isAsleep) return;
       this.#advance(running);
       if (this.#running.has(running) && !running.isAsleep) this.#plan(running);
-    }, 0);
+    });
   }
 
   #wake(running: Running<C>): void {

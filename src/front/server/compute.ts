@@ -213,6 +213,7 @@ export function makeManyKeys(
     nowMs: worker.nowMs,
     monotonicMs: () => performance.now(),
     later: (run, delayMs) => loop.later(run, delayMs),
+    rest: (run) => loop.rest(run),
     freeBig: (args) => worker.freeBig(args),
     count: (ended, error) => executor.accounts.countBackground(ended, error),
   });

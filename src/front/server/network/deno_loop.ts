@@ -39,6 +39,11 @@ export class DenoLoop implements EventLoop {
     setImmediate(run);
   }
 
+  rest(run: () => void): void {
+    // Immediates come dozens of times before sockets have their turn.
+    setTimeout(run, 0);
+  }
+
   hasInput(): boolean {
     return false;
   }

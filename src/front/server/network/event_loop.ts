@@ -39,8 +39,10 @@ export interface EventLoop {
   startTimer(run: () => void, delayMs: number): () => void;
   /** As {@linkcode startTimer}, where it need not be prevented. */
   later(run: () => void, delayMs: number): void;
-  /** Calls back when sockets have had their turn. */
+  /** Calls back soon; it may be before sockets have had their turn. */
   soon(run: () => void): void;
+  /** Calls back when sockets have had their turn. */
+  rest(run: () => void): void;
   /** Whether something has come since the turn began; false if not known. */
   hasInput(): boolean;
   /** Listens at an address; the handler is told of who connects. */

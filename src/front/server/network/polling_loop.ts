@@ -95,6 +95,10 @@ export class PollingLoop implements EventLoop {
     this.#soon.push(run);
   }
 
+  rest(run: () => void): void {
+    this.#soon.push(run);
+  }
+
   hasInput(): boolean {
     return this.#bell.isRung ||
       this.calls.wait(this.#poll, this.#look, 0) > 0;

@@ -49,6 +49,7 @@ class ManyWorld {
       nowMs: () => world.nowMs,
       monotonicMs: () => nowMs++,
       later: (run) => void this.#turns.push(run),
+      rest: (run) => void this.#turns.push(run),
       freeBig: () => {},
       settle: () => {},
       count: () => {},
