@@ -5,8 +5,8 @@
  *
  * ```text
  * words     [0] durable  [1] idle  [2] failing  [3] cut wanted  [4] its ticket
- *           [5] state, then a cache line per worker: [0] what it wants, [1] the
- *           bell that tells it that it may have come
+ *           [5] state, then a cache line per worker: what it wants; its bell
+ *           (bell.ts) tells it that it may have come
  * figures   doubles that INFO shows
  * ```
  *

@@ -23,8 +23,8 @@ import {
 
 /** Connections that are accepted in one turn. */
 const ACCEPTS_MAX = 64;
-/** Descriptors among which listeners are looked for; the lowest are given first. */
-const DESCRIPTORS_MAX = 1 << 16;
+/** Descriptors that other threads may take while one begins to listen. */
+const DESCRIPTORS_SPARE = 1024;
 /** Rest after an error, such as no descriptors left. */
 const RETRY_MS = 100;
 
@@ -60,9 +60,10 @@ export class PolledListener implements Watcher {
   ) {
     this.#loop = loop;
     this.#handler = handler;
-    const before = listeners(loop.calls);
+    const end = lowestFree(loop.calls) + DESCRIPTORS_SPARE;
+    const before = listeners(loop.calls, end);
     this.#listener = open();
-    const found = listeners(loop.calls)
+    const found = listeners(loop.calls, end)
       .filter((descriptor) => !before.includes(descriptor))
       .filter((descriptor) =>
         isAt(loop.calls, descriptor, this.#listener.addr)
@@ -149,10 +150,17 @@ class PolledAccepted implements Accepted {
   }
 }
 
-/** The descriptors of all sockets of the process that listen. */
-function listeners(calls: SystemCalls): number[] {
+/** The descriptor that is given out next: the lowest that is free. */
+function lowestFree(calls: SystemCalls): number {
+  const descriptor = calls.makeWaker();
+  calls.close(descriptor);
+  return descriptor;
+}
+
+/** The descriptors below `end` of sockets of the process that listen. */
+function listeners(calls: SystemCalls, end: number): number[] {
   const found: number[] = [];
-  for (let descriptor = 0; descriptor < DESCRIPTORS_MAX; descriptor++) {
+  for (let descriptor = 0; descriptor < end; descriptor++) {
     if (calls.isListening(descriptor)) found.push(descriptor);
   }
   return found;

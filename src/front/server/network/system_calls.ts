@@ -89,7 +89,8 @@ export class SystemCalls {
   /** For what is given by its address. */
   readonly #number = new Int32Array(1);
   readonly #numberBytes = new Uint8Array(this.#number.buffer);
-  readonly #length = new Uint8Array(4);
+  readonly #lengthWord = new Int32Array(1);
+  readonly #length = new Uint8Array(this.#lengthWord.buffer);
   readonly #event = new EventList(1);
   /** What wakes a sleeper: eventfd(2) adds it up. */
   readonly #one = new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0]);
@@ -196,7 +197,7 @@ export class SystemCalls {
   }
 
   #setLength(address: Uint8Array): void {
-    new DataView(this.#length.buffer).setInt32(0, address.length, true);
+    this.#lengthWord[0] = address.length;
   }
 
   /** Whether it is a socket that listens. */
