@@ -5,13 +5,18 @@
  *
  * @module
  */
-import { assert, assertEquals } from "@std/assert";
-import { equalBytes } from "../../src/core/base/bytes.ts";
+import { assertEquals } from "@std/assert";
 import { hasRedisServer, startRedisServer } from "../_redis_server.ts";
 import { type Argument, plain, type TestClient } from "../_resp_client.ts";
 import { until } from "../_patience.ts";
 import { Random } from "../_random.ts";
-import { settled, slicesSuite, statistic } from "./_slices.ts";
+import {
+  assertNothingLost,
+  assertSame,
+  assertSameReplies,
+  assertSameValues,
+} from "./_long_values.ts";
+import { slicesSuite, statistic } from "./_slices.ts";
 
 const { suite } = slicesSuite();
 
@@ -70,29 +75,12 @@ function commandOf(random: Random): Argument[] {
   }
 }
 
-function assertSame(actual: Uint8Array, expected: Uint8Array, name: string) {
-  const { length } = expected;
-  assert(
-    actual.length === length &&
-      equalBytes(actual, 0, length, expected, 0, length),
-    name,
-  );
-}
-
 async function listsOf(client: TestClient): Promise<Uint8Array[]> {
   const lists: Uint8Array[] = [];
   for (const key of KEYS) {
     lists.push((await client.runRaw("LRANGE", key, "0", "-1")).slice());
   }
   return lists;
-}
-
-async function assertNothingLost(client: TestClient): Promise<void> {
-  await client.run("DEL", ...KEYS);
-  await until("all memory is free", async () => {
-    const info = String(plain(await client.run("INFO", "memory")));
-    return Number(/used_memory_dataset:(\d+)/.exec(info)![1]) < 1 << 19;
-  });
 }
 
 suite("long elements of lists come and go as in redis-server", async (
@@ -109,25 +97,10 @@ suite("long elements of lists come and go as in redis-server", async (
         commands.unshift(["MULTI"]);
         commands.push(["EXEC"]);
       }
-      const expected = (await reference.pipelineFrames(commands))
-        .map(({ raw }) => raw.slice());
-      const actual = await client.pipelineFrames(commands);
-      for (const [i, { raw }] of actual.entries()) {
-        const words = commands[i]!.map((word) => String(word).slice(0, 20));
-        assertSame(raw, expected[i]!, `seed ${seed} round ${round}: ${words}`);
-      }
+      const name = `seed ${seed} round ${round}`;
+      await assertSameReplies(client, reference, commands, name);
     }
-    const before = await listsOf(client);
-    for (const [i, list] of (await listsOf(reference)).entries()) {
-      assertSame(before[i]!, list, KEYS[i]!);
-    }
-    await settled(client);
-    assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
-    for (const [i, list] of (await listsOf(client)).entries()) {
-      assertSame(list, before[i]!, `${KEYS[i]} from the log`);
-    }
-    await reference.run("DEL", ...KEYS);
-    await assertNothingLost(client);
+    await assertSameValues(client, reference, KEYS, listsOf);
   }
 });
 
@@ -152,7 +125,7 @@ suite("who waits is given long elements", async (
     assertEquals(plain(await client.run("LRANGE", A, "0", "-1")), ["second"]);
     await client.run("DEL", A);
   }
-  await assertNothingLost(client);
+  await assertNothingLost(client, KEYS);
 });
 
 suite("long elements are popped from lists that are being read", async (
@@ -185,5 +158,5 @@ suite("long elements are popped from lists that are being read", async (
       async () => plain(await client.run("EXISTS", B)) === 0,
     );
   }
-  await assertNothingLost(client);
+  await assertNothingLost(client, KEYS);
 });

@@ -6,11 +6,15 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import { equalBytes } from "../../src/core/base/bytes.ts";
 import { hasRedisServer, startRedisServer } from "../_redis_server.ts";
 import { type Argument, plain, type TestClient } from "../_resp_client.ts";
-import { until } from "../_patience.ts";
 import { Random } from "../_random.ts";
+import {
+  assertNothingLost,
+  assertSame,
+  assertSameReplies,
+  assertSameValues,
+} from "./_long_values.ts";
 import { settled, slicesSuite } from "./_slices.ts";
 
 const { suite } = slicesSuite();
@@ -85,15 +89,6 @@ function commandOf(random: Random, round: number): Argument[] {
   }
 }
 
-function assertSame(actual: Uint8Array, expected: Uint8Array, name: string) {
-  const { length } = expected;
-  assert(
-    actual.length === length &&
-      equalBytes(actual, 0, length, expected, 0, length),
-    name,
-  );
-}
-
 /** What the keys have, in an order that all servers agree on. */
 async function valuesOf(client: TestClient): Promise<Uint8Array[]> {
   const values: Uint8Array[] = [];
@@ -108,14 +103,6 @@ async function valuesOf(client: TestClient): Promise<Uint8Array[]> {
     ]
   ) values.push((await client.runRaw(...argv)).slice());
   return values;
-}
-
-async function assertNothingLost(client: TestClient): Promise<void> {
-  await client.run("DEL", ...KEYS);
-  await until("all memory is free", async () => {
-    const info = String(plain(await client.run("INFO", "memory")));
-    return Number(/used_memory_dataset:(\d+)/.exec(info)![1]) < 1 << 19;
-  });
 }
 
 suite("long nodes are added as in redis-server", async (client) => {
@@ -134,25 +121,10 @@ suite("long nodes are added as in redis-server", async (client) => {
         commands.unshift(["MULTI"]);
         commands.push(["EXEC"]);
       }
-      const expected = (await reference.pipelineFrames(commands))
-        .map(({ raw }) => raw.slice());
-      const actual = await client.pipelineFrames(commands);
-      for (const [i, { raw }] of actual.entries()) {
-        const words = commands[i]!.map((word) => String(word).slice(0, 20));
-        assertSame(raw, expected[i]!, `seed ${seed} round ${round}: ${words}`);
-      }
+      const name = `seed ${seed} round ${round}`;
+      await assertSameReplies(client, reference, commands, name);
     }
-    const before = await valuesOf(client);
-    for (const [i, value] of (await valuesOf(reference)).entries()) {
-      assertSame(before[i]!, value, `value ${i}`);
-    }
-    await settled(client);
-    assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
-    for (const [i, value] of (await valuesOf(client)).entries()) {
-      assertSame(value, before[i]!, `value ${i} from the log`);
-    }
-    await reference.run("DEL", ...KEYS);
-    await assertNothingLost(client);
+    await assertSameValues(client, reference, KEYS, valuesOf);
   }
 });
 
@@ -215,7 +187,7 @@ suite("long values leave a hash, and fields that expire lose it", async (
   assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
   assertEquals(plain(await client.run("HLEN", HASH)), 1);
   assertEquals(plain(await client.run("XLEN", STREAM)), 1);
-  await assertNothingLost(client);
+  await assertNothingLost(client, KEYS);
 });
 
 suite("long values stay packed where the settings say so", async (client) => {
@@ -233,7 +205,7 @@ suite("long values stay packed where the settings say so", async (client) => {
   assertEquals(plain(await client.run("HGET", HASH, "f")), long);
   assertEquals(plain(await client.run("SISMEMBER", SET, long)), 1);
   for (const name of names) await client.run("CONFIG", "SET", name, "64");
-  await assertNothingLost(client);
+  await assertNothingLost(client, KEYS);
 });
 
 suite("a long entry is logged whose trim goes on in slices", async (client) => {
@@ -255,5 +227,5 @@ suite("a long entry is logged whose trim goes on in slices", async (client) => {
     assertSame(after, before, id);
     await client.run("DEL", STREAM);
   }
-  await assertNothingLost(client);
+  await assertNothingLost(client, KEYS);
 });
