@@ -115,6 +115,9 @@ suite(
   async (client, server) => {
     const keys = names(COUNT);
     const commands = [
+      ["MSETNX", ...pairs(keys, "a"), ...pairs(keys.slice(0, 5), "b")],
+      ["MSETNX", ...pairs(keys, "b")],
+      ["DEL", ...keys],
       ["SET", keys[3]!, "old"],
       ["MSET", ...pairs(keys, "a"), ...pairs(keys.slice(0, 5), "b")],
       ["MGET", ...keys, "none"],
@@ -131,6 +134,35 @@ suite(
     assertEquals(many, few);
   },
 );
+
+suite("MSETNX stores all of very many keys, or none", async (client) => {
+  const keys = names(COUNT);
+  const before = await sliced(client);
+  const one = keys.slice(0, AT_ONCE + 1);
+  assertEquals(await run(client, "MSETNX", ...pairs(keys, "v")), 1);
+  assertEquals(await run(client, "MSETNX", ...pairs(keys, "w")), 0);
+  const other = names(AT_ONCE + 1, "other:");
+  for (const there of [keys[0]!, keys.at(-1)!]) {
+    const some = [...pairs(other, "x"), there, "y"];
+    assertEquals(await run(client, "MSETNX", ...some), 0);
+    assertEquals(await run(client, "EXISTS", ...other), 0);
+  }
+  assertEquals(new Set(await run(client, "MGET", ...one) as string[]).size, 1);
+  for (const key of keys) await run(client, "PEXPIRE", key, 1);
+  await until(
+    "the keys have expired",
+    async () => await run(client, "GET", keys.at(-1)!) === null,
+  );
+  const long = "long".repeat(30_000);
+  const twice = [...pairs(one, "first"), ...pairs(one, "second")];
+  twice.push("long", long);
+  assertEquals(await run(client, "MSETNX", ...twice), 1);
+  const values = await run(client, "MGET", ...one, "long") as string[];
+  assertEquals(new Set(values), new Set(["second", long]));
+  const error = "-ERR wrong number of arguments for 'msetnx' command";
+  assertEquals(await run(client, "MSETNX", ...pairs(keys, "v"), "x"), error);
+  assertEquals(await sliced(client) - before, 9);
+});
 
 suite(
   "errors, and what is queued, are for the command in place",
@@ -168,7 +200,126 @@ suite("WATCH of very many keys sees every change", async (client, server) => {
   assertEquals(await isAborted("MGET", ...keys), false);
   assertEquals(await isAborted("DEL", ...keys), true);
   assertEquals(await isAborted("DEL", ...keys), false);
+  assertEquals(await isAborted("FLUSHALL"), false);
+  await run(other, "SET", keys[3]!, "v");
+  assertEquals(await isAborted("SWAPDB", "0", "1"), true);
+  assertEquals(await isAborted("SWAPDB", "0", "1"), true);
+  await run(other, "SET", keys[3]!, "v");
+  assertEquals(await isAborted("FLUSHALL"), true);
+  // Many others that are watched, too, change.
+  using third = await server.client();
+  const others = names(MANY, "other:");
+  await run(third, "WATCH", ...others);
+  assertEquals(await isAborted("MSET", ...pairs(others, "v")), false);
+  await run(third, "UNWATCH");
+  // A key expires, which nobody finds out before EXEC does.
+  await run(other, "DEBUG", "SET-ACTIVE-EXPIRE", "0");
+  for (let lifeMs = 20;; lifeMs *= 2) {
+    await run(other, "SET", keys[3]!, "v", "PX", String(lifeMs));
+    await run(client, "WATCH", ...keys);
+    const endMs = await run(other, "PEXPIRETIME", keys[3]!) as number;
+    if (endMs < 0) continue;
+    await until(
+      "the key has expired",
+      () => Promise.resolve(Date.now() > endMs),
+    );
+    await run(client, "MULTI");
+    await run(client, "PING");
+    assertEquals(await run(client, "EXEC"), null);
+    break;
+  }
+  await run(other, "DEBUG", "SET-ACTIVE-EXPIRE", "1");
 });
+
+suite(
+  "EXEC of who watches very many keys comes at one instant",
+  async (client, server) => {
+    const keys = names(20 * AT_ONCE);
+    const rounds = 6;
+    let writers = 3;
+    let done = 0;
+    await run(client, "MSET", ...pairs(keys, "0"));
+    /** Adds one to two keys of those that it watches. */
+    const add = async (first: string, second: string) => {
+      using own = await server.client();
+      for (let round = 0; round < rounds;) {
+        await run(own, "WATCH", ...keys);
+        const [a, b] = await run(own, "MGET", first, second) as string[];
+        const replies = await own.pipeline([
+          ["MULTI"],
+          ["SET", first, String(Number(a) + 1)],
+          ["SET", second, String(Number(b) + 1)],
+          ["EXEC"],
+          ["PING"],
+        ]);
+        const last = replies.map(plain);
+        assertEquals(last[4], "PONG");
+        if (last[3] === null) continue;
+        round++;
+        done++;
+      }
+      writers--;
+    };
+    // They change keys that nobody else watches, and some that they do.
+    const disturb = async () => {
+      using own = await server.client();
+      const others = names(200, "other:");
+      let added = 0;
+      await run(own, "WATCH", ...others);
+      while (writers > 0) {
+        await own.pipeline(others.map((key) => ["SET", key, "v"]));
+        if (added++ % 4 === 0) await run(own, "INCR", keys[1]!);
+        else if (added % 4 === 1) await run(own, "INCR", "none");
+      }
+      return Math.ceil(added / 4);
+    };
+    const [added] = await Promise.all([
+      disturb(),
+      add(keys[0]!, keys.at(-1)!),
+      add(keys[1]!, keys[2]!),
+      add(keys[0]!, keys[1]!),
+    ]);
+    assertEquals(done, 3 * rounds);
+    const ends = [keys[0]!, keys[1]!, keys[2]!, keys.at(-1)!];
+    const counts = (await run(client, "MGET", ...ends) as string[]).map(Number);
+    assertEquals(counts, [2 * rounds, 2 * rounds + added, rounds, rounds]);
+    await expectNothing(client);
+  },
+);
+
+suite(
+  "who watches very many keys may leave, or be woken",
+  async (client, server) => {
+    const keys = names(MANY);
+    for (let i = 0; i < 4; i++) {
+      const gone = await server.client();
+      await gone.sendCommands([
+        ["WATCH", ...keys],
+        ["MULTI"],
+        ["SET", keys[i]!, "v"],
+        ["EXEC"],
+      ]);
+      gone.close();
+    }
+    using other = await server.client();
+    const id = await run(other, "CLIENT", "ID") as number;
+    for (let i = 0; i < 5; i++) {
+      await run(other, "WATCH", ...keys);
+      await run(other, "MULTI");
+      await run(other, "PING");
+      await other.sendCommands([["EXEC"], ["ECHO", "next"]]);
+      await run(client, "CLIENT", "UNBLOCK", id);
+      const reply = plain((await other.readFrame()).reply);
+      assert(reply === null || String(reply) === "PONG", String(reply));
+      assertEquals(plain((await other.readFrame()).reply), "next");
+    }
+    await run(other, "WATCH", ...keys);
+    await run(other, "MULTI");
+    await run(other, "PING");
+    assertEquals(await run(other, "DISCARD"), "OK");
+    await expectNothing(client);
+  },
+);
 
 suite(
   "clients are told of what they keep of very many keys",
@@ -294,10 +445,9 @@ suite(
     const write = async (value: string) => {
       using own = await server.client();
       for (let round = 0; round < rounds; round++) {
-        assertEquals(
-          await run(own, "MSET", ...pairs(keys, value + round)),
-          "OK",
-        );
+        const given = pairs(keys, value + round);
+        if (round === 1) await run(own, "MSETNX", ...given);
+        else assertEquals(await run(own, "MSET", ...given), "OK");
         const order = round % 2 === 0 ? keys : keys.toReversed();
         const deleted = await run(own, "DEL", ...order);
         assert(deleted === 0 || deleted === MANY, `${deleted} keys`);
@@ -355,13 +505,15 @@ suite(
     await run(client, "SET", keys[0]!, "later");
     await run(client, "DEL", ...keys.slice(50), "none");
     await run(client, "DEL", ...names(COUNT, "none:"));
+    await run(client, "MSETNX", ...pairs(keys, "no"));
+    await run(client, "MSETNX", ...pairs(names(COUNT, "new:"), "yes"));
     const digest = await ask(client, "DEBUG DIGEST");
     assertEquals(await ask(client, "DEBUG LOADAOF"), "OK");
     assertEquals(await ask(client, "DEBUG DIGEST"), digest);
     assertEquals(await run(client, "MGET", ...keys.slice(0, 3)), [
       ...["later", "last", "v"],
     ]);
-    assertEquals(await run(client, "DBSIZE"), 50);
+    assertEquals(await run(client, "DBSIZE"), 50 + COUNT);
   },
 );
 
@@ -383,12 +535,16 @@ async function play(
     const value = `${random.uint32()}`;
     const commands: readonly (readonly string[])[] = random.pick([
       [["MSET", ...pairs(some, value)]],
+      [["MSETNX", ...pairs(some, value)]],
       [["MGET", ...some]],
       [[random.pick(["DEL", "UNLINK"]), ...some]],
       [[random.pick(["EXISTS", "TOUCH"]), ...some]],
       [["SET", some[0]!, value], ["GET", some[1]!], ["DEL", some[2]!]],
       [["MULTI"], ["MSET", ...pairs(some, value)], ["MGET", ...some], ["EXEC"]],
       [["WATCH", ...some], ["MULTI"], ["DBSIZE"], ["EXEC"]],
+      [["WATCH", ...some], ["MULTI"], ["MSET", ...pairs(some, value)], [
+        "EXEC",
+      ]],
       [["SADD", some[3]!, "a"], ["SUNIONSTORE", some[4]!, some[3]!, some[5]!]],
       [
         ["DEBUG", "KEYLOCK", "TRY", holder, "WRITE", some[6]!],

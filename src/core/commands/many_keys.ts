@@ -62,6 +62,8 @@ export interface ManyKeysWork {
   readonly step: number;
   /** What is done, pass by pass. */
   readonly passes: readonly KeysPass[];
+  /** Whether what is left of the passes is not wanted. */
+  readonly isOver?: boolean;
   /** After OutOfMemory: lets everything be as it was. */
   readonly undo?: KeysPass;
   /** Changes of keys. */
@@ -189,21 +191,32 @@ class KeysDeleted implements ManyKeysWork {
   }
 }
 
-/** MSET: entries are made of all pairs before the first is given to its key. */
+/**
+ * MSET: entries are made of all pairs before the first is given to its key.
+ * MSETNX: unless one of the keys is there, of which all are locked by then.
+ */
 class StringsStored implements ManyKeysWork {
   readonly locking = "write";
   readonly step = 2;
+  readonly #isForNew: boolean;
   /** Entries by pair, or runs for those that are not yet made; 0 for neither. */
   readonly #made: Int32Array;
   readonly #state: Uint8Array;
   changes = 0;
+  isOver = false;
 
-  constructor({ keyCount }: Call) {
+  constructor({ keyCount }: Call, isForNew: boolean) {
+    this.#isForNew = isForNew;
     this.#made = new Int32Array(keyCount);
     this.#state = new Uint8Array(keyCount);
   }
 
-  readonly passes: readonly KeysPass[] = [
+  /** Ends all if a key is there. */
+  readonly #looking = distinctPass(({ space, db, key, nowMs }) => {
+    if (space.lookupQuiet(db, key, nowMs) !== 0) this.isOver = true;
+  });
+
+  readonly #storing: readonly KeysPass[] = [
     // To copy a long value takes no latch.
     {
       order: "distinct",
@@ -247,6 +260,11 @@ class StringsStored implements ManyKeysWork {
     }),
   ];
 
+  get passes(): readonly KeysPass[] {
+    const storing = this.#storing;
+    return this.#isForNew ? [this.#looking, ...storing] : storing;
+  }
+
   readonly undo = distinctPass(({ space, db, i }) => {
     const made = this.#made[i]!;
     const state = this.#state[i]!;
@@ -256,7 +274,8 @@ class StringsStored implements ManyKeysWork {
   });
 
   reply(): LateReply {
-    return (reply) => reply.ok();
+    if (!this.#isForNew) return (reply) => reply.ok();
+    return (reply) => reply.integer(this.isOver ? 0 : 1);
   }
 }
 
@@ -282,4 +301,7 @@ export const manyDeleted: ManyKeysFinder<Call> = (call) =>
   new KeysDeleted(call);
 /** The same of MSET. */
 export const manyStored: ManyKeysFinder<Call> = (call) =>
-  (call.argc & 1) === 0 ? null : new StringsStored(call);
+  (call.argc & 1) === 0 ? null : new StringsStored(call, false);
+/** The same of MSETNX. */
+export const manyStoredNew: ManyKeysFinder<Call> = (call) =>
+  (call.argc & 1) === 0 ? null : new StringsStored(call, true);

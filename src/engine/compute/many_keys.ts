@@ -542,6 +542,7 @@ export class ManyKeys<C extends Call> {
     for (let at = 0; at < count;) {
       // Who is gone has let go of what it has watched.
       if (work.locking === "none" && isGone(session)) return;
+      if (work.isOver === true) return;
       at = this.#inside(
         running,
         () => this.#some(running, pass, visit, at, count),

@@ -164,6 +164,22 @@ export class CommandLocks {
     return true;
   }
 
+  /**
+   * Parks the command of a session, whatever is locked, until {@linkcode
+   * CommandLocks.wakeParked}; no latch is held.
+   */
+  park(session: Session): void {
+    this.withdraw(session, false);
+    this.begin(session);
+    this.#block();
+    this.mustPark();
+  }
+
+  /** Tries the command of a session again, if it is still parked. */
+  wakeParked(session: Session): void {
+    if (session.lockWait !== null) this.#resume(session);
+  }
+
   /** Memory ran out before all keys were claimed: the command does not wait. */
   giveUp(): void {
     const wait = this.#wait;

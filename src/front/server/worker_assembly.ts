@@ -397,6 +397,8 @@ class Assembly {
     const forwarder = new Forwarder(mesh, this.#counters);
     this.#executor = new Executor(this.#table, this.#call, this.#latches, {
       monotonicMs,
+      nowMs: Date.now,
+      rest: (run) => this.#loop.rest(run),
       forward: (session, args, shard) => {
         const owner = ownerOf(shard, workers);
         return owner === id ? null : forwarder.forward(session, args, owner);
