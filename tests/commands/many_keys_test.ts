@@ -164,6 +164,97 @@ suite("MSETNX stores all of very many keys, or none", async (client) => {
   assertEquals(await sliced(client) - before, 9);
 });
 
+/** Values of all kinds, some keys of which are not there. */
+async function fill(client: TestClient): Promise<void> {
+  const commands = names(AT_ONCE).flatMap((_, i) => [
+    ["SET", `string:${i}`, `value ${i}`],
+    ["SADD", `set:${i}`, "all", String(i % 7), `own ${i}`, String(i)],
+    ["ZADD", `zset:${i}`, "1", "all", String(i), `own ${i}`],
+    ["PFADD", `hll:${i}`, `a${i}`, `b${i % 5}`],
+    ["XADD", `stream:${i}`, "1-1", "f", String(i)],
+    ["XADD", `stream:${i}`, "2-1", "f", String(i)],
+  ]);
+  commands.push(
+    ["SADD", "set:3", ...names(600), "long".repeat(1000)],
+    ["SET", "string:5", "long".repeat(30_000)],
+    ["SET", "string:6", "12345"],
+    ["PFADD", "hll:4", ...names(3000)],
+    ["PFDEBUG", "TODENSE", "hll:7"],
+    ["PEXPIRE", "set:2", "100000000"],
+    ["DEL", "zset:9", "stream:9", "string:9", "hll:9"],
+  );
+  await client.pipeline(commands);
+}
+
+suite(
+  "values of very many keys are combined in the background",
+  async (client, server) => {
+    const of = (kind: string) => names(AT_ONCE, `${kind}:`);
+    const [sets, zsets, streams] = [of("set"), of("zset"), of("stream")];
+    const numbered = [String(AT_ONCE), ...zsets];
+    const commands: string[][] = [
+      ["SUNION", ...sets],
+      ["SINTER", ...sets],
+      ["SDIFF", "set:3", ...sets.slice(10)],
+      ["SINTERCARD", String(AT_ONCE), ...sets, "LIMIT", "5"],
+      ["SUNIONSTORE", "out", ...sets, "none", "set:1"],
+      ["SINTERSTORE", "out", ...sets],
+      ["SDIFFSTORE", "set:1", "set:3", "set:1", ...sets.slice(10)],
+      ["SUNION", ...sets, "string:1"],
+      ["SUNIONSTORE", "out", ...zsets],
+      ["SINTERSTORE", "out", ...sets, "none"],
+      ["ZUNION", ...numbered, "WEIGHTS", ...zsets.map(() => "2")],
+      ["ZUNION", ...numbered, "WITHSCORES"],
+      ["ZINTER", ...numbered, "WITHSCORES", "AGGREGATE", "MAX"],
+      ["ZDIFF", ...numbered],
+      ["ZINTERCARD", ...numbered],
+      ["ZUNIONSTORE", "zset:1", ...numbered],
+      ["ZINTERSTORE", "out", ...numbered],
+      ["ZDIFFSTORE", "out", ...numbered],
+      ["ZUNION", "40", ...sets.slice(0, 3)],
+      ["BITOP", "OR", "out", ...of("string")],
+      ["BITOP", "AND", "string:2", ...of("string")],
+      ["BITOP", "XOR", "out", ...sets],
+      ["PFCOUNT", ...of("hll")],
+      ["PFMERGE", "hll:1", ...of("hll")],
+      ["PFMERGE", "out", ...of("string")],
+      ["XREAD", "STREAMS", ...streams, ...streams.map(() => "1-1")],
+      ["XREAD", "STREAMS", ...streams, ...streams.map(() => "$")],
+      ["XREAD", "COUNT", "1", "STREAMS", ...streams, ...streams.map(() => "0")],
+      ["XREAD", "STREAMS", ...streams, ...sets],
+    ];
+    const play = async () => {
+      await client.run("FLUSHALL");
+      await fill(client);
+      await client.run("CONFIG", "RESETSTAT");
+      const replies: Plain[] = [];
+      const events = await heard(server, client, async () => {
+        for (const argv of commands) {
+          const reply = plain(await client.run(...argv));
+          const isSet = /^S(UNION|INTER|DIFF)$/.test(argv[0]!);
+          replies.push(
+            isSet && Array.isArray(reply) ? reply.toSorted() : reply,
+          );
+        }
+      });
+      const counts = [
+        await statistic(client, "keyspace_hits"),
+        await statistic(client, "keyspace_misses"),
+        await statistic(client, "total_error_replies"),
+      ];
+      const digest = await ask(client, "DEBUG DIGEST");
+      return { replies, events, counts, digest };
+    };
+    const many = await play();
+    assertEquals(await sliced(client), commands.length - 1);
+    await client.run("CONFIG", "SET", "background-threshold-keys", "1000000");
+    const few = await play();
+    await client.run("CONFIG", "SET", "background-threshold-keys", AT_ONCE);
+    assertEquals(many, few);
+    await expectNothing(client);
+  },
+);
+
 suite(
   "errors, and what is queued, are for the command in place",
   async (client) => {

@@ -68,6 +68,10 @@ import {
   NO_VALUE,
   type WrittenKey,
 } from "./compute_job.ts";
+import { unpackKeys } from "./packed_keys.ts";
+
+/** More keys are found by their hashes. */
+const FEW_KEYS = 64;
 
 /** What the runner needs from the thread around it. */
 export interface ComputeRunnerPorts<C extends Call> {
@@ -97,18 +101,24 @@ export class ComputeRunner<C extends Call> {
   }
 
   /** Runs a job. */
-  run(job: ComputeJob): ComputeResult {
+  run(given: ComputeJob): ComputeResult {
     const startMs = this.#ports.monotonicMs();
     const { counters } = this.#ports;
     counters.fill(0);
     const events: number[] = [];
-    const space = this.#ports.makeKeyspace(job.shard, {
+    const space = this.#ports.makeKeyspace(given.shard, {
       keyEvent: (_hooks, event, db, buf, off, length) => {
-        const key = keyNamed(job, db, buf, off, length);
+        const key = names.find(db, buf, off, length);
         if (key >= 0) events.push(key, event);
       },
     });
+    const { packed } = given;
+    const keys = packed === undefined
+      ? given.keys
+      : unpackKeys(packed, given.db, space.arena.u8);
+    const job = { ...given, keys };
     const call = this.#ports.makeCall(space);
+    const names = new JobNames(job, call);
     const writer = new ReplyWriter(REPLY_BUFFER_BYTES);
     writer.resp = job.resp;
     this.#fill(call, writer, job);
@@ -380,15 +390,43 @@ function isArgument(
   return equalBytes(buf, off, length, job.bytes, from, job.ends[at]! - from);
 }
 
-/** Number of the key of this name, or -1; the last one that may be written. */
-function keyNamed(
-  job: ComputeJob,
-  db: number,
-  buf: Uint8Array,
-  off: number,
-  length: number,
-): number {
-  return job.keys.findLastIndex((key) =>
-    key.db === db && isArgument(job, key.at, buf, off, length)
-  );
+/** Finds keys of a job by name. */
+class JobNames {
+  readonly #job: ComputeJob;
+  readonly #call: Call;
+  readonly #key = new Key();
+  /** Of very many: the numbers of those with a hash. */
+  #byHash: Map<number, number[]> | null = null;
+
+  constructor(job: ComputeJob, call: Call) {
+    this.#job = job;
+    this.#call = call;
+  }
+
+  /** Number of the key of this name, or -1; the last one that may be written. */
+  find(db: number, buf: Uint8Array, off: number, length: number): number {
+    const job = this.#job;
+    const isNamed = (i: number) =>
+      job.keys[i]!.db === db &&
+      isArgument(job, job.keys[i]!.at, buf, off, length);
+    if (job.keys.length > FEW_KEYS) {
+      this.#byHash ??= this.#hashed();
+      this.#call.fillKey(this.#key, buf, off, length);
+      return this.#byHash.get(this.#key.hash)?.findLast(isNamed) ?? -1;
+    }
+    return job.keys.findLastIndex((_, i) => isNamed(i));
+  }
+
+  #hashed(): Map<number, number[]> {
+    const { keys } = this.#job;
+    const byHash = new Map<number, number[]>();
+    for (const [i, { at }] of keys.entries()) {
+      fillKey(this.#call, this.#key, at);
+      const { hash } = this.#key;
+      const others = byHash.get(hash);
+      if (others === undefined) byHash.set(hash, [i]);
+      else others.push(i);
+    }
+    return byHash;
+  }
 }

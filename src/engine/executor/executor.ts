@@ -29,6 +29,7 @@ import {
   FLAG,
   type Handler,
   type HeavyTest,
+  KEY_WEIGHT_MAX,
   type LateReply,
 } from "../../core/commands/command_spec.ts";
 import {
@@ -36,7 +37,6 @@ import {
   type CommandTable,
   KEY_KIND,
 } from "../../core/commands/command_table.ts";
-import type { ManyKeysWork } from "../../core/commands/many_keys.ts";
 import type { EffectLog } from "../../core/keyspace/effect_log.ts";
 import { mayBeLocked } from "../../core/keyspace/key_locks.ts";
 import { LookAhead } from "../../core/keyspace/look_ahead.ts";
@@ -462,10 +462,10 @@ export class Executor<C extends Call> implements WorkerGate {
     const call = this.#call;
     const looksFurther = this.#keys.fill(command);
     const count = call.keyCount;
-    if (count > call.settings.backgroundThresholdKeys && !this.ignoresFlags) {
-      const work = command.spec.manyKeys?.(call) ?? null;
-      if (work !== null && this.#beginMany(command, work)) return PARKED;
-    }
+    if (
+      count * KEY_WEIGHT_MAX > call.settings.backgroundThresholdKeys &&
+      !this.ignoresFlags && this.#beginMany(command)
+    ) return PARKED;
     if (looksFurther) this.#latches.markAll();
     for (let i = 0; i < count; i++) {
       const key = call.key(i);
@@ -508,9 +508,16 @@ export class Executor<C extends Call> implements WorkerGate {
   }
 
   /** Begins to go through very many keys in slices; false if it cannot. */
-  #beginMany(command: Command<C>, work: ManyKeysWork): boolean {
+  #beginMany(command: Command<C>): boolean {
     const call = this.#call;
-    const late = this.#ports.manyKeys(command, work);
+    const { manyKeys, keyWeight } = command.spec;
+    const weight = call.keyCount * (keyWeight ?? 1);
+    if (
+      manyKeys === undefined || weight <= call.settings.backgroundThresholdKeys
+    ) return false;
+    const work = manyKeys(call);
+    if (work === null) return false;
+    const late = this.#ports.manyKeys(command, work, this.#keys.positions);
     if (late === null) return false;
     this.#told.show(call, command);
     this.#runner.pending = late;

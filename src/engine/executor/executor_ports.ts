@@ -84,6 +84,7 @@ export interface ExecutorPorts<C extends Call> {
   manyKeys(
     command: Command<C>,
     work: ManyKeysWork,
+    positions: KeyPositions,
   ): Promise<LateReply> | null;
   /** What commands have caused that others are to be told of. */
   readonly tellings: Tellings;

@@ -432,7 +432,8 @@ class Assembly {
           .catch(this.#ports.fail);
       },
       keepArguments: () => this.#worker.keepArguments(),
-      manyKeys: (command, work) => this.#manyKeys.begin(command, work),
+      manyKeys: (command, work, positions) =>
+        this.#manyKeys.begin(command, work, positions),
     });
     this.#monitors = new Monitors(mesh, this.#executor);
   }
@@ -533,6 +534,7 @@ class Assembly {
       reserve: (space, db, key, isAsked) =>
         this.#source.reserve(space, db, key, isAsked),
       settle: this.#settle,
+      runJob: (job, take) => this.#computePool.runLocked(job, take),
     });
     this.#worker.completeSlices = () => {
       this.#slicedChanges.completeAll();
