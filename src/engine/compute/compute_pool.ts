@@ -32,20 +32,14 @@ import type { Command } from "../../core/commands/command_table.ts";
 import {
   BACKGROUND_COMMANDS,
   BACKGROUND_RETRIES,
-  CHANGES,
-  KEYSPACE_HITS,
-  KEYSPACE_MISSES,
 } from "../../core/keyspace/counters.ts";
-import { CHANGED } from "../../core/keyspace/key_events.ts";
 import type { EffectLog } from "../../core/keyspace/effect_log.ts";
 import { Key } from "../../core/keyspace/key.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import { keepOldOf } from "../../core/keyspace/snapshot_marks.ts";
-import { setFieldExpires } from "../../core/keyspace/field_expires.ts";
 import { unshareWith } from "../../core/keyspace/shared_value.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
 import { Arguments } from "../../core/resp/arguments.ts";
-import { writeLongReply } from "../../core/resp/bytes_source.ts";
 import { OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
 import type { Latches } from "../latch/shard_latches.ts";
 import type { LockHandle, LockSpec } from "../locks/lock_spec.ts";
@@ -69,7 +63,6 @@ import {
   type ComputePort,
   type ComputeResult,
   COPY_VALUE,
-  DELETED,
 } from "./compute_job.ts";
 
 /** Time until it is tried again to put what was written in its place. */

@@ -43,6 +43,7 @@ import {
   expiresAt,
   fieldExpiresAt,
   keysAt,
+  SHARD_READINGS,
 } from "../../core/keyspace/shard_control.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
 import { shareValue, unshareValue } from "../../core/keyspace/shared_value.ts";
@@ -311,10 +312,17 @@ export class ComputeRunner<C extends Call> {
     readings: readonly number[],
   ): void {
     const key = new Key();
-    for (const { at, db } of job.keys) {
+    // Nobody looks for readings any more, of which there may be very many.
+    space.control[SHARD_READINGS] = 0;
+    for (const { at, db, kind, root } of job.keys) {
       fillKey(call, key, at);
       const ref = space.peek(db, key);
-      if (ref !== 0) space.delete(db, ref);
+      if (ref === 0) continue;
+      if (
+        kind !== NO_VALUE && typeOf(kind) !== TYPE_STRING &&
+        space.valueRef(ref) === root
+      ) space.takeValue(ref);
+      space.delete(db, ref);
     }
     for (const reading of readings) space.heap.free(reading);
     while (!freeDetached(space, Infinity));
