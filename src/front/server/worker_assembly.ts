@@ -94,6 +94,7 @@ import { ServerCall } from "./server_call.ts";
 import { answerServerQuestions } from "./server_questions.ts";
 import { answerLockQuestions } from "./commands/locks.ts";
 import { Monitors } from "./monitors.ts";
+import { giveWay } from "./network/giving_way.ts";
 import { refuseHttp } from "./http_refusal.ts";
 import { noteLockWait, noteSlowCommand } from "./slow_log.ts";
 import { WorkerContext } from "./worker_context.ts";
@@ -321,7 +322,10 @@ class Assembly {
       clock: this.#clock,
       random: this.#random,
       latches: this.#latches,
-      later: (run, delayMs) => this.#later(() => run(Date.now()), delayMs),
+      later: (run, delayMs) => {
+        if (delayMs === 0) giveWay(this.#loop, () => run(Date.now()));
+        else this.#later(() => run(Date.now()), delayMs);
+      },
       inSlices: (space, db, key, change, args) =>
         this.#slicedChanges.begin(space, db, key, change, args),
       holdValue: (space, db, ref) =>
