@@ -107,7 +107,9 @@ export const SHARD_TOUCHES: number = SHARD_OLD_VALUES + 1;
 export const SHARD_TOUCHED: number = SHARD_TOUCHES + 1;
 /** Nodes in that ring, a power of two. */
 export const TOUCHED_NODES = 64;
-const DATABASES = SHARD_TOUCHED + TOUCHED_NODES;
+/** Word that counts the orphans of key_locks.ts. */
+export const SHARD_ORPHANS: number = SHARD_TOUCHED + TOUCHED_NODES;
+const DATABASES = SHARD_ORPHANS + 1;
 /** Control blocks are whole cache lines. */
 const LINE_WORDS = 16;
 

@@ -435,7 +435,17 @@ export class ManyKeys<C extends Call> {
       }
       const { worker } = waits;
       const how = isWrite ? PLACE_AT_END : 0;
-      places[i] = lockKey(space, db, key, isWrite, owner, worker, now, how);
+      places[i] = lockKey(
+        space,
+        db,
+        key,
+        isWrite,
+        owner,
+        worker,
+        now,
+        how,
+        node,
+      );
       running.locked = at + 1;
     }
     const counter = running.isWrite ? WRITE_LOCKS_GRANTED : READ_LOCKS_GRANTED;
@@ -481,6 +491,8 @@ export class ManyKeys<C extends Call> {
       const end = Math.min(order.endOfShard(at), at + RECORDED_PER_STEP);
       let isFlushed = false;
       latches.acquire(shard);
+      // While there are none at all, the shard has not been emptied.
+      if (locks.orphans === 0) at = order.endOfShard(at);
       for (; at < end && !isFlushed; at++) {
         const place = places[order.numberAt(at)]!;
         isFlushed = locks.orphan(locks.nodeOf(place)) !== 0;
@@ -680,7 +692,7 @@ export class ManyKeys<C extends Call> {
     const place = isRead ? places[last] ?? 0 : 0;
     if (place === 0) return 0;
     const { locks } = space;
-    return locks.orphan(locks.nodeOf(place)) === 0
+    return locks.orphans === 0 || locks.orphan(locks.nodeOf(place)) === 0
       ? 0
       : lendOrphan(space, db, key, place);
   }
