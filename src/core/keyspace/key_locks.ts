@@ -432,6 +432,24 @@ export class KeyLocks {
     return [...nodes];
   }
 
+  /**
+   * Whether a key of a database, of any for -1, is locked: for writing, or, if
+   * `forReaders`, at all. Ends with the first that is.
+   */
+  isAnyHeld(db: number, forReaders: boolean): boolean {
+    let isFound = false;
+    let cursor = 0;
+    if (this.#notes.count === 0) return false;
+    do {
+      cursor = this.#notes.visitFrom(cursor, (node) => {
+        const own = this.#notes.qualifier(node);
+        if (own === WHOLE || db >= 0 && own !== db) return;
+        isFound ||= forReaders ? this.isHeld(node) : this.isWriteHeld(node);
+      });
+    } while (cursor !== 0 && !isFound);
+    return isFound;
+  }
+
   get #readersPass(): boolean {
     return this.#surroundings.readersPass;
   }
