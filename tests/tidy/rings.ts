@@ -105,6 +105,13 @@ export const BANS: readonly Ban[] = [
     pattern: /\bfetch\s*\(|\b(?:WebSocket|EventSource)\b/,
     instead: "take a port; front opens the sockets",
   },
+  {
+    areas: ["core", "engine", "front"],
+    name: "a private accessor",
+    pattern: /(?<![.\w$])[gs]et\s+#/,
+    // The engine calls its runtime for each use, which takes some 50 ns.
+    instead: "write a private method",
+  },
 ];
 
 /** A comment that must not stay. */

@@ -305,7 +305,7 @@ export class EffectLog implements EffectSink {
     assert(this.#missing === 0, "a recorded command has all its arguments");
     this.#isReplaced = true;
     const { buf, end } = draft;
-    if (this.#isEmpty) {
+    if (this.#isEmpty()) {
       this.#stage(buf, RECORD_HEADER_BYTES, end);
       return;
     }
@@ -414,7 +414,9 @@ export class EffectLog implements EffectSink {
       this.#prepared = null;
       if (this.#stagePrepared(prepared)) return;
     }
-    if (this.#depth === 1 && this.#isEmpty && this.#putRecord(db, args)) return;
+    if (this.#depth === 1 && this.#isEmpty() && this.#putRecord(db, args)) {
+      return;
+    }
     this.#stageHead(db, args.count);
     for (let i = 0; i < args.count; i++) {
       this.#stageArgument(args.source(i), args.off[i]!, args.length[i]!);
@@ -498,7 +500,7 @@ export class EffectLog implements EffectSink {
   }
 
   #commitStaged(): void {
-    if (this.#isEmpty) return;
+    if (this.#isEmpty()) return;
     assert(this.#missing === 0, "a recorded command has all its arguments");
     this.#reserveStaged(3);
     const staged = this.#staged;
@@ -523,7 +525,7 @@ export class EffectLog implements EffectSink {
     this.#tellWaiting();
   }
 
-  get #isEmpty(): boolean {
+  #isEmpty(): boolean {
     return this.#stagedEnd === this.#bodyStart;
   }
 

@@ -589,7 +589,7 @@ class Assembly {
     this.#source = new SnapshotSource({
       worker: this.#id,
       keyspaces: this.#keyspaces,
-      owned: this.#owned,
+      owned: this.#owned(),
       latches: this.#latches,
       clock: this.#clock,
       process: this.#process,
@@ -611,7 +611,7 @@ class Assembly {
   #makeOwner(): void {
     this.#worker.owner = new Owner({
       evictor: this.#evictor,
-      keyspaces: this.#owned,
+      keyspaces: this.#owned(),
       latches: this.#latches,
       settings: this.#settings,
       counters: this.#counters,
@@ -625,7 +625,7 @@ class Assembly {
     });
   }
 
-  get #owned(): Keyspace[] {
+  #owned(): Keyspace[] {
     const { workers } = this.#shared;
     return this.#keyspaces
       .filter(({ shard }) => ownerOf(shard, workers) === this.#id);
