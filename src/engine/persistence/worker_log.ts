@@ -25,6 +25,12 @@ import {
   WRITER_IDLE,
 } from "./log_status.ts";
 
+/** Brings records to the disk on the worker's own thread. */
+export interface OwnWriting {
+  /** Does so with all up to that ticket; false if the log writer has to. */
+  run(lastTicket: number): boolean;
+}
+
 /** Sends to the log writer. */
 export interface LogWriterLink {
   /** There is something to do before it would look by itself. */
@@ -43,6 +49,8 @@ export class WorkerLog {
   holdsReplies = false;
   /** The way to the log writer; null while there is none. */
   link: LogWriterLink | null = null;
+  /** What may spare the log writer its work; null for nothing. */
+  ownWriting: OwnWriting | null = null;
   readonly #logWords: Int32Array;
   readonly #words: Int32Array;
   readonly #wantsAt: number;
@@ -144,6 +152,9 @@ export class WorkerLog {
     if (effects.lastTicket === this.#told || link === null) return;
     this.#told = effects.lastTicket;
     effects.publish();
+    if (this.holdsReplies && this.ownWriting?.run(effects.lastTicket)) {
+      return this.onRung();
+    }
     if (effects.isCongested) this.#wantRoom();
     const words = this.#words;
     if (
