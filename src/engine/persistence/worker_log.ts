@@ -95,6 +95,7 @@ export class WorkerLog {
 
   /** The ticket, of 32 bits, that is drawn next by any worker. */
   get nextTicket(): number {
+    this.effects.drawTickets();
     return Atomics.load(this.#logWords, LOG_NEXT_TICKET);
   }
 
@@ -114,6 +115,7 @@ export class WorkerLog {
 
   /** Changes are logged no more. The latches of all shards are held. */
   end(): void {
+    this.effects.drawTickets();
     Atomics.store(this.#logWords, LOG_IS_ON, 0);
   }
 
