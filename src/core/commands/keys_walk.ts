@@ -151,7 +151,7 @@ export class KeysWalk {
   }
 
   #beginShard(shard: number): ScanWalk {
-    this.#shardStart = this.#end;
+    this.#shardStart = this.#end();
     this.#shardFound = this.found;
     this.#count = 0;
     return new ScanWalk(this.#keyspaces, this.#latches, this.#db, shard);
@@ -189,7 +189,7 @@ export class KeysWalk {
     }
     this.#writer().bulk(key.buf, key.off, key.length);
     this.#hashes[this.#count] = key.hash;
-    this.#positions[this.#count] = this.#end - 2 - key.length;
+    this.#positions[this.#count] = this.#end() - 2 - key.length;
     this.#count++;
     this.found++;
   }
@@ -265,7 +265,7 @@ export class KeysWalk {
   }
 
   /** Position behind the last key. */
-  get #end(): number {
+  #end(): number {
     const last = this.#out.length - 1;
     return last * PIECE_STRIDE + this.#out[last]!.at;
   }
