@@ -14,6 +14,8 @@ import { ValueReading } from "./value_reading.ts";
 
 /** Elements from which on a reply is written in pieces. */
 export const STREAMED_ELEMENTS_MIN = 2048;
+/** Elements that are counted as fast as one is written. */
+const COUNTED_ELEMENTS = 64;
 /** Bytes from which on a reply of a few large elements is. */
 export const DIRECT_BYTES_MAX: number = 1 << 20;
 
@@ -58,6 +60,24 @@ export function replyElements(
   }
   const reading = new ValueReading(call, space, ref, true);
   reply.stream(new ElementStream(reading, elements, from, to));
+}
+
+/**
+ * As {@linkcode replyElements}, of `count` elements that are drawn, one for each
+ * place: in a packed value each of them is counted to.
+ */
+export function replyDrawn(
+  call: Call,
+  space: Keyspace,
+  ref: number,
+  elements: ElementWriter,
+  count: number,
+): void {
+  const values = space.values.of(space.type(ref));
+  const weight = values.weight(ref) > 1
+    ? 1
+    : 1 + Math.floor(values.length(ref) / COUNTED_ELEMENTS);
+  replyElements(call, space, ref, elements, 0, count, count * weight);
 }
 
 /**
