@@ -42,8 +42,9 @@ import { Key } from "../../core/keyspace/key.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import { keepOldOf } from "../../core/keyspace/snapshot_marks.ts";
 import { setFieldExpires } from "../../core/keyspace/field_expires.ts";
-import { unshareWith } from "../../core/keyspace/shared_value.ts";
+import { isCopied, unshareWith } from "../../core/keyspace/shared_value.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
+import { TYPE_STRING } from "../../core/types/entry.ts";
 import { Arguments } from "../../core/resp/arguments.ts";
 import { writeLongReply } from "../../core/resp/bytes_source.ts";
 import { OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
@@ -237,24 +238,37 @@ export class ComputePool<C extends Call> {
   }
 
   /**
-   * Copies a value that others still read, so that the key has one of its own;
-   * no latch is held. Calls back when that is done, or turned out to be needless.
+   * Copies the value of this root that others still read, so that the key has one
+   * of its own; no latch is held. Calls back when that is done, or turned out to
+   * be needless. False if somebody is doing that already.
    */
-  copyValue(space: Keyspace, db: number, name: Uint8Array, done: () => void) {
+  copyValue(
+    space: Keyspace,
+    db: number,
+    name: Uint8Array,
+    root: number,
+    done: () => void,
+  ): boolean {
     const { latches, nowMs, fillKey } = this.#ports;
     const key = new Key();
     fillKey(key, name);
     const keys = new CapturedKeys();
     latches.acquire(space.shard);
+    const ref = space.peek(db, key);
+    const isThere = ref !== 0 && space.type(ref) !== TYPE_STRING &&
+      space.valueRef(ref) === root;
+    const isBusy = isThere && isCopied(space, ref);
     try {
-      keys.captureValue(space, db, key, nowMs());
+      if (isThere && !isBusy) keys.captureValue(space, db, key, nowMs());
     } catch (cause) {
       if (!(cause instanceof OutOfMemory)) throw cause;
     }
-    const isThere = keys.count > 0 && keys.jobs[0]!.root !== 0;
-    if (!isThere) keys.release();
     latches.release(space.shard);
-    if (!isThere) return done();
+    if (isBusy) return false;
+    if (keys.count === 0 || keys.jobs[0]!.root === 0) {
+      done();
+      return true;
+    }
     this.#start({
       id: ++this.#lastId,
       command: COPY_VALUE,
@@ -269,6 +283,7 @@ export class ComputePool<C extends Call> {
       isRecorded: false,
       settings: null,
     }, { keys, handle: null, caller: null, resolve: done });
+    return true;
   }
 
   #start(job: ComputeJob, parts: Omit<OpenJob<C>, "job" | "thread">): void {
@@ -313,6 +328,7 @@ export class ComputePool<C extends Call> {
     const nowMs = this.#ports.nowMs();
     takeMemory(open, result);
     if (open.job.command === COPY_VALUE) {
+      keys.endCopy();
       useCopy(open, result);
       keys.release();
       latches.releaseMarked();

@@ -481,19 +481,17 @@ class Assembly {
       settle: this.#settle,
     });
     this.#valueHolds = new ValueHolds({
-      smallMax: () =>
-        settings.backgroundThreads === 0
-          ? Infinity
-          : settings.backgroundThreshold,
+      smallMax: () => settings.backgroundThreshold,
       smallBytesMax: () => settings.backgroundThresholdBytes,
+      canCopy: () => settings.backgroundThreads > 0,
       lock,
       isWaitedFor: ({ id }) => {
         const { manager } = this.#locks;
         const handle = manager.handle(id);
-        return handle !== undefined && manager.waitersOf(handle) > 0;
+        return handle !== undefined && manager.isWaitedFor(handle);
       },
-      copyValue: (space, db, name, done) =>
-        this.#computePool.copyValue(space, db, name, done),
+      copyValue: (space, db, name, root, done) =>
+        this.#computePool.copyValue(space, db, name, root, done),
       monotonicMs,
       later: this.#later,
     });
