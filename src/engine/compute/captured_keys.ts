@@ -9,7 +9,7 @@
  */
 
 import { equalBytes } from "../../core/base/bytes.ts";
-import type { Call } from "../../core/commands/call.ts";
+import type { Call, ValueHold } from "../../core/commands/call.ts";
 import type { KeyPositions } from "../../core/commands/command_keys.ts";
 import { KEY } from "../../core/commands/command_spec.ts";
 import { Key } from "../../core/keyspace/key.ts";
@@ -132,6 +132,19 @@ export class CapturedKeys {
     const captured = this.#captureKey(space, db, key, 0, true, nowMs);
     this.#keys.push(captured);
     if (captured.reading !== 0) setCopied(space, captured.reading, true);
+  }
+
+  /** Holds the values that readings keep, as far as that is of use. */
+  held(
+    hold: (space: Keyspace, db: number, ref: number) => ValueHold | null,
+  ): ValueHold[] {
+    const holds: ValueHold[] = [];
+    for (const { space, key, job, reading } of this.#keys) {
+      if (reading === 0) continue;
+      const held = hold(space, job.db, space.peek(job.db, key));
+      if (held !== null) holds.push(held);
+    }
+    return holds;
   }
 
   /** The value is not copied any more. */

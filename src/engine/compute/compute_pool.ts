@@ -22,7 +22,7 @@
  */
 
 import { assert } from "../../core/base/assert.ts";
-import type { Call } from "../../core/commands/call.ts";
+import type { Call, ValueHold } from "../../core/commands/call.ts";
 import {
   type KeyPositions,
   RequestView,
@@ -97,6 +97,11 @@ export interface ComputePoolPorts<C extends Call> {
    */
   lock(spec: LockSpec): LockHandle | null;
   /**
+   * Holds the value of an entry for a job that has no locks, because others wait
+   * to change it; see {@linkcode ValueHolds.hold}.
+   */
+  hold(space: Keyspace, db: number, ref: number): ValueHold | null;
+  /**
    * Runs a command in the name of a session in place, as soon as no lock stands
    * against it.
    */
@@ -132,6 +137,8 @@ interface JobAndKeys {
 
 interface OpenJob<C> extends JobAndKeys {
   readonly handle: LockHandle | null;
+  /** Keep others from changing values if there is no handle. */
+  readonly holds: readonly ValueHold[];
   /** Null if the job is none of a command. */
   readonly caller: Caller<C> | null;
   readonly resolve: (reply: LateReply) => void;
@@ -200,9 +207,9 @@ export class ComputePool<C extends Call> {
       keys.release();
       return null;
     }
-    // Others wait who would change what is read. Where there is no lock, they
-    // change a copy; but who writes without one would change what others have
-    // locked.
+    // Others wait who would change what is read. Who is there already, which is
+    // why there is no lock, changes a copy; but who writes without one would change
+    // what others have locked.
     const session = call.session as Session;
     const handle = this.#ports.lock({
       ...keys.names(),
@@ -215,7 +222,8 @@ export class ComputePool<C extends Call> {
       keys.release();
       return null;
     }
-    const { counters } = this.#ports;
+    const { counters, hold } = this.#ports;
+    const holds = handle === null ? keys.held(hold) : [];
     counters[BACKGROUND_COMMANDS] = counters[BACKGROUND_COMMANDS]! + 1;
     const job: ComputeJob = {
       id: ++this.#lastId,
@@ -233,7 +241,10 @@ export class ComputePool<C extends Call> {
     };
     for (const { at } of bigs) args.takeBig(at);
     return new Promise((resolve) =>
-      this.#start(job, { keys, handle, caller: { command, session }, resolve })
+      this.#start(job, {
+        ...{ keys, handle, holds, resolve },
+        caller: { command, session },
+      })
     );
   }
 
@@ -282,7 +293,7 @@ export class ComputePool<C extends Call> {
       keys: keys.jobs,
       isRecorded: false,
       settings: null,
-    }, { keys, handle: null, caller: null, resolve: done });
+    }, { keys, handle: null, holds: [], caller: null, resolve: done });
     return true;
   }
 
@@ -344,6 +355,7 @@ export class ComputePool<C extends Call> {
     keys.release();
     latches.releaseMarked();
     open.handle?.close();
+    for (const hold of open.holds) hold.release();
     if (!isGood) {
       counters[BACKGROUND_RETRIES] = counters[BACKGROUND_RETRIES]! + 1;
       this.#runInPlace(open, args);

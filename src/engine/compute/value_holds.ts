@@ -110,7 +110,7 @@ interface Hold extends WatchedHold {
   /** Of a collection; 0 of a string. */
   readonly root: number;
   readonly patienceMs: number;
-  /** Since when somebody waits; 0 for nobody. */
+  /** Since when somebody waits; Infinity for nobody. */
   waitedSinceMs: number;
   isCopying: boolean;
 }
@@ -164,10 +164,10 @@ export class ValueHolds {
       ...{ space, db, name },
       root: isString ? 0 : space.valueRef(ref),
       patienceMs: size === MIDDLE ? shortPatienceMs : patienceMs,
-      waitedSinceMs: 0,
+      waitedSinceMs: Infinity,
       isCopying: false,
       hurry: null,
-      isWanted: () => hold.waitedSinceMs !== 0,
+      isWanted: () => hold.waitedSinceMs !== Infinity,
       release: () => {
         // Who came in between would have to copy what is being copied.
         if (!hold.isCopying) this.#end(hold);
@@ -208,7 +208,7 @@ export class ValueHolds {
 
   /** The first one waits. */
   #waited(hold: Hold): void {
-    if (hold.waitedSinceMs === 0) {
+    if (hold.waitedSinceMs === Infinity) {
       hold.waitedSinceMs = this.#ports.monotonicMs();
     }
     if (hold.patienceMs === 0) this.#look(hold);
@@ -222,10 +222,10 @@ export class ValueHolds {
     }
     const nowMs = monotonicMs();
     if (!isWaitedFor(hold.handle!)) {
-      hold.waitedSinceMs = 0;
+      hold.waitedSinceMs = Infinity;
       return;
     }
-    if (hold.waitedSinceMs === 0) hold.waitedSinceMs = nowMs;
+    if (hold.waitedSinceMs === Infinity) hold.waitedSinceMs = nowMs;
     if (nowMs - hold.waitedSinceMs < hold.patienceMs) return;
     hold.hurry?.();
     if (!this.#holds.has(hold)) return;

@@ -43,6 +43,7 @@ import type { ComputePool } from "../../engine/compute/compute_pool.ts";
 import type { ManyKeys } from "../../engine/compute/many_keys.ts";
 import { SlicedChanges } from "../../engine/compute/sliced_changes.ts";
 import {
+  HOLD_FOR_JOB,
   HOLD_FOR_REPLY,
   HOLD_FOR_SNAPSHOT,
   ValueHolds,
@@ -477,6 +478,8 @@ class Assembly {
     this.#computePool = makeComputePool(this.#worker, {
       latches: this.#latches,
       lock,
+      hold: (space, db, ref) =>
+        this.#valueHolds.hold(space, db, ref, HOLD_FOR_JOB),
       startThreads: () => this.#ports.tell({ kind: "compute" }),
       settle: this.#settle,
     });
