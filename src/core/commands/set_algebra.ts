@@ -49,7 +49,7 @@ import {
 import { STREAMED_ELEMENTS_MIN } from "./element_stream.ts";
 import { MemberReplies, replyMembers } from "./set_replies.ts";
 import { readEntry, WRONG } from "./typed_entry.ts";
-import { manyElements, manyInEach } from "./heavy_work.ts";
+import { manyElements, manyInEach, manyInOthers } from "./heavy_work.ts";
 
 const LIMIT = bytesOf("limit");
 
@@ -394,7 +394,7 @@ export const SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     tips: ["nondeterministic_output_order"],
     syntax: "key...",
     replies: ["set"],
-    isHeavy: manyElements(),
+    isHeavy: manyInOthers(),
     run: sdiffCommand,
   },
   {
@@ -408,7 +408,7 @@ export const SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: TARGET_AND_SOURCE_KEYS,
     syntax: "destination:key key...",
     replies: ["integer"],
-    isHeavy: manyElements(1),
+    isHeavy: manyInOthers(1),
     run: sdiffstoreCommand,
   },
   {

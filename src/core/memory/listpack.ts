@@ -379,7 +379,11 @@ export class Listpacks {
    * Removes the elements at the first `count` of some ascending positions, which
    * takes no longer than to go through all; may give memory back.
    */
-  removeEach(ref: number, positions: Int32Array, count: number): number {
+  removeEach(
+    ref: number,
+    positions: ArrayLike<number>,
+    count: number,
+  ): number {
     if (count === 0) return ref;
     const buf = this.#arena.u8[ref >>> SEGMENT_SHIFT]!;
     const start = byteOf(ref);

@@ -85,7 +85,7 @@ Deno.test("a stream begins nodes where Redis does", () => {
   streams.limits.streamNodeMaxEntries = 0;
   assertEquals([nodesAfter(200, "v"), nodesAfter(400, "v")], [0, 1]);
   streams.limits.streamNodeMaxBytes = 0;
-  assertEquals(nodesAfter(1000, "v"), 0);
+  assertEquals(nodesAfter(100, "v"), 0);
   // Without limits of the settings, a node has no more than a packed value.
   assertEquals(nodesAfter(2 * PACKED_ELEMENTS_MAX, "v"), 2);
   assertEquals(nodesAfter(20, "x".repeat(PACKED_BYTES_MAX / 4)), 6);
