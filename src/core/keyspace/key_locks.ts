@@ -180,6 +180,11 @@ export class KeyLocks {
     return this.#word(node, STATE) !== 0;
   }
 
+  /** Whether anybody waits for a node's key. */
+  isWaitedFor(node: number): boolean {
+    return this.#word(node, FIRST_WAITER) !== 0;
+  }
+
   /** Whether a node's key is locked for writing. */
   isWriteHeld(node: number): boolean {
     return this.#word(node, STATE) === WRITER;

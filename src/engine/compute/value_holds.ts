@@ -19,6 +19,7 @@
  */
 
 import type { ValueHold } from "../../core/commands/call.ts";
+import type { Key } from "../../core/keyspace/key.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import { isCopied } from "../../core/keyspace/shared_value.ts";
 import { TYPE_STRING } from "../../core/types/entry.ts";
@@ -130,6 +131,13 @@ function sizeOf(space: Keyspace, ref: number, smallMax: number): number {
     : SMALL;
 }
 
+/** Whether somebody waits for a key; its latch is held. */
+function isWaited({ locks }: Keyspace, db: number, key: Key): boolean {
+  const { buf, off, length, hash } = key;
+  const node = locks.find(db, buf, off, length, hash);
+  return node !== 0 && locks.isWaitedFor(node);
+}
+
 /** The holds of one worker. */
 export class ValueHolds {
   readonly #ports: ValueHoldPorts;
@@ -179,8 +187,11 @@ export class ValueHolds {
     };
     hold.handle = lock(spec);
     if (hold.handle === null) {
-      // Others wait to change it, who come next.
-      if (isString || isCopied(space, ref)) return null;
+      // Others wait to change it, who come next. Who waits for all keys as a whole
+      // changes none, and is not to be passed.
+      if (isString || isCopied(space, ref) || !isWaited(space, db, key)) {
+        return null;
+      }
       hold.handle = lock({ ...spec, passesWriters: true });
       if (hold.handle === null) return null;
       hold.waitedSinceMs = monotonicMs() - hold.patienceMs;

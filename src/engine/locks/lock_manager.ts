@@ -284,21 +284,17 @@ export class LockManager implements KeyLocking, HandleOwner {
   /** Whether somebody waits for keys of a handle, or for their shards. */
   isWaitedFor(handle: HeldKeys): boolean {
     const { latches, keyspaces } = this.ports;
-    let isWaited = false;
-    const note = () => {
-      isWaited = true;
-    };
     for (const { key, place, isWatched } of handle.claims) {
       if (isWatched) continue;
       const { locks, shard } = keyspaces[key.shard]!;
       latches.acquire(shard);
-      locks.visitWaiters(locks.nodeOf(place), note);
       const whole = locks.findWhole();
-      if (whole !== 0) locks.visitWaiters(whole, note);
+      const isWaited = locks.isWaitedFor(locks.nodeOf(place)) ||
+        whole !== 0 && locks.isWaitedFor(whole);
       latches.release(shard);
-      if (isWaited) break;
+      if (isWaited) return true;
     }
-    return isWaited;
+    return false;
   }
 
   #newHandle(spec: LockSpec): HeldKeys {

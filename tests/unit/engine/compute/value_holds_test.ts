@@ -219,3 +219,13 @@ Deno.test("a snapshot has time to write a value that others wait for", async () 
   await room.expect(writer, ":1\r\n");
   room.room.expectNothing();
 });
+
+Deno.test("who waits for all keys is heard, too", async () => {
+  const room = new HoldRoom();
+  const hold = room.hold("middle")!;
+  hold.hurry = () => hold.release();
+  const swap = room.room.send("SWAPDB 0 1");
+  assertEquals(swap.reply, "");
+  await room.expect(swap, "+OK\r\n");
+  room.room.expectNothing();
+});
