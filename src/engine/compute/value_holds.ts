@@ -157,7 +157,8 @@ export class ValueHolds {
     ref: number,
     { label, patienceMs, shortPatienceMs }: HoldPurpose,
   ): WatchedHold | null => {
-    const { smallMax, smallBytesMax, lock, monotonicMs } = this.#ports;
+    const { smallMax, smallBytesMax, canCopy } = this.#ports;
+    const { lock, monotonicMs } = this.#ports;
     const isString = space.type(ref) === TYPE_STRING;
     let size = SMALL;
     if (!isString) size = sizeOf(space, ref, smallMax());
@@ -171,7 +172,9 @@ export class ValueHolds {
       handle: null,
       ...{ space, db, name },
       root: isString ? 0 : space.valueRef(ref),
-      patienceMs: size === MIDDLE ? shortPatienceMs : patienceMs,
+      patienceMs: size === MIDDLE || !isString && !canCopy()
+        ? shortPatienceMs
+        : patienceMs,
       waitedSinceMs: Infinity,
       isCopying: false,
       hurry: null,

@@ -160,11 +160,13 @@ Deno.test("a value of middle size is copied at once, a large one later", async (
 Deno.test("without threads the value is left to who waits", async () => {
   const room = new HoldRoom();
   room.canCopy = false;
-  const hold = room.hold("middle")!;
-  const writer = room.room.send("SADD middle x");
-  await room.expect(writer, ":1\r\n");
-  assertEquals(room.copies.length, 0);
-  hold.release();
+  for (const key of ["middle", "large"]) {
+    const hold = room.hold(key)!;
+    const writer = room.room.send(`SADD ${key} x`);
+    await room.expect(writer, ":1\r\n");
+    assertEquals(room.copies.length, 0);
+    hold.release();
+  }
   room.room.expectNothing();
 });
 
