@@ -77,7 +77,7 @@ export function replyLasting(
 }
 
 /** Leaves what is not written yet to a reader, or writes it, if memory is short. */
-function streamRest(
+export function streamRest(
   call: Call,
   space: Keyspace,
   ref: number,

@@ -10,6 +10,7 @@ import type { EffectLog } from "../keyspace/effect_log.ts";
 import type { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Arguments } from "../resp/arguments.ts";
+import { takeBackReply } from "../resp/reply_source.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { Call, SlicedChange } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
@@ -100,7 +101,7 @@ export function popMany(
   } else {
     const limit = reply.at + DIRECT_BYTES_MAX;
     if (end.elements.write(space, ref, from, to, reply, limit) < to) {
-      reply.rewind(start);
+      takeBackReply(reply, start, space.externals);
       return popInSlices(call, key, ref, end, popped, isNamed);
     }
     end.remove(space, ref, popped);

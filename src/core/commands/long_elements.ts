@@ -2,14 +2,18 @@
  * Long elements of collections as replies: they are sent from where they lie,
  * piece by piece, so that no latch is held while megabytes are copied.
  *
- * As with replies of many elements, the value stays as it is until its bytes are
- * sent (see shared_value.ts), and its key is locked for reading.
+ * What lies in a steady run of pages is kept until it is sent, whatever becomes of
+ * its value (page_pool.ts). Of others the value stays as it is meanwhile, as with
+ * replies of many elements (see shared_value.ts), and its key is locked for
+ * reading.
  *
  * @module
  */
 
+import { type Arena, PAGE_BYTES } from "../memory/arena.ts";
 import type { ExternalStrings } from "../memory/external.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
+import { type PagePool, PAGES_PER_SEGMENT } from "../memory/page_pool.ts";
 import type { ReplySource } from "../resp/reply_source.ts";
 import {
   LONG_STRING_BYTES_MIN,
@@ -19,12 +23,51 @@ import {
 import type { Call } from "./call.ts";
 import { ValueReading } from "./value_reading.ts";
 
+/** Takes over the long elements that lie in steady runs, of any value. */
+export class KeptElements implements LongStrings {
+  readonly #arena: Arena;
+  readonly #pool: PagePool;
+
+  /** One per worker. */
+  constructor(arena: Arena, pool: PagePool) {
+    this.#arena = arena;
+    this.#pool = pool;
+  }
+
+  take(
+    reply: ReplyWriter,
+    source: Uint8Array,
+    off: number,
+    length: number,
+  ): boolean {
+    if (!reply.canStream) return false;
+    const run = this.#runOf(source, off);
+    if (run === 0) return false;
+    this.#pool.keep(run);
+    const bytes = new KeptBytes(this.#pool, run, source, off, length);
+    reply.bulkFrom(bytes, length);
+    return true;
+  }
+
+  /** The steady run in which bytes lie, 0 for none. */
+  #runOf(source: Uint8Array, off: number): number {
+    const { u8 } = this.#arena;
+    const segment = u8.findIndex(({ buffer }) => buffer === source.buffer);
+    if (segment < 0) return 0;
+    const at = source.byteOffset - u8[segment]!.byteOffset + off;
+    const page = segment * PAGES_PER_SEGMENT + Math.floor(at / PAGE_BYTES);
+    return this.#pool.steadyRunOf(page);
+  }
+}
+
 /** Takes over the long elements of the value of an entry. */
 class LongElements implements LongStrings {
   #call: Call | null = null;
   #space: Keyspace | null = null;
   #ref = 0;
   #isHeld = false;
+  /** Who takes over what lies in steady runs. */
+  before: LongStrings | null = null;
 
   /** As {@linkcode beginLongElements}. */
   begin(call: Call, space: Keyspace, ref: number, isHeld: boolean): void {
@@ -40,6 +83,7 @@ class LongElements implements LongStrings {
     off: number,
     length: number,
   ): boolean {
+    if (this.before?.take(reply, source, off, length) === true) return true;
     // What a value shows in a buffer of its own does not stay there.
     if (!(source.buffer instanceof SharedArrayBuffer)) return false;
     const reading = ValueReading.begin(
@@ -70,12 +114,13 @@ export function beginLongElements(
 ): void {
   if (!call.reply.canStream) return;
   LONG_ELEMENTS.begin(call, space, ref, isHeld);
+  LONG_ELEMENTS.before = call.reply.longs;
   call.reply.longs = LONG_ELEMENTS;
 }
 
 /** All elements are written. */
 export function endLongElements({ reply }: Call): void {
-  reply.longs = null;
+  if (reply.longs === LONG_ELEMENTS) reply.longs = LONG_ELEMENTS.before;
 }
 
 /**
@@ -143,6 +188,42 @@ class RunBytes implements ReplySource {
 
   drop(): void {
     this.#externals.unpin(this.#run);
+  }
+}
+
+/** Bytes in a run that is kept. */
+class KeptBytes implements ReplySource {
+  readonly #pool: PagePool;
+  readonly #run: number;
+  readonly #source: Uint8Array;
+  readonly #end: number;
+  #at: number;
+
+  constructor(
+    pool: PagePool,
+    run: number,
+    source: Uint8Array,
+    off: number,
+    length: number,
+  ) {
+    this.#pool = pool;
+    this.#run = run;
+    this.#source = source;
+    this.#at = off;
+    this.#end = off + length;
+  }
+
+  write(writer: ReplyWriter, bytes: number): boolean {
+    const to = Math.min(this.#end, this.#at + bytes);
+    writer.raw(this.#source.subarray(this.#at, to));
+    this.#at = to;
+    if (to < this.#end) return false;
+    this.drop();
+    return true;
+  }
+
+  drop(): void {
+    this.#pool.letGo(this.#run);
   }
 }
 

@@ -26,6 +26,7 @@ import {
 import {
   type ElementWriter,
   replyElements,
+  replyLasting,
   STREAMED_ELEMENTS_MIN,
 } from "./element_stream.ts";
 import { manyDrawn } from "./heavy_work.ts";
@@ -225,7 +226,7 @@ function drawMembers(call: Call): void {
   if (count < 0) {
     if (Number.isSafeInteger(count)) reply.array(-count);
     else reply.raw(latin1BytesOf(`*${-bigIntegerAt(call, 2)!}\r\n`));
-    return replyElements(call, space, ref, DRAWN, 0, -count, -count);
+    return replyLasting(call, space, ref, DRAWN, 0, -count, -count);
   }
   const length = sets.length(ref);
   reply.array(Math.min(count, length));

@@ -36,8 +36,9 @@ import {
   KEY_RW_UPDATE,
   type LateReply,
 } from "./command_spec.ts";
+import { lookFor, looksFor } from "./compared_arguments.ts";
 import { ElementScan } from "./element_scan.ts";
-import { type ElementWriter, replyElements } from "./element_stream.ts";
+import { type ElementWriter, replyLasting } from "./element_stream.ts";
 import { manyDrawn, manyScanned } from "./heavy_work.ts";
 import { replyHead, replyRanks, ScoredReplies } from "./sorted_set_replies.ts";
 import {
@@ -104,6 +105,7 @@ function zincrbyCommand(call: Call): void | Promise<LateReply> {
 /** The members of ZADD and ZINCRBY. */
 function stageAdded(call: Call): void {
   stageScored(call, 3);
+  lookFor(call, 3);
 }
 
 function addMembers(call: Call, given: number): void | Promise<LateReply> {
@@ -410,7 +412,7 @@ function drawMembers(call: Call): void {
   if (count < 0) {
     replyHead(reply, -count, hasScores);
     const drawn = hasScores ? DRAWN_SCORED : DRAWN;
-    return replyElements(call, space, ref, drawn, 0, -count, -count);
+    return replyLasting(call, space, ref, drawn, 0, -count, -count);
   }
   if (count >= length) {
     return replyRanks(call, space, ref, 0, length, true, hasScores);
@@ -515,6 +517,7 @@ export const SORTED_SET_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RO_ACCESS,
     syntax: "key member...",
     replies: ["array"],
+    stage: looksFor(2),
     run: zmscoreCommand,
   },
   {
@@ -544,6 +547,7 @@ export const SORTED_SET_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RO_ACCESS,
     syntax: "key member [WITHSCORE]",
     replies: ["null", "integer", "array"],
+    stage: looksFor(2),
     run: zrankCommand,
   },
   {
@@ -557,6 +561,7 @@ export const SORTED_SET_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_DELETE,
     syntax: "key member...",
     replies: ["integer"],
+    stage: looksFor(2),
     run: zremCommand,
   },
   {
@@ -571,6 +576,7 @@ export const SORTED_SET_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RO_ACCESS,
     syntax: "key member [WITHSCORE]",
     replies: ["null", "integer", "array"],
+    stage: looksFor(2),
     run: zrevrankCommand,
   },
   {
@@ -600,6 +606,7 @@ export const SORTED_SET_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RO_ACCESS,
     syntax: "key member",
     replies: ["double", "null"],
+    stage: looksFor(2),
     run: zscoreCommand,
   },
 ];

@@ -15,6 +15,7 @@ import {
   type ExternalStrings,
 } from "../memory/external.ts";
 import { EXPIRE_BYTES } from "../memory/node.ts";
+import { KNOWN_KEYS } from "../memory/known_keys.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import { firstEntryBytesMax, writeFirstEntry } from "../types/stream_node.ts";
 import type { Call } from "./call.ts";
@@ -42,8 +43,10 @@ export class StagedNodes {
     const into = externals.bytes(run);
     const at = externals.offset(run) + before;
     const first = args.length[i]!;
-    copyBytes(args.source(i), args.off[i]!, into, at, first);
     const { off } = args;
+    copyBytes(args.source(i), off[i]!, into, at, first);
+    const known = KNOWN_KEYS.find(args.source(i), off[i]!, first);
+    if (known !== undefined) KNOWN_KEYS.add(into, at, first, known);
     copyBytes(
       args.source(i + 1),
       off[i + 1]!,
@@ -110,15 +113,14 @@ export class StagedNodes {
 }
 
 /**
- * Makes nodes of pairs of arguments, from one on, of which the second is big, and
- * the first, by which it will be looked for, is not. `hasTime` leaves room for when
- * they expire.
+ * Makes nodes of pairs of arguments, from one on, of which one is big. `hasTime`
+ * leaves room for when they expire.
  */
 export function stagePairs(call: Call, from: number, hasTime = false): void {
   const { args, argc } = call;
   const staged = new StagedNodes(call.keyspaces[0]!.externals);
   for (let i = from; i + 1 < argc; i += 2) {
-    if (args.bigAt(i + 1) === 0 || args.bigAt(i) !== 0) continue;
+    if (args.bigAt(i + 1) === 0 && args.bigAt(i) === 0) continue;
     staged.addPair(args, i, hasTime);
   }
   call.staged = staged;
@@ -136,6 +138,22 @@ export function stageScored(call: Call, from: number): void {
   stageHashed(call, from, (staged, i, hash) => {
     staged.addMember(call.args, i, hash);
   });
+}
+
+/** Hashes the big ones among the arguments from one on by another function. */
+export function stagePlaces(
+  call: Call,
+  from: number,
+  placeOf: (buf: Uint8Array, off: number, length: number) => number,
+): void {
+  const { args, argc } = call;
+  const staged = new StagedNodes(call.keyspaces[0]!.externals);
+  for (let i = from; i < argc; i++) {
+    if (args.bigAt(i) === 0) continue;
+    const place = placeOf(args.source(i), args.off[i]!, args.length[i]!);
+    staged.addHash(args, i, place);
+  }
+  call.staged = staged;
 }
 
 function stageHashed(

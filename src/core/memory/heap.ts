@@ -242,6 +242,26 @@ export class Heap {
     this.#countRun(this.#pool.lengthOf(ref >>> PAGE_SHIFT));
   }
 
+  /** As {@linkcode PagePool.setSteady}. */
+  setSteady(ref: number, isSteady = true): void {
+    this.#pool.setSteady(ref >>> PAGE_SHIFT, isSteady);
+  }
+
+  /** As {@linkcode PagePool.keep}. */
+  keep(ref: number): void {
+    this.#pool.keep(ref >>> PAGE_SHIFT);
+  }
+
+  /** As {@linkcode PagePool.letGo}. */
+  letGo(ref: number): void {
+    this.#pool.letGo(ref >>> PAGE_SHIFT);
+  }
+
+  /** As {@linkcode PagePool.keepersOf}. */
+  keepersOf(ref: number): number {
+    return this.#pool.keepersOf(ref >>> PAGE_SHIFT);
+  }
+
   /** Stops accounting for a run that lives on outside of this heap. */
   disownRun(ref: number): void {
     this.#countRun(-this.#pool.lengthOf(ref >>> PAGE_SHIFT));
@@ -442,6 +462,8 @@ export class Heap {
   #dropSlab(page: number, index: number): void {
     this.#unlink(page, index);
     this.#map[page * PAGE_MAP_WORDS + STATE] = RUN_USED;
+    // The pool has its keepers there.
+    this.#map[page * PAGE_MAP_WORDS + FREE_HEAD] = 0;
     this.#counters[HELD_BYTES] = this.#counters[HELD_BYTES]! -
       SLAB_PAGES[index]! * PAGE_BYTES;
     this.#pool.give(page);

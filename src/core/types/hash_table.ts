@@ -18,6 +18,8 @@ import { assert } from "../base/assert.ts";
 import { copyBytes } from "../base/bytes.ts";
 import { type Arena, SEGMENT_SHIFT, wordOf } from "../memory/arena.ts";
 import type { Heap } from "../memory/heap.ts";
+import { KNOWN_KEYS } from "../memory/known_keys.ts";
+import { CLASS_UNITS_MAX } from "../memory/size_classes.ts";
 import { EXPIRE_BYTES, NODE_HEADER_BYTES } from "../memory/node.ts";
 import { ExpireQueues } from "./expire_queue.ts";
 import { NodeTable, TABLE_UNITS } from "./node_table.ts";
@@ -143,7 +145,8 @@ export class HashTable {
     const to = (head + length + 7) >>> 3;
     if (
       expires !== nodes.hasDouble(node) ||
-      from !== to && !this.#stays(node, to)
+      from !== to && !this.#stays(node, to) ||
+      from > CLASS_UNITS_MAX && this.#isRead(node)
     ) return this.#rebuild(root, node, buf, off, length, expireAtMs);
     const into = nodes.bytesOf(node);
     copyBytes(buf, off, into, nodes.keyOff(node) + fieldLength, length);
@@ -165,19 +168,6 @@ export class HashTable {
     else if (expired) this.#dequeue(root, node);
     nodes.replace(root, node, made);
     this.#heap.free(node);
-  }
-
-  /**
-   * Takes a field out if it fills a run of pages, which is the caller's then and
-   * no more the heap's; false if it does not.
-   */
-  takeRun(root: number, node: number): boolean {
-    const { nodes } = this;
-    if (!this.#heap.isRun(node)) return false;
-    if (nodes.hasDouble(node)) this.#dequeue(root, node);
-    nodes.take(root, node);
-    this.#heap.disownRun(node);
-    return true;
   }
 
   /** Gives a field another expire, 0 for none; throws before it has. */
@@ -241,6 +231,12 @@ export class HashTable {
     assert(expiring === this.expiring(root), "who expires is in the queue");
     assert((queue === 0) === (expiring === 0), "a queue is not empty");
     if (queue !== 0) this.#queues.verify(queue);
+  }
+
+  /** Whether somebody reads a large node who has not looked for its field. */
+  #isRead(node: number): boolean {
+    const keepers = this.#heap.keepersOf(node);
+    return keepers > 0 && keepers > KNOWN_KEYS.keepersOf(node);
   }
 
   /** Whether a node has room for so many units, and not far too much. */

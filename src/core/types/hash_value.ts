@@ -44,6 +44,7 @@ import {
 } from "../memory/listpack.ts";
 import { setValue, setValueRoot, valueEncoding, valueRoot } from "./entry.ts";
 import { HashTable } from "./hash_table.ts";
+import type { NodeTable } from "./node_table.ts";
 import { type FieldVisitor, PackedHash } from "./packed_hash.ts";
 import type { EncodingLimits, ValueMemory, ValueType } from "./value_type.ts";
 
@@ -153,6 +154,18 @@ export class HashValue implements ValueType {
       default:
         return length - this.#packed.countExpired(root, nowMs);
     }
+  }
+
+  /** The table of a large hash, 0 for none. */
+  tableOf(ref: number): number {
+    return valueEncoding(this.#arena, ref) === HASH_TABLE
+      ? valueRoot(this.#arena, ref)
+      : 0;
+  }
+
+  /** The tables of the heap. */
+  get tables(): NodeTable {
+    return this.#table.nodes;
   }
 
   /** Finds a field that has not expired; `value` and `expireAtMs` tell of it. */
@@ -316,16 +329,6 @@ export class HashValue implements ValueType {
     }
     this.#table.addNode(root, run, expires);
     return true;
-  }
-
-  /**
-   * Removes the field that was found last if its value fills a run of pages, which
-   * is the caller's then: its bytes stay where `value` says. 0 if it does not.
-   */
-  takeFound(ref: number): number {
-    if (valueEncoding(this.#arena, ref) !== HASH_TABLE) return 0;
-    const root = valueRoot(this.#arena, ref);
-    return this.#table.takeRun(root, this.#found) ? this.#found : 0;
   }
 
   /**

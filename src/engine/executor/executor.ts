@@ -348,6 +348,8 @@ export class Executor<C extends Call> implements WorkerGate {
     if (isRecorded) this.#effects.forgetPrepared();
     this.#call.staged?.drop();
     this.#call.staged = null;
+    this.#call.compared?.drop();
+    this.#call.compared = null;
     return outcome;
   }
 
@@ -585,7 +587,7 @@ export class Executor<C extends Call> implements WorkerGate {
       return PARKED;
     }
     this.ignoresFlags = true;
-    const outcome = this.#dispatch(command, handler);
+    const outcome = this.#dispatchNow(command, handler);
     this.ignoresFlags = false;
     return outcome;
   }

@@ -84,6 +84,7 @@ import { giveBackLate } from "./give_back.ts";
 import { followSettings } from "./apply_settings.ts";
 import { makeCommandTable } from "./command_groups.ts";
 import { makeComputePool, makeManyKeys } from "./compute.ts";
+import { KeptElements } from "../../core/commands/long_elements.ts";
 import { answerClientQuestions } from "./commands/client.ts";
 import { MainThread } from "./main_thread.ts";
 import { type EventLoop, makeEventLoop } from "./network/event_loop.ts";
@@ -458,6 +459,7 @@ class Assembly {
       locks: this.#locks,
       shared,
       externals: this.#externals,
+      longs: new KeptElements(this.#arena, this.#pool),
       segments: this.#arena.u8,
       configFile,
       loop: this.#loop,
