@@ -9,7 +9,6 @@ import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { ReplySource } from "../resp/reply_source.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { Call } from "./call.ts";
-import { beginLongElements, endLongElements } from "./long_elements.ts";
 import { ValueReading } from "./value_reading.ts";
 
 /** Elements from which on a reply is written in pieces. */
@@ -142,27 +141,22 @@ function replyInPieces(
   isHeld: boolean,
 ): void {
   const next = count < STREAMED_ELEMENTS_MIN
-    ? writeFirst(call, space, ref, elements, from, to, isHeld)
+    ? writeFirst(call, space, ref, elements, from, to)
     : from;
   if (next < to) streamRest(call, space, ref, elements, next, to, isHeld);
 }
 
 /** Writes what is not better written in pieces; returns the next place. */
 function writeFirst(
-  call: Call,
+  { reply }: Call,
   space: Keyspace,
   ref: number,
   elements: ElementWriter,
   from: number,
   to: number,
-  isHeld: boolean,
 ): number {
-  const { reply } = call;
-  beginLongElements(call, space, ref, isHeld);
   const limit = reply.at + DIRECT_BYTES_MAX;
-  const next = elements.write(space, ref, from, to, reply, limit);
-  endLongElements(call);
-  return next;
+  return elements.write(space, ref, from, to, reply, limit);
 }
 
 /** Elements that are written when the peer takes them. */

@@ -65,7 +65,6 @@ import {
   Trimming,
   trimsLong,
 } from "./list_slices.ts";
-import { replyElement } from "./long_elements.ts";
 import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
 import { makeChange } from "./sliced_change.ts";
 import { WRONG } from "./typed_entry.ts";
@@ -140,8 +139,7 @@ function lindexCommand(call: Call): void {
   if (index < 0 || index >= length) return reply.nullBulk();
   lists.read(ref, index);
   const { item } = lists;
-  const space = call.keyspace(call.key(0));
-  replyElement(call, space, ref, item.buf, item.off, item.length);
+  reply.bulk(item.buf, item.off, item.length);
 }
 
 /** `LSET key index element` */

@@ -30,11 +30,6 @@ import {
   STREAMED_ELEMENTS_MIN,
 } from "./element_stream.ts";
 import { manyDrawn } from "./heavy_work.ts";
-import {
-  beginLongElements,
-  endLongElements,
-  replyElement,
-} from "./long_elements.ts";
 import { RECORDED, recordOfKey } from "./recorded.ts";
 import { MemberReplies, MEMBERS, replyMembers } from "./set_replies.ts";
 import { MemberPop, popsLong } from "./set_slices.ts";
@@ -207,7 +202,7 @@ function srandmemberCommand(call: Call): void {
   const space = call.keyspace(call.key(0));
   const member = space.values.sets.draw(ref);
   const buf = member.text();
-  replyElement(call, space, ref, buf, member.off, member.length);
+  reply.bulk(buf, member.off, member.length);
 }
 
 /** `SRANDMEMBER key count`: of a negative count, members may repeat. */
@@ -232,9 +227,7 @@ function drawMembers(call: Call): void {
   reply.array(Math.min(count, length));
   if (count >= length) return replyMembers(call, space, ref);
   sets.choose(ref, count);
-  beginLongElements(call, space, ref, true);
   replyChosen(call, space, ref, count);
-  endLongElements(call);
 }
 
 function replyChosen(

@@ -41,11 +41,6 @@ import { ElementScan } from "./element_scan.ts";
 import { type ElementWriter, replyLasting } from "./element_stream.ts";
 import { manyDrawn, manyScanned } from "./heavy_work.ts";
 import { replyHead, replyRanks, ScoredReplies } from "./sorted_set_replies.ts";
-import {
-  beginLongElements,
-  endLongElements,
-  replyElement,
-} from "./long_elements.ts";
 import { MemberRemoval, type RemoveMember } from "./argument_removal.ts";
 import {
   insertMember,
@@ -383,7 +378,7 @@ function zrandmemberCommand(call: Call): void {
   const { zsets } = space.values;
   zsets.draw(ref);
   const { member } = zsets;
-  replyElement(call, space, ref, member.buf, member.off, member.length);
+  reply.bulk(member.buf, member.off, member.length);
 }
 
 /** `ZRANDMEMBER key count [WITHSCORES]` */
@@ -419,9 +414,7 @@ function drawMembers(call: Call): void {
   }
   replyHead(reply, count, hasScores);
   REPLIES.begin(reply, hasScores);
-  beginLongElements(call, space, ref, true);
   zsets.sample(ref, count, REPLIES);
-  endLongElements(call);
 }
 
 const SCAN = new ElementScan();

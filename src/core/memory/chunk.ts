@@ -40,6 +40,7 @@ import {
   readElement,
 } from "./listpack.ts";
 import { elementBytes, elementBytesBefore } from "./listpack_format.ts";
+import { CLASS_UNITS_MAX } from "./size_classes.ts";
 
 /**
  * Bytes before the first element of a chunk without room before it: as many as
@@ -92,7 +93,9 @@ export class Chunks {
 
   /** A plain chunk. */
   createPlain(buf: Uint8Array, off: number, length: number): number {
-    const ref = this.#heap.allocate((CHUNK_HEADER_BYTES + length + 7) >>> 3);
+    const units = (CHUNK_HEADER_BYTES + length + 7) >>> 3;
+    const ref = this.#heap.allocate(units);
+    if (units > CLASS_UNITS_MAX) this.#heap.setSteady(ref);
     const end = CHUNK_HEADER_BYTES + length;
     this.#setHeader(ref, CHUNK_HEADER_BYTES, end, PLAIN);
     copyBytes(
@@ -111,6 +114,7 @@ export class Chunks {
    */
   adoptRun(run: number, length: number): number {
     this.#heap.adoptRun(run);
+    this.#heap.setSteady(run);
     const end = CHUNK_HEADER_BYTES + length;
     this.#setHeader(run, CHUNK_HEADER_BYTES, end, PLAIN);
     return run;
@@ -514,7 +518,10 @@ export class Chunks {
       source.seek(ref, from + count) - pos,
       count,
     );
-    if (source.isPlain(ref)) this.#setWord(made, COUNT, PLAIN);
+    if (source.isPlain(ref)) {
+      this.#setWord(made, COUNT, PLAIN);
+      if (this.#heap.isRun(made)) this.#heap.setSteady(made);
+    }
     return made;
   }
 

@@ -252,30 +252,6 @@ export class LargeList {
     this.#tree.remove(root, this.#cursor);
   }
 
-  /**
-   * Whether an element has that many bytes among the first or last `count`, but
-   * no more than so many chunks are looked at.
-   */
-  hasPlain(
-    root: number,
-    atHead: boolean,
-    count: number,
-    bytesMin: number,
-    chunksMax: number,
-  ): boolean {
-    const { chunks } = this;
-    const cursor = this.#cursor;
-    if (!this.#sequence.toEnd(root, atHead, cursor)) return false;
-    let left = count;
-    for (let looked = 0; looked < chunksMax; looked++) {
-      const { item } = cursor;
-      if (chunks.isPlain(item) && chunks.bytes(item) >= bytesMin) return true;
-      left -= cursor.count;
-      if (left <= 0 || !this.#sequence.step(root, cursor, atHead)) break;
-    }
-    return false;
-  }
-
   /** Removes the element at an end. */
   drop(root: number, atHead: boolean): void {
     const { chunks } = this;
