@@ -11,17 +11,15 @@
  * @module
  */
 
+import { equalLong } from "../base/bytes.ts";
 import { halfSipHash } from "../base/half_siphash.ts";
 import { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Heap } from "../memory/heap.ts";
 import { KNOWN_KEYS, type KnownKey } from "../memory/known_keys.ts";
-import { TYPE_HASH, TYPE_SET, TYPE_ZSET } from "../types/entry.ts";
+import { TYPE_HASH, TYPE_LIST, TYPE_SET, TYPE_ZSET } from "../types/entry.ts";
 import type { NodeTable } from "../types/node_table.ts";
 import type { Call } from "./call.ts";
-
-/** Bytes of a word. */
-const WORD_BYTES = 4;
 
 /** An argument. */
 interface LookedFor {
@@ -34,7 +32,9 @@ interface LookedFor {
 /** A node that may have the bytes of an argument. */
 interface Candidate {
   readonly argument: LookedFor;
-  readonly tables: NodeTable;
+  /** Where its bytes lie. */
+  readonly buf: Uint8Array;
+  readonly off: number;
   readonly heap: Heap;
   readonly node: number;
 }
@@ -43,14 +43,12 @@ interface Candidate {
 export class ComparedArguments {
   readonly #candidates: Candidate[] = [];
 
-  /** Finds what a key has that some arguments may be, and compares it. */
-  compare(call: Call, keyAt: number, looked: readonly LookedFor[]): void {
-    const candidates = candidatesOf(call, keyAt, looked);
-    for (const { argument, tables, node } of candidates) {
-      const { buf, off, length, key } = argument;
-      const nodeBuf = tables.bytesOf(node);
-      const isEqual = equalLong(nodeBuf, tables.keyOff(node), buf, off, length);
-      key.nodes.set(node, isEqual);
+  /** Compares arguments with what they may be, which is kept. */
+  compare(candidates: readonly Candidate[]): void {
+    for (const { argument, buf, off, node } of candidates) {
+      const { length, key } = argument;
+      const other = [argument.buf, argument.off] as const;
+      key.nodes.set(node, equalLong(buf, off, ...other, length));
     }
     this.#candidates.push(...candidates);
   }
@@ -92,8 +90,36 @@ export function lookFor(
   if (looked.length === 0) return;
   const compared = new ComparedArguments();
   call.compared = compared;
-  for (const keyAt of keysAt) compared.compare(call, keyAt, looked);
+  for (const keyAt of keysAt) {
+    compared.compare(candidatesOf(call, keyAt, looked));
+  }
 }
+
+/** Compares argument `i`, if it is long, with the first long elements of a list. */
+export function lookForElement(call: Call, i: number): void {
+  const { args, nowMs, latches } = call;
+  if (nowMs === 0 || i >= call.argc || args.bigAt(i) === 0) return;
+  const key = { hash: 0, nodes: new Map<number, boolean>() };
+  const length = args.length[i]!;
+  const argument = { buf: args.source(i), off: args.off[i]!, length, key };
+  KNOWN_KEYS.add(argument.buf, argument.off, length, key);
+  const candidates: Candidate[] = [];
+  const space = beginLooking(call, 1);
+  const ref = space.peek(call.db, KEY);
+  const { heap, values: { lists } } = space;
+  if (ref !== 0 && space.type(ref) === TYPE_LIST) {
+    lists.visitLike(ref, length, LOOKED_CHUNKS_MAX, (node, buf, off) => {
+      heap.keep(node);
+      candidates.push({ argument, buf, off, heap, node });
+    });
+  }
+  latches.release(KEY.shard);
+  call.compared = new ComparedArguments();
+  call.compared.compare(candidates);
+}
+
+/** Pieces of a list that are looked at. */
+const LOOKED_CHUNKS_MAX = 1000;
 
 /** Makes a row's `stage` of a command that looks for arguments from one on. */
 export function looksFor(
@@ -109,13 +135,10 @@ function candidatesOf(
   keyAt: number,
   looked: readonly LookedFor[],
 ): Candidate[] {
-  const { args, db, latches } = call;
+  const { db, latches } = call;
   const candidates: Candidate[] = [];
-  const off = args.off[keyAt]!;
-  call.fillKey(KEY, args.source(keyAt), off, args.length[keyAt]!);
-  const space = call.keyspace(KEY);
+  const space = beginLooking(call, keyAt);
   const { heap } = space;
-  latches.acquire(KEY.shard);
   const ref = space.peek(db, KEY);
   const values = ref === 0 ? null : valuesWithTables(space, space.type(ref));
   const table = values === null ? 0 : values.tableOf(ref);
@@ -125,12 +148,22 @@ function candidatesOf(
       const { length, key: { hash } } = argument;
       tables.visitLike(table, length, hash, (node) => {
         heap.keep(node);
-        candidates.push({ argument, tables, heap, node });
+        const place = { buf: tables.bytesOf(node), off: tables.keyOff(node) };
+        candidates.push({ argument, ...place, heap, node });
       });
     }
   }
   latches.release(KEY.shard);
   return candidates;
+}
+
+/** Takes the latch of the key that is argument `keyAt`. */
+function beginLooking(call: Call, keyAt: number): Keyspace {
+  const { args } = call;
+  const off = args.off[keyAt]!;
+  call.fillKey(KEY, args.source(keyAt), off, args.length[keyAt]!);
+  call.latches.acquire(KEY.shard);
+  return call.keyspace(KEY);
 }
 
 const KEY = new Key();
@@ -150,28 +183,4 @@ function valuesWithTables(
     default:
       return null;
   }
-}
-
-/** Whether two long runs have the same bytes, word by word where that is possible. */
-export function equalLong(
-  a: Uint8Array,
-  aOff: number,
-  b: Uint8Array,
-  bOff: number,
-  length: number,
-): boolean {
-  const aAt = a.byteOffset + aOff;
-  const bAt = b.byteOffset + bOff;
-  let done = 0;
-  if (aAt % WORD_BYTES === 0 && bAt % WORD_BYTES === 0) {
-    const count = Math.floor(length / WORD_BYTES);
-    const aWords = new Int32Array(a.buffer, aAt, count);
-    const bWords = new Int32Array(b.buffer, bAt, count);
-    for (let i = 0; i < count; i++) if (aWords[i] !== bWords[i]) return false;
-    done = count * WORD_BYTES;
-  }
-  for (let i = done; i < length; i++) {
-    if (a[aOff + i] !== b[bOff + i]) return false;
-  }
-  return true;
 }

@@ -44,6 +44,7 @@ import {
   KEY_RW_UPDATE,
   type LateReply,
 } from "./command_spec.ts";
+import { lookForElement } from "./compared_arguments.ts";
 import { manyInFirst, quietly } from "./heavy_work.ts";
 import {
   endListWrite,
@@ -439,6 +440,7 @@ export const LIST_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_INSERT,
     syntax: "key where:(BEFORE|AFTER) pivot element",
     replies: ["integer"],
+    stage: (call) => lookForElement(call, 3),
     run: linsertCommand,
   },
   {
@@ -467,6 +469,7 @@ export const LIST_COMMANDS: readonly CommandSpec<Call>[] = [
       "[MAXLEN len:integer]",
     replies: ["integer", "array", "null"],
     isHeavy: longSearch,
+    stage: (call) => lookForElement(call, 2),
     run: lposCommand,
   },
   {
@@ -519,6 +522,7 @@ export const LIST_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_DELETE,
     syntax: "key count:integer element",
     replies: ["integer"],
+    stage: (call) => lookForElement(call, 3),
     run: lremCommand,
   },
   {

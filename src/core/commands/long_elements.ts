@@ -8,20 +8,17 @@
  * @module
  */
 
-import { type Arena, PAGE_BYTES } from "../memory/arena.ts";
-import { type PagePool, PAGES_PER_SEGMENT } from "../memory/page_pool.ts";
+import type { Heap } from "../memory/heap.ts";
 import type { ReplySource } from "../resp/reply_source.ts";
 import type { LongStrings, ReplyWriter } from "../resp/reply_writer.ts";
 
 /** Takes over those that lie in steady runs. */
 export class KeptElements implements LongStrings {
-  readonly #arena: Arena;
-  readonly #pool: PagePool;
+  readonly #heap: Heap;
 
-  /** One per worker. */
-  constructor(arena: Arena, pool: PagePool) {
-    this.#arena = arena;
-    this.#pool = pool;
+  /** One per worker; any heap of the arena will do. */
+  constructor(heap: Heap) {
+    this.#heap = heap;
   }
 
   take(
@@ -31,41 +28,31 @@ export class KeptElements implements LongStrings {
     length: number,
   ): boolean {
     if (!reply.canStream) return false;
-    const run = this.#runOf(source, off);
+    const heap = this.#heap;
+    const run = heap.steadyRunAt(source, off);
     if (run === 0) return false;
-    this.#pool.keep(run);
-    const bytes = new KeptBytes(this.#pool, run, source, off, length);
-    reply.bulkFrom(bytes, length);
+    heap.keep(run);
+    reply.bulkFrom(new KeptBytes(heap, run, source, off, length), length);
     return true;
-  }
-
-  /** The steady run in which bytes lie, 0 for none. */
-  #runOf(source: Uint8Array, off: number): number {
-    const { u8 } = this.#arena;
-    const segment = u8.findIndex(({ buffer }) => buffer === source.buffer);
-    if (segment < 0) return 0;
-    const at = source.byteOffset - u8[segment]!.byteOffset + off;
-    const page = segment * PAGES_PER_SEGMENT + Math.floor(at / PAGE_BYTES);
-    return this.#pool.steadyRunOf(page);
   }
 }
 
 /** Bytes in a run that is kept. */
 class KeptBytes implements ReplySource {
-  readonly #pool: PagePool;
+  readonly #heap: Heap;
   readonly #run: number;
   readonly #source: Uint8Array;
   readonly #end: number;
   #at: number;
 
   constructor(
-    pool: PagePool,
+    heap: Heap,
     run: number,
     source: Uint8Array,
     off: number,
     length: number,
   ) {
-    this.#pool = pool;
+    this.#heap = heap;
     this.#run = run;
     this.#source = source;
     this.#at = off;
@@ -82,6 +69,6 @@ class KeptBytes implements ReplySource {
   }
 
   drop(): void {
-    this.#pool.letGo(this.#run);
+    this.#heap.letGo(this.#run);
   }
 }

@@ -127,17 +127,19 @@ function popMembers(call: Call): void | Promise<LateReply> {
 
 /** Records that members were removed, so many in one command at most. */
 function recordRemoved(
-  { effects, args, db }: Call,
+  call: Call,
   count: number,
   memberAt: (i: number) => SetMember,
 ): void {
+  const { effects, args, db } = call;
+  const { heap } = call.keyspace(call.key(0));
   for (let i = 0; i < count; i++) {
     if (i % RECORDED_MEMBERS_MAX === 0) {
       const members = Math.min(RECORDED_MEMBERS_MAX, count - i);
       effects.replace(db, RECORDED.SREM, 2 + members).argument(args, 1);
     }
     const member = memberAt(i);
-    effects.bytes(member.text(), member.off, member.length);
+    effects.lasting(heap, member.text(), member.off, member.length);
   }
 }
 
@@ -153,7 +155,7 @@ function recordAllRemoved(call: Call, space: Keyspace, ref: number): void {
         inCommand = Math.min(RECORDED_MEMBERS_MAX, left);
         effects.replace(db, RECORDED.SREM, 2 + inCommand).argument(args, 1);
       }
-      effects.bytes(member.text(), member.off, member.length);
+      effects.lasting(space.heap, member.text(), member.off, member.length);
       inCommand--;
       left--;
     },

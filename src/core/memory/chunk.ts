@@ -29,10 +29,11 @@
  */
 
 import { assert } from "../base/assert.ts";
-import { copyBytes, equalBytes } from "../base/bytes.ts";
+import { copyBytes, equalBytes, equalLong } from "../base/bytes.ts";
 import { type Arena, byteOf, SEGMENT_SHIFT, UNIT_MASK } from "./arena.ts";
 import { EXTERNAL_HEADER_BYTES } from "./external.ts";
 import type { Heap } from "./heap.ts";
+import { KNOWN_KEYS, LONG_KEY_BYTES } from "./known_keys.ts";
 import {
   type ListpackItem,
   type Listpacks,
@@ -226,9 +227,13 @@ export class Chunks {
     off: number,
     length: number,
   ): boolean {
+    if (this.bytes(ref) !== length) return false;
     const own = this.#arena.u8[ref >>> SEGMENT_SHIFT]!;
     const at = byteOf(ref) + CHUNK_HEADER_BYTES;
-    return equalBytes(own, at, this.bytes(ref), buf, off, length);
+    return length < LONG_KEY_BYTES
+      ? equalBytes(own, at, length, buf, off, length)
+      : KNOWN_KEYS.has(ref, buf, off, length) ??
+        equalLong(own, at, buf, off, length);
   }
 
   /**

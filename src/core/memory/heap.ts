@@ -41,7 +41,7 @@ import {
   UNIT_BYTES,
   UNIT_MASK,
 } from "./arena.ts";
-import { type PagePool, RUN_USED } from "./page_pool.ts";
+import { type PagePool, PAGES_PER_SEGMENT, RUN_USED } from "./page_pool.ts";
 import {
   CLASS_COUNT,
   CLASS_OF,
@@ -245,6 +245,16 @@ export class Heap {
   /** As {@linkcode PagePool.setSteady}. */
   setSteady(ref: number, isSteady = true): void {
     this.#pool.setSteady(ref >>> PAGE_SHIFT, isSteady);
+  }
+
+  /** The steady run in which bytes of the arena lie, 0 for none. */
+  steadyRunAt(buf: Uint8Array, off: number): number {
+    const { u8 } = this.#arena;
+    const segment = u8.findIndex(({ buffer }) => buffer === buf.buffer);
+    if (segment < 0) return 0;
+    const at = buf.byteOffset - u8[segment]!.byteOffset + off;
+    const page = segment * PAGES_PER_SEGMENT + Math.floor(at / PAGE_BYTES);
+    return this.#pool.steadyRunOf(page) << PAGE_SHIFT;
   }
 
   /** As {@linkcode PagePool.keep}. */

@@ -252,6 +252,26 @@ export class LargeList {
     this.#tree.remove(root, this.#cursor);
   }
 
+  /** Visits the runs with an element of a length among the first chunks. */
+  visitLike(
+    root: number,
+    length: number,
+    chunksMax: number,
+    visit: (chunk: number, buf: Uint8Array, off: number) => void,
+  ): void {
+    const { chunks } = this;
+    const cursor = this.#cursor;
+    if (!this.#sequence.toEnd(root, true, cursor)) return;
+    for (let looked = 0; looked < chunksMax; looked++) {
+      const { item } = cursor;
+      if (chunks.isPlain(item) && chunks.bytes(item) === length) {
+        const off = chunks.offsetOf(item, chunks.first(item));
+        visit(item, chunks.bytesOf(item), off);
+      }
+      if (!this.#sequence.step(root, cursor, true)) break;
+    }
+  }
+
   /** Removes the element at an end. */
   drop(root: number, atHead: boolean): void {
     const { chunks } = this;

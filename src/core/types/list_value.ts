@@ -214,6 +214,21 @@ export class ListValue implements ValueType {
     return true;
   }
 
+  /**
+   * Visits the runs of pages in which elements of a length lie, which is more than
+   * any shares, among the first so many pieces of the list.
+   */
+  visitLike(
+    ref: number,
+    length: number,
+    chunksMax: number,
+    visit: (run: number, buf: Uint8Array, off: number) => void,
+  ): void {
+    if (!this.#isLarge(ref)) return;
+    const root = valueRoot(this.#arena, ref);
+    this.#large.visitLike(root, length, chunksMax, visit);
+  }
+
   /** Removes the element at an end, which must be there; see `pack`. */
   drop(ref: number, atHead: boolean): void {
     const root = valueRoot(this.#arena, ref);

@@ -459,7 +459,7 @@ class Assembly {
       locks: this.#locks,
       shared,
       externals: this.#externals,
-      longs: new KeptElements(this.#arena, this.#pool),
+      longs: new KeptElements(this.#keyspaces[0]!.heap),
       segments: this.#arena.u8,
       configFile,
       loop: this.#loop,
