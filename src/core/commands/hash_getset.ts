@@ -271,7 +271,7 @@ const HSETEX = new HsetexArguments();
 function stageFields(call: Call): void {
   if (!quietly(call, () => HSETEX.read(call))) return;
   lookFor(call, HSETEX.fieldsAt, 2);
-  stagePairs(call, HSETEX.fieldsAt, HSETEX.hasTime);
+  stagePairs(call, HSETEX.fieldsAt);
 }
 
 /**

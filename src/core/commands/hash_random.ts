@@ -151,7 +151,7 @@ function drawFields(call: Call): void {
     REPLIES.reply = reply;
     REPLIES.parts = parts;
     REPLIES.isNested = isNested;
-    hashes.sample(ref, taken, live, REPLIES, nowMs);
+    return hashes.sample(ref, taken, live, REPLIES, nowMs);
   }
   const { random } = call;
   replyElements(

@@ -31,17 +31,16 @@ export class StagedNodes {
   }
 
   /**
-   * Makes a node of arguments `i` and `i + 1`, if there is memory, with or without
-   * room for a time.
+   * Makes a node of arguments `i` and `i + 1`, if there is memory, with room for
+   * when it expires.
    */
-  addPair(args: Arguments, i: number, hasTime: boolean): void {
+  addPair(args: Arguments, i: number): void {
     const externals = this.#externals;
     const length = args.length[i]! + args.length[i + 1]!;
-    const before = hasTime ? EXPIRE_BYTES : 0;
-    const run = externals.create(before + length);
+    const run = externals.create(EXPIRE_BYTES + length);
     if (run === 0) return;
     const into = externals.bytes(run);
-    const at = externals.offset(run) + before;
+    const at = externals.offset(run) + EXPIRE_BYTES;
     const first = args.length[i]!;
     const { off } = args;
     copyBytes(args.source(i), off[i]!, into, at, first);
@@ -112,16 +111,13 @@ export class StagedNodes {
   }
 }
 
-/**
- * Makes nodes of pairs of arguments, from one on, of which one is big. `hasTime`
- * leaves room for when they expire.
- */
-export function stagePairs(call: Call, from: number, hasTime = false): void {
+/** Makes nodes of pairs of arguments, from one on, of which one is big. */
+export function stagePairs(call: Call, from: number): void {
   const { args, argc } = call;
   const staged = new StagedNodes(call.keyspaces[0]!.externals);
   for (let i = from; i + 1 < argc; i += 2) {
     if (args.bigAt(i + 1) === 0 && args.bigAt(i) === 0) continue;
-    staged.addPair(args, i, hasTime);
+    staged.addPair(args, i);
   }
   call.staged = staged;
 }

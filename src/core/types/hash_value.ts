@@ -43,7 +43,7 @@ import {
   type Listpacks,
 } from "../memory/listpack.ts";
 import { setValue, setValueRoot, valueEncoding, valueRoot } from "./entry.ts";
-import { HashTable } from "./hash_table.ts";
+import { HashTable, NEVER } from "./hash_table.ts";
 import type { NodeTable } from "./node_table.ts";
 import { type FieldVisitor, PackedHash } from "./packed_hash.ts";
 import type { EncodingLimits, ValueMemory, ValueType } from "./value_type.ts";
@@ -204,8 +204,10 @@ export class HashValue implements ValueType {
       this.expireAtMs = 0;
       if (node === 0) return false;
       if (!nodes.hasDouble(node)) return true;
-      this.expireAtMs = nodes.double(node);
-      return this.expireAtMs > nowMs;
+      const expireAtMs = nodes.double(node);
+      if (expireAtMs === NEVER) return true;
+      this.expireAtMs = expireAtMs;
+      return expireAtMs > nowMs;
     }
     const packed = this.#packed;
     const expires = encoding === HASH_LISTPACK_EX;
@@ -279,8 +281,8 @@ export class HashValue implements ValueType {
 
   /**
    * As {@linkcode HashValue.set}, of a field that lies in a run of pages with its
-   * value behind it and, if it is given an expire, room for that before it
-   * (staged_nodes.ts). The run is the hash's from now on, or has been freed.
+   * value behind it and room for an expire before it (staged_nodes.ts). The run is
+   * the hash's from now on, or has been freed.
    */
   setRun(
     ref: number,
@@ -290,14 +292,14 @@ export class HashValue implements ValueType {
     expireAtMs: number,
   ): boolean {
     const { nodes } = this.#table;
-    nodes.adoptNode(run, fieldLength, 0, expireAtMs > 0, length);
+    nodes.adoptNode(run, fieldLength, 0, true, length);
     const buf = nodes.bytesOf(run);
     const off = nodes.keyOff(run);
     const at = off + fieldLength;
     const isPacked = valueEncoding(this.#arena, ref) !== HASH_TABLE &&
       Math.max(fieldLength, length) <= this.#limits.hashMaxListpackValue;
     this.locate(ref, buf, off, fieldLength, -Infinity);
-    if (isPacked || expireAtMs === KEEP_EXPIRE && this.expireAtMs !== 0) {
+    if (isPacked) {
       try {
         return this.set(
           ref,
@@ -320,8 +322,8 @@ export class HashValue implements ValueType {
       throw cause;
     }
     const root = valueRoot(this.#arena, ref);
-    const expires = expireAtMs === KEEP_EXPIRE ? 0 : expireAtMs;
     this.locate(ref, buf, off, fieldLength, -Infinity);
+    const expires = expireAtMs === KEEP_EXPIRE ? this.expireAtMs : expireAtMs;
     nodes.setHash(run, this.#hash);
     if (this.#found !== 0) {
       this.#table.setNode(root, this.#found, run, expires);

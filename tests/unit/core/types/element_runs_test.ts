@@ -194,7 +194,7 @@ seeded("hashes, sets and sorted sets take runs", (random) => {
     if (way < 2) {
       const field = "fgh"[random.below(3)]!;
       const expireAtMs = random.pick([0, 0, KEEP_EXPIRE, 5000, 6000]);
-      const run = tight.run(space, field + text, expireAtMs > 0 ? 8 : 0);
+      const run = tight.run(space, field + text, 8);
       if (run === 0) continue;
       const isDone = tight.attempt(() => {
         try {
@@ -235,6 +235,16 @@ seeded("hashes, sets and sorted sets take runs", (random) => {
       const { buf, off, length } = hashes.value;
       const { text: value, expireAtMs } = fields.get(field)!;
       assertEquals(hashes.expireAtMs, expireAtMs);
+      if (random.chance(0.5)) {
+        const expires = random.pick([0, 5000, 7000]);
+        const used = space.heap.usedBytes;
+        const isDone = tight.attempt(() =>
+          hashes.setFoundExpire(hash, expires)
+        );
+        assert(space.heap.usedBytes < used + 4096, "nothing long is copied");
+        if (isDone) fields.set(field, { text: value, expireAtMs: expires });
+        continue;
+      }
       // Whoever keeps the run may read it when the field is gone.
       const { heap } = other;
       const table = hashes.tableOf(hash);
