@@ -22,7 +22,7 @@ import type { NodeTable } from "../types/node_table.ts";
 import type { Call } from "./call.ts";
 
 /** An argument. */
-interface LookedFor {
+export interface LookedFor {
   readonly buf: Uint8Array;
   readonly off: number;
   readonly length: number;
@@ -42,6 +42,21 @@ interface Candidate {
 /** What has been compared for a command. */
 export class ComparedArguments {
   readonly #candidates: Candidate[] = [];
+  readonly #looked: LookedFor[] = [];
+
+  /** Adds an argument that is looked for, wherever its bytes lie. */
+  add(looked: LookedFor): void {
+    this.#looked.push(looked);
+    const { buf, off, length, key } = looked;
+    KNOWN_KEYS.add(buf, off, length, key);
+  }
+
+  /** What was found out is known again, in a slice of the command. */
+  resume(): void {
+    for (const { buf, off, length, key } of this.#looked) {
+      KNOWN_KEYS.add(buf, off, length, key);
+    }
+  }
 
   /** Compares arguments with what they may be, which is kept. */
   compare(candidates: readonly Candidate[]): void {
@@ -57,7 +72,6 @@ export class ComparedArguments {
   drop(): void {
     for (const { heap, node } of this.#candidates) heap.letGo(node);
     this.#candidates.length = 0;
-    KNOWN_KEYS.clear();
   }
 }
 
@@ -75,6 +89,7 @@ export function lookFor(
   const { args, nowMs, hashSeed: [seed0, seed1] } = call;
   // Nobody waits while records are replayed.
   if (nowMs === 0) return;
+  const compared = new ComparedArguments();
   const looked: LookedFor[] = [];
   for (let i = from; i < to; i += step) {
     if (args.bigAt(i) === 0) continue;
@@ -84,11 +99,10 @@ export function lookFor(
     const hash = call.staged?.hashOf(i) ??
       halfSipHash(buf, off, length, seed0, seed1);
     const key = { hash, nodes: new Map<number, boolean>() };
-    KNOWN_KEYS.add(buf, off, length, key);
     looked.push({ buf, off, length, key });
   }
   if (looked.length === 0) return;
-  const compared = new ComparedArguments();
+  for (const each of looked) compared.add(each);
   call.compared = compared;
   for (const keyAt of keysAt) {
     compared.compare(candidatesOf(call, keyAt, looked));
@@ -102,7 +116,6 @@ export function lookForElement(call: Call, i: number): void {
   const key = { hash: 0, nodes: new Map<number, boolean>() };
   const length = args.length[i]!;
   const argument = { buf: args.source(i), off: args.off[i]!, length, key };
-  KNOWN_KEYS.add(argument.buf, argument.off, length, key);
   const candidates: Candidate[] = [];
   const space = beginLooking(call, 1);
   const ref = space.peek(call.db, KEY);
@@ -115,6 +128,7 @@ export function lookForElement(call: Call, i: number): void {
   }
   latches.release(KEY.shard);
   call.compared = new ComparedArguments();
+  call.compared.add(argument);
   call.compared.compare(candidates);
 }
 

@@ -19,6 +19,7 @@ import { KNOWN_KEYS } from "../memory/known_keys.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import { firstEntryBytesMax, writeFirstEntry } from "../types/stream_node.ts";
 import type { Call } from "./call.ts";
+import type { ComparedArguments } from "./compared_arguments.ts";
 
 /** Nodes by an argument that is in them. */
 export class StagedNodes {
@@ -34,7 +35,11 @@ export class StagedNodes {
    * Makes a node of arguments `i` and `i + 1`, if there is memory, with room for
    * when it expires.
    */
-  addPair(args: Arguments, i: number): void {
+  addPair(
+    args: Arguments,
+    i: number,
+    compared: ComparedArguments | null,
+  ): void {
     const externals = this.#externals;
     const length = args.length[i]! + args.length[i + 1]!;
     const run = externals.create(EXPIRE_BYTES + length);
@@ -45,7 +50,9 @@ export class StagedNodes {
     const { off } = args;
     copyBytes(args.source(i), off[i]!, into, at, first);
     const known = KNOWN_KEYS.find(args.source(i), off[i]!, first);
-    if (known !== undefined) KNOWN_KEYS.add(into, at, first, known);
+    if (known !== undefined) {
+      compared?.add({ buf: into, off: at, length: first, key: known });
+    }
     copyBytes(
       args.source(i + 1),
       off[i + 1]!,
@@ -117,7 +124,7 @@ export function stagePairs(call: Call, from: number): void {
   const staged = new StagedNodes(call.keyspaces[0]!.externals);
   for (let i = from; i + 1 < argc; i += 2) {
     if (args.bigAt(i + 1) === 0 && args.bigAt(i) === 0) continue;
-    staged.addPair(args, i);
+    staged.addPair(args, i, call.compared);
   }
   call.staged = staged;
 }

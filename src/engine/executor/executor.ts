@@ -45,6 +45,7 @@ import {
   FLAG_KEY_LOCKS,
   SHARD_FLAGS,
 } from "../../core/keyspace/shard_control.ts";
+import { KNOWN_KEYS } from "../../core/memory/known_keys.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
 import {
   type ErrorReply,
@@ -350,6 +351,7 @@ export class Executor<C extends Call> implements WorkerGate {
     this.#call.staged = null;
     this.#call.compared?.drop();
     this.#call.compared = null;
+    KNOWN_KEYS.clear();
     return outcome;
   }
 

@@ -519,6 +519,11 @@ class Assembly {
       fillKey: (key, name) => this.#call.fillKey(key, name, 0, name.length),
       monotonicMs,
       later: this.#later,
+      takeCompared: () => {
+        const { compared } = this.#call;
+        this.#call.compared = null;
+        return compared;
+      },
       freeBig: (args) => this.#worker.freeBig(args),
       settle: this.#settle,
       session: () => this.#call.session,
