@@ -74,3 +74,17 @@ export async function assertNothingLost(
     return Number(/used_memory_dataset:(\d+)/.exec(info)![1]) < 1 << 19;
   });
 }
+
+/** Sends commands of which the reply of the first is too long to be taken yet. */
+export async function beginReading(
+  reader: TestClient,
+  client: TestClient,
+  commands: readonly (readonly Argument[])[],
+): Promise<void> {
+  const id = String(plain(await reader.run("CLIENT", "ID")));
+  await reader.sendCommands(commands);
+  await until("it is being read", async () => {
+    const list = plain(await client.run("CLIENT", "LIST", "ID", id));
+    return /cmd=(\w+)/.exec(String(list))![1] !== "client";
+  });
+}

@@ -15,8 +15,9 @@ import {
   assertSame,
   assertSameReplies,
   assertSameValues,
+  beginReading,
 } from "./_long_values.ts";
-import { slicesSuite, statistic } from "./_slices.ts";
+import { slicesSuite } from "./_slices.ts";
 
 const { suite } = slicesSuite();
 
@@ -104,6 +105,40 @@ suite("long elements of lists come and go as in redis-server", async (
   }
 });
 
+suite("long elements are popped among many", async (client, server) => {
+  const long = (i: number) => `${i}`.repeat(600_000);
+  const elements = Array.from(
+    { length: 200 },
+    (_, i) => i % 40 === 3 ? long(i) : `${i}`,
+  );
+  for (
+    const argv of [
+      ["LPOP", A, "150"],
+      ["RPOP", A, "100"],
+      ["LMPOP", "2", B, A, "LEFT", "COUNT", "90"],
+    ]
+  ) {
+    await client.run("RPUSH", A, ...elements);
+    const count = Number(argv.at(-1));
+    const taken = argv[0] === "RPOP"
+      ? elements.slice(-count).reverse()
+      : elements.slice(0, count);
+    const reply = plain(await client.run(...argv));
+    assertEquals(reply, argv[0] === "LMPOP" ? [A, taken] : taken);
+    // Nobody takes those that are popped next.
+    {
+      using gone = await server.client({ resp: client.resp });
+      await gone.sendCommands([argv]);
+      await until(
+        "they are popped",
+        async () => plain(await client.run("LLEN", A)) !== 200 - count,
+      );
+    }
+    await client.run("DEL", A);
+  }
+  await assertNothingLost(client, KEYS);
+});
+
 suite("who waits is given long elements", async (
   client,
   server,
@@ -136,11 +171,7 @@ suite("long elements are popped from lists that are being read", async (
   await client.run("RPUSH", A, long("a"), long("b"), "c");
   const before = (await client.runRaw("LRANGE", A, "0", "-1")).slice();
   using reader = await server.client({ resp: client.resp });
-  await reader.sendCommands([["LRANGE", A, "0", "-1"]]);
-  await until(
-    "it is being read",
-    async () => await statistic(client, "sherd_lock_handles") > 0,
-  );
+  await beginReading(reader, client, [["LRANGE", A, "0", "-1"]]);
   using other = await server.client();
   assertEquals(plain(await other.run("LPOP", A)), long("a"));
   assertEquals(

@@ -24,7 +24,10 @@ const SET = "{a}set";
 const ZSET = "{a}zset";
 const STREAM = "{b}stream";
 const OTHER = "{b}list";
-const KEYS = [HASH, SET, ZSET, STREAM, OTHER];
+const MOVED = "{c}set";
+const GEO = "{c}geo";
+const HLL = "{c}hll";
+const KEYS = [HASH, SET, ZSET, STREAM, OTHER, MOVED, GEO, HLL];
 const LENGTHS = [66_000, 600_000];
 const NAMES = ["a", "b", "c", "d"];
 
@@ -89,6 +92,80 @@ function commandOf(random: Random, round: number): Argument[] {
   }
 }
 
+/** Commands at random that look for what may be long, in what is there. */
+function lookupOf(random: Random): Argument[] {
+  const text = () => textOf(random);
+  const key = random.pick([HASH, HASH, OTHER]);
+  switch (random.below(34)) {
+    case 0:
+      return ["HSET", HASH, text(), text()];
+    case 1:
+      return ["HSET", HASH, text(), "1", text(), text(), text(), "2"];
+    case 2:
+      return ["HSETNX", HASH, text(), text()];
+    case 3:
+      return ["HGET", key, text()];
+    case 4:
+      return ["HMGET", HASH, text(), text(), "a"];
+    case 5:
+      return ["HEXISTS", HASH, text()];
+    case 6:
+      return ["HSTRLEN", HASH, text()];
+    case 7:
+      return ["HDEL", HASH, text(), text()];
+    case 8:
+      return ["HINCRBY", HASH, text(), "1"];
+    case 9:
+      return ["HINCRBYFLOAT", HASH, text(), "0.5"];
+    case 10:
+    case 11:
+      return ["SADD", random.pick([SET, MOVED]), text(), text()];
+    case 12:
+      return ["SISMEMBER", SET, text()];
+    case 13:
+      return ["SMISMEMBER", SET, text(), text(), text()];
+    case 14:
+      return ["SREM", SET, text(), text(), ...NAMES, text(), "e", "f", text()];
+    case 15:
+    case 16:
+      return ["SMOVE", SET, random.pick([MOVED, MOVED, SET, OTHER]), text()];
+    case 17:
+      return ["SREM", MOVED, text()];
+    case 18:
+    case 19:
+      return ["ZADD", ZSET, "1", text(), "2", text()];
+    case 20:
+      return ["ZSCORE", ZSET, text()];
+    case 21:
+      return ["ZMSCORE", ZSET, text(), text()];
+    case 22:
+      return [random.pick(["ZRANK", "ZREVRANK"]), ZSET, text()];
+    case 23:
+      return ["ZREM", ZSET, text()];
+    case 24:
+      return ["ZINCRBY", ZSET, "1", text()];
+    case 25:
+      return [random.pick(["ZPOPMIN", "ZPOPMAX"]), ZSET, "2"];
+    case 26:
+    case 27:
+      return ["GEOADD", GEO, `${random.below(3)}`, "1", text(), "2", "2", "b"];
+    case 28:
+      return ["GEODIST", GEO, text(), text()];
+    case 29:
+      return [random.pick(["GEOPOS", "GEOHASH"]), GEO, text(), "b"];
+    case 30:
+      return ["GEOSEARCH", GEO, "FROMMEMBER", text(), ...AROUND];
+    case 31:
+      return ["GEOADD", GEO, "XX", "CH", "3", "3", text()];
+    case 32:
+      return ["PFADD", HLL, text(), text()];
+    default:
+      return ["XREADGROUP", "GROUP", "g", "c", "STREAMS", STREAM, ">"];
+  }
+}
+
+const AROUND = ["BYRADIUS", "500", "km", "ASC", "COUNT", "1"];
+
 /** What the keys have, in an order that all servers agree on. */
 async function valuesOf(client: TestClient): Promise<Uint8Array[]> {
   const values: Uint8Array[] = [];
@@ -100,6 +177,9 @@ async function valuesOf(client: TestClient): Promise<Uint8Array[]> {
       ["ZRANGE", ZSET, "0", "-1", "WITHSCORES"],
       ["XRANGE", STREAM, "-", "+"],
       ["LRANGE", OTHER, "0", "-1"],
+      ["SORT", MOVED, "ALPHA"],
+      ["ZRANGE", GEO, "0", "-1", "WITHSCORES"],
+      ["GET", HLL],
     ]
   ) values.push((await client.runRaw(...argv)).slice());
   return values;
@@ -126,6 +206,47 @@ suite("long nodes are added as in redis-server", async (client) => {
     }
     await assertSameValues(client, reference, KEYS, valuesOf);
   }
+});
+
+suite("long fields and members are found as in redis-server", async (
+  client,
+) => {
+  if (!hasRedisServer("long fields and members")) return;
+  await using redis = await startRedisServer();
+  using reference = await redis.client({ resp: client.resp });
+  const random = new Random(client.resp);
+  const fill = [
+    ["RPUSH", OTHER, "a"],
+    ["XGROUP", "CREATE", STREAM, "g", "0", "MKSTREAM"],
+    ["XADD", STREAM, "1-1", "f", "x".repeat(600_000)],
+  ];
+  for (const each of [client, reference]) await each.pipeline(fill);
+  for (let round = 1; round <= 25; round++) {
+    const commands = Array.from({ length: 9 }, () => lookupOf(random));
+    if (round % 6 === 5) {
+      commands.unshift(["MULTI"]);
+      commands.push(["EXEC"]);
+    }
+    await assertSameReplies(client, reference, commands, `round ${round}`);
+  }
+  await assertSameValues(client, reference, KEYS, valuesOf);
+});
+
+suite("long members are drawn, and go as they are popped", async (client) => {
+  const long = (byte: string) => byte.repeat(600_000);
+  const members = [long("a"), long("b"), long("c"), "short"];
+  for (const argv of [["SPOP", SET], ["SPOP", SET, "2"], ["SPOP", SET, "3"]]) {
+    await client.run("SADD", SET, ...members);
+    const reply = plain(await client.run(...argv));
+    const popped = typeof reply === "string" ? [reply] : [...reply as string[]];
+    const left = plain(await client.run("SORT", SET, "ALPHA")) as string[];
+    assertEquals([...popped, ...left].sort(), [...members].sort());
+    await settled(client);
+    assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
+    assertEquals(plain(await client.run("SCARD", SET)), left.length);
+    await client.run("DEL", SET);
+  }
+  await assertNothingLost(client, KEYS);
 });
 
 suite("long values leave a hash, and fields that expire lose it", async (

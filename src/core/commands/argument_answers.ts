@@ -47,7 +47,7 @@ export class ArgumentAnswers implements SlicedChange {
     this.#nowMs = nowMs;
     this.#at = from;
     this.#count = argc - from;
-    this.#gathered = new GatheredReply(reply.resp);
+    this.#gathered = new GatheredReply(reply);
   }
 
   step(space: Keyspace, ref: number, args: Arguments): boolean {

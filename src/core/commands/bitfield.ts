@@ -343,7 +343,7 @@ class FieldSlices implements SlicedChange {
     this.#call = call;
     this.#db = call.db;
     this.#record = readsOnly ? null : recordInSlices(call);
-    this.#gathered = new GatheredReply(call.reply.resp);
+    this.#gathered = new GatheredReply(call.reply);
   }
 
   step(space: Keyspace, _ref: number, args: Arguments): boolean {

@@ -21,6 +21,7 @@ import { Arguments } from "../resp/arguments.ts";
 import type { ErrorReply } from "../resp/error_reply.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
 import type { LateReply } from "./command_spec.ts";
+import type { ComparedArguments } from "./compared_arguments.ts";
 import type { StagedNodes } from "./staged_nodes.ts";
 import type { Settings } from "../settings/settings.ts";
 
@@ -248,6 +249,8 @@ export class Call {
   replayMs = 0;
   /** Big arguments that have been made nodes; null for none. */
   staged: StagedNodes | null = null;
+  /** What big arguments have been compared with; null for nothing. */
+  compared: ComparedArguments | null = null;
   /** Keys of this command. */
   keyCount = 0;
   /** Whether a command may wait: not inside of a transaction. */

@@ -9,7 +9,6 @@ import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { ReplySource } from "../resp/reply_source.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
 import type { Call } from "./call.ts";
-import { beginLongElements, endLongElements } from "./long_elements.ts";
 import { ValueReading } from "./value_reading.ts";
 
 /** Elements from which on a reply is written in pieces. */
@@ -65,7 +64,7 @@ export function replyElements(
 }
 
 /**
- * As {@linkcode replyElements}, of `count` elements that are drawn, one for each
+ * As {@linkcode replyLasting}, of `count` elements that are drawn, one for each
  * place: in a packed value each of them is counted to.
  */
 export function replyDrawn(
@@ -79,7 +78,7 @@ export function replyDrawn(
   const weight = values.weight(ref) > 1
     ? 1
     : 1 + Math.floor(values.length(ref) / COUNTED_ELEMENTS);
-  replyElements(call, space, ref, elements, 0, count, count * weight);
+  replyLasting(call, space, ref, elements, 0, count, count * weight);
 }
 
 /**
@@ -99,7 +98,7 @@ export function replyLasting(
 }
 
 /** Leaves what is not written yet to a reader, or writes it, if memory is short. */
-function streamRest(
+export function streamRest(
   call: Call,
   space: Keyspace,
   ref: number,
@@ -164,27 +163,22 @@ function replyInPieces(
   isHeld: boolean,
 ): void {
   const next = count < STREAMED_ELEMENTS_MIN
-    ? writeFirst(call, space, ref, elements, from, to, isHeld)
+    ? writeFirst(call, space, ref, elements, from, to)
     : from;
   if (next < to) streamRest(call, space, ref, elements, next, to, isHeld);
 }
 
 /** Writes what is not better written in pieces; returns the next place. */
 function writeFirst(
-  call: Call,
+  { reply }: Call,
   space: Keyspace,
   ref: number,
   elements: ElementWriter,
   from: number,
   to: number,
-  isHeld: boolean,
 ): number {
-  const { reply } = call;
-  beginLongElements(call, space, ref, isHeld);
   const limit = reply.at + DIRECT_BYTES_MAX;
-  const next = elements.write(space, ref, from, to, reply, limit);
-  endLongElements(call);
-  return next;
+  return elements.write(space, ref, from, to, reply, limit);
 }
 
 /** Elements that are written when the peer takes them. */

@@ -10,6 +10,7 @@ import type { EffectLog } from "../keyspace/effect_log.ts";
 import type { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Arguments } from "../resp/arguments.ts";
+import { takeBackReply } from "../resp/reply_source.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { Call, SlicedChange } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
@@ -23,8 +24,6 @@ import { makeChange } from "./sliced_change.ts";
 
 /** Whatever they are, fewer elements are taken at once unless they are large. */
 const SLICED_ELEMENTS_MIN = 1000;
-/** More elements are not handed over one by one. */
-const TAKEN_ELEMENTS_MAX = 64;
 /** Slices that are worth being made. */
 const SLICES_MIN = 2;
 /** Bytes of replies after which a slice ends. */
@@ -46,13 +45,6 @@ export interface ValueEnd {
   elementsOfSlice(space: Keyspace, ref: number): number;
   /** Removes elements from this end, but not all. */
   remove(space: Keyspace, ref: number, count: number): void;
-  /**
-   * Whether some of the first `count` elements are so long that they are better
-   * handed over to the reply one by one.
-   */
-  hasLong?(space: Keyspace, ref: number, count: number): boolean;
-  /** Takes the element at this end and replies it; there with `hasLong`. */
-  take?(call: Call, space: Keyspace, ref: number): void;
   /** All that were to be removed are. */
   settle?(space: Keyspace, ref: number): void;
 }
@@ -79,18 +71,6 @@ export function popMany(
     popped > end.elementsOfSlice(space, ref) * SLICES_MIN
   ) return popInSlices(call, key, ref, end, popped, isNamed);
   const start = reply.at;
-  if (
-    popped <= TAKEN_ELEMENTS_MAX && reply.canStream &&
-    end.hasLong?.(space, ref, popped) === true
-  ) {
-    writeHead(reply, key, end, popped, isNamed);
-    for (let i = 0; i < popped; i++) end.take!(call, space, ref);
-    if (isGone) space.delete(db, ref);
-    else end.settle?.(space, ref);
-    space.hooks.changedOrGone(db, key, end.event, isGone, popped);
-    if (isNamed) record(effects, db, key, end, popped);
-    return;
-  }
   writeHead(reply, key, end, popped, isNamed);
   const from = end.place(space, ref);
   const to = from + popped;
@@ -100,7 +80,7 @@ export function popMany(
   } else {
     const limit = reply.at + DIRECT_BYTES_MAX;
     if (end.elements.write(space, ref, from, to, reply, limit) < to) {
-      reply.rewind(start);
+      takeBackReply(reply, start, space.externals);
       return popInSlices(call, key, ref, end, popped, isNamed);
     }
     end.remove(space, ref, popped);
@@ -118,7 +98,7 @@ function popInSlices(
   count: number,
   isNamed: boolean,
 ): void | Promise<LateReply> {
-  const change = new EndPop(end, count, isNamed, call.reply.resp);
+  const change = new EndPop(end, count, isNamed, call.reply);
   return makeChange(call, ref, change, key);
 }
 
@@ -130,11 +110,16 @@ class EndPop implements SlicedChange {
   readonly #elements: GatheredReply;
   #left: number;
 
-  constructor(end: ValueEnd, count: number, isNamed: boolean, resp: 2 | 3) {
+  constructor(
+    end: ValueEnd,
+    count: number,
+    isNamed: boolean,
+    reply: ReplyWriter,
+  ) {
     this.#end = end;
     this.#count = this.#left = count;
     this.#isNamed = isNamed;
-    this.#elements = new GatheredReply(resp);
+    this.#elements = new GatheredReply(reply);
   }
 
   step(space: Keyspace, ref: number): boolean {

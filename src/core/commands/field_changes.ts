@@ -36,7 +36,7 @@ export abstract class FieldChanges implements SlicedChange {
   constructor(call: Call, from: number, record: ChangeRecord | null) {
     this.#record = record;
     this.#finder = new FieldFinder(call);
-    this.#gathered = new GatheredReply(call.reply.resp);
+    this.#gathered = new GatheredReply(call.reply);
     this.#count = call.argc - from;
     this.#at = from;
   }

@@ -2,31 +2,61 @@
  * Replies that are gathered in slices, kept as bytes until all is there.
  *
  * A value of elements that are taken away need not be made for that, so memory
- * that is short does not keep anybody from taking them.
+ * that is short does not keep anybody from taking them. Long elements stay where
+ * they lie (long_elements.ts).
  *
  * @module
  */
 
+import { assert } from "../base/assert.ts";
 import type { ReplySource } from "../resp/reply_source.ts";
-import { ReplyWriter } from "../resp/reply_writer.ts";
+import { type ReplySpan, ReplyWriter } from "../resp/reply_writer.ts";
 
 /** A piece of so many bytes is full. */
 const PIECE_BYTES = 1 << 16;
 /** Room for the reply that fills it. */
 const SPARE_BYTES = 1 << 13;
+const NO_SPANS: readonly ReplySpan[] = [];
+
+/** A part of a reply: bytes, and marks of sources among them. */
+export interface ReplyPiece {
+  readonly bytes: Uint8Array;
+  readonly spans: readonly ReplySpan[];
+}
+
+/** A writer of what another one will reply, later. */
+export function writerLike(
+  { resp, longs, canStream }: ReplyWriter,
+  bytes?: number,
+): ReplyWriter {
+  return Object.assign(new ReplyWriter(bytes), { resp, longs, canStream });
+}
+
+/** What a writer has written from one place to another. */
+export function pieceOf(
+  { buf, spans }: ReplyWriter,
+  from: number,
+  to: number,
+): ReplyPiece {
+  return {
+    bytes: buf.subarray(from, to),
+    spans: spans === null ? NO_SPANS : spans
+      .filter(({ at }) => at > from && at <= to)
+      .map((span) => ({ ...span, at: span.at - from })),
+  };
+}
 
 /** What has been gathered so far, in one version of the protocol. */
 export class GatheredReply {
   /** Position of a piece from which on it is full. */
   readonly limit: number = PIECE_BYTES;
-  readonly #resp: 2 | 3;
-  readonly #pieces: Uint8Array[] = [];
+  readonly #pieces: ReplyPiece[] = [];
   #endedBytes = 0;
   #writer: ReplyWriter;
 
-  constructor(resp: 2 | 3) {
-    this.#resp = resp;
-    this.#writer = this.#makeWriter();
+  /** It will be replied by a writer like this one. */
+  constructor(reply: ReplyWriter) {
+    this.#writer = writerLike(reply, PIECE_BYTES + SPARE_BYTES);
   }
 
   /** Bytes so far. */
@@ -38,7 +68,7 @@ export class GatheredReply {
   writer(): ReplyWriter {
     if (this.#writer.at >= PIECE_BYTES) {
       this.#endPiece();
-      this.#writer = this.#makeWriter();
+      this.#writer = writerLike(this.#writer, PIECE_BYTES + SPARE_BYTES);
     }
     return this.#writer;
   }
@@ -49,27 +79,45 @@ export class GatheredReply {
     replyPieces(reply, this.#pieces);
   }
 
-  #makeWriter(): ReplyWriter {
-    const writer = new ReplyWriter(PIECE_BYTES + SPARE_BYTES);
-    writer.resp = this.#resp;
-    return writer;
-  }
-
   #endPiece(): void {
-    const { buf, at } = this.#writer;
-    this.#pieces.push(buf.subarray(0, at));
+    const { at } = this.#writer;
+    this.#pieces.push(pieceOf(this.#writer, 0, at));
     this.#endedBytes += at;
   }
 }
 
-/** Replies bytes piece by piece, if it can; nothing may follow. */
+/** Replies what was written, piece by piece if it can; nothing may follow. */
 export function replyPieces(
   reply: ReplyWriter,
-  bytes: readonly Uint8Array[],
+  pieces: readonly ReplyPiece[],
 ): void {
-  const pieces = new Pieces(bytes);
-  if (reply.canStream) reply.stream(pieces);
-  else pieces.write(reply, Infinity);
+  let from = 0;
+  for (const [i, piece] of pieces.entries()) {
+    if (piece.spans.length === 0) continue;
+    replyBytes(reply, pieces.slice(from, i));
+    replyMarked(reply, piece);
+    from = i + 1;
+  }
+  replyBytes(reply, pieces.slice(from));
+}
+
+function replyBytes(reply: ReplyWriter, pieces: readonly ReplyPiece[]): void {
+  if (pieces.length === 0) return;
+  const source = new Pieces(pieces.map(({ bytes }) => bytes));
+  if (reply.canStream) reply.stream(source);
+  else source.write(reply, Infinity);
+}
+
+function replyMarked(reply: ReplyWriter, { bytes, spans }: ReplyPiece): void {
+  if (reply.canStream) return reply.append(bytes, spans);
+  let from = 0;
+  for (const { at, source } of spans) {
+    assert(source !== null, "what is gathered has sources");
+    reply.raw(bytes.subarray(from, at));
+    source.write(reply, Infinity);
+    from = at;
+  }
+  reply.raw(bytes.subarray(from));
 }
 
 /** Bytes that are written piece by piece. */

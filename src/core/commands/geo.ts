@@ -33,12 +33,19 @@ import {
   KEY_RW_UPDATE,
   type LateReply,
 } from "./command_spec.ts";
+import { lookFor, looksFor } from "./compared_arguments.ts";
 import { pointAt, readPoint, readUnit } from "./geo_arguments.ts";
 import { draftFor } from "./given_record.ts";
 import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
 import { RECORDED } from "./recorded.ts";
-import { type AdditionRules, ScoredAddition } from "./scored_addition.ts";
+import {
+  type AdditionRules,
+  insertMember,
+  locateMember,
+  ScoredAddition,
+} from "./scored_addition.ts";
 import { makeChange } from "./sliced_change.ts";
+import { stageScored } from "./staged_nodes.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 
 const NX = bytesOf("nx");
@@ -60,6 +67,12 @@ let scores = new Float64Array(SCORES_KEPT);
 const POINT: GeoPoint = { longitude: 0, latitude: 0 };
 const OTHER: GeoPoint = { longitude: 0, latitude: 0 };
 const TEXT = new Uint8Array(GEOHASH_TEXT_BYTES);
+
+/** The members of GEOADD. */
+function stageAdded(call: Call): void {
+  stageScored(call, 4);
+  lookFor(call, 4);
+}
 
 /** `GEOADD key [NX | XX] [CH] longitude latitude member [...]` */
 function geoaddCommand(call: Call): void | Promise<LateReply> {
@@ -99,15 +112,13 @@ function geoaddCommand(call: Call): void | Promise<LateReply> {
   for (let i = 0; i < count; i++) {
     const score = scores[i]!;
     const at = from + i * PLACE_ARGUMENTS + 2;
-    const buf = args.source(at);
-    const off = args.off[at]!;
-    const length = args.length[at]!;
-    if (!zsets.find(ref, buf, off, length)) {
+    if (!locateMember(zsets, ref, args, at, call.staged)) {
       if (onlyOld) continue;
-      zsets.insertMissing(ref, buf, off, length, score);
+      insertMember(zsets, ref, args, at, score, call.staged);
       added++;
     } else if (!onlyNew && zsets.score !== score) {
-      zsets.setFound(ref, buf, off, length, score);
+      const off = args.off[at]!;
+      zsets.setFound(ref, args.source(at), off, args.length[at]!, score);
       changed++;
     }
   }
@@ -280,6 +291,7 @@ export const GEO_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax:
       "key [condition:(NX|XX)@6.2.0] [change=CH@6.2.0] data:(longitude:double latitude:double member)...",
     replies: ["integer"],
+    stage: stageAdded,
     run: geoaddCommand,
   },
   {
@@ -293,6 +305,7 @@ export const GEO_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RO_ACCESS,
     syntax: "key member1 member2 [unit:('m'|'km'|'ft'|'mi')]",
     replies: ["string", "null"],
+    stage: looksFor(2),
     run: geodistCommand,
   },
   {
@@ -306,6 +319,7 @@ export const GEO_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RO_ACCESS,
     syntax: "key [member...]",
     replies: ["array"],
+    stage: looksFor(2),
     run: geohashCommand,
   },
   {
@@ -319,6 +333,7 @@ export const GEO_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RO_ACCESS,
     syntax: "key [member...]",
     replies: ["array"],
+    stage: looksFor(2),
     run: geoposCommand,
   },
 ];

@@ -46,6 +46,7 @@ import {
   keyAfter,
   keyAt,
 } from "./command_spec.ts";
+import { lookFor, looksFor } from "./compared_arguments.ts";
 import {
   type ElementWriter,
   replyElements,
@@ -602,6 +603,11 @@ const BY =
 const COUNT_OPTION = "[count-block:(COUNT count:integer [ANY])]";
 const COUNT_OPTION_SINCE = "[count-block:(COUNT count:integer [ANY@6.2.0])]";
 
+/** The member from which GEOSEARCHSTORE looks around, in the source. */
+function stageStored(call: Call): void {
+  lookFor(call, 3, 1, call.argc, [2]);
+}
+
 /** Rows of the commands that search for places. */
 export const GEO_SEARCH_COMMANDS: readonly CommandSpec<Call>[] = [
   {
@@ -669,6 +675,7 @@ export const GEO_SEARCH_COMMANDS: readonly CommandSpec<Call>[] = [
     replacedBy:
       "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` and `FROMMEMBER` arguments",
     isHeavy: largeSearch("georadiusbymember"),
+    stage: looksFor(2),
     run: georadiusbymemberCommand,
   },
   {
@@ -686,6 +693,7 @@ export const GEO_SEARCH_COMMANDS: readonly CommandSpec<Call>[] = [
     deprecatedSince: "6.2.0",
     replacedBy: "`GEOSEARCH` with the `BYRADIUS` and `FROMMEMBER` arguments",
     isHeavy: largeSearch("georadiusbymember_ro"),
+    stage: looksFor(2),
     run: georadiusbymemberRoCommand,
   },
   {
@@ -700,6 +708,7 @@ export const GEO_SEARCH_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: `key ${FROM} ${BY} ${ORDER} ${COUNT_OPTION} ${WITH}`,
     replies: ["array"],
     isHeavy: largeSearch("geosearch"),
+    stage: looksFor(2),
     run: geosearchCommand,
   },
   {
@@ -715,6 +724,7 @@ export const GEO_SEARCH_COMMANDS: readonly CommandSpec<Call>[] = [
       `destination:key source:key ${FROM} ${BY} ${ORDER} ${COUNT_OPTION} [STOREDIST]`,
     replies: ["integer"],
     isHeavy: largeSearch("geosearchstore"),
+    stage: stageStored,
     run: geosearchstoreCommand,
   },
 ];

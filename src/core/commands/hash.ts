@@ -46,6 +46,7 @@ import {
   KEY_RW_UPDATE,
   type LateReply,
 } from "./command_spec.ts";
+import { lookFor, looksFor } from "./compared_arguments.ts";
 import { ElementScan } from "./element_scan.ts";
 import {
   findField,
@@ -76,6 +77,7 @@ const TEXT = new Uint8Array(INTEGER_BYTES_MAX);
 
 /** The values of HSET and its like. */
 function stageFields(call: Call): void {
+  lookFor(call, 2, 2);
   stagePairs(call, 2);
 }
 
@@ -152,7 +154,7 @@ function hgetCommand(call: Call): void {
   const ref = readHash(call, 0);
   if (ref === WRONG) return;
   const space = call.keyspace(call.key(0));
-  replyValue(call, space, ref, 2, true);
+  replyValue(call, space, ref, 2);
   if (ref !== 0 && fieldsExpire(space, ref)) endHash(space, call.db, ref);
 }
 
@@ -165,7 +167,7 @@ function hmgetCommand(call: Call): void | Promise<LateReply> {
   }
   const space = call.keyspace(call.key(0));
   call.reply.array(call.argc - 2);
-  for (let i = 2; i < call.argc; i++) replyValue(call, space, ref, i, true);
+  for (let i = 2; i < call.argc; i++) replyValue(call, space, ref, i);
   if (ref !== 0 && fieldsExpire(space, ref)) endHash(space, call.db, ref);
 }
 
@@ -398,6 +400,7 @@ export const HASH_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_DELETE,
     syntax: "key field...",
     replies: ["integer"],
+    stage: looksFor(2),
     run: hdelCommand,
   },
   {
@@ -411,6 +414,7 @@ export const HASH_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RO,
     syntax: "key field",
     replies: ["integer"],
+    stage: looksFor(2),
     run: hexistsCommand,
   },
   {
@@ -424,6 +428,7 @@ export const HASH_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RO_ACCESS,
     syntax: "key field",
     replies: ["string", "null"],
+    stage: looksFor(2),
     run: hgetCommand,
   },
   {
@@ -451,6 +456,7 @@ export const HASH_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_ACCESS_UPDATE,
     syntax: "key field increment:integer",
     replies: ["integer"],
+    stage: looksFor(2, 2),
     run: hincrbyCommand,
   },
   {
@@ -464,6 +470,7 @@ export const HASH_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_ACCESS_UPDATE,
     syntax: "key field increment:double",
     replies: ["string"],
+    stage: looksFor(2, 2),
     run: hincrbyfloatCommand,
   },
   {
@@ -504,6 +511,7 @@ export const HASH_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RO_ACCESS,
     syntax: "key field...",
     replies: ["array"],
+    stage: looksFor(2),
     run: hmgetCommand,
   },
   {
@@ -577,6 +585,7 @@ export const HASH_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RO,
     syntax: "key field",
     replies: ["integer"],
+    stage: looksFor(2),
     run: hstrlenCommand,
   },
   {

@@ -28,6 +28,7 @@ import {
   KEY_RW_UPDATE,
   type LateReply,
 } from "./command_spec.ts";
+import { looksFor } from "./compared_arguments.ts";
 import { expireConditionAt, meetsExpireConditions } from "./expire.ts";
 import { MILLISECONDS, SECONDS, type UnitMs } from "./expire_time.ts";
 import { readFieldCount, readFieldExpire } from "./hash_arguments.ts";
@@ -273,6 +274,7 @@ export const HASH_EXPIRE_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_UPDATE,
     syntax: `key seconds:integer ${CONDITION} ${FIELDS}`,
     replies: ["array"],
+    stage: looksFor(4),
     run: hexpireCommand,
   },
   {
@@ -286,6 +288,7 @@ export const HASH_EXPIRE_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_UPDATE,
     syntax: `key unix-time-seconds:unix-time ${CONDITION} ${FIELDS}`,
     replies: ["array"],
+    stage: looksFor(4),
     run: hexpireatCommand,
   },
   {
@@ -299,6 +302,7 @@ export const HASH_EXPIRE_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RO_ACCESS,
     syntax: `key ${FIELDS}`,
     replies: ["array"],
+    stage: looksFor(4),
     run: hexpiretimeCommand,
   },
   {
@@ -312,6 +316,7 @@ export const HASH_EXPIRE_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_UPDATE,
     syntax: `key ${FIELDS}`,
     replies: ["array"],
+    stage: looksFor(4),
     run: hpersistCommand,
   },
   {
@@ -325,6 +330,7 @@ export const HASH_EXPIRE_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_UPDATE,
     syntax: `key milliseconds:integer ${CONDITION} ${FIELDS}`,
     replies: ["array"],
+    stage: looksFor(4),
     run: hpexpireCommand,
   },
   {
@@ -338,6 +344,7 @@ export const HASH_EXPIRE_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_UPDATE,
     syntax: `key unix-time-milliseconds:unix-time ${CONDITION} ${FIELDS}`,
     replies: ["array"],
+    stage: looksFor(4),
     run: hpexpireatCommand,
   },
   {
@@ -352,6 +359,7 @@ export const HASH_EXPIRE_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RO_ACCESS,
     syntax: `key ${FIELDS}`,
     replies: ["array"],
+    stage: looksFor(4),
     run: hpexpiretimeCommand,
   },
   {
@@ -366,6 +374,7 @@ export const HASH_EXPIRE_COMMANDS: readonly CommandSpec<Call>[] = [
     tips: ["nondeterministic_output"],
     syntax: `key ${FIELDS}`,
     replies: ["array"],
+    stage: looksFor(4),
     run: hpttlCommand,
   },
   {
@@ -380,6 +389,7 @@ export const HASH_EXPIRE_COMMANDS: readonly CommandSpec<Call>[] = [
     tips: ["nondeterministic_output"],
     syntax: `key ${FIELDS}`,
     replies: ["array"],
+    stage: looksFor(4),
     run: httlCommand,
   },
 ];

@@ -30,6 +30,7 @@ import {
   KEY_RW_UPDATE,
   type LateReply,
 } from "./command_spec.ts";
+import { lookFor, looksFor } from "./compared_arguments.ts";
 import { MILLISECONDS, SECONDS } from "./expire_time.ts";
 import {
   FIELDS_WORD,
@@ -269,7 +270,8 @@ const HSETEX = new HsetexArguments();
 /** The values of HSETEX, with room for a time if there is one. */
 function stageFields(call: Call): void {
   if (!quietly(call, () => HSETEX.read(call))) return;
-  stagePairs(call, HSETEX.fieldsAt, HSETEX.hasTime);
+  lookFor(call, HSETEX.fieldsAt, 2);
+  stagePairs(call, HSETEX.fieldsAt);
 }
 
 /**
@@ -380,6 +382,7 @@ export const HASH_GETSET_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_ACCESS_DELETE,
     syntax: `key ${FIELDS}`,
     replies: ["array"],
+    stage: looksFor(4),
     run: hgetdelCommand,
   },
   {
@@ -393,6 +396,7 @@ export const HASH_GETSET_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_ACCESS_UPDATE,
     syntax: `key [expiration:(${TIME_OPTIONS}|PERSIST)] ${FIELDS}`,
     replies: ["array"],
+    stage: looksFor(4),
     run: hgetexCommand,
   },
   {

@@ -31,11 +31,6 @@ import {
   replyFields,
   VALUES,
 } from "./hash_replies.ts";
-import {
-  beginLongElements,
-  endLongElements,
-  replyElement,
-} from "./long_elements.ts";
 import { WRONG } from "./typed_entry.ts";
 
 const WITHVALUES = bytesOf("withvalues");
@@ -116,7 +111,7 @@ function hrandfieldCommand(call: Call): void {
   }
   hashes.draw(ref, nowMs);
   const { field } = hashes;
-  replyElement(call, space, ref, field.buf, field.off, field.length);
+  reply.bulk(field.buf, field.off, field.length);
 }
 
 /** `HRANDFIELD key count [WITHVALUES]`: of a negative count, fields may repeat. */
@@ -156,9 +151,7 @@ function drawFields(call: Call): void {
     REPLIES.reply = reply;
     REPLIES.parts = parts;
     REPLIES.isNested = isNested;
-    beginLongElements(call, space, ref, true);
-    hashes.sample(ref, taken, live, REPLIES, nowMs);
-    return endLongElements(call);
+    return hashes.sample(ref, taken, live, REPLIES, nowMs);
   }
   const { random } = call;
   replyElements(

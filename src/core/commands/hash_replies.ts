@@ -6,17 +6,13 @@
 
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { fieldsExpire } from "../keyspace/field_expires.ts";
-import {
-  LONG_STRING_BYTES_MIN,
-  type ReplyWriter,
-} from "../resp/reply_writer.ts";
+import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { ListpackItem } from "../memory/listpack.ts";
 import type { FieldVisitor, HashValue } from "../types/hash_value.ts";
 import type { Answer } from "./argument_answers.ts";
 import type { Call } from "./call.ts";
 import { type ElementWriter, replyLasting } from "./element_stream.ts";
 import { findField } from "./hash_entry.ts";
-import { replyElement, replyRun } from "./long_elements.ts";
 
 /** What is written of each field: its name. */
 export const FIELDS = 1;
@@ -121,26 +117,19 @@ export function replyFields(
 
 /**
  * Replies the value of the field in argument `i`, or null; says whether it is
- * there. See {@linkcode findField}. `isLasting` says that the command changes
- * nothing, unless fields expire.
+ * there. See {@linkcode findField}.
  */
 export function replyValue(
   call: Call,
   space: Keyspace,
   ref: number,
   i: number,
-  isLasting = false,
 ): boolean {
   if (ref === 0 || !findField(call, space, ref, i)) {
     call.reply.nullBulk();
     return false;
   }
-  const { hashes } = space.values;
-  if (isLasting && !fieldsExpire(space, ref)) {
-    hashes.readFound(ref);
-    const { value } = hashes;
-    replyElement(call, space, ref, value.buf, value.off, value.length);
-  } else replyFoundValue(space, ref, call.reply);
+  replyFoundValue(space, ref, call.reply);
   return true;
 }
 
@@ -156,18 +145,8 @@ export function takeValue(
     reply.nullBulk();
     return false;
   }
-  const { hashes } = space.values;
-  hashes.readFound(ref);
-  const { buf, off, length } = hashes.value;
-  const run = length >= LONG_STRING_BYTES_MIN && reply.canStream
-    ? hashes.takeFound(ref)
-    : 0;
-  if (run !== 0) {
-    replyRun(reply, space, run, off, length);
-    return true;
-  }
-  reply.bulk(buf, off, length);
-  hashes.removeFound(ref);
+  replyFoundValue(space, ref, reply);
+  space.values.hashes.removeFound(ref);
   return true;
 }
 

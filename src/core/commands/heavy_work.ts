@@ -54,7 +54,7 @@ export function quietly<T>(call: Call, body: () => T): T {
  * Elements of the value of a key, 0 if it has none or is a string. Large elements
  * count for several, allocations of a stream's groups for one each.
  */
-function elementsOf(call: Call, i: number): number {
+export function elementsOf(call: Call, i: number): number {
   const key = call.key(i);
   const space = call.keyspace(key);
   const ref = space.peek(call.db, key);

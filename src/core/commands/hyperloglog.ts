@@ -72,6 +72,7 @@ import {
 } from "./hyperloglog_slices.ts";
 import { endOfSlice, FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
 import { makeChange } from "./sliced_change.ts";
+import { type StagedNodes, stagePlaces } from "./staged_nodes.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 
 const GETREG = bytesOf("getreg");
@@ -91,6 +92,11 @@ const SELF_TEST_ERROR = 6 * 1.04 / 128;
 const EDITOR = new HyperLogLogEditor();
 /** Registers of a union, filled anew by each command. */
 const REGISTERS = new Uint8Array(HLL_REGISTERS);
+
+/** The elements of PFADD. */
+function stageElements(call: Call): void {
+  stagePlaces(call, 2, placeOf);
+}
 
 /** `PFADD key [element ...]` */
 function pfaddCommand(call: Call): void | Promise<LateReply> {
@@ -115,7 +121,7 @@ function pfaddCommand(call: Call): void | Promise<LateReply> {
   const sparseBytesMax = call.settings.hllSparseMaxBytes;
   let raised = ref === 0 ? 1 : 0;
   for (let i = 2; i < argc; i++) {
-    const place = placeOf(args.source(i), args.off[i]!, args.length[i]!);
+    const place = placeAt(args, i, call.staged);
     const added = EDITOR.add(place, sparseBytesMax);
     if (added === "corrupt") return call.reply.error(HYPERLOGLOG_CORRUPT);
     if (added === "raised") raised++;
@@ -127,6 +133,16 @@ function pfaddCommand(call: Call): void | Promise<LateReply> {
   call.reply.integer(raised > 0 ? 1 : 0);
 }
 
+/** The place of the element that is argument `i`. */
+function placeAt(
+  args: Arguments,
+  i: number,
+  staged: StagedNodes | null,
+): number {
+  return staged?.hashOf(i) ??
+    placeOf(args.source(i), args.off[i]!, args.length[i]!);
+}
+
 /** PFADD of many elements, to a copy that is written back when all are added. */
 class RegisterRaising implements SlicedChange {
   /** Set if the value is corrupt, and stays as it is. */
@@ -134,6 +150,7 @@ class RegisterRaising implements SlicedChange {
   readonly #editor = new HyperLogLogEditor();
   readonly #sparseBytesMax: number;
   readonly #record: ChangeRecord | null;
+  readonly #staged: StagedNodes | null;
   #isLoaded = false;
   #at = 2;
   #raised: number;
@@ -142,6 +159,7 @@ class RegisterRaising implements SlicedChange {
     this.#sparseBytesMax = call.settings.hllSparseMaxBytes;
     this.#raised = isNew ? 1 : 0;
     this.#record = recordInSlices(call);
+    this.#staged = call.staged;
   }
 
   step(space: Keyspace, ref: number, args: Arguments): boolean {
@@ -157,7 +175,7 @@ class RegisterRaising implements SlicedChange {
     this.#record?.addUpTo(args, end);
     for (; this.#at < end && this.error === null; this.#at++) {
       const i = this.#at;
-      const place = placeOf(args.source(i), args.off[i]!, args.length[i]!);
+      const place = placeAt(args, i, this.#staged);
       const added = editor.add(place, this.#sparseBytesMax);
       if (added === "corrupt") this.error = HYPERLOGLOG_CORRUPT;
       if (added === "raised") this.#raised++;
@@ -191,7 +209,7 @@ function addToDense(call: Call, space: Keyspace, ref: number): void {
   const off = space.strings.off(entry);
   let raised = 0;
   for (let i = 2; i < argc; i++) {
-    const place = placeOf(args.source(i), args.off[i]!, args.length[i]!);
+    const place = placeAt(args, i, call.staged);
     if (addDense(bytes, off, place)) raised++;
   }
   if (raised > 0) {
@@ -429,6 +447,7 @@ export const HYPERLOGLOG_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: [keyAt(1, "RW insert")],
     syntax: "key [element...]",
     replies: ["integer"],
+    stage: stageElements,
     run: pfaddCommand,
   },
   {

@@ -44,6 +44,7 @@ import {
   KEY_RW_UPDATE,
   type LateReply,
 } from "./command_spec.ts";
+import { lookForElement } from "./compared_arguments.ts";
 import { manyInFirst, quietly } from "./heavy_work.ts";
 import {
   endListWrite,
@@ -65,7 +66,6 @@ import {
   Trimming,
   trimsLong,
 } from "./list_slices.ts";
-import { replyElement } from "./long_elements.ts";
 import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
 import { makeChange } from "./sliced_change.ts";
 import { WRONG } from "./typed_entry.ts";
@@ -140,8 +140,7 @@ function lindexCommand(call: Call): void {
   if (index < 0 || index >= length) return reply.nullBulk();
   lists.read(ref, index);
   const { item } = lists;
-  const space = call.keyspace(call.key(0));
-  replyElement(call, space, ref, item.buf, item.off, item.length);
+  reply.bulk(item.buf, item.off, item.length);
 }
 
 /** `LSET key index element` */
@@ -441,6 +440,7 @@ export const LIST_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_INSERT,
     syntax: "key where:(BEFORE|AFTER) pivot element",
     replies: ["integer"],
+    stage: (call) => lookForElement(call, 3),
     run: linsertCommand,
   },
   {
@@ -469,6 +469,7 @@ export const LIST_COMMANDS: readonly CommandSpec<Call>[] = [
       "[MAXLEN len:integer]",
     replies: ["integer", "array", "null"],
     isHeavy: longSearch,
+    stage: (call) => lookForElement(call, 2),
     run: lposCommand,
   },
   {
@@ -521,6 +522,7 @@ export const LIST_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_DELETE,
     syntax: "key count:integer element",
     replies: ["integer"],
+    stage: (call) => lookForElement(call, 3),
     run: lremCommand,
   },
   {

@@ -40,7 +40,6 @@ import {
   writeList,
 } from "./list_entry.ts";
 import { elementsOfSlice } from "./list_slices.ts";
-import { replyElement, replyRun } from "./long_elements.ts";
 import { FIRST_KEY, MANY_POPS } from "./many_pops.ts";
 import { RECORDED } from "./recorded.ts";
 import { WRONG } from "./typed_entry.ts";
@@ -84,18 +83,6 @@ class ListEnd implements ValueEnd {
 
   settle(space: Keyspace, ref: number): void {
     space.values.lists.pack(ref, true);
-  }
-
-  hasLong(
-    { values: { lists } }: Keyspace,
-    ref: number,
-    count: number,
-  ): boolean {
-    return lists.hasLongAt(ref, this.#atHead, count, LONG_STRING_BYTES_MIN);
-  }
-
-  take(call: Call, space: Keyspace, ref: number): void {
-    takeEnd(call, space, ref, this.#atHead);
   }
 }
 
@@ -144,14 +131,9 @@ function takeEnd(
   atHead: boolean,
 ): void {
   const { lists } = space.values;
-  const { reply } = call;
   lists.readEnd(ref, atHead);
   const { buf, off, length } = lists.item;
-  const run = length >= LONG_STRING_BYTES_MIN && reply.canStream
-    ? lists.takeEnd(ref, atHead, LONG_STRING_BYTES_MIN)
-    : 0;
-  if (run !== 0) return replyRun(reply, space, run, off, length);
-  reply.bulk(buf, off, length);
+  call.reply.bulk(buf, off, length);
   lists.drop(ref, atHead);
 }
 
@@ -222,8 +204,7 @@ export function replyMoved(
   const { lists } = space.values;
   lists.readEnd(ref, fromHead);
   const { item } = lists;
-  const isLong = item.length >= LONG_STRING_BYTES_MIN;
-  if (!isLong) reply.bulk(item.buf, item.off, item.length);
+  reply.bulk(item.buf, item.off, item.length);
   let isThere = true;
   if (isSame) {
     if (lists.length(ref) > 1) rotate(lists, ref, fromHead, toHead);
@@ -238,12 +219,6 @@ export function replyMoved(
   target.hooks.signal(db, call.key(1), toHead ? LPUSH : RPUSH);
   space.hooks.changedOrGone(db, call.key(0), fromHead ? LPOP : RPOP, !isThere);
   if (recorded !== null && call.effects.isOn) recordMove(call, recorded);
-  if (isLong) {
-    const moved = target.values.lists;
-    moved.readEnd(targetRef, toHead);
-    const { buf, off, length } = moved.item;
-    replyElement(call, target, targetRef, buf, off, length);
-  }
   return true;
 }
 

@@ -19,6 +19,7 @@ import {
   keyAt,
   type LateReply,
 } from "./command_spec.ts";
+import { lookFor, looksFor } from "./compared_arguments.ts";
 import { ElementScan } from "./element_scan.ts";
 import { manyScanned } from "./heavy_work.ts";
 import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
@@ -37,6 +38,13 @@ function setsOf(call: Call, i: number): SetValue {
 /** The members of SADD. */
 function stageAdded(call: Call): void {
   stageMembers(call, 2);
+  lookFor(call, 2);
+}
+
+/** The member of SMOVE, which may be in both sets. */
+function stageMoved(call: Call): void {
+  stageMembers(call, 3);
+  lookFor(call, 3, 1, 4, [1, 2]);
 }
 
 /** `SADD key member [member ...]` */
@@ -157,6 +165,7 @@ function smoveCommand(call: Call): void {
   const buf = args.source(3);
   const off = args.off[3]!;
   const length = args.length[3]!;
+  const { staged } = call;
   // What may run out of memory comes first.
   const { sets } = target.values;
   const isMade = targetRef === 0;
@@ -164,7 +173,7 @@ function smoveCommand(call: Call): void {
     targetRef = target.createQuietly(db, key, TYPE_SET);
     sets.expect(targetRef, buf, off, length, 1);
   }
-  const isNew = sets.add(targetRef, buf, off, length);
+  const isNew = addMember(target, targetRef, args, 3, staged);
   source.values.sets.remove(ref, buf, off, length);
   const isGone = source.deleteIfEmpty(db, ref);
   source.hooks.changedOrGone(db, call.key(0), SREM, isGone);
@@ -239,6 +248,7 @@ export const SET_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RO,
     syntax: "key member",
     replies: ["integer"],
+    stage: looksFor(2),
     run: sismemberCommand,
   },
   {
@@ -266,6 +276,7 @@ export const SET_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RO_ACCESS,
     syntax: "key member...",
     replies: ["array"],
+    stage: looksFor(2),
     run: smismemberCommand,
   },
   {
@@ -279,6 +290,7 @@ export const SET_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: [keyAt(1, "RW access delete"), keyAt(2, "RW insert")],
     syntax: "source:key destination:key member",
     replies: ["integer"],
+    stage: stageMoved,
     run: smoveCommand,
   },
   {
@@ -292,6 +304,7 @@ export const SET_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_DELETE,
     syntax: "key member...",
     replies: ["integer"],
+    stage: looksFor(2),
     run: sremCommand,
   },
   {

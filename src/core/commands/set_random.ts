@@ -30,11 +30,6 @@ import {
   STREAMED_ELEMENTS_MIN,
 } from "./element_stream.ts";
 import { manyDrawn } from "./heavy_work.ts";
-import {
-  beginLongElements,
-  endLongElements,
-  replyElement,
-} from "./long_elements.ts";
 import { RECORDED, recordOfKey } from "./recorded.ts";
 import { MemberReplies, MEMBERS, replyMembers } from "./set_replies.ts";
 import { MemberPop, popsLong } from "./set_slices.ts";
@@ -132,17 +127,19 @@ function popMembers(call: Call): void | Promise<LateReply> {
 
 /** Records that members were removed, so many in one command at most. */
 function recordRemoved(
-  { effects, args, db }: Call,
+  call: Call,
   count: number,
   memberAt: (i: number) => SetMember,
 ): void {
+  const { effects, args, db } = call;
+  const { heap } = call.keyspace(call.key(0));
   for (let i = 0; i < count; i++) {
     if (i % RECORDED_MEMBERS_MAX === 0) {
       const members = Math.min(RECORDED_MEMBERS_MAX, count - i);
       effects.replace(db, RECORDED.SREM, 2 + members).argument(args, 1);
     }
     const member = memberAt(i);
-    effects.bytes(member.text(), member.off, member.length);
+    effects.lasting(heap, member.text(), member.off, member.length);
   }
 }
 
@@ -158,7 +155,7 @@ function recordAllRemoved(call: Call, space: Keyspace, ref: number): void {
         inCommand = Math.min(RECORDED_MEMBERS_MAX, left);
         effects.replace(db, RECORDED.SREM, 2 + inCommand).argument(args, 1);
       }
-      effects.bytes(member.text(), member.off, member.length);
+      effects.lasting(space.heap, member.text(), member.off, member.length);
       inCommand--;
       left--;
     },
@@ -207,7 +204,7 @@ function srandmemberCommand(call: Call): void {
   const space = call.keyspace(call.key(0));
   const member = space.values.sets.draw(ref);
   const buf = member.text();
-  replyElement(call, space, ref, buf, member.off, member.length);
+  reply.bulk(buf, member.off, member.length);
 }
 
 /** `SRANDMEMBER key count`: of a negative count, members may repeat. */
@@ -232,9 +229,7 @@ function drawMembers(call: Call): void {
   reply.array(Math.min(count, length));
   if (count >= length) return replyMembers(call, space, ref);
   sets.choose(ref, count);
-  beginLongElements(call, space, ref, true);
   replyChosen(call, space, ref, count);
-  endLongElements(call);
 }
 
 function replyChosen(

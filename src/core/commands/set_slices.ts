@@ -122,7 +122,7 @@ export class MemberPop implements SlicedChange {
     const { sets } = space.values;
     this.#db = db;
     this.#count = count;
-    this.#members = new GatheredReply(reply.resp);
+    this.#members = new GatheredReply(reply);
     this.#remakes = remakes &&
       sets.length(ref) - count <= REMADE_MEMBERS_MAX;
     const share = count / sets.length(ref);

@@ -14,7 +14,12 @@ import { type EffectSink, NOT_RECORDED } from "../keyspace/effect_sink.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import { REPLY_BUFFER_BYTES, ReplyWriter } from "../resp/reply_writer.ts";
 import type { Call } from "./call.ts";
-import { replyPieces } from "./gathered_reply.ts";
+import {
+  pieceOf,
+  type ReplyPiece,
+  replyPieces,
+  writerLike,
+} from "./gathered_reply.ts";
 
 /** Bytes of most heads. */
 const HEAD_BYTES = 64;
@@ -42,9 +47,9 @@ export class SlicedOutput implements Output {
   /** Those of the slice at hand. */
   args: Arguments;
   /** Where the slice at hand writes. */
-  reply = new ReplyWriter();
+  reply: ReplyWriter;
   readonly #draft: EffectDraft | null;
-  readonly #pieces: Uint8Array[] = [];
+  readonly #pieces: ReplyPiece[] = [];
 
   /** About so many bytes will be recorded, if anything is. */
   constructor(
@@ -59,12 +64,13 @@ export class SlicedOutput implements Output {
     this.nowMs = nowMs;
     this.clockMs = clockMs;
     this.args = args;
-    this.reply.resp = reply.resp;
+    this.reply = writerLike(reply);
   }
 
   /** Takes what a command has replied so far, between two places. */
   takeReply({ reply }: Call, from: number, to: number): void {
-    this.#pieces.push(reply.buf.slice(from, to));
+    const { bytes, spans } = pieceOf(reply, from, to);
+    this.#pieces.push({ bytes: bytes.slice(), spans });
   }
 
   /** Takes what a command has recorded so far in its place. */
@@ -76,9 +82,8 @@ export class SlicedOutput implements Output {
   endPiece(): number {
     const { reply } = this;
     if (reply.at > 0) {
-      this.#pieces.push(reply.buf.subarray(0, reply.at));
-      this.reply = new ReplyWriter();
-      this.reply.resp = reply.resp;
+      this.#pieces.push(pieceOf(reply, 0, reply.at));
+      this.reply = writerLike(reply);
     }
     return this.#pieces.length;
   }
@@ -88,7 +93,7 @@ export class SlicedOutput implements Output {
     const head = new ReplyWriter(HEAD_BYTES);
     head.resp = this.reply.resp;
     write(head);
-    this.#pieces.splice(piece, 0, head.buf.subarray(0, head.at));
+    this.#pieces.splice(piece, 0, pieceOf(head, 0, head.at));
   }
 
   /** A slice has ended. */

@@ -12,7 +12,7 @@ import { dropSpan } from "../resp/reply_source.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
 import { EXTERNAL_BYTES_MIN } from "../types/entry.ts";
 import type { ListValue } from "../types/list_value.ts";
-import { replyPieces } from "./gathered_reply.ts";
+import { pieceOf, replyPieces } from "./gathered_reply.ts";
 
 /** Some bytes. */
 export interface Found {
@@ -68,7 +68,7 @@ export class PatternReplies {
     if (pieces.every(({ spans }) => spans === null)) {
       return replyPieces(
         reply,
-        pieces.map(({ buf, at }) => buf.subarray(0, at)),
+        pieces.map((piece) => pieceOf(piece, 0, piece.at)),
       );
     }
     for (const { buf, at, spans } of pieces) {

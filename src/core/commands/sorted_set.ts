@@ -36,15 +36,11 @@ import {
   KEY_RW_UPDATE,
   type LateReply,
 } from "./command_spec.ts";
+import { lookFor, looksFor } from "./compared_arguments.ts";
 import { ElementScan } from "./element_scan.ts";
 import { type ElementWriter, replyDrawn } from "./element_stream.ts";
 import { manyDrawn, manyScanned } from "./heavy_work.ts";
 import { replyHead, replyRanks, ScoredReplies } from "./sorted_set_replies.ts";
-import {
-  beginLongElements,
-  endLongElements,
-  replyElement,
-} from "./long_elements.ts";
 import { MemberRemoval, type RemoveMember } from "./argument_removal.ts";
 import {
   insertMember,
@@ -104,6 +100,7 @@ function zincrbyCommand(call: Call): void | Promise<LateReply> {
 /** The members of ZADD and ZINCRBY. */
 function stageAdded(call: Call): void {
   stageScored(call, 3);
+  lookFor(call, 3);
 }
 
 function addMembers(call: Call, given: number): void | Promise<LateReply> {
@@ -381,7 +378,7 @@ function zrandmemberCommand(call: Call): void {
   const { zsets } = space.values;
   zsets.draw(ref);
   const { member } = zsets;
-  replyElement(call, space, ref, member.buf, member.off, member.length);
+  reply.bulk(member.buf, member.off, member.length);
 }
 
 /** `ZRANDMEMBER key count [WITHSCORES]` */
@@ -417,9 +414,7 @@ function drawMembers(call: Call): void {
   }
   replyHead(reply, count, hasScores);
   REPLIES.begin(reply, hasScores);
-  beginLongElements(call, space, ref, true);
   zsets.sample(ref, count, REPLIES);
-  endLongElements(call);
 }
 
 const SCAN = new ElementScan();
@@ -515,6 +510,7 @@ export const SORTED_SET_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RO_ACCESS,
     syntax: "key member...",
     replies: ["array"],
+    stage: looksFor(2),
     run: zmscoreCommand,
   },
   {
@@ -544,6 +540,7 @@ export const SORTED_SET_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RO_ACCESS,
     syntax: "key member [WITHSCORE]",
     replies: ["null", "integer", "array"],
+    stage: looksFor(2),
     run: zrankCommand,
   },
   {
@@ -557,6 +554,7 @@ export const SORTED_SET_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_DELETE,
     syntax: "key member...",
     replies: ["integer"],
+    stage: looksFor(2),
     run: zremCommand,
   },
   {
@@ -571,6 +569,7 @@ export const SORTED_SET_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RO_ACCESS,
     syntax: "key member [WITHSCORE]",
     replies: ["null", "integer", "array"],
+    stage: looksFor(2),
     run: zrevrankCommand,
   },
   {
@@ -600,6 +599,7 @@ export const SORTED_SET_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RO_ACCESS,
     syntax: "key member",
     replies: ["double", "null"],
+    stage: looksFor(2),
     run: zscoreCommand,
   },
 ];

@@ -46,7 +46,7 @@ import { readLexRange, readScoreRange } from "./sorted_set_bounds.ts";
 import { replyRanks } from "./sorted_set_replies.ts";
 import { makeChange } from "./sliced_change.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
-import { manyElements, quietly } from "./heavy_work.ts";
+import { elementsOf, manyElements, quietly } from "./heavy_work.ts";
 
 /** Members removed in one slice. */
 const SLICE_MEMBERS = 1000;
@@ -291,7 +291,10 @@ const longRange: HeavyTest<Call> = (call) => {
   );
   if (!isGood) return false;
   REQUEST.find(space.values.zsets, ref);
-  return REQUEST.to - REQUEST.from > call.settings.backgroundThreshold;
+  // As many as they count for, if they are long.
+  const weight = elementsOf(call, 1) / space.length(ref);
+  return (REQUEST.to - REQUEST.from) * weight >
+    call.settings.backgroundThreshold;
 };
 
 /** Makes what was asked for a value that no key has; returns its length. */

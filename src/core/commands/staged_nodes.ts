@@ -15,9 +15,11 @@ import {
   type ExternalStrings,
 } from "../memory/external.ts";
 import { EXPIRE_BYTES } from "../memory/node.ts";
+import { KNOWN_KEYS } from "../memory/known_keys.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import { firstEntryBytesMax, writeFirstEntry } from "../types/stream_node.ts";
 import type { Call } from "./call.ts";
+import type { ComparedArguments } from "./compared_arguments.ts";
 
 /** Nodes by an argument that is in them. */
 export class StagedNodes {
@@ -30,20 +32,27 @@ export class StagedNodes {
   }
 
   /**
-   * Makes a node of arguments `i` and `i + 1`, if there is memory, with or without
-   * room for a time.
+   * Makes a node of arguments `i` and `i + 1`, if there is memory, with room for
+   * when it expires.
    */
-  addPair(args: Arguments, i: number, hasTime: boolean): void {
+  addPair(
+    args: Arguments,
+    i: number,
+    compared: ComparedArguments | null,
+  ): void {
     const externals = this.#externals;
     const length = args.length[i]! + args.length[i + 1]!;
-    const before = hasTime ? EXPIRE_BYTES : 0;
-    const run = externals.create(before + length);
+    const run = externals.create(EXPIRE_BYTES + length);
     if (run === 0) return;
     const into = externals.bytes(run);
-    const at = externals.offset(run) + before;
+    const at = externals.offset(run) + EXPIRE_BYTES;
     const first = args.length[i]!;
-    copyBytes(args.source(i), args.off[i]!, into, at, first);
     const { off } = args;
+    copyBytes(args.source(i), off[i]!, into, at, first);
+    const known = KNOWN_KEYS.find(args.source(i), off[i]!, first);
+    if (known !== undefined) {
+      compared?.add({ buf: into, off: at, length: first, key: known });
+    }
     copyBytes(
       args.source(i + 1),
       off[i + 1]!,
@@ -109,17 +118,13 @@ export class StagedNodes {
   }
 }
 
-/**
- * Makes nodes of pairs of arguments, from one on, of which the second is big, and
- * the first, by which it will be looked for, is not. `hasTime` leaves room for when
- * they expire.
- */
-export function stagePairs(call: Call, from: number, hasTime = false): void {
+/** Makes nodes of pairs of arguments, from one on, of which one is big. */
+export function stagePairs(call: Call, from: number): void {
   const { args, argc } = call;
   const staged = new StagedNodes(call.keyspaces[0]!.externals);
   for (let i = from; i + 1 < argc; i += 2) {
-    if (args.bigAt(i + 1) === 0 || args.bigAt(i) !== 0) continue;
-    staged.addPair(args, i, hasTime);
+    if (args.bigAt(i + 1) === 0 && args.bigAt(i) === 0) continue;
+    staged.addPair(args, i, call.compared);
   }
   call.staged = staged;
 }
@@ -136,6 +141,22 @@ export function stageScored(call: Call, from: number): void {
   stageHashed(call, from, (staged, i, hash) => {
     staged.addMember(call.args, i, hash);
   });
+}
+
+/** Hashes the big ones among the arguments from one on by another function. */
+export function stagePlaces(
+  call: Call,
+  from: number,
+  placeOf: (buf: Uint8Array, off: number, length: number) => number,
+): void {
+  const { args, argc } = call;
+  const staged = new StagedNodes(call.keyspaces[0]!.externals);
+  for (let i = from; i < argc; i++) {
+    if (args.bigAt(i) === 0) continue;
+    const place = placeOf(args.source(i), args.off[i]!, args.length[i]!);
+    staged.addHash(args, i, place);
+  }
+  call.staged = staged;
 }
 
 function stageHashed(

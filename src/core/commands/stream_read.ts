@@ -31,6 +31,7 @@ import {
   TIMEOUT_OUT_OF_RANGE,
   unbalancedStreams,
 } from "../resp/error_reply.ts";
+import { takeBackReply } from "../resp/reply_source.ts";
 import { StreamId } from "../types/stream_id.ts";
 import { argumentIs, bigIntegerAt, readInteger } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
@@ -237,7 +238,7 @@ function xreadgroupCommand(call: Call): void | Promise<LateReply> {
       served++;
     } catch (cause) {
       if (!(cause instanceof OutOfMemory) || served === 0) throw cause;
-      reply.rewind(before);
+      takeBackReply(reply, before, space.externals);
       break;
     }
   }

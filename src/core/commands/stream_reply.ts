@@ -15,9 +15,11 @@ import { ID_BYTES_MAX, StreamId } from "../types/stream_id.ts";
 import type { NodeReader } from "../types/stream_node.ts";
 import type { Call } from "./call.ts";
 import {
+  DIRECT_BYTES_MAX,
   type ElementWriter,
   STREAMED_ELEMENTS_MIN,
   streamElements,
+  streamRest,
 } from "./element_stream.ts";
 
 const TEXT = new Uint8Array(INTEGER_BYTES_MAX);
@@ -135,25 +137,59 @@ export function replyRange(
     }
   }
   const head = reply.at;
+  const limit = reply.canStream ? head + DIRECT_BYTES_MAX : Infinity;
   reply.array(most);
   const { cursor } = streams;
+  const { entry } = cursor;
   let written = 0;
   if (isReverse) {
     cursor.seekBehind(ref, end);
     while (written < most && cursor.previous()) {
-      if (cursor.entry.id.compare(start) < 0) break;
-      replyEntry(reply, cursor.entry);
+      if (entry.id.compare(start) < 0) break;
+      if (reply.at >= limit) {
+        REST.set(entry.id);
+        const range = [start, REST, most - written, isReverse] as const;
+        return replyRest(call, space, ref, head, written, ...range);
+      }
+      replyEntry(reply, entry);
       written++;
     }
   } else {
     cursor.seek(ref, start);
     while (written < most && cursor.next()) {
-      if (cursor.entry.id.compare(end) > 0) break;
-      replyEntry(reply, cursor.entry);
+      if (entry.id.compare(end) > 0) break;
+      if (reply.at >= limit) {
+        REST.set(entry.id);
+        const range = [REST, end, most - written, isReverse] as const;
+        return replyRest(call, space, ref, head, written, ...range);
+      }
+      replyEntry(reply, entry);
       written++;
     }
   }
   reply.recount(head, written);
+}
+
+/** Where the rest of a reply begins, or ends if it goes backwards. */
+const REST = new StreamId();
+
+/** Replies what is left of a range, of which `written` entries have been. */
+function replyRest(
+  call: Call,
+  space: Keyspace,
+  ref: number,
+  head: number,
+  written: number,
+  start: StreamId,
+  end: StreamId,
+  most: number,
+  isReverse: boolean,
+): void {
+  const { log } = space.values.streams;
+  const count = log.countRange(ref, start, end, most);
+  const elements = new EntryElements(log.cursor(), start, end, isReverse);
+  call.reply.recount(head, written + count);
+  streamRest(call, space, ref, elements, 0, count, true);
 }
 
 /** Writes entries one after the other; places count them from the first on. */

@@ -38,6 +38,7 @@
 import { assert } from "../base/assert.ts";
 import { viewOf } from "../base/byte_view.ts";
 import { bytesOf, copyBytes } from "../base/bytes.ts";
+import type { Heap } from "../memory/heap.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import { writeInt64 } from "../base/int64.ts";
 import type { EffectDraft } from "./effect_draft.ts";
@@ -78,10 +79,23 @@ const NO_REQUESTS = -1;
 const BATCH_BYTES_MAX = 8192;
 /** Buffers that grew beyond this are not kept. */
 const KEPT_BYTES = 1 << 20;
+/** Arguments from which on they are better copied later. */
+const LASTING_BYTES_MIN = 1 << 19;
 /** Most bytes that a buffer gets beyond what is asked for. */
 const SPARE_BYTES_MAX = 1 << 26;
 
 const NO_BYTES: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+
+/** An argument that is yet to be copied into a record, from a run that is kept. */
+interface LastingArgument {
+  /** Where it goes. */
+  readonly at: number;
+  readonly heap: Heap;
+  readonly run: number;
+  readonly buf: Uint8Array;
+  readonly off: number;
+  readonly length: number;
+}
 
 /** One per worker. */
 export class EffectLog implements EffectSink {
@@ -117,6 +131,8 @@ export class EffectLog implements EffectSink {
   /** Where its body begins. */
   #bodyStart = RECORD_HEADER_BYTES;
   #stagedEnd = RECORD_HEADER_BYTES;
+  /** Arguments that are not in it yet, in their order. */
+  #lasting: LastingArgument[] = [];
   /** Arguments that the last command in it still wants. */
   #missing = 0;
   /** What was made ready for the command that runs; null for nothing. */
@@ -280,6 +296,7 @@ export class EffectLog implements EffectSink {
    */
   endCollected(): Uint8Array<ArrayBuffer> | null {
     this.#depth--;
+    this.#fillLasting();
     const collected = this.#staged.slice(this.#bodyStart, this.#stagedEnd);
     this.#clearStaged();
     assert(this.#missing === 0, "a recorded command has all its arguments");
@@ -290,6 +307,7 @@ export class EffectLog implements EffectSink {
   /** Ends a command of a log that collects, and forgets what it has recorded. */
   dropCollected(): void {
     this.#depth--;
+    this.#fillLasting();
     this.#clearStaged();
     this.#missing = 0;
   }
@@ -368,6 +386,7 @@ export class EffectLog implements EffectSink {
   moveInto(draft: EffectDraft): void {
     assert(this.#missing === 0, "a recorded command has all its arguments");
     assert(this.#depth === 1, "no transaction is recorded");
+    this.#fillLasting();
     draft.append(this.#staged.subarray(this.#bodyStart, this.#stagedEnd));
     this.#clearStaged();
     this.silence();
@@ -403,6 +422,27 @@ export class EffectLog implements EffectSink {
   bytes(buf: Uint8Array, off: number, length: number): this {
     this.#stageArgument(buf, off, length);
     return this.#endArgument();
+  }
+
+  /**
+   * Adds an argument that lies in the arena; a long one in a steady run is copied
+   * when no latch is held any more.
+   */
+  lasting(heap: Heap, buf: Uint8Array, off: number, length: number): this {
+    const run = length < LASTING_BYTES_MIN ? 0 : heap.steadyRunAt(buf, off);
+    if (run === 0) return this.bytes(buf, off, length);
+    heap.keep(run);
+    this.#reserveStaged(VARINT_BYTES_MAX + length);
+    const at = putVarint(this.#staged, this.#stagedEnd, length);
+    this.#lasting.push({ at, heap, run, buf, off, length });
+    this.#stagedEnd = at + length;
+    return this.#endArgument();
+  }
+
+  #fillLasting(): void {
+    if (this.#lasting.length === 0) return;
+    copyLasting(this.#staged, this.#lasting);
+    this.#lasting = [];
   }
 
   #endArgument(): this {
@@ -569,7 +609,12 @@ export class EffectLog implements EffectSink {
     const start = this.#bodyStart - RECORD_HEADER_BYTES;
     const end = this.#stagedEnd;
     this.#clearStaged();
-    this.#putWhole(staged, start, end);
+    const lasting = this.#lasting;
+    if (lasting.length === 0) return this.#putWhole(staged, start, end);
+    this.#lasting = [];
+    this.#staged = new Uint8Array(1024);
+    const fill = () => copyLasting(staged, lasting);
+    this.#putWhole(staged, start, end, fill);
   }
 
   /**
@@ -580,6 +625,7 @@ export class EffectLog implements EffectSink {
     staged: Uint8Array<ArrayBuffer>,
     start: number,
     end: number,
+    fill: (() => void) | null = null,
   ): void {
     const bodyBytes = end - start - RECORD_HEADER_BYTES;
     putWord(staged, start, bodyBytes);
@@ -587,14 +633,14 @@ export class EffectLog implements EffectSink {
     const bytes = recordBytes(bodyBytes);
     staged.fill(0, end, start + bytes);
     const waiting = this.#waiting;
-    const isLong = bytes > KEPT_BYTES;
+    const isLong = bytes > KEPT_BYTES || fill !== null;
     let put = 0;
     if (waiting.count === 0 && !isLong) {
       put = this.#put(staged, start, bytes);
       if (put === bytes) return;
       this.#publishWritten();
     } else this.#isDeferred = true;
-    if (isLong) waiting.take(staged, start, start + bytes);
+    if (isLong) waiting.take(staged, start, start + bytes, fill);
     else waiting.copy(staged, start + put, bytes - put);
     this.#tellWaiting();
   }
@@ -646,6 +692,7 @@ export class EffectLog implements EffectSink {
     const length = this.#stagedEnd - this.#bodyStart;
     const bodyStart = from - length;
     if (bodyStart < RECORD_HEADER_BYTES) return false;
+    this.#fillLasting();
     const { buf } = prepared;
     copyBytes(this.#staged, this.#bodyStart, buf, bodyStart, length);
     this.#stage(buf, bodyStart, end);
@@ -694,8 +741,24 @@ export class EffectLog implements EffectSink {
     const needed = this.#stagedEnd + bytes;
     if (needed <= this.#staged.length) return;
     const grown = new Uint8Array(withSpare(needed));
-    grown.set(this.#staged.subarray(0, this.#stagedEnd));
+    let from = 0;
+    for (const { at, length } of this.#lasting) {
+      grown.set(this.#staged.subarray(from, at), from);
+      from = at + length;
+    }
+    grown.set(this.#staged.subarray(from, this.#stagedEnd), from);
     this.#staged = grown;
+  }
+}
+
+/** Copies arguments to where they go, and lets go of their runs. */
+function copyLasting(
+  into: Uint8Array,
+  lasting: readonly LastingArgument[],
+): void {
+  for (const { at, heap, run, buf, off, length } of lasting) {
+    copyBytes(buf, off, into, at, length);
+    heap.letGo(run);
   }
 }
 

@@ -18,6 +18,8 @@ export interface WaitingPiece {
   from: number;
   /** Where they end; what lies behind is free. */
   end: number;
+  /** Copies what is not there yet, before any of it is taken; null for nothing. */
+  fill: (() => void) | null;
 }
 
 /** One per ring. */
@@ -31,16 +33,26 @@ export class WaitingBytes {
     return this.#pieces.length;
   }
 
-  /** The piece that goes first; there is one. */
+  /** The piece that goes first, all of which is there; there is one. */
   get first(): WaitingPiece {
     const piece = this.#pieces[0];
     assert(piece !== undefined, "something waits");
+    piece.fill?.();
+    piece.fill = null;
     return piece;
   }
 
-  /** Adds bytes with their buffer, which is given up. */
-  take(buf: Uint8Array<ArrayBuffer>, from: number, end: number): void {
-    this.#pieces.push({ buf, from, end });
+  /**
+   * Adds bytes with their buffer, which is given up; `fill` copies those that are
+   * not there yet.
+   */
+  take(
+    buf: Uint8Array<ArrayBuffer>,
+    from: number,
+    end: number,
+    fill: (() => void) | null = null,
+  ): void {
+    this.#pieces.push({ buf, from, end, fill });
     this.bytes += end - from;
   }
 
@@ -50,7 +62,7 @@ export class WaitingBytes {
     if (last === undefined || last.end + length > last.buf.length) {
       // Twice as much as the last time, so that many short ones are few pieces.
       const room = Math.max(ROOM_BYTES, Math.min(this.bytes, 1 << 22), length);
-      last = { buf: new Uint8Array(room), from: 0, end: 0 };
+      last = { buf: new Uint8Array(room), from: 0, end: 0, fill: null };
       this.#pieces.push(last);
     }
     copyBytes(source, off, last.buf, last.end, length);

@@ -29,10 +29,11 @@
  */
 
 import { assert } from "../base/assert.ts";
-import { copyBytes, equalBytes } from "../base/bytes.ts";
+import { copyBytes, equalBytes, equalLong } from "../base/bytes.ts";
 import { type Arena, byteOf, SEGMENT_SHIFT, UNIT_MASK } from "./arena.ts";
 import { EXTERNAL_HEADER_BYTES } from "./external.ts";
 import type { Heap } from "./heap.ts";
+import { KNOWN_KEYS, LONG_KEY_BYTES } from "./known_keys.ts";
 import {
   type ListpackItem,
   type Listpacks,
@@ -40,6 +41,7 @@ import {
   readElement,
 } from "./listpack.ts";
 import { elementBytes, elementBytesBefore } from "./listpack_format.ts";
+import { CLASS_UNITS_MAX } from "./size_classes.ts";
 
 /**
  * Bytes before the first element of a chunk without room before it: as many as
@@ -92,7 +94,9 @@ export class Chunks {
 
   /** A plain chunk. */
   createPlain(buf: Uint8Array, off: number, length: number): number {
-    const ref = this.#heap.allocate((CHUNK_HEADER_BYTES + length + 7) >>> 3);
+    const units = (CHUNK_HEADER_BYTES + length + 7) >>> 3;
+    const ref = this.#heap.allocate(units);
+    if (units > CLASS_UNITS_MAX) this.#heap.setSteady(ref);
     const end = CHUNK_HEADER_BYTES + length;
     this.#setHeader(ref, CHUNK_HEADER_BYTES, end, PLAIN);
     copyBytes(
@@ -111,6 +115,7 @@ export class Chunks {
    */
   adoptRun(run: number, length: number): number {
     this.#heap.adoptRun(run);
+    this.#heap.setSteady(run);
     const end = CHUNK_HEADER_BYTES + length;
     this.#setHeader(run, CHUNK_HEADER_BYTES, end, PLAIN);
     return run;
@@ -222,9 +227,13 @@ export class Chunks {
     off: number,
     length: number,
   ): boolean {
+    if (this.bytes(ref) !== length) return false;
     const own = this.#arena.u8[ref >>> SEGMENT_SHIFT]!;
     const at = byteOf(ref) + CHUNK_HEADER_BYTES;
-    return equalBytes(own, at, this.bytes(ref), buf, off, length);
+    return length < LONG_KEY_BYTES
+      ? equalBytes(own, at, length, buf, off, length)
+      : KNOWN_KEYS.has(ref, buf, off, length) ??
+        equalLong(own, at, buf, off, length);
   }
 
   /**
@@ -514,7 +523,10 @@ export class Chunks {
       source.seek(ref, from + count) - pos,
       count,
     );
-    if (source.isPlain(ref)) this.#setWord(made, COUNT, PLAIN);
+    if (source.isPlain(ref)) {
+      this.#setWord(made, COUNT, PLAIN);
+      if (this.#heap.isRun(made)) this.#heap.setSteady(made);
+    }
     return made;
   }
 

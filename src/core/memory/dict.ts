@@ -57,6 +57,7 @@ import {
   DictTable,
 } from "./dict_table.ts";
 import { type Heap, OutOfMemory } from "./heap.ts";
+import { KNOWN_KEYS, LONG_KEY_BYTES } from "./known_keys.ts";
 import { KEY_LENGTH_MASK, keyOffset, NODE_HASH, NODE_KEY } from "./node.ts";
 
 export {
@@ -145,6 +146,25 @@ export class Dict {
     const buckets = header[at + DICT_BUCKETS]!;
     if (buckets <= 0) return 0;
     return this.#table.guessBucket(header, at, bucketOf(hash, buckets));
+  }
+
+  /** Visits the nodes whose keys have a length and a hash. */
+  visitLike(
+    header: Int32Array,
+    at: number,
+    length: number,
+    hash: number,
+    visit: NodeVisitor,
+  ): void {
+    const buckets = header[at + DICT_BUCKETS]!;
+    if (buckets === 0) return;
+    const first = bucketRef(this.#i32, header, at, bucketOf(hash, buckets));
+    this.#visitChain(first, (ref) => {
+      if (
+        this.#word(ref, NODE_HASH) === hash &&
+        (this.#word(ref, NODE_KEY) & KEY_LENGTH_MASK) === length
+      ) visit(ref);
+    });
   }
 
   /** Whether a node is in the dictionary; `ref` may be of a freed one. */
@@ -430,6 +450,10 @@ export class Dict {
     if (words[base + NODE_HASH] !== hash) return false;
     const keyWord = words[base + NODE_KEY]!;
     if ((keyWord & KEY_LENGTH_MASK) !== length) return false;
+    if (length >= LONG_KEY_BYTES) {
+      const isKnown = KNOWN_KEYS.has(ref, buf, off, length);
+      if (isKnown !== undefined) return isKnown;
+    }
     let word = base + (keyOffset(keyWord) >> 2);
     let i = off;
     for (const end = off + (length & ~3); i < end; i += 4) {

@@ -41,7 +41,7 @@ import {
   UNIT_BYTES,
   UNIT_MASK,
 } from "./arena.ts";
-import { type PagePool, RUN_USED } from "./page_pool.ts";
+import { type PagePool, PAGES_PER_SEGMENT, RUN_USED } from "./page_pool.ts";
 import {
   CLASS_COUNT,
   CLASS_OF,
@@ -240,6 +240,36 @@ export class Heap {
    */
   adoptRun(ref: number): void {
     this.#countRun(this.#pool.lengthOf(ref >>> PAGE_SHIFT));
+  }
+
+  /** As {@linkcode PagePool.setSteady}. */
+  setSteady(ref: number, isSteady = true): void {
+    this.#pool.setSteady(ref >>> PAGE_SHIFT, isSteady);
+  }
+
+  /** The steady run in which bytes of the arena lie, 0 for none. */
+  steadyRunAt(buf: Uint8Array, off: number): number {
+    const { u8 } = this.#arena;
+    const segment = u8.findIndex(({ buffer }) => buffer === buf.buffer);
+    if (segment < 0) return 0;
+    const at = buf.byteOffset - u8[segment]!.byteOffset + off;
+    const page = segment * PAGES_PER_SEGMENT + Math.floor(at / PAGE_BYTES);
+    return this.#pool.steadyRunOf(page) << PAGE_SHIFT;
+  }
+
+  /** As {@linkcode PagePool.keep}. */
+  keep(ref: number): void {
+    this.#pool.keep(ref >>> PAGE_SHIFT);
+  }
+
+  /** As {@linkcode PagePool.letGo}. */
+  letGo(ref: number): void {
+    this.#pool.letGo(ref >>> PAGE_SHIFT);
+  }
+
+  /** As {@linkcode PagePool.keepersOf}. */
+  keepersOf(ref: number): number {
+    return this.#pool.keepersOf(ref >>> PAGE_SHIFT);
   }
 
   /** Stops accounting for a run that lives on outside of this heap. */
@@ -442,6 +472,8 @@ export class Heap {
   #dropSlab(page: number, index: number): void {
     this.#unlink(page, index);
     this.#map[page * PAGE_MAP_WORDS + STATE] = RUN_USED;
+    // The pool has its keepers there.
+    this.#map[page * PAGE_MAP_WORDS + FREE_HEAD] = 0;
     this.#counters[HELD_BYTES] = this.#counters[HELD_BYTES]! -
       SLAB_PAGES[index]! * PAGE_BYTES;
     this.#pool.give(page);

@@ -22,9 +22,14 @@
  * [1] length  pages of the run (first and last page of a free run; first page
  *             of a used run)
  * [2] owner   free for the user of the run
- * [3] free head, [4] fresh count, [5] used count (slabs only)
+ * [3] free head, [4] fresh count, [5] used count (slabs)
+ *     keepers, and whether the run has been given back; steady (runs)
  * [6] previous, [7] next: links of free runs, or of partial slabs
  * ```
+ *
+ * A run that is read by somebody who holds no latch is *kept* meanwhile: if it is
+ * given back, its pages become free when the last keeper lets go. It is steady if
+ * what lies in it does not move, so that it may be kept.
  *
  * Invariants: two free runs never touch; a page belongs to exactly one run; a
  * run never crosses a segment.
@@ -49,6 +54,8 @@ export const RUN_USED = 2;
 
 const STATE = 0;
 const LENGTH = 1;
+const KEEPERS = 3;
+const STEADY = 4;
 const PREVIOUS = 6;
 const NEXT = 7;
 
@@ -61,7 +68,11 @@ const LIST_COUNT = 20;
 /** Steps in a list of mixed lengths before a longer list is tried. */
 const FIT_STEPS = 16;
 
-const PAGES_PER_SEGMENT = SEGMENT_BYTES / PAGE_BYTES;
+/** Pages of a segment. */
+export const PAGES_PER_SEGMENT: number = SEGMENT_BYTES / PAGE_BYTES;
+
+/** Bit of the keepers of a run that has been given back. */
+const GIVEN = 1 << 30;
 
 /** Allocates runs of pages. One object per worker over the same words. */
 export class PagePool {
@@ -109,13 +120,55 @@ export class PagePool {
     return first;
   }
 
-  /** Gives back the run that starts at page `first`; its state is USED. */
+  /**
+   * Gives back the run that starts at page `first`; its state is USED. It is free
+   * when nobody keeps it.
+   */
   give(first: number): void {
     const at = first * PAGE_MAP_WORDS;
     assert(
       first > 0 && this.#map[at + STATE] === RUN_USED,
       "a freed run is in use",
     );
+    if (Atomics.add(this.#map, at + KEEPERS, GIVEN) === 0) this.#free(first);
+  }
+
+  /** Keeps the pages of a run that has not been given back. */
+  keep(first: number): void {
+    Atomics.add(this.#map, first * PAGE_MAP_WORDS + KEEPERS, 1);
+  }
+
+  /** Ends that; no latch is needed. */
+  letGo(first: number): void {
+    const at = first * PAGE_MAP_WORDS + KEEPERS;
+    if (Atomics.sub(this.#map, at, 1) === GIVEN + 1) this.#free(first);
+  }
+
+  /** Keepers of a run that has not been given back. */
+  keepersOf(first: number): number {
+    return Atomics.load(this.#map, first * PAGE_MAP_WORDS + KEEPERS);
+  }
+
+  /** Says whether nothing in a run moves as long as it is kept. */
+  setSteady(first: number, isSteady = true): void {
+    this.#map[first * PAGE_MAP_WORDS + STEADY] = isSteady ? 1 : 0;
+  }
+
+  /** The steady run that a page in use belongs to; 0 if it is another one. */
+  steadyRunOf(page: number): number {
+    let first = page;
+    while (this.#map[first * PAGE_MAP_WORDS + STATE] !== RUN_USED) {
+      if (first % PAGES_PER_SEGMENT === 0) return 0;
+      first--;
+    }
+    return this.#map[first * PAGE_MAP_WORDS + STEADY] === 1 &&
+        page - first < this.lengthOf(first)
+      ? first
+      : 0;
+  }
+
+  #free(first: number): void {
+    const at = first * PAGE_MAP_WORDS;
     if (this.#latched) acquireLatch(this.#words, LATCH_AT);
     const pages = this.#map[at + LENGTH]!;
     this.#words[USED_AT] = this.#words[USED_AT]! - pages;
@@ -232,6 +285,8 @@ export class PagePool {
         this.#unlink(page, have);
         this.#map[at + STATE] = RUN_USED;
         this.#map[at + LENGTH] = pages;
+        this.#map[at + KEEPERS] = 0;
+        this.#map[at + STEADY] = 0;
         if (have > pages) this.#link(page + pages, have - pages);
         return page;
       }

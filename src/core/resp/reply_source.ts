@@ -27,3 +27,12 @@ export function dropSpan(span: ReplySpan, externals: ExternalStrings): void {
   if (span.source !== null) span.source.drop();
   else externals.unpin(span.ref);
 }
+
+/** Takes back what was written from `at` on, and what it is read from. */
+export function takeBackReply(
+  reply: ReplyWriter,
+  at: number,
+  externals: ExternalStrings,
+): void {
+  for (const span of reply.rewind(at)) dropSpan(span, externals);
+}

@@ -390,19 +390,29 @@ export class ReplyWriter {
 
   /**
    * Puts what was written from `middle` on before what was written from `start`
-   * on: the head of an array whose length shows only at its end. Neither part
-   * may hold external strings.
+   * on: the head of an array whose length shows only at its end. Marks move with
+   * what they are in.
    */
   exchange(start: number, middle: number): void {
     const { buf, at } = this;
     const head = buf.slice(middle, at);
     buf.copyWithin(start + head.length, start, middle);
     buf.set(head, start);
+    if (this.spans === null) return;
+    const { spans } = this;
+    const before = spans.filter((span) => span.at <= start);
+    const first = spans.filter((span) => span.at > start && span.at <= middle);
+    const second = spans.filter((span) => span.at > middle);
+    this.spans = [
+      ...before,
+      ...movedBy(second, start - middle),
+      ...movedBy(first, at - middle),
+    ];
   }
 
   /**
    * Gives the head of an aggregate that begins at `start` another count: the
-   * count shows only at the end. No external string may be behind it.
+   * count shows only at the end. Marks behind it move with the rest.
    */
   recount(start: number, count: number): void {
     const { buf } = this;
@@ -415,6 +425,12 @@ export class ReplyWriter {
     this.buf.copyWithin(moved, end, this.at);
     this.at += moved - end;
     writeInteger(count, this.buf, start + 1);
+    if (this.spans === null || moved === end) return;
+    const { spans } = this;
+    this.spans = [
+      ...spans.filter((span) => span.at <= start),
+      ...movedBy(spans.filter((span) => span.at > start), moved - end),
+    ];
   }
 
   /** Writes the head of a bulk string and makes room for it; returns where. */
@@ -478,4 +494,9 @@ export class ReplyWriter {
     bytes.set(this.buf.subarray(0, this.at));
     this.buf = bytes;
   }
+}
+
+/** Marks, so many bytes further on. */
+function movedBy(spans: readonly ReplySpan[], bytes: number): ReplySpan[] {
+  return spans.map((span) => ({ ...span, at: span.at + bytes }));
 }

@@ -8,8 +8,9 @@
  *        [ expireAtMs, a double ] field bytes, value bytes     (node_table.ts)
  * ```
  *
- * A node has a double if, and only if, it is in the queue. The queue is there
- * while any field expires.
+ * A node that is in the queue has a double, and no small node that is not. A long
+ * one has one all the same, which is {@linkcode NEVER} then, so that it need not be
+ * copied when it is to expire. The queue is there while any field expires.
  *
  * @module
  */
@@ -18,11 +19,17 @@ import { assert } from "../base/assert.ts";
 import { copyBytes } from "../base/bytes.ts";
 import { type Arena, SEGMENT_SHIFT, wordOf } from "../memory/arena.ts";
 import type { Heap } from "../memory/heap.ts";
+import { KNOWN_KEYS } from "../memory/known_keys.ts";
+import { CLASS_UNITS_MAX } from "../memory/size_classes.ts";
 import { EXPIRE_BYTES, NODE_HEADER_BYTES } from "../memory/node.ts";
 import { ExpireQueues } from "./expire_queue.ts";
 import { NodeTable, TABLE_UNITS } from "./node_table.ts";
 import type { ValueMemory } from "./value_type.ts";
 
+/** The double of a long node that does not expire. */
+export const NEVER = Infinity;
+/** Nodes of so many bytes in field and value are long. */
+const LONG_NODE_BYTES = 1 << 16;
 /** Word of the queue. */
 const QUEUE = 2 * TABLE_UNITS;
 const ROOT_UNITS = TABLE_UNITS + 1;
@@ -68,7 +75,19 @@ export class HashTable {
 
   /** When a field expires; 0 for never. */
   expireAt(node: number): number {
-    return this.nodes.hasDouble(node) ? this.nodes.double(node) : 0;
+    return this.#isQueued(node) ? this.nodes.double(node) : 0;
+  }
+
+  #isQueued(node: number): boolean {
+    const { nodes } = this;
+    return nodes.hasDouble(node) && nodes.double(node) !== NEVER;
+  }
+
+  /** Whether a node of so many bytes has a double whether it expires or not. */
+  #isLong(node: number): boolean {
+    const { nodes } = this;
+    return nodes.hasDouble(node) &&
+      nodes.keyLength(node) + nodes.more(node) >= LONG_NODE_BYTES;
   }
 
   /**
@@ -87,13 +106,12 @@ export class HashTable {
     expireAtMs: number,
   ): void {
     const { nodes } = this;
-    const expires = expireAtMs !== 0;
     const node = nodes.makeNode(
       fieldBuf,
       fieldOff,
       fieldLength,
       hash,
-      expires,
+      expireAtMs !== 0 || fieldLength + length >= LONG_NODE_BYTES,
       length,
     );
     const into = nodes.bytesOf(node);
@@ -103,12 +121,22 @@ export class HashTable {
 
   /** Adds a node of a field that is not there, or frees it; as `add` has it. */
   addNode(root: number, node: number, expireAtMs: number): void {
+    const { nodes } = this;
     const expires = expireAtMs !== 0;
-    if (expires) {
-      this.nodes.setDouble(node, expireAtMs);
-      this.#enqueue(root, node);
-    }
+    if (expires) this.#enqueueMade(root, node, expireAtMs);
+    else if (nodes.hasDouble(node)) nodes.setDouble(node, NEVER);
     this.#insert(root, node, expires);
+  }
+
+  /** Adds a node that nobody else has to the queue, or frees it. */
+  #enqueueMade(root: number, node: number, expireAtMs: number): void {
+    this.nodes.setDouble(node, expireAtMs);
+    try {
+      this.#enqueue(root, node);
+    } catch (cause) {
+      this.#heap.free(node);
+      throw cause;
+    }
   }
 
   #insert(root: number, node: number, expires: boolean): void {
@@ -138,12 +166,15 @@ export class HashTable {
     const expires = expireAtMs !== 0;
     const fieldLength = nodes.keyLength(node);
     const head = fieldLength +
-      (expires ? NODE_HEADER_BYTES + EXPIRE_BYTES : NODE_HEADER_BYTES);
+      (nodes.hasDouble(node)
+        ? NODE_HEADER_BYTES + EXPIRE_BYTES
+        : NODE_HEADER_BYTES);
     const from = (head + nodes.more(node) + 7) >>> 3;
     const to = (head + length + 7) >>> 3;
     if (
-      expires !== nodes.hasDouble(node) ||
-      from !== to && !this.#stays(node, to)
+      expires !== this.#isQueued(node) ||
+      from !== to && !this.#stays(node, to) ||
+      from > CLASS_UNITS_MAX && this.#isRead(node)
     ) return this.#rebuild(root, node, buf, off, length, expireAtMs);
     const into = nodes.bytesOf(node);
     copyBytes(buf, off, into, nodes.keyOff(node) + fieldLength, length);
@@ -157,44 +188,53 @@ export class HashTable {
   setNode(root: number, node: number, made: number, expireAtMs: number): void {
     const { nodes } = this;
     const expires = expireAtMs !== 0;
-    const expired = nodes.hasDouble(node);
-    if (expires) nodes.setDouble(made, expireAtMs);
+    const expired = this.#isQueued(node);
     if (expires && expired) {
+      nodes.setDouble(made, expireAtMs);
       this.#queues.replace(this.#queueOf(root), node, made);
-    } else if (expires) this.#enqueue(root, made);
-    else if (expired) this.#dequeue(root, node);
+    } else if (expires) this.#enqueueMade(root, made, expireAtMs);
+    else {
+      if (nodes.hasDouble(made)) nodes.setDouble(made, NEVER);
+      if (expired) this.#dequeue(root, node);
+    }
     nodes.replace(root, node, made);
     this.#heap.free(node);
-  }
-
-  /**
-   * Takes a field out if it fills a run of pages, which is the caller's then and
-   * no more the heap's; false if it does not.
-   */
-  takeRun(root: number, node: number): boolean {
-    const { nodes } = this;
-    if (!this.#heap.isRun(node)) return false;
-    if (nodes.hasDouble(node)) this.#dequeue(root, node);
-    nodes.take(root, node);
-    this.#heap.disownRun(node);
-    return true;
   }
 
   /** Gives a field another expire, 0 for none; throws before it has. */
   setExpire(root: number, node: number, expireAtMs: number): void {
     const { nodes } = this;
-    if (expireAtMs !== 0 && nodes.hasDouble(node)) {
+    const isQueued = this.#isQueued(node);
+    if (expireAtMs !== 0 && isQueued) {
       return this.#move(root, node, expireAtMs);
     }
-    if (expireAtMs === 0 && !nodes.hasDouble(node)) return;
+    if (expireAtMs === 0 && !isQueued) return;
+    if (this.#isLong(node)) return this.#setLong(root, node, expireAtMs);
     const length = nodes.more(node);
     const off = nodes.keyOff(node) + nodes.keyLength(node);
     this.#rebuild(root, node, nodes.bytesOf(node), off, length, expireAtMs);
   }
 
+  /** Lets a long node expire that does not, or the other way round. */
+  #setLong(root: number, node: number, expireAtMs: number): void {
+    const { nodes } = this;
+    if (expireAtMs === 0) {
+      this.#dequeue(root, node);
+      nodes.setDouble(node, NEVER);
+      return;
+    }
+    nodes.setDouble(node, expireAtMs);
+    try {
+      this.#enqueue(root, node);
+    } catch (cause) {
+      nodes.setDouble(node, NEVER);
+      throw cause;
+    }
+  }
+
   /** Removes a field. */
   remove(root: number, node: number): void {
-    if (this.nodes.hasDouble(node)) this.#dequeue(root, node);
+    if (this.#isQueued(node)) this.#dequeue(root, node);
     this.nodes.remove(root, node);
   }
 
@@ -235,12 +275,18 @@ export class HashTable {
     for (let bucket = 0; bucket < nodes.buckets(root); bucket++) {
       const found = nodes.gather(root, bucket);
       for (let i = 0; i < found; i++) {
-        if (nodes.hasDouble(nodes.gathered(i))) expiring++;
+        if (this.#isQueued(nodes.gathered(i))) expiring++;
       }
     }
     assert(expiring === this.expiring(root), "who expires is in the queue");
     assert((queue === 0) === (expiring === 0), "a queue is not empty");
     if (queue !== 0) this.#queues.verify(queue);
+  }
+
+  /** Whether somebody reads a large node who has not looked for its field. */
+  #isRead(node: number): boolean {
+    const keepers = this.#heap.keepersOf(node);
+    return keepers > 0 && keepers > KNOWN_KEYS.keepersOf(node);
   }
 
   /** Whether a node has room for so many units, and not far too much. */
@@ -259,14 +305,13 @@ export class HashTable {
     expireAtMs: number,
   ): void {
     const { nodes } = this;
-    const expires = expireAtMs !== 0;
     const fieldLength = nodes.keyLength(node);
     const made = nodes.makeNode(
       nodes.bytesOf(node),
       nodes.keyOff(node),
       fieldLength,
       nodes.hashOf(node),
-      expires,
+      expireAtMs !== 0 || fieldLength + length >= LONG_NODE_BYTES,
       length,
     );
     const into = nodes.bytesOf(made);
@@ -274,7 +319,7 @@ export class HashTable {
     this.setNode(root, node, made, expireAtMs);
   }
 
-  /** Adds a node to the queue; frees it if it throws. */
+  /** Adds a node to the queue, or throws. */
   #enqueue(root: number, node: number): void {
     try {
       if (this.#queueOf(root) === 0) {
@@ -283,7 +328,6 @@ export class HashTable {
       this.#queues.insert(this.#queueOf(root), node);
     } catch (cause) {
       if (this.expiring(root) === 0) this.#freeQueue(root);
-      this.#heap.free(node);
       throw cause;
     }
   }

@@ -43,7 +43,8 @@ import {
   type Listpacks,
 } from "../memory/listpack.ts";
 import { setValue, setValueRoot, valueEncoding, valueRoot } from "./entry.ts";
-import { HashTable } from "./hash_table.ts";
+import { HashTable, NEVER } from "./hash_table.ts";
+import type { NodeTable } from "./node_table.ts";
 import { type FieldVisitor, PackedHash } from "./packed_hash.ts";
 import { PACKED_BYTES_MAX } from "./packed_limits.ts";
 import type { EncodingLimits, ValueMemory, ValueType } from "./value_type.ts";
@@ -154,6 +155,18 @@ export class HashValue implements ValueType {
     }
   }
 
+  /** The table of a large hash, 0 for none. */
+  tableOf(ref: number): number {
+    return valueEncoding(this.#arena, ref) === HASH_TABLE
+      ? valueRoot(this.#arena, ref)
+      : 0;
+  }
+
+  /** The tables of the heap. */
+  get tables(): NodeTable {
+    return this.#table.nodes;
+  }
+
   /** Finds a field that has not expired; `value` and `expireAtMs` tell of it. */
   find(
     ref: number,
@@ -190,8 +203,10 @@ export class HashValue implements ValueType {
       this.expireAtMs = 0;
       if (node === 0) return false;
       if (!nodes.hasDouble(node)) return true;
-      this.expireAtMs = nodes.double(node);
-      return this.expireAtMs > nowMs;
+      const expireAtMs = nodes.double(node);
+      if (expireAtMs === NEVER) return true;
+      this.expireAtMs = expireAtMs;
+      return expireAtMs > nowMs;
     }
     const packed = this.#packed;
     const expires = encoding === HASH_LISTPACK_EX;
@@ -265,8 +280,8 @@ export class HashValue implements ValueType {
 
   /**
    * As {@linkcode HashValue.set}, of a field that lies in a run of pages with its
-   * value behind it and, if it is given an expire, room for that before it
-   * (staged_nodes.ts). The run is the hash's from now on, or has been freed.
+   * value behind it and room for an expire before it (staged_nodes.ts). The run is
+   * the hash's from now on, or has been freed.
    */
   setRun(
     ref: number,
@@ -276,14 +291,14 @@ export class HashValue implements ValueType {
     expireAtMs: number,
   ): boolean {
     const { nodes } = this.#table;
-    nodes.adoptNode(run, fieldLength, 0, expireAtMs > 0, length);
+    nodes.adoptNode(run, fieldLength, 0, true, length);
     const buf = nodes.bytesOf(run);
     const off = nodes.keyOff(run);
     const at = off + fieldLength;
     const isPacked = valueEncoding(this.#arena, ref) !== HASH_TABLE &&
       Math.max(fieldLength, length) <= this.#limits.hashMaxListpackValue;
     this.locate(ref, buf, off, fieldLength, -Infinity);
-    if (isPacked || expireAtMs === KEEP_EXPIRE && this.expireAtMs !== 0) {
+    if (isPacked) {
       try {
         return this.set(
           ref,
@@ -306,8 +321,8 @@ export class HashValue implements ValueType {
       throw cause;
     }
     const root = valueRoot(this.#arena, ref);
-    const expires = expireAtMs === KEEP_EXPIRE ? 0 : expireAtMs;
     this.locate(ref, buf, off, fieldLength, -Infinity);
+    const expires = expireAtMs === KEEP_EXPIRE ? this.expireAtMs : expireAtMs;
     nodes.setHash(run, this.#hash);
     if (this.#found !== 0) {
       this.#table.setNode(root, this.#found, run, expires);
@@ -315,16 +330,6 @@ export class HashValue implements ValueType {
     }
     this.#table.addNode(root, run, expires);
     return true;
-  }
-
-  /**
-   * Removes the field that was found last if its value fills a run of pages, which
-   * is the caller's then: its bytes stay where `value` says. 0 if it does not.
-   */
-  takeFound(ref: number): number {
-    if (valueEncoding(this.#arena, ref) !== HASH_TABLE) return 0;
-    const root = valueRoot(this.#arena, ref);
-    return this.#table.takeRun(root, this.#found) ? this.#found : 0;
   }
 
   /**

@@ -252,28 +252,24 @@ export class LargeList {
     this.#tree.remove(root, this.#cursor);
   }
 
-  /**
-   * Whether an element has that many bytes among the first or last `count`, but
-   * no more than so many chunks are looked at.
-   */
-  hasPlain(
+  /** Visits the runs with an element of a length among the first chunks. */
+  visitLike(
     root: number,
-    atHead: boolean,
-    count: number,
-    bytesMin: number,
+    length: number,
     chunksMax: number,
-  ): boolean {
+    visit: (chunk: number, buf: Uint8Array, off: number) => void,
+  ): void {
     const { chunks } = this;
     const cursor = this.#cursor;
-    if (!this.#sequence.toEnd(root, atHead, cursor)) return false;
-    let left = count;
+    if (!this.#sequence.toEnd(root, true, cursor)) return;
     for (let looked = 0; looked < chunksMax; looked++) {
       const { item } = cursor;
-      if (chunks.isPlain(item) && chunks.bytes(item) >= bytesMin) return true;
-      left -= cursor.count;
-      if (left <= 0 || !this.#sequence.step(root, cursor, atHead)) break;
+      if (chunks.isPlain(item) && chunks.bytes(item) === length) {
+        const off = chunks.offsetOf(item, chunks.first(item));
+        visit(item, chunks.bytesOf(item), off);
+      }
+      if (!this.#sequence.step(root, cursor, true)) break;
     }
-    return false;
   }
 
   /** Removes the element at an end. */

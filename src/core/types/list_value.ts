@@ -50,8 +50,6 @@ export const LIST_QUICKLIST = 1;
 
 /** A packed list's chunk is not made for a certain size. */
 const NO_CAPACITY_MAX = 1 << 30;
-/** Chunks that are looked at for long elements before some are taken. */
-const LOOKED_CHUNKS_MAX = 16;
 /** Bytes that an element of a short text has beside the text. */
 const ELEMENT_EXTRA_BYTES = 2;
 
@@ -190,40 +188,9 @@ export class ListValue implements ValueType {
   }
 
   /**
-   * Takes the element at an end, which must be there, out of the list if it has
-   * that many bytes and more than fit beside others: its run, whose bytes lie as
-   * those of an external string and are the caller's. Else 0.
-   */
-  takeEnd(ref: number, atHead: boolean, bytesMin: number): number {
-    const root = valueRoot(this.#arena, ref);
-    if (!this.#isLarge(ref)) return 0;
-    const chunk = this.#large.plainAt(root, atHead, bytesMin);
-    if (chunk === 0) return 0;
-    this.#large.takeChunk(root, atHead);
-    this.#chunks.disown(chunk);
-    return chunk;
-  }
-
-  /**
-   * Whether one of the `count` elements at an end is such as
-   * {@linkcode ListValue.takeEnd} takes; those far from the end are not looked at.
-   */
-  hasLongAt(
-    ref: number,
-    atHead: boolean,
-    count: number,
-    bytesMin: number,
-  ): boolean {
-    if (!this.#isLarge(ref)) return false;
-    const root = valueRoot(this.#arena, ref);
-    const large = this.#large;
-    return large.hasPlain(root, atHead, count, bytesMin, LOOKED_CHUNKS_MAX);
-  }
-
-  /**
-   * Moves the element at an end, such as {@linkcode ListValue.takeEnd} takes, to
-   * an end of a list in this or another shard, which may be the other end of the
-   * same; false if it is not such one. Its bytes stay where they are.
+   * Moves the element at an end to an end of a list in this or another shard,
+   * which may be the other end of the same, if it has that many bytes and more
+   * than fit beside others; false if it has not. Its bytes stay where they are.
    */
   moveEnd(
     ref: number,
@@ -244,6 +211,21 @@ export class ListValue implements ValueType {
     this.#chunks.disown(chunk);
     target.#chunks.own(chunk);
     return true;
+  }
+
+  /**
+   * Visits the runs of pages in which elements of a length lie, which is more than
+   * any shares, among the first so many pieces of the list.
+   */
+  visitLike(
+    ref: number,
+    length: number,
+    chunksMax: number,
+    visit: (run: number, buf: Uint8Array, off: number) => void,
+  ): void {
+    if (!this.#isLarge(ref)) return;
+    const root = valueRoot(this.#arena, ref);
+    this.#large.visitLike(root, length, chunksMax, visit);
   }
 
   /** Removes the element at an end, which must be there; see `pack`. */

@@ -28,6 +28,7 @@ import {
   type NodeVisitor,
 } from "../memory/dict.ts";
 import type { Heap } from "../memory/heap.ts";
+import { KNOWN_KEYS, LONG_KEY_BYTES } from "../memory/known_keys.ts";
 import {
   EXPIRE_BYTES,
   HAS_EXPIRE,
@@ -39,6 +40,7 @@ import {
   NODE_META,
   NODE_VALUE,
 } from "../memory/node.ts";
+import { CLASS_UNITS_MAX } from "../memory/size_classes.ts";
 import type { ValueMemory } from "./value_type.ts";
 
 /** Units of a root that is nothing but a table. */
@@ -115,12 +117,14 @@ export class NodeTable {
 
   /** Hash of a key. */
   hash(buf: Uint8Array, off: number, length: number): number {
-    return halfSipHash(buf, off, length, this.#seed0, this.#seed1);
+    return length < LONG_KEY_BYTES
+      ? halfSipHash(buf, off, length, this.#seed0, this.#seed1)
+      : KNOWN_KEYS.hash(buf, off, length, this.#seed0, this.#seed1);
   }
 
   /** The node of a key, or 0. */
   find(root: number, buf: Uint8Array, off: number, length: number): number {
-    const hash = halfSipHash(buf, off, length, this.#seed0, this.#seed1);
+    const hash = this.hash(buf, off, length);
     return this.findHashed(root, buf, off, length, hash);
   }
 
@@ -142,6 +146,22 @@ export class NodeTable {
     );
   }
 
+  /** As {@linkcode Dict.visitLike}. */
+  visitLike(
+    root: number,
+    length: number,
+    hash: number,
+    visit: NodeVisitor,
+  ): void {
+    this.#dict.visitLike(
+      this.#arena.i32[root >>> SEGMENT_SHIFT]!,
+      wordOf(root),
+      length,
+      hash,
+      visit,
+    );
+  }
+
   /**
    * A node that is in no table yet, with room for `more` bytes behind the key;
    * `hasDouble` leaves room for one.
@@ -157,7 +177,9 @@ export class NodeTable {
     const head = hasDouble
       ? NODE_HEADER_BYTES + EXPIRE_BYTES
       : NODE_HEADER_BYTES;
-    const node = this.#heap.allocate((head + length + more + 7) >>> 3);
+    const units = (head + length + more + 7) >>> 3;
+    const node = this.#heap.allocate(units);
+    if (units > CLASS_UNITS_MAX) this.#heap.setSteady(node);
     const words = this.#arena.i32[node >>> SEGMENT_SHIFT]!;
     const at = (node & UNIT_MASK) << 1;
     words[at + NODE_META] = 0;
@@ -186,6 +208,7 @@ export class NodeTable {
     more: number,
   ): void {
     this.#heap.adoptRun(run);
+    this.#heap.setSteady(run);
     const words = this.#arena.i32[run >>> SEGMENT_SHIFT]!;
     const at = (run & UNIT_MASK) << 1;
     words[at + NODE_META] = 0;

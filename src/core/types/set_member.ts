@@ -10,6 +10,7 @@
 
 import { halfSipHash } from "../base/half_siphash.ts";
 import { Int64, parseInt64, writeInt64 } from "../base/int64.ts";
+import { KNOWN_KEYS, LONG_KEY_BYTES } from "../memory/known_keys.ts";
 import { ListpackItem } from "../memory/listpack.ts";
 
 const HAS_TEXT = 1;
@@ -79,7 +80,10 @@ export class SetMember extends Int64 {
   hash(seed0: number, seed1: number): number {
     if ((this.#known & HAS_HASH) === 0) {
       const buf = this.text();
-      this.#hash = halfSipHash(buf, this.off, this.length, seed0, seed1);
+      const { off, length } = this;
+      this.#hash = length < LONG_KEY_BYTES
+        ? halfSipHash(buf, off, length, seed0, seed1)
+        : KNOWN_KEYS.hash(buf, off, length, seed0, seed1);
       this.#known |= HAS_HASH;
     }
     return this.#hash;

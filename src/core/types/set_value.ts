@@ -134,6 +134,16 @@ export class SetValue implements ValueType {
     return valueEncoding(this.#arena, ref) === SET_TABLE;
   }
 
+  /** The table of a set that is one, 0 for none. */
+  tableOf(ref: number): number {
+    return this.isTable(ref) ? valueRoot(this.#arena, ref) : 0;
+  }
+
+  /** The tables of the heap. */
+  get tables(): NodeTable {
+    return this.#nodes;
+  }
+
   /** Whether a member is there. */
   has(ref: number, buf: Uint8Array, off: number, length: number): boolean {
     this.#given.setText(buf, off, length);

@@ -79,6 +79,9 @@ export interface EntryFields {
 const DELTA = new Int64();
 const SEQ_DELTA = new Int64();
 
+/** Nodes from which on replies are sent from where they lie. */
+const LONG_NODE_BYTES = 1 << 19;
+
 /** Operations on the nodes of one heap. */
 export class StreamNodes {
   readonly #arena: Arena;
@@ -132,12 +135,33 @@ export class StreamNodes {
     const node = this.#heap.allocate((Math.max(needed, bytes) + 7) >>> 3);
     const out = this.#arena.u8[node >>> SEGMENT_SHIFT]!;
     writeFirstEntry(out, byteOf(node), fields, from, fieldCount);
+    this.#settle(node);
     return node;
   }
 
   /** Takes over a run of pages that {@linkcode writeFirstEntry} made a node. */
   adoptRun(run: number): void {
     this.#heap.adoptRun(run);
+    this.#settle(run);
+  }
+
+  /**
+   * A long node with a single entry is a steady run (page_pool.ts): nothing in it
+   * moves, unless another entry is added.
+   */
+  #settle(node: number): void {
+    if (this.bytes(node) < LONG_NODE_BYTES) return;
+    const buf = this.#arena.u8[node >>> SEGMENT_SHIFT]!;
+    const at = byteOf(node) + LISTPACK_HEADER_BYTES;
+    const deletedAt = at + elementBytes(buf, at);
+    const entries = readIntegerElement(buf, at) +
+      readIntegerElement(buf, deletedAt);
+    if (entries === 1) this.#heap.setSteady(node);
+  }
+
+  /** Says that something in a node is about to move, which nobody keeps. */
+  #unsettle(node: number): void {
+    if (this.#heap.isRun(node)) this.#heap.setSteady(node, false);
   }
 
   /**
@@ -156,6 +180,7 @@ export class StreamNodes {
       node,
       ENTRY_BYTES_MAX + textsBytesMax(fields, from, fieldCount),
     );
+    if (this.bytes(grown) >= LONG_NODE_BYTES) this.#unsettle(grown);
     const out = this.#arena.u8[grown >>> SEGMENT_SHIFT]!;
     const start = byteOf(grown);
     const countAt = start + LISTPACK_HEADER_BYTES;
@@ -211,7 +236,9 @@ export class StreamNodes {
       this.#heap.free(made);
       return node;
     }
-    return this.#moveTo(made, node, bytes);
+    const moved = this.#moveTo(made, node, bytes);
+    this.#settle(moved);
+    return moved;
   }
 
   /**
@@ -219,7 +246,9 @@ export class StreamNodes {
    * elsewhere; returns it, perhaps moved.
    */
   adopt(node: number): number {
-    return this.#makeRoom(node, 0);
+    const adopted = this.#makeRoom(node, 0);
+    this.#settle(adopted);
+    return adopted;
   }
 
   /** A copy in the heap of `target`. */
@@ -233,6 +262,7 @@ export class StreamNodes {
       byteOf(made),
       bytes,
     );
+    target.#settle(made);
     return made;
   }
 
@@ -292,7 +322,8 @@ export class StreamNodes {
   #makeRoom(node: number, more: number): number {
     const bytes = this.bytes(node);
     const needed = bytes + more + SLACK_BYTES;
-    if (needed <= this.#heap.unitsOf(node) << 3) return node;
+    const isKept = bytes >= LONG_NODE_BYTES && this.#heap.keepersOf(node) > 0;
+    if (needed <= this.#heap.unitsOf(node) << 3 && !isKept) return node;
     const ample = Math.min(
       needed + (needed >> 1),
       atMost(this.#limits.streamNodeMaxBytes, PACKED_BYTES_MAX) + SLACK_BYTES,

@@ -27,6 +27,7 @@ import type { Arena } from "../memory/arena.ts";
 import type { Heap } from "../memory/heap.ts";
 import { ListpackItem, type Listpacks } from "../memory/listpack.ts";
 import { setValue, setValueRoot, valueEncoding, valueRoot } from "./entry.ts";
+import type { NodeTable } from "./node_table.ts";
 import { PACKED_BYTES_MAX } from "./packed_limits.ts";
 import type { EncodingLimits, ValueMemory, ValueType } from "./value_type.ts";
 import { ZsetListpack } from "./zset_listpack.ts";
@@ -103,6 +104,16 @@ export class ZsetValue implements ValueType {
     return this.#isLarge(ref)
       ? this.#tree.nodes.count(root)
       : this.#packed.count(root);
+  }
+
+  /** The table of a large set, 0 for none. */
+  tableOf(ref: number): number {
+    return this.#isLarge(ref) ? valueRoot(this.#arena, ref) : 0;
+  }
+
+  /** The tables of the heap. */
+  get tables(): NodeTable {
+    return this.#tree.nodes;
   }
 
   /** Finds a member; `score` is its score. */

@@ -116,6 +116,7 @@ export class Serving<C extends Call> {
     const { args, session, reply } = call;
     call.session = this.#guest;
     call.reply = this.#reply;
+    this.#reply.longs = reply.longs;
     this.isAtWork = true;
     while (this.#ready.isLeft()) {
       this.#serveKey();

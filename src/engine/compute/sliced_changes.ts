@@ -16,6 +16,7 @@ import type {
   SlicedChange,
 } from "../../core/commands/call.ts";
 import type { LateReply } from "../../core/commands/command_spec.ts";
+import type { ComparedArguments } from "../../core/commands/compared_arguments.ts";
 import { recordKey } from "../../core/commands/recorded_keys.ts";
 import { makeSlice } from "../../core/commands/sliced_change.ts";
 import type { EffectLog } from "../../core/keyspace/effect_log.ts";
@@ -24,6 +25,7 @@ import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import type { ShardLatches } from "../../core/commands/call.ts";
 import { CHANGES, SLICED_COMMANDS } from "../../core/keyspace/counters.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
+import { KNOWN_KEYS } from "../../core/memory/known_keys.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
 import { type ErrorReply, OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
 import {
@@ -59,6 +61,8 @@ export interface SlicedChangePorts {
   fillKey(key: Key, name: Uint8Array): void;
   monotonicMs(): number;
   later(run: () => void, delayMs: number): void;
+  /** What the arguments of the running command were compared with. */
+  takeCompared(): ComparedArguments | null;
   /** Frees the big arguments that a change has not kept; no latch is held. */
   freeBig(args: Arguments): void;
   /** Serves who waits for changed keys, and tells events; no latch is held. */
@@ -91,6 +95,8 @@ interface Running {
   readonly change: SlicedChange;
   /** As given, until they are kept. */
   args: Arguments;
+  /** What they were compared with; null for nothing. */
+  readonly compared: ComparedArguments | null;
   /** Null if it needs no locks, and did not get them. */
   readonly handle: LockHandle | null;
   readonly session: Session;
@@ -152,6 +158,7 @@ export class SlicedChanges {
     const running: Running = {
       ...{ space, db, key, change, args: given, handle, session, resolve },
       command: session.command!,
+      compared: this.#ports.takeCompared(),
       tookMs: 0,
     };
     // One who has waited may be served before the command at hand is parked.
@@ -214,6 +221,7 @@ export class SlicedChanges {
       Atomics.sub(process, PROCESS_SLICED_CHANGES, 1);
     } else Atomics.sub(process, PROCESS_KEEPS_OLD, KEPT_FOR_COMMAND);
     running.handle?.close();
+    running.compared?.drop();
     freeBig(running.args);
     settle();
     running.resolve(late);
@@ -251,11 +259,17 @@ export class SlicedChanges {
     return this.#ports.inNameOf(session, () => change.step(space, 0, args));
   }
 
-  #step({ change, db, args, session }: Running, place: ChangePlace): boolean {
-    return this.#ports.inNameOf(
-      session,
-      () => makeSlice(change, place, db, args),
-    );
+  #step(running: Running, place: ChangePlace): boolean {
+    const { change, db, args, session, compared } = running;
+    compared?.resume();
+    try {
+      return this.#ports.inNameOf(
+        session,
+        () => makeSlice(change, place, db, args),
+      );
+    } finally {
+      if (compared !== null) KNOWN_KEYS.clear();
+    }
   }
 
   #finish({ space, db, key, change, args, session }: Running): LateReply {

@@ -29,7 +29,7 @@ import type { EffectLog } from "../../core/keyspace/effect_log.ts";
 import { keepOldOf } from "../../core/keyspace/snapshot_marks.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
 import { OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
-import { dropSpan } from "../../core/resp/reply_source.ts";
+import { takeBackReply } from "../../core/resp/reply_source.ts";
 import type { ReplyWriter } from "../../core/resp/reply_writer.ts";
 import { PROCESS_KEEPS_OLD } from "../persistence/snapshot_protocol.ts";
 import type { CommandAccounts } from "./command_accounts.ts";
@@ -129,8 +129,7 @@ export class CommandRunner<C extends Call> {
 
   /** Makes what was written from `start` on unwritten. */
   takeBack(reply: ReplyWriter, start: number): void {
-    const { externals } = this.#call.keyspaces[0]!;
-    for (const span of reply.rewind(start)) dropSpan(span, externals);
+    takeBackReply(reply, start, this.#call.keyspaces[0]!.externals);
   }
 
   /** The reply to come of the command that was just parked will not be sent. */

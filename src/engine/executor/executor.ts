@@ -45,6 +45,7 @@ import {
   FLAG_KEY_LOCKS,
   SHARD_FLAGS,
 } from "../../core/keyspace/shard_control.ts";
+import { KNOWN_KEYS } from "../../core/memory/known_keys.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
 import {
   type ErrorReply,
@@ -348,6 +349,9 @@ export class Executor<C extends Call> implements WorkerGate {
     if (isRecorded) this.#effects.forgetPrepared();
     this.#call.staged?.drop();
     this.#call.staged = null;
+    this.#call.compared?.drop();
+    this.#call.compared = null;
+    KNOWN_KEYS.clear();
     return outcome;
   }
 
@@ -592,7 +596,7 @@ export class Executor<C extends Call> implements WorkerGate {
       return PARKED;
     }
     this.ignoresFlags = true;
-    const outcome = this.#dispatch(command, handler);
+    const outcome = this.#dispatchNow(command, handler);
     this.ignoresFlags = false;
     return outcome;
   }

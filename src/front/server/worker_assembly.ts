@@ -86,6 +86,7 @@ import { giveBackLate } from "./give_back.ts";
 import { followSettings } from "./apply_settings.ts";
 import { makeCommandTable } from "./command_groups.ts";
 import { makeComputePool, makeManyKeys } from "./compute.ts";
+import { KeptElements } from "../../core/commands/long_elements.ts";
 import { answerClientQuestions } from "./commands/client.ts";
 import { MainThread } from "./main_thread.ts";
 import { type EventLoop, makeEventLoop } from "./network/event_loop.ts";
@@ -462,6 +463,7 @@ class Assembly {
       locks: this.#locks,
       shared,
       externals: this.#externals,
+      longs: new KeptElements(this.#keyspaces[0]!.heap),
       segments: this.#arena.u8,
       configFile,
       loop: this.#loop,
@@ -525,6 +527,11 @@ class Assembly {
       fillKey: (key, name) => this.#call.fillKey(key, name, 0, name.length),
       monotonicMs,
       later: this.#later,
+      takeCompared: () => {
+        const { compared } = this.#call;
+        this.#call.compared = null;
+        return compared;
+      },
       freeBig: (args) => this.#worker.freeBig(args),
       settle: this.#settle,
       session: () => this.#call.session,

@@ -13,7 +13,7 @@ import type { ExternalStrings } from "../../core/memory/external.ts";
 import { Arguments } from "../../core/resp/arguments.ts";
 import type { ErrorReply } from "../../core/resp/error_reply.ts";
 import { dropSpan } from "../../core/resp/reply_source.ts";
-import { ReplyWriter } from "../../core/resp/reply_writer.ts";
+import { type LongStrings, ReplyWriter } from "../../core/resp/reply_writer.ts";
 import type { Settings } from "../../core/settings/settings.ts";
 import type { CommandTable } from "../../core/commands/command_table.ts";
 import type { AcknowledgementWaits } from "../../engine/blocking/acknowledgement_waits.ts";
@@ -181,6 +181,7 @@ export class WorkerContext {
       locks: WorkerLocks;
       shared: SharedState;
       externals: ExternalStrings;
+      longs: LongStrings;
       loop: EventLoop;
       nowMs: () => number;
       log: (text: string, level?: LogLevel) => void;
@@ -229,6 +230,7 @@ export class WorkerContext {
     this.fail = parts.fail;
     this.#segments = parts.segments;
     this.writer.canStream = true;
+    this.writer.longs = parts.longs;
     parts.call.reply = this.writer;
     parts.call.attach(this);
   }

@@ -18,6 +18,7 @@ import {
   RING_WAITING,
   RING_WRITTEN,
 } from "../../../../src/core/keyspace/effect_ring.ts";
+import { byteOf } from "../../../../src/core/memory/arena.ts";
 import { Arguments } from "../../../../src/core/resp/arguments.ts";
 import {
   REQUEST,
@@ -26,6 +27,7 @@ import {
 import { Random } from "../../../_random.ts";
 import { request } from "../commands/_request.ts";
 import { RingDrain } from "../../../../src/engine/persistence/ring_drain.ts";
+import { Shards } from "./_fixture.ts";
 import { EffectDrain, linesOf, recordsIn } from "./_effects.ts";
 
 function logOf(ringBytes = 1 << 12) {
@@ -95,6 +97,35 @@ Deno.test("effect log: a transaction is one record", () => {
   log.end();
   log.publish();
   assertEquals(linesOf(drain.take()), ["SET a 1; 1> INCR a; 1> FLUSHDB"]);
+});
+
+Deno.test("effect log: long arguments are copied when the record is published", () => {
+  const { log, drain } = logOf(1 << 22);
+  const { keyspaces: [space], pages } = new Shards({ shards: 1 });
+  const { heap, arena } = space!;
+  const used = pages.usedPages;
+  const texts = ["a", "b"].map((letter) => letter.repeat(600_000));
+  const runs = texts.map((text) => {
+    const run = heap.allocate(text.length >> 2);
+    heap.setSteady(run);
+    const buf = arena.u8[0]!;
+    buf.set(bytesOf(text), byteOf(run) + 8);
+    return { run, buf, off: byteOf(run) + 8, length: text.length };
+  });
+  log.begin();
+  log.replace(0, bytesOf("SREM"), 5).constant(bytesOf("set"));
+  for (const { buf, off, length } of runs) log.lasting(heap, buf, off, length);
+  log.constant(bytesOf("short"));
+  for (const { run } of runs) heap.free(run);
+  log.endCommand(0, request("SPOP", "set", "3"), true);
+  log.begin();
+  log.endCommand(0, request("SET", "a", "1"), true);
+  assert(pages.usedPages > used, "they are kept");
+  log.publish();
+  assertEquals(pages.usedPages, used);
+  const lines = linesOf(drain.take());
+  assert(lines[0] === `SREM set ${texts[0]} ${texts[1]} short`);
+  assertEquals(lines.slice(1), ["SET a 1"]);
 });
 
 Deno.test("effect log: outside of commands each deletion is a record", () => {

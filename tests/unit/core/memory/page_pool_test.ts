@@ -23,6 +23,33 @@ function makePool(pages: number, latched = false): PagePool {
   return pool;
 }
 
+Deno.test("PagePool has a run free when its last keeper lets go", () => {
+  const pool = makePool(64, true);
+  const run = pool.take(3);
+  assertEquals(pool.steadyRunOf(run + 2), 0);
+  pool.setSteady(run);
+  assertEquals(pool.steadyRunOf(run + 2), run);
+  const next = pool.take(2);
+  assertEquals(pool.steadyRunOf(next + 1), 0);
+  pool.keep(run);
+  pool.keep(run);
+  assertEquals(pool.keepersOf(run), 2);
+  pool.letGo(run);
+  pool.give(run);
+  assertEquals(pool.usedPages, 5);
+  pool.letGo(run);
+  assertEquals(pool.usedPages, 2);
+  pool.verify();
+  // Nothing of it is left to who has the pages then.
+  assertEquals(pool.take(3), run);
+  assertEquals(pool.keepersOf(run), 0);
+  assertEquals(pool.steadyRunOf(run), 0);
+  pool.keep(next);
+  pool.letGo(next);
+  pool.give(next);
+  assertEquals(pool.usedPages, 3);
+});
+
 Deno.test("PagePool hands out runs and joins what comes back", () => {
   const pool = makePool(64, true);
   const a = pool.take(10);

@@ -8,6 +8,7 @@ import { assert, assertEquals } from "@std/assert";
 import { halfSipHash } from "../../../../src/core/base/half_siphash.ts";
 import { freeDetached } from "../../../../src/core/keyspace/detached_values.ts";
 import type { Keyspace } from "../../../../src/core/keyspace/keyspace.ts";
+import { PAGE_BYTES } from "../../../../src/core/memory/arena.ts";
 import { OutOfMemory } from "../../../../src/core/memory/heap.ts";
 import {
   TYPE_HASH,
@@ -122,14 +123,23 @@ seeded("lists take and give runs", (random) => {
         else model.push(text);
       } else model.splice(index, isIn ? 1 : 0, text);
     } else if (way === 3 && model.length > 0) {
-      const run = lists.takeEnd(ref, atHead, LONG);
+      lists.readEnd(ref, atHead);
+      const { buf, off, length } = lists.item;
       const text = atHead ? model.shift()! : model.pop()!;
+      // Whoever keeps a run may read it when the element is gone.
+      const { pages } = tight.shards;
+      const run = length < LONG
+        ? 0
+        : pages.steadyRunOf(Math.floor(off / PAGE_BYTES));
       assertEquals(run !== 0, text.length >= LONG);
-      if (run === 0) lists.drop(ref, atHead);
-      else {
-        space.externals.adopt(run, text.length);
-        assertEquals(textAt(space, run, 0, text.length), text);
-        space.externals.unpin(run);
+      if (run !== 0) pages.keep(run);
+      lists.drop(ref, atHead);
+      if (run !== 0) {
+        assertEquals(
+          new TextDecoder().decode(buf.slice(off, off + length)),
+          text,
+        );
+        pages.letGo(run);
       }
     } else if (model.length > 1) {
       const to = random.below(2);
@@ -184,7 +194,7 @@ seeded("hashes, sets and sorted sets take runs", (random) => {
     if (way < 2) {
       const field = "fgh"[random.below(3)]!;
       const expireAtMs = random.pick([0, 0, KEEP_EXPIRE, 5000, 6000]);
-      const run = tight.run(space, field + text, expireAtMs > 0 ? 8 : 0);
+      const run = tight.run(space, field + text, 8);
       if (run === 0) continue;
       const isDone = tight.attempt(() => {
         try {
@@ -225,14 +235,28 @@ seeded("hashes, sets and sorted sets take runs", (random) => {
       const { buf, off, length } = hashes.value;
       const { text: value, expireAtMs } = fields.get(field)!;
       assertEquals(hashes.expireAtMs, expireAtMs);
-      const run = hashes.takeFound(hash);
-      assert(run !== 0);
-      externals.adopt(run, 0);
+      if (random.chance(0.5)) {
+        const expires = random.pick([0, 5000, 7000]);
+        const used = space.heap.usedBytes;
+        const isDone = tight.attempt(() =>
+          hashes.setFoundExpire(hash, expires)
+        );
+        assert(space.heap.usedBytes < used + 4096, "nothing long is copied");
+        if (isDone) fields.set(field, { text: value, expireAtMs: expires });
+        continue;
+      }
+      // Whoever keeps the run may read it when the field is gone.
+      const { heap } = other;
+      const table = hashes.tableOf(hash);
+      const node = hashes.tables.find(table, bytes, 0, 1);
+      heap.keep(node);
+      hashes.removeFound(hash);
+      tight.attempt(() => {});
       assertEquals(
         new TextDecoder().decode(buf.slice(off, off + length)),
         value,
       );
-      externals.unpin(run);
+      heap.letGo(node);
       fields.delete(field);
     }
     hashes.verify(hash);
@@ -267,14 +291,3 @@ seeded("hashes, sets and sorted sets take runs", (random) => {
   }
   tight.close();
 }, { count: 3 });
-
-function textAt(
-  { externals }: Keyspace,
-  run: number,
-  from: number,
-  length: number,
-): string {
-  const start = externals.offset(run) + from;
-  const bytes = externals.bytes(run).slice(start, start + length);
-  return new TextDecoder().decode(bytes);
-}

@@ -39,6 +39,7 @@ class SlicedWorld {
       // Each slice takes a turn.
       monotonicMs: () => nowMs++,
       later: (run) => void this.#turns.push(run),
+      takeCompared: () => null,
       freeBig: () => {},
       settle: () => {},
       session: () => this.#session,
