@@ -35,13 +35,21 @@ export function argumentIsCharacter(
 }
 
 /** Reads argument `i`, `ms` or `ms-seq`; replies nothing. */
-export function idAt(call: Call, i: number, id: StreamId): boolean {
+export function idAt(
+  call: Pick<Call, "args">,
+  i: number,
+  id: StreamId,
+): boolean {
   const { args } = call;
   return id.parse(args.source(i), args.off[i]!, args.length[i]!) === ID_READ;
 }
 
 /** Reads argument `i`, `ms` or `ms-seq`. */
-export function readId(call: Call, i: number, id: StreamId): boolean {
+export function readId(
+  call: Pick<Call, "args" | "reply">,
+  i: number,
+  id: StreamId,
+): boolean {
   if (idAt(call, i, id)) return true;
   call.reply.error(STREAM_ID_INVALID);
   return false;

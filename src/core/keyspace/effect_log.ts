@@ -38,7 +38,7 @@ import { writeInt64 } from "../base/int64.ts";
 import type { EffectDraft } from "./effect_draft.ts";
 import type { EffectSink } from "./effect_sink.ts";
 import { LONG_ARGUMENT_BYTES, PreparedRecord } from "./prepared_record.ts";
-import { WaitingBytes } from "./waiting_bytes.ts";
+import { type BytePiece, WaitingBytes } from "./waiting_bytes.ts";
 import {
   putVarint,
   putWord,
@@ -65,6 +65,8 @@ const STEPS_BYTES_MAX = 128;
 const HEAD_BYTES_MAX = RECORD_HEADER_BYTES + 2 * VARINT_BYTES_MAX + 3 + STEP;
 /** Buffers that grew beyond this are not kept. */
 const KEPT_BYTES = 1 << 20;
+/** What is longer is not copied where it can be given up. */
+const COPIED_BYTES_MAX = 1 << 15;
 /** Most bytes that a buffer gets beyond what is asked for. */
 const SPARE_BYTES_MAX = 1 << 26;
 
@@ -93,7 +95,13 @@ export class EffectLog implements EffectSink {
   /** Where the last arguments lay, and a view that reads it in steps. */
   #source: Uint8Array = NO_BYTES;
   #sourceView: DataView = new DataView(NO_BYTES.buffer);
-  /** A record in the making; its head is left out until it is done. */
+  /**
+   * Pieces of a record in the making, if it is a long one; its head is left out
+   * until it is done.
+   */
+  #ended: BytePiece[] = [];
+  #endedBytes = 0;
+  /** What follows them. */
   #staged: Uint8Array<ArrayBuffer> = new Uint8Array(1024);
   /** Where its body begins. */
   #bodyStart = RECORD_HEADER_BYTES;
@@ -245,15 +253,30 @@ export class EffectLog implements EffectSink {
 
   /**
    * Ends a command of a log that collects; returns what is to be recorded in its
-   * place, or null for the command as it was given.
+   * place, behind room for a record's head, or null for the command as it was
+   * given.
    */
   endCollected(): Uint8Array<ArrayBuffer> | null {
     this.#depth--;
-    const collected = this.#staged.slice(this.#bodyStart, this.#stagedEnd);
+    const collected = this.#collected();
     this.#clearStaged();
     assert(this.#missing === 0, "a recorded command has all its arguments");
-    assert(this.#isReplaced || collected.length === 0, "nothing goes before");
+    assert(
+      this.#isReplaced || collected.length === RECORD_HEADER_BYTES,
+      "nothing goes before",
+    );
     return this.#isReplaced ? collected : null;
+  }
+
+  #collected(): Uint8Array<ArrayBuffer> {
+    this.#endPiece();
+    const collected = new Uint8Array(RECORD_HEADER_BYTES + this.#endedBytes);
+    let at = RECORD_HEADER_BYTES;
+    for (const { buf, from, end } of this.#ended) {
+      copyBytes(buf, from, collected, at, end - from);
+      at += end - from;
+    }
+    return collected;
   }
 
   /** Ends a command of a log that collects, and forgets what it has recorded. */
@@ -263,12 +286,14 @@ export class EffectLog implements EffectSink {
     this.#missing = 0;
   }
 
-  /** Records what was collected in the place of the command at hand. */
-  replaceWithCollected(collected: Uint8Array): void {
+  /**
+   * Records what was collected in the place of the command at hand; it is given
+   * up.
+   */
+  replaceWithCollected(collected: Uint8Array<ArrayBuffer>): void {
     this.#isReplaced = true;
-    this.#reserveStaged(collected.length);
-    this.#staged.set(collected, this.#stagedEnd);
-    this.#stagedEnd += collected.length;
+    const end = collected.length;
+    this.#stagePieces([{ buf: collected, from: RECORD_HEADER_BYTES, end }]);
   }
 
   /**
@@ -298,21 +323,12 @@ export class EffectLog implements EffectSink {
   }
 
   /**
-   * Records a draft in the place of the command at hand. A draft that is the
-   * whole record is taken over, however long it is.
+   * Records a draft in the place of the command at hand, which is given up: a
+   * long one is not copied.
    */
   replaceWith(draft: EffectDraft): void {
-    assert(this.#missing === 0, "a recorded command has all its arguments");
     this.#isReplaced = true;
-    const { buf, end } = draft;
-    if (this.#isEmpty) {
-      this.#stage(buf, RECORD_HEADER_BYTES, end);
-      return;
-    }
-    const length = end - RECORD_HEADER_BYTES;
-    this.#reserveStaged(length);
-    copyBytes(buf, RECORD_HEADER_BYTES, this.#staged, this.#stagedEnd, length);
-    this.#stagedEnd += length;
+    this.#stagePieces(draft.take());
   }
 
   /**
@@ -325,9 +341,7 @@ export class EffectLog implements EffectSink {
     this.#isReplaced = true;
     if (this.#stagePrepared(prepared)) return;
     const { buf, start, end } = prepared;
-    this.#reserveStaged(end - start);
-    copyBytes(buf, start, this.#staged, this.#stagedEnd, end - start);
-    this.#stagedEnd += end - start;
+    this.#stagePieces([{ buf, from: start, end }]);
   }
 
   /**
@@ -337,7 +351,10 @@ export class EffectLog implements EffectSink {
   moveInto(draft: EffectDraft): void {
     assert(this.#missing === 0, "a recorded command has all its arguments");
     assert(this.#depth === 1, "no transaction is recorded");
-    draft.append(this.#staged.subarray(this.#bodyStart, this.#stagedEnd));
+    this.#endPiece();
+    for (const { buf, from, end } of this.#ended) {
+      draft.append(buf, from, end - from);
+    }
     this.#clearStaged();
     this.silence();
   }
@@ -502,15 +519,20 @@ export class EffectLog implements EffectSink {
     assert(this.#missing === 0, "a recorded command has all its arguments");
     this.#reserveStaged(3);
     const staged = this.#staged;
-    const start = this.#bodyStart - RECORD_HEADER_BYTES;
     const end = this.#stagedEnd;
-    putWord(staged, start, end - this.#bodyStart);
-    putWord(staged, start + 4, this.#drawTicket());
+    let start = this.#bodyStart;
+    const body = this.#endedBytes + end - start;
+    const first = this.#ended[0];
+    this.#putHead(first?.buf ?? staged, first?.from ?? start, body);
     // A record that lies in what was prepared may begin anywhere.
-    const bytes = recordBytes(end - this.#bodyStart);
-    staged.fill(0, end, start + bytes);
-    this.#clearStaged();
+    const padding = recordBytes(body) - RECORD_HEADER_BYTES - body;
+    staged.fill(0, end, end + padding);
+    if (first === undefined) start -= RECORD_HEADER_BYTES;
+    else first.from -= RECORD_HEADER_BYTES;
     const waiting = this.#waiting;
+    for (const piece of this.#ended) waiting.take(piece);
+    this.#clearStaged();
+    const bytes = end + padding - start;
     const isLong = bytes > KEPT_BYTES;
     let put = 0;
     if (waiting.count === 0 && !isLong) {
@@ -518,13 +540,57 @@ export class EffectLog implements EffectSink {
       if (put === bytes) return;
       this.#publishWritten();
     } else this.#isDeferred = true;
-    if (isLong) waiting.take(staged, start, start + bytes);
-    else waiting.copy(staged, start + put, bytes - put);
+    if (isLong) waiting.take({ buf: staged, from: start, end: start + bytes });
+    else if (bytes > 0) waiting.copy(staged, start + put, bytes - put);
     this.#tellWaiting();
   }
 
+  /** Writes a record's head before its body, which begins at `at`. */
+  #putHead(buf: Uint8Array, at: number, bodyBytes: number): void {
+    putWord(buf, at - RECORD_HEADER_BYTES, bodyBytes);
+    putWord(buf, at - RECORD_HEADER_BYTES + 4, this.#drawTicket());
+  }
+
   get #isEmpty(): boolean {
-    return this.#stagedEnd === this.#bodyStart;
+    return this.#endedBytes === 0 && this.#stagedEnd === this.#bodyStart;
+  }
+
+  /**
+   * Adds bytes to the record in the making, whose buffers are given up unless they
+   * are few. The first piece lies behind room for a record's head.
+   */
+  #stagePieces(pieces: readonly BytePiece[]): void {
+    assert(this.#missing === 0, "a recorded command has all its arguments");
+    let bytes = 0;
+    for (const { from, end } of pieces) bytes += end - from;
+    if (bytes <= COPIED_BYTES_MAX) {
+      this.#reserveStaged(bytes);
+      for (const { buf, from, end } of pieces) {
+        copyBytes(buf, from, this.#staged, this.#stagedEnd, end - from);
+        this.#stagedEnd += end - from;
+      }
+      return;
+    }
+    this.#endPiece();
+    for (const piece of pieces) this.#ended.push(piece);
+    this.#endedBytes += bytes;
+  }
+
+  /** What is staged becomes a piece of the record. */
+  #endPiece(): void {
+    const buf = this.#staged;
+    const from = this.#bodyStart;
+    const end = this.#stagedEnd;
+    if (end === from) return;
+    this.#ended.push({ buf, from, end });
+    this.#endedBytes += end - from;
+    // None of it is to be written over.
+    if (this.#prepared?.buf === buf) this.#prepared = null;
+    this.#stage(
+      new Uint8Array(1024),
+      RECORD_HEADER_BYTES,
+      RECORD_HEADER_BYTES,
+    );
   }
 
   /** Makes the record in the making one that lies in `buf`. */
@@ -538,6 +604,9 @@ export class EffectLog implements EffectSink {
     if (this.#prepared?.buf === this.#staged) this.#prepared = null;
     if (this.#staged.length > KEPT_BYTES) this.#staged = new Uint8Array(1024);
     this.#bodyStart = this.#stagedEnd = RECORD_HEADER_BYTES;
+    if (this.#endedBytes === 0) return;
+    this.#ended = [];
+    this.#endedBytes = 0;
   }
 
   /**
@@ -615,8 +684,9 @@ export class EffectLog implements EffectSink {
   }
 
   #reserveStaged(bytes: number): void {
+    if (this.#stagedEnd + bytes <= this.#staged.length) return;
+    if (this.#stagedEnd - this.#bodyStart > KEPT_BYTES) this.#endPiece();
     const needed = this.#stagedEnd + bytes;
-    if (needed <= this.#staged.length) return;
     const grown = new Uint8Array(withSpare(needed));
     grown.set(this.#staged.subarray(0, this.#stagedEnd));
     this.#staged = grown;

@@ -12,7 +12,7 @@ import { copyBytes } from "../base/bytes.ts";
 const ROOM_BYTES = 1 << 16;
 
 /** Bytes of one buffer. */
-export interface WaitingPiece {
+export interface BytePiece {
   readonly buf: Uint8Array<ArrayBuffer>;
   /** Where the first one lies. */
   from: number;
@@ -22,7 +22,7 @@ export interface WaitingPiece {
 
 /** One per ring. */
 export class WaitingBytes {
-  readonly #pieces: WaitingPiece[] = [];
+  readonly #pieces: BytePiece[] = [];
   /** How many there are. */
   bytes = 0;
 
@@ -32,16 +32,16 @@ export class WaitingBytes {
   }
 
   /** The piece that goes first; there is one. */
-  get first(): WaitingPiece {
+  get first(): BytePiece {
     const piece = this.#pieces[0];
     assert(piece !== undefined, "something waits");
     return piece;
   }
 
   /** Adds bytes with their buffer, which is given up. */
-  take(buf: Uint8Array<ArrayBuffer>, from: number, end: number): void {
-    this.#pieces.push({ buf, from, end });
-    this.bytes += end - from;
+  take(piece: BytePiece): void {
+    this.#pieces.push(piece);
+    this.bytes += piece.end - piece.from;
   }
 
   /** Adds copies of bytes. */
