@@ -252,6 +252,16 @@ export class EffectLog implements EffectSink {
   }
 
   /**
+   * Records the command at hand as it was given, unless something else is recorded
+   * in its place; of a log that collects.
+   */
+  collectGiven(db: number, args: Arguments): void {
+    if (this.#isReplaced) return;
+    this.#isReplaced = true;
+    this.#stageGiven(db, args);
+  }
+
+  /**
    * Ends a command of a log that collects; returns what is to be recorded in its
    * place, behind room for a record's head, or null for the command as it was
    * given.
@@ -270,6 +280,10 @@ export class EffectLog implements EffectSink {
 
   #collected(): Uint8Array<ArrayBuffer> {
     this.#endPiece();
+    const [first] = this.#ended;
+    if (
+      this.#ended.length === 1 && first!.from === RECORD_HEADER_BYTES
+    ) return first!.buf.subarray(0, first!.end);
     const collected = new Uint8Array(RECORD_HEADER_BYTES + this.#endedBytes);
     let at = RECORD_HEADER_BYTES;
     for (const { buf, from, end } of this.#ended) {
@@ -432,6 +446,10 @@ export class EffectLog implements EffectSink {
       if (this.#stagePrepared(prepared)) return;
     }
     if (this.#depth === 1 && this.#isEmpty && this.#putRecord(db, args)) return;
+    this.#stageGiven(db, args);
+  }
+
+  #stageGiven(db: number, args: Arguments): void {
     this.#stageHead(db, args.count);
     for (let i = 0; i < args.count; i++) {
       this.#stageArgument(args.source(i), args.off[i]!, args.length[i]!);

@@ -336,12 +336,12 @@ export class Executor<C extends Call> implements WorkerGate {
 
   /**
    * A command with long arguments, of which a record is made in advance, and nodes
-   * of what it will add.
+   * of what it will add. What is run in the background is recorded there.
    */
   #dispatchLong(command: Command<C>, handler: Handler<C>): number {
     const { db, args } = this.#call;
     const isRecorded = this.#effects.isOn &&
-      (command.flags & FLAG.WRITE) !== 0;
+      (command.flags & FLAG.WRITE) !== 0 && command.isHeavy === undefined;
     if (isRecorded) this.#effects.prepare(db, args);
     command.stage?.(this.#call);
     const outcome = this.#dispatchNow(command, handler);
