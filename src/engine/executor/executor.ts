@@ -43,7 +43,9 @@ import { LookAhead } from "../../core/keyspace/look_ahead.ts";
 import type { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
 import {
   FLAG_KEY_LOCKS,
+  HOOK_TRACKED,
   SHARD_FLAGS,
+  SHARD_HOOKS,
 } from "../../core/keyspace/shard_control.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
 import {
@@ -81,6 +83,8 @@ import { TransactionRunner } from "./transaction_runner.ts";
 
 /** Keys kept ready between commands. */
 const KEYS_KEPT = 1024;
+/** Of keys that clients have in caches of their own, as much fewer are many. */
+const TRACKED_WEIGHT = 4;
 /** What is replied to a command that EXEC will run. */
 const QUEUED = latin1BytesOf("+QUEUED\r\n");
 
@@ -462,7 +466,10 @@ export class Executor<C extends Call> implements WorkerGate {
     const call = this.#call;
     const looksFurther = this.#keys.fill(command);
     const count = call.keyCount;
-    if (count > call.settings.backgroundThresholdKeys && !this.ignoresFlags) {
+    if (
+      count * TRACKED_WEIGHT > call.settings.backgroundThresholdKeys &&
+      !this.ignoresFlags && this.#areMany(count)
+    ) {
       const work = command.spec.manyKeys?.(call) ?? null;
       if (work !== null && this.#beginMany(command, work)) return PARKED;
     }
@@ -505,6 +512,15 @@ export class Executor<C extends Call> implements WorkerGate {
     this.#latches.releaseMarked();
     if (count > KEYS_KEPT) call.trimKeys(KEYS_KEPT);
     return outcome;
+  }
+
+  /** Whether so many keys take longer than a hold may be. */
+  #areMany(count: number): boolean {
+    const { keyspaces, settings } = this.#call;
+    if (count > settings.backgroundThresholdKeys) return true;
+    return keyspaces.some(({ control }) =>
+      (control[SHARD_HOOKS]! & HOOK_TRACKED) !== 0
+    );
   }
 
   /** Begins to go through very many keys in slices; false if it cannot. */
