@@ -48,6 +48,7 @@ export class FaultyDisk implements Disk {
   /** Names as they are on the disk. */
   #syncedNames = new Map<string, Inode>();
   readonly #locks = new Set<string>();
+  readonly #described: DiskFile[] = [];
 
   /** Lets the next `times` operations of a kind fail. */
   fail(operation: DiskOperation, code: string, times = Infinity): void {
@@ -154,6 +155,38 @@ export class FaultyDisk implements Disk {
     return sum;
   }
 
+  /** A descriptor of a file, for {@linkcode writeAt} and {@linkcode syncData}. */
+  describe(file: DiskFile): number {
+    this.#described.push(file);
+    return this.#described.length - 1;
+  }
+
+  /** As pwrite(2). */
+  writeAt(
+    descriptor: number,
+    bytes: Uint8Array,
+    length: number,
+    at: number,
+  ): number {
+    const file = this.#described[descriptor]!;
+    return this.#attempt(() => file.write(at, bytes.subarray(0, length)));
+  }
+
+  /** Whether the file is on the disk. */
+  syncData(descriptor: number): boolean {
+    const file = this.#described[descriptor]!;
+    return this.#attempt(() => (file.sync(), 0)) === 0;
+  }
+
+  #attempt(run: () => number): number {
+    try {
+      return run();
+    } catch (cause) {
+      if (!(cause instanceof DiskError)) throw cause;
+      return -1;
+    }
+  }
+
   /** For the files: fails if it is to. */
   check(operation: DiskOperation, path: string): void {
     this.#check(operation, path);
@@ -187,6 +220,10 @@ class FaultyFile implements DiskFile {
 
   size(): number {
     return this.#inode.length;
+  }
+
+  descriptor(): number {
+    return this.#disk.describe(this);
   }
 
   read(at: number, into: Uint8Array): number {

@@ -160,6 +160,7 @@ Deno.test("checkCalls() finds what a ring may not call", () => {
     ["engine", "new Worker(a)"],
     ["engine", "console.log(1)"],
     ["engine", "new WebSocket(a)"],
+    ["front", "class A { get #a() { return 1; } }"],
   ];
   for (const [ring, code] of banned) {
     const problems = checkCalls(planted({ [`src/${ring}/base/a.ts`]: code }));

@@ -105,6 +105,14 @@ export const BANS: readonly Ban[] = [
     pattern: /\bfetch\s*\(|\b(?:WebSocket|EventSource)\b/,
     instead: "take a port; front opens the sockets",
   },
+  {
+    areas: ["core", "engine", "front"],
+    name: "a private accessor",
+    pattern: /(?<![.\w$])[gs]et\s+#/,
+    // V8 calls its runtime for each use until the code is optimized, and takes
+    // more than twice as long as for a method after that.
+    instead: "write a private method",
+  },
 ];
 
 /** A comment that must not stay. */

@@ -36,12 +36,6 @@ export class EffectDraft implements EffectSink {
   /** Where its bytes begin: the first leaves room for the record's head. */
   #from = RECORD_HEADER_BYTES;
   #end = RECORD_HEADER_BYTES;
-  #ended = 0;
-
-  /** How many bytes there are. */
-  get bytesWritten(): number {
-    return this.#ended + this.#end - this.#from;
-  }
 
   /**
    * All of it, which is given up; before the first piece there is room for the
@@ -124,7 +118,6 @@ export class EffectDraft implements EffectSink {
   }
 
   #endBlock(): void {
-    this.#ended += this.#end - this.#from;
     this.#blocks.push({ buf: this.#buf, from: this.#from, end: this.#end });
     this.#from = this.#end;
   }

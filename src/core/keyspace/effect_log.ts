@@ -19,8 +19,13 @@
  *
  * The consumer sees records when they are published, which is once for a batch.
  *
- * Cost of a command that is recorded as it was given: its arguments are copied
- * into the ring once; no allocation unless one is longer than a few dozen bytes.
+ * What came as a request and is recorded as it was given is recorded as that
+ * request, byte for byte. While nobody else draws tickets, requests of one key
+ * each that lie behind each other are one record: nobody can come between them.
+ * They get their ticket when the batch ends, or when anybody asks for it.
+ *
+ * Cost of a command that is recorded as it was given: its request is copied into
+ * the ring, alone or together with those that it came with.
  * What finds no room in the ring waits in this worker's memory, which
  * {@linkcode EffectLog.isCongested} tells: nobody waits for room here. Long
  * arguments are copied before the command has its latches ({@linkcode
@@ -40,6 +45,7 @@ import type { EffectSink } from "./effect_sink.ts";
 import { LONG_ARGUMENT_BYTES, PreparedRecord } from "./prepared_record.ts";
 import { type BytePiece, WaitingBytes } from "./waiting_bytes.ts";
 import {
+  BATCH_MARK,
   putVarint,
   putWord,
   RECORD_HEADER_BYTES,
@@ -61,8 +67,13 @@ import {
 const STEP = 8;
 /** Up to here steps are faster than a call that copies. */
 const STEPS_BYTES_MAX = 128;
-/** Room for the head of a record and of its only command. */
-const HEAD_BYTES_MAX = RECORD_HEADER_BYTES + 2 * VARINT_BYTES_MAX + 3 + STEP;
+/** Room for the head of a record and of a batch, and behind its end. */
+const HEAD_BYTES_MAX = RECORD_HEADER_BYTES + 2 * VARINT_BYTES_MAX + 1 + 3 +
+  STEP;
+/** Ends of requests are positive. */
+const NO_REQUESTS = -1;
+/** Requests of more bytes are no longer added to. */
+const BATCH_BYTES_MAX = 8192;
 /** Buffers that grew beyond this are not kept. */
 const KEPT_BYTES = 1 << 20;
 /** What is longer is not copied where it can be given up. */
@@ -74,8 +85,6 @@ const NO_BYTES: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
 /** One per worker. */
 export class EffectLog implements EffectSink {
-  /** Ticket of the worker's last record; -1 if there was none. */
-  lastTicket = -1;
   readonly #words: Int32Array;
   /** Whether nobody else draws tickets. */
   readonly #isAlone: boolean;
@@ -88,6 +97,14 @@ export class EffectLog implements EffectSink {
   #written = 0;
   /** Bytes drained, when that was last looked up. */
   #drained = 0;
+  #lastTicket = -1;
+  /**
+   * Requests that are recorded as they came, not in the ring yet: where they lie
+   * in `#source`. {@linkcode NO_REQUESTS} ends none.
+   */
+  #requestsStart = 0;
+  #requestsEnd = NO_REQUESTS;
+  #requestsDb = 0;
   /** How many commands and transactions are being recorded, one in another. */
   #depth = 0;
   /** Whether the command at hand is not recorded as it was given. */
@@ -131,6 +148,17 @@ export class EffectLog implements EffectSink {
     this.#drained = Atomics.load(this.#control, RING_DRAINED);
   }
 
+  /** Ticket of the worker's last record; -1 if there was none. */
+  get lastTicket(): number {
+    this.drawTickets();
+    return this.#lastTicket;
+  }
+
+  /** Whatever was recorded has its ticket from here on. */
+  drawTickets(): void {
+    if (this.#requestsEnd >= 0) this.#putRequests();
+  }
+
   /** Whether changes are recorded. */
   get isOn(): boolean {
     return this.#words[LOG_IS_ON] !== 0;
@@ -158,6 +186,7 @@ export class EffectLog implements EffectSink {
    * commands, or a turn of other work, has ended.
    */
   publish(): void {
+    if (this.#requestsEnd >= 0) this.#putRequests();
     if (this.#isDeferred) return this.flush();
     this.#publishWritten();
   }
@@ -445,7 +474,9 @@ export class EffectLog implements EffectSink {
       this.#prepared = null;
       if (this.#stagePrepared(prepared)) return;
     }
-    if (this.#depth === 1 && this.#isEmpty && this.#putRecord(db, args)) return;
+    if (
+      args.start >= 0 && !args.hasBig && this.#depth === 1 && this.#isEmpty()
+    ) return this.#takeRequest(db, args);
     this.#stageGiven(db, args);
   }
 
@@ -458,54 +489,78 @@ export class EffectLog implements EffectSink {
   }
 
   /**
-   * Writes a record of one command straight into the ring; false if it finds no
-   * room there in one piece.
+   * Records a command as the request that it came as: with those before it, if
+   * it follows them in the input buffer and nobody else draws tickets meanwhile.
    */
-  #putRecord(db: number, args: Arguments): boolean {
-    if (args.hasBig) return false;
-    const { count, off, length, buf: source } = args;
-    let most = HEAD_BYTES_MAX + count * VARINT_BYTES_MAX;
-    for (let i = 0; i < count; i++) most += length[i]!;
+  #takeRequest(db: number, args: Arguments): void {
+    // Others change their keys between two of this worker's latches.
+    const mayFollow = this.#isAlone && args.command >= 0;
+    if (
+      mayFollow && args.start === this.#requestsEnd &&
+      db === this.#requestsDb &&
+      args.buf === this.#source
+    ) {
+      this.#requestsEnd = args.end;
+      if (args.end - this.#requestsStart > BATCH_BYTES_MAX) this.#putRequests();
+      return;
+    }
+    if (this.#requestsEnd >= 0) this.#putRequests();
+    if (args.buf !== this.#source) this.#lookAt(args.buf);
+    this.#requestsStart = args.start;
+    this.#requestsEnd = args.end;
+    this.#requestsDb = db;
+    if (!mayFollow) this.#putRequests();
+  }
+
+  /** Writes what has been taken into the ring, as one record. */
+  #putRequests(): void {
+    const from = this.#requestsStart;
+    const bytes = this.#requestsEnd - from;
+    this.#requestsEnd = NO_REQUESTS;
+    const most = HEAD_BYTES_MAX + bytes;
     const written = this.#written;
     const start = written & (this.#capacity - 1);
     if (
       start + most > this.#capacity || this.#waiting.count !== 0 ||
       !this.#hasRoom(most)
-    ) return false;
+    ) return this.#putRequestsInPieces(from, bytes);
     // Before the bytes are written: drawing a ticket waits for all that this
     // processor has written, and for the ring's lines that another one has.
     const ticket = this.#drawTicket();
-    if (source !== this.#source) this.#lookAt(source);
     const data = this.#data;
-    const to = this.#dataView;
-    const from = this.#sourceView;
-    const stepsEnd = source.length - STEP;
     let at = start + RECORD_HEADER_BYTES;
-    if (db < 0x80) data[at++] = db;
-    else at = putVarint(data, at, db);
-    if (count < 0x80) data[at++] = count;
-    else at = putVarint(data, at, count);
-    for (let i = 0; i < count; i++) {
-      const bytes = length[i]!;
-      const first = off[i]!;
-      if (bytes < 0x80) data[at++] = bytes;
-      else at = putVarint(data, at, bytes);
-      if (bytes <= STEPS_BYTES_MAX && first + bytes <= stepsEnd) {
-        // The last step may go beyond the bytes, into room that is still free.
-        for (let done = 0; done < bytes; done += STEP) {
-          const eight = from.getBigUint64(first + done, true);
-          to.setBigUint64(at + done, eight, true);
-        }
-      } else copyBytes(source, first, data, at, bytes);
-      at += bytes;
-    }
-    to.setUint32(at, 0, true);
+    at = this.#putBatchHead(data, at, bytes);
+    const source = this.#source;
+    if (bytes <= STEPS_BYTES_MAX && from + bytes + STEP <= source.length) {
+      const to = this.#dataView;
+      const view = this.#sourceView;
+      // The last step may go beyond the bytes, into room that is still free.
+      for (let done = 0; done < bytes; done += STEP) {
+        const eight = view.getBigUint64(from + done, true);
+        to.setBigUint64(at + done, eight, true);
+      }
+    } else copyBytes(source, from, data, at, bytes);
+    at += bytes;
+    this.#dataView.setUint32(at, 0, true);
     const end = at + 3 & ~3;
     const words = this.#dataWords;
     words[start >> 2] = at - start - RECORD_HEADER_BYTES;
     words[(start >> 2) + 1] = ticket;
     this.#written = written + end - start | 0;
-    return true;
+  }
+
+  #putBatchHead(buf: Uint8Array, at: number, bytes: number): number {
+    const mark = putVarint(buf, at, this.#requestsDb);
+    buf[mark] = BATCH_MARK;
+    return putVarint(buf, mark + 1, bytes);
+  }
+
+  /** The same where the ring begins anew, or is full. */
+  #putRequestsInPieces(from: number, bytes: number): void {
+    const record = new Uint8Array(HEAD_BYTES_MAX + bytes);
+    const at = this.#putBatchHead(record, RECORD_HEADER_BYTES, bytes);
+    copyBytes(this.#source, from, record, at, bytes);
+    this.#putWhole(record, 0, at + bytes);
   }
 
   #lookAt(source: Uint8Array): void {
@@ -520,7 +575,7 @@ export class EffectLog implements EffectSink {
       ticket = words[LOG_NEXT_TICKET]!;
       words[LOG_NEXT_TICKET] = ticket + 1;
     } else ticket = Atomics.add(words, LOG_NEXT_TICKET, 1);
-    this.lastTicket = ticket >>> 0;
+    this.#lastTicket = ticket >>> 0;
     return ticket;
   }
 
@@ -533,24 +588,51 @@ export class EffectLog implements EffectSink {
   }
 
   #commitStaged(): void {
-    if (this.#isEmpty) return;
+    if (this.#isEmpty()) return;
     assert(this.#missing === 0, "a recorded command has all its arguments");
+    if (this.#requestsEnd >= 0) this.#putRequests();
     this.#reserveStaged(3);
+    if (this.#endedBytes > 0) return this.#commitPieces();
     const staged = this.#staged;
-    const end = this.#stagedEnd;
-    let start = this.#bodyStart;
-    const body = this.#endedBytes + end - start;
-    const first = this.#ended[0];
-    this.#putHead(first?.buf ?? staged, first?.from ?? start, body);
     // A record that lies in what was prepared may begin anywhere.
-    const padding = recordBytes(body) - RECORD_HEADER_BYTES - body;
-    staged.fill(0, end, end + padding);
-    if (first === undefined) start -= RECORD_HEADER_BYTES;
-    else first.from -= RECORD_HEADER_BYTES;
-    const waiting = this.#waiting;
-    for (const piece of this.#ended) waiting.take(piece);
+    const start = this.#bodyStart - RECORD_HEADER_BYTES;
+    const end = this.#stagedEnd;
     this.#clearStaged();
-    const bytes = end + padding - start;
+    this.#putWhole(staged, start, end);
+  }
+
+  /** The pieces of a long record wait, whatever room there is. */
+  #commitPieces(): void {
+    const body = this.#endedBytes + this.#stagedEnd - this.#bodyStart;
+    const padding = recordBytes(body) - RECORD_HEADER_BYTES - body;
+    this.#staged.fill(0, this.#stagedEnd, this.#stagedEnd + padding);
+    this.#stagedEnd += padding;
+    this.#endPiece();
+    const first = this.#ended[0]!;
+    first.from -= RECORD_HEADER_BYTES;
+    putWord(first.buf, first.from, body);
+    putWord(first.buf, first.from + 4, this.#drawTicket());
+    for (const piece of this.#ended) this.#waiting.take(piece);
+    this.#clearStaged();
+    this.#isDeferred = true;
+    this.#tellWaiting();
+  }
+
+  /**
+   * Draws a ticket and puts a record into the ring, or what finds no room there
+   * behind all that waits; room for the padding is behind it.
+   */
+  #putWhole(
+    staged: Uint8Array<ArrayBuffer>,
+    start: number,
+    end: number,
+  ): void {
+    const bodyBytes = end - start - RECORD_HEADER_BYTES;
+    putWord(staged, start, bodyBytes);
+    putWord(staged, start + 4, this.#drawTicket());
+    const bytes = recordBytes(bodyBytes);
+    staged.fill(0, end, start + bytes);
+    const waiting = this.#waiting;
     const isLong = bytes > KEPT_BYTES;
     let put = 0;
     if (waiting.count === 0 && !isLong) {
@@ -559,17 +641,11 @@ export class EffectLog implements EffectSink {
       this.#publishWritten();
     } else this.#isDeferred = true;
     if (isLong) waiting.take({ buf: staged, from: start, end: start + bytes });
-    else if (bytes > 0) waiting.copy(staged, start + put, bytes - put);
+    else waiting.copy(staged, start + put, bytes - put);
     this.#tellWaiting();
   }
 
-  /** Writes a record's head before its body, which begins at `at`. */
-  #putHead(buf: Uint8Array, at: number, bodyBytes: number): void {
-    putWord(buf, at - RECORD_HEADER_BYTES, bodyBytes);
-    putWord(buf, at - RECORD_HEADER_BYTES + 4, this.#drawTicket());
-  }
-
-  get #isEmpty(): boolean {
+  #isEmpty(): boolean {
     return this.#endedBytes === 0 && this.#stagedEnd === this.#bodyStart;
   }
 

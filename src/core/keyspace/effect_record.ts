@@ -8,10 +8,14 @@
  *
  * ```text
  * record    body length (u32)  ticket (u32)  body  zeros up to four bytes
- * body      command, command, ...
+ * body      command, command, ...  or  batch
  * command   database  argument count  argument, argument, ...
  * argument  length  bytes
+ * batch     database  0  length  request, request, ...
  * ```
+ *
+ * A batch has a request as it came, in RESP, or several that came in a pipeline:
+ * these have one key each, and are independent of each other.
  *
  * Words are little endian. Databases, counts and lengths are varints: seven bits
  * a byte, the lowest first, the high bit set in all but the last. The length is
@@ -23,10 +27,20 @@
 
 import { Arguments } from "../resp/arguments.ts";
 
+const STAR = 0x2a;
+const DOLLAR = 0x24;
+const ZERO = 0x30;
+const CR = 13;
+/** Digits of a number of 32 bits. */
+const DIGITS_MAX = 10;
+
 /** Bytes before a record's body. */
 export const RECORD_HEADER_BYTES = 8;
 /** Most bytes of a varint. */
 export const VARINT_BYTES_MAX = 5;
+
+/** Stands where a command has its number of arguments, before a batch. */
+export const BATCH_MARK = 0;
 
 /** Bytes of a record with a body of so many, padding included. */
 export function recordBytes(bodyBytes: number): number {
@@ -82,13 +96,23 @@ export class CommandReader {
   #buf: Uint8Array = new Uint8Array(0);
   #at = 0;
   #end = 0;
+  #isBatch = false;
 
   /** Begins with a body of `length` bytes at `off`. */
   reset(buf: Uint8Array, off: number, length: number): void {
     this.#buf = buf;
     this.#at = off;
     this.#end = off + length;
+    this.#isBatch = false;
     this.isDamaged = false;
+  }
+
+  /**
+   * Whether the command at hand came as a request: if there are several, they are
+   * independent of each other, and have one key each.
+   */
+  get isOfBatch(): boolean {
+    return this.#isBatch;
   }
 
   /** Whether the command at hand is the last. */
@@ -102,8 +126,13 @@ export class CommandReader {
     args.clear();
     if (this.isDamaged || this.#at >= this.#end) return false;
     args.buf = this.#buf;
+    if (this.#isBatch) return this.#nextRequest();
     this.db = this.#varint();
     const count = this.#varint();
+    if (count === BATCH_MARK && !this.isDamaged) {
+      this.#isBatch = true;
+      if (this.#varint() === this.#end - this.#at) return this.#nextRequest();
+    }
     if (count < 1) this.isDamaged = true;
     for (let i = 0; i < count && !this.isDamaged; i++) {
       const length = this.#varint();
@@ -115,6 +144,43 @@ export class CommandReader {
       this.#at += length;
     }
     return !this.isDamaged;
+  }
+
+  #nextRequest(): boolean {
+    const count = this.#line(STAR);
+    if (count < 1) this.isDamaged = true;
+    for (let i = 0; i < count && !this.isDamaged; i++) {
+      const length = this.#line(DOLLAR);
+      if (length < 0 || length + 2 > this.#end - this.#at) {
+        this.isDamaged = true;
+        break;
+      }
+      this.args.add(this.#at, length);
+      this.#at += length + 2;
+    }
+    return !this.isDamaged;
+  }
+
+  /** The number in a line of RESP, or -1 and the bytes are damaged. */
+  #line(mark: number): number {
+    const buf = this.#buf;
+    const end = this.#end;
+    let at = this.#at;
+    let value = 0;
+    if (at < end && buf[at] === mark) {
+      const first = ++at;
+      for (; at < end && at - first < DIGITS_MAX; at++) {
+        const digit = buf[at]! - ZERO;
+        if (digit < 0 || digit > 9) break;
+        value = value * 10 + digit;
+      }
+      if (at > first && at + 1 < end && buf[at] === CR) {
+        this.#at = at + 2;
+        return value;
+      }
+    }
+    this.isDamaged = true;
+    return -1;
   }
 
   /** A varint, or -1 and the bytes are damaged. */

@@ -157,7 +157,7 @@ export class Evictor {
    * let through although the data is still above the limit. No latch is held.
    */
   makeRoom(): boolean {
-    if (this.#freePages() < this.#reservedPages && !this.#makePages()) {
+    if (this.#freePages() < this.#reservedPages() && !this.#makePages()) {
       return false;
     }
     const { maxmemory } = this.#settings;
@@ -177,10 +177,10 @@ export class Evictor {
   isOverLimit(): boolean {
     const { maxmemory } = this.#settings;
     return maxmemory !== 0 && this.usedBytes > maxmemory ||
-      this.#freePages() < this.#reservedPages;
+      this.#freePages() < this.#reservedPages();
   }
 
-  get #reservedPages(): number {
+  #reservedPages(): number {
     return Math.max(RESERVED_PAGES_MIN, this.#pageCount * RESERVED_SHARE);
   }
 
@@ -216,7 +216,7 @@ export class Evictor {
   #makePages(): boolean {
     return this.#timed(() => {
       for (let i = 0; i < PAGE_EVICTIONS; i++) {
-        if (this.#freePages() >= this.#reservedPages) return true;
+        if (this.#freePages() >= this.#reservedPages()) return true;
         if (!this.#reclaim() && !this.#evictOne()) return false;
       }
       return this.#freePages() >= RESERVED_PAGES_MIN;

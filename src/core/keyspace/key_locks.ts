@@ -222,7 +222,7 @@ export class KeyLocks {
     const isWrite = (kind & PLACE_WRITE) !== 0;
     if (isWrite ? state !== 0 : state === WRITER) return true;
     if ((kind & PLACE_NESTED) !== 0) return false;
-    if (!isWrite && (kind & PLACE_COMMAND) !== 0 && this.#readersPass) {
+    if (!isWrite && (kind & PLACE_COMMAND) !== 0 && this.#readersPass()) {
       return false;
     }
     let place = this.#word(node, FIRST_WAITER);
@@ -422,7 +422,7 @@ export class KeyLocks {
     return [...nodes];
   }
 
-  get #readersPass(): boolean {
+  #readersPass(): boolean {
     return this.#surroundings.readersPass;
   }
 
@@ -475,7 +475,7 @@ export class KeyLocks {
       const kind = this.#word(place, KIND);
       const isWrite = (kind & PLACE_WRITE) !== 0;
       const passes = (kind & PLACE_NESTED) !== 0 ||
-        !isWrite && (kind & PLACE_COMMAND) !== 0 && this.#readersPass;
+        !isWrite && (kind & PLACE_COMMAND) !== 0 && this.#readersPass();
       const isFree = isWrite ? state === 0 : state !== WRITER;
       if (isFree && (passes || (isWrite ? !hasWaiter : !hasWriter))) {
         this.#tell(place, kind);

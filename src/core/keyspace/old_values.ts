@@ -161,7 +161,7 @@ export class OldValues {
   /** Pictures that are not closed. */
   get count(): number {
     let count = 0;
-    for (let at = this.#first; at !== 0; at = this.#word(at, NEXT)) count++;
+    for (let at = this.#first(); at !== 0; at = this.#word(at, NEXT)) count++;
     return count;
   }
 
@@ -183,14 +183,14 @@ export class OldValues {
     key.off = space.keyOff(ref);
     key.length = space.keyLength(ref);
     key.hash = space.hashOf(ref);
-    for (let at = this.#first; at !== 0; at = this.#word(at, NEXT)) {
+    for (let at = this.#first(); at !== 0; at = this.#word(at, NEXT)) {
       if (this.#word(at, DATABASE) === db) this.#note(at, key, ref);
     }
   }
 
   /** A key may be about to change in any database. */
   noteKey(key: Key): void {
-    for (let at = this.#first; at !== 0; at = this.#word(at, NEXT)) {
+    for (let at = this.#first(); at !== 0; at = this.#word(at, NEXT)) {
       if (!this.#fits(at, key)) continue;
       const db = this.#word(at, DATABASE);
       this.#note(at, key, this.#space.peek(db, key));
@@ -199,21 +199,21 @@ export class OldValues {
 
   /** A key has come into being of which nothing was noted before. */
   noteNew(db: number, key: Key): void {
-    for (let at = this.#first; at !== 0; at = this.#word(at, NEXT)) {
+    for (let at = this.#first(); at !== 0; at = this.#word(at, NEXT)) {
       if (this.#word(at, DATABASE) === db) this.#note(at, key, 0);
     }
   }
 
   /** A database is about to lose all of its keys. */
   emptied(db: number): void {
-    for (let at = this.#first; at !== 0; at = this.#word(at, NEXT)) {
+    for (let at = this.#first(); at !== 0; at = this.#word(at, NEXT)) {
       if (this.#word(at, DATABASE) === db) this.#end(at, PICTURE_EMPTIED);
     }
   }
 
   /** Two databases have been exchanged. */
   swapped(a: number, b: number): void {
-    for (let at = this.#first; at !== 0; at = this.#word(at, NEXT)) {
+    for (let at = this.#first(); at !== 0; at = this.#word(at, NEXT)) {
       const db = this.#word(at, DATABASE);
       if (db === a) this.#setWord(at, DATABASE, b);
       else if (db === b) this.#setWord(at, DATABASE, a);
@@ -252,13 +252,13 @@ export class OldValues {
   /** Nothing more is noted for a picture. */
   close(picture: number): void {
     const next = this.#word(picture, NEXT);
-    if (this.#first === picture) this.#control[SHARD_OLD_VALUES] = next;
+    if (this.#first() === picture) this.#control[SHARD_OLD_VALUES] = next;
     else {
-      let at = this.#first;
+      let at = this.#first();
       while (this.#word(at, NEXT) !== picture) at = this.#word(at, NEXT);
       this.#setWord(at, NEXT, next);
     }
-    if (this.#first === 0) this.#control[SHARD_HOOKS]! &= ~HOOK_OLD_VALUES;
+    if (this.#first() === 0) this.#control[SHARD_HOOKS]! &= ~HOOK_OLD_VALUES;
   }
 
   /** Frees about so many notes of a closed picture, then it; says if all is. */
@@ -294,7 +294,7 @@ export class OldValues {
     notes.free(node);
   }
 
-  get #first(): number {
+  #first(): number {
     return this.#control[SHARD_OLD_VALUES]!;
   }
 

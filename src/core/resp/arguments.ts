@@ -23,6 +23,13 @@ export class Arguments {
   off: Int32Array = new Int32Array(16);
   /** Length of each argument. */
   length: Int32Array = new Int32Array(16);
+  /**
+   * Where the request begins in the input buffer, an array of bulk strings; -1 if
+   * the arguments are none, or lie elsewhere by now.
+   */
+  start = -1;
+  /** Where it ends, if it begins anywhere. */
+  end = 0;
   /** Number of the command, if it was looked up ahead of time; else -1. */
   command = -1;
   /** Hash of its one key. */
@@ -49,6 +56,7 @@ export class Arguments {
   /** Forgets all arguments. References of big ones must have been taken. */
   clear(): void {
     this.count = 0;
+    this.start = -1;
     this.command = -1;
     this.#big = null;
     this.#segment = null;
@@ -102,6 +110,9 @@ export class Arguments {
 
   /** Shifts the arguments in the input buffer, which was compacted. */
   shift(by: number): void {
+    // Negative if its beginning is gone.
+    this.start -= by;
+    this.end -= by;
     for (let i = 0; i < this.count; i++) {
       if (this.#segment === null || this.#segment[i] === IN_BUFFER) {
         this.off[i] = this.off[i]! - by;

@@ -91,10 +91,12 @@ export class RequestParser {
       args.clear();
       if (this.position >= end) return INCOMPLETE;
       if (buf[this.position] !== STAR) return this.#inline(args, end);
+      const start = this.position;
       const count = this.#readCount(buf, end);
       if (count < 0) return count === -1 ? INCOMPLETE : MALFORMED;
       if (count === 0) return REQUEST;
       this.#missing = count;
+      args.start = start;
     }
     let p = this.position;
     while (this.#missing > 0) {
@@ -141,7 +143,7 @@ export class RequestParser {
       this.#bulkLength = -1;
       this.#missing--;
     }
-    this.position = p;
+    this.position = args.end = p;
     return REQUEST;
   }
 

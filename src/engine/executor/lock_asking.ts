@@ -80,8 +80,8 @@ export class LockAsking<C extends Call> {
     parts.call.lockGate = {
       mustWait: this.#mustWaitForDatabases,
       mustWaitToLook: (db) =>
-        this.#areChanging && this.#mustWaitForDatabases([db], false),
-      mayLook: () => !this.#areChanging,
+        this.#areChanging() && this.#mustWaitForDatabases([db], false),
+      mayLook: () => !this.#areChanging(),
     };
   }
 
@@ -109,7 +109,7 @@ export class LockAsking<C extends Call> {
    * `everywhere`, at any others; `flags` or'ed together.
    */
   areFree(command: Command<C>, flags: number, everywhere: boolean): boolean {
-    if (everywhere && this.#areChanging) return false;
+    if (everywhere && this.#areChanging()) return false;
     if ((flags & FLAG_SNAPSHOT) !== 0 && this.#mustReserve(command)) {
       return false;
     }
@@ -204,7 +204,7 @@ export class LockAsking<C extends Call> {
   }
 
   /** Whether commands are about to change very many keys. */
-  get #areChanging(): boolean {
+  #areChanging(): boolean {
     return this.#parts.process[PROCESS_MANY_CHANGES] !== 0;
   }
 
@@ -213,14 +213,14 @@ export class LockAsking<C extends Call> {
    * command's may be changed already and others not. All latches are held.
    */
   #claimChanging(db: number): void {
-    if (!this.#areChanging) return;
+    if (!this.#areChanging()) return;
     const { call, locks } = this.#parts;
     for (const space of call.keyspaces) locks.claimDatabase(space, db, false);
   }
 
   /** Claims the watched keys: they may be about to change with others. */
   #claimWatched(transaction: Transaction): void {
-    if (!this.#areChanging) return;
+    if (!this.#areChanging()) return;
     const { call, locks } = this.#parts;
     const key = new Key();
     for (let i = 0; i < transaction.watchCount; i++) {

@@ -76,6 +76,11 @@ export interface DiskFile {
    * was written; false if that cannot be had, which does no harm.
    */
   reserve(length: number): boolean;
+  /**
+   * A descriptor by which any thread of the process can write it until it is
+   * closed; -1 if there is none.
+   */
+  descriptor(): number;
   /** Waits until what was written is on the disk. */
   sync(): void;
   /** The same beside what else is done; rejects with a {@linkcode DiskError}. */

@@ -37,7 +37,8 @@ export const FRAME_HEAD_BYTES = 24;
 export const FILE_MAGIC = "SHERDAOF";
 /** How frames begin: "\xf2SHF". */
 const FRAME_MARK = 0x464853f2;
-const VERSION = 1;
+/** 2: there are batches. */
+const VERSION = 2;
 
 const BYTES_AT = 4;
 const TICKET_AT = 8;
@@ -80,7 +81,7 @@ export function readFileHead(head: Uint8Array): number | string {
   const crc = view.getInt32(HEAD_CRC_AT, true);
   if (crc !== crc32c(head, 0, HEAD_CRC_AT)) return "its head is damaged";
   const version = view.getUint32(HEAD_VERSION_AT, true);
-  if (version !== VERSION) return `its version is ${version}`;
+  if (version < 1 || version > VERSION) return `its version is ${version}`;
   return readTicket(view, HEAD_TICKET_AT);
 }
 

@@ -5,9 +5,9 @@
  *
  * ```text
  * words     [0] durable  [1] idle  [2] failing  [3] cut wanted  [4] its ticket
- *           [5] state, then a cache line per worker: what it wants; its bell
- *           (bell.ts) tells it that it may have come
- * figures   doubles that INFO shows
+ *           [5] state  [6] holder  [7] descriptor, then a cache line per worker:
+ *           what it wants; its bell (bell.ts) tells it that it may have come
+ * figures   doubles: some that INFO shows, some of the file that is written
  * ```
  *
  * @module
@@ -33,6 +33,20 @@ export const CUT_WANTED = 3;
 export const CUT_TICKET = 4;
 /** Word: what there is of a log: see {@linkcode LOG_OFF} and its like. */
 export const LOG_STATE = 5;
+
+/**
+ * Word: who has the file of the log: nobody (0), the log writer
+ * ({@linkcode HELD_BY_WRITER}) or a worker ({@linkcode HELD_BY_WORKER}). What the
+ * file's figures say is true while nobody has it, and for a worker that does.
+ */
+export const LOG_HOLDER = 6;
+export const HELD_BY_WRITER = 1;
+export const HELD_BY_WORKER = 2;
+/**
+ * Word: the descriptor by which a worker that takes the file may write it; -1 if
+ * it may not, as something is left that only the log writer knows of.
+ */
+export const LOG_DESCRIPTOR = 7;
 
 /** There is no log. */
 export const LOG_OFF = 0;
@@ -64,6 +78,12 @@ export const LOG_UNSYNCED = 2;
 export const LOG_SYNCING = 3;
 /** Figure: syncs that were put off because the last was still under way. */
 export const LOG_SYNCS_DELAYED = 4;
+/** Figure: bytes of the file of changes that is written; all are synced. */
+export const LOG_FILE_SIZE = 5;
+/** Figure: bytes that the file has room for without becoming longer. */
+export const LOG_FILE_RESERVED = 6;
+/** Figure: the ticket of the next record in it. */
+export const LOG_FILE_TICKET = 7;
 /** Figure: bytes taken out of the rings that are not written yet. */
 export const LOG_BUFFERED = 8;
 /** Figure: rewrites that have succeeded. */
@@ -78,6 +98,8 @@ export const LOG_REWRITE_SECONDS = 12;
 export const LOG_REWRITE_SCHEDULED = 13;
 /** Figure: most bytes that were held in memory for the last rewrite. */
 export const LOG_REWRITE_PEAK_BYTES = 14;
+/** Figure: bytes of the files before the one that is written. */
+export const LOG_SIZE_BEFORE = 15;
 const FIGURES = 32;
 
 /** The two buffers; structured-cloneable. */
@@ -90,5 +112,7 @@ export interface LogStatusBuffers {
 export function makeLogStatus(workers: number): LogStatusBuffers {
   const figures = new SharedArrayBuffer(FIGURES * 8);
   new Float64Array(figures)[LOG_REWRITE_SECONDS] = -1;
-  return { words: new SharedArrayBuffer(wantsAt(workers) * 4), figures };
+  const words = new SharedArrayBuffer(wantsAt(workers) * 4);
+  new Int32Array(words)[LOG_DESCRIPTOR] = -1;
+  return { words, figures };
 }

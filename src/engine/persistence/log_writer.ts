@@ -20,6 +20,9 @@
  * - Under `always` room is reserved ahead: a sync has but the bytes to bring to the
  *   disk then, and not the file's length and where its blocks are. The zeros behind
  *   the last frame are cut off when the file is left; a reader knows them.
+ * - While it rests, nobody has the file ({@linkcode LOG_HOLDER}): a worker that is
+ *   the only one may write and sync its records then by itself
+ *   (own_log_writing.ts). So it takes the file before it does anything with it.
  * - At a cut ({@linkcode CUT_WANTED}) the records from a ticket on go to a new
  *   file, exactly.
  *
@@ -36,9 +39,16 @@ import {
   CUT_TICKET,
   CUT_WANTED,
   DURABLE_TICKET,
+  HELD_BY_WRITER,
   LOG_BUFFERED,
+  LOG_DESCRIPTOR,
+  LOG_FILE_RESERVED,
+  LOG_FILE_SIZE,
+  LOG_FILE_TICKET,
+  LOG_HOLDER,
   LOG_ON,
   LOG_SIZE,
+  LOG_SIZE_BEFORE,
   LOG_STATE,
   LOG_SYNCING,
   LOG_SYNCS_DELAYED,
@@ -83,6 +93,8 @@ export interface LogWriterPorts {
    * it is 0.
    */
   nap(ms: number): boolean;
+  /** Stands still until a worker may have given back the file. */
+  awaitFile(): void;
   /** Calls {@linkcode LogWriter.wake} when that word is 0. */
   whenWoken(): void;
   /** Tells a worker that what it wanted has come. */
@@ -118,8 +130,8 @@ export class LogWriter {
   /** What the file's length is with what was reserved, or less. */
   #reservedSize = 0;
   #canReserve = true;
-  /** Bytes of the files before it. */
-  #sizeBefore = 0;
+  /** Whether the file is this writer's: nobody else writes it. */
+  #hasFile = false;
   /** All tickets before it are in the file. */
   #nextTicket: number;
   /** Records in the file behind it, and the last of their tickets. */
@@ -159,8 +171,11 @@ export class LogWriter {
     this.#file = file;
     this.#size = this.#syncedSize = size;
     this.#nextTicket = nextTicket;
+    Atomics.store(this.#words, LOG_HOLDER, HELD_BY_WRITER);
+    this.#hasFile = true;
     this.noteFiles();
     Atomics.store(this.#words, DURABLE_TICKET, nextTicket | 0);
+    this.#giveFile();
     Atomics.store(this.#words, WRITER_IDLE, 1);
     this.#ports.whenWoken();
   }
@@ -182,6 +197,7 @@ export class LogWriter {
     this.#stopLooking?.();
     this.#stopLooking = null;
     Atomics.store(this.#words, WRITER_IDLE, 0);
+    this.#takeFile();
     this.#run();
   }
 
@@ -197,7 +213,7 @@ export class LogWriter {
     const { base, increments } = this.#directory.manifest;
     const before = increments.slice(0, -1);
     if (base !== null) before.push(base);
-    this.#sizeBefore = before.reduce(
+    this.#figures[LOG_SIZE_BEFORE] = before.reduce(
       (sum, file) => sum + this.#directory.sizeOf(file),
       0,
     );
@@ -214,6 +230,8 @@ export class LogWriter {
     ) {
       stop?.();
     }
+    // For good: whoever goes on with the log begins with a file of its own.
+    this.#takeFile();
     try {
       this.flush();
       return null;
@@ -229,10 +247,48 @@ export class LogWriter {
 
   /** Writes and syncs all that is in the rings. */
   flush(): void {
+    const hadFile = this.#hasFile;
+    this.#takeFile();
     if (this.#isSuspect) this.#writeAnew();
     if (this.#hasFrames) this.#writeFrames();
     while (this.#pass());
     this.#syncNow();
+    if (!hadFile) this.#giveFile();
+  }
+
+  /** The file is this writer's from here on. */
+  #takeFile(): void {
+    if (this.#hasFile) return;
+    const words = this.#words;
+    while (
+      Atomics.compareExchange(words, LOG_HOLDER, 0, HELD_BY_WRITER) !== 0
+    ) this.#ports.awaitFile();
+    this.#hasFile = true;
+    const figures = this.#figures;
+    const size = figures[LOG_FILE_SIZE]!;
+    if (size !== this.#size) this.#size = this.#syncedSize = size;
+    this.#nextTicket = figures[LOG_FILE_TICKET]!;
+  }
+
+  /** Whoever takes it may have the file. */
+  #giveFile(): void {
+    const figures = this.#figures;
+    figures[LOG_FILE_SIZE] = this.#size;
+    figures[LOG_FILE_RESERVED] = this.#reservedSize;
+    figures[LOG_FILE_TICKET] = this.#nextTicket;
+    const words = this.#words;
+    words[LOG_DESCRIPTOR] = this.#canShare() ? this.#file!.descriptor() : -1;
+    this.#hasFile = false;
+    Atomics.store(words, LOG_HOLDER, 0);
+  }
+
+  /** Whether all that there is to know of the file is in its figures. */
+  #canShare(): boolean {
+    return this.#policy === "always" && this.#file !== null &&
+      this.#failure === null && !this.#isSuspect && !this.#isSyncing &&
+      this.#aheadCount === 0 && this.#size === this.#syncedSize &&
+      this.#drains.every((drain) => drain.heldBytes === 0) &&
+      Atomics.load(this.#words, LOG_STATE) === LOG_ON;
   }
 
   #run(): void {
@@ -269,12 +325,14 @@ export class LogWriter {
    */
   #rest(): boolean {
     const words = this.#words;
+    this.#giveFile();
     Atomics.store(words, WRITER_IDLE, 1);
-    if (this.#drains.some((drain) => drain.available !== 0)) {
-      Atomics.store(words, WRITER_IDLE, 0);
+    const hasMore = this.#drains.some((drain) => drain.available !== 0);
+    if (hasMore) Atomics.store(words, WRITER_IDLE, 0);
+    if (hasMore || this.#policy === "always" && this.#ports.nap(NAP_MS)) {
+      this.#takeFile();
       return true;
     }
-    if (this.#policy === "always" && this.#ports.nap(NAP_MS)) return true;
     this.#ports.whenWoken();
     return false;
   }
@@ -417,6 +475,7 @@ export class LogWriter {
     this.#file?.close();
     this.#file = file;
     this.#size = this.#syncedSize = FILE_HEAD_BYTES;
+    this.#reservedSize = 0;
     this.#canReserve = true;
     this.noteFiles();
     Atomics.store(this.#words, CUT_WANTED, 0);
@@ -469,6 +528,8 @@ export class LogWriter {
   #syncBeside(): void {
     const file = this.#file;
     if (file === null || this.#failure !== null || this.#isClosed) return;
+    // Passes sync by themselves, and the file may be a worker's.
+    if (this.#policy === "always") return;
     if (this.#isSyncing) {
       this.#figures[LOG_SYNCS_DELAYED]! += 1;
       return;
@@ -494,6 +555,7 @@ export class LogWriter {
 
   #fail(cause: unknown): void {
     if (!(cause instanceof DiskError)) throw cause;
+    this.#takeFile();
     const isNew = this.#failure === null;
     this.#failure = cause;
     Atomics.store(this.#words, WRITER_FAILING, 1);
@@ -552,7 +614,8 @@ export class LogWriter {
 
   #noteFigures(): void {
     const figures = this.#figures;
-    figures[LOG_SIZE] = this.#sizeBefore + this.#size;
+    const size = this.#hasFile ? this.#size : figures[LOG_FILE_SIZE]!;
+    figures[LOG_SIZE] = figures[LOG_SIZE_BEFORE]! + size;
     figures[LOG_UNSYNCED] = this.#size - this.#syncedSize;
     figures[LOG_SYNCING] = this.#isSyncing ? 1 : 0;
     let held = 0;

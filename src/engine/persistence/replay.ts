@@ -3,7 +3,8 @@
  * set.
  *
  * Every worker is given all records, in their order, and runs those whose keys
- * all lie on shards that it owns. So the workers need not agree about anything
+ * all lie on shards that it owns; of a batch, whose commands are independent of
+ * each other, it runs those of them. So the workers need not agree about anything
  * as long as records are about one worker's keys. A record about several
  * workers' keys must be run when all before it have been run, and before all
  * behind it: there the workers meet, and one of them runs all records as far as
@@ -29,6 +30,8 @@ import type { Arguments } from "../../core/resp/arguments.ts";
 /** Records of a block. */
 const BLOCK_RECORDS = 256;
 const LINE_WORDS = 16;
+/** Stands for the owner of a batch. */
+const BATCH = -2;
 /** Looks at another worker's progress before a sleep. */
 const SPINS = 2000;
 /** Longest sleep; nobody need be trusted to wake. */
@@ -78,8 +81,10 @@ export class Replay {
     let index = first;
     for (let at = 0; at < length;) {
       const owner = this.#workers === 1 ? this.#self : this.#ownerAt(bytes, at);
-      if (owner >= 0) {
-        const error = owner === this.#self ? this.#runAt(bytes, at) : null;
+      if (owner >= 0 || owner === BATCH) {
+        const error = owner === BATCH || owner === this.#self
+          ? this.#runAt(bytes, at, owner !== BATCH)
+          : null;
         if (error !== null) return this.#giveUp(error);
         at += recordBytes(readWord(bytes, at));
         index++;
@@ -116,7 +121,7 @@ export class Replay {
       if (!this.#await(worker, first)) return GAVE_UP;
     }
     for (let at = start; at < end;) {
-      const error = this.#runAt(bytes, at);
+      const error = this.#runAt(bytes, at, true);
       if (error !== null) return this.#giveUp(error);
       at += recordBytes(readWord(bytes, at));
     }
@@ -130,11 +135,12 @@ export class Replay {
     return reader;
   }
 
-  /** The worker whose keys alone a record is about, or -1. */
+  /** The worker whose keys alone a record is about, {@linkcode BATCH}, or -1. */
   #ownerAt(bytes: Uint8Array, at: number): number {
     const reader = this.#reset(bytes, at);
     let owner = -1;
     while (reader.next()) {
+      if (reader.isOfBatch && !reader.isAtEnd) return BATCH;
       const next = this.#ports.ownerOf(reader.args);
       if (next < 0 || owner >= 0 && next !== owner) return -1;
       owner = next;
@@ -143,9 +149,15 @@ export class Replay {
     return -1;
   }
 
-  #runAt(bytes: Uint8Array, at: number): string | null {
+  /** Runs a record, or of a batch what is this worker's. */
+  #runAt(bytes: Uint8Array, at: number, runsAll: boolean): string | null {
     const reader = this.#reset(bytes, at);
     while (reader.next()) {
+      if (!runsAll) {
+        const owner = this.#ports.ownerOf(reader.args);
+        if (owner < 0) return `record ${readWord(bytes, at + 4)} is no batch`;
+        if (owner !== this.#self) continue;
+      }
       const error = this.#ports.run(reader.db, reader.args);
       if (error !== null) {
         const name = reader.args.copy(0);

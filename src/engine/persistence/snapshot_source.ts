@@ -291,19 +291,19 @@ export class SnapshotSource implements EntrySaver {
     const startMs = monotonicMs();
     const isOver = () => monotonicMs() - startMs >= SLICE_MS;
     let mayGoOn = true;
-    while (mayGoOn && this.#hasWork && !isOver()) {
+    while (mayGoOn && this.#hasWork() && !isOver()) {
       mayGoOn = this.#records.length > 0
         ? this.#writeLarge(isOver)
         : this.#walk(isOver);
     }
-    if (!this.#hasWork) return this.#tellDone();
+    if (!this.#hasWork()) return this.#tellDone();
     const tookMs = monotonicMs() - startMs;
-    const restMs = this.#isWaitedFor ? 0 : tookMs / this.#share - tookMs;
+    const restMs = this.#isWaitedFor() ? 0 : tookMs / this.#share - tookMs;
     this.#plan(mayGoOn ? restMs : WAIT_MS);
   }
 
   /** Whether a command waits for a value to be written. */
-  get #isWaitedFor(): boolean {
+  #isWaitedFor(): boolean {
     const { length } = this.#records;
     for (let i = 0; i < LOOKED_AT_MAX && i < length; i++) {
       const { isUrgent, hold } = this.#records[i]!;
@@ -312,7 +312,7 @@ export class SnapshotSource implements EntrySaver {
     return false;
   }
 
-  get #hasWork(): boolean {
+  #hasWork(): boolean {
     return this.#records.length > 0 ||
       this.#isWalking && this.#shardIndex < this.#parts.owned.length;
   }
@@ -334,7 +334,7 @@ export class SnapshotSource implements EntrySaver {
   }
 
   /** Whether so much is under way that the disk should catch up first. */
-  get #isCongested(): boolean {
+  #isCongested(): boolean {
     return !this.#isAborted &&
       Atomics.load(this.#parts.process, PROCESS_SNAPSHOT_BYTES) >
         UNDER_WAY_BYTES_MAX;
@@ -342,7 +342,7 @@ export class SnapshotSource implements EntrySaver {
 
   /** Goes on with the walk; false if it has to wait. */
   #walk(isOver: () => boolean): boolean {
-    if (this.#isCongested) return false;
+    if (this.#isCongested()) return false;
     const { owned, latches } = this.#parts;
     const space = owned[this.#shardIndex]!;
     latches.acquire(space.shard);
@@ -369,7 +369,7 @@ export class SnapshotSource implements EntrySaver {
       return true;
     }
     if (!record.isBegun) {
-      if (this.#isCongested) return false;
+      if (this.#isCongested()) return false;
       record.isBegun = true;
       pieces.beginRecord(record.db);
       pieces.writer.raw(record.head, 0, record.head.length);

@@ -25,6 +25,12 @@ import {
   WRITER_IDLE,
 } from "./log_status.ts";
 
+/** Brings records to the disk on the worker's own thread. */
+export interface OwnWriting {
+  /** Does so with all up to that ticket; false if the log writer has to. */
+  run(lastTicket: number): boolean;
+}
+
 /** Sends to the log writer. */
 export interface LogWriterLink {
   /** There is something to do before it would look by itself. */
@@ -43,6 +49,8 @@ export class WorkerLog {
   holdsReplies = false;
   /** The way to the log writer; null while there is none. */
   link: LogWriterLink | null = null;
+  /** What may spare the log writer its work; null for nothing. */
+  ownWriting: OwnWriting | null = null;
   readonly #logWords: Int32Array;
   readonly #words: Int32Array;
   readonly #wantsAt: number;
@@ -87,6 +95,7 @@ export class WorkerLog {
 
   /** The ticket, of 32 bits, that is drawn next by any worker. */
   get nextTicket(): number {
+    this.effects.drawTickets();
     return Atomics.load(this.#logWords, LOG_NEXT_TICKET);
   }
 
@@ -106,6 +115,7 @@ export class WorkerLog {
 
   /** Changes are logged no more. The latches of all shards are held. */
   end(): void {
+    this.effects.drawTickets();
     Atomics.store(this.#logWords, LOG_IS_ON, 0);
   }
 
@@ -144,6 +154,9 @@ export class WorkerLog {
     if (effects.lastTicket === this.#told || link === null) return;
     this.#told = effects.lastTicket;
     effects.publish();
+    if (this.holdsReplies && this.ownWriting?.run(effects.lastTicket)) {
+      return this.onRung();
+    }
     if (effects.isCongested) this.#wantRoom();
     const words = this.#words;
     if (

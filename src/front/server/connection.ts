@@ -421,7 +421,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
     // While a command waits, reading on is how the end of the peer is noticed.
     if (
       (this.#isParked || this.session.lockWait !== null) &&
-      this.#hasParkedRoom
+      this.#hasParkedRoom()
     ) return;
     if (this.isWaiting || this.#isHeldUp) return this.#socket.pauseInput();
     if (this.#isStalled) return this.#awaitReader();
@@ -601,12 +601,12 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   #readOn(): void {
     // While a command waits, reading on is how the end of the peer is noticed.
     const mayRead = this.#isParked || this.session.lockWait !== null
-      ? this.#hasParkedRoom
+      ? this.#hasParkedRoom()
       : !this.isWaiting && !this.#isStalled;
     if (mayRead) this.#socket.resumeInput();
   }
 
-  get #hasParkedRoom(): boolean {
+  #hasParkedRoom(): boolean {
     const flags = this.session.command?.flags ?? 0;
     return this.#input.end < PARKED_BYTES_MAX || (flags & FLAG.BLOCKING) !== 0;
   }

@@ -79,6 +79,8 @@ class DenoFile implements DiskFile {
   readonly #file: Deno.FsFile;
   /** Where the next byte goes that is written without a seek. */
   #position = 0;
+  /** A descriptor of its own; -1 while there is none. */
+  #descriptor = -1;
 
   constructor(path: string, file: Deno.FsFile) {
     this.path = path;
@@ -112,10 +114,18 @@ class DenoFile implements DiskFile {
   }
 
   reserve(length: number): boolean {
-    if (systemCalls === null) return false;
+    const descriptor = this.descriptor();
+    if (descriptor < 0) return false;
     const size = this.size();
     return length <= size ||
-      systemCalls.reserveInFile(this.path, size, length - size);
+      systemCalls!.reserveInFile(descriptor, size, length - size);
+  }
+
+  descriptor(): number {
+    if (this.#descriptor < 0 && systemCalls !== null) {
+      this.#descriptor = systemCalls.openToWrite(this.path);
+    }
+    return this.#descriptor;
   }
 
   sync(): void {
@@ -131,6 +141,8 @@ class DenoFile implements DiskFile {
   }
 
   close(): void {
+    if (this.#descriptor >= 0) systemCalls!.close(this.#descriptor);
+    this.#descriptor = -1;
     try {
       this.#file.close();
     } catch {

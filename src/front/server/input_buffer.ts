@@ -72,13 +72,13 @@ export class InputBuffer {
     if (args === null && parser.position === this.end) this.#empty(parser);
     const free = this.bytes.length - this.end;
     if (
-      free < this.#roomMin || free < parser.wants(this.end) || this.#wasFilled
+      free < this.#roomMin() || free < parser.wants(this.end) || this.#wasFilled
     ) this.#makeRoom(parser, args, isStreaming);
     this.#wasFilled = false;
     return this.end === 0 ? this.bytes : this.bytes.subarray(this.end);
   }
 
-  get #roomMin(): number {
+  #roomMin(): number {
     return this.bytes.length <= USUAL_BYTES ? SMALL_ROOM_MIN : ROOM_MIN;
   }
 
@@ -110,7 +110,7 @@ export class InputBuffer {
     const size = this.bytes.length;
     const used = this.end - from;
     const missing = isStreaming ? LONG_BYTES >> 1 : parser.wants(this.end);
-    const needed = used + missing + this.#roomMin;
+    const needed = used + missing + this.#roomMin();
     let wanted = Math.max(size, needed);
     if (used > size >> 1) wanted = Math.max(wanted, size * 2);
     if (this.#wasFilled && size < BUSY_BYTES) {

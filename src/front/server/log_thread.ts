@@ -32,7 +32,9 @@ import {
 } from "../../engine/persistence/log_reader.ts";
 import {
   CUT_WANTED,
+  HELD_BY_WORKER,
   LOG_BASE_SIZE,
+  LOG_HOLDER,
   LOG_OFF,
   LOG_ON,
   LOG_SIZE,
@@ -56,6 +58,8 @@ import type { LogLevel } from "./thread_protocol.ts";
 
 /** Time between two lines about how far loading is. */
 const PROGRESS_MS = 2000;
+/** Time between two looks whether a worker has given back the file. */
+const FILE_LOOK_MS = 1;
 const MEGABYTE = 1 << 20;
 
 let thread: LogThread | null = null;
@@ -172,6 +176,9 @@ class LogThread {
         later,
         nap: (ms) =>
           Atomics.wait(this.#words, WRITER_IDLE, 1, ms) !== "timed-out",
+        awaitFile: () => {
+          Atomics.wait(this.#words, LOG_HOLDER, HELD_BY_WORKER, FILE_LOOK_MS);
+        },
         whenWoken: () => this.#listen(),
         tell: (worker) => this.#bells[worker]!.ring(),
         failing: (cause) => this.#failing(cause),

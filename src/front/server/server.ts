@@ -125,7 +125,7 @@ export class Server {
       log: this.#options.log,
       onBug: this.#options.onBug,
     });
-    const snapshot = this.#snapshotPath;
+    const snapshot = this.#snapshotPath();
     const isSnapshotLoaded = !settings.appendonly &&
       this.#persistence.exists(snapshot);
     const ports = makeChannels(count);
@@ -154,13 +154,13 @@ export class Server {
     }
   }
 
-  get #folder(): string {
+  #folder(): string {
     const { settings, host } = this.#options;
     return absolute(settings.dir, host.dir);
   }
 
-  get #snapshotPath(): string {
-    return `${this.#folder}/${this.#options.settings.dbfilename}`;
+  #snapshotPath(): string {
+    return `${this.#folder()}/${this.#options.settings.dbfilename}`;
   }
 
   /** Loads the log; if there is none yet, the snapshot, and begins one. */
@@ -168,7 +168,7 @@ export class Server {
     const { settings } = this.#options;
     await this.#log!.start(
       {
-        folder: `${this.#folder}/${settings.appenddirname}`,
+        folder: `${this.#folder()}/${settings.appenddirname}`,
         prefix: settings.appendfilename,
         policy: SYNC_POLICIES[settings.appendfsync]!,
         cutsTornEnd: settings.aofLoadTruncated,

@@ -94,7 +94,7 @@ export class TurnEnd {
     while (this.#pushed < this.#pushing.length) {
       this.#sendMessages();
       if (this.#replying.length > 0) this.#sendReplies();
-      else if (this.#mayWait && this.#loop.hasInput()) break;
+      else if (this.#mayWait() && this.#loop.hasInput()) break;
     }
     this.#compact();
   };
@@ -123,7 +123,7 @@ export class TurnEnd {
     if (this.#pushed < pushing.length) this.#receive();
   }
 
-  get #mayWait(): boolean {
+  #mayWait(): boolean {
     return this.#pubsub.logBytes < WAITING_BYTES_MAX;
   }
 

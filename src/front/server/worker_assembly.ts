@@ -70,6 +70,7 @@ import {
   PROCESS_SLOW_STEPS,
   type SharedState,
 } from "../../engine/messages/shared_state.ts";
+import { OwnLogWriting } from "../../engine/persistence/own_log_writing.ts";
 import { WorkerLog } from "../../engine/persistence/worker_log.ts";
 import { SnapshotSource } from "../../engine/persistence/snapshot_source.ts";
 import { KeyNotifications } from "../../engine/pubsub/key_notifications.ts";
@@ -87,7 +88,7 @@ import { makeComputePool, makeManyKeys } from "./compute.ts";
 import { answerClientQuestions } from "./commands/client.ts";
 import { MainThread } from "./main_thread.ts";
 import { type EventLoop, makeEventLoop } from "./network/event_loop.ts";
-import { wakeWorker } from "./network/system_calls.ts";
+import { systemCalls, wakeWorker } from "./network/system_calls.ts";
 import { guardDataFolder } from "./snapshot_requests.ts";
 import type { FromWorker, WorkerStart } from "./thread_protocol.ts";
 import { ServerCall } from "./server_call.ts";
@@ -449,12 +450,7 @@ class Assembly {
       tracking: this.#tracking,
       monitors: this.#monitors,
       tellings: this.#tellings,
-      durability: new WorkerLog(
-        this.#effects,
-        shared.effects,
-        shared.logStatus,
-        this.#id,
-      ),
+      durability: this.#makeDurability(),
       locks: this.#locks,
       shared,
       externals: this.#externals,
@@ -469,6 +465,20 @@ class Assembly {
       hostDir: host.dir,
       receive: () => this.#rings.receive(),
     });
+  }
+
+  #makeDurability(): WorkerLog {
+    const { effects, logStatus, workers } = this.#shared;
+    const log = new WorkerLog(this.#effects, effects, logStatus, this.#id);
+    if (workers > 1 || systemCalls === null) return log;
+    const calls = systemCalls;
+    log.ownWriting = new OwnLogWriting(effects.rings[0]!, logStatus, {
+      write: (descriptor, bytes, length, at) =>
+        calls.writeAt(descriptor, bytes, length, at),
+      sync: (descriptor) => calls.syncData(descriptor) === 0,
+      monotonicMs: () => performance.now(),
+    });
+    return log;
   }
 
   #makeLongWork(): void {
@@ -589,7 +599,7 @@ class Assembly {
     this.#source = new SnapshotSource({
       worker: this.#id,
       keyspaces: this.#keyspaces,
-      owned: this.#owned,
+      owned: this.#owned(),
       latches: this.#latches,
       clock: this.#clock,
       process: this.#process,
@@ -611,7 +621,7 @@ class Assembly {
   #makeOwner(): void {
     this.#worker.owner = new Owner({
       evictor: this.#evictor,
-      keyspaces: this.#owned,
+      keyspaces: this.#owned(),
       latches: this.#latches,
       settings: this.#settings,
       counters: this.#counters,
@@ -625,7 +635,7 @@ class Assembly {
     });
   }
 
-  get #owned(): Keyspace[] {
+  #owned(): Keyspace[] {
     const { workers } = this.#shared;
     return this.#keyspaces
       .filter(({ shard }) => ownerOf(shard, workers) === this.#id);

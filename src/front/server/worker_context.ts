@@ -304,17 +304,17 @@ export class WorkerContext {
   /** Whether no further request may be run, as others have fallen behind. */
   get isCongested(): boolean {
     return this.peers.isCongested || this.durability.isCongested ||
-      this.#isSnapshotBehind;
+      this.#isSnapshotBehind();
   }
 
   /** Whether a snapshot has more in memory than it may: the disk is slow. */
-  get #isSnapshotBehind(): boolean {
+  #isSnapshotBehind(): boolean {
     return this.process[PROCESS_SNAPSHOT_BYTES]! > SNAPSHOT_BYTES_MAX;
   }
 
   /** Calls back when that may have changed. */
   whenFree(run: () => void): void {
-    if (this.#isSnapshotBehind) this.loop.later(run, SNAPSHOT_LOOK_MS);
+    if (this.#isSnapshotBehind()) this.loop.later(run, SNAPSHOT_LOOK_MS);
     else if (this.peers.isCongested) this.peers.whenFree(run);
     else this.durability.whenRoom(run);
   }

@@ -60,6 +60,8 @@ const SYMBOLS = {
   write: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
   open: { parameters: ["buffer", "i32"], result: "i32" },
+  pwrite: { parameters: ["i32", "buffer", "u32", "i64"], result: "i32" },
+  fdatasync: { parameters: ["i32"], result: "i32" },
   fallocate: { parameters: ["i32", "i32", "i64", "i64"], result: "i32" },
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
   epoll_create1: { parameters: ["i32"], result: "i32" },
@@ -128,14 +130,30 @@ export class SystemCalls {
   }
 
   /** Has room for bytes of a file, in zeros at its end; says whether it is there. */
-  reserveInFile(path: string, from: number, length: number): boolean {
-    const { open, fallocate, close } = this.#symbols;
+  reserveInFile(descriptor: number, from: number, length: number): boolean {
+    const { fallocate } = this.#symbols;
+    return fallocate(descriptor, 0, BigInt(from), BigInt(length)) === 0;
+  }
+
+  /** Opens a file that is there. */
+  openToWrite(path: string): number {
     const name = new TextEncoder().encode(`${path}\0`);
-    const descriptor = open(name, OPEN_TO_WRITE);
-    if (descriptor < 0) return false;
-    const result = fallocate(descriptor, 0, BigInt(from), BigInt(length));
-    close(descriptor);
-    return result === 0;
+    return this.#symbols.open(name, OPEN_TO_WRITE);
+  }
+
+  /** Writes a file from `at` on; returns how many bytes were taken. */
+  writeAt(
+    descriptor: number,
+    bytes: Uint8Array<ArrayBuffer>,
+    length: number,
+    at: number,
+  ): number {
+    return this.#symbols.pwrite(descriptor, bytes, length, BigInt(at));
+  }
+
+  /** Waits until what was written to a file is on the disk. */
+  syncData(descriptor: number): number {
+    return this.#symbols.fdatasync(descriptor);
   }
 
   /** A descriptor by which a thread is woken that waits in {@linkcode wait}. */

@@ -19,6 +19,11 @@ import {
   RING_WAITING,
   RING_WRITTEN,
 } from "../../../../src/core/keyspace/effect_ring.ts";
+import { Arguments } from "../../../../src/core/resp/arguments.ts";
+import {
+  REQUEST,
+  RequestParser,
+} from "../../../../src/core/resp/request_parser.ts";
 import { Random } from "../../../_random.ts";
 import { request } from "../commands/_request.ts";
 import { RingDrain } from "../../../../src/engine/persistence/ring_drain.ts";
@@ -215,6 +220,156 @@ Deno.test("effect log: random records come out as they went in", () => {
       log.flush();
     }
     assertEquals(got, wanted, `seed ${seed}`);
+  }
+});
+
+/** What a parser makes of requests that come together. */
+function pipeline(lines: readonly string[]): Arguments[] {
+  const buf = latin1BytesOf(
+    lines.map((line) => {
+      const words = line.split(" ");
+      return `*${words.length}\r\n` +
+        words.map((word) => `$${word.length}\r\n${word}\r\n`).join("");
+    }).join(""),
+  );
+  const parser = new RequestParser();
+  return lines.map(() => {
+    const args = new Arguments();
+    args.buf = buf;
+    assertEquals(parser.next(args, buf.length), REQUEST);
+    // As one that was looked up ahead of time, and has one key.
+    args.command = 1;
+    return args;
+  });
+}
+
+Deno.test("effect log: requests that follow each other are one record", () => {
+  const { log, drain } = logOf();
+  const record = (args: Arguments, isChange = true, db = 0) => {
+    log.begin();
+    log.endCommand(db, args, isChange);
+  };
+  const take = () => {
+    log.publish();
+    return linesOf(drain.take());
+  };
+  const sets = ["SET a 1", "SET b 2", "INCR c", "SET d 3", "SET e 4"];
+  const [a, b, c, d, e] = pipeline(sets) as [
+    Arguments,
+    Arguments,
+    Arguments,
+    Arguments,
+    Arguments,
+  ];
+  for (const args of [a, b, c, d, e]) record(args);
+  assertEquals(drain.take(), [], "not published yet");
+  assertEquals(take(), [sets.join("; ")]);
+  assertEquals(log.lastTicket, 0);
+  // One that changes nothing, another database, one that looks further.
+  record(a);
+  record(b);
+  record(c, false);
+  record(d);
+  record(e, true, 2);
+  assertEquals(take(), ["SET a 1; SET b 2", "SET d 3", "2> SET e 4"]);
+  c.command = -1;
+  for (const args of [a, b, c, d, e]) record(args);
+  assertEquals(take(), ["SET a 1; SET b 2", "INCR c", "SET d 3; SET e 4"]);
+  c.command = 1;
+  // What is recorded in other words, and in a transaction, keeps its place.
+  record(a);
+  record(b);
+  log.deletion(0, bytesOf("x"), 0, 1);
+  record(c);
+  log.begin();
+  record(d);
+  record(e);
+  log.end();
+  assertEquals(take(), [
+    "SET a 1; SET b 2",
+    "DEL x",
+    "INCR c",
+    "SET d 3; SET e 4",
+  ]);
+  // Who asks for the ticket gets one of its own.
+  const last = log.lastTicket;
+  record(a);
+  assertEquals(log.lastTicket, last + 1);
+  record(b);
+  assertEquals(log.lastTicket, last + 2);
+  assertEquals(take(), ["SET a 1", "SET b 2"]);
+  // Arguments that lie elsewhere are recorded, too.
+  record(a.take());
+  record(b);
+  assertEquals(take(), ["SET a 1", "SET b 2"]);
+});
+
+Deno.test("effect log: others may come between two requests", () => {
+  const buffers = makeEffectBuffers(2, 1 << 12);
+  const drain = new EffectDrain(buffers);
+  drain.isOn = true;
+  const log = new EffectLog(buffers);
+  for (const args of pipeline(["SET a 1", "SET b 2"])) {
+    log.begin();
+    log.endCommand(0, args, true);
+  }
+  log.publish();
+  assertEquals(linesOf(drain.take()), ["SET a 1", "SET b 2"]);
+});
+
+Deno.test("effect log: pipelines of any size come out as they went in", () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const random = new Random(seed);
+    const { log, drain } = logOf(1 << (8 + random.below(8)));
+    const wanted: string[] = [];
+    const got: string[] = [];
+    const take = () => {
+      log.publish();
+      for (const { commands } of drain.take()) {
+        got.push(...commands.map(({ argv }) => argv.join(" ")));
+      }
+      log.flush();
+    };
+    for (let i = 0; i < 60; i++) {
+      const lines = Array.from({ length: 1 + random.below(40) }, (_, n) => {
+        const length = random.below(random.below(10) === 0 ? 3000 : 60);
+        return `SET key:${i}:${n} ${"v".repeat(length)}`;
+      });
+      for (const [n, args] of pipeline(lines).entries()) {
+        if (random.below(5) === 0) args.command = -1;
+        const isChange = random.below(9) !== 0;
+        log.begin();
+        log.endCommand(0, args, isChange);
+        if (isChange) wanted.push(lines[n]!);
+      }
+      log.publish();
+      if (random.below(3) === 0 || log.isCongested) take();
+    }
+    while (got.length < wanted.length) take();
+    assertEquals(got, wanted, `seed ${seed}`);
+  }
+});
+
+Deno.test("effect records: a damaged batch is noticed", () => {
+  const text = "*2\r\n$3\r\nDEL\r\n$1\r\na\r\n*1\r\n$1\r\nx\r\n";
+  const body = Uint8Array.of(0, 0, text.length, ...latin1BytesOf(text));
+  const reader = new CommandReader();
+  const count = (bytes: Uint8Array) => {
+    reader.reset(bytes, 0, bytes.length);
+    let commands = 0;
+    while (reader.next()) {
+      assert(reader.isOfBatch);
+      commands++;
+    }
+    return reader.isDamaged ? -1 : commands;
+  };
+  assertEquals(count(body), 2);
+  for (let length = 1; length < body.length; length++) {
+    assertEquals(count(body.slice(0, length)), -1, `cut at ${length}`);
+  }
+  for (const [from, to] of [["*2", "*0"], ["$3", "$9"], ["$1", "$x"]]) {
+    const bad = latin1BytesOf(text.replace(from!, to!));
+    assertEquals(count(Uint8Array.of(0, 0, bad.length, ...bad)), -1, to!);
   }
 });
 

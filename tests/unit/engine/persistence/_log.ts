@@ -35,6 +35,7 @@ import {
   LogWriter,
   type SyncPolicy,
 } from "../../../../src/engine/persistence/log_writer.ts";
+import { OwnLogWriting } from "../../../../src/engine/persistence/own_log_writing.ts";
 import type { FaultyDisk } from "../../../_faulty_disk.ts";
 import { fromBinary, toBinary } from "../../../_resp_reply.ts";
 
@@ -49,6 +50,8 @@ export class TestLog {
   readonly disk: FaultyDisk;
   readonly directory: LogDirectory;
   readonly writer: LogWriter;
+  /** What worker 0 does by itself, if it is the only one. */
+  readonly ownWriting: OwnLogWriting;
   readonly buffers: EffectBuffers;
   readonly words: Int32Array;
   readonly figures: Float64Array;
@@ -59,6 +62,12 @@ export class TestLog {
   /** Workers that were told that what they want has come. */
   told: number[] = [];
   nowMs = 0;
+  /** The writer waits for the file, which a worker has. */
+  onAwaited: () => void = () => {
+    throw new Error("Nobody else has the file");
+  };
+  /** How long the worker's own writing takes. */
+  writeMs = 0;
   #timers: Timer[] = [];
 
   private constructor(
@@ -101,6 +110,7 @@ export class TestLog {
           return () => this.#timers = this.#timers.filter((t) => t !== timer);
         },
         nap: () => false,
+        awaitFile: () => this.onAwaited(),
         whenWoken: () => {},
         tell: (worker) => this.told.push(worker),
         failing: (cause: DiskError | null) =>
@@ -109,6 +119,14 @@ export class TestLog {
       },
     });
     this.writer.policy = options.policy;
+    this.ownWriting = new OwnLogWriting(this.buffers.rings[0]!, status, {
+      write: (descriptor, bytes, length, at) => {
+        this.nowMs += this.writeMs;
+        return disk.writeAt(descriptor, bytes, length, at);
+      },
+      sync: (descriptor) => disk.syncData(descriptor),
+      monotonicMs: () => this.nowMs,
+    });
   }
 
   /** Begins with what is on the disk. */
@@ -143,6 +161,11 @@ export class TestLog {
     effects.also(0, bytesOf(name!), argv.length);
     for (const word of others) effects.constant(fromBinary(word));
     effects.publish();
+  }
+
+  /** Lets worker 0 bring what it recorded to the disk; says whether it did. */
+  writeOwn(): boolean {
+    return this.ownWriting.run(this.effects[0]!.lastTicket);
   }
 
   /** Lets time go by, and what is due happen. */

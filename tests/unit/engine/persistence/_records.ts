@@ -6,6 +6,7 @@
 import { concat } from "@std/bytes";
 import { latin1BytesOf } from "../../../../src/core/base/bytes.ts";
 import {
+  BATCH_MARK,
   putPadding,
   putVarint,
   putWord,
@@ -27,6 +28,25 @@ export function record(ticket: number, ...argv: string[]): Uint8Array {
     buf.set(latin1BytesOf(word), at);
     at += word.length;
   }
+  putWord(buf, 0, at - RECORD_HEADER_BYTES);
+  putWord(buf, 4, ticket);
+  return buf.slice(0, putPadding(buf, at));
+}
+
+/** A record of a batch of commands. */
+export function batch(ticket: number, ...commands: string[][]): Uint8Array {
+  const requests = latin1BytesOf(
+    commands.map((argv) =>
+      `*${argv.length}\r\n` +
+      argv.map((word) => `$${word.length}\r\n${word}\r\n`).join("")
+    ).join(""),
+  );
+  const buf = new Uint8Array(requests.length + 32);
+  let at = putVarint(buf, RECORD_HEADER_BYTES, 0);
+  at = putVarint(buf, at, BATCH_MARK);
+  at = putVarint(buf, at, requests.length);
+  buf.set(requests, at);
+  at += requests.length;
   putWord(buf, 0, at - RECORD_HEADER_BYTES);
   putWord(buf, 4, ticket);
   return buf.slice(0, putPadding(buf, at));

@@ -232,6 +232,7 @@ seeded(
           log.words[3] = 1;
         }
         for (const effects of log.effects) effects.flush();
+        if (workers === 1 && random.chance(0.6)) log.writeOwn();
         if (random.chance(0.7)) log.writer.wake();
         if (random.chance(0.3)) await log.pass(random.below(400));
       }

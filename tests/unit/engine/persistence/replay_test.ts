@@ -7,7 +7,7 @@ import {
 import { seeded } from "../../../_harness.ts";
 import type { Random } from "../../../_random.ts";
 import { mix } from "./_cells.ts";
-import { record } from "./_records.ts";
+import { batch, record } from "./_records.ts";
 import type { ReplayTask } from "./_replay_worker.ts";
 
 const CELLS = 24;
@@ -54,11 +54,27 @@ seeded("replay has the effect of the records in their order", async (
   const expected = new Int32Array(CELLS);
   const chunks: Uint8Array[][] = Array.from({ length: CHUNKS }, () => []);
   for (let i = 0; i < RECORDS; i++) {
+    const chunk = chunks[Math.floor(i * CHUNKS / RECORDS)]!;
+    if (random.chance(0.3)) {
+      const commands = Array.from({ length: random.between(1, 16) }, () => {
+        const cell = random.below(CELLS);
+        const value = random.below(1000);
+        mix(expected, [cell], value);
+        return ["MIX", String(cell), String(value)];
+      });
+      chunk.push(batch(i, ...commands));
+      // One request may have any number of keys.
+      if (random.chance(wide)) {
+        const cells = [random.below(CELLS), random.below(CELLS)];
+        mix(expected, cells, i);
+        chunk.push(batch(i, ["MIX", cells.join(" "), String(i)]));
+      }
+      continue;
+    }
     const count = random.chance(wide) ? random.between(2, 4) : 1;
     const cells = Array.from({ length: count }, () => random.below(CELLS));
     const value = random.below(1000);
     mix(expected, cells, value);
-    const chunk = chunks[Math.floor(i * CHUNKS / RECORDS)]!;
     chunk.push(record(i, "MIX", cells.join(" "), String(value)));
   }
   const cells = new SharedArrayBuffer(CELLS * 4);
@@ -66,6 +82,14 @@ seeded("replay has the effect of the records in their order", async (
   assertEquals(said, said.map(() => null));
   assertEquals([...new Int32Array(cells)], [...expected]);
 }, { count: 4 });
+
+Deno.test("a batch is of commands of one key each", async () => {
+  const records = [batch(0, ["MIX", "0", "1"], ["MIX", "0 1", "1"])];
+  const cells = new SharedArrayBuffer(CELLS * 4);
+  const said = await replay(3, [records], cells);
+  const told = said.filter((error) => error !== null && error !== GAVE_UP);
+  assertEquals(new Set(told), new Set(["record 0 is no batch"]));
+});
 
 Deno.test("a command that fails ends the replay of all workers", async () => {
   const records = Array.from(
