@@ -16,6 +16,10 @@ import type { Call, LockGate, ShardLatches } from "./call.ts";
 
 /** Entries that are looked at in one turn. */
 const TURN_ENTRIES = 8192;
+/** Bytes of the keys of a few positions, unless these are long. */
+const STEP_BYTES = 1 << 16;
+/** Keys of a step of the walk, and many more. */
+const STEP_KEYS = 512;
 /** Notes that are taken in one hold of a latch. */
 const NOTES_TAKEN = 512;
 /** Pictures that may be spoiled before all latches are held instead. */
@@ -101,6 +105,7 @@ export class KeysWalk {
     const endEntries = walk.entries + TURN_ENTRIES;
     const { shard } = walk;
     while (walk.shard === shard && walk.entries < endEntries) {
+      this.#makeRoom();
       walk.step((space, ref) => this.#visit(space, ref), Infinity, Infinity);
       if (walk.hasShrunk) {
         // Some keys may have come twice: the shard is walked anew.
@@ -166,15 +171,23 @@ export class KeysWalk {
       globMatch(pattern, 0, pattern.length, buf, off, length, false);
   }
 
+  /** Makes room for the keys of a step: to do that under a latch takes long. */
+  #makeRoom(): void {
+    this.out.reserve(STEP_BYTES);
+    if (this.#count + STEP_KEYS > this.#hashes.length) this.#growNotes();
+  }
+
+  #growNotes(): void {
+    const hashes = new Int32Array(this.#hashes.length * 2);
+    const positions = new Float64Array(this.#hashes.length * 2);
+    hashes.set(this.#hashes);
+    positions.set(this.#positions);
+    this.#hashes = hashes;
+    this.#positions = positions;
+  }
+
   #write(key: Key): void {
-    if (this.#count === this.#hashes.length) {
-      const hashes = new Int32Array(this.#count * 2);
-      const positions = new Float64Array(this.#count * 2);
-      hashes.set(this.#hashes);
-      positions.set(this.#positions);
-      this.#hashes = hashes;
-      this.#positions = positions;
-    }
+    if (this.#count === this.#hashes.length) this.#growNotes();
     this.out.bulk(key.buf, key.off, key.length);
     this.#hashes[this.#count] = key.hash;
     this.#positions[this.#count] = this.out.at - 2 - key.length;
