@@ -15,6 +15,18 @@
  */
 const COPY_LOOP_MAX = 48;
 
+/**
+ * Shared memory is copied byte by byte, 0.2 ns each, where the two runs do not lie
+ * alike within words of eight bytes, and else ten times as fast. From here on a
+ * copy between, in memory that is not shared, takes less.
+ */
+const BETWEEN_MIN = 1024;
+/** Bytes that lie between at a time. */
+const BETWEEN_BYTES = 16 * 1024;
+const WORD_MASK = 7;
+
+let between: Uint8Array<ArrayBuffer> | null = null;
+
 /** Characters that one call of `String.fromCharCode` may be given. */
 const CHARS_AT_ONCE = 4096;
 
@@ -63,7 +75,9 @@ export function copyBytes(
   toOff: number,
   len: number,
 ): void {
-  if (len > COPY_LOOP_MAX) {
+  if (len >= BETWEEN_MIN && liesApart(from, fromOff, to, toOff)) {
+    copyApart(from, fromOff, to, toOff, len);
+  } else if (len > COPY_LOOP_MAX) {
     to.set(from.subarray(fromOff, fromOff + len), toOff);
   } else if (toOff <= fromOff) {
     const end = fromOff + len;
@@ -72,6 +86,45 @@ export function copyBytes(
     let at = fromOff + len;
     toOff += len;
     while (at > fromOff) to[--toOff] = from[--at]!;
+  }
+}
+
+/** Whether words of the two runs begin at different places, in different views. */
+function liesApart(
+  from: Uint8Array,
+  fromOff: number,
+  to: Uint8Array,
+  toOff: number,
+): boolean {
+  const fromAt = from.byteOffset + fromOff;
+  const toAt = to.byteOffset + toOff;
+  return ((fromAt ^ toAt) & WORD_MASK) !== 0 && from !== to;
+}
+
+/** Copies in steps, each of them between runs that lie alike if one is shared. */
+function copyApart(
+  from: Uint8Array,
+  fromOff: number,
+  to: Uint8Array,
+  toOff: number,
+  len: number,
+): void {
+  const isFromShared = from.buffer instanceof SharedArrayBuffer;
+  const isToShared = to.buffer instanceof SharedArrayBuffer;
+  if (!isFromShared && !isToShared) {
+    return to.set(from.subarray(fromOff, fromOff + len), toOff);
+  }
+  between ??= new Uint8Array(BETWEEN_BYTES + WORD_MASK);
+  const likeFrom = from.byteOffset + fromOff & WORD_MASK;
+  const likeTo = to.byteOffset + toOff & WORD_MASK;
+  const first = isFromShared ? likeFrom : likeTo;
+  const last = isToShared ? likeTo : likeFrom;
+  for (let done = 0; done < len; done += BETWEEN_BYTES) {
+    const bytes = Math.min(BETWEEN_BYTES, len - done);
+    const start = fromOff + done;
+    between.set(from.subarray(start, start + bytes), first);
+    if (first !== last) between.copyWithin(last, first, first + bytes);
+    to.set(between.subarray(last, last + bytes), toOff + done);
   }
 }
 

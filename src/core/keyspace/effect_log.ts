@@ -67,9 +67,11 @@ import {
 const STEP = 8;
 /** Up to here steps are faster than a call that copies. */
 const STEPS_BYTES_MAX = 128;
+/** Words of eight bytes begin where these bits are 0. */
+const WORD_MASK = 7;
 /** Room for the head of a record and of a batch, and behind its end. */
-const HEAD_BYTES_MAX = RECORD_HEADER_BYTES + 2 * VARINT_BYTES_MAX + 1 + 3 +
-  STEP;
+const HEAD_BYTES_MAX = RECORD_HEADER_BYTES + VARINT_BYTES_MAX + 2 + WORD_MASK +
+  3 + STEP;
 /** Ends of requests are positive. */
 const NO_REQUESTS = -1;
 /** Requests of more bytes are no longer added to. */
@@ -528,8 +530,7 @@ export class EffectLog implements EffectSink {
     // processor has written, and for the ring's lines that another one has.
     const ticket = this.#drawTicket();
     const data = this.#data;
-    let at = start + RECORD_HEADER_BYTES;
-    at = this.#putBatchHead(data, at, bytes);
+    let at = this.#putBatchHead(data, start + RECORD_HEADER_BYTES);
     const source = this.#source;
     if (bytes <= STEPS_BYTES_MAX && from + bytes + STEP <= source.length) {
       const to = this.#dataView;
@@ -549,16 +550,22 @@ export class EffectLog implements EffectSink {
     this.#written = written + end - start | 0;
   }
 
-  #putBatchHead(buf: Uint8Array, at: number, bytes: number): number {
+  /** Puts the head of a batch at `at`; what follows lies as in the source. */
+  #putBatchHead(buf: Uint8Array, at: number): number {
     const mark = putVarint(buf, at, this.#requestsDb);
     buf[mark] = BATCH_MARK;
-    return putVarint(buf, mark + 1, bytes);
+    const first = mark + 2;
+    const from = this.#source.byteOffset + this.#requestsStart;
+    const padding = from - (buf.byteOffset + first) & WORD_MASK;
+    buf[mark + 1] = padding;
+    for (let i = 0; i < padding; i++) buf[first + i] = 0;
+    return first + padding;
   }
 
   /** The same where the ring begins anew, or is full. */
   #putRequestsInPieces(from: number, bytes: number): void {
     const record = new Uint8Array(HEAD_BYTES_MAX + bytes);
-    const at = this.#putBatchHead(record, RECORD_HEADER_BYTES, bytes);
+    const at = this.#putBatchHead(record, RECORD_HEADER_BYTES);
     copyBytes(this.#source, from, record, at, bytes);
     this.#putWhole(record, 0, at + bytes);
   }

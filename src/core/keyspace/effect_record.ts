@@ -11,11 +11,13 @@
  * body      command, command, ...  or  batch
  * command   database  argument count  argument, argument, ...
  * argument  length  bytes
- * batch     database  0  length  request, request, ...
+ * batch     database  0  padding (a byte)  so many zeros  request, request, ...
  * ```
  *
  * A batch has a request as it came, in RESP, or several that came in a pipeline:
- * these have one key each, and are independent of each other.
+ * these have one key each, and are independent of each other. The padding lets
+ * them lie in words as they did where they were copied from ({@linkcode
+ * copyBytes}).
  *
  * Words are little endian. Databases, counts and lengths are varints: seven bits
  * a byte, the lowest first, the high bit set in all but the last. The length is
@@ -131,7 +133,9 @@ export class CommandReader {
     const count = this.#varint();
     if (count === BATCH_MARK && !this.isDamaged) {
       this.#isBatch = true;
-      if (this.#varint() === this.#end - this.#at) return this.#nextRequest();
+      // It is there, as there is no request without it.
+      this.#at += 1 + (this.#buf[this.#at] ?? 0);
+      return this.#nextRequest();
     }
     if (count < 1) this.isDamaged = true;
     for (let i = 0; i < count && !this.isDamaged; i++) {

@@ -10,6 +10,8 @@
  * @module
  */
 
+import { copyBytes } from "../../core/base/bytes.ts";
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -56,7 +58,7 @@ export class FrameWriter {
   /** Bytes whose length the reader knows. */
   rawBytes(source: Uint8Array, off: number, length: number): void {
     this.#room(length);
-    this.#bytes.set(source.subarray(off, off + length), this.#at);
+    copyBytes(source, off, this.#bytes, this.#at, length);
     this.#at += length;
   }
 

@@ -398,9 +398,10 @@ export class LogWriter {
     const file = this.#file!;
     this.#reserve(file);
     for (; this.#frame < this.#drains.length; this.#frame++) {
-      const { buf, frameBytes } = this.#drains[this.#frame]!;
+      const drain = this.#drains[this.#frame]!;
+      const { frameBytes } = drain;
       while (this.#frameDone < frameBytes) {
-        const piece = buf.subarray(this.#frameDone, frameBytes);
+        const piece = drain.frame(this.#frameDone);
         const written = file.write(this.#size, piece);
         this.#frameDone += written;
         this.#size += written;

@@ -16,6 +16,7 @@
  */
 
 import { assert } from "../../core/base/assert.ts";
+import { readWord } from "../../core/keyspace/effect_record.ts";
 import {
   RING_DATA,
   RING_DRAINED,
@@ -39,6 +40,8 @@ import {
 
 /** Most bytes of records that a worker writes by itself. */
 const BYTES_MAX = 256 << 10;
+/** Records begin at multiples of so many bytes. */
+const WORD_BYTES = 4;
 /** A sync that takes longer is one of a slow disk. */
 const SLOW_MS = 1;
 /** After one, the log writer has the disk for so many times as long. */
@@ -68,10 +71,8 @@ export class OwnLogWriting {
   readonly #words: Int32Array;
   readonly #figures: Float64Array;
   readonly #ports: OwnLogPorts;
-  readonly #frame: Uint8Array<ArrayBuffer> = new Uint8Array(
-    FRAME_HEAD_BYTES + BYTES_MAX,
-  );
-  readonly #frameWords = new Int32Array(this.#frame.buffer);
+  /** The frame begins where its records lie in words as in the ring. */
+  readonly #frames: readonly Uint8Array<ArrayBuffer>[];
   #restsUntilMs = -Infinity;
 
   /** `ring` is the worker's, as in effect_ring.ts. */
@@ -85,6 +86,8 @@ export class OwnLogWriting {
     this.#words = new Int32Array(status.words);
     this.#figures = new Float64Array(status.figures);
     this.#ports = ports;
+    const buf = new Uint8Array(2 * WORD_BYTES + FRAME_HEAD_BYTES + BYTES_MAX);
+    this.#frames = [buf, buf.subarray(WORD_BYTES)];
   }
 
   /**
@@ -117,8 +120,8 @@ export class OwnLogWriting {
     ) return false;
     const firstTicket = figures[LOG_FILE_TICKET]!;
     const count = lastTicket + 1 - firstTicket | 0;
-    this.#makeFrame(drained, bytes, firstTicket, count);
-    if (!this.#writeAndSync(size, newSize - size)) return false;
+    const frame = this.#makeFrame(drained, bytes, firstTicket, count);
+    if (!this.#writeAndSync(frame, size, newSize - size)) return false;
     Atomics.store(control, RING_DRAINED, drained + bytes | 0);
     figures[LOG_FILE_SIZE] = newSize;
     figures[LOG_FILE_TICKET] = firstTicket + count;
@@ -132,9 +135,9 @@ export class OwnLogWriting {
     bytes: number,
     firstTicket: number,
     count: number,
-  ): void {
+  ): Uint8Array<ArrayBuffer> {
     const data = this.#data;
-    const frame = this.#frame;
+    const frame = this.#frames[(drained & WORD_BYTES) === 0 ? 0 : 1]!;
     const from = drained & (data.length - 1);
     const first = Math.min(bytes, data.length - from);
     frame.set(data.subarray(from, from + first), FRAME_HEAD_BYTES);
@@ -142,19 +145,24 @@ export class OwnLogWriting {
       frame.set(data.subarray(0, bytes - first), FRAME_HEAD_BYTES + first);
     }
     assert(
-      count > 0 && this.#frameWords[(FRAME_HEAD_BYTES >> 2) + 1] ===
+      count > 0 &&
+        (readWord(frame, FRAME_HEAD_BYTES + WORD_BYTES) | 0) ===
           (firstTicket | 0),
       "the file's next ticket is that of the first record in the ring",
     );
     putFrameHead(frame, 0, { bytes, firstTicket, count });
+    return frame;
   }
 
-  #writeAndSync(at: number, length: number): boolean {
+  #writeAndSync(
+    frame: Uint8Array<ArrayBuffer>,
+    at: number,
+    length: number,
+  ): boolean {
     const ports = this.#ports;
     const descriptor = this.#words[LOG_DESCRIPTOR]!;
     const startMs = ports.monotonicMs();
-    const isDone =
-      ports.write(descriptor, this.#frame, length, at) === length &&
+    const isDone = ports.write(descriptor, frame, length, at) === length &&
       ports.sync(descriptor);
     const nowMs = ports.monotonicMs();
     const tookMs = nowMs - startMs;

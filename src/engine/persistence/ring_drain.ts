@@ -3,10 +3,11 @@
  * the records that are whole.
  *
  * ```text
- * buf   room for a frame's head | whole records | others, or a part of one
+ * buf   0 or 4 bytes | room for a frame's head | whole records | others, or a part
  * ```
  *
- * So a frame is written from where the ring was copied to.
+ * So a frame is written from where the ring was copied to. Bytes lie in words of
+ * eight as they did in the ring, which lets them be copied ten times as fast.
  *
  * @module
  */
@@ -26,21 +27,24 @@ import { FRAME_HEAD_BYTES, putFrameHead } from "./log_frame.ts";
 /** Buffers that grew beyond this are given up when they are empty. */
 const KEPT_BYTES = 16 << 20;
 const FIRST_BYTES = 64 << 10;
+/** Records begin at multiples of four, and this says whether at one of eight. */
+const RECORDS_AT = 4;
 
 /** One per ring. */
 export class RingDrain {
-  /** The frame, once {@linkcode seal} has made it. */
-  buf: Uint8Array<ArrayBuffer> = new Uint8Array(FIRST_BYTES);
   /** How many records it has. */
   count = 0;
   /** Lower 32 bits of the ticket of the first. */
   firstTicket = 0;
   /** Lower 32 bits of the ticket of the last. */
   lastTicket = 0;
+  #buf: Uint8Array<ArrayBuffer> = new Uint8Array(FIRST_BYTES);
+  /** Where the frame begins. */
+  #start = 0;
   readonly #control: Int32Array;
   readonly #data: Uint8Array;
   /** The buffer as words; records and heads begin at multiples of four. */
-  #words = new Int32Array(this.buf.buffer);
+  #words = new Int32Array(this.#buf.buffer);
   /** Where the records of the frame end. */
   #wholeEnd = FRAME_HEAD_BYTES;
   #end = FRAME_HEAD_BYTES;
@@ -65,26 +69,33 @@ export class RingDrain {
 
   /** Bytes of the frame, its head included; 0 if it would have no records. */
   get frameBytes(): number {
-    return this.count === 0 ? 0 : this.#wholeEnd;
+    return this.count === 0 ? 0 : this.#wholeEnd - this.#start;
+  }
+
+  /** The frame from `from` on, once {@linkcode seal} has made it. */
+  frame(from: number): Uint8Array<ArrayBuffer> {
+    return this.#buf.subarray(this.#start + from, this.#wholeEnd);
   }
 
   /** Bytes that were taken out and are not dropped. */
   get heldBytes(): number {
-    return this.#end - FRAME_HEAD_BYTES;
+    return this.#end - this.#start - FRAME_HEAD_BYTES;
   }
 
   /** Takes all that is in the ring; returns how many bytes that was. */
   fill(): number {
     const length = this.available;
     if (length === 0) return 0;
-    this.#reserve(this.#end + length);
     const data = this.#data;
     const drained = Atomics.load(this.#control, RING_DRAINED);
+    if (this.heldBytes === 0) this.#startAt(drained & RECORDS_AT);
+    this.#reserve(this.#end + length);
     const from = drained & (data.length - 1);
     const first = Math.min(length, data.length - from);
-    this.buf.set(data.subarray(from, from + first), this.#end);
+    const buf = this.#buf;
+    buf.set(data.subarray(from, from + first), this.#end);
     if (first < length) {
-      this.buf.set(data.subarray(0, length - first), this.#end + first);
+      buf.set(data.subarray(0, length - first), this.#end + first);
     }
     this.#end += length;
     Atomics.store(this.#control, RING_DRAINED, drained + length | 0);
@@ -118,8 +129,8 @@ export class RingDrain {
 
   /** Writes the frame's head; `firstTicket` has all its bits. */
   seal(firstTicket: number): void {
-    putFrameHead(this.buf, 0, {
-      bytes: this.#wholeEnd - FRAME_HEAD_BYTES,
+    putFrameHead(this.#buf, this.#start, {
+      bytes: this.frameBytes - FRAME_HEAD_BYTES,
       firstTicket,
       count: this.count,
     });
@@ -128,28 +139,35 @@ export class RingDrain {
   /** Forgets the records of the frame. */
   drop(): void {
     const left = this.#end - this.#wholeEnd;
-    if (left === 0 && this.buf.length > KEPT_BYTES) {
+    if (left === 0 && this.#buf.length > KEPT_BYTES) {
       this.#setBuffer(new Uint8Array(FIRST_BYTES));
-    } else if (this.#wholeEnd > FRAME_HEAD_BYTES) {
-      this.buf.copyWithin(FRAME_HEAD_BYTES, this.#wholeEnd, this.#end);
     }
-    this.#end = FRAME_HEAD_BYTES + left;
-    this.#wholeEnd = FRAME_HEAD_BYTES;
+    // What is left keeps its place in words.
+    const at = this.#wholeEnd;
+    this.#startAt(at & RECORDS_AT);
+    if (left > 0) this.#buf.copyWithin(this.#end, at, at + left);
+    this.#end += left;
+  }
+
+  /** Begins an empty frame. */
+  #startAt(start: number): void {
+    this.#start = start;
+    this.#end = this.#wholeEnd = start + FRAME_HEAD_BYTES;
     this.count = 0;
   }
 
   #reserve(bytes: number): void {
-    if (bytes <= this.buf.length) return;
+    if (bytes <= this.#buf.length) return;
     // Whole words, and some to spare.
     const grown = new Uint8Array(
-      (Math.max(bytes, this.buf.length * 2) | 3) + 1,
+      (Math.max(bytes, this.#buf.length * 2) | 3) + 1,
     );
-    grown.set(this.buf.subarray(0, this.#end));
+    grown.set(this.#buf.subarray(0, this.#end));
     this.#setBuffer(grown);
   }
 
   #setBuffer(buf: Uint8Array<ArrayBuffer>): void {
-    this.buf = buf;
+    this.#buf = buf;
     this.#words = new Int32Array(buf.buffer);
   }
 }

@@ -10,6 +10,7 @@
  * @module
  */
 
+import { copyBytes } from "../../core/base/bytes.ts";
 import type { ExternalStrings } from "../../core/memory/external.ts";
 import { dropSpan, type ReplySource } from "../../core/resp/reply_source.ts";
 import { type ReplySpan, ReplyWriter } from "../../core/resp/reply_writer.ts";
@@ -174,10 +175,7 @@ export class OutputQueue {
   ): number {
     const count = Math.min(span.length - this.#spanFrom, piece.length - at);
     const from = this.#externals.offset(span.ref) + span.from + this.#spanFrom;
-    piece.set(
-      this.#externals.bytes(span.ref).subarray(from, from + count),
-      at,
-    );
+    copyBytes(this.#externals.bytes(span.ref), from, piece, at, count);
     this.#spanFrom += count;
     if (this.#spanFrom === span.length) {
       this.#externals.unpin(span.ref);

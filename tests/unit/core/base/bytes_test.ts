@@ -45,6 +45,29 @@ Deno.test("copyBytes() moves runs of all lengths, overlapping or not", () => {
   }
 });
 
+Deno.test("copyBytes() moves long runs, shared or not, however they lie", () => {
+  const random = new Random(2);
+  const make = (isShared: boolean) =>
+    new Uint8Array(
+      isShared ? new SharedArrayBuffer(50_000) : new ArrayBuffer(50_000),
+    );
+  for (let round = 0; round < 200; round++) {
+    const from = make(random.chance(0.5)).subarray(random.below(9));
+    const to = make(random.chance(0.5)).subarray(random.below(9));
+    for (let i = 0; i < from.length; i += 1 + random.below(9)) from[i] = i;
+    const length = random.below(40_000);
+    const [at, out] = [random.below(99), 1 + random.below(99)];
+    const expected = Uint8Array.from(to);
+    expected.set(from.subarray(at, at + length), out);
+    copyBytes(from, at, to, out, length);
+    assertEquals(
+      compareBytes(to, 0, to.length, expected, 0, expected.length),
+      0,
+      `round ${round}`,
+    );
+  }
+});
+
 Deno.test("bytesOf() and utf8Of() are UTF-8", () => {
   assertEquals([...bytesOf("aé")], [0x61, 0xc3, 0xa9]);
   assertEquals(utf8Of(...within("a\xc3\xa9\xff")), "aé\ufffd");

@@ -57,7 +57,7 @@ export function effectsIn(bytes: Uint8Array): RecordedEffect[] {
 export function recordsIn(drain: RingDrain): RecordedEffect[] {
   return drain.count === 0
     ? []
-    : effectsIn(drain.buf.slice(FRAME_HEAD_BYTES, drain.frameBytes));
+    : effectsIn(drain.frame(FRAME_HEAD_BYTES).slice());
 }
 
 /** Takes the records out of the ring of a worker. */

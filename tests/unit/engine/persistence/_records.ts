@@ -44,7 +44,9 @@ export function batch(ticket: number, ...commands: string[][]): Uint8Array {
   const buf = new Uint8Array(requests.length + 32);
   let at = putVarint(buf, RECORD_HEADER_BYTES, 0);
   at = putVarint(buf, at, BATCH_MARK);
-  at = putVarint(buf, at, requests.length);
+  const padding = ticket & 7;
+  buf[at] = padding;
+  at += 1 + padding;
   buf.set(requests, at);
   at += requests.length;
   putWord(buf, 0, at - RECORD_HEADER_BYTES);
