@@ -43,6 +43,7 @@ import { writeInt64 } from "../base/int64.ts";
 import type { EffectDraft } from "./effect_draft.ts";
 import type { EffectSink } from "./effect_sink.ts";
 import { LONG_ARGUMENT_BYTES, PreparedRecord } from "./prepared_record.ts";
+import { RecordPieces } from "./record_pieces.ts";
 import { type BytePiece, WaitingBytes } from "./waiting_bytes.ts";
 import {
   BATCH_MARK,
@@ -118,8 +119,7 @@ export class EffectLog implements EffectSink {
    * Pieces of a record in the making, if it is a long one; its head is left out
    * until it is done.
    */
-  #ended: BytePiece[] = [];
-  #endedBytes = 0;
+  readonly #ended = new RecordPieces();
   /** What follows them. */
   #staged: Uint8Array<ArrayBuffer> = new Uint8Array(1024);
   /** Where its body begins. */
@@ -299,7 +299,8 @@ export class EffectLog implements EffectSink {
    */
   endCollected(): Uint8Array<ArrayBuffer> | null {
     this.#depth--;
-    const collected = this.#collected();
+    this.#endPiece();
+    const collected = this.#ended.joined();
     this.#clearStaged();
     assert(this.#missing === 0, "a recorded command has all its arguments");
     assert(
@@ -307,21 +308,6 @@ export class EffectLog implements EffectSink {
       "nothing goes before",
     );
     return this.#isReplaced ? collected : null;
-  }
-
-  #collected(): Uint8Array<ArrayBuffer> {
-    this.#endPiece();
-    const [first] = this.#ended;
-    if (
-      this.#ended.length === 1 && first!.from === RECORD_HEADER_BYTES
-    ) return first!.buf.subarray(0, first!.end);
-    const collected = new Uint8Array(RECORD_HEADER_BYTES + this.#endedBytes);
-    let at = RECORD_HEADER_BYTES;
-    for (const { buf, from, end } of this.#ended) {
-      copyBytes(buf, from, collected, at, end - from);
-      at += end - from;
-    }
-    return collected;
   }
 
   /** Ends a command of a log that collects, and forgets what it has recorded. */
@@ -397,9 +383,7 @@ export class EffectLog implements EffectSink {
     assert(this.#missing === 0, "a recorded command has all its arguments");
     assert(this.#depth === 1, "no transaction is recorded");
     this.#endPiece();
-    for (const { buf, from, end } of this.#ended) {
-      draft.append(buf, from, end - from);
-    }
+    this.#ended.copyTo(draft);
     this.#clearStaged();
     this.silence();
   }
@@ -599,7 +583,7 @@ export class EffectLog implements EffectSink {
     assert(this.#missing === 0, "a recorded command has all its arguments");
     if (this.#requestsEnd >= 0) this.#putRequests();
     this.#reserveStaged(3);
-    if (this.#endedBytes > 0) return this.#commitPieces();
+    if (this.#ended.bytes > 0) return this.#commitPieces();
     const staged = this.#staged;
     // A record that lies in what was prepared may begin anywhere.
     const start = this.#bodyStart - RECORD_HEADER_BYTES;
@@ -610,16 +594,12 @@ export class EffectLog implements EffectSink {
 
   /** The pieces of a long record wait, whatever room there is. */
   #commitPieces(): void {
-    const body = this.#endedBytes + this.#stagedEnd - this.#bodyStart;
+    const body = this.#ended.bytes + this.#stagedEnd - this.#bodyStart;
     const padding = recordBytes(body) - RECORD_HEADER_BYTES - body;
     this.#staged.fill(0, this.#stagedEnd, this.#stagedEnd + padding);
     this.#stagedEnd += padding;
     this.#endPiece();
-    const first = this.#ended[0]!;
-    first.from -= RECORD_HEADER_BYTES;
-    putWord(first.buf, first.from, body);
-    putWord(first.buf, first.from + 4, this.#drawTicket());
-    for (const piece of this.#ended) this.#waiting.take(piece);
+    this.#ended.putInto(this.#waiting, body, this.#drawTicket());
     this.#clearStaged();
     this.#isDeferred = true;
     this.#tellWaiting();
@@ -653,7 +633,7 @@ export class EffectLog implements EffectSink {
   }
 
   #isEmpty(): boolean {
-    return this.#endedBytes === 0 && this.#stagedEnd === this.#bodyStart;
+    return this.#ended.bytes === 0 && this.#stagedEnd === this.#bodyStart;
   }
 
   /**
@@ -673,8 +653,7 @@ export class EffectLog implements EffectSink {
       return;
     }
     this.#endPiece();
-    for (const piece of pieces) this.#ended.push(piece);
-    this.#endedBytes += bytes;
+    for (const piece of pieces) this.#ended.add(piece);
   }
 
   /** What is staged becomes a piece of the record. */
@@ -683,8 +662,7 @@ export class EffectLog implements EffectSink {
     const from = this.#bodyStart;
     const end = this.#stagedEnd;
     if (end === from) return;
-    this.#ended.push({ buf, from, end });
-    this.#endedBytes += end - from;
+    this.#ended.add({ buf, from, end });
     // None of it is to be written over.
     if (this.#prepared?.buf === buf) this.#prepared = null;
     this.#stage(
@@ -705,9 +683,7 @@ export class EffectLog implements EffectSink {
     if (this.#prepared?.buf === this.#staged) this.#prepared = null;
     if (this.#staged.length > KEPT_BYTES) this.#staged = new Uint8Array(1024);
     this.#bodyStart = this.#stagedEnd = RECORD_HEADER_BYTES;
-    if (this.#endedBytes === 0) return;
-    this.#ended = [];
-    this.#endedBytes = 0;
+    this.#ended.clear();
   }
 
   /**
