@@ -101,6 +101,8 @@ export class World {
     const records = new WaiterRecords(arena);
     this.#executor = new Executor(table, call, latches, {
       manyKeys: () => null,
+      nowMs: () => Date.now(),
+      rest: (run) => queueMicrotask(run),
       refuseHttp: () => {},
       monotonicMs: () => performance.now(),
       forward: () => null,

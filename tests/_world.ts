@@ -209,6 +209,8 @@ export class World {
       workers: 1,
       ...{ ready, records, blocked: this.#blocked },
       ...lockParts,
+      nowMs: () => this.nowMs,
+      rest: (run) => queueMicrotask(run),
       background: options.background ?? (() => null),
       manyKeys: options.manyKeys ?? (() => null),
       keepArguments: () => {},

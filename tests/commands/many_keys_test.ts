@@ -115,6 +115,9 @@ suite(
   async (client, server) => {
     const keys = names(COUNT);
     const commands = [
+      ["MSETNX", ...pairs(keys, "a"), ...pairs(keys.slice(0, 5), "b")],
+      ["MSETNX", ...pairs(keys, "b")],
+      ["DEL", ...keys],
       ["SET", keys[3]!, "old"],
       ["MSET", ...pairs(keys, "a"), ...pairs(keys.slice(0, 5), "b")],
       ["MGET", ...keys, "none"],
@@ -129,6 +132,184 @@ suite(
     const few = await play();
     await client.run("CONFIG", "SET", "background-threshold-keys", AT_ONCE);
     assertEquals(many, few);
+  },
+);
+
+suite("MSETNX stores all of very many keys, or none", async (client) => {
+  const keys = names(COUNT);
+  const before = await sliced(client);
+  const one = keys.slice(0, AT_ONCE + 1);
+  assertEquals(await run(client, "MSETNX", ...pairs(keys, "v")), 1);
+  assertEquals(await run(client, "MSETNX", ...pairs(keys, "w")), 0);
+  const other = names(AT_ONCE + 1, "other:");
+  for (const there of [keys[0]!, keys.at(-1)!]) {
+    const some = [...pairs(other, "x"), there, "y"];
+    assertEquals(await run(client, "MSETNX", ...some), 0);
+    assertEquals(await run(client, "EXISTS", ...other), 0);
+  }
+  assertEquals(new Set(await run(client, "MGET", ...one) as string[]).size, 1);
+  for (const key of keys) await run(client, "PEXPIRE", key, 1);
+  await until(
+    "the keys have expired",
+    async () => await run(client, "GET", keys.at(-1)!) === null,
+  );
+  const long = "long".repeat(30_000);
+  const twice = [...pairs(one, "first"), ...pairs(one, "second")];
+  twice.push("long", long);
+  assertEquals(await run(client, "MSETNX", ...twice), 1);
+  const values = await run(client, "MGET", ...one, "long") as string[];
+  assertEquals(new Set(values), new Set(["second", long]));
+  const error = "-ERR wrong number of arguments for 'msetnx' command";
+  assertEquals(await run(client, "MSETNX", ...pairs(keys, "v"), "x"), error);
+  assertEquals(await sliced(client) - before, 9);
+});
+
+/** Values of all kinds, some keys of which are not there. */
+async function fill(client: TestClient): Promise<void> {
+  const commands = names(AT_ONCE).flatMap((_, i) => [
+    ["SET", `string:${i}`, `value ${i}`],
+    ["SADD", `set:${i}`, "all", String(i % 7), `own ${i}`, String(i)],
+    ["ZADD", `zset:${i}`, "1", "all", String(i), `own ${i}`],
+    ["PFADD", `hll:${i}`, `a${i}`, `b${i % 5}`],
+    ["XADD", `stream:${i}`, "1-1", "f", String(i)],
+    ["XADD", `stream:${i}`, "2-1", "f", String(i)],
+  ]);
+  commands.push(
+    ["SADD", "set:3", ...names(200), "long".repeat(1000)],
+    ["SET", "string:5", "long".repeat(30_000)],
+    ["SET", "string:6", "12345"],
+    ["PFADD", "hll:4", ...names(500)],
+    ["PFDEBUG", "TODENSE", "hll:7"],
+    ["PEXPIRE", "set:2", "100000000"],
+    ["DEL", "zset:9", "stream:9", "string:9", "hll:9"],
+  );
+  await client.pipeline(commands);
+}
+
+suite(
+  "values of very many keys are combined in the background",
+  async (client, server) => {
+    const of = (kind: string) => names(AT_ONCE, `${kind}:`);
+    const [sets, zsets, streams] = [of("set"), of("zset"), of("stream")];
+    const numbered = [String(AT_ONCE), ...zsets];
+    const commands: string[][] = [
+      ["SUNION", ...sets],
+      ["SINTER", ...sets],
+      ["SDIFF", "set:3", ...sets.slice(10)],
+      ["SINTERCARD", String(AT_ONCE), ...sets, "LIMIT", "5"],
+      ["SUNIONSTORE", "out", ...sets, "none", "set:1"],
+      ["SINTERSTORE", "out", ...sets],
+      ["SDIFFSTORE", "set:1", "set:3", "set:1", ...sets.slice(10)],
+      ["SUNION", ...sets, "string:1"],
+      ["SUNIONSTORE", "out", ...zsets],
+      ["SINTERSTORE", "out", ...sets, "none"],
+      ["ZUNION", ...numbered, "WEIGHTS", ...zsets.map(() => "2")],
+      ["ZUNION", ...numbered, "WITHSCORES"],
+      ["ZINTER", ...numbered, "WITHSCORES", "AGGREGATE", "MAX"],
+      ["ZDIFF", ...numbered],
+      ["ZINTERCARD", ...numbered],
+      ["ZUNIONSTORE", "zset:1", ...numbered],
+      ["ZINTERSTORE", "out", ...numbered],
+      ["ZDIFFSTORE", "out", ...numbered],
+      ["ZUNION", "40", ...sets.slice(0, 3)],
+      ["BITOP", "OR", "out", ...of("string")],
+      ["BITOP", "AND", "string:2", ...of("string")],
+      ["BITOP", "XOR", "out", ...sets],
+      ["PFCOUNT", ...of("hll")],
+      ["PFMERGE", "hll:1", ...of("hll")],
+      ["PFMERGE", "out", ...of("string")],
+      ["XREAD", "STREAMS", ...streams, ...streams.map(() => "1-1")],
+      ["XREAD", "STREAMS", ...streams, ...streams.map(() => "$")],
+      ["XREAD", "COUNT", "1", "STREAMS", ...streams, ...streams.map(() => "0")],
+      ["XREAD", "STREAMS", ...streams, ...sets],
+    ];
+    const play = async () => {
+      await client.run("FLUSHALL");
+      await fill(client);
+      await client.run("CONFIG", "RESETSTAT");
+      const replies: Plain[] = [];
+      const events = await heard(server, client, async () => {
+        for (const argv of commands) {
+          const reply = plain(await client.run(...argv));
+          const isSet = /^S(UNION|INTER|DIFF)$/.test(argv[0]!);
+          replies.push(
+            isSet && Array.isArray(reply) ? reply.toSorted() : reply,
+          );
+        }
+      });
+      const counts = [
+        await statistic(client, "keyspace_hits"),
+        await statistic(client, "keyspace_misses"),
+        await statistic(client, "total_error_replies"),
+      ];
+      const digest = await ask(client, "DEBUG DIGEST");
+      assertEquals(await ask(client, "DEBUG LOADAOF"), "OK");
+      assertEquals(await ask(client, "DEBUG DIGEST"), digest);
+      return { replies, events, counts, digest };
+    };
+    const many = await play();
+    assertEquals(await sliced(client), commands.length - 1);
+    await client.run("CONFIG", "SET", "background-threshold-keys", "1000000");
+    const few = await play();
+    await client.run("CONFIG", "SET", "background-threshold-keys", AT_ONCE);
+    assertEquals(many, few);
+    await expectNothing(client);
+  },
+);
+
+suite(
+  "what the background cannot end of very many keys changes nothing",
+  async (client) => {
+    const sets = names(COUNT, "set:");
+    await client.pipeline(sets.map((key, i) => ["SADD", key, `${i}`]));
+    await run(client, "SADD", "out", "old");
+    await run(client, "DEBUG", "COMPUTE-FAILURES", "1");
+    const error = await run(client, "SUNIONSTORE", "out", ...sets);
+    assertEquals(error, "-ERR background worker died");
+    assertEquals(await run(client, "SCARD", "out"), 1);
+    await run(client, "CONFIG", "SET", "background-queue", "0");
+    assertEquals(await run(client, "SUNIONSTORE", "out", ...sets), COUNT);
+    await run(client, "CONFIG", "SET", "background-queue", "64");
+    assertEquals(await run(client, "SUNIONSTORE", "out", ...sets), COUNT);
+    await expectNothing(client);
+  },
+);
+
+suite(
+  "who reads very many keys is no hindrance to what comes after",
+  async (client, server) => {
+    const sets = names(COUNT, "set:");
+    const fill = sets.map((key, i) => ["SADD", key, `${i}`]);
+    using other = await server.client();
+    let writers = 2;
+    const write = async () => {
+      using own = await server.client();
+      for (let round = 0; round < 4; round++) {
+        await own.pipeline([["MULTI"], ["FLUSHALL"], ...fill, ["EXEC"]]);
+        await own.pipeline([["SADD", sets[7]!, "more"], ["DEL", sets[8]!]]);
+        await own.pipeline([["FLUSHALL"], ["SWAPDB", "0", "1"]]);
+        await own.run("FLUSHALL");
+      }
+      writers--;
+    };
+    const read = async () => {
+      while (writers > 0) {
+        // All of them, or none, or what the two commands have left.
+        const count = await run(
+          other,
+          "SINTERSTORE",
+          "out",
+          sets[0]!,
+          sets[0]!,
+        );
+        assert(count === 0 || count === 1, String(count));
+        const members = await run(other, "SUNION", ...sets) as string[];
+        const counts = [0, 1, COUNT - 1, COUNT, COUNT + 1];
+        assert(counts.includes(members.length), `${members.length} members`);
+      }
+    };
+    await Promise.all([write(), write(), read()]);
+    await expectNothing(client);
   },
 );
 
@@ -168,7 +349,126 @@ suite("WATCH of very many keys sees every change", async (client, server) => {
   assertEquals(await isAborted("MGET", ...keys), false);
   assertEquals(await isAborted("DEL", ...keys), true);
   assertEquals(await isAborted("DEL", ...keys), false);
+  assertEquals(await isAborted("FLUSHALL"), false);
+  await run(other, "SET", keys[3]!, "v");
+  assertEquals(await isAborted("SWAPDB", "0", "1"), true);
+  assertEquals(await isAborted("SWAPDB", "0", "1"), true);
+  await run(other, "SET", keys[3]!, "v");
+  assertEquals(await isAborted("FLUSHALL"), true);
+  // Many others that are watched, too, change.
+  using third = await server.client();
+  const others = names(MANY, "other:");
+  await run(third, "WATCH", ...others);
+  assertEquals(await isAborted("MSET", ...pairs(others, "v")), false);
+  await run(third, "UNWATCH");
+  // A key expires, which nobody finds out before EXEC does.
+  await run(other, "DEBUG", "SET-ACTIVE-EXPIRE", "0");
+  for (let lifeMs = 20;; lifeMs *= 2) {
+    await run(other, "SET", keys[3]!, "v", "PX", String(lifeMs));
+    await run(client, "WATCH", ...keys);
+    const endMs = await run(other, "PEXPIRETIME", keys[3]!) as number;
+    if (endMs < 0) continue;
+    await until(
+      "the key has expired",
+      () => Promise.resolve(Date.now() > endMs),
+    );
+    await run(client, "MULTI");
+    await run(client, "PING");
+    assertEquals(await run(client, "EXEC"), null);
+    break;
+  }
+  await run(other, "DEBUG", "SET-ACTIVE-EXPIRE", "1");
 });
+
+suite(
+  "EXEC of who watches very many keys comes at one instant",
+  async (client, server) => {
+    const keys = names(10 * AT_ONCE);
+    const rounds = 3;
+    let writers = 3;
+    let done = 0;
+    await run(client, "MSET", ...pairs(keys, "0"));
+    /** Adds one to two keys of those that it watches. */
+    const add = async (first: string, second: string) => {
+      using own = await server.client();
+      for (let round = 0; round < rounds;) {
+        await run(own, "WATCH", ...keys);
+        const [a, b] = await run(own, "MGET", first, second) as string[];
+        const replies = await own.pipeline([
+          ["MULTI"],
+          ["SET", first, String(Number(a) + 1)],
+          ["SET", second, String(Number(b) + 1)],
+          ["EXEC"],
+          ["PING"],
+        ]);
+        const last = replies.map(plain);
+        assertEquals(last[4], "PONG");
+        if (last[3] === null) continue;
+        round++;
+        done++;
+      }
+      writers--;
+    };
+    // They change keys that nobody else watches, and some that they do.
+    const disturb = async () => {
+      using own = await server.client();
+      const others = names(200, "other:");
+      let added = 0;
+      await run(own, "WATCH", ...others);
+      while (writers > 0) {
+        await own.pipeline(others.map((key) => ["SET", key, "v"]));
+        if (added++ % 4 === 0) await run(own, "INCR", keys[1]!);
+        else if (added % 4 === 1) await run(own, "INCR", "none");
+      }
+      return Math.ceil(added / 4);
+    };
+    const [added] = await Promise.all([
+      disturb(),
+      add(keys[0]!, keys.at(-1)!),
+      add(keys[1]!, keys[2]!),
+      add(keys[0]!, keys[1]!),
+    ]);
+    assertEquals(done, 3 * rounds);
+    const ends = [keys[0]!, keys[1]!, keys[2]!, keys.at(-1)!];
+    const counts = (await run(client, "MGET", ...ends) as string[]).map(Number);
+    assertEquals(counts, [2 * rounds, 2 * rounds + added, rounds, rounds]);
+    await expectNothing(client);
+  },
+);
+
+suite(
+  "who watches very many keys may leave, or be woken",
+  async (client, server) => {
+    const keys = names(MANY);
+    for (let i = 0; i < 4; i++) {
+      const gone = await server.client();
+      await gone.sendCommands([
+        ["WATCH", ...keys],
+        ["MULTI"],
+        ["SET", keys[i]!, "v"],
+        ["EXEC"],
+      ]);
+      gone.close();
+    }
+    using other = await server.client();
+    const id = await run(other, "CLIENT", "ID") as number;
+    for (let i = 0; i < 5; i++) {
+      await run(other, "WATCH", ...keys);
+      await run(other, "MULTI");
+      await run(other, "PING");
+      await other.sendCommands([["EXEC"], ["ECHO", "next"]]);
+      await run(client, "CLIENT", "UNBLOCK", id);
+      const reply = plain((await other.readFrame()).reply);
+      assert(reply === null || String(reply) === "PONG", String(reply));
+      assertEquals(plain((await other.readFrame()).reply), "next");
+    }
+    await run(other, "WATCH", ...keys);
+    await run(other, "MULTI");
+    await run(other, "PING");
+    assertEquals(await run(other, "DISCARD"), "OK");
+    await expectNothing(client);
+  },
+);
 
 suite(
   "clients are told of what they keep of very many keys",
@@ -306,10 +606,9 @@ suite(
     const write = async (value: string) => {
       using own = await server.client();
       for (let round = 0; round < rounds; round++) {
-        assertEquals(
-          await run(own, "MSET", ...pairs(keys, value + round)),
-          "OK",
-        );
+        const given = pairs(keys, value + round);
+        if (round === 1) await run(own, "MSETNX", ...given);
+        else assertEquals(await run(own, "MSET", ...given), "OK");
         const order = round % 2 === 0 ? keys : keys.toReversed();
         const deleted = await run(own, "DEL", ...order);
         assert(deleted === 0 || deleted === MANY, `${deleted} keys`);
@@ -367,13 +666,15 @@ suite(
     await run(client, "SET", keys[0]!, "later");
     await run(client, "DEL", ...keys.slice(50), "none");
     await run(client, "DEL", ...names(COUNT, "none:"));
+    await run(client, "MSETNX", ...pairs(keys, "no"));
+    await run(client, "MSETNX", ...pairs(names(COUNT, "new:"), "yes"));
     const digest = await ask(client, "DEBUG DIGEST");
     assertEquals(await ask(client, "DEBUG LOADAOF"), "OK");
     assertEquals(await ask(client, "DEBUG DIGEST"), digest);
     assertEquals(await run(client, "MGET", ...keys.slice(0, 3)), [
       ...["later", "last", "v"],
     ]);
-    assertEquals(await run(client, "DBSIZE"), 50);
+    assertEquals(await run(client, "DBSIZE"), 50 + COUNT);
   },
 );
 
@@ -395,12 +696,16 @@ async function play(
     const value = `${random.uint32()}`;
     const commands: readonly (readonly string[])[] = random.pick([
       [["MSET", ...pairs(some, value)]],
+      [["MSETNX", ...pairs(some, value)]],
       [["MGET", ...some]],
       [[random.pick(["DEL", "UNLINK"]), ...some]],
       [[random.pick(["EXISTS", "TOUCH"]), ...some]],
       [["SET", some[0]!, value], ["GET", some[1]!], ["DEL", some[2]!]],
       [["MULTI"], ["MSET", ...pairs(some, value)], ["MGET", ...some], ["EXEC"]],
       [["WATCH", ...some], ["MULTI"], ["DBSIZE"], ["EXEC"]],
+      [["WATCH", ...some], ["MULTI"], ["MSET", ...pairs(some, value)], [
+        "EXEC",
+      ]],
       [["SADD", some[3]!, "a"], ["SUNIONSTORE", some[4]!, some[3]!, some[5]!]],
       [
         ["DEBUG", "KEYLOCK", "TRY", holder, "WRITE", some[6]!],
@@ -408,6 +713,16 @@ async function play(
       ],
       [[random.pick(["FLUSHDB", "DBSIZE"])], ["SWAPDB", "0", "1"]],
       [["KEYS", "*"], ["RANDOMKEY"], ["SCAN", "0"]],
+      [["DEL", ...some], ["SADD", some[3]!, "a"], ["SUNION", ...some]],
+      [["SUNIONSTORE", some[5]!, ...some], ["SDIFF", ...some]],
+      [["ZADD", `z${some[3]!}`, "1", "a"], [
+        "ZUNIONSTORE",
+        `z${some[4]!}`,
+        `${some.length}`,
+        ...some.map((key) => `z${key}`),
+      ]],
+      [["BITOP", "OR", some[2]!, ...some], ["PFCOUNT", ...some]],
+      [["FLUSHALL"], ["PFMERGE", some[1]!, ...some]],
     ]);
     for (const reply of await client.pipeline(commands)) {
       const text = String(plain(reply));
@@ -430,9 +745,14 @@ for (const workers of [1, 3]) {
         clients.map((client, i) => play(client, new Random(seeds[i]!), 60)),
       );
       // Some vanish while theirs is under way.
-      for (const client of clients) {
-        const keys = names(MANY);
-        await client.sendCommands([["MSET", ...pairs(keys, "v")]]);
+      const keys = names(MANY);
+      const commands = [
+        ["MSET", ...pairs(keys, "v")],
+        ["SUNIONSTORE", "out", ...keys],
+        ["PFCOUNT", ...names(MANY, "other:")],
+      ];
+      for (const [i, client] of clients.entries()) {
+        await client.sendCommands([commands[i % commands.length]!]);
         client.close();
       }
       await expectNothing(admin);

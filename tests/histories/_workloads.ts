@@ -98,7 +98,7 @@ let lastValue = 0;
 
 /** Keys that are written together are read together. */
 export const pairs: Workload = {
-  name: "MSET, MSETNX and DEL against MGET and EXISTS",
+  name: "MSET, MSETNX, WATCH and DEL against MGET and EXISTS",
   isDear: true,
   keys: {},
   next(random) {
@@ -106,10 +106,16 @@ export const pairs: Workload = {
     if (keys.length < 2) keys.push(...PAIRS.slice(0, 2));
     const value = `v${lastValue++}`;
     const values = keys.flatMap((key) => [key, value]);
-    switch (random.below(7)) {
+    switch (random.below(8)) {
       case 0:
       case 1:
         return commands(["MSET", ...values]);
+      case 6:
+        return {
+          kind: "watched",
+          keys,
+          decide: () => [["MSETNX", ...values], ["MGET", ...PAIRS]],
+        };
       case 2:
         return commands(["MSETNX", ...values], ["MGET", ...keys]);
       case 3:

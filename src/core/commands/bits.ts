@@ -39,6 +39,7 @@ import { makeChange } from "./sliced_change.ts";
 import { isReversed } from "./string_ranges.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 import { manyBytes } from "./heavy_work.ts";
+import { COMBINED } from "./many_keys.ts";
 
 const BYTE = bytesOf("byte");
 const BIT = bytesOf("bit");
@@ -257,6 +258,7 @@ export const BIT_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "operation:(AND|OR|XOR|NOT) destkey:key key...",
     replies: ["integer"],
     isHeavy: manyBytes(1),
+    ...COMBINED,
     run: bitopCommand,
   },
   {

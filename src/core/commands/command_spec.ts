@@ -275,9 +275,14 @@ export interface CommandSpec<C> {
   readonly stage?: (call: C) => void;
   /** Of those with any number of keys: how they are gone through in slices. */
   readonly manyKeys?: ManyKeysFinder<C>;
+  /** A key takes as long as so many of MGET's: 1 or {@linkcode KEY_WEIGHT_MAX}. */
+  readonly keyWeight?: number;
   /** Missing only in containers that do nothing by themselves. */
   readonly run?: Handler<C>;
 }
+
+/** Weight of keys whose values are combined. */
+export const KEY_WEIGHT_MAX = 4;
 
 /** The key at one position. */
 export function keyAt(index: number, flags: string): KeySpec {

@@ -63,6 +63,7 @@ import {
   storeEditor,
   writeBack,
 } from "./hyperloglog_entry.ts";
+import { COMBINED, COMBINED_READ } from "./many_keys.ts";
 import {
   isLongMerge,
   isLongUnion,
@@ -441,6 +442,7 @@ export const HYPERLOGLOG_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: [keysFrom(1, -1, "RW access")],
     syntax: "key...",
     replies: ["integer"],
+    ...COMBINED_READ,
     run: pfcountCommand,
   },
   {
@@ -467,6 +469,7 @@ export const HYPERLOGLOG_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: [keyAt(1, "RW access insert"), keysFrom(2, -1, "RO access")],
     syntax: "destkey:key [sourcekey:key...]",
     replies: ["status"],
+    ...COMBINED,
     run: pfmergeCommand,
   },
   {

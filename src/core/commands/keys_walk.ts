@@ -8,16 +8,18 @@
 import { assert } from "../base/assert.ts";
 import { equalBytes } from "../base/bytes.ts";
 import { globMatch } from "../base/glob.ts";
-import type { Key } from "../keyspace/key.ts";
+import { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { ScanWalk, type ShardHolds } from "../keyspace/scan_walk.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
 import type { Call, LockGate, ShardLatches } from "./call.ts";
 
 /** Entries that are looked at in one turn. */
-const TURN_ENTRIES = 8192;
-/** Bytes of the keys of a few positions, unless these are long. */
-const STEP_BYTES = 1 << 16;
+const TURN_ENTRIES = 2048;
+/** Bytes of keys after which they go on in another buffer. */
+const PIECE_BYTES = 1 << 18;
+/** Distance of the positions of two buffers. */
+const PIECE_STRIDE = 2 ** 32;
 /** Keys of a step of the walk, and many more. */
 const STEP_KEYS = 512;
 /** Notes that are taken in one hold of a latch. */
@@ -38,8 +40,8 @@ export type KeysOutcome =
 
 /** Lists the keys of a database. */
 export class KeysWalk {
-  /** The keys that were found, as bulk strings. */
-  readonly out: ReplyWriter = new ReplyWriter();
+  /** The keys that were found, as bulk strings, in buffers none of which is large. */
+  readonly #out: ReplyWriter[] = [new ReplyWriter()];
   /** How many. */
   found = 0;
   readonly #keyspaces: readonly Keyspace[];
@@ -52,6 +54,7 @@ export class KeysWalk {
   #takenMs = 0;
   #picture = -1;
   #attempts = 0;
+  readonly #key = new Key();
   #walk: ScanWalk | null = null;
   /** Where the keys of the shard that is walked begin, and how many precede. */
   #shardStart = 0;
@@ -68,6 +71,11 @@ export class KeysWalk {
     this.#gate = call.lockGate;
     this.#db = call.db;
     this.#pattern = pattern;
+  }
+
+  /** The bytes of the keys that were found. */
+  get pieces(): readonly Uint8Array[] {
+    return this.#out.map(({ buf, at }) => buf.subarray(0, at));
   }
 
   /**
@@ -89,7 +97,8 @@ export class KeysWalk {
 
   readonly #visitAny = (space: Keyspace, ref: number): void => {
     if (space.isExpired(ref, this.#takenMs)) return;
-    const key = space.nameOf(ref);
+    const key = this.#key;
+    space.readName(ref, key);
     if (this.#matches(key)) this.#write(key);
   };
 
@@ -105,7 +114,8 @@ export class KeysWalk {
     const endEntries = walk.entries + TURN_ENTRIES;
     const { shard } = walk;
     while (walk.shard === shard && walk.entries < endEntries) {
-      this.#makeRoom();
+      // Under the latch, that would take long.
+      if (this.#count + STEP_KEYS > this.#hashes.length) this.#growNotes();
       walk.step((space, ref) => this.#visit(space, ref), Infinity, Infinity);
       if (walk.hasShrunk) {
         // Some keys may have come twice: the shard is walked anew.
@@ -145,20 +155,21 @@ export class KeysWalk {
   }
 
   #beginShard(shard: number): ScanWalk {
-    this.#shardStart = this.out.at;
+    this.#shardStart = this.#end();
     this.#shardFound = this.found;
     this.#count = 0;
     return new ScanWalk(this.#keyspaces, this.#latches, this.#db, shard);
   }
 
   #dropShard(): void {
-    this.out.rewind(this.#shardStart);
+    this.#rewind(this.#shardStart);
     this.found = this.#shardFound;
   }
 
   #visit(space: Keyspace, ref: number): void {
     if (space.isExpired(ref, this.#takenMs)) return;
-    const key = space.nameOf(ref);
+    const key = this.#key;
+    space.readName(ref, key);
     if (!this.#matches(key) || space.hooks.pictures.isNew(this.#picture, key)) {
       return;
     }
@@ -169,12 +180,6 @@ export class KeysWalk {
     const pattern = this.#pattern;
     return pattern === null ||
       globMatch(pattern, 0, pattern.length, buf, off, length, false);
-  }
-
-  /** Makes room for the keys of a step: to do that under a latch takes long. */
-  #makeRoom(): void {
-    this.out.reserve(STEP_BYTES);
-    if (this.#count + STEP_KEYS > this.#hashes.length) this.#growNotes();
   }
 
   #growNotes(): void {
@@ -188,9 +193,9 @@ export class KeysWalk {
 
   #write(key: Key): void {
     if (this.#count === this.#hashes.length) this.#growNotes();
-    this.out.bulk(key.buf, key.off, key.length);
+    this.#writer().bulk(key.buf, key.off, key.length);
     this.#hashes[this.#count] = key.hash;
-    this.#positions[this.#count] = this.out.at - 2 - key.length;
+    this.#positions[this.#count] = this.#end() - 2 - key.length;
     this.#count++;
     this.found++;
   }
@@ -242,17 +247,39 @@ export class KeysWalk {
     for (const { bytes, hash } of gone) {
       const isMet = (met.get(hash) ?? []).some((at) => this.#isAt(bytes, at));
       if (isMet) continue;
-      this.out.bulk(bytes, 0, bytes.length);
+      this.#writer().bulk(bytes, 0, bytes.length);
       this.found++;
     }
   }
 
   /** Whether the key that was written at a position is this one. */
   #isAt(bytes: Uint8Array, at: number): boolean {
-    const { buf } = this.out;
+    const { buf } = this.#out[Math.floor(at / PIECE_STRIDE)]!;
+    const from = at % PIECE_STRIDE;
     const { length } = bytes;
-    return equalBytes(buf, at, length, bytes, 0, length) &&
-      buf[at + length] === 13 && buf[at - 1] === 10;
+    return equalBytes(buf, from, length, bytes, 0, length) &&
+      buf[from + length] === 13 && buf[from - 1] === 10;
+  }
+
+  /** The buffer for one more key. */
+  #writer(): ReplyWriter {
+    const last = this.#out.at(-1)!;
+    if (last.at < PIECE_BYTES) return last;
+    const writer = new ReplyWriter();
+    this.#out.push(writer);
+    return writer;
+  }
+
+  /** Position behind the last key. */
+  #end(): number {
+    const last = this.#out.length - 1;
+    return last * PIECE_STRIDE + this.#out[last]!.at;
+  }
+
+  #rewind(position: number): void {
+    const last = Math.floor(position / PIECE_STRIDE);
+    this.#out.length = last + 1;
+    this.#out[last]!.rewind(position % PIECE_STRIDE);
   }
 
   /** The picture is spoiled: gives it back, and forgets what was found. */
@@ -261,7 +288,7 @@ export class KeysWalk {
     this.#attempts++;
     this.#walk = null;
     this.#picture = -1;
-    this.out.rewind(0);
+    this.#rewind(0);
     this.found = 0;
   }
 

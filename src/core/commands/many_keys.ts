@@ -20,7 +20,7 @@ import type { Arguments } from "../resp/arguments.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
 import { EXTERNAL_BYTES_MIN, TYPE_STRING } from "../types/entry.ts";
 import type { Call } from "./call.ts";
-import type { LateReply } from "./command_spec.ts";
+import { KEY_WEIGHT_MAX, type LateReply } from "./command_spec.ts";
 import { replyString } from "./string_value.ts";
 
 /** A piece of a reply of so many bytes is full. */
@@ -57,11 +57,16 @@ export interface KeysPass {
 /** All that a command does. */
 export interface ManyKeysWork {
   /** How the keys are locked meanwhile. */
-  readonly locking: "none" | "read" | "write";
-  /** Arguments from one key to the next. */
-  readonly step: number;
+  readonly locking: "none" | "read" | "write" | "as the keys say";
+  /**
+   * Whether it is run in the background when they are locked, as the key specs
+   * say; it has no passes then, and the reply is that of the background.
+   */
+  readonly isJob?: boolean;
   /** What is done, pass by pass. */
   readonly passes: readonly KeysPass[];
+  /** Whether what is left of the passes is not wanted. */
+  readonly isOver?: boolean;
   /** After OutOfMemory: lets everything be as it was. */
   readonly undo?: KeysPass;
   /** Changes of keys. */
@@ -89,7 +94,6 @@ export function distinctPass(visit: (at: KeyVisit) => void): KeysPass {
 /** MGET. */
 class StringsRead implements ManyKeysWork {
   readonly locking = "read";
-  readonly step = 1;
   readonly changes = 0;
   readonly #count: number;
   readonly #resp: 2 | 3;
@@ -131,7 +135,6 @@ class StringsRead implements ManyKeysWork {
 /** EXISTS and TOUCH. */
 class KeysCounted implements ManyKeysWork {
   readonly locking = "read";
-  readonly step = 1;
   readonly changes = 0;
   readonly #clock: AccessClock | null;
   #found = 0;
@@ -161,7 +164,6 @@ class KeysCounted implements ManyKeysWork {
 /** DEL and UNLINK. */
 class KeysDeleted implements ManyKeysWork {
   readonly locking = "write";
-  readonly step = 1;
   readonly #isDeleted: Uint8Array;
   changes = 0;
 
@@ -189,21 +191,31 @@ class KeysDeleted implements ManyKeysWork {
   }
 }
 
-/** MSET: entries are made of all pairs before the first is given to its key. */
+/**
+ * MSET: entries are made of all pairs before the first is given to its key.
+ * MSETNX: unless one of the keys is there, of which all are locked by then.
+ */
 class StringsStored implements ManyKeysWork {
   readonly locking = "write";
-  readonly step = 2;
+  readonly #isForNew: boolean;
   /** Entries by pair, or runs for those that are not yet made; 0 for neither. */
   readonly #made: Int32Array;
   readonly #state: Uint8Array;
   changes = 0;
+  isOver = false;
 
-  constructor({ keyCount }: Call) {
+  constructor({ keyCount }: Call, isForNew: boolean) {
+    this.#isForNew = isForNew;
     this.#made = new Int32Array(keyCount);
     this.#state = new Uint8Array(keyCount);
   }
 
-  readonly passes: readonly KeysPass[] = [
+  /** Ends all if a key is there. */
+  readonly #looking = distinctPass(({ space, db, key, nowMs }) => {
+    if (space.lookupQuiet(db, key, nowMs) !== 0) this.isOver = true;
+  });
+
+  readonly #storing: readonly KeysPass[] = [
     // To copy a long value takes no latch.
     {
       order: "distinct",
@@ -247,6 +259,11 @@ class StringsStored implements ManyKeysWork {
     }),
   ];
 
+  get passes(): readonly KeysPass[] {
+    const storing = this.#storing;
+    return this.#isForNew ? [this.#looking, ...storing] : storing;
+  }
+
   readonly undo = distinctPass(({ space, db, i }) => {
     const made = this.#made[i]!;
     const state = this.#state[i]!;
@@ -256,7 +273,8 @@ class StringsStored implements ManyKeysWork {
   });
 
   reply(): LateReply {
-    return (reply) => reply.ok();
+    if (!this.#isForNew) return (reply) => reply.ok();
+    return (reply) => reply.integer(this.isOver ? 0 : 1);
   }
 }
 
@@ -282,4 +300,34 @@ export const manyDeleted: ManyKeysFinder<Call> = (call) =>
   new KeysDeleted(call);
 /** The same of MSET. */
 export const manyStored: ManyKeysFinder<Call> = (call) =>
-  (call.argc & 1) === 0 ? null : new StringsStored(call);
+  (call.argc & 1) === 0 ? null : new StringsStored(call, false);
+/** The same of MSETNX. */
+export const manyStoredNew: ManyKeysFinder<Call> = (call) =>
+  (call.argc & 1) === 0 ? null : new StringsStored(call, true);
+
+function job(locking: ManyKeysWork["locking"]): ManyKeysWork {
+  const reply = () => () => {};
+  return { locking, isJob: true, passes: [], changes: 0, reply };
+}
+
+const JOB = job("as the keys say");
+const READING_JOB = job("read");
+
+/** As {@linkcode ManyKeysFinder}, of what is run in the background. */
+const manyInBackground: ManyKeysFinder<Call> = ({ settings, args }) =>
+  settings.backgroundThreads === 0 || args.hasBig ? null : JOB;
+
+/** The same of what changes nothing, whatever its key specs say. */
+export const manyRead: ManyKeysFinder<Call> = (call) =>
+  manyInBackground(call) && READING_JOB;
+
+/** What rows of commands say that combine the values of any number of keys. */
+export const COMBINED = {
+  manyKeys: manyInBackground,
+  keyWeight: KEY_WEIGHT_MAX,
+} as const;
+/** The same of those that only read them. */
+export const COMBINED_READ = {
+  manyKeys: manyRead,
+  keyWeight: KEY_WEIGHT_MAX,
+} as const;

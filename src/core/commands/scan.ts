@@ -16,7 +16,7 @@ import type { Keyspace } from "../keyspace/keyspace.ts";
 import { isLocked } from "../keyspace/locking.ts";
 import { keysAt } from "../keyspace/shard_control.ts";
 import { ScanWalk } from "../keyspace/scan_walk.ts";
-import { writeLongReply } from "../resp/bytes_source.ts";
+import { writePieces } from "../resp/bytes_source.ts";
 import { INVALID_CURSOR, SYNTAX_ERROR } from "../resp/error_reply.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import { argumentIs, readInteger } from "./arg_reader.ts";
@@ -143,9 +143,9 @@ function keysCommand(call: Call): void | Promise<LateReply> {
   });
 }
 
-function replyKeys(reply: ReplyWriter, { found, out }: KeysWalk): void {
+function replyKeys(reply: ReplyWriter, { found, pieces }: KeysWalk): void {
   reply.array(found);
-  writeLongReply(reply, out.buf.subarray(0, out.at));
+  writePieces(reply, pieces);
 }
 
 /** Keys of the database, about: others may add and delete some meanwhile. */

@@ -50,6 +50,7 @@ import { STREAMED_ELEMENTS_MIN } from "./element_stream.ts";
 import { MemberReplies, replyMembers } from "./set_replies.ts";
 import { readEntry, WRONG } from "./typed_entry.ts";
 import { manyElements, manyInEach } from "./heavy_work.ts";
+import { COMBINED } from "./many_keys.ts";
 
 const LIMIT = bytesOf("limit");
 
@@ -395,6 +396,7 @@ export const SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "key...",
     replies: ["set"],
     isHeavy: manyElements(),
+    ...COMBINED,
     run: sdiffCommand,
   },
   {
@@ -409,6 +411,7 @@ export const SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "destination:key key...",
     replies: ["integer"],
     isHeavy: manyElements(1),
+    ...COMBINED,
     run: sdiffstoreCommand,
   },
   {
@@ -424,6 +427,7 @@ export const SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "key...",
     replies: ["set"],
     isHeavy: manyInEach(),
+    ...COMBINED,
     run: sinterCommand,
   },
   {
@@ -438,6 +442,7 @@ export const SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "numkeys:integer key... [LIMIT limit:integer]",
     replies: ["integer"],
     isHeavy: manyInEach(),
+    ...COMBINED,
     run: sintercardCommand,
   },
   {
@@ -452,6 +457,7 @@ export const SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "destination:key key...",
     replies: ["integer"],
     isHeavy: manyInEach(1),
+    ...COMBINED,
     run: sinterstoreCommand,
   },
   {
@@ -467,6 +473,7 @@ export const SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "key...",
     replies: ["set"],
     isHeavy: manyElements(),
+    ...COMBINED,
     run: sunionCommand,
   },
   {
@@ -481,6 +488,7 @@ export const SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "destination:key key...",
     replies: ["integer"],
     isHeavy: manyElements(1),
+    ...COMBINED,
     run: sunionstoreCommand,
   },
 ];

@@ -40,6 +40,7 @@ import type { Call } from "./call.ts";
 import { type CommandSpec, keyAt, numKeysAt } from "./command_spec.ts";
 import { replyRanks } from "./sorted_set_replies.ts";
 import { manyElements, manyInEach } from "./heavy_work.ts";
+import { COMBINED } from "./many_keys.ts";
 
 const WEIGHTS = bytesOf("weights");
 const AGGREGATE = bytesOf("aggregate");
@@ -529,6 +530,7 @@ export const SORTED_SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "numkeys:integer key... [WITHSCORES]",
     replies: ["array"],
     isHeavy: manyElements(),
+    ...COMBINED,
     run: zdiffCommand,
   },
   {
@@ -543,6 +545,7 @@ export const SORTED_SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "destination:key numkeys:integer key...",
     replies: ["integer"],
     isHeavy: manyElements(1),
+    ...COMBINED,
     run: zdiffstoreCommand,
   },
   {
@@ -557,6 +560,7 @@ export const SORTED_SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: `numkeys:integer key... ${WEIGHTS_SYNTAX} [WITHSCORES]`,
     replies: ["array"],
     isHeavy: manyInEach(),
+    ...COMBINED,
     run: zinterCommand,
   },
   {
@@ -571,6 +575,7 @@ export const SORTED_SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "numkeys:integer key... [LIMIT limit:integer]",
     replies: ["integer"],
     isHeavy: manyInEach(),
+    ...COMBINED,
     run: zintercardCommand,
   },
   {
@@ -585,6 +590,7 @@ export const SORTED_SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: `destination:key numkeys:integer key... ${WEIGHTS_SYNTAX}`,
     replies: ["integer"],
     isHeavy: manyInEach(1),
+    ...COMBINED,
     run: zinterstoreCommand,
   },
   {
@@ -599,6 +605,7 @@ export const SORTED_SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: `numkeys:integer key... ${WEIGHTS_SYNTAX} [WITHSCORES]`,
     replies: ["array"],
     isHeavy: manyElements(0, UNION_WEIGHT),
+    ...COMBINED,
     run: zunionCommand,
   },
   {
@@ -613,6 +620,7 @@ export const SORTED_SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: `destination:key numkeys:integer key... ${WEIGHTS_SYNTAX}`,
     replies: ["integer"],
     isHeavy: manyElements(1, UNION_WEIGHT),
+    ...COMBINED,
     run: zunionstoreCommand,
   },
 ];

@@ -35,8 +35,14 @@ import { StreamId } from "../types/stream_id.ts";
 import { argumentIs, bigIntegerAt, readInteger } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
 import { streamReadKeys } from "./command_keys.ts";
-import { type CommandSpec, keysAfter, type LateReply } from "./command_spec.ts";
+import {
+  type CommandSpec,
+  KEY_WEIGHT_MAX,
+  keysAfter,
+  type LateReply,
+} from "./command_spec.ts";
 import { STREAMED_ELEMENTS_MIN } from "./element_stream.ts";
+import { type ManyKeysFinder, manyRead } from "./many_keys.ts";
 import { makeChange } from "./sliced_change.ts";
 import { SlicedOutput } from "./sliced_output.ts";
 import { argumentIsCharacter, IdList, readId } from "./stream_args.ts";
@@ -386,6 +392,15 @@ function readPart(
   }
 }
 
+/** XREAD of very many streams, unless it may have to wait. */
+const manyStreams: ManyKeysFinder<Call> = (call) => {
+  for (let i = 1; i < call.argc; i++) {
+    if (argumentIs(call, i, STREAMS)) return manyRead(call);
+    if (argumentIs(call, i, BLOCK)) return null;
+  }
+  return null;
+};
+
 /** Rows of these commands. */
 export const STREAM_READ_COMMANDS: readonly CommandSpec<Call>[] = [
   {
@@ -400,6 +415,8 @@ export const STREAM_READ_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "[COUNT count:integer] [BLOCK milliseconds:integer] " +
       "STREAMS streams:(key... id...)",
     replies: ["map", "array", "null"],
+    keyWeight: KEY_WEIGHT_MAX,
+    manyKeys: manyStreams,
     run: xreadCommand,
   },
   {

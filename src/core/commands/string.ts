@@ -34,7 +34,7 @@ import {
   SECONDS,
   type UnitMs,
 } from "./expire_time.ts";
-import { manyStored, manyStrings } from "./many_keys.ts";
+import { manyStored, manyStoredNew, manyStrings } from "./many_keys.ts";
 import { RECORDED, recordExpire, recordOfKey, recordSet } from "./recorded.ts";
 import {
   EXAT,
@@ -368,6 +368,7 @@ export const STRING_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: [keyPairsFrom(1, "OW insert")],
     syntax: "data:(key value)...",
     replies: ["integer"],
+    manyKeys: manyStoredNew,
     run: msetnxCommand,
   },
   {

@@ -193,11 +193,21 @@ export class KeyHooks {
    * expired.
    */
   isUntouched(node: number, version: number, nowMs: number): boolean {
+    return this.untouchedUntil(node, version, nowMs) > nowMs;
+  }
+
+  /**
+   * When a watched key, which had this version, expires, in milliseconds of the
+   * epoch: infinite for never, 0 if it has changed, or expired already.
+   */
+  untouchedUntil(node: number, version: number, nowMs: number): number {
     const { watched } = this;
-    if (watched.version(node) !== version) return false;
+    if (watched.version(node) !== version) return 0;
     watched.keyOf(node, WATCHED);
     const ref = this.#space.peek(watched.databaseOf(node), WATCHED);
-    return ref === 0 || !this.#space.isExpired(ref, nowMs);
+    if (ref === 0) return Infinity;
+    if (this.#space.isExpired(ref, nowMs)) return 0;
+    return this.#space.expireAt(ref) || Infinity;
   }
 
   /** Commands that wait for a key shall look again: it has been released. */

@@ -52,6 +52,7 @@ import {
   SHARD_FLAGS,
   SHARD_LOCK_FILTER,
   SHARD_LOCK_WAITS,
+  SHARD_ORPHANS,
   SHARD_READ_LOCKS,
   SHARD_WRITE_LOCKS,
 } from "./shard_control.ts";
@@ -236,7 +237,8 @@ export class KeyLocks {
   /**
    * Locks a key, which nothing may stand against; returns the place. `how` says
    * how one who writes changes the value, if he knows: {@linkcode PLACE_IN_PLACE}
-   * or {@linkcode PLACE_AT_END}. May throw OutOfMemory.
+   * or {@linkcode PLACE_AT_END}; `known` is the key's node or 0, if that has been
+   * looked up. May throw OutOfMemory.
    */
   hold(
     db: number,
@@ -245,9 +247,10 @@ export class KeyLocks {
     owner: number,
     worker: number,
     how = 0,
+    known = -1,
   ): number {
     const kind = isWrite ? PLACE_WRITE | how : 0;
-    const place = this.#makePlace(db, key, owner, worker, kind);
+    const place = this.#makePlace(db, key, owner, worker, kind, known);
     const node = this.#word(place, NODE);
     const state = this.#word(node, STATE);
     assert(isWrite ? state === 0 : state >= 0, "a lock is compatible");
@@ -398,7 +401,14 @@ export class KeyLocks {
 
   /** Leaves an entry to the readers of a node's key, or takes it back (0). */
   setOrphan(node: number, ref: number): void {
+    const change = Number(ref !== 0) - Number(this.orphan(node) !== 0);
+    this.#control[SHARD_ORPHANS]! += change;
     this.#setMore(node, ORPHAN, ref);
+  }
+
+  /** How many orphans there are. */
+  get orphans(): number {
+    return this.#control[SHARD_ORPHANS]!;
   }
 
   /** Visits who has locked a node's key. */
@@ -422,6 +432,24 @@ export class KeyLocks {
     return [...nodes];
   }
 
+  /**
+   * Whether a key of a database, of any for -1, is locked: for writing, or, if
+   * `forReaders`, at all. Ends with the first that is.
+   */
+  isAnyHeld(db: number, forReaders: boolean): boolean {
+    let isFound = false;
+    let cursor = 0;
+    if (this.#notes.count === 0) return false;
+    do {
+      cursor = this.#notes.visitFrom(cursor, (node) => {
+        const own = this.#notes.qualifier(node);
+        if (own === WHOLE || db >= 0 && own !== db) return;
+        isFound ||= forReaders ? this.isHeld(node) : this.isWriteHeld(node);
+      });
+    } while (cursor !== 0 && !isFound);
+    return isFound;
+  }
+
   #readersPass(): boolean {
     return this.#surroundings.readersPass;
   }
@@ -432,9 +460,12 @@ export class KeyLocks {
     owner: number,
     worker: number,
     kind: number,
+    known = -1,
   ): number {
     const place = this.#heap.allocate(PLACE_UNITS);
-    let node = this.#notes.find(db, key.buf, key.off, key.length, key.hash);
+    let node = known >= 0
+      ? known
+      : this.#notes.find(db, key.buf, key.off, key.length, key.hash);
     if (node === 0) {
       try {
         node = this.#notes.add(db, key, MORE_WORDS);

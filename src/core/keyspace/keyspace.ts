@@ -649,12 +649,17 @@ export class Keyspace {
   /** The key of an entry, good until it is moved or freed. */
   nameOf(ref: number): Key {
     const key = new Key();
+    this.readName(ref, key);
+    return key;
+  }
+
+  /** Fills in the key of an entry, which stays where it is meanwhile. */
+  readName(ref: number, key: Key): void {
     key.buf = this.bytes(ref);
     key.off = this.keyOff(ref);
     key.length = this.keyLength(ref);
     key.hash = this.hashOf(ref);
     key.shard = this.shard;
-    return key;
   }
 
   /** Takes an entry out of its database; it is the caller's to free. */

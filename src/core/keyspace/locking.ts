@@ -15,7 +15,8 @@
 import { Key } from "./key.ts";
 import { mayBeLocked } from "./key_locks.ts";
 import type { Keyspace } from "./keyspace.ts";
-import { FLAG_KEY_LOCKS, SHARD_FLAGS } from "./shard_control.ts";
+import { expiresAt, FLAG_KEY_LOCKS, SHARD_FLAGS } from "./shard_control.ts";
+import { DICT_COUNT } from "../memory/dict.ts";
 import { keepOld } from "./snapshot_marks.ts";
 
 /**
@@ -31,9 +32,21 @@ export function lockKey(
   worker: number,
   nowMs: number,
   how = 0,
+  known = -1,
 ): number {
+  dropExpired(space, db, key, nowMs);
+  return space.locks.hold(db, key, isWrite, owner, worker, how, known);
+}
+
+/** Deletes a key if its time has come: one whose database has such keys. */
+function dropExpired(
+  space: Keyspace,
+  db: number,
+  key: Key,
+  nowMs: number,
+): void {
+  if (space.control[expiresAt(db) + DICT_COUNT] === 0) return;
   space.lookupQuiet(db, key, nowMs);
-  return space.locks.hold(db, key, isWrite, owner, worker, how);
 }
 
 /** Whether the key of an entry is locked, so that the entry must stay. */
@@ -70,12 +83,12 @@ export function unlockKey(
   locks.release(place);
   const db = locks.readKey(node, KEY);
   if (db >= 0 && !locks.isHeld(node)) {
-    const orphan = locks.orphan(node);
+    const orphan = locks.orphans === 0 ? 0 : locks.orphan(node);
     if (orphan !== 0) {
       locks.setOrphan(node, 0);
       space.freeEntry(orphan);
     }
-    space.lookupQuiet(db, KEY, nowMs);
+    dropExpired(space, db, KEY, nowMs);
     space.hooks.noteReleased(db, KEY);
   }
   locks.prune(node);

@@ -7,7 +7,7 @@
  * [32] heap, then the chain of values that wait to be freed and its length,
  * and the chain of values that replies still read, the watched keys,
  * the channels, the waiters, the tracked keys, the key locks, the pictures, the
- * chain of pictures of old values
+ * chain of pictures of old values, the watched keys that have changed last
  * then, per database: dictionary of all keys, dictionary of keys with an expire,
  * dictionary of hashes with fields that have one
  * then as many databases that no client can select, see reclaim.ts
@@ -101,7 +101,15 @@ export const PICTURE_WORDS: number = DICT_HEADER_WORDS + 4;
 /** Word of the first picture of old_values.ts. */
 export const SHARD_OLD_VALUES: number = SHARD_PICTURES +
   PICTURES_MAX * PICTURE_WORDS;
-const DATABASES = SHARD_OLD_VALUES + 1;
+/** Word that counts changes of watched keys, see watched_keys.ts. */
+export const SHARD_TOUCHES: number = SHARD_OLD_VALUES + 1;
+/** First word of the ring of watched keys that have changed last. */
+export const SHARD_TOUCHED: number = SHARD_TOUCHES + 1;
+/** Nodes in that ring, a power of two. */
+export const TOUCHED_NODES = 64;
+/** Word that counts the orphans of key_locks.ts. */
+export const SHARD_ORPHANS: number = SHARD_TOUCHED + TOUCHED_NODES;
+const DATABASES = SHARD_ORPHANS + 1;
 /** Control blocks are whole cache lines. */
 const LINE_WORDS = 16;
 

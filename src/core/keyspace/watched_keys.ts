@@ -10,6 +10,9 @@
  * false alarm, and nothing is missed whoever makes the change. While a shard has
  * no watched keys, a change costs one test of its hook word.
  *
+ * The nodes that were raised last stand in a ring, for one who watches so many
+ * that he does not want to compare all of them at one instant.
+ *
  * Every method asks that the caller holds the shard's latch.
  *
  * @module
@@ -18,7 +21,13 @@
 import { NODE_META, NODE_VALUE } from "../memory/node.ts";
 import { Key } from "./key.ts";
 import type { KeyNotes } from "./key_notes.ts";
-import { HOOK_WATCH, SHARD_HOOKS } from "./shard_control.ts";
+import {
+  HOOK_WATCH,
+  SHARD_HOOKS,
+  SHARD_TOUCHED,
+  SHARD_TOUCHES,
+  TOUCHED_NODES,
+} from "./shard_control.ts";
 
 const VERSION = NODE_META;
 const WATCHERS = NODE_VALUE;
@@ -63,6 +72,19 @@ export class WatchedKeys {
     return this.#notes.word(node, VERSION);
   }
 
+  /** How often watched keys have changed; wraps around. */
+  get touches(): number {
+    return this.#control[SHARD_TOUCHES]!;
+  }
+
+  /**
+   * The node of the key with which this count was left behind, one of the last
+   * {@linkcode TOUCHED_NODES}.
+   */
+  touchedNode(touches: number): number {
+    return this.#control[SHARD_TOUCHED + (touches & TOUCHED_NODES - 1)]!;
+  }
+
   /** A key has changed. */
   touch(
     db: number,
@@ -101,5 +123,9 @@ export class WatchedKeys {
   #raise(node: number): void {
     const version = this.#notes.word(node, VERSION);
     this.#notes.setWord(node, VERSION, (version + 1) | 0);
+    const control = this.#control;
+    const touches = control[SHARD_TOUCHES]!;
+    control[SHARD_TOUCHED + (touches & TOUCHED_NODES - 1)] = node;
+    control[SHARD_TOUCHES] = touches + 1;
   }
 }

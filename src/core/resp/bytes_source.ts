@@ -20,6 +20,39 @@ export function writeLongReply(reply: ReplyWriter, bytes: Uint8Array): void {
   reply.stream(new BytesSource(bytes.subarray(COPIED_BYTES_MAX)));
 }
 
+/** The same of bytes that lie in several pieces, which are the reply's now. */
+export function writePieces(
+  reply: ReplyWriter,
+  pieces: readonly Uint8Array[],
+): void {
+  const total = pieces.reduce((sum, { length }) => sum + length, 0);
+  if (total > COPIED_BYTES_MAX && reply.canStream) {
+    reply.stream(new PiecesSource(pieces));
+  } else for (const piece of pieces) reply.raw(piece);
+}
+
+/** The pieces of a reply; each is let go when it is written. */
+class PiecesSource implements ReplySource {
+  readonly #rest: Uint8Array[];
+  #source: BytesSource | null = null;
+
+  constructor(pieces: readonly Uint8Array[]) {
+    this.#rest = pieces.toReversed();
+  }
+
+  write(writer: ReplyWriter, bytes: number): boolean {
+    this.#source ??= new BytesSource(this.#rest.pop()!);
+    if (!this.#source.write(writer, bytes)) return false;
+    this.#source = null;
+    return this.#rest.length === 0;
+  }
+
+  drop(): void {
+    this.#source = null;
+    this.#rest.length = 0;
+  }
+}
+
 /** The bytes of a reply. */
 export class BytesSource implements ReplySource {
   #bytes: Uint8Array;

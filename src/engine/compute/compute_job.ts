@@ -10,6 +10,7 @@
  */
 
 import type { HeapContents } from "../../core/memory/heap.ts";
+import type { PackedKeys } from "./packed_keys.ts";
 import type { SettingsSnapshot } from "../../core/settings/settings.ts";
 
 /** Stands for a command: copy the value of the job's one key. */
@@ -68,6 +69,8 @@ export interface ComputeJob {
   /** The shard in whose heap results are to lie. */
   readonly shard: number;
   readonly keys: readonly JobKey[];
+  /** The keys if they are very many. */
+  readonly packed?: PackedKeys;
   /** Whether changes are recorded. */
   readonly isRecorded: boolean;
   /** The settings, if they have changed since the last job. */

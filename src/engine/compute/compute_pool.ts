@@ -32,20 +32,14 @@ import type { Command } from "../../core/commands/command_table.ts";
 import {
   BACKGROUND_COMMANDS,
   BACKGROUND_RETRIES,
-  CHANGES,
-  KEYSPACE_HITS,
-  KEYSPACE_MISSES,
 } from "../../core/keyspace/counters.ts";
-import { CHANGED } from "../../core/keyspace/key_events.ts";
 import type { EffectLog } from "../../core/keyspace/effect_log.ts";
 import { Key } from "../../core/keyspace/key.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import { keepOldOf } from "../../core/keyspace/snapshot_marks.ts";
-import { setFieldExpires } from "../../core/keyspace/field_expires.ts";
 import { unshareWith } from "../../core/keyspace/shared_value.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
 import { Arguments } from "../../core/resp/arguments.ts";
-import { writeLongReply } from "../../core/resp/bytes_source.ts";
 import { OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
 import type { Latches } from "../latch/shard_latches.ts";
 import type { LockHandle, LockSpec } from "../locks/lock_spec.ts";
@@ -56,12 +50,19 @@ import { CapturedKeys } from "./captured_keys.ts";
 import type { BigAdder } from "../executor/transaction.ts";
 import { addArguments } from "./compute_runner.ts";
 import {
+  applyWritten,
+  changesAnything,
+  countResult,
+  dropWritten,
+  lateReplyOf,
+  takeMemory,
+} from "./job_results.ts";
+import {
   type BigArgument,
   type ComputeJob,
   type ComputePort,
   type ComputeResult,
   COPY_VALUE,
-  DELETED,
 } from "./compute_job.ts";
 
 /** Time until it is tried again to put what was written in its place. */
@@ -84,6 +85,8 @@ export interface ComputePoolPorts<C extends Call> {
     version: number;
     snapshot: SettingsSnapshot | null;
   };
+  /** Jobs that may be under way. */
+  queueMax(): number;
   nowMs(): number;
   /** Whether the data must not change now (CLIENT PAUSE, a data set is loaded). */
   mustBeStill(): boolean;
@@ -134,6 +137,8 @@ interface OpenJob<C> extends JobAndKeys {
   /** Null if the job is none of a command. */
   readonly caller: Caller<C> | null;
   readonly resolve: (reply: LateReply) => void;
+  /** Takes the result of one who has its keys locked; null for others. */
+  readonly take: ((result: ComputeResult) => void) | null;
   thread: number;
 }
 
@@ -232,8 +237,29 @@ export class ComputePool<C extends Call> {
     };
     for (const { at } of bigs) args.takeBig(at);
     return new Promise((resolve) =>
-      this.#start(job, { keys, handle, caller: { command, session }, resolve })
+      this.#start(job, {
+        ...{ keys, handle, resolve, take: null },
+        caller: { command, session },
+      })
     );
+  }
+
+  /**
+   * Begins to run a job for one who has locked its keys, and applies the result
+   * himself; false if that is not possible now.
+   */
+  runLocked(
+    job: Omit<ComputeJob, "id" | "keys" | "settings">,
+    take: (result: ComputeResult) => void,
+  ): boolean {
+    const { load, counters, queueMax } = this.#ports;
+    if (Atomics.load(load, 0) >= queueMax()) return false;
+    counters[BACKGROUND_COMMANDS] = counters[BACKGROUND_COMMANDS]! + 1;
+    this.#start({ ...job, id: ++this.#lastId, keys: [], settings: null }, {
+      ...{ keys: new CapturedKeys(), handle: null, caller: null, take },
+      resolve: () => {},
+    });
+    return true;
   }
 
   /**
@@ -268,7 +294,7 @@ export class ComputePool<C extends Call> {
       keys: keys.jobs,
       isRecorded: false,
       settings: null,
-    }, { keys, handle: null, caller: null, resolve: done });
+    }, { keys, handle: null, caller: null, resolve: done, take: null });
   }
 
   #start(job: ComputeJob, parts: Omit<OpenJob<C>, "job" | "thread">): void {
@@ -299,19 +325,20 @@ export class ComputePool<C extends Call> {
   #finish(result: ComputeResult): void {
     const { load, latches, counters, effects } = this.#ports;
     const { mustBeStill, later } = this.#ports;
-    if (changesAnything(result) && mustBeStill()) {
-      return later(() => this.#finish(result), STILL_MS);
-    }
     const open = this.#open.get(result.id);
     assert(open !== undefined, "a result has a job");
+    if (
+      open.take === null && changesAnything(result) && mustBeStill()
+    ) return later(() => this.#finish(result), STILL_MS);
     this.#open.delete(result.id);
     Atomics.sub(load, 0, 1);
     Atomics.sub(load, 1 + open.thread, 1);
+    if (open.take !== null) return open.take(result);
     const { keys } = open;
     for (let i = 0; i < keys.count; i++) latches.mark(keys.space(i).shard);
     latches.acquireMarked();
     const nowMs = this.#ports.nowMs();
-    takeMemory(open, result);
+    takeMemory(keys, keys.spaceOf(open.job.shard), result);
     if (open.job.command === COPY_VALUE) {
       useCopy(open, result);
       keys.release();
@@ -324,7 +351,7 @@ export class ComputePool<C extends Call> {
         (open.job.isRecorded || !effects.isOn);
     const args = this.#argumentsOf(open.job);
     const hasRoom = isGood && this.#applyRecorded(open, args, result, nowMs);
-    if (!hasRoom) dropWritten(open, result);
+    if (!hasRoom) dropWritten(keys, result);
     keys.release();
     latches.releaseMarked();
     open.handle?.close();
@@ -333,22 +360,15 @@ export class ComputePool<C extends Call> {
       this.#runInPlace(open, args);
     } else {
       const error = hasRoom ? result.error : OUT_OF_MEMORY.text;
-      if (hasRoom) this.#count(result);
+      if (hasRoom) countResult(counters, result);
       const { microseconds } = result;
       this.#ports.count({ ...open.caller!, args, microseconds }, error);
       this.#ports.freeBig(args);
       open.resolve(
-        hasRoom ? lateReply(result) : (reply) => reply.error(OUT_OF_MEMORY),
+        hasRoom ? lateReplyOf(result) : (reply) => reply.error(OUT_OF_MEMORY),
       );
     }
     this.#ports.settle();
-  }
-
-  #count(result: ComputeResult): void {
-    const { counters } = this.#ports;
-    counters[CHANGES] = counters[CHANGES]! + result.changes;
-    counters[KEYSPACE_HITS] = counters[KEYSPACE_HITS]! + result.hits;
-    counters[KEYSPACE_MISSES] = counters[KEYSPACE_MISSES]! + result.misses;
   }
 
   #runInPlace({ job, caller, resolve }: OpenJob<C>, args: Arguments): void {
@@ -366,7 +386,7 @@ export class ComputePool<C extends Call> {
     return args;
   }
 
-  /** As {@linkcode #apply}, and what has changed is recorded. */
+  /** As {@linkcode applyWritten}, and what has changed is recorded. */
   #applyRecorded(
     open: OpenJob<C>,
     args: Arguments,
@@ -374,75 +394,27 @@ export class ComputePool<C extends Call> {
     nowMs: number,
   ): boolean {
     const { effects } = this.#ports;
-    if (!effects.isOn) return this.#apply(open, result, nowMs);
+    if (!effects.isOn) return applyAll(open, result, nowMs);
     effects.begin();
-    const hasRoom = this.#apply(open, result, nowMs);
+    const hasRoom = applyAll(open, result, nowMs);
     const isChange = hasRoom && result.changes > 0;
     const { recorded } = result;
     if (isChange && recorded !== null) effects.replaceWithCollected(recorded);
     effects.endCommand(open.job.db, args, isChange);
     return hasRoom;
   }
-
-  /** Puts what was written in its place; false if there is no room for it. */
-  #apply(
-    { keys, job }: OpenJob<C>,
-    { written, events }: ComputeResult,
-    nowMs: number,
-  ): boolean {
-    for (let i = 0; i < keys.count; i++) {
-      if (job.keys[i]!.isWritten) keepOldOf(keys.space(i), keys.key(i));
-    }
-    // What may not find room comes first.
-    for (const { key, ref, hasFieldExpires, clock } of written) {
-      if (ref === DELETED) continue;
-      const space = keys.space(key);
-      const existing = space.lookupQuiet(keys.db(key), keys.key(key), nowMs);
-      try {
-        if (hasFieldExpires) setFieldExpires(space, keys.db(key), ref, true);
-        space.adoptEntry(keys.db(key), ref, existing);
-        space.setClock(ref, clock);
-      } catch (cause) {
-        if (!(cause instanceof OutOfMemory)) throw cause;
-        setFieldExpires(space, keys.db(key), ref, false);
-        return false;
-      }
-    }
-    const told = new Set<number>();
-    for (const { key, ref } of written) {
-      if (ref !== DELETED) continue;
-      const space = keys.space(key);
-      const existing = space.lookupQuiet(keys.db(key), keys.key(key), nowMs);
-      if (existing !== 0) space.delete(keys.db(key), existing);
-    }
-    for (let i = 0; i < events.length; i += 2) {
-      const key = events[i]!;
-      keys.space(key).hooks.signal(keys.db(key), keys.key(key), events[i + 1]!);
-      told.add(key);
-    }
-    for (const { key } of written) {
-      if (!told.has(key)) {
-        keys.space(key).hooks.signal(keys.db(key), keys.key(key), CHANGED);
-      }
-    }
-    return true;
-  }
 }
 
-/** Makes the memory of what was written that of its shard. */
-function takeMemory(
+/** As {@linkcode applyWritten}, of all keys that may be written. */
+function applyAll(
   { keys, job }: JobAndKeys,
-  { contents, written }: ComputeResult,
-): void {
-  if (contents === null) return;
-  const made = written.filter(({ ref }) => ref !== DELETED);
-  assert(made.length <= 1, "a job makes one value");
-  for (const { key } of made) {
-    const { shard } = keys.space(key);
-    assert(shard === job.shard, "a value is made for its shard");
+  result: ComputeResult,
+  nowMs: number,
+): boolean {
+  for (let i = 0; i < keys.count; i++) {
+    if (job.keys[i]!.isWritten) keepOldOf(keys.space(i), keys.key(i));
   }
-  // What a job leaves that failed is lost, but counted.
-  keys.spaceOf(job.shard).heap.absorb(contents);
+  return applyWritten(keys, result, nowMs);
 }
 
 /** Gives a key the copy of its value, if it still has the value. */
@@ -458,32 +430,6 @@ function useCopy(
   if (ref !== 0 && space.valueRef(ref) === root && space.kind(ref) === kind) {
     unshareWith(space, ref, made.ref);
   } else space.freeEntry(made.ref);
-}
-
-/** Frees what was written for nothing. */
-function dropWritten(
-  { keys }: JobAndKeys,
-  { written }: ComputeResult,
-): void {
-  for (const { key, ref } of written) {
-    if (ref !== DELETED) keys.space(key).freeEntry(ref);
-  }
-}
-
-function lateReply(result: ComputeResult): LateReply {
-  return (reply) => {
-    const { spans } = result;
-    if (spans.length === 0) return writeLongReply(reply, result.reply);
-    reply.append(
-      result.reply,
-      spans.map((span) => ({ ...span, source: null })),
-    );
-  };
-}
-
-/** Whether keys look different, or are told of, when a job is done. */
-function changesAnything({ written, changes }: ComputeResult): boolean {
-  return written.length > 0 || changes > 0;
 }
 
 /** The database in which a command writes its keys. */

@@ -43,6 +43,7 @@ import {
   expiresAt,
   fieldExpiresAt,
   keysAt,
+  SHARD_READINGS,
 } from "../../core/keyspace/shard_control.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
 import { shareValue, unshareValue } from "../../core/keyspace/shared_value.ts";
@@ -68,6 +69,10 @@ import {
   NO_VALUE,
   type WrittenKey,
 } from "./compute_job.ts";
+import { unpackKeys } from "./packed_keys.ts";
+
+/** More keys are found by their hashes. */
+const FEW_KEYS = 64;
 
 /** What the runner needs from the thread around it. */
 export interface ComputeRunnerPorts<C extends Call> {
@@ -97,18 +102,24 @@ export class ComputeRunner<C extends Call> {
   }
 
   /** Runs a job. */
-  run(job: ComputeJob): ComputeResult {
+  run(given: ComputeJob): ComputeResult {
     const startMs = this.#ports.monotonicMs();
     const { counters } = this.#ports;
     counters.fill(0);
     const events: number[] = [];
-    const space = this.#ports.makeKeyspace(job.shard, {
+    const space = this.#ports.makeKeyspace(given.shard, {
       keyEvent: (_hooks, event, db, buf, off, length) => {
-        const key = keyNamed(job, db, buf, off, length);
+        const key = names.find(db, buf, off, length);
         if (key >= 0) events.push(key, event);
       },
     });
+    const { packed } = given;
+    const keys = packed === undefined
+      ? given.keys
+      : unpackKeys(packed, given.db, space.arena.u8);
+    const job = { ...given, keys };
     const call = this.#ports.makeCall(space);
+    const names = new JobNames(job, call);
     const writer = new ReplyWriter(REPLY_BUFFER_BYTES);
     writer.resp = job.resp;
     this.#fill(call, writer, job);
@@ -305,10 +316,17 @@ export class ComputeRunner<C extends Call> {
     readings: readonly number[],
   ): void {
     const key = new Key();
-    for (const { at, db } of job.keys) {
+    // Nobody looks for readings any more, of which there may be very many.
+    space.control[SHARD_READINGS] = 0;
+    for (const { at, db, kind, root } of job.keys) {
       fillKey(call, key, at);
       const ref = space.peek(db, key);
-      if (ref !== 0) space.delete(db, ref);
+      if (ref === 0) continue;
+      if (
+        kind !== NO_VALUE && typeOf(kind) !== TYPE_STRING &&
+        space.valueRef(ref) === root
+      ) space.takeValue(ref);
+      space.delete(db, ref);
     }
     for (const reading of readings) space.heap.free(reading);
     while (!freeDetached(space, Infinity));
@@ -384,15 +402,43 @@ function isArgument(
   return equalBytes(buf, off, length, job.bytes, from, job.ends[at]! - from);
 }
 
-/** Number of the key of this name, or -1; the last one that may be written. */
-function keyNamed(
-  job: ComputeJob,
-  db: number,
-  buf: Uint8Array,
-  off: number,
-  length: number,
-): number {
-  return job.keys.findLastIndex((key) =>
-    key.db === db && isArgument(job, key.at, buf, off, length)
-  );
+/** Finds keys of a job by name. */
+class JobNames {
+  readonly #job: ComputeJob;
+  readonly #call: Call;
+  readonly #key = new Key();
+  /** Of very many: the numbers of those with a hash. */
+  #byHash: Map<number, number[]> | null = null;
+
+  constructor(job: ComputeJob, call: Call) {
+    this.#job = job;
+    this.#call = call;
+  }
+
+  /** Number of the key of this name, or -1; the last one that may be written. */
+  find(db: number, buf: Uint8Array, off: number, length: number): number {
+    const job = this.#job;
+    const isNamed = (i: number) =>
+      job.keys[i]!.db === db &&
+      isArgument(job, job.keys[i]!.at, buf, off, length);
+    if (job.keys.length > FEW_KEYS) {
+      this.#byHash ??= this.#hashed();
+      this.#call.fillKey(this.#key, buf, off, length);
+      return this.#byHash.get(this.#key.hash)?.findLast(isNamed) ?? -1;
+    }
+    return job.keys.findLastIndex((_, i) => isNamed(i));
+  }
+
+  #hashed(): Map<number, number[]> {
+    const { keys } = this.#job;
+    const byHash = new Map<number, number[]>();
+    for (const [i, { at }] of keys.entries()) {
+      fillKey(this.#call, this.#key, at);
+      const { hash } = this.#key;
+      const others = byHash.get(hash);
+      if (others === undefined) byHash.set(hash, [i]);
+      else others.push(i);
+    }
+    return byHash;
+  }
 }

@@ -26,14 +26,17 @@
  * @module
  */
 
-import type { Call, ShardLatches } from "../../core/commands/call.ts";
+import type { Call } from "../../core/commands/call.ts";
 import type { LateReply } from "../../core/commands/command_spec.ts";
+import type { KeyPositions } from "../../core/commands/command_keys.ts";
+import { KEY } from "../../core/commands/command_spec.ts";
 import type { Command } from "../../core/commands/command_table.ts";
 import { GivenRecord } from "../../core/commands/given_record.ts";
-import type {
-  KeysPass,
-  KeyVisit,
-  ManyKeysWork,
+import {
+  distinctPass,
+  type KeysPass,
+  type KeyVisit,
+  type ManyKeysWork,
 } from "../../core/commands/many_keys.ts";
 import {
   COMMANDS_PARKED,
@@ -42,7 +45,6 @@ import {
   SLICED_COMMANDS,
   WRITE_LOCKS_GRANTED,
 } from "../../core/keyspace/counters.ts";
-import type { EffectLog } from "../../core/keyspace/effect_log.ts";
 import { Key } from "../../core/keyspace/key.ts";
 import { PLACE_AT_END, PLACE_WRITE } from "../../core/keyspace/key_locks.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
@@ -69,6 +71,7 @@ import type { CommandLocks } from "../locks/command_locks.ts";
 import type { LockHandle, LockSpec } from "../locks/lock_spec.ts";
 import type { LockWait, LockWaits } from "../locks/lock_waits.ts";
 import { ManyKeyOrder } from "../locks/many_key_order.ts";
+import { LockedJob, type LockedJobPorts } from "./locked_jobs.ts";
 import {
   PROCESS_CUT_WAITS,
   PROCESS_MANY_CHANGES,
@@ -88,11 +91,11 @@ const PLACES_MAX = 64;
 /** Time until one that must not change anything now looks again. */
 const STILL_MS = 2;
 
+/** What is done to keys that are locked for writing. */
+const WRITES = KEY.RW | KEY.OW | KEY.RM;
+
 /** What these commands need from the worker around them. */
-export interface ManyKeysPorts<C extends Call> {
-  readonly call: C;
-  readonly latches: ShardLatches;
-  readonly effects: EffectLog;
+export interface ManyKeysPorts<C extends Call> extends LockedJobPorts<C> {
   /** Words of the process. */
   readonly process: Int32Array;
   readonly waits: LockWaits;
@@ -115,7 +118,6 @@ export interface ManyKeysPorts<C extends Call> {
     args: Arguments,
     done: (reply: LateReply) => void,
   ): void;
-  nowMs(): number;
   monotonicMs(): number;
   later(run: () => void, delayMs: number): void;
   /** Calls back when others have had their turn. */
@@ -142,7 +144,12 @@ interface Running<C extends Call> {
   readonly order: ManyKeyOrder;
   /** By number: where a key is locked, 0 if it is not. */
   readonly places: Int32Array;
+  /** Whether it may write keys. */
   readonly isWrite: boolean;
+  /** By number: whether the key may be written; null if that holds for all. */
+  readonly writes: Uint8Array | null;
+  /** What is run in the background, when that has begun. */
+  job: LockedJob<C> | null;
   readonly remembers: boolean;
   readonly noTouch: boolean;
   /** Number of the owner of the locks. */
@@ -165,6 +172,18 @@ const NO_REPLY: LateReply = () => {};
 /** Keys were locked; or one is not free; or there was no memory. */
 type Locking = "all" | "busy" | "no room";
 
+/** Whether keys may be written, by their numbers in the order. */
+function writesOf(
+  { flags }: KeyPositions,
+  order: ManyKeyOrder,
+): Uint8Array {
+  const writes = new Uint8Array(order.count);
+  for (let i = 0; i < order.count; i++) {
+    if ((flags[i]! & WRITES) !== 0) writes[order.sameAs(i)] = 1;
+  }
+  return writes;
+}
+
 /** One per worker. */
 export class ManyKeys<C extends Call> {
   readonly #ports: ManyKeysPorts<C>;
@@ -180,7 +199,11 @@ export class ManyKeys<C extends Call> {
    * No latch is held. Takes the arguments. Null if there is no memory for it, and
    * it has to be done at once.
    */
-  begin(command: Command<C>, work: ManyKeysWork): Promise<LateReply> | null {
+  begin(
+    command: Command<C>,
+    work: ManyKeysWork,
+    given: KeyPositions,
+  ): Promise<LateReply> | null {
     const { call, lock } = this.#ports;
     const session = call.session as Session;
     const handle = lock({
@@ -190,14 +213,19 @@ export class ManyKeys<C extends Call> {
     });
     if (handle === null) return null;
     const { promise, resolve } = Promise.withResolvers<LateReply>();
-    const order = new ManyKeyOrder(call, work.step);
+    const positions = given.positions.slice(0, call.keyCount);
+    const order = new ManyKeyOrder(call, positions);
+    const writes = work.locking === "as the keys say"
+      ? writesOf(given, order)
+      : null;
+    const isWrite = writes?.includes(1) ?? work.locking === "write";
     const isTracking = (session.gate & GATE_TRACKING) !== 0 &&
-      work.locking === "read";
+      work.locking !== "none" && !isWrite;
     const running: Running<C> = {
       ...{ command, session, work, order, resolve },
       ...{ db: call.db, resp: session.resp, args: call.args.take() },
       places: new Int32Array(work.locking === "none" ? 0 : order.count),
-      isWrite: work.locking === "write",
+      ...{ isWrite, writes, job: null },
       remembers: isTracking && session.tracking!.remembers,
       noTouch: call.keyspaces[0]!.noTouch,
       ...{ owner: handle.id, locked: 0, wait: null, tookMs: 0, steps: null },
@@ -279,8 +307,16 @@ export class ManyKeys<C extends Call> {
     if (end === "gone") return resolve(NO_REPLY);
     const microseconds = running.tookMs * 1000;
     const error = end === "done" ? null : end;
-    count({ command, session, args, microseconds }, error);
-    resolve(error === null ? work.reply() : (reply) => reply.error(error));
+    const { job } = running;
+    count(
+      { command, session, args, microseconds },
+      error ?? job?.error ?? null,
+    );
+    resolve(
+      error !== null
+        ? (reply) => reply.error(error)
+        : job?.reply() ?? work.reply(),
+    );
   }
 
   /** All of it, step by step; no latch is held where it yields. */
@@ -290,7 +326,9 @@ export class ManyKeys<C extends Call> {
     if (work.locking !== "none") end = yield* this.#lockAll(running);
     if (end === "done") {
       const nowMs = this.#ports.nowMs();
-      end = isWrite
+      end = work.isJob === true
+        ? yield* this.#runJob(running, nowMs)
+        : isWrite
         ? yield* this.#change(running, nowMs)
         : yield* this.#passes(running, nowMs);
       yield* this.#unlock(running);
@@ -317,8 +355,9 @@ export class ManyKeys<C extends Call> {
         if (outcome === "no room") end = "in place";
       }
       if (outcome === "all") {
+        const isChange = isWrite && running.work.isJob !== true;
         if (
-          isWrite ? this.#beginChange() : !(yield* this.#isFlushed(running))
+          isChange ? this.#beginChange() : !(yield* this.#isFlushed(running))
         ) {
           this.#endWait(running);
           return "done";
@@ -364,11 +403,9 @@ export class ManyKeys<C extends Call> {
   /** Locks keys of a shard until a slice is over, or one is not free. */
   #lockSome(running: Running<C>, space: Keyspace): Locking {
     const { monotonicMs, nowMs, waits, reserve, call } = this.#ports;
-    const { order, args, db, isWrite, places, owner } = running;
+    const { order, args, db, writes, places, owner } = running;
     const { locks, control } = space;
     const key = this.#key;
-    const kind = isWrite ? PLACE_WRITE : 0;
-    const how = isWrite ? PLACE_AT_END : 0;
     const now = nowMs();
     const endMs = monotonicMs() + SLICE_MS;
     const first = running.locked;
@@ -380,6 +417,8 @@ export class ManyKeys<C extends Call> {
         break;
       }
       const i = order.numberAt(at);
+      const isWrite = writes === null ? running.isWrite : writes[i] === 1;
+      const kind = isWrite ? PLACE_WRITE : 0;
       order.read(i, args, key);
       if (isWrite && (control[SHARD_FLAGS]! & FLAG_SNAPSHOT) !== 0) {
         reserve(space, db, key, false);
@@ -395,10 +434,21 @@ export class ManyKeys<C extends Call> {
         break;
       }
       const { worker } = waits;
-      places[i] = lockKey(space, db, key, isWrite, owner, worker, now, how);
+      const how = isWrite ? PLACE_AT_END : 0;
+      places[i] = lockKey(
+        space,
+        db,
+        key,
+        isWrite,
+        owner,
+        worker,
+        now,
+        how,
+        node,
+      );
       running.locked = at + 1;
     }
-    const counter = isWrite ? WRITE_LOCKS_GRANTED : READ_LOCKS_GRANTED;
+    const counter = running.isWrite ? WRITE_LOCKS_GRANTED : READ_LOCKS_GRANTED;
     call.counters[counter] = call.counters[counter]! + running.locked - first;
     return isFree ? "all" : "busy";
   }
@@ -441,6 +491,8 @@ export class ManyKeys<C extends Call> {
       const end = Math.min(order.endOfShard(at), at + RECORDED_PER_STEP);
       let isFlushed = false;
       latches.acquire(shard);
+      // While there are none at all, the shard has not been emptied.
+      if (locks.orphans === 0) at = order.endOfShard(at);
       for (; at < end && !isFlushed; at++) {
         const place = places[order.numberAt(at)]!;
         isFlushed = locks.orphan(locks.nodeOf(place)) !== 0;
@@ -493,6 +545,40 @@ export class ManyKeys<C extends Call> {
     return mayBegin;
   }
 
+  /** Has the background do it, with the keys as they are. */
+  *#runJob(running: Running<C>, nowMs: number): Generator<void, End> {
+    const { mustBeStill } = this.#ports;
+    const { command, order, writes } = running;
+    const job = new LockedJob(this.#ports, {
+      ...running,
+      ...{
+        command: command.index,
+        order,
+        writes: writes ?? new Uint8Array(order.count),
+      },
+    });
+    yield* this.#pass(running, distinctPass(job.note), nowMs);
+    if (!job.send(() => this.#wake(running))) return "in place";
+    while (!job.hasEnded) {
+      running.isAsleep = true;
+      yield;
+    }
+    while (job.isChange && mustBeStill()) {
+      this.#sleepMs(running, STILL_MS);
+      yield;
+    }
+    running.tookMs += job.tookMs;
+    const steps = job.apply();
+    for (;;) {
+      const step = this.#inside(running, () => steps.next(), true);
+      if (step.done === true) {
+        if (step.value === "done") running.job = job;
+        return step.value;
+      }
+      yield;
+    }
+  }
+
   /** Changes the keys, and records it. */
   *#change(running: Running<C>, nowMs: number): Generator<void, End> {
     const { latches, process, effects } = this.#ports;
@@ -542,6 +628,7 @@ export class ManyKeys<C extends Call> {
     for (let at = 0; at < count;) {
       // Who is gone has let go of what it has watched.
       if (work.locking === "none" && isGone(session)) return;
+      if (work.isOver === true) return;
       at = this.#inside(
         running,
         () => this.#some(running, pass, visit, at, count),
@@ -599,12 +686,13 @@ export class ManyKeys<C extends Call> {
    * Lends a key that is read what only its readers still have, if its database was
    * emptied since all keys were locked; returns it, or 0.
    */
-  #lend({ places, isWrite }: Running<C>, visit: KeyVisit): number {
+  #lend({ places, isWrite, writes }: Running<C>, visit: KeyVisit): number {
     const { space, db, key, last } = visit;
-    const place = isWrite ? 0 : places[last] ?? 0;
+    const isRead = writes === null ? !isWrite : writes[last] === 0;
+    const place = isRead ? places[last] ?? 0 : 0;
     if (place === 0) return 0;
     const { locks } = space;
-    return locks.orphan(locks.nodeOf(place)) === 0
+    return locks.orphans === 0 || locks.orphan(locks.nodeOf(place)) === 0
       ? 0
       : lendOrphan(space, db, key, place);
   }

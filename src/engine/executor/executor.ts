@@ -29,6 +29,7 @@ import {
   FLAG,
   type Handler,
   type HeavyTest,
+  KEY_WEIGHT_MAX,
   type LateReply,
 } from "../../core/commands/command_spec.ts";
 import {
@@ -36,7 +37,6 @@ import {
   type CommandTable,
   KEY_KIND,
 } from "../../core/commands/command_table.ts";
-import type { ManyKeysWork } from "../../core/commands/many_keys.ts";
 import type { EffectLog } from "../../core/keyspace/effect_log.ts";
 import { mayBeLocked } from "../../core/keyspace/key_locks.ts";
 import { LookAhead } from "../../core/keyspace/look_ahead.ts";
@@ -83,8 +83,6 @@ import { TransactionRunner } from "./transaction_runner.ts";
 
 /** Keys kept ready between commands. */
 const KEYS_KEPT = 1024;
-/** Of keys that clients have in caches of their own, as much fewer are many. */
-const TRACKED_WEIGHT = 4;
 /** What is replied to a command that EXEC will run. */
 const QUEUED = latin1BytesOf("+QUEUED\r\n");
 
@@ -340,12 +338,12 @@ export class Executor<C extends Call> implements WorkerGate {
 
   /**
    * A command with long arguments, of which a record is made in advance, and nodes
-   * of what it will add. What is run in the background is recorded there.
+   * of what it will add.
    */
   #dispatchLong(command: Command<C>, handler: Handler<C>): number {
     const { db, args } = this.#call;
     const isRecorded = this.#effects.isOn &&
-      (command.flags & FLAG.WRITE) !== 0 && command.isHeavy === undefined;
+      (command.flags & FLAG.WRITE) !== 0;
     if (isRecorded) this.#effects.prepare(db, args);
     command.stage?.(this.#call);
     const outcome = this.#dispatchNow(command, handler);
@@ -467,12 +465,9 @@ export class Executor<C extends Call> implements WorkerGate {
     const looksFurther = this.#keys.fill(command);
     const count = call.keyCount;
     if (
-      count * TRACKED_WEIGHT > call.settings.backgroundThresholdKeys &&
-      !this.ignoresFlags && this.#areMany(count)
-    ) {
-      const work = command.spec.manyKeys?.(call) ?? null;
-      if (work !== null && this.#beginMany(command, work)) return PARKED;
-    }
+      count * KEY_WEIGHT_MAX > call.settings.backgroundThresholdKeys &&
+      !this.ignoresFlags && this.#beginMany(command)
+    ) return PARKED;
     if (looksFurther) this.#latches.markAll();
     for (let i = 0; i < count; i++) {
       const key = call.key(i);
@@ -514,19 +509,25 @@ export class Executor<C extends Call> implements WorkerGate {
     return outcome;
   }
 
-  /** Whether so many keys take longer than a hold may be. */
-  #areMany(count: number): boolean {
-    const { keyspaces, settings } = this.#call;
-    if (count > settings.backgroundThresholdKeys) return true;
-    return keyspaces.some(({ control }) =>
+  /** A key counts for several if clients may have to be told of it. */
+  #trackedWeight(): number {
+    const isTracked = this.#call.keyspaces.some(({ control }) =>
       (control[SHARD_HOOKS]! & HOOK_TRACKED) !== 0
     );
+    return isTracked ? KEY_WEIGHT_MAX : 1;
   }
 
   /** Begins to go through very many keys in slices; false if it cannot. */
-  #beginMany(command: Command<C>, work: ManyKeysWork): boolean {
+  #beginMany(command: Command<C>): boolean {
     const call = this.#call;
-    const late = this.#ports.manyKeys(command, work);
+    const { manyKeys, keyWeight } = command.spec;
+    const weight = call.keyCount * (keyWeight ?? this.#trackedWeight());
+    if (
+      manyKeys === undefined || weight <= call.settings.backgroundThresholdKeys
+    ) return false;
+    const work = manyKeys(call);
+    if (work === null) return false;
+    const late = this.#ports.manyKeys(command, work, this.#keys.positions);
     if (late === null) return false;
     this.#told.show(call, command);
     this.#runner.pending = late;

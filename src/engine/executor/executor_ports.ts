@@ -25,6 +25,10 @@ import type { BigAdder } from "./transaction.ts";
 export interface ExecutorPorts<C extends Call> {
   /** Monotonic milliseconds, with fractions. */
   monotonicMs(): number;
+  /** Milliseconds of the epoch. */
+  nowMs(): number;
+  /** Calls back when others have had their turn; no latch is held. */
+  rest(run: () => void): void;
   /**
    * Sends a request to the owner of `shard`, or returns null when that is this
    * worker.
@@ -80,6 +84,7 @@ export interface ExecutorPorts<C extends Call> {
   manyKeys(
     command: Command<C>,
     work: ManyKeysWork,
+    positions: KeyPositions,
   ): Promise<LateReply> | null;
   /** What commands have caused that others are to be told of. */
   readonly tellings: Tellings;

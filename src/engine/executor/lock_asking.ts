@@ -222,6 +222,12 @@ export class LockAsking<C extends Call> {
   #claimWatched(transaction: Transaction): void {
     if (!this.#areChanging()) return;
     const { call, locks } = this.#parts;
+    if (transaction.watchCount > call.settings.backgroundThresholdKeys) {
+      for (const space of call.keyspaces) {
+        locks.claimDatabase(space, -1, false);
+      }
+      return;
+    }
     const key = new Key();
     for (let i = 0; i < transaction.watchCount; i++) {
       const space = call.keyspaces[transaction.watchShard(i)]!;

@@ -18,6 +18,7 @@
 import { viewOf } from "../../core/base/byte_view.ts";
 import { copyBytes } from "../../core/base/bytes.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
+import type { WatchCheck } from "./watch_checks.ts";
 
 const FIRST_BYTES = 1024;
 /** Bytes that are copied in one step. */
@@ -44,6 +45,44 @@ export const NO_SHARD = -1;
 /** Adds an argument that lies in the run `run` of the arena. */
 export type BigAdder = (args: Arguments, run: number, length: number) => void;
 
+/** Watched keys. */
+export class Watches {
+  /** How many there are. */
+  count = 0;
+  #words = new Int32Array(0);
+
+  /** Adds one. */
+  add(shard: number, node: number, version: number): void {
+    const at = this.count * WATCH_WORDS;
+    this.#words = withRoom(this.#words, at + WATCH_WORDS);
+    this.#words[at] = shard;
+    this.#words[at + 1] = node;
+    this.#words[at + 2] = version;
+    this.count++;
+  }
+
+  /** Shard of a watched key. */
+  shard(i: number): number {
+    return this.#words[i * WATCH_WORDS]!;
+  }
+
+  /** Node of a watched key. */
+  node(i: number): number {
+    return this.#words[i * WATCH_WORDS + 1]!;
+  }
+
+  /** Version of a watched key when its watch began. */
+  version(i: number): number {
+    return this.#words[i * WATCH_WORDS + 2]!;
+  }
+
+  /** Forgets all of them. */
+  clear(): void {
+    this.count = 0;
+    if (this.#words.length > KEPT_WORDS) this.#words = new Int32Array(0);
+  }
+}
+
 /** What a session has between MULTI and EXEC, and between WATCH and EXEC. */
 export class Transaction {
   /** Whether MULTI has been called. */
@@ -61,8 +100,9 @@ export class Transaction {
   #view = new DataView(this.#bytes.buffer);
   #byteCount = 0;
   #bigBytes = 0;
-  #watches = new Int32Array(0);
-  #watchCount = 0;
+  /** What is known of the watched keys, if they are very many. */
+  check: WatchCheck | null = null;
+  #watches = new Watches();
   /** The watched ones to be looked up, once they are many; null before. */
   #known: Set<number> | null = null;
 
@@ -156,27 +196,27 @@ export class Transaction {
 
   /** Keys that are watched. */
   get watchCount(): number {
-    return this.#watchCount;
+    return this.#watches.count;
+  }
+
+  /** The watched keys. */
+  get watches(): Watches {
+    return this.#watches;
   }
 
   /** Notes a watched key: its node in a shard, and the version seen. */
   addWatch(shard: number, node: number, version: number): void {
-    const at = this.#watchCount * WATCH_WORDS;
-    this.#watches = withRoom(this.#watches, at + WATCH_WORDS);
-    this.#watches[at] = shard;
-    this.#watches[at + 1] = node;
-    this.#watches[at + 2] = version;
-    this.#watchCount++;
+    this.#watches.add(shard, node, version);
     this.#known?.add(watchId(shard, node));
   }
 
   /** Whether a node is among the watched ones. */
   isWatching(shard: number, node: number): boolean {
-    if (this.#watchCount > FEW_WATCHES) {
+    if (this.watchCount > FEW_WATCHES) {
       this.#known ??= this.#watchIds();
       return this.#known.has(watchId(shard, node));
     }
-    for (let i = 0; i < this.#watchCount; i++) {
+    for (let i = 0; i < this.watchCount; i++) {
       if (this.watchShard(i) === shard && this.watchNode(i) === node) {
         return true;
       }
@@ -186,29 +226,37 @@ export class Transaction {
 
   /** Shard of a watched key. */
   watchShard(i: number): number {
-    return this.#watches[i * WATCH_WORDS]!;
+    return this.#watches.shard(i);
   }
 
   /** Node of a watched key. */
   watchNode(i: number): number {
-    return this.#watches[i * WATCH_WORDS + 1]!;
+    return this.#watches.node(i);
   }
 
   /** Version of a watched key when its watch began. */
   watchVersion(i: number): number {
-    return this.#watches[i * WATCH_WORDS + 2]!;
+    return this.#watches.version(i);
   }
 
   /** Forgets the watched keys, whose nodes have been told. */
   forgetWatches(): void {
-    this.#watchCount = 0;
+    this.#watches.clear();
     this.#known = null;
-    if (this.#watches.length > KEPT_WORDS) this.#watches = new Int32Array(0);
+    this.check = null;
+  }
+
+  /** Takes the watched keys, whose nodes are yet to be told. */
+  takeWatches(): Watches {
+    const watches = this.#watches;
+    this.#watches = new Watches();
+    this.forgetWatches();
+    return watches;
   }
 
   #watchIds(): Set<number> {
     const ids = new Set<number>();
-    for (let i = 0; i < this.#watchCount; i++) {
+    for (let i = 0; i < this.watchCount; i++) {
       ids.add(watchId(this.watchShard(i), this.watchNode(i)));
     }
     return ids;

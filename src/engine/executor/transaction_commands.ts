@@ -96,7 +96,6 @@ const manyWatched: ManyKeysFinder<TransactionCall> = ({ session }) => {
   );
   return {
     locking: "none",
-    step: 1,
     passes: [watch],
     changes: 0,
     reply: () => (reply) => reply.ok(),

@@ -42,6 +42,7 @@ import type { RequestKeys } from "./request_keys.ts";
 import { GATE_MULTI, type Session } from "./session.ts";
 import type { ToldCommands } from "./told_commands.ts";
 import { NO_SHARD, type Transaction } from "./transaction.ts";
+import { WatchChecks, type WatchState } from "./watch_checks.ts";
 
 /** The executor's parts that are needed here. */
 export interface TransactionParts<C extends Call> {
@@ -53,7 +54,10 @@ export interface TransactionParts<C extends Call> {
   readonly asking: LockAsking<C>;
   readonly runner: CommandRunner<C>;
   readonly told: ToldCommands<C>;
-  readonly ports: Pick<ExecutorPorts<C>, "makeRoom" | "addBig" | "freeBig">;
+  readonly ports: Pick<
+    ExecutorPorts<C>,
+    "makeRoom" | "addBig" | "freeBig" | "monotonicMs" | "nowMs" | "rest"
+  >;
 }
 
 /** Runs transactions; one object per worker. */
@@ -70,6 +74,7 @@ export class TransactionRunner<C extends Call> {
   readonly #told: ToldCommands<C>;
   readonly #ports: TransactionParts<C>["ports"];
   readonly #effects: EffectLog;
+  readonly #checks: WatchChecks<C>;
   /** The arguments of the queued command that is run. */
   readonly #queued = new Arguments();
 
@@ -84,6 +89,7 @@ export class TransactionRunner<C extends Call> {
     this.#told = parts.told;
     this.#ports = parts.ports;
     this.#effects = parts.call.effects;
+    this.#checks = new WatchChecks(parts);
   }
 
   /** EXEC: all queued commands under one hold of the latches they need. */
@@ -101,9 +107,18 @@ export class TransactionRunner<C extends Call> {
       this.end(session);
       return reply.error(execAbort(OUT_OF_MEMORY.text));
     }
+    const isLong = this.around === null && this.#watchesMany(transaction);
+    if (isLong && this.#checks.mustLook(session, transaction)) return;
     this.#markTransaction(transaction);
     this.#latches.acquireMarked();
-    const isUntouched = this.#isUntouched(transaction);
+    const state = isLong ? this.#stateOf(transaction) : null;
+    if (state === "unknown") {
+      this.#latches.releaseMarked();
+      return this.#checks.lookAgain(session, transaction);
+    }
+    const isUntouched = state === null
+      ? this.#isUntouched(transaction)
+      : state === "same";
     if (
       isUntouched &&
       (this.#latches.wordsOfMarked(SHARD_FLAGS) & MUST_ASK) !== 0
@@ -118,7 +133,7 @@ export class TransactionRunner<C extends Call> {
       }
     }
     this.#latches.beginShared();
-    this.#unwatch(transaction);
+    if (!isLong) this.#unwatch(transaction);
     const isLogged = this.#effects.isOn;
     if (isLogged) this.#effects.begin();
     let late: void | Promise<LateReply> = undefined;
@@ -226,7 +241,23 @@ export class TransactionRunner<C extends Call> {
     return true;
   }
 
+  /** Whether the watched keys are so many that they are looked at in slices. */
+  #watchesMany({ watchCount }: Transaction): boolean {
+    return watchCount > this.#call.settings.backgroundThresholdKeys;
+  }
+
+  /** Of watched keys that have been looked at in slices. */
+  #stateOf(transaction: Transaction): WatchState {
+    const checks = this.#checks;
+    const state = checks.stateOf(transaction, this.#call.nowMs);
+    if (state !== "unknown" || !checks.isInVain(transaction)) return state;
+    return this.#isUntouched(transaction) ? "same" : "changed";
+  }
+
   #unwatch(transaction: Transaction): void {
+    if (this.#watchesMany(transaction)) {
+      return this.#checks.forget(transaction.takeWatches());
+    }
     for (let i = 0; i < transaction.watchCount; i++) {
       const shard = transaction.watchShard(i);
       this.#latches.acquire(shard);

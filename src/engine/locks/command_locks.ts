@@ -41,6 +41,9 @@ import {
 import { GATE_LOCKED, type Session } from "../executor/session.ts";
 import type { LockRules, LockWait, LockWaits } from "./lock_waits.ts";
 
+/** Locks of a shard's readers that are not waited for. */
+const READERS_MAX = 128;
+
 /** What commands need to wait for locks. */
 export interface CommandLockPorts {
   /** What the lock tables of the worker's shards have in common. */
@@ -125,8 +128,8 @@ export class CommandLocks {
 
   /**
    * The command wants a shard's share of a database, or of all (-1): it waits for
-   * those who write, and if `forReaders` says so, for readers. May throw
-   * OutOfMemory.
+   * those who write, and if `forReaders` says so, or they are very many, for
+   * readers: to leave them what they read would take long. May throw OutOfMemory.
    */
   claimDatabase(space: Keyspace, db: number, forReaders: boolean): void {
     if ((space.control[SHARD_FLAGS]! & FLAG_KEY_LOCKS) === 0) return;
@@ -162,6 +165,22 @@ export class CommandLocks {
     this.#count();
     this.hasParked = true;
     return true;
+  }
+
+  /**
+   * Parks the command of a session, whatever is locked, until {@linkcode
+   * CommandLocks.wakeParked}; no latch is held.
+   */
+  park(session: Session): void {
+    this.withdraw(session, false);
+    this.begin(session);
+    this.#block();
+    this.mustPark();
+  }
+
+  /** Tries the command of a session again, if it is still parked. */
+  wakeParked(session: Session): void {
+    if (session.lockWait !== null) this.#resume(session);
   }
 
   /** Memory ran out before all keys were claimed: the command does not wait. */
@@ -269,10 +288,7 @@ function isWholeHeld(space: Keyspace): boolean {
 
 function hasLocks(space: Keyspace, db: number, forReaders: boolean): boolean {
   const { locks } = space;
-  if (locks.writeLocks === 0 && (!forReaders || locks.readLocks === 0)) {
-    return false;
-  }
-  return locks.nodesOf(db).some((node) =>
-    forReaders ? locks.isHeld(node) : locks.isWriteHeld(node)
-  );
+  const waits = forReaders || locks.readLocks > READERS_MAX;
+  if (locks.writeLocks === 0 && (!waits || locks.readLocks === 0)) return false;
+  return locks.isAnyHeld(db, waits);
 }

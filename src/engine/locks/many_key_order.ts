@@ -21,7 +21,8 @@ export class ManyKeyOrder {
   readonly count: number;
   /** Different keys among them. */
   readonly distinct: number;
-  readonly #step: number;
+  /** By number: the argument that is the key. */
+  readonly #positions: Int32Array;
   readonly #hashes: Int32Array;
   readonly #shards: Uint16Array;
   /** Numbers of the different keys, in the order; of one that came twice, the last. */
@@ -33,12 +34,12 @@ export class ManyKeyOrder {
   /** By shard: where the next one begins in the order. */
   readonly #ends: Int32Array;
 
-  /** The keys of the call, of which argument 1 is the first; sorts them. */
-  constructor(call: Call, step: number) {
+  /** The keys of the call, which are these arguments; sorts them. */
+  constructor(call: Call, positions: Int32Array) {
     const { keyCount: count, args } = call;
     assert(count <= KEYS_MAX, "a request has no more arguments");
     this.count = count;
-    this.#step = step;
+    this.#positions = positions;
     this.#hashes = new Int32Array(count);
     this.#shards = new Uint16Array(count);
     this.#order = new Int32Array(count);
@@ -85,9 +86,14 @@ export class ManyKeyOrder {
     return this.#times[i]!;
   }
 
+  /** The argument that is the key with a number. */
+  positionOf(i: number): number {
+    return this.#positions[i]!;
+  }
+
   /** Fills in the key with a number. */
   read(i: number, args: Arguments, key: Key): void {
-    const at = 1 + i * this.#step;
+    const at = this.#positions[i]!;
     key.buf = args.source(at);
     key.off = args.off[at]!;
     key.length = args.length[at]!;
@@ -144,8 +150,8 @@ export class ManyKeyOrder {
   }
 
   #isSame(i: number, other: number, args: Arguments): boolean {
-    const at = 1 + i * this.#step;
-    const otherAt = 1 + other * this.#step;
+    const at = this.#positions[i]!;
+    const otherAt = this.#positions[other]!;
     return equalBytes(
       args.source(at),
       args.off[at]!,

@@ -153,6 +153,8 @@ export function makeComputePool(
       const snapshot = version === known ? null : settings.snapshot();
       return { version, snapshot };
     },
+    queueMax: () =>
+      settings.backgroundThreads === 0 ? 0 : settings.backgroundQueue,
     nowMs: worker.nowMs,
     mustBeStill: () => (executor.gate & GATES_STILL) !== 0,
     later: (run, delayMs) => worker.loop.later(run, delayMs),
@@ -196,7 +198,7 @@ export function makeManyKeys(
   worker: WorkerContext,
   ports: Pick<
     ManyKeysPorts<ServerCall>,
-    "latches" | "waits" | "lock" | "reserve" | "settle"
+    "latches" | "waits" | "lock" | "reserve" | "settle" | "runJob"
   >,
 ): ManyKeys<ServerCall> {
   const { call, process, executor, durability, locks, loop } = worker;

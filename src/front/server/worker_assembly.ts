@@ -95,6 +95,7 @@ import { ServerCall } from "./server_call.ts";
 import { answerServerQuestions } from "./server_questions.ts";
 import { answerLockQuestions } from "./commands/locks.ts";
 import { Monitors } from "./monitors.ts";
+import { giveWay } from "./network/giving_way.ts";
 import { refuseHttp } from "./http_refusal.ts";
 import { noteLockWait, noteSlowCommand } from "./slow_log.ts";
 import { WorkerContext } from "./worker_context.ts";
@@ -322,7 +323,10 @@ class Assembly {
       clock: this.#clock,
       random: this.#random,
       latches: this.#latches,
-      later: (run, delayMs) => this.#later(() => run(Date.now()), delayMs),
+      later: (run, delayMs) => {
+        if (delayMs === 0) giveWay(this.#loop, () => run(Date.now()));
+        else this.#later(() => run(Date.now()), delayMs);
+      },
       inSlices: (space, db, key, change, args) =>
         this.#slicedChanges.begin(space, db, key, change, args),
       holdValue: (space, db, ref) =>
@@ -398,6 +402,8 @@ class Assembly {
     const forwarder = new Forwarder(mesh, this.#counters);
     this.#executor = new Executor(this.#table, this.#call, this.#latches, {
       monotonicMs,
+      nowMs: Date.now,
+      rest: (run) => this.#loop.rest(run),
       forward: (session, args, shard) => {
         const owner = ownerOf(shard, workers);
         return owner === id ? null : forwarder.forward(session, args, owner);
@@ -431,7 +437,8 @@ class Assembly {
           .catch(this.#ports.fail);
       },
       keepArguments: () => this.#worker.keepArguments(),
-      manyKeys: (command, work) => this.#manyKeys.begin(command, work),
+      manyKeys: (command, work, positions) =>
+        this.#manyKeys.begin(command, work, positions),
     });
     this.#monitors = new Monitors(mesh, this.#executor);
   }
@@ -541,6 +548,7 @@ class Assembly {
       reserve: (space, db, key, isAsked) =>
         this.#source.reserve(space, db, key, isAsked),
       settle: this.#settle,
+      runJob: (job, take) => this.#computePool.runLocked(job, take),
     });
     this.#worker.completeSlices = () => {
       this.#slicedChanges.completeAll();

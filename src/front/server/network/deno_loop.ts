@@ -44,6 +44,9 @@ export class DenoLoop implements EventLoop {
     setTimeout(run, 0);
   }
 
+  /** It is not known: who rests, rests for a millisecond. */
+  readonly eventCount = 0;
+
   hasInput(): boolean {
     return false;
   }

@@ -43,6 +43,8 @@ export interface EventLoop {
   soon(run: () => void): void;
   /** Calls back when sockets have had their turn. */
   rest(run: () => void): void;
+  /** What has happened so far, to sockets or because the bell was rung. */
+  readonly eventCount: number;
   /** Whether something has come since the turn began; false if not known. */
   hasInput(): boolean;
   /** Listens at an address; the handler is told of who connects. */

@@ -65,6 +65,7 @@ export class PollingLoop implements EventLoop {
   #soon: (() => void)[] = [];
   #hear: () => void = () => {};
   #turnsWithoutWait = 0;
+  #eventCount = 0;
   #isEnded = false;
 
   constructor(bell: Bell, calls: SystemCalls) {
@@ -97,6 +98,10 @@ export class PollingLoop implements EventLoop {
 
   rest(run: () => void): void {
     this.#soon.push(run);
+  }
+
+  get eventCount(): number {
+    return this.#eventCount;
   }
 
   hasInput(): boolean {
@@ -141,7 +146,11 @@ export class PollingLoop implements EventLoop {
     const count = this.calls.wait(this.#poll, this.#events, timeoutMs);
     if (timeoutMs > 0) bell.awake();
     if (bell.takePosts()) this.#turnsWithoutWait = PORT_TURNS;
-    if (bell.take()) this.#hear();
+    this.#eventCount += count;
+    if (bell.take()) {
+      this.#eventCount++;
+      this.#hear();
+    }
     for (let i = 0; i < count; i++) {
       const what = this.#events.what(i);
       this.#watchers[this.#events.descriptor(i)]?.onReady(what);

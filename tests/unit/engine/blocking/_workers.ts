@@ -154,6 +154,8 @@ export class FakeWorker {
         ...{ keyspaces, latches, counters },
         monotonicMs: () => workers.elapsedMs,
       }),
+      nowMs: () => workers.elapsedMs,
+      rest: (run) => queueMicrotask(run),
       background: () => null,
       manyKeys: () => null,
       keepArguments() {},

@@ -51,6 +51,7 @@ class PoolRoom {
       ...{ latches, counters, effects, load: this.load },
       startThreads: () => {},
       settings: () => ({ version: 0, snapshot: null }),
+      queueMax: () => 16,
       nowMs: () => world.nowMs,
       mustBeStill: () => false,
       later: () => {},

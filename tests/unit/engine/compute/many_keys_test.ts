@@ -46,6 +46,7 @@ class ManyWorld {
         this.inPlace++;
         done((reply) => reply.ok());
       },
+      runJob: () => false,
       nowMs: () => world.nowMs,
       monotonicMs: () => nowMs++,
       later: (run) => void this.#turns.push(run),
