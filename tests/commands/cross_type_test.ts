@@ -268,3 +268,59 @@ commandSuite(
   },
   { resp: [2] },
 );
+
+commandSuite(
+  "nothing is packed beyond 512 elements or 128 KB",
+  async ({ client }) => {
+    const set = async (entries: number, bytes: number) => {
+      const settings = [
+        ["hash-max-listpack-entries", entries],
+        ["set-max-intset-entries", entries],
+        ["set-max-listpack-entries", entries],
+        ["zset-max-listpack-entries", entries],
+        ["hash-max-listpack-value", bytes],
+        ["set-max-listpack-value", bytes],
+        ["zset-max-listpack-value", bytes],
+      ].flat().map(String);
+      assertEquals(await ask(client, ["CONFIG", "SET", ...settings]), "OK");
+    };
+    await set(100_000, 100_000);
+    const name = "hash-max-listpack-entries";
+    const texts = plain(await client.run("CONFIG", "GET", name));
+    assertEquals(
+      texts instanceof Map ? [...texts].flat() : texts,
+      [name, "100000"],
+    );
+    const kinds: [string, (i: number, padding: string) => string[]][] = [
+      ["HSET", (i, padding) => [`f${i}`, padding]],
+      ["SADD", (i) => [String(i)]],
+      ["SADD", (i, padding) => [`m${i}${padding}`]],
+      ["ZADD", (i, padding) => [String(i), `m${i}${padding}`]],
+    ];
+    for (const [command, element] of kinds) {
+      const add = (from: number, to: number, padding = "") => {
+        const elements = [];
+        for (let i = from; i < to; i++) elements.push(...element(i, padding));
+        return ask(client, [command, "k", ...elements]);
+      };
+      const encoding = () => ask(client, "OBJECT ENCODING k");
+      await add(0, 512);
+      const packed = await encoding();
+      assertEquals(await add(512, 513), 1);
+      const large = await encoding();
+      assert(large === "hashtable" || large === "skiplist", `${large}`);
+      await client.run("DEL", "k");
+      if (packed === "intset") continue;
+      for (let i = 0; i < 3; i++) await add(i, i + 1, "p".repeat(40_000));
+      assertEquals(await encoding(), packed);
+      await add(3, 4, "p".repeat(40_000));
+      assertEquals(await encoding(), large);
+      await client.run("DEL", "k");
+    }
+    await set(512, 64);
+    await ask(
+      client,
+      "CONFIG SET set-max-listpack-entries 128 zset-max-listpack-entries 128",
+    );
+  },
+);

@@ -181,6 +181,11 @@ export type InSlices = (
 export interface ValueHold {
   /** Nobody reads any more; no latch is held. */
   release(): void;
+  /**
+   * Set by the reader: others wait, so he reads what is left at once, if that is
+   * little. No latch is held. Null if he cannot.
+   */
+  hurry: (() => void) | null;
 }
 
 /**

@@ -7,13 +7,17 @@
 
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { ReplySource } from "../resp/reply_source.ts";
-import type { ReplyWriter } from "../resp/reply_writer.ts";
+import { ReplyWriter } from "../resp/reply_writer.ts";
 import type { Call } from "./call.ts";
 import { beginLongElements, endLongElements } from "./long_elements.ts";
 import { ValueReading } from "./value_reading.ts";
 
 /** Elements from which on a reply is written in pieces. */
 export const STREAMED_ELEMENTS_MIN = 2048;
+/** First size of the buffer of what is written ahead of a peer. */
+const AHEAD_BYTES = 1 << 16;
+/** Elements that are counted as fast as one is written. */
+const COUNTED_ELEMENTS = 64;
 /** Bytes from which on a reply of a few large elements is. */
 export const DIRECT_BYTES_MAX: number = 1 << 20;
 
@@ -57,7 +61,25 @@ export function replyElements(
     return;
   }
   const reading = new ValueReading(call, space, ref, true);
-  reply.stream(new ElementStream(reading, elements, from, to));
+  reply.stream(new ElementStream(call, reading, elements, from, to));
+}
+
+/**
+ * As {@linkcode replyElements}, of `count` elements that are drawn, one for each
+ * place: in a packed value each of them is counted to.
+ */
+export function replyDrawn(
+  call: Call,
+  space: Keyspace,
+  ref: number,
+  elements: ElementWriter,
+  count: number,
+): void {
+  const values = space.values.of(space.type(ref));
+  const weight = values.weight(ref) > 1
+    ? 1
+    : 1 + Math.floor(values.length(ref) / COUNTED_ELEMENTS);
+  replyElements(call, space, ref, elements, 0, count, count * weight);
 }
 
 /**
@@ -92,7 +114,7 @@ function streamRest(
     : null;
   if (reading === null) {
     elements.write(space, ref, from, to, reply, Infinity);
-  } else reply.stream(new ElementStream(reading, elements, from, to));
+  } else reply.stream(new ElementStream(call, reading, elements, from, to));
 }
 
 /**
@@ -111,7 +133,7 @@ export function streamElements(
   const reading = ValueReading.begin(call, space, ref, true);
   if (reading === null) return false;
   call.reply.array(to - from);
-  call.reply.stream(new ElementStream(reading, elements, from, to));
+  call.reply.stream(new ElementStream(call, reading, elements, from, to));
   return true;
 }
 
@@ -169,10 +191,15 @@ function writeFirst(
 class ElementStream implements ReplySource {
   readonly #reading: ValueReading;
   readonly #elements: ElementWriter;
+  readonly #resp: 2 | 3;
   readonly #to: number;
   #at: number;
+  /** What was written ahead of the peer, because others wait; null for nothing. */
+  #ahead: WrittenAhead | null = null;
+  #isReading = true;
 
   constructor(
+    { reply }: Call,
     reading: ValueReading,
     elements: ElementWriter,
     from: number,
@@ -180,11 +207,18 @@ class ElementStream implements ReplySource {
   ) {
     this.#reading = reading;
     this.#elements = elements;
+    this.#resp = reply.resp;
     this.#at = from;
     this.#to = to;
+    reading.hurry = () => this.#hurry();
   }
 
   write(writer: ReplyWriter, bytes: number): boolean {
+    if (this.#ahead !== null) {
+      if (!this.#ahead.write(writer, bytes)) return false;
+      this.#ahead = null;
+      return !this.#isReading;
+    }
     const { space, ref } = this.#reading;
     const limit = writer.at + bytes;
     const elements = this.#elements;
@@ -195,6 +229,37 @@ class ElementStream implements ReplySource {
   }
 
   drop(): void {
-    this.#reading.end();
+    if (this.#isReading) this.#reading.end();
+    this.#isReading = false;
+    this.#ahead = null;
+  }
+
+  /** Writes what is left, up to a megabyte, for when the peer takes it. */
+  #hurry(): void {
+    if (this.#ahead !== null) return;
+    const writer = new ReplyWriter(AHEAD_BYTES);
+    writer.resp = this.#resp;
+    this.write(writer, DIRECT_BYTES_MAX);
+    this.#ahead = new WrittenAhead(writer.buf, writer.at);
+  }
+}
+
+/** Bytes of a reply that were written before the peer could take them. */
+class WrittenAhead {
+  readonly #buf: Uint8Array;
+  readonly #end: number;
+  #at = 0;
+
+  constructor(buf: Uint8Array, end: number) {
+    this.#buf = buf;
+    this.#end = end;
+  }
+
+  /** Writes so many bytes more; says whether that was all. */
+  write(writer: ReplyWriter, bytes: number): boolean {
+    const to = Math.min(this.#end, this.#at + bytes);
+    writer.raw(this.#buf.subarray(this.#at, to));
+    this.#at = to;
+    return to === this.#end;
   }
 }

@@ -19,6 +19,7 @@ import type { Call } from "./call.ts";
 import { type CommandSpec, KEY_RO_ACCESS } from "./command_spec.ts";
 import {
   type ElementWriter,
+  replyDrawn,
   replyElements,
   STREAMED_ELEMENTS_MIN,
 } from "./element_stream.ts";
@@ -144,7 +145,7 @@ function drawFields(call: Call): void {
   if (count < 0) {
     writeHead(call, -count * flat, flat);
     const drawn = new DrawnElements(parts, isNested, nowMs);
-    return replyElements(call, space, ref, drawn, 0, -count, -count);
+    return replyDrawn(call, space, ref, drawn, -count);
   }
   const taken = Math.min(count, live);
   reply.array(taken * flat);

@@ -13,6 +13,7 @@ import type { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import { TYPE_HASH } from "../types/entry.ts";
+import { PACKED_BYTES_MAX } from "../types/packed_limits.ts";
 import { ArgumentAddition } from "./argument_addition.ts";
 import { ArgumentRemoval } from "./argument_removal.ts";
 import type { Call } from "./call.ts";
@@ -20,9 +21,6 @@ import type { LateReply } from "./command_spec.ts";
 import { FieldFinder, setPair } from "./hash_entry.ts";
 import type { StagedNodes } from "./staged_nodes.ts";
 import { bytesFrom } from "./many_arguments.ts";
-
-/** With more bytes to be added a hash is a table, whatever the settings say. */
-const COUNTED_BYTES_MAX = 1 << 20;
 
 /** HSET and HMSET: the arguments behind the key, fields each with a value. */
 export class FieldSetting extends ArgumentAddition {
@@ -44,7 +42,7 @@ export class FieldSetting extends ArgumentAddition {
 
   protected prepare(space: Keyspace, ref: number, args: Arguments): void {
     const { from } = this.kind;
-    const bytes = bytesFrom(args, from, COUNTED_BYTES_MAX);
+    const bytes = bytesFrom(args, from, PACKED_BYTES_MAX);
     space.values.hashes.prepare(ref, args.count - from >> 1, bytes);
   }
 

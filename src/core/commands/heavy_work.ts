@@ -11,7 +11,7 @@
 
 import { bytesOf } from "../base/bytes.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
-import { TYPE_STREAM, TYPE_STRING } from "../types/entry.ts";
+import { TYPE_SET, TYPE_STREAM, TYPE_STRING } from "../types/entry.ts";
 import { argumentIs, integerAt } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
 import type { HeavyTest } from "./command_spec.ts";
@@ -29,6 +29,8 @@ const FEW_ELEMENTS = 16;
 /** Elements that a step of a scan looks at if nothing else is said. */
 const SCANNED_ELEMENTS = 10;
 
+/** Elements of a packed value that are gone through as fast as one is read. */
+const ELEMENTS_PER_LOOKUP = 128;
 /** To scan an element, or to draw it, takes as long as so many are read. */
 const ELEMENTS_PER_DRAW = 2;
 
@@ -99,6 +101,23 @@ export function manyElements(from = 0, weight = 1): HeavyTest<Call> {
     sumOf(call, from, elementsOf) * weight > call.settings.backgroundThreshold;
 }
 
+/**
+ * Elements that are read as fast as one is looked for in the value of a key: a
+ * packed one is gone through.
+ */
+function lookupWeight(call: Call, i: number): number {
+  const key = call.key(i);
+  const space = call.keyspace(key);
+  const ref = space.peek(call.db, key);
+  if (ref === 0) return 1;
+  const type = space.type(ref);
+  if (type === TYPE_STRING) return 1;
+  const values = space.values.of(type);
+  if (values.weight(ref) > 1) return 1;
+  if (type === TYPE_SET && space.values.sets.intsetOf(ref) !== 0) return 1;
+  return 1 + Math.floor(values.length(ref) / ELEMENTS_PER_LOOKUP);
+}
+
 /** The least of the keys from `from` on is to be looked for in the others. */
 export function manyInEach(from = 0): HeavyTest<Call> {
   return (call) => {
@@ -106,7 +125,21 @@ export function manyInEach(from = 0): HeavyTest<Call> {
     for (let i = from; i < call.keyCount; i++) {
       least = Math.min(least, elementsOf(call, i));
     }
-    return least * (call.keyCount - from) > call.settings.backgroundThreshold;
+    return least * sumOf(call, from, lookupWeight) >
+      call.settings.backgroundThreshold;
+  };
+}
+
+/**
+ * The keys from `from` on have many elements together, or those of the first of
+ * them are to be looked for in the others.
+ */
+export function manyInOthers(from = 0): HeavyTest<Call> {
+  return (call) => {
+    const { backgroundThreshold } = call.settings;
+    return sumOf(call, from, elementsOf) > backgroundThreshold ||
+      elementsOf(call, from) * sumOf(call, from + 1, lookupWeight) >
+        backgroundThreshold;
   };
 }
 

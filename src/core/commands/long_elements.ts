@@ -19,6 +19,9 @@ import {
 import type { Call } from "./call.ts";
 import { ValueReading } from "./value_reading.ts";
 
+/** Bytes that are copied when others wait to change the value. */
+const COPIED_BYTES_MAX = 1 << 20;
+
 /** Takes over the long elements of the value of an entry. */
 class LongElements implements LongStrings {
   #call: Call | null = null;
@@ -149,9 +152,10 @@ class RunBytes implements ReplySource {
 /** The bytes of an element, sent from where they lie. */
 class ElementBytes implements ReplySource {
   readonly #reading: ValueReading;
-  readonly #source: Uint8Array;
-  readonly #end: number;
+  #source: Uint8Array;
+  #end: number;
   #at: number;
+  #isReading = true;
 
   constructor(
     reading: ValueReading,
@@ -163,6 +167,7 @@ class ElementBytes implements ReplySource {
     this.#source = source;
     this.#at = off;
     this.#end = off + length;
+    reading.hurry = () => this.#hurry();
   }
 
   write(writer: ReplyWriter, bytes: number): boolean {
@@ -175,6 +180,17 @@ class ElementBytes implements ReplySource {
   }
 
   drop(): void {
-    this.#reading.end();
+    if (this.#isReading) this.#reading.end();
+    this.#isReading = false;
+  }
+
+  /** Copies what is left, if that is no more than a megabyte. */
+  #hurry(): void {
+    const left = this.#end - this.#at;
+    if (left > COPIED_BYTES_MAX) return;
+    this.#source = this.#source.slice(this.#at, this.#end);
+    this.#at = 0;
+    this.#end = left;
+    this.drop();
   }
 }

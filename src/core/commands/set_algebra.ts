@@ -49,7 +49,7 @@ import {
 import { STREAMED_ELEMENTS_MIN } from "./element_stream.ts";
 import { MemberReplies, replyMembers } from "./set_replies.ts";
 import { readEntry, WRONG } from "./typed_entry.ts";
-import { manyElements, manyInEach } from "./heavy_work.ts";
+import { manyElements, manyInEach, manyInOthers } from "./heavy_work.ts";
 import { COMBINED } from "./many_keys.ts";
 
 const LIMIT = bytesOf("limit");
@@ -395,7 +395,7 @@ export const SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     tips: ["nondeterministic_output_order"],
     syntax: "key...",
     replies: ["set"],
-    isHeavy: manyElements(),
+    isHeavy: manyInOthers(),
     ...COMBINED,
     run: sdiffCommand,
   },
@@ -410,7 +410,7 @@ export const SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: TARGET_AND_SOURCE_KEYS,
     syntax: "destination:key key...",
     replies: ["integer"],
-    isHeavy: manyElements(1),
+    isHeavy: manyInOthers(1),
     ...COMBINED,
     run: sdiffstoreCommand,
   },

@@ -25,6 +25,7 @@ import {
 } from "./command_spec.ts";
 import {
   type ElementWriter,
+  replyDrawn,
   replyElements,
   STREAMED_ELEMENTS_MIN,
 } from "./element_stream.ts";
@@ -225,7 +226,7 @@ function drawMembers(call: Call): void {
   if (count < 0) {
     if (Number.isSafeInteger(count)) reply.array(-count);
     else reply.raw(latin1BytesOf(`*${-bigIntegerAt(call, 2)!}\r\n`));
-    return replyElements(call, space, ref, DRAWN, 0, -count, -count);
+    return replyDrawn(call, space, ref, DRAWN, -count);
   }
   const length = sets.length(ref);
   reply.array(Math.min(count, length));

@@ -37,7 +37,7 @@ import {
   type LateReply,
 } from "./command_spec.ts";
 import { ElementScan } from "./element_scan.ts";
-import { type ElementWriter, replyElements } from "./element_stream.ts";
+import { type ElementWriter, replyDrawn } from "./element_stream.ts";
 import { manyDrawn, manyScanned } from "./heavy_work.ts";
 import { replyHead, replyRanks, ScoredReplies } from "./sorted_set_replies.ts";
 import {
@@ -410,7 +410,7 @@ function drawMembers(call: Call): void {
   if (count < 0) {
     replyHead(reply, -count, hasScores);
     const drawn = hasScores ? DRAWN_SCORED : DRAWN;
-    return replyElements(call, space, ref, drawn, 0, -count, -count);
+    return replyDrawn(call, space, ref, drawn, -count);
   }
   if (count >= length) {
     return replyRanks(call, space, ref, 0, length, true, hasScores);

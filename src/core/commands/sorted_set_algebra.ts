@@ -39,7 +39,7 @@ import { argumentIs, integerAt, readInteger } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
 import { type CommandSpec, keyAt, numKeysAt } from "./command_spec.ts";
 import { replyRanks } from "./sorted_set_replies.ts";
-import { manyElements, manyInEach } from "./heavy_work.ts";
+import { manyElements, manyInEach, manyInOthers } from "./heavy_work.ts";
 import { COMBINED } from "./many_keys.ts";
 
 const WEIGHTS = bytesOf("weights");
@@ -529,7 +529,7 @@ export const SORTED_SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: SOURCE_KEYS,
     syntax: "numkeys:integer key... [WITHSCORES]",
     replies: ["array"],
-    isHeavy: manyElements(),
+    isHeavy: manyInOthers(),
     ...COMBINED,
     run: zdiffCommand,
   },
@@ -544,7 +544,7 @@ export const SORTED_SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: TARGET_AND_SOURCE_KEYS,
     syntax: "destination:key numkeys:integer key...",
     replies: ["integer"],
-    isHeavy: manyElements(1),
+    isHeavy: manyInOthers(1),
     ...COMBINED,
     run: zdiffstoreCommand,
   },

@@ -30,6 +30,11 @@ export class ValueReading {
     this.#hold = isHeld ? call.holdValue?.(space, call.db, ref) ?? null : null;
   }
 
+  /** What is done when others wait for the end; null for nothing. */
+  set hurry(hurry: (() => void) | null) {
+    if (this.#hold !== null) this.#hold.hurry = hurry;
+  }
+
   /** As the constructor; null if memory is short. */
   static begin(
     call: Call,
@@ -50,6 +55,7 @@ export class ValueReading {
     this.#latches.acquire(this.space.shard);
     releaseValue(this.space, this.ref);
     this.#latches.release(this.space.shard);
+    this.hurry = null;
     this.#hold?.release();
   }
 }

@@ -70,6 +70,9 @@ export const PLACE_IN_PLACE = 16;
 /** Place: of a holder who changes the value in one turn, his last. */
 export const PLACE_AT_END = 32;
 
+/** Place: of a holder who wants to know when the first one waits. */
+export const PLACE_IS_TOLD = 64;
+
 const STATE = NODE_META;
 const FIRST_WAITER = NODE_VALUE;
 /** Words behind a node's name. */
@@ -99,7 +102,8 @@ export interface LockSurroundings {
   /** Whether commands run in the name of one who has their keys locked. */
   isHolder: boolean;
   /**
-   * Tells a worker that one who waits there has to look again. Latches are held.
+   * Tells a worker that one who waits there has to look again, or that others
+   * wait for one who has locks there. Latches are held.
    */
   wake(worker: number, ticket: number): void;
 }
@@ -177,6 +181,11 @@ export class KeyLocks {
     return this.#word(node, STATE) !== 0;
   }
 
+  /** Whether anybody waits for a node's key. */
+  isWaitedFor(node: number): boolean {
+    return this.#word(node, FIRST_WAITER) !== 0;
+  }
+
   /** Whether a node's key is locked for writing. */
   isWriteHeld(node: number): boolean {
     return this.#word(node, STATE) === WRITER;
@@ -236,8 +245,9 @@ export class KeyLocks {
 
   /**
    * Locks a key, which nothing may stand against; returns the place. `how` says
-   * how one who writes changes the value, if he knows: {@linkcode PLACE_IN_PLACE}
-   * or {@linkcode PLACE_AT_END}; `known` is the key's node or 0, if that has been
+   * how one who writes changes the value, if he knows ({@linkcode PLACE_IN_PLACE} or
+   * {@linkcode PLACE_AT_END}), and whether he is told of those who wait
+   * ({@linkcode PLACE_IS_TOLD}); `known` is the key's node or 0, if that has been
    * looked up. May throw OutOfMemory.
    */
   hold(
@@ -249,7 +259,7 @@ export class KeyLocks {
     how = 0,
     known = -1,
   ): number {
-    const kind = isWrite ? PLACE_WRITE | how : 0;
+    const kind = isWrite ? PLACE_WRITE | how : how & PLACE_IS_TOLD;
     const place = this.#makePlace(db, key, owner, worker, kind, known);
     const node = this.#word(place, NODE);
     const state = this.#word(node, STATE);
@@ -338,12 +348,29 @@ export class KeyLocks {
     if (next === 0) this.#setMore(node, LAST_WAITER, place);
     else this.#set(next, PREVIOUS, place);
     this.#control[SHARD_LOCK_WAITS]!++;
+    this.#tellHolders(node);
     return place;
   }
 
   /** As {@linkcode KeyLocks.wait}, for the whole shard. */
   waitForWhole(kind: number, ticket: number, worker: number): number {
-    return this.wait(WHOLE, this.#whole, kind, ticket, worker);
+    const place = this.wait(WHOLE, this.#whole, kind, ticket, worker);
+    for (const node of this.nodesOf(-1)) this.#tellHolders(node);
+    return place;
+  }
+
+  /** Tells those who hold a node's key, once, if they want to know. */
+  #tellHolders(node: number): void {
+    let place = this.#more(node, FIRST_HOLDER);
+    for (; place !== 0; place = this.#word(place, NEXT)) {
+      const kind = this.#word(place, KIND);
+      if ((kind & PLACE_IS_TOLD) === 0) continue;
+      this.#set(place, KIND, kind & ~PLACE_IS_TOLD);
+      this.#surroundings.wake(
+        this.#word(place, WORKER),
+        this.#word(place, OWNER),
+      );
+    }
   }
 
   /** Ends a wait, and wakes who may go on now. */

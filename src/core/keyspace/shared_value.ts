@@ -9,7 +9,7 @@
  * ```text
  * word 0  type and encoding     word 1  1 if the value is left to the readers
  * word 2  root                  word 3  next reading of the shard
- * word 4  readers
+ * word 4  readers            word 5  1 if a copy is being made for the key
  * ```
  *
  * While a key and a reading have the same root, nobody changes the value: who
@@ -32,6 +32,7 @@ import { SHARD_READINGS } from "./shard_control.ts";
 const IS_LEFT = NODE_KEY;
 const NEXT = NODE_HASH;
 const READERS = 4;
+const IS_COPIED = 5;
 const READING_UNITS = 3;
 
 /**
@@ -50,6 +51,7 @@ export function shareValue(space: Keyspace, ref: number): number {
   space.setWord(reading, NODE_VALUE, space.valueRef(ref));
   space.setWord(reading, NEXT, space.control[SHARD_READINGS]!);
   space.setWord(reading, READERS, 1);
+  space.setWord(reading, IS_COPIED, 0);
   space.control[SHARD_READINGS] = reading;
   space.setWord(ref, NODE_KEY, space.word(ref, NODE_KEY) | HAS_READERS);
   return reading;
@@ -93,6 +95,21 @@ export function unshareWith(space: Keyspace, ref: number, copy: number): void {
   leaveToReaders(space, ref, reading);
   space.giveValue(ref, space.kind(copy), space.takeValue(copy));
   space.freeEntry(copy);
+}
+
+/** Says whether a copy of the value of a reading is being made for its key. */
+export function setCopied(
+  space: Keyspace,
+  reading: number,
+  isCopied: boolean,
+): void {
+  space.setWord(reading, IS_COPIED, isCopied ? 1 : 0);
+}
+
+/** Whether a copy of an entry's value is being made, which its key will get. */
+export function isCopied(space: Keyspace, ref: number): boolean {
+  const reading = findReading(space, ref);
+  return reading !== 0 && space.word(reading, IS_COPIED) !== 0;
 }
 
 /** Whether a reply still reads an entry's value. */

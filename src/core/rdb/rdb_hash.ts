@@ -34,11 +34,10 @@ import {
 import type { RdbWriter } from "./rdb_writer.ts";
 import { ZiplistElements } from "./ziplist.ts";
 import { ZipmapElements } from "./zipmap.ts";
+import { PACKED_BYTES_MAX } from "../types/packed_limits.ts";
 
 /** Latest expire of a field, that of Redis. */
 const EXPIRE_AT_MS_MAX = 2 ** 48 - 1;
-/** Longest listpack that is kept as it is. */
-const PACKED_BYTES_MAX = 1 << 20;
 
 const FIELD = new RdbString();
 const VALUE = new RdbString();

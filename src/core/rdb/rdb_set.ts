@@ -19,9 +19,7 @@ import { ListpackElements } from "./packed_elements.ts";
 import { BadFormat, type RdbReader, RdbString } from "./rdb_reader.ts";
 import { RDB_SET, RDB_SET_INTSET, RDB_SET_LISTPACK } from "./rdb_types.ts";
 import type { RdbWriter } from "./rdb_writer.ts";
-
-/** Longest listpack that is kept as it is. */
-const PACKED_BYTES_MAX = 1 << 20;
+import { PACKED_BYTES_MAX } from "../types/packed_limits.ts";
 
 const MEMBER = new RdbString();
 

@@ -35,11 +35,10 @@ import {
 } from "./rdb_types.ts";
 import type { RdbWriter } from "./rdb_writer.ts";
 import { ZiplistElements } from "./ziplist.ts";
+import { PACKED_BYTES_MAX } from "../types/packed_limits.ts";
 
 /** Members that are written in one go. */
 const MEMBERS_AT_ONCE = 64;
-/** Longest listpack that is kept as it is. */
-const PACKED_BYTES_MAX = 1 << 20;
 
 const MEMBER = new RdbString();
 const SCORE = new RdbString();

@@ -9,7 +9,8 @@
  * seconds, `slowlogLogSlowerThan` in microseconds. Enums are indices
  * ({@linkcode MAXMEMORY_POLICY}, {@linkcode LOG_LEVEL},
  * {@linkcode PERMISSION}, {@linkcode LOCK_FAIRNESS}); sizes beyond 2^53 are rounded in the field and
- * exact in the text. Rows that allow a single value have no field.
+ * exact in the text, and so are numbers of packed elements beyond what is ever
+ * packed (`types/packed_limits.ts`). Rows that allow a single value have no field.
  *
  * - A change is all or nothing: every value is parsed and passed by its guard
  *   before any is installed.
@@ -37,6 +38,7 @@ import {
   rewriteConfig,
   textToBytes,
 } from "./config_file.ts";
+import { PACKED_ELEMENTS_MAX } from "../types/packed_limits.ts";
 import {
   parseSetting,
   settingLines,
@@ -79,6 +81,14 @@ export interface LoadedDirectives {
   readonly error?: DirectiveError;
   readonly ignored: readonly Directive[];
 }
+
+/** Those that count elements of packed values. */
+const PACKED_FIELDS = [
+  "hashMaxListpackEntries",
+  "setMaxIntsetEntries",
+  "setMaxListpackEntries",
+  "zsetMaxListpackEntries",
+] as const;
 
 const NO_LIMIT = { hardBytes: 0, softBytes: 0, softSeconds: 0 };
 const NO_LIMITS = { normal: NO_LIMIT, replica: NO_LIMIT, pubsub: NO_LIMIT };
@@ -377,6 +387,9 @@ export class Settings {
       this.text("maxmemory-clients"),
       this.maxmemory,
     );
+    for (const field of PACKED_FIELDS) {
+      fields[field] = Math.min(this[field], PACKED_ELEMENTS_MAX);
+    }
   }
 }
 

@@ -45,6 +45,7 @@ import {
 import { setValue, setValueRoot, valueEncoding, valueRoot } from "./entry.ts";
 import { HashTable } from "./hash_table.ts";
 import { type FieldVisitor, PackedHash } from "./packed_hash.ts";
+import { PACKED_BYTES_MAX } from "./packed_limits.ts";
 import type { EncodingLimits, ValueMemory, ValueType } from "./value_type.ts";
 
 export type { FieldVisitor } from "./packed_hash.ts";
@@ -61,8 +62,6 @@ export const KEEP_EXPIRE = -1;
 
 /** Draws that may hit expired fields before one is looked for. */
 const DRAWS_MAX = 100;
-/** Bytes of a packed hash above which it becomes a table in any case. */
-const PACKED_BYTES_MAX = 1 << 20;
 
 /** The hashes of one keyspace, by their entries. */
 export class HashValue implements ValueType {

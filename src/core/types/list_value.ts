@@ -37,6 +37,7 @@ import {
 import { setValue, setValueRoot, valueEncoding, valueRoot } from "./entry.ts";
 import { EqualRemoval } from "./equal_removal.ts";
 import { LargeList, type MatchVisitor, type RunVisitor } from "./large_list.ts";
+import { PACKED_BYTES_MAX } from "./packed_limits.ts";
 import type { ValueMemory, ValueType } from "./value_type.ts";
 
 export { EqualRemoval } from "./equal_removal.ts";
@@ -47,8 +48,6 @@ export const LIST_LISTPACK = 0;
 /** A tree of chunks. */
 export const LIST_QUICKLIST = 1;
 
-/** Bytes of a chunk above which a packed list becomes large in any case. */
-const PACKED_BYTES_MAX = 1 << 17;
 /** A packed list's chunk is not made for a certain size. */
 const NO_CAPACITY_MAX = 1 << 30;
 /** Chunks that are looked at for long elements before some are taken. */

@@ -209,20 +209,20 @@ export class PackedHash {
     visitor: FieldVisitor | null,
   ): number {
     const listpacks = this.#listpacks;
+    const end = this.end(root);
+    const gone: number[] = [];
     this.removed = 0;
-    let made = root;
-    let pos = LISTPACK_HEADER_BYTES;
-    while (this.removed < budget && pos < this.end(made)) {
-      const next = this.#passExpire(made, pos);
-      if (this.#passed > nowMs) {
-        pos = next;
-        continue;
+    for (let pos = LISTPACK_HEADER_BYTES; pos < end && this.removed < budget;) {
+      const next = this.#passExpire(root, pos);
+      if (this.#passed <= nowMs) {
+        const second = listpacks.behind(root, pos);
+        gone.push(pos, second, listpacks.behind(root, second));
+        if (visitor !== null) this.visit(root, true, pos, visitor, -Infinity);
+        this.removed++;
       }
-      if (visitor !== null) this.visit(made, true, pos, visitor, -Infinity);
-      made = listpacks.remove(made, pos, 3);
-      this.removed++;
+      pos = next;
     }
-    return made;
+    return listpacks.removeEach(root, gone, gone.length);
   }
 
   /** Passes a field of an expiring hash, and notes when it expires. */

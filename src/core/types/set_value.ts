@@ -40,6 +40,7 @@ import {
 } from "../memory/listpack.ts";
 import { setValue, setValueRoot, valueEncoding, valueRoot } from "./entry.ts";
 import { NodeTable } from "./node_table.ts";
+import { PACKED_BYTES_MAX } from "./packed_limits.ts";
 import { SetMember } from "./set_member.ts";
 import type { EncodingLimits, ValueMemory, ValueType } from "./value_type.ts";
 
@@ -50,10 +51,6 @@ export const SET_LISTPACK = 1;
 /** A table of members. */
 export const SET_TABLE = 2;
 
-/** Most members of an intset, whatever the settings say. */
-const INTSET_MEMBERS_MAX = 1 << 30;
-/** Bytes of a packed set above which it becomes a table in any case. */
-const PACKED_BYTES_MAX = 1 << 20;
 /** Bytes that a listpack adds to a text that it may have, at most. */
 const ELEMENT_OVERHEAD = 8;
 /** Places kept ready for {@linkcode SetValue.choose}. */
@@ -422,6 +419,15 @@ export class SetValue implements ValueType {
 
   /** Removes the members that were chosen, nothing having changed since. */
   removeChosen(ref: number): void {
+    const listpack = this.listpackOf(ref);
+    if (listpack !== 0) {
+      const listpacks = this.#listpacks;
+      const count = this.#chosenCount;
+      const made = listpacks.removeEach(listpack, this.#chosen, count);
+      setValueRoot(this.#arena, ref, made);
+      this.#chosenCount = 0;
+      return;
+    }
     // From the last one on: places before one that is removed stay good.
     for (let i = this.#chosenCount - 1; i >= 0; i--) {
       this.#removePlace(ref, this.#chosen[i]!);
@@ -474,7 +480,10 @@ export class SetValue implements ValueType {
    */
   makeIntset(ref: number): void {
     const encoding = valueEncoding(this.#arena, ref);
-    if (encoding === SET_INTSET || this.length(ref) > this.#intsetMax()) return;
+    if (
+      encoding === SET_INTSET ||
+      this.length(ref) > this.#limits.setMaxIntsetEntries
+    ) return;
     const { intsets } = this;
     let made = intsets.create();
     const adder: MemberVisitor = {
@@ -514,7 +523,9 @@ export class SetValue implements ValueType {
    */
   adoptIntset(ref: number, intset: number): void {
     setValue(this.#arena, ref, SET_INTSET, intset);
-    if (this.intsets.count(intset) > this.#intsetMax()) this.#makeTable(ref);
+    if (this.intsets.count(intset) > this.#limits.setMaxIntsetEntries) {
+      this.#makeTable(ref);
+    }
   }
 
   /**
@@ -527,10 +538,6 @@ export class SetValue implements ValueType {
     if (this.length(ref) > this.#limits.setMaxListpackEntries) {
       this.#makeTable(ref);
     }
-  }
-
-  #intsetMax(): number {
-    return Math.min(this.#limits.setMaxIntsetEntries, INTSET_MEMBERS_MAX);
   }
 
   #addToTable(ref: number, member: SetMember): boolean {
@@ -632,7 +639,7 @@ export class SetValue implements ValueType {
     const index = root === 0 ? ~0 : intsets.search(root, hi, lo);
     if (index >= 0) return false;
     const count = root === 0 ? 0 : intsets.count(root);
-    if (count >= this.#intsetMax()) {
+    if (count >= this.#limits.setMaxIntsetEntries) {
       this.#makeTable(ref);
       return this.#addToTable(ref, member);
     }

@@ -41,6 +41,7 @@ import {
   writeTextElement,
 } from "../memory/listpack_element.ts";
 import { elementBytes } from "../memory/listpack_format.ts";
+import { PACKED_BYTES_MAX, PACKED_ELEMENTS_MAX } from "./packed_limits.ts";
 import { StreamId } from "./stream_id.ts";
 import type { EncodingLimits } from "./value_type.ts";
 
@@ -49,7 +50,7 @@ export const ENTRY_DELETED = 1;
 /** Flag of an entry that has the fields of the node's first one. */
 export const ENTRY_SAMEFIELDS = 2;
 
-/** Redis refuses longer entries, and longer nodes. */
+/** Redis refuses longer entries. */
 export const NODE_BYTES_MAX = 2 ** 30;
 
 const END = 0xff;
@@ -107,17 +108,14 @@ export class StreamNodes {
   /** Whether an entry of so many bytes in fields and values begins a new node. */
   isFull(node: number, entryBytes: number): boolean {
     const { streamNodeMaxBytes, streamNodeMaxEntries } = this.#limits;
-    const most = streamNodeMaxBytes === 0 || streamNodeMaxBytes > NODE_BYTES_MAX
-      ? NODE_BYTES_MAX
-      : streamNodeMaxBytes;
+    const most = atMost(streamNodeMaxBytes, PACKED_BYTES_MAX);
     const buf = this.#arena.u8[node >>> SEGMENT_SHIFT]!;
     const start = byteOf(node);
     if (wordAt(buf, start) + entryBytes >= most) return true;
-    if (streamNodeMaxEntries === 0) return false;
     const at = start + LISTPACK_HEADER_BYTES;
     const deletedAt = at + elementBytes(buf, at);
     return readIntegerElement(buf, at) + readIntegerElement(buf, deletedAt) >=
-      streamNodeMaxEntries;
+      atMost(streamNodeMaxEntries, PACKED_ELEMENTS_MAX);
   }
 
   /**
@@ -297,7 +295,7 @@ export class StreamNodes {
     if (needed <= this.#heap.unitsOf(node) << 3) return node;
     const ample = Math.min(
       needed + (needed >> 1),
-      this.#limits.streamNodeMaxBytes + SLACK_BYTES,
+      atMost(this.#limits.streamNodeMaxBytes, PACKED_BYTES_MAX) + SLACK_BYTES,
     );
     const room = more === 0 ? needed : Math.max(needed, ample);
     return this.#moveTo(this.#heap.allocate((room + 7) >>> 3), node, bytes);
@@ -628,4 +626,9 @@ function setWordAt(buf: Uint8Array, at: number, word: number): void {
   buf[at + 1] = word >>> 8 & 0xff;
   buf[at + 2] = word >>> 16 & 0xff;
   buf[at + 3] = word >>> 24;
+}
+
+/** A limit of the settings, of which 0 is none, if it is not above another. */
+function atMost(limit: number, most: number): number {
+  return limit === 0 ? most : Math.min(limit, most);
 }

@@ -27,6 +27,7 @@ import type { Arena } from "../memory/arena.ts";
 import type { Heap } from "../memory/heap.ts";
 import { ListpackItem, type Listpacks } from "../memory/listpack.ts";
 import { setValue, setValueRoot, valueEncoding, valueRoot } from "./entry.ts";
+import { PACKED_BYTES_MAX } from "./packed_limits.ts";
 import type { EncodingLimits, ValueMemory, ValueType } from "./value_type.ts";
 import { ZsetListpack } from "./zset_listpack.ts";
 import type {
@@ -41,9 +42,6 @@ import { ZsetTree } from "./zset_tree.ts";
 export const ZSET_LISTPACK = 0;
 /** A table and a tree of members. */
 export const ZSET_SKIPLIST = 1;
-
-/** Bytes of a packed set above which it becomes large in any case. */
-const PACKED_BYTES_MAX = 1 << 20;
 
 /** The sorted sets of one keyspace, by their entries. */
 export class ZsetValue implements ValueType {

@@ -9,13 +9,17 @@
  */
 
 import { equalBytes } from "../../core/base/bytes.ts";
-import type { Call } from "../../core/commands/call.ts";
+import type { Call, ValueHold } from "../../core/commands/call.ts";
 import type { KeyPositions } from "../../core/commands/command_keys.ts";
 import { KEY } from "../../core/commands/command_spec.ts";
 import { Key } from "../../core/keyspace/key.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import { fieldsExpire } from "../../core/keyspace/field_expires.ts";
-import { releaseValue, shareValue } from "../../core/keyspace/shared_value.ts";
+import {
+  releaseValue,
+  setCopied,
+  shareValue,
+} from "../../core/keyspace/shared_value.ts";
 import { STRING_EXTERNAL, TYPE_STRING } from "../../core/types/entry.ts";
 import type { LockSpec } from "../locks/lock_spec.ts";
 import { type JobKey, NO_VALUE } from "./compute_job.ts";
@@ -123,9 +127,31 @@ export class CapturedKeys {
     }
   }
 
-  /** Captures a key whose value is to be copied. */
+  /** Captures a key whose value is to be copied, which others see. */
   captureValue(space: Keyspace, db: number, key: Key, nowMs: number): void {
-    this.#keys.push(this.#captureKey(space, db, key, 0, true, nowMs));
+    const captured = this.#captureKey(space, db, key, 0, true, nowMs);
+    this.#keys.push(captured);
+    if (captured.reading !== 0) setCopied(space, captured.reading, true);
+  }
+
+  /** Holds the values that readings keep, as far as that is of use. */
+  held(
+    hold: (space: Keyspace, db: number, ref: number) => ValueHold | null,
+  ): ValueHold[] {
+    const holds: ValueHold[] = [];
+    for (const { space, key, job, reading } of this.#keys) {
+      if (reading === 0) continue;
+      const held = hold(space, job.db, space.peek(job.db, key));
+      if (held !== null) holds.push(held);
+    }
+    return holds;
+  }
+
+  /** The value is not copied any more. */
+  endCopy(): void {
+    for (const { space, reading } of this.#keys) {
+      if (reading !== 0) setCopied(space, reading, false);
+    }
   }
 
   #captureKey(

@@ -22,7 +22,7 @@
  */
 
 import { assert } from "../../core/base/assert.ts";
-import type { Call } from "../../core/commands/call.ts";
+import type { Call, ValueHold } from "../../core/commands/call.ts";
 import {
   type KeyPositions,
   RequestView,
@@ -37,8 +37,9 @@ import type { EffectLog } from "../../core/keyspace/effect_log.ts";
 import { Key } from "../../core/keyspace/key.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import { keepOldOf } from "../../core/keyspace/snapshot_marks.ts";
-import { unshareWith } from "../../core/keyspace/shared_value.ts";
+import { isCopied, unshareWith } from "../../core/keyspace/shared_value.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
+import { TYPE_STRING } from "../../core/types/entry.ts";
 import { Arguments } from "../../core/resp/arguments.ts";
 import { OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
 import type { Latches } from "../latch/shard_latches.ts";
@@ -99,6 +100,11 @@ export interface ComputePoolPorts<C extends Call> {
    */
   lock(spec: LockSpec): LockHandle | null;
   /**
+   * Holds the value of an entry for a job that has no locks, because others wait
+   * to change it; see {@linkcode ValueHolds.hold}.
+   */
+  hold(space: Keyspace, db: number, ref: number): ValueHold | null;
+  /**
    * Runs a command in the name of a session in place, as soon as no lock stands
    * against it.
    */
@@ -134,6 +140,8 @@ interface JobAndKeys {
 
 interface OpenJob<C> extends JobAndKeys {
   readonly handle: LockHandle | null;
+  /** Keep others from changing values if there is no handle. */
+  readonly holds: readonly ValueHold[];
   /** Null if the job is none of a command. */
   readonly caller: Caller<C> | null;
   readonly resolve: (reply: LateReply) => void;
@@ -204,9 +212,9 @@ export class ComputePool<C extends Call> {
       keys.release();
       return null;
     }
-    // Others wait who would change what is read. Where there is no lock, they
-    // change a copy; but who writes without one would change what others have
-    // locked.
+    // Others wait who would change what is read. Who is there already, which is
+    // why there is no lock, changes a copy; but who writes without one would change
+    // what others have locked.
     const session = call.session as Session;
     const handle = this.#ports.lock({
       ...keys.names(),
@@ -219,7 +227,8 @@ export class ComputePool<C extends Call> {
       keys.release();
       return null;
     }
-    const { counters } = this.#ports;
+    const { counters, hold } = this.#ports;
+    const holds = handle === null ? keys.held(hold) : [];
     counters[BACKGROUND_COMMANDS] = counters[BACKGROUND_COMMANDS]! + 1;
     const job: ComputeJob = {
       id: ++this.#lastId,
@@ -238,7 +247,7 @@ export class ComputePool<C extends Call> {
     for (const { at } of bigs) args.takeBig(at);
     return new Promise((resolve) =>
       this.#start(job, {
-        ...{ keys, handle, resolve, take: null },
+        ...{ keys, handle, holds, resolve, take: null },
         caller: { command, session },
       })
     );
@@ -256,31 +265,50 @@ export class ComputePool<C extends Call> {
     if (Atomics.load(load, 0) >= queueMax()) return false;
     counters[BACKGROUND_COMMANDS] = counters[BACKGROUND_COMMANDS]! + 1;
     this.#start({ ...job, id: ++this.#lastId, keys: [], settings: null }, {
-      ...{ keys: new CapturedKeys(), handle: null, caller: null, take },
+      ...{
+        keys: new CapturedKeys(),
+        handle: null,
+        holds: [],
+        caller: null,
+        take,
+      },
       resolve: () => {},
     });
     return true;
   }
 
   /**
-   * Copies a value that others still read, so that the key has one of its own;
-   * no latch is held. Calls back when that is done, or turned out to be needless.
+   * Copies the value of this root that others still read, so that the key has one
+   * of its own; no latch is held. Calls back when that is done, or turned out to
+   * be needless. False if somebody is doing that already.
    */
-  copyValue(space: Keyspace, db: number, name: Uint8Array, done: () => void) {
+  copyValue(
+    space: Keyspace,
+    db: number,
+    name: Uint8Array,
+    root: number,
+    done: () => void,
+  ): boolean {
     const { latches, nowMs, fillKey } = this.#ports;
     const key = new Key();
     fillKey(key, name);
     const keys = new CapturedKeys();
     latches.acquire(space.shard);
+    const ref = space.peek(db, key);
+    const isThere = ref !== 0 && space.type(ref) !== TYPE_STRING &&
+      space.valueRef(ref) === root;
+    const isBusy = isThere && isCopied(space, ref);
     try {
-      keys.captureValue(space, db, key, nowMs());
+      if (isThere && !isBusy) keys.captureValue(space, db, key, nowMs());
     } catch (cause) {
       if (!(cause instanceof OutOfMemory)) throw cause;
     }
-    const isThere = keys.count > 0 && keys.jobs[0]!.root !== 0;
-    if (!isThere) keys.release();
     latches.release(space.shard);
-    if (!isThere) return done();
+    if (isBusy) return false;
+    if (keys.count === 0 || keys.jobs[0]!.root === 0) {
+      done();
+      return true;
+    }
     this.#start({
       id: ++this.#lastId,
       command: COPY_VALUE,
@@ -294,7 +322,15 @@ export class ComputePool<C extends Call> {
       keys: keys.jobs,
       isRecorded: false,
       settings: null,
-    }, { keys, handle: null, caller: null, resolve: done, take: null });
+    }, {
+      keys,
+      handle: null,
+      holds: [],
+      caller: null,
+      resolve: done,
+      take: null,
+    });
+    return true;
   }
 
   #start(job: ComputeJob, parts: Omit<OpenJob<C>, "job" | "thread">): void {
@@ -340,6 +376,7 @@ export class ComputePool<C extends Call> {
     const nowMs = this.#ports.nowMs();
     takeMemory(keys, keys.spaceOf(open.job.shard), result);
     if (open.job.command === COPY_VALUE) {
+      keys.endCopy();
       useCopy(open, result);
       keys.release();
       latches.releaseMarked();
@@ -355,6 +392,7 @@ export class ComputePool<C extends Call> {
     keys.release();
     latches.releaseMarked();
     open.handle?.close();
+    for (const hold of open.holds) hold.release();
     if (!isGood) {
       counters[BACKGROUND_RETRIES] = counters[BACKGROUND_RETRIES]! + 1;
       this.#runInPlace(open, args);

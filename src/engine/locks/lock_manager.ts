@@ -16,7 +16,11 @@
  * @module
  */
 
-import { PLACE_AT_END, PLACE_IN_PLACE } from "../../core/keyspace/key_locks.ts";
+import {
+  PLACE_AT_END,
+  PLACE_IN_PLACE,
+  PLACE_IS_TOLD,
+} from "../../core/keyspace/key_locks.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import {
   LOCK_ABORTS,
@@ -135,7 +139,7 @@ export class LockManager implements KeyLocking, HandleOwner {
     const request = this.#requestOf(spec);
     // The command has its turn, so those who wait come after it. But readers do
     // without a lock, lest they keep a writer waiting by turns.
-    const isNested = wantsToWrite(request);
+    const isNested = wantsToWrite(request) || spec.passesWriters === true;
     chooseWatched(keyspaces, request);
     if (!isGrantable(keyspaces, { ...request, isNested }, 0)) {
       this.#count(LOCKS_DENIED);
@@ -208,8 +212,9 @@ export class LockManager implements KeyLocking, HandleOwner {
   }
 
   ended(handle: HeldKeys, isAborted: boolean, hadLocks: boolean): void {
-    const { counters, monotonicMs } = this.ports;
+    const { counters, monotonicMs, waits } = this.ports;
     if (!this.#handles.delete(handle.id)) return;
+    waits.forgetHolder(handle.id);
     counters[LOCK_HANDLES] = this.#handles.size;
     const heldMs = hadLocks ? monotonicMs() - handle.sinceMs : 0;
     if (heldMs > counters[LOCK_HOLD_MAX_MS]!) {
@@ -274,6 +279,22 @@ export class LockManager implements KeyLocking, HandleOwner {
       latches.release(shard);
     }
     return count;
+  }
+
+  /** Whether somebody waits for keys of a handle, or for their shards. */
+  isWaitedFor(handle: HeldKeys): boolean {
+    const { latches, keyspaces } = this.ports;
+    for (const { key, place, isWatched } of handle.claims) {
+      if (isWatched) continue;
+      const { locks, shard } = keyspaces[key.shard]!;
+      latches.acquire(shard);
+      const whole = locks.findWhole();
+      const isWaited = locks.isWaitedFor(locks.nodeOf(place)) ||
+        whole !== 0 && locks.isWaitedFor(whole);
+      latches.release(shard);
+      if (isWaited) return true;
+    }
+    return false;
   }
 
   #newHandle(spec: LockSpec): HeldKeys {
@@ -442,6 +463,10 @@ export class LockManager implements KeyLocking, HandleOwner {
     handle.grantedMs = now;
     this.#handles.set(handle.id, handle);
     counters[LOCK_HANDLES] = this.#handles.size;
+    const { spec } = handle;
+    if (spec.onWaited !== undefined) {
+      waits.tellHolder(handle.id, () => spec.onWaited!());
+    }
   }
 
   #count(counter: number): void {
@@ -450,9 +475,10 @@ export class LockManager implements KeyLocking, HandleOwner {
   }
 }
 
-function howOf({ changes }: LockSpec): number {
-  if (changes === undefined) return 0;
-  return changes === "in place" ? PLACE_IN_PLACE : PLACE_AT_END;
+function howOf({ changes, onWaited }: LockSpec): number {
+  const told = onWaited === undefined ? 0 : PLACE_IS_TOLD;
+  if (changes === undefined) return told;
+  return told | (changes === "in place" ? PLACE_IN_PLACE : PLACE_AT_END);
 }
 
 /** The same claim, not granted. */

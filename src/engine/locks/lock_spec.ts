@@ -78,6 +78,14 @@ export interface LockSpec {
    * turns, by one who may wait for other locks.
    */
   readonly changes?: "in place" | "at the end";
+  /**
+   * Whether keys that are only read are locked although others wait to change
+   * them, if only readers have them locked; for who keeps them waiting for a
+   * moment. Only at once, not by who waits himself.
+   */
+  readonly passesWriters?: boolean;
+  /** Called when the first one waits for keys of the handle; no latch is held. */
+  onWaited?(): void;
   /** The session for which this is done; 0 for none. */
   readonly session?: number;
   /**

@@ -83,6 +83,8 @@ export class LockRules implements LockSurroundings {
 export class LockWaits {
   readonly #ports: LockWaitPorts;
   readonly #waits = new Map<number, LockWait>();
+  /** By their numbers, those who hold locks and want to know who waits. */
+  readonly #holders = new Map<number, () => void>();
   readonly #deadlines: Deadlines<LockWait>;
 
   /** Nobody waits yet. */
@@ -112,16 +114,34 @@ export class LockWaits {
     return ticket;
   }
 
-  /** Tells a worker that a wait must look again; latches may be held. */
+  /**
+   * Tells a worker that a wait must look again, or a holder that others wait;
+   * latches may be held.
+   */
   wake(worker: number, ticket: number): void {
     const { send, soon } = this.#ports;
     if (worker !== this.#ports.worker) return send(worker, ticket);
     soon(() => this.woken(ticket));
   }
 
-  /** A wait of this worker must look again; no latch is held. */
+  /**
+   * A wait of this worker must look again, or others wait for one of its holders,
+   * whose numbers are drawn like tickets; no latch is held.
+   */
   woken(ticket: number): void {
-    this.#waits.get(ticket)?.wake();
+    const wait = this.#waits.get(ticket);
+    if (wait !== undefined) wait.wake();
+    else this.#holders.get(ticket)?.();
+  }
+
+  /** Has a holder told, without a latch, when the first one waits for him. */
+  tellHolder(id: number, told: () => void): void {
+    this.#holders.set(id, told);
+  }
+
+  /** He holds nothing any more. */
+  forgetHolder(id: number): void {
+    this.#holders.delete(id);
   }
 
   /** Begins a wait, which has no places yet; for ever if `waitMs` is 0. */

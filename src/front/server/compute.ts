@@ -9,6 +9,7 @@ import { AccessClock } from "../../core/keyspace/access_clock.ts";
 import { WORKER_DOUBLES } from "../../core/keyspace/counters.ts";
 import { EffectLog } from "../../core/keyspace/effect_log.ts";
 import { isLfuPolicy } from "../../core/keyspace/evict.ts";
+import type { ValueHold } from "../../core/commands/call.ts";
 import { Keyspace } from "../../core/keyspace/keyspace.ts";
 import { shardControlWords } from "../../core/keyspace/shard_control.ts";
 import { Arena, SEGMENT_SHIFT } from "../../core/memory/arena.ts";
@@ -136,6 +137,7 @@ export function makeComputePool(
   ports: {
     latches: Latches;
     lock: (spec: LockSpec) => LockHandle | null;
+    hold: (space: Keyspace, db: number, ref: number) => ValueHold | null;
     startThreads: () => void;
     settle: () => void;
   },
@@ -160,6 +162,7 @@ export function makeComputePool(
     later: (run, delayMs) => worker.loop.later(run, delayMs),
     fillKey: (key, name) => worker.call.fillKey(key, name, 0, name.length),
     lock: ports.lock,
+    hold: ports.hold,
     runInPlace: runnerInPlace(worker),
     addBig: (args, run, length) => worker.addBig(args, run, length),
     freeBig: (args) => worker.freeBig(args),

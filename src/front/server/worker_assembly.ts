@@ -43,6 +43,7 @@ import type { ComputePool } from "../../engine/compute/compute_pool.ts";
 import type { ManyKeys } from "../../engine/compute/many_keys.ts";
 import { SlicedChanges } from "../../engine/compute/sliced_changes.ts";
 import {
+  HOLD_FOR_JOB,
   HOLD_FOR_REPLY,
   HOLD_FOR_SNAPSHOT,
   ValueHolds,
@@ -494,23 +495,23 @@ class Assembly {
     this.#computePool = makeComputePool(this.#worker, {
       latches: this.#latches,
       lock,
+      hold: (space, db, ref) =>
+        this.#valueHolds.hold(space, db, ref, HOLD_FOR_JOB),
       startThreads: () => this.#ports.tell({ kind: "compute" }),
       settle: this.#settle,
     });
     this.#valueHolds = new ValueHolds({
-      smallMax: () =>
-        settings.backgroundThreads === 0
-          ? Infinity
-          : settings.backgroundThreshold,
+      smallMax: () => settings.backgroundThreshold,
       smallBytesMax: () => settings.backgroundThresholdBytes,
+      canCopy: () => settings.backgroundThreads > 0,
       lock,
       isWaitedFor: ({ id }) => {
         const { manager } = this.#locks;
         const handle = manager.handle(id);
-        return handle !== undefined && manager.waitersOf(handle) > 0;
+        return handle !== undefined && manager.isWaitedFor(handle);
       },
-      copyValue: (space, db, name, done) =>
-        this.#computePool.copyValue(space, db, name, done),
+      copyValue: (space, db, name, root, done) =>
+        this.#computePool.copyValue(space, db, name, root, done),
       monotonicMs,
       later: this.#later,
     });

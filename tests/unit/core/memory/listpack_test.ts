@@ -205,7 +205,7 @@ function step(
   const index = random.below(model.length + 1);
   const pos = index === model.length ? 0 : listpacks.seek(ref, index);
   const end = Math.min(model.length, index + random.below(4));
-  switch (random.below(pos === 0 ? 2 : model.length > 40 ? 9 : 6)) {
+  switch (random.below(pos === 0 ? 2 : model.length > 40 ? 10 : 6)) {
     case 0:
     case 1:
       model.splice(index, 0, text);
@@ -241,6 +241,15 @@ function step(
       const to = end === model.length ? 0 : listpacks.seek(ref, end);
       model.splice(index, end - index);
       return listpacks.removeRange(ref, pos, to);
+    }
+    case 7: {
+      const gone = model.map(() => random.below(4) === 0);
+      const positions = Int32Array.from(
+        gone.flatMap((isGone, i) => isGone ? [listpacks.seek(ref, i)] : []),
+      );
+      const left = model.filter((_, i) => !gone[i]);
+      model.splice(0, model.length, ...left);
+      return listpacks.removeEach(ref, positions, positions.length);
     }
     default:
       model.splice(index, 3);

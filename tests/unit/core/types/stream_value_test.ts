@@ -3,6 +3,10 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Int64 } from "../../../../src/core/base/int64.ts";
 import { latin1BytesOf } from "../../../../src/core/base/bytes.ts";
 import { OutOfMemory } from "../../../../src/core/memory/heap.ts";
+import {
+  PACKED_BYTES_MAX,
+  PACKED_ELEMENTS_MAX,
+} from "../../../../src/core/types/packed_limits.ts";
 import { TreePlace } from "../../../../src/core/types/id_tree.ts";
 import { PendingEntry } from "../../../../src/core/types/stream_group.ts";
 import { StreamTrim } from "../../../../src/core/types/stream_log.ts";
@@ -81,7 +85,10 @@ Deno.test("a stream begins nodes where Redis does", () => {
   streams.limits.streamNodeMaxEntries = 0;
   assertEquals([nodesAfter(200, "v"), nodesAfter(400, "v")], [0, 1]);
   streams.limits.streamNodeMaxBytes = 0;
-  assertEquals(nodesAfter(5000, "v"), 0);
+  assertEquals(nodesAfter(100, "v"), 0);
+  // Without limits of the settings, a node has no more than a packed value.
+  assertEquals(nodesAfter(2 * PACKED_ELEMENTS_MAX, "v"), 2);
+  assertEquals(nodesAfter(20, "x".repeat(PACKED_BYTES_MAX / 4)), 6);
   streams.value.verify(ref);
   streams.value.free(ref);
   streams.memory.heap.free(ref);

@@ -60,6 +60,7 @@ class PoolRoom {
         this.asked.push(spec);
         return this.refuses ? null : room.manager.tryLockHeld(spec);
       },
+      hold: () => null,
       runInPlace: () => {},
       settle: () => {},
       addBig: () => {},

@@ -118,6 +118,7 @@ class World {
     let isHeld = true;
     this.holds++;
     return {
+      hurry: null,
       isWanted: () => this.random.chance(0.1),
       release: () => {
         if (isHeld) this.holds--;
