@@ -213,7 +213,8 @@ export const STREAM_CHANGES: readonly StreamChange[] = [
     ],
     reply: (n) => idsBetween(1, n).toReversed(),
     pending: (n) => ({ b: n }),
-    atOnce: 256,
+    // So are eight words behind the IDs.
+    atOnce: 248,
   },
   {
     name: "XCLAIM of what is idle for too short a time",
@@ -224,7 +225,7 @@ export const STREAM_CHANGES: readonly StreamChange[] = [
     ],
     reply: () => [],
     pending: (n) => ({ a: n, b: 0 }),
-    atOnce: 256,
+    atOnce: 254,
   },
   {
     name: "XAUTOCLAIM",

@@ -49,3 +49,41 @@ suite("long strings are in the log as they are", async (client) => {
   const keys = plain(await reference.run("KEYS", "*")) as string[];
   assertEquals(keys.sort(), [...before.keys()]);
 });
+
+suite("long payloads are in the log as they were restored", async (client) => {
+  await client.run("SET", "text", new Uint8Array(5 << 18).fill(65));
+  await client.run("RPUSH", "list", new Uint8Array(5 << 18).fill(66), "b");
+  const soon = String(Date.now() + 1_000_000);
+  const keys = ["text", "list"];
+  for (const key of ["text", "list"]) {
+    const dumped = await client.run("DUMP", key);
+    assert(dumped.type === "bulk");
+    const payload = dumped.value!;
+    const ways = [
+      ["0"],
+      ["0", "REPLACE"],
+      ["900000", "REPLACE"],
+      ["900000"],
+      [soon, "ABSTTL"],
+      ["1", "ABSTTL"],
+    ];
+    for (const [i, [ttl, ...options]] of ways.entries()) {
+      const name = `${key}:${i}`;
+      if (options[0] === "REPLACE") await client.run("HSET", name, "f", "v");
+      const argv = ["RESTORE", name, ttl!, payload, ...options];
+      assertEquals(plain(await client.run(...argv)), "OK");
+      keys.push(name);
+    }
+  }
+  const picture = async () => {
+    const looks = keys.flatMap((key) => [
+      ["DEBUG", "DIGEST-VALUE", key],
+      ["PEXPIRETIME", key],
+    ]);
+    return (await client.pipeline(looks)).map(plain);
+  };
+  const before = await picture();
+  assert(before.includes(Number(soon)), String(before));
+  assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
+  assertEquals(await picture(), before);
+});

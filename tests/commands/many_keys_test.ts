@@ -490,7 +490,19 @@ suite(
       await run(reader, "PING");
       return reader.pushes.length === COUNT - 1;
     });
+    // Fewer are many if somebody is to be told of them.
+    const few = names(AT_ONCE / 2);
+    await run(reader, "MGET", ...few);
+    const before = await sliced(client);
+    assertEquals(await run(client, "DEL", ...few), few.length);
+    assertEquals(await sliced(client), before + 1);
+    await until("the client is told of them", async () => {
+      await run(reader, "PING");
+      return reader.pushes.length === COUNT - 1 + few.length;
+    });
     await run(reader, "CLIENT", "TRACKING", "OFF");
+    await run(client, "MSET", ...pairs(few, "y"));
+    assertEquals(await sliced(client), before + 1);
   },
 );
 

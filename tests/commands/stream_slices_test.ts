@@ -285,6 +285,33 @@ suite("several streams are read at one instant", async (client, server) => {
   assertEquals(seen.size, 0, [...seen].join());
 });
 
+suite("XCLAIM of many reads all before it begins", async (client) => {
+  const claiming = STREAM_CHANGES.find(({ name }) => name === "XCLAIM")!;
+  await refill(client, claiming, LARGE);
+  const before = await pictures(client, [STREAM], true);
+  const claim = (ids: number, ...options: string[]) =>
+    client.run(...claiming.argv(ids), ...options);
+  for (
+    const options of [
+      ["NONSENSE"],
+      ["FORCE", "1-x"],
+      ["1-0", "IDLE", "x", "FORCE"],
+      ["TIME", "1.5"],
+      ["RETRYCOUNT", ""],
+      ["FORCE", "LASTID", "x"],
+      ["JUSTID", "LASTID"],
+      ["IDLE", "5", "2-0"],
+    ]
+  ) {
+    const error = await claim(LARGE, ...options);
+    assertEquals(error.type, "error");
+    assertEquals(plain(error), plain(await claim(3, ...options)));
+    assertEquals(await pictures(client, [STREAM], true), before);
+  }
+  const stats = String(plain(await client.run("INFO", "errorstats")));
+  assert(stats.includes("errorstat_ERR:count="), stats);
+});
+
 suite("XGROUP DESTROY of a group with much pending", async (client) => {
   const acking = STREAM_CHANGES.find(({ name }) => name === "XACK")!;
   await refill(client, acking, 5 * LARGE);

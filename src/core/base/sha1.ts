@@ -9,7 +9,10 @@
  * @module
  */
 
-const BLOCK_BYTES = 64;
+import { assert } from "./assert.ts";
+
+/** Bytes that are mixed at once. */
+export const BLOCK_BYTES = 64;
 const ROUNDS = 80;
 
 const INITIAL = [0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0];
@@ -24,10 +27,45 @@ const tail = new Uint8Array(2 * BLOCK_BYTES);
 /** The 20 bytes of the digest. */
 export function sha1(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   for (let i = 0; i < state.length; i++) state[i] = INITIAL[i]!;
+  return endDigest(bytes, mixBlocks(bytes), bytes.length);
+}
+
+/** The digest of bytes that are given part by part. */
+export class LongSha1 {
+  readonly #state = new Int32Array(INITIAL);
+  #length = 0;
+
+  /** Adds bytes, as many as some blocks of 64 have. */
+  add(bytes: Uint8Array): void {
+    assert(bytes.length % BLOCK_BYTES === 0, "only the end is no whole block");
+    state.set(this.#state);
+    mixBlocks(bytes);
+    this.#state.set(state);
+    this.#length += bytes.length;
+  }
+
+  /** Adds the last bytes, however many; returns the 20 bytes of the digest. */
+  end(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+    state.set(this.#state);
+    return endDigest(bytes, mixBlocks(bytes), this.#length + bytes.length);
+  }
+}
+
+/** Mixes whole blocks; returns where they end. */
+function mixBlocks(bytes: Uint8Array): number {
   const { length } = bytes;
   let at = 0;
   for (; at + BLOCK_BYTES <= length; at += BLOCK_BYTES) mixBlock(bytes, at);
-  const end = padTail(bytes, at);
+  return at;
+}
+
+/** The digest of a message of so many bytes, whose last begin at `from`. */
+function endDigest(
+  bytes: Uint8Array,
+  from: number,
+  length: number,
+): Uint8Array<ArrayBuffer> {
+  const end = padTail(bytes, from, length);
   for (let i = 0; i < end; i += BLOCK_BYTES) mixBlock(tail, i);
   const digest = new Uint8Array(20);
   for (let i = 0; i < digest.length; i++) {
@@ -40,14 +78,14 @@ export function sha1(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
  * Fills the tail: what is left of the message, a one bit, zeros, and the length
  * in bits. Returns its length.
  */
-function padTail(bytes: Uint8Array, from: number): number {
+function padTail(bytes: Uint8Array, from: number, length: number): number {
   const left = bytes.length - from;
   const end = left + 9 <= BLOCK_BYTES ? BLOCK_BYTES : 2 * BLOCK_BYTES;
   for (let i = 0; i < left; i++) tail[i] = bytes[from + i]!;
   tail[left] = 0x80;
   tail.fill(0, left + 1, end - 8);
-  putWord(end - 8, Math.floor(bytes.length / 2 ** 29));
-  putWord(end - 4, bytes.length << 3);
+  putWord(end - 8, Math.floor(length / 2 ** 29));
+  putWord(end - 4, length << 3);
   return end;
 }
 

@@ -16,7 +16,7 @@ import {
   writeGeohashText,
 } from "../base/geohash.ts";
 import { INTEGER_BYTES_MAX, writeInteger } from "../base/integer.ts";
-import type { EffectDraft } from "../keyspace/effect_draft.ts";
+import { EffectDraft } from "../keyspace/effect_draft.ts";
 import type { EffectLog } from "../keyspace/effect_log.ts";
 import { ZADD } from "../keyspace/key_events.ts";
 import type { Arguments } from "../resp/arguments.ts";
@@ -35,7 +35,6 @@ import {
 } from "./command_spec.ts";
 import { lookFor, looksFor } from "./compared_arguments.ts";
 import { pointAt, readPoint, readUnit } from "./geo_arguments.ts";
-import { draftFor } from "./given_record.ts";
 import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
 import { RECORDED } from "./recorded.ts";
 import {
@@ -148,7 +147,7 @@ class PlaceAddition extends ScoredAddition {
     super(call, from, PLACE_ARGUMENTS, rules, true);
     const { args, argc, effects } = call;
     this.#recorded = from;
-    this.#draft = effects.isOn ? draftFor(args) : null;
+    this.#draft = effects.isOn ? new EffectDraft() : null;
     if (this.#draft === null) return;
     const count = (argc - from) / PLACE_ARGUMENTS;
     this.#draft.replace(call.db, RECORDED.ZADD, from + 2 * count);

@@ -12,12 +12,6 @@ import type { EffectLog } from "../keyspace/effect_log.ts";
 import type { PreparedRecord } from "../keyspace/prepared_record.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import type { Call } from "./call.ts";
-import { bytesFrom } from "./many_arguments.ts";
-
-/** Bytes that a draft adds to an argument: its length. */
-const EXTRA_BYTES = 2;
-/** Longest draft that is made at once. */
-const DRAFT_BYTES_MAX = 1 << 26;
 
 /** What is written while arguments are gone through. */
 export interface ChangeRecord {
@@ -44,7 +38,7 @@ class TakenRecord implements ChangeRecord {
 
 /** The record of one command. */
 export class GivenRecord implements ChangeRecord {
-  readonly #draft: EffectDraft;
+  readonly #draft = new EffectDraft();
   #at: number;
 
   /** In a database: words, and the arguments from one on. */
@@ -54,7 +48,6 @@ export class GivenRecord implements ChangeRecord {
     head: readonly Uint8Array[],
     from: number,
   ) {
-    this.#draft = draftFor(args);
     this.#draft.command(db, head.length + args.count - from);
     for (const word of head) this.#draft.constant(word);
     this.#at = from;
@@ -100,10 +93,4 @@ export function recordReworded(
   return prepared !== null && prepared.reword(db, head, from)
     ? new TakenRecord(prepared)
     : new GivenRecord(db, args, head, from);
-}
-
-/** An empty draft with room for the arguments. */
-export function draftFor(args: Arguments): EffectDraft {
-  const bytes = bytesFrom(args, 0, DRAFT_BYTES_MAX) + args.count * EXTRA_BYTES;
-  return new EffectDraft(Math.min(bytes, DRAFT_BYTES_MAX));
 }

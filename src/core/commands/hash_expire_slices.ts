@@ -9,7 +9,7 @@
 
 import { latin1BytesOf } from "../base/bytes.ts";
 import { EXPIRED_SUBKEYS } from "../keyspace/counters.ts";
-import type { EffectDraft } from "../keyspace/effect_draft.ts";
+import { EffectDraft } from "../keyspace/effect_draft.ts";
 import type { EffectLog } from "../keyspace/effect_log.ts";
 import { setFieldExpires } from "../keyspace/field_expires.ts";
 import { HDEL, HEXPIRE, HPERSIST } from "../keyspace/key_events.ts";
@@ -21,7 +21,6 @@ import { meetsExpireConditions } from "./expire.ts";
 import { FieldChanges } from "./field_changes.ts";
 import {
   type ChangeRecord,
-  draftFor,
   recordInSlices,
   recordReworded,
 } from "./given_record.ts";
@@ -37,11 +36,10 @@ export const DELETED = 2;
 /** Records that fields, each of which is noted, are deleted. */
 class DeletionRecord implements ChangeRecord {
   readonly #db: number;
-  readonly #draft: EffectDraft;
+  readonly #draft = new EffectDraft();
 
-  constructor({ db, args }: Call) {
+  constructor({ db }: Call) {
     this.#db = db;
-    this.#draft = draftFor(args);
   }
 
   /** The field in argument `i` is deleted. */

@@ -20,6 +20,8 @@ const TURN_ENTRIES = 2048;
 const PIECE_BYTES = 1 << 18;
 /** Distance of the positions of two buffers. */
 const PIECE_STRIDE = 2 ** 32;
+/** Keys of a step of the walk, and many more. */
+const STEP_KEYS = 512;
 /** Notes that are taken in one hold of a latch. */
 const NOTES_TAKEN = 512;
 /** Pictures that may be spoiled before all latches are held instead. */
@@ -112,6 +114,8 @@ export class KeysWalk {
     const endEntries = walk.entries + TURN_ENTRIES;
     const { shard } = walk;
     while (walk.shard === shard && walk.entries < endEntries) {
+      // Under the latch, that would take long.
+      if (this.#count + STEP_KEYS > this.#hashes.length) this.#growNotes();
       walk.step((space, ref) => this.#visit(space, ref), Infinity, Infinity);
       if (walk.hasShrunk) {
         // Some keys may have come twice: the shard is walked anew.
@@ -178,15 +182,17 @@ export class KeysWalk {
       globMatch(pattern, 0, pattern.length, buf, off, length, false);
   }
 
+  #growNotes(): void {
+    const hashes = new Int32Array(this.#hashes.length * 2);
+    const positions = new Float64Array(this.#hashes.length * 2);
+    hashes.set(this.#hashes);
+    positions.set(this.#positions);
+    this.#hashes = hashes;
+    this.#positions = positions;
+  }
+
   #write(key: Key): void {
-    if (this.#count === this.#hashes.length) {
-      const hashes = new Int32Array(this.#count * 2);
-      const positions = new Float64Array(this.#count * 2);
-      hashes.set(this.#hashes);
-      positions.set(this.#positions);
-      this.#hashes = hashes;
-      this.#positions = positions;
-    }
+    if (this.#count === this.#hashes.length) this.#growNotes();
     this.#writer().bulk(key.buf, key.off, key.length);
     this.#hashes[this.#count] = key.hash;
     this.#positions[this.#count] = this.#end() - 2 - key.length;

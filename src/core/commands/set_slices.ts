@@ -29,8 +29,6 @@ const SLICED_MEMBERS_MIN = 2 * SLICE_MEMBERS;
 const REMADE_MEMBERS_MAX = 2000;
 /** Most members that one recorded command removes, as in Redis 7.2. */
 const RECORDED_MEMBERS_MAX = 1024;
-/** Members that are looked at to guess how many bytes all have. */
-const SAMPLES = 64;
 
 /** SADD: members that the arguments behind the key name. */
 export class MemberAddition extends ArgumentAddition {
@@ -125,10 +123,7 @@ export class MemberPop implements SlicedChange {
     this.#members = new GatheredReply(reply);
     this.#remakes = remakes &&
       sets.length(ref) - count <= REMADE_MEMBERS_MAX;
-    const share = count / sets.length(ref);
-    this.#draft = effects.isOn
-      ? new EffectDraft(Math.ceil(sets.memoryBytes(ref, SAMPLES) * share))
-      : null;
+    this.#draft = effects.isOn ? new EffectDraft() : null;
   }
 
   step(space: Keyspace, ref: number, args: Arguments): boolean {

@@ -23,8 +23,6 @@ import {
 
 /** Bytes of most heads. */
 const HEAD_BYTES = 64;
-/** Most bytes that a draft has from the start; a longer one is copied at times. */
-const DRAFT_BYTES_MAX = 2 ** 28;
 
 /** Where a command writes and records, and when it came. */
 export interface Output {
@@ -51,14 +49,8 @@ export class SlicedOutput implements Output {
   readonly #draft: EffectDraft | null;
   readonly #pieces: ReplyPiece[] = [];
 
-  /** About so many bytes will be recorded, if anything is. */
-  constructor(
-    { effects, db, nowMs, clockMs, args, reply }: Call,
-    draftBytes: number,
-  ) {
-    this.#draft = effects.isOn
-      ? new EffectDraft(Math.min(draftBytes, DRAFT_BYTES_MAX))
-      : null;
+  constructor({ effects, db, nowMs, clockMs, args, reply }: Call) {
+    this.#draft = effects.isOn ? new EffectDraft() : null;
     this.effects = this.#draft ?? NOT_RECORDED;
     this.db = db;
     this.nowMs = nowMs;

@@ -81,9 +81,6 @@ const SLICE_NOTES = 256;
 const PATTERNS_MAX = 256;
 const PATTERN_BYTES_MAX = 1 << 14;
 
-/** Most bytes that a record has room for from the start. */
-const DRAFT_BYTES_MAX = 2 ** 28;
-
 /** What has become of a look at a key. */
 const DONE = 0;
 const MUST_WAIT = 1;
@@ -615,9 +612,8 @@ class SortSlices implements SlicedChange {
     ) return false;
     this.#phase = "record";
     this.#at = 0;
-    const { key, space } = this.#target!;
-    const bytes = space.values.lists.memoryBytes(this.#begun.ref, 1);
-    this.#draft = new EffectDraft(Math.min(bytes, DRAFT_BYTES_MAX));
+    const { key } = this.#target!;
+    this.#draft = new EffectDraft();
     this.#draft.replace(this.#db, RECORDED.DEL, 2)
       .bytes(key.buf, key.off, key.length);
     return true;

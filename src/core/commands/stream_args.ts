@@ -16,6 +16,11 @@ import {
 import { ID_READ, ID_WORDS, type StreamId } from "../types/stream_id.ts";
 import type { Call } from "./call.ts";
 
+const BLOCK_SHIFT = 10;
+/** IDs of a block of a list. */
+const BLOCK_IDS = 1 << BLOCK_SHIFT;
+const BLOCK_MASK = BLOCK_IDS - 1;
+
 const OPEN = 0x28;
 const PLUS = 0x2b;
 const MINUS = 0x2d;
@@ -35,13 +40,21 @@ export function argumentIsCharacter(
 }
 
 /** Reads argument `i`, `ms` or `ms-seq`; replies nothing. */
-export function idAt(call: Call, i: number, id: StreamId): boolean {
+export function idAt(
+  call: Pick<Call, "args">,
+  i: number,
+  id: StreamId,
+): boolean {
   const { args } = call;
   return id.parse(args.source(i), args.off[i]!, args.length[i]!) === ID_READ;
 }
 
 /** Reads argument `i`, `ms` or `ms-seq`. */
-export function readId(call: Call, i: number, id: StreamId): boolean {
+export function readId(
+  call: Pick<Call, "args" | "reply">,
+  i: number,
+  id: StreamId,
+): boolean {
   if (idAt(call, i, id)) return true;
   call.reply.error(STREAM_ID_INVALID);
   return false;
@@ -113,40 +126,37 @@ function readAfterOpen(
   return false;
 }
 
-/** IDs that a command has read before it begins to act. */
+/**
+ * IDs that a command has read before it begins to act, in blocks: none of them is
+ * copied when there is another.
+ */
 export class IdList {
   /** How many. */
   count = 0;
-  #words = new Int32Array(16 * ID_WORDS);
+  readonly #blocks = [new Int32Array(BLOCK_IDS * ID_WORDS)];
 
   /** Forgets all. */
   clear(): void {
     this.count = 0;
-    if (this.#words.length > KEPT_WORDS) {
-      this.#words = new Int32Array(16 * ID_WORDS);
-    }
+    this.#blocks.length = 1;
   }
 
   /** Adds one. */
   add(id: StreamId): void {
-    const at = this.count * ID_WORDS;
-    if (at === this.#words.length) {
-      const grown = new Int32Array(at * 2);
-      grown.set(this.#words);
-      this.#words = grown;
+    if (this.count === this.#blocks.length * BLOCK_IDS) {
+      this.#blocks.push(new Int32Array(BLOCK_IDS * ID_WORDS));
     }
-    id.write(this.#words, at);
-    this.count++;
+    this.set(this.count++, id);
   }
 
   /** Reads one. */
   read(i: number, id: StreamId): void {
-    id.read(this.#words, i * ID_WORDS);
+    id.read(this.#blocks[i >>> BLOCK_SHIFT]!, (i & BLOCK_MASK) * ID_WORDS);
   }
 
   /** Puts another in its place. */
   set(i: number, id: StreamId): void {
-    id.write(this.#words, i * ID_WORDS);
+    id.write(this.#blocks[i >>> BLOCK_SHIFT]!, (i & BLOCK_MASK) * ID_WORDS);
   }
 
   /** Reads the arguments from `from` up to `to` as IDs. */
@@ -159,6 +169,3 @@ export class IdList {
     return true;
   }
 }
-
-/** Words of a list that are kept between commands. */
-const KEPT_WORDS = 4096;

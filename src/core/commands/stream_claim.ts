@@ -9,10 +9,10 @@
  */
 
 import { bytesOf } from "../base/bytes.ts";
-import { Int64, parseInt64 } from "../base/int64.ts";
+import { Int64 } from "../base/int64.ts";
 import type { EffectLog } from "../keyspace/effect_log.ts";
 import { CHANGED } from "../keyspace/key_events.ts";
-import type { Key } from "../keyspace/key.ts";
+import { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { OutOfMemory } from "../memory/heap.ts";
 import type { Arguments } from "../resp/arguments.ts";
@@ -21,18 +21,15 @@ import {
   type ErrorReply,
   minIdleTimeInvalid,
   SYNTAX_ERROR,
-  unrecognizedXclaimOption,
   XAUTOCLAIM_COUNT_INVALID,
-  XCLAIM_IDLE_INVALID,
-  XCLAIM_RETRYCOUNT_INVALID,
-  XCLAIM_TIME_INVALID,
 } from "../resp/error_reply.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
 import { TreePlace } from "../types/id_tree.ts";
 import { PendingEntry } from "../types/stream_group.ts";
 import { StreamId } from "../types/stream_id.ts";
-import { argumentIs, bigIntegerAt, safeIntegerAt } from "./arg_reader.ts";
-import type { Call, SlicedChange } from "./call.ts";
+import { argumentIs, bigIntegerAt } from "./arg_reader.ts";
+import type { Call, ChangePlace, SlicedChange } from "./call.ts";
+import { ClaimArguments, FIRST_ID, readFor } from "./claim_arguments.ts";
 import {
   type CommandSpec,
   KEY_RW_DELETE,
@@ -41,8 +38,8 @@ import {
 } from "./command_spec.ts";
 import { makeChange } from "./sliced_change.ts";
 import { type Output, SlicedOutput } from "./sliced_output.ts";
-import { idAt, IdList, readId, readStart } from "./stream_args.ts";
-import { RECORDED_BYTES, SLICE_BYTES } from "./stream_delivery.ts";
+import { readStart } from "./stream_args.ts";
+import { SLICE_BYTES } from "./stream_delivery.ts";
 import {
   addConsumer,
   checkStreamToChange,
@@ -58,12 +55,7 @@ import {
 } from "./stream_recorded.ts";
 import { replyEntry, replyId } from "./stream_reply.ts";
 
-const IDLE = bytesOf("idle");
-const TIME = bytesOf("time");
-const RETRYCOUNT = bytesOf("retrycount");
-const FORCE = bytesOf("force");
 const JUSTID = bytesOf("justid");
-const LASTID = bytesOf("lastid");
 const COUNT = bytesOf("count");
 
 /** Entries that XAUTOCLAIM looks at for each that it may claim. */
@@ -78,6 +70,8 @@ const AUTOCLAIM_COUNT_TOO_HIGH = 2 ** 43;
 const SLICE_CLAIMS = 128;
 /** More are claimed in slices. */
 const CLAIMS_AT_ONCE = 2 * SLICE_CLAIMS;
+/** Arguments that are read in one slice. */
+const SLICE_ARGUMENTS = 2 * CLAIMS_AT_ONCE;
 /** To claim an entry takes as long as to look at so many that are left. */
 const LOOKS_PER_CLAIM = 4;
 const SLICE_LOOKS = SLICE_CLAIMS * LOOKS_PER_CLAIM;
@@ -92,67 +86,6 @@ const ENTRY = new PendingEntry();
 const PLACE = new TreePlace();
 const SCRATCH = { id: new StreamId(), read: new Int64() };
 
-/** What XCLAIM is to make of the entries, read anew by each command. */
-class ClaimOptions {
-  isForced = false;
-  isJustId = false;
-  deliveredAtMs = 0;
-  hasDeliveries = false;
-  readonly deliveries: Int64 = new Int64();
-  readonly lastId: StreamId = new StreamId();
-
-  /** Reads the arguments from `from` on; false after an error reply. */
-  read(call: Call, from: number): boolean {
-    const { args, argc, reply, clockMs: nowMs } = call;
-    this.isForced = this.isJustId = this.hasDeliveries = false;
-    this.lastId.setLeast();
-    let atMs = nowMs;
-    for (let i = from; i < argc; i++) {
-      const hasMore = i + 1 < argc;
-      if (argumentIs(call, i, FORCE)) this.isForced = true;
-      else if (argumentIs(call, i, JUSTID)) this.isJustId = true;
-      else if (hasMore && argumentIs(call, i, IDLE)) {
-        atMs = nowMs - readFor(call, ++i, XCLAIM_IDLE_INVALID);
-      } else if (hasMore && argumentIs(call, i, TIME)) {
-        atMs = readFor(call, ++i, XCLAIM_TIME_INVALID);
-      } else if (hasMore && argumentIs(call, i, RETRYCOUNT)) {
-        if (!this.#readDeliveries(call, ++i)) return false;
-      } else if (hasMore && argumentIs(call, i, LASTID)) {
-        if (!readId(call, ++i, this.lastId)) return false;
-      } else {
-        reply.error(unrecognizedXclaimOption(args.copy(i)));
-        return false;
-      }
-      if (Number.isNaN(atMs)) return false;
-    }
-    // A time that makes no sense is no error: clocks differ.
-    this.deliveredAtMs = atMs < 0 || atMs > nowMs ? nowMs : atMs;
-    return true;
-  }
-
-  #readDeliveries(call: Call, i: number): boolean {
-    const { args } = call;
-    const { deliveries } = this;
-    const off = args.off[i]!;
-    if (!parseInt64(args.source(i), off, args.length[i]!, deliveries)) {
-      call.reply.error(XCLAIM_RETRYCOUNT_INVALID);
-      return false;
-    }
-    this.hasDeliveries = deliveries.hi >= 0;
-    return true;
-  }
-}
-
-/** Argument `i`, an integer of 64 bits; NaN after an error reply. */
-function readFor(call: Call, i: number, error: ErrorReply): number {
-  const n = safeIntegerAt(call, i);
-  if (!Number.isNaN(n)) return n;
-  const big = bigIntegerAt(call, i);
-  if (big !== null) return Number(big);
-  call.reply.error(error);
-  return NaN;
-}
-
 /** Who claims: a consumer of a group. */
 class Claimant implements GroupPlace {
   readonly keyAt = 1;
@@ -165,24 +98,25 @@ class Claimant implements GroupPlace {
   /** Entries that it has got. */
   claimed = 0;
 
+  /** Is to claim from a group. */
+  set(group: number, minIdleMs: number): void {
+    this.group = group;
+    this.minIdleMs = minIdleMs;
+  }
+
   /**
    * Begins, for the consumer of argument 3, which is made if need be and counts
    * as seen.
    */
-  begin(call: Call, group: number, minIdleMs: number): void {
-    const key = call.key(0);
-    const space = call.keyspace(key);
-    const { groups } = space.values.streams;
-    this.group = group;
-    this.minIdleMs = minIdleMs;
+  begin(output: Output, place: ChangePlace): void {
+    const { group } = this;
+    const { args, clockMs } = output;
+    const { space } = place;
     this.claimed = 0;
-    this.consumer = consumerOf(call.args, space, group, 3);
+    this.consumer = consumerOf(args, space, group, 3);
     this.isMade = this.consumer === 0;
-    if (this.isMade) {
-      this.consumer = addConsumer(call, { space, key }, group, 3);
-    }
-    groups.setSeenAt(this.consumer, call.clockMs);
-    call.effects.silence();
+    if (this.isMade) this.consumer = addConsumer(output, place, group, 3);
+    space.values.streams.groups.setSeenAt(this.consumer, clockMs);
   }
 
   /** Records a pending entry as it is now, in the place of the command. */
@@ -217,12 +151,6 @@ class Claimant implements GroupPlace {
     }
     if (changes > 0) space.hooks.changed(output.db, key, CHANGED, changes);
   }
-
-  /** Bytes that are recorded for so many entries. */
-  recordedBytes({ length }: Arguments, entries: number): number {
-    return (RECORDED_BYTES + length[1]! + length[2]! + length[3]!) *
-      (entries + 2);
-  }
 }
 
 /** What became of an entry that was to be claimed. */
@@ -233,19 +161,20 @@ const CLAIMED = 2;
 /** The entries that XCLAIM names. */
 class Claim {
   readonly by: Claimant = new Claimant();
-  readonly ids: IdList = new IdList();
-  readonly options: ClaimOptions = new ClaimOptions();
+  readonly given: ClaimArguments = new ClaimArguments();
   /** The last ID that the group has, or is to have. */
   readonly #lastId = new StreamId();
   #hasNewLast = false;
   #dropped = 0;
   #at = 0;
 
-  /** Begins; IDs, options and claimant are read. */
-  begin(space: Keyspace): void {
+  /** Begins; the arguments are read. */
+  begin(output: Output, place: ChangePlace): void {
+    const { groups } = place.space.values.streams;
+    this.by.begin(output, place);
     this.#at = this.#dropped = 0;
-    space.values.streams.groups.readLastId(this.by.group, this.#lastId);
-    const { lastId } = this.options;
+    groups.readLastId(this.by.group, this.#lastId);
+    const { lastId } = this.given;
     this.#hasNewLast = lastId.compare(this.#lastId) > 0;
     if (this.#hasNewLast) this.#lastId.set(lastId);
   }
@@ -262,7 +191,7 @@ class Claim {
     limit: number,
   ): boolean {
     const { reply } = output;
-    const { by, ids } = this;
+    const { by, given: { ids } } = this;
     const end = Math.min(this.#at + count, ids.count);
     LAST.set(this.#lastId);
     BEFORE.setGreatest();
@@ -286,7 +215,7 @@ class Claim {
    */
   #claimOne(output: Output, space: Keyspace, ref: number): number {
     const { reply, nowMs } = output;
-    const { by, options } = this;
+    const { by, given } = this;
     const { log, groups, cursor } = space.values.streams;
     const { group, minIdleMs } = by;
     const isThere = ID.compare(BEFORE) > 0
@@ -302,16 +231,16 @@ class Claim {
       if (minIdleMs > 0 && nowMs - ENTRY.deliveredAtMs < minIdleMs) return LEFT;
       groups.give(PLACE, by.consumer, ID);
     } else {
-      if (!options.isForced) return LEFT;
+      if (!given.isForced) return LEFT;
       groups.assign(group, by.consumer, ID, PLACE);
       groups.setDeliveries(PLACE, 0, 1);
     }
-    groups.setDeliveredAt(PLACE, options.deliveredAtMs);
-    if (options.hasDeliveries) {
-      const { hi, lo } = options.deliveries;
+    groups.setDeliveredAt(PLACE, given.deliveredAtMs);
+    if (given.hasDeliveries) {
+      const { hi, lo } = given.deliveries;
       groups.setDeliveries(PLACE, hi, lo);
-    } else if (!options.isJustId) groups.countDelivery(PLACE);
-    if (options.isJustId) replyId(reply, ID);
+    } else if (!given.isJustId) groups.countDelivery(PLACE);
+    if (given.isJustId) replyId(reply, ID);
     else replyEntry(reply, cursor.entry);
     by.record(output, space, ID);
     return CLAIMED;
@@ -338,19 +267,36 @@ class Claim {
 // What is done in slices takes it over, and the next command has another.
 let CLAIM = new Claim();
 
-/** XCLAIM of many entries. */
+/** XCLAIM of many entries, none of whose arguments is read yet. */
 class Claiming implements SlicedChange {
+  readonly place: ChangePlace;
+  error: ErrorReply | null = null;
   readonly #claim: Claim;
   readonly #output: SlicedOutput;
+  #hasBegun = false;
 
-  constructor(claim: Claim, output: SlicedOutput) {
+  constructor(call: Call, claim: Claim) {
+    const { buf, off, length, hash, shard } = call.key(0);
+    const name = buf.slice(off, off + length);
+    const key = Object.assign(new Key(), { buf: name, length, hash, shard });
+    this.place = { space: call.keyspace(key), key };
     this.#claim = claim;
-    this.#output = output;
+    this.#output = new SlicedOutput(call);
+    claim.given.begin(call);
   }
 
   step(space: Keyspace, ref: number, args: Arguments): boolean {
     const output = this.#output;
     output.args = args;
+    const { given } = this.#claim;
+    if (given.isLeft(output)) {
+      if (!given.read(output, SLICE_ARGUMENTS)) {
+        this.error = output.reply.lastError;
+      }
+      return this.error === null;
+    }
+    if (!this.#hasBegun) this.#claim.begin(output, this.place);
+    this.#hasBegun = true;
     const limit = output.reply.at + SLICE_BYTES;
     const isLeft = this.#claim.claim(output, space, ref, SLICE_CLAIMS, limit);
     output.endSlice();
@@ -364,6 +310,8 @@ class Claiming implements SlicedChange {
     _args: Arguments,
     effects: EffectLog,
   ): LateReply {
+    const { error } = this;
+    if (error !== null) return (reply) => reply.error(error);
     const output = this.#output;
     this.#claim.end(output, space, key);
     output.record(effects);
@@ -381,30 +329,27 @@ class Claiming implements SlicedChange {
  * [LASTID lastid]`
  */
 function xclaimCommand(call: Call): void | Promise<LateReply> {
-  const { args, argc, reply } = call;
+  const { argc, reply } = call;
   const ref = readStreamToChange(call, 0);
   const group = groupToUse(call, ref);
   if (group === 0) return;
   const minIdleMs = readFor(call, 4, minIdleTimeInvalid("XCLAIM"));
   if (Number.isNaN(minIdleMs)) return;
   const claim = CLAIM;
-  const { by, ids } = claim;
-  ids.clear();
-  let i = 5;
-  for (; i < argc && idAt(call, i, ID); i++) ids.add(ID);
-  if (!claim.options.read(call, i)) return;
+  const { by, given } = claim;
+  by.set(group, minIdleMs);
+  if (argc - FIRST_ID > CLAIMS_AT_ONCE) {
+    CLAIM = new Claim();
+    return makeChange(call, ref, new Claiming(call, claim));
+  }
+  given.begin(call);
+  if (!given.read(call, Infinity)) return;
   const key = call.key(0);
   const space = call.keyspace(key);
-  by.begin(call, group, minIdleMs);
-  claim.begin(space);
-  if (ids.count > CLAIMS_AT_ONCE) {
-    CLAIM = new Claim();
-    const bytes = by.recordedBytes(args, ids.count);
-    const output = new SlicedOutput(call, bytes);
-    return makeChange(call, ref, new Claiming(claim, output));
-  }
+  call.effects.silence();
+  claim.begin(call, { space, key });
   const head = reply.at;
-  reply.array(ids.count);
+  reply.array(given.ids.count);
   claim.claim(call, space, ref, Infinity, Infinity);
   claim.end(call, space, key);
   reply.recount(head, by.claimed);
@@ -573,7 +518,7 @@ class AutoClaiming implements SlicedChange {
  * `XAUTOCLAIM key group consumer min-idle-time start [COUNT count] [JUSTID]`
  */
 function xautoclaimCommand(call: Call): void | Promise<LateReply> {
-  const { args, argc, reply } = call;
+  const { argc, reply } = call;
   const key = call.key(0);
   const space = call.keyspace(key);
   const found = space.lookupRead(call.db, key, call.nowMs);
@@ -597,7 +542,9 @@ function xautoclaimCommand(call: Call): void | Promise<LateReply> {
   if (group === 0) return;
   if (count >= AUTOCLAIM_COUNT_TOO_HIGH) return reply.error(COUNT_TOO_HIGH);
   const { by } = claim;
-  by.begin(call, group, minIdleMs);
+  by.set(group, minIdleMs);
+  by.begin(call, { space, key });
+  call.effects.silence();
   claim.begin(count);
   const pending = space.values.streams.groups.pendingCount(group);
   const most = Math.min(count, pending);
@@ -606,8 +553,8 @@ function xautoclaimCommand(call: Call): void | Promise<LateReply> {
     Math.min(count * ATTEMPTS_FACTOR, pending) > LOOKS_AT_ONCE
   ) {
     AUTO_CLAIM = new AutoClaim();
-    const output = new SlicedOutput(call, by.recordedBytes(args, most));
-    const deleted = new SlicedOutput(call, 0);
+    const output = new SlicedOutput(call);
+    const deleted = new SlicedOutput(call);
     return makeChange(call, ref, new AutoClaiming(claim, output, deleted));
   }
   const start = reply.at;

@@ -257,33 +257,7 @@ export class GroupReader implements GroupPlace {
     if (this.#isNew) space.hooks.changed(output.db, key, CHANGED);
     else space.hooks.noteChange();
   }
-
-  /** About how many bytes will be recorded; it need not be open. */
-  recordedBytes(args: Arguments, space: Keyspace, ref: number): number {
-    const { length } = args;
-    const names = length[this.keyAt]! + length[this.groupAt]! +
-      length[this.groupAt + 1]!;
-    return (RECORDED_BYTES + names) * (this.#expected(args, space, ref) + 2);
-  }
-
-  /** About how many entries there are to be read. */
-  #expected(args: Arguments, space: Keyspace, ref: number): number {
-    const { group, groupAt } = this;
-    const { log, groups } = space.values.streams;
-    this.#isNew = this.behind.isGreatest();
-    this.#consumer = consumerOf(args, space, group, groupAt + 1);
-    if (!this.#isNew && this.#consumer === 0) return 0;
-    const most = this.#mostOf(space, ref);
-    if (!this.#isNew) return most;
-    groups.readLastId(group, ID);
-    ID.increment();
-    LAST.setGreatest();
-    return log.countRange(ref, ID, LAST, most);
-  }
 }
-
-/** Bytes of a recorded claim but for the names in it. */
-export const RECORDED_BYTES = 128;
 
 /** Counts an entry that the group reads, as far as its number is known. */
 function countRead(id: StreamId): void {
@@ -310,6 +284,8 @@ export class GroupReading implements SlicedChange {
   #piece: number;
   /** Whether memory has ended, and nothing more is read. */
   #isOut = false;
+  /** Whether the command is still in the hold in which it has begun. */
+  #isBeginning = true;
 
   /**
    * So many streams have been read; the entries of the first that is left begin
@@ -335,6 +311,11 @@ export class GroupReading implements SlicedChange {
 
   step(space: Keyspace, ref: number, args: Arguments): boolean {
     this.#output.args = args;
+    if (this.#isBeginning) {
+      // It has read a part already.
+      this.#isBeginning = false;
+      return true;
+    }
     if (this.#read(space, ref, this.place)) return true;
     return ++this.#at < this.#parts.length && !this.#isOut;
   }

@@ -265,11 +265,10 @@ function goOn(
   served: number,
   { start, first, before, from }: ReplyPlaces,
 ): void | Promise<LateReply> {
-  const { reply, args, effects } = call;
+  const { reply } = call;
   const { streams } = OPTIONS;
   const parts: ReadingPart[] = [];
   const names: Uint8Array[] = [];
-  let bytes = 0;
   for (let i = 0; i < streams; i++) {
     const { buf, off, length, hash, shard } = call.key(i);
     const name = buf.slice(off, off + length);
@@ -278,11 +277,10 @@ function goOn(
     if (i > at) prepareReader(i);
     const key = Object.assign(new Key(), { buf: name, length, hash, shard });
     const space = call.keyspace(key);
-    if (effects.isOn) bytes += READER.recordedBytes(args, space, REFS[i]!);
     parts.push({ reader: READER, space, key });
     READER = new GroupReader();
   }
-  const output = new SlicedOutput(call, bytes);
+  const output = new SlicedOutput(call);
   output.takeReply(call, first, before);
   const piece = output.endPiece();
   output.takeReply(call, from, reply.at);

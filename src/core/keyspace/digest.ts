@@ -23,23 +23,29 @@
 
 import { latin1BytesOf } from "../base/bytes.ts";
 import { formatShortestDouble } from "../base/double.ts";
-import { sha1 } from "../base/sha1.ts";
+import { BLOCK_BYTES, LongSha1, sha1 } from "../base/sha1.ts";
 import {
   TYPE_HASH,
   TYPE_LIST,
   TYPE_SET,
   TYPE_STREAM,
+  TYPE_STRING,
   TYPE_ZSET,
 } from "../types/entry.ts";
 import { ListpackItem, readElement } from "../memory/listpack.ts";
 import { elementBytes } from "../memory/listpack_format.ts";
 import type { FieldVisitor } from "../types/hash_value.ts";
 import type { RunVisitor } from "../types/list_value.ts";
+import type { MemberVisitor } from "../types/set_value.ts";
+import type { ScoredVisitor } from "../types/zset_range.ts";
 import { StreamId } from "../types/stream_id.ts";
 import type { Keyspace } from "./keyspace.ts";
-import { keysAt } from "./shard_control.ts";
 
 const DIGEST_BYTES = 20;
+/** Bytes of a string that are taken in in one step. */
+const STEP_BYTES = 512 * BLOCK_BYTES;
+/** Elements that are. */
+const STEP_ELEMENTS = 32;
 const EXPIRES = new TextEncoder().encode("!!expire!!");
 const FIELD_EXPIRES = new TextEncoder().encode("!!hexpire!!");
 
@@ -60,10 +66,30 @@ export class Digest {
 
   /** Takes bytes in so that their order does not matter. */
   combine(buf: Uint8Array, off: number, length: number): void {
-    const hash = sha1(buf.subarray(off, off + length));
+    this.#combineHash(sha1(buf.subarray(off, off + length)));
+  }
+
+  #combineHash(hash: Uint8Array): void {
     for (let i = 0; i < DIGEST_BYTES; i++) {
       this.#sum[i] = this.#sum[i]! ^ hash[i]!;
     }
+  }
+
+  /** As {@linkcode mix}, of many bytes and in small steps. */
+  *mixInSteps(
+    buf: Uint8Array,
+    off: number,
+    length: number,
+  ): Generator<void, void> {
+    const sum = new LongSha1();
+    const end = off + length;
+    let at = off;
+    for (; end - at > STEP_BYTES; at += STEP_BYTES) {
+      sum.add(buf.subarray(at, at + STEP_BYTES));
+      yield;
+    }
+    this.#combineHash(sum.end(buf.subarray(at, end)));
+    this.#sum.set(sha1(this.#sum));
   }
 
   /** Takes a number of 32 bits in, high byte first. */
@@ -76,35 +102,18 @@ export class Digest {
     this.combine(other.#sum, 0, DIGEST_BYTES);
   }
 
+  /**
+   * Takes in what another has combined since it was new, as if this one had.
+   */
+  join(other: Digest): void {
+    this.#combineHash(other.#sum);
+  }
+
   /** The digest in hexadecimal. */
   get hex(): string {
     return [...this.#sum]
       .map((byte) => byte.toString(16).padStart(2, "0")).join("");
   }
-}
-
-/** Takes a shard's share of a database in. */
-export function digestDatabase(
-  total: Digest,
-  space: Keyspace,
-  db: number,
-): void {
-  const digest = new Digest();
-  const visit = (ref: number) => {
-    digest.reset();
-    digest.mix(space.bytes(ref), space.keyOff(ref), space.keyLength(ref));
-    digestValue(digest, space, ref);
-    total.combineDigest(digest);
-  };
-  let cursor = 0;
-  do {
-    cursor = space.dict.scan(
-      space.control,
-      keysAt(db),
-      cursor,
-      visit,
-    );
-  } while (cursor !== 0);
 }
 
 /** Takes the value of an entry in. */
@@ -113,34 +122,62 @@ export function digestValue(
   space: Keyspace,
   ref: number,
 ): void {
-  digest.mixInteger(space.type(ref));
-  switch (space.type(ref)) {
-    case TYPE_LIST:
-      digestList(digest, space, ref);
-      break;
-    case TYPE_SET:
-      digestSet(digest, space, ref);
-      break;
-    case TYPE_ZSET:
-      digestZset(digest, space, ref);
-      break;
-    case TYPE_HASH:
-      digestHash(digest, space, ref);
-      break;
-    case TYPE_STREAM:
-      digestStream(digest, space, ref);
-      break;
-    default:
-      digest.mix(
-        space.strings.bytes(ref),
-        space.strings.off(ref),
-        space.strings.length(ref),
-      );
-  }
-  if (space.expireAt(ref) !== 0) digest.combine(EXPIRES, 0, EXPIRES.length);
+  const steps = space.type(ref) === TYPE_STRING
+    ? digestString(
+      digest,
+      space.strings.bytes(ref),
+      space.strings.off(ref),
+      space.strings.length(ref),
+    )
+    : digestCollection(digest, space, ref);
+  for (const _ of steps);
+  if (space.expireAt(ref) !== 0) digestExpire(digest);
 }
 
-function digestList(digest: Digest, space: Keyspace, ref: number): void {
+/** Takes in that a key expires, behind its value. */
+export function digestExpire(digest: Digest): void {
+  digest.combine(EXPIRES, 0, EXPIRES.length);
+}
+
+/** Takes a string in, in small steps. */
+export function* digestString(
+  digest: Digest,
+  buf: Uint8Array,
+  off: number,
+  length: number,
+): Generator<void, void> {
+  digest.mixInteger(TYPE_STRING);
+  yield* digest.mixInSteps(buf, off, length);
+}
+
+/**
+ * Takes a collection in, in small steps: that of an entry, or of a reading
+ * (shared_value.ts), which needs no latch.
+ */
+export function* digestCollection(
+  digest: Digest,
+  space: Keyspace,
+  ref: number,
+): Generator<void, void> {
+  const type = space.type(ref);
+  digest.mixInteger(type);
+  switch (type) {
+    case TYPE_LIST:
+      return yield* digestList(digest, space, ref);
+    case TYPE_SET:
+      return yield* digestSet(digest, space, ref);
+    case TYPE_ZSET:
+      return yield* digestZset(digest, space, ref);
+    case TYPE_HASH:
+      return yield* digestHash(digest, space, ref);
+    case TYPE_STREAM:
+      return yield* digestStream(digest, space, ref);
+  }
+}
+
+type Steps = Generator<void, void>;
+
+function* digestList(digest: Digest, space: Keyspace, ref: number): Steps {
   const { lists } = space.values;
   const item = new ListpackItem();
   const visitor: RunVisitor = {
@@ -156,22 +193,31 @@ function digestList(digest: Digest, space: Keyspace, ref: number): void {
     },
   };
   const length = lists.length(ref);
-  for (let i = 0; i < length;) i = lists.visitRun(ref, i, length, visitor);
+  for (let i = 0; i < length;) {
+    i = lists.visitRun(ref, i, Math.min(i + STEP_ELEMENTS, length), visitor);
+    yield;
+  }
 }
 
-function digestSet(digest: Digest, space: Keyspace, ref: number): void {
-  space.values.sets.visitAll(ref, {
+function* digestSet(digest: Digest, space: Keyspace, ref: number): Steps {
+  const { sets } = space.values;
+  const visitor: MemberVisitor = {
     member(member) {
       const buf = member.text();
       digest.combine(buf, member.off, member.length);
     },
-  });
+  };
+  const end = sets.endPlace(ref);
+  for (let place = sets.firstPlace(ref); place < end;) {
+    place = sets.visit(ref, place, visitor);
+    yield;
+  }
 }
 
-function digestZset(digest: Digest, space: Keyspace, ref: number): void {
+function* digestZset(digest: Digest, space: Keyspace, ref: number): Steps {
   const { zsets } = space.values;
   const one = new Digest();
-  zsets.visit(ref, 0, zsets.length(ref), false, {
+  const visitor: ScoredVisitor = {
     member(buf, off, length, score) {
       one.reset();
       one.mix(buf, off, length);
@@ -179,10 +225,16 @@ function digestZset(digest: Digest, space: Keyspace, ref: number): void {
       one.mix(text, 0, text.length);
       digest.combineDigest(one);
     },
-  });
+  };
+  const length = zsets.length(ref);
+  for (let i = 0; i < length; i += STEP_ELEMENTS) {
+    const count = Math.min(STEP_ELEMENTS, length - i);
+    zsets.visit(ref, i, count, false, visitor);
+    yield;
+  }
 }
 
-function digestHash(digest: Digest, space: Keyspace, ref: number): void {
+function* digestHash(digest: Digest, space: Keyspace, ref: number): Steps {
   const { hashes } = space.values;
   const one = new Digest();
   const visitor: FieldVisitor = {
@@ -199,10 +251,11 @@ function digestHash(digest: Digest, space: Keyspace, ref: number): void {
   const end = hashes.endPlace(ref);
   for (let place = hashes.firstPlace(ref); place < end;) {
     place = hashes.visit(ref, place, visitor, -Infinity);
+    yield;
   }
 }
 
-function digestStream(digest: Digest, space: Keyspace, ref: number): void {
+function* digestStream(digest: Digest, space: Keyspace, ref: number): Steps {
   const cursor = space.values.streams.log.cursor();
   const { entry } = cursor;
   const item = new ListpackItem();
@@ -222,5 +275,6 @@ function digestStream(digest: Digest, space: Keyspace, ref: number): void {
       else fieldAt = mixElement(fieldAt);
       at = mixElement(at);
     }
+    yield;
   }
 }

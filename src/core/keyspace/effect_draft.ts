@@ -2,6 +2,10 @@
  * A record of effects that is written over several turns, while others record
  * what they do: it is recorded as a whole by {@linkcode EffectLog.replaceWith}.
  *
+ * It may become as long as it likes. It is a list of blocks, none of which is
+ * copied when there is another: to make one long buffer longer would take long
+ * under a latch.
+ *
  * @module
  */
 
@@ -16,24 +20,36 @@ import {
   VARINT_BYTES_MAX,
 } from "./effect_record.ts";
 import type { EffectSink } from "./effect_sink.ts";
+import type { BytePiece } from "./waiting_bytes.ts";
+
+/** Bytes of the first block; each is twice as long as the one before. */
+const FIRST_BLOCK_BYTES = 1 << 12;
+/** Bytes of a block that is one of many. */
+const BLOCK_BYTES_MAX = 1 << 18;
 
 /** Commands that will be recorded together. */
 export class EffectDraft implements EffectSink {
   readonly isOn = true;
-  /** The record, its head left out. */
-  buf: Uint8Array<ArrayBuffer>;
-  /** Where it ends. */
-  end = RECORD_HEADER_BYTES;
+  readonly #blocks: BytePiece[] = [];
+  /** The last block. */
+  #buf = new Uint8Array(FIRST_BLOCK_BYTES);
+  /** Where its bytes begin: the first leaves room for the record's head. */
+  #from = RECORD_HEADER_BYTES;
+  #end = RECORD_HEADER_BYTES;
 
-  /** A draft of about so many bytes; to guess well saves copying. */
-  constructor(bytes: number) {
-    this.buf = new Uint8Array(RECORD_HEADER_BYTES + bytes);
+  /**
+   * All of it, which is given up; before the first piece there is room for the
+   * head of a record.
+   */
+  take(): readonly BytePiece[] {
+    this.#endBlock();
+    return this.#blocks;
   }
 
   /** Begins a command; all its arguments must follow, its name first. */
   command(db: number, argc: number): this {
-    this.#reserve(2 * VARINT_BYTES_MAX);
-    this.end = putVarint(this.buf, putVarint(this.buf, this.end, db), argc);
+    this.#varint(db);
+    this.#varint(argc);
     return this;
   }
 
@@ -51,10 +67,15 @@ export class EffectDraft implements EffectSink {
   }
 
   bytes(source: Uint8Array, off: number, length: number): this {
-    this.#reserve(VARINT_BYTES_MAX + length);
-    const at = putVarint(this.buf, this.end, length);
-    copyBytes(source, off, this.buf, at, length);
-    this.end = at + length;
+    const buf = this.#buf;
+    if (this.#end + VARINT_BYTES_MAX + length > buf.length) {
+      this.#varint(length);
+      this.append(source, off, length);
+      return this;
+    }
+    const at = putVarint(buf, this.#end, length);
+    copyBytes(source, off, buf, at, length);
+    this.#end = at + length;
     return this;
   }
 
@@ -66,11 +87,16 @@ export class EffectDraft implements EffectSink {
     return this.bytes(DIGITS, 0, writeInt64(hi, lo, DIGITS, 0));
   }
 
-  /** Adds commands that have been written already. */
-  append(commands: Uint8Array): void {
-    this.#reserve(commands.length);
-    this.buf.set(commands, this.end);
-    this.end += commands.length;
+  /** Adds commands that have been written already, or a part of one. */
+  append(source: Uint8Array, off: number, length: number): void {
+    const end = off + length;
+    for (let at = off; at < end;) {
+      if (this.#end === this.#buf.length) this.#beginBlock(end - at);
+      const bytes = Math.min(this.#buf.length - this.#end, end - at);
+      copyBytes(source, at, this.#buf, this.#end, bytes);
+      this.#end += bytes;
+      at += bytes;
+    }
   }
 
   /** Is what the command at hand has done; a log that has ended wants nothing. */
@@ -78,13 +104,24 @@ export class EffectDraft implements EffectSink {
     if (effects.isOn) effects.replaceWith(this);
   }
 
-  #reserve(bytes: number): void {
-    const needed = this.end + bytes;
-    if (needed <= this.buf.length) return;
-    const grown = new Uint8Array(needed + (needed >> 1));
-    grown.set(this.buf.subarray(0, this.end));
-    this.buf = grown;
+  #varint(value: number): void {
+    const length = putVarint(VARINT, 0, value);
+    this.append(VARINT, 0, length);
+  }
+
+  /** Begins a block with room for so many bytes at once. */
+  #beginBlock(bytes: number): void {
+    const more = Math.min(2 * this.#buf.length, BLOCK_BYTES_MAX);
+    this.#endBlock();
+    this.#buf = new Uint8Array(Math.max(more, bytes));
+    this.#from = this.#end = 0;
+  }
+
+  #endBlock(): void {
+    this.#blocks.push({ buf: this.#buf, from: this.#from, end: this.#end });
+    this.#from = this.#end;
   }
 }
 
 const DIGITS = new Uint8Array(INTEGER_BYTES_MAX);
+const VARINT = new Uint8Array(VARINT_BYTES_MAX);

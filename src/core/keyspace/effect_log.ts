@@ -44,7 +44,8 @@ import { writeInt64 } from "../base/int64.ts";
 import type { EffectDraft } from "./effect_draft.ts";
 import type { EffectSink } from "./effect_sink.ts";
 import { LONG_ARGUMENT_BYTES, PreparedRecord } from "./prepared_record.ts";
-import { WaitingBytes } from "./waiting_bytes.ts";
+import { RecordPieces } from "./record_pieces.ts";
+import { type BytePiece, WaitingBytes } from "./waiting_bytes.ts";
 import {
   BATCH_MARK,
   putVarint,
@@ -81,21 +82,12 @@ const BATCH_BYTES_MAX = 8192;
 const KEPT_BYTES = 1 << 20;
 /** Arguments from which on they are better copied later. */
 const LASTING_BYTES_MIN = 1 << 19;
+/** What is longer is not copied where it can be given up. */
+const COPIED_BYTES_MAX = 1 << 15;
 /** Most bytes that a buffer gets beyond what is asked for. */
 const SPARE_BYTES_MAX = 1 << 26;
 
 const NO_BYTES: Uint8Array<ArrayBuffer> = new Uint8Array(0);
-
-/** An argument that is yet to be copied into a record, from a run that is kept. */
-interface LastingArgument {
-  /** Where it goes. */
-  readonly at: number;
-  readonly heap: Heap;
-  readonly run: number;
-  readonly buf: Uint8Array;
-  readonly off: number;
-  readonly length: number;
-}
 
 /** One per worker. */
 export class EffectLog implements EffectSink {
@@ -126,13 +118,16 @@ export class EffectLog implements EffectSink {
   /** Where the last arguments lay, and a view that reads it in steps. */
   #source: Uint8Array = NO_BYTES;
   #sourceView: DataView = new DataView(NO_BYTES.buffer);
-  /** A record in the making; its head is left out until it is done. */
+  /**
+   * Pieces of a record in the making, if it is a long one; its head is left out
+   * until it is done.
+   */
+  readonly #ended = new RecordPieces();
+  /** What follows them. */
   #staged: Uint8Array<ArrayBuffer> = new Uint8Array(1024);
   /** Where its body begins. */
   #bodyStart = RECORD_HEADER_BYTES;
   #stagedEnd = RECORD_HEADER_BYTES;
-  /** Arguments that are not in it yet, in their order. */
-  #lasting: LastingArgument[] = [];
   /** Arguments that the last command in it still wants. */
   #missing = 0;
   /** What was made ready for the command that runs; null for nothing. */
@@ -291,33 +286,48 @@ export class EffectLog implements EffectSink {
   }
 
   /**
+   * Records the command at hand as it was given, unless something else is recorded
+   * in its place; of a log that collects.
+   */
+  collectGiven(db: number, args: Arguments): void {
+    if (this.#isReplaced) return;
+    this.#isReplaced = true;
+    this.#stageGiven(db, args);
+  }
+
+  /**
    * Ends a command of a log that collects; returns what is to be recorded in its
-   * place, or null for the command as it was given.
+   * place, behind room for a record's head, or null for the command as it was
+   * given.
    */
   endCollected(): Uint8Array<ArrayBuffer> | null {
     this.#depth--;
-    this.#fillLasting();
-    const collected = this.#staged.slice(this.#bodyStart, this.#stagedEnd);
+    this.#endPiece();
+    const collected = this.#ended.joined();
     this.#clearStaged();
     assert(this.#missing === 0, "a recorded command has all its arguments");
-    assert(this.#isReplaced || collected.length === 0, "nothing goes before");
+    assert(
+      this.#isReplaced || collected.length === RECORD_HEADER_BYTES,
+      "nothing goes before",
+    );
     return this.#isReplaced ? collected : null;
   }
 
   /** Ends a command of a log that collects, and forgets what it has recorded. */
   dropCollected(): void {
     this.#depth--;
-    this.#fillLasting();
     this.#clearStaged();
     this.#missing = 0;
   }
 
-  /** Records what was collected in the place of the command at hand. */
-  replaceWithCollected(collected: Uint8Array): void {
+  /**
+   * Records what was collected in the place of the command at hand; it is given
+   * up.
+   */
+  replaceWithCollected(collected: Uint8Array<ArrayBuffer>): void {
     this.#isReplaced = true;
-    this.#reserveStaged(collected.length);
-    this.#staged.set(collected, this.#stagedEnd);
-    this.#stagedEnd += collected.length;
+    const end = collected.length;
+    this.#stagePieces([{ buf: collected, from: RECORD_HEADER_BYTES, end }]);
   }
 
   /**
@@ -347,21 +357,12 @@ export class EffectLog implements EffectSink {
   }
 
   /**
-   * Records a draft in the place of the command at hand. A draft that is the
-   * whole record is taken over, however long it is.
+   * Records a draft in the place of the command at hand, which is given up: a
+   * long one is not copied.
    */
   replaceWith(draft: EffectDraft): void {
-    assert(this.#missing === 0, "a recorded command has all its arguments");
     this.#isReplaced = true;
-    const { buf, end } = draft;
-    if (this.#isEmpty()) {
-      this.#stage(buf, RECORD_HEADER_BYTES, end);
-      return;
-    }
-    const length = end - RECORD_HEADER_BYTES;
-    this.#reserveStaged(length);
-    copyBytes(buf, RECORD_HEADER_BYTES, this.#staged, this.#stagedEnd, length);
-    this.#stagedEnd += length;
+    this.#stagePieces(draft.take());
   }
 
   /**
@@ -374,9 +375,7 @@ export class EffectLog implements EffectSink {
     this.#isReplaced = true;
     if (this.#stagePrepared(prepared)) return;
     const { buf, start, end } = prepared;
-    this.#reserveStaged(end - start);
-    copyBytes(buf, start, this.#staged, this.#stagedEnd, end - start);
-    this.#stagedEnd += end - start;
+    this.#stagePieces([{ buf, from: start, end }]);
   }
 
   /**
@@ -386,8 +385,8 @@ export class EffectLog implements EffectSink {
   moveInto(draft: EffectDraft): void {
     assert(this.#missing === 0, "a recorded command has all its arguments");
     assert(this.#depth === 1, "no transaction is recorded");
-    this.#fillLasting();
-    draft.append(this.#staged.subarray(this.#bodyStart, this.#stagedEnd));
+    this.#endPiece();
+    this.#ended.copyTo(draft);
     this.#clearStaged();
     this.silence();
   }
@@ -432,17 +431,12 @@ export class EffectLog implements EffectSink {
     const run = length < LASTING_BYTES_MIN ? 0 : heap.steadyRunAt(buf, off);
     if (run === 0) return this.bytes(buf, off, length);
     heap.keep(run);
-    this.#reserveStaged(VARINT_BYTES_MAX + length);
-    const at = putVarint(this.#staged, this.#stagedEnd, length);
-    this.#lasting.push({ at, heap, run, buf, off, length });
-    this.#stagedEnd = at + length;
+    this.#reserveStaged(VARINT_BYTES_MAX);
+    this.#stagedEnd = putVarint(this.#staged, this.#stagedEnd, length);
+    this.#endPiece();
+    const done = () => heap.letGo(run);
+    this.#ended.add({ buf, from: off, end: off + length, done });
     return this.#endArgument();
-  }
-
-  #fillLasting(): void {
-    if (this.#lasting.length === 0) return;
-    copyLasting(this.#staged, this.#lasting);
-    this.#lasting = [];
   }
 
   #endArgument(): this {
@@ -488,6 +482,10 @@ export class EffectLog implements EffectSink {
     if (
       args.start >= 0 && !args.hasBig && this.#depth === 1 && this.#isEmpty()
     ) return this.#takeRequest(db, args);
+    this.#stageGiven(db, args);
+  }
+
+  #stageGiven(db: number, args: Arguments): void {
     this.#stageHead(db, args.count);
     for (let i = 0; i < args.count; i++) {
       this.#stageArgument(args.source(i), args.off[i]!, args.length[i]!);
@@ -604,17 +602,26 @@ export class EffectLog implements EffectSink {
     assert(this.#missing === 0, "a recorded command has all its arguments");
     if (this.#requestsEnd >= 0) this.#putRequests();
     this.#reserveStaged(3);
+    if (this.#ended.bytes > 0) return this.#commitPieces();
     const staged = this.#staged;
     // A record that lies in what was prepared may begin anywhere.
     const start = this.#bodyStart - RECORD_HEADER_BYTES;
     const end = this.#stagedEnd;
     this.#clearStaged();
-    const lasting = this.#lasting;
-    if (lasting.length === 0) return this.#putWhole(staged, start, end);
-    this.#lasting = [];
-    this.#staged = new Uint8Array(1024);
-    const fill = () => copyLasting(staged, lasting);
-    this.#putWhole(staged, start, end, fill);
+    this.#putWhole(staged, start, end);
+  }
+
+  /** The pieces of a long record wait, whatever room there is. */
+  #commitPieces(): void {
+    const body = this.#ended.bytes + this.#stagedEnd - this.#bodyStart;
+    const padding = recordBytes(body) - RECORD_HEADER_BYTES - body;
+    this.#staged.fill(0, this.#stagedEnd, this.#stagedEnd + padding);
+    this.#stagedEnd += padding;
+    this.#endPiece();
+    this.#ended.putInto(this.#waiting, body, this.#drawTicket());
+    this.#clearStaged();
+    this.#isDeferred = true;
+    this.#tellWaiting();
   }
 
   /**
@@ -625,7 +632,6 @@ export class EffectLog implements EffectSink {
     staged: Uint8Array<ArrayBuffer>,
     start: number,
     end: number,
-    fill: (() => void) | null = null,
   ): void {
     const bodyBytes = end - start - RECORD_HEADER_BYTES;
     putWord(staged, start, bodyBytes);
@@ -633,20 +639,56 @@ export class EffectLog implements EffectSink {
     const bytes = recordBytes(bodyBytes);
     staged.fill(0, end, start + bytes);
     const waiting = this.#waiting;
-    const isLong = bytes > KEPT_BYTES || fill !== null;
+    const isLong = bytes > KEPT_BYTES;
     let put = 0;
     if (waiting.count === 0 && !isLong) {
       put = this.#put(staged, start, bytes);
       if (put === bytes) return;
       this.#publishWritten();
     } else this.#isDeferred = true;
-    if (isLong) waiting.take(staged, start, start + bytes, fill);
+    if (isLong) waiting.take({ buf: staged, from: start, end: start + bytes });
     else waiting.copy(staged, start + put, bytes - put);
     this.#tellWaiting();
   }
 
   #isEmpty(): boolean {
-    return this.#stagedEnd === this.#bodyStart;
+    return this.#ended.bytes === 0 && this.#stagedEnd === this.#bodyStart;
+  }
+
+  /**
+   * Adds bytes to the record in the making, whose buffers are given up unless they
+   * are few. The first piece lies behind room for a record's head.
+   */
+  #stagePieces(pieces: readonly BytePiece[]): void {
+    assert(this.#missing === 0, "a recorded command has all its arguments");
+    let bytes = 0;
+    for (const { from, end } of pieces) bytes += end - from;
+    if (bytes <= COPIED_BYTES_MAX) {
+      this.#reserveStaged(bytes);
+      for (const { buf, from, end } of pieces) {
+        copyBytes(buf, from, this.#staged, this.#stagedEnd, end - from);
+        this.#stagedEnd += end - from;
+      }
+      return;
+    }
+    this.#endPiece();
+    for (const piece of pieces) this.#ended.add(piece);
+  }
+
+  /** What is staged becomes a piece of the record. */
+  #endPiece(): void {
+    const buf = this.#staged;
+    const from = this.#bodyStart;
+    const end = this.#stagedEnd;
+    if (end === from) return;
+    this.#ended.add({ buf, from, end });
+    // None of it is to be written over.
+    if (this.#prepared?.buf === buf) this.#prepared = null;
+    this.#stage(
+      new Uint8Array(1024),
+      RECORD_HEADER_BYTES,
+      RECORD_HEADER_BYTES,
+    );
   }
 
   /** Makes the record in the making one that lies in `buf`. */
@@ -660,6 +702,7 @@ export class EffectLog implements EffectSink {
     if (this.#prepared?.buf === this.#staged) this.#prepared = null;
     if (this.#staged.length > KEPT_BYTES) this.#staged = new Uint8Array(1024);
     this.#bodyStart = this.#stagedEnd = RECORD_HEADER_BYTES;
+    this.#ended.clear();
   }
 
   /**
@@ -692,7 +735,6 @@ export class EffectLog implements EffectSink {
     const length = this.#stagedEnd - this.#bodyStart;
     const bodyStart = from - length;
     if (bodyStart < RECORD_HEADER_BYTES) return false;
-    this.#fillLasting();
     const { buf } = prepared;
     copyBytes(this.#staged, this.#bodyStart, buf, bodyStart, length);
     this.#stage(buf, bodyStart, end);
@@ -738,27 +780,12 @@ export class EffectLog implements EffectSink {
   }
 
   #reserveStaged(bytes: number): void {
+    if (this.#stagedEnd + bytes <= this.#staged.length) return;
+    if (this.#stagedEnd - this.#bodyStart > KEPT_BYTES) this.#endPiece();
     const needed = this.#stagedEnd + bytes;
-    if (needed <= this.#staged.length) return;
     const grown = new Uint8Array(withSpare(needed));
-    let from = 0;
-    for (const { at, length } of this.#lasting) {
-      grown.set(this.#staged.subarray(from, at), from);
-      from = at + length;
-    }
-    grown.set(this.#staged.subarray(from, this.#stagedEnd), from);
+    grown.set(this.#staged.subarray(0, this.#stagedEnd));
     this.#staged = grown;
-  }
-}
-
-/** Copies arguments to where they go, and lets go of their runs. */
-function copyLasting(
-  into: Uint8Array,
-  lasting: readonly LastingArgument[],
-): void {
-  for (const { at, heap, run, buf, off, length } of lasting) {
-    copyBytes(buf, off, into, at, length);
-    heap.letGo(run);
   }
 }
 

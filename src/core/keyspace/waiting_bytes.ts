@@ -12,19 +12,19 @@ import { copyBytes } from "../base/bytes.ts";
 const ROOM_BYTES = 1 << 16;
 
 /** Bytes of one buffer. */
-export interface WaitingPiece {
-  readonly buf: Uint8Array<ArrayBuffer>;
+export interface BytePiece {
+  readonly buf: Uint8Array;
   /** Where the first one lies. */
   from: number;
-  /** Where they end; what lies behind is free. */
+  /** Where they end; what lies behind is free, if there is no `done`. */
   end: number;
-  /** Copies what is not there yet, before any of it is taken; null for nothing. */
-  fill: (() => void) | null;
+  /** Lets go of what they lie in, when they have been copied. */
+  readonly done?: () => void;
 }
 
 /** One per ring. */
 export class WaitingBytes {
-  readonly #pieces: WaitingPiece[] = [];
+  readonly #pieces: BytePiece[] = [];
   /** How many there are. */
   bytes = 0;
 
@@ -33,36 +33,29 @@ export class WaitingBytes {
     return this.#pieces.length;
   }
 
-  /** The piece that goes first, all of which is there; there is one. */
-  get first(): WaitingPiece {
+  /** The piece that goes first; there is one. */
+  get first(): BytePiece {
     const piece = this.#pieces[0];
     assert(piece !== undefined, "something waits");
-    piece.fill?.();
-    piece.fill = null;
     return piece;
   }
 
-  /**
-   * Adds bytes with their buffer, which is given up; `fill` copies those that are
-   * not there yet.
-   */
-  take(
-    buf: Uint8Array<ArrayBuffer>,
-    from: number,
-    end: number,
-    fill: (() => void) | null = null,
-  ): void {
-    this.#pieces.push({ buf, from, end, fill });
-    this.bytes += end - from;
+  /** Adds bytes with their buffer, which is given up. */
+  take(piece: BytePiece): void {
+    this.#pieces.push(piece);
+    this.bytes += piece.end - piece.from;
   }
 
   /** Adds copies of bytes. */
   copy(source: Uint8Array, off: number, length: number): void {
     let last = this.#pieces.at(-1);
-    if (last === undefined || last.end + length > last.buf.length) {
+    if (
+      last === undefined || last.done !== undefined ||
+      last.end + length > last.buf.length
+    ) {
       // Twice as much as the last time, so that many short ones are few pieces.
       const room = Math.max(ROOM_BYTES, Math.min(this.bytes, 1 << 22), length);
-      last = { buf: new Uint8Array(room), from: 0, end: 0, fill: null };
+      last = { buf: new Uint8Array(room), from: 0, end: 0 };
       this.#pieces.push(last);
     }
     copyBytes(source, off, last.buf, last.end, length);
@@ -75,6 +68,8 @@ export class WaitingBytes {
     const piece = this.first;
     piece.from += length;
     this.bytes -= length;
-    if (piece.from === piece.end) this.#pieces.shift();
+    if (piece.from < piece.end) return;
+    this.#pieces.shift();
+    piece.done?.();
   }
 }

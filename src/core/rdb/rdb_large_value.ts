@@ -92,8 +92,8 @@ export function isLargeValue(space: Keyspace, ref: number): boolean {
 export class LargeValue {
   /** The shard of the value. */
   readonly space: Keyspace;
-  /** What shares a collection, or 0. */
-  readonly #reading: number;
+  /** What shares a collection, and can be read as an entry; or 0. */
+  readonly reading: number;
   /** The run of a string, or 0. */
   readonly #run: number;
   readonly #way: InSteps;
@@ -109,11 +109,11 @@ export class LargeValue {
       const run = space.valueRef(ref);
       space.externals.pin(run);
       this.#run = run;
-      this.#reading = 0;
+      this.reading = 0;
       this.#way = (writer) => stringInSteps(writer, space, run);
     } else {
       this.#way = WAYS.get(kindOf(space, ref))!;
-      this.#reading = shareValue(space, ref);
+      this.reading = shareValue(space, ref);
       this.#run = 0;
     }
   }
@@ -123,7 +123,7 @@ export class LargeValue {
    * written. No latch is needed.
    */
   write(writer: RdbWriter, isOver: () => boolean): boolean {
-    this.#steps ??= this.#way(writer, this.space.values, this.#reading);
+    this.#steps ??= this.#way(writer, this.space.values, this.reading);
     while (this.#steps.next().done !== true) if (isOver()) return false;
     return true;
   }
@@ -131,7 +131,7 @@ export class LargeValue {
   /** Lets go of the value; the shard's latch is held. */
   release(): void {
     if (this.#run !== 0) this.space.externals.unpin(this.#run);
-    else releaseValue(this.space, this.#reading);
+    else releaseValue(this.space, this.reading);
   }
 }
 

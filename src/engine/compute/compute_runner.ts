@@ -140,6 +140,10 @@ export class ComputeRunner<C extends Call> {
       else this.#runCommand(call, job);
       space.hooks.notify(0);
       this.#takeWritten(call, space, job, written);
+      // Long arguments are copied here, where nobody waits for it.
+      if (job.isRecorded && counters[CHANGES]! > 0 && call.args.hasBig) {
+        effects.collectGiven(job.db, call.args);
+      }
       recorded = effects.endCollected();
     } catch (cause) {
       if (cause instanceof InvariantError) throw cause;

@@ -43,7 +43,9 @@ import { LookAhead } from "../../core/keyspace/look_ahead.ts";
 import type { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
 import {
   FLAG_KEY_LOCKS,
+  HOOK_TRACKED,
   SHARD_FLAGS,
+  SHARD_HOOKS,
 } from "../../core/keyspace/shard_control.ts";
 import { KNOWN_KEYS } from "../../core/memory/known_keys.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
@@ -511,11 +513,19 @@ export class Executor<C extends Call> implements WorkerGate {
     return outcome;
   }
 
+  /** A key counts for several if clients may have to be told of it. */
+  #trackedWeight(): number {
+    const isTracked = this.#call.keyspaces.some(({ control }) =>
+      (control[SHARD_HOOKS]! & HOOK_TRACKED) !== 0
+    );
+    return isTracked ? KEY_WEIGHT_MAX : 1;
+  }
+
   /** Begins to go through very many keys in slices; false if it cannot. */
   #beginMany(command: Command<C>): boolean {
     const call = this.#call;
     const { manyKeys, keyWeight } = command.spec;
-    const weight = call.keyCount * (keyWeight ?? 1);
+    const weight = call.keyCount * (keyWeight ?? this.#trackedWeight());
     if (
       manyKeys === undefined || weight <= call.settings.backgroundThresholdKeys
     ) return false;

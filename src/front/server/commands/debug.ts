@@ -12,19 +12,6 @@ import type {
   LateReply,
 } from "../../../core/commands/command_spec.ts";
 import {
-  Digest,
-  digestDatabase,
-  digestValue as digestEntry,
-} from "../../../core/keyspace/digest.ts";
-import type { Keyspace } from "../../../core/keyspace/keyspace.ts";
-import { encodingName } from "../../../core/keyspace/entry_facts.ts";
-import { LISTPACK_EMPTY_BYTES } from "../../../core/memory/listpack.ts";
-import { TYPE_LIST } from "../../../core/types/entry.ts";
-import {
-  LIST_QUICKLIST,
-  type RunVisitor,
-} from "../../../core/types/list_value.ts";
-import {
   expiresAt,
   keysAt,
   SHARD_FLAGS,
@@ -34,14 +21,11 @@ import {
   DICT_COUNT,
   DICT_OVERFLOW,
 } from "../../../core/memory/dict.ts";
-import { writeValue } from "../../../core/rdb/rdb_value.ts";
-import { type RdbSink, RdbWriter } from "../../../core/rdb/rdb_writer.ts";
 import {
   DATABASE_OUT_OF_RANGE,
   DEBUG_NOT_ALLOWED,
   LOAD_LOG_FAILED,
   NO_LOG_TO_LOAD,
-  NO_SUCH_KEY,
   RELOAD_FAILED,
   RELOAD_OPTION,
   SAVE_FAILED,
@@ -66,10 +50,8 @@ import { ASK_ACTIVE_EXPIRE } from "../server_questions.ts";
 import { ASK_RELOAD, saveData } from "../snapshot_requests.ts";
 import { isLocal, textAt, textsFrom } from "./_arguments.ts";
 import { debugKeylock } from "./debug_locks.ts";
+import { describeObject, digest, digestValue } from "./debug_values.ts";
 import { type HelpLines, writeHelp } from "./_help.ts";
-
-const WRITER = new RdbWriter();
-const NOWHERE: RdbSink = { write() {} };
 
 interface Tool {
   /** Arguments, DEBUG and the tool's name included. */
@@ -269,73 +251,6 @@ function matchString(call: ServerCall): void {
   call.reply.integer(matches ? 1 : 0);
 }
 
-/** `DEBUG OBJECT key` */
-function describeObject(call: ServerCall): void {
-  withEntry(call, 2, (space, ref) => {
-    if (ref === 0) return call.reply.error(NO_SUCH_KEY);
-    const clock = space.clockOf(ref);
-    call.reply.simple(
-      `Value at:0x${(ref >>> 0).toString(16)} refcount:1 ` +
-        `encoding:${encodingName(space, ref)} ` +
-        `serializedlength:${serializedLength(call, space, ref)} ` +
-        `lru:${clock} ` +
-        `lru_seconds_idle:${call.clock.idleSeconds(clock)}` +
-        describeNodes(call, space, ref),
-    );
-  });
-}
-
-/** What there is to be said of a list of several nodes. */
-function describeNodes(call: ServerCall, space: Keyspace, ref: number): string {
-  const { lists } = space.values;
-  if (
-    space.type(ref) !== TYPE_LIST || space.encoding(ref) !== LIST_QUICKLIST
-  ) return "";
-  const nodes = lists.nodes(ref);
-  const length = lists.length(ref);
-  let bytes = 0;
-  const visitor: RunVisitor = {
-    packed(_buf, _at, _count, runBytes) {
-      bytes += runBytes + LISTPACK_EMPTY_BYTES;
-    },
-    plain(_buf, _off, plainBytes) {
-      bytes += plainBytes;
-    },
-  };
-  for (let i = 0; i < length;) i = lists.visitRun(ref, i, length, visitor);
-  return ` ql_nodes:${nodes} ql_avg_node:${(length / nodes).toFixed(2)} ` +
-    `ql_listpack_max:${call.settings.listMaxListpackSize} ql_compressed:0 ` +
-    `ql_uncompressed_size:${bytes}`;
-}
-
-/** `DEBUG DIGEST-VALUE key [key ...]` */
-function digestValue(call: ServerCall): void {
-  const { reply } = call;
-  reply.array(call.argc - 2);
-  for (let i = 2; i < call.argc; i++) {
-    withEntry(call, i, (space, ref) => {
-      const sum = new Digest();
-      if (ref !== 0) digestEntry(sum, space, ref);
-      reply.simple(sum.hex);
-    });
-  }
-}
-
-/** `DEBUG DIGEST` */
-function digest(call: ServerCall): void {
-  const total = new Digest();
-  call.latches.acquireAll();
-  if (call.lockGate.mustWaitToLook(-1)) return call.latches.releaseAll();
-  for (let db = 0; db < call.worker.shared.databases; db++) {
-    const spaces = call.keyspaces.filter((space) => space.count(db) > 0);
-    if (spaces.length === 0) continue;
-    total.mixInteger(db);
-    for (const space of spaces) digestDatabase(total, space, db);
-  }
-  call.latches.releaseAll();
-  call.reply.simple(total.hex);
-}
-
 /** `DEBUG HTSTATS dbid` */
 function hashTableStatistics(call: ServerCall): void {
   const db = readInteger(call, 2);
@@ -361,33 +276,6 @@ function hashTableStatistics(call: ServerCall): void {
     `[Dictionary HT]\n${describe(keysAt(db))}` +
       `[Expires HT]\n${describe(expiresAt(db))}`,
   );
-}
-
-/** Finds argument `i`, a key, under its shard's latch; 0 if it is missing. */
-function withEntry(
-  call: ServerCall,
-  i: number,
-  look: (space: Keyspace, ref: number) => void,
-): void {
-  const { args, latches } = call;
-  const key = call.key(0);
-  call.fillKey(key, args.source(i), args.off[i]!, args.length[i]!);
-  latches.acquire(key.shard);
-  const space = call.keyspace(key);
-  const ref = space.peek(call.db, key);
-  look(space, ref !== 0 && space.isExpired(ref, call.nowMs) ? 0 : ref);
-  latches.release(key.shard);
-}
-
-/** Bytes that the value takes in a snapshot. */
-function serializedLength(
-  call: ServerCall,
-  space: Keyspace,
-  ref: number,
-): number {
-  WRITER.begin(NOWHERE, call.settings.rdbcompression);
-  writeValue(WRITER, space, ref);
-  return WRITER.sentBytes + WRITER.at;
 }
 
 /** The commands of this file. */

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { createHash } from "node:crypto";
 import { bytesOf } from "../../../../src/core/base/bytes.ts";
-import { sha1 } from "../../../../src/core/base/sha1.ts";
+import { BLOCK_BYTES, LongSha1, sha1 } from "../../../../src/core/base/sha1.ts";
 
 function hex(bytes: Uint8Array): string {
   return [...bytes].map((b) => b.toString(16).padStart(2, "0")).join("");
@@ -29,5 +29,23 @@ Deno.test("sha1() agrees with Node's for every length around a block", () => {
       hex(sha1(bytes)),
       createHash("sha1").update(bytes).digest("hex"),
     );
+  }
+});
+
+Deno.test("LongSha1 has the digest of all its parts", () => {
+  for (const lengths of [[0, 0], [1, 0], [0, 63], [3, 64], [2, 100], [9, 7]]) {
+    const [blocks, rest] = lengths as [number, number];
+    const bytes = Uint8Array.from(
+      { length: blocks * BLOCK_BYTES + rest },
+      (_, i) => i * 11,
+    );
+    const long = new LongSha1();
+    for (let at = 0; at < blocks * BLOCK_BYTES; at += BLOCK_BYTES) {
+      long.add(bytes.subarray(at, at + BLOCK_BYTES));
+      // Others come in between.
+      sha1(bytes);
+    }
+    const digest = long.end(bytes.subarray(blocks * BLOCK_BYTES));
+    assertEquals(hex(digest), hex(sha1(bytes)));
   }
 });

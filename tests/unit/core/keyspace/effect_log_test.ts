@@ -5,6 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { bytesOf, latin1BytesOf } from "../../../../src/core/base/bytes.ts";
+import { EffectDraft } from "../../../../src/core/keyspace/effect_draft.ts";
 import { EffectLog } from "../../../../src/core/keyspace/effect_log.ts";
 import {
   CommandReader,
@@ -477,6 +478,68 @@ Deno.test("effect log: a record that was prepared is that of its command", () =>
   assertEquals(lines.filter((line) => line.endsWith(text)).length, 4);
   assertEquals(lines.filter((line) => line === "INCR n").length, 100_000);
   assertEquals(log.lastTicket, 3 + 1 + 4 + 100_000 - 1);
+});
+
+Deno.test("effect log: long drafts, among other things", () => {
+  const random = new Random(11);
+  const { log, drain } = logOf(1 << 18);
+  const value = () =>
+    "v".repeat(
+      random.below(60) === 0 ? random.below(600_000) : random.below(100),
+    );
+  const expected: string[] = [];
+  const lines: string[] = [];
+  const addDraft = (log: EffectLog) => {
+    const draft = new EffectDraft();
+    const before = random.below(3) === 0 ? "DEL key" : "";
+    if (before !== "") {
+      log.replace(0, bytesOf("DEL"), 2).constant(bytesOf("key"));
+      log.moveInto(draft);
+    }
+    const commands = Array.from({ length: random.below(4) }, () => {
+      const words = Array.from({ length: random.below(400) }, value);
+      draft.replace(0, bytesOf("NAME"), 2 + words.length).integer(-12);
+      for (const word of words) draft.constant(bytesOf(word));
+      return ["NAME", "-12", ...words].join(" ");
+    });
+    draft.recordIn(log);
+    return [before, ...commands].filter((line) => line !== "");
+  };
+  const addCommand = (log: EffectLog) => {
+    const word = value();
+    log.replace(0, bytesOf("OTHER"), 2).constant(bytesOf(word));
+    return [`OTHER ${word}`];
+  };
+  const addCollected = (log: EffectLog) => {
+    const collecting = new EffectLog();
+    collecting.collects = true;
+    collecting.begin();
+    const given = [...addDraft(collecting), ...addCommand(collecting)];
+    log.replaceWithCollected(collecting.endCollected()!);
+    return given;
+  };
+  const ways = [addDraft, addCommand, addCollected];
+  for (let round = 0; round < 60; round++) {
+    log.begin();
+    const given = ways[random.below(3)]!(log);
+    const more = random.below(3);
+    const others = [addCommand, addCollected];
+    for (let i = 0; i < more; i++) given.push(...others[i]!(log));
+    log.endCommand(0, request("GIVEN"), true);
+    if (given.length > 0) expected.push(given.join("; "));
+    log.publish();
+    if (random.below(2) === 0) lines.push(...linesOf(drain.take()));
+    log.flush();
+  }
+  for (let tries = 0; lines.length < expected.length; tries++) {
+    assert(tries < 10_000, "all come out");
+    lines.push(...linesOf(drain.take()));
+    log.flush();
+  }
+  assertEquals(lines.length, expected.length);
+  for (const [i, line] of lines.entries()) {
+    assert(line === expected[i], `${i}: ${line.slice(0, 80)}`);
+  }
 });
 
 Deno.test("effect log: other words around arguments that were prepared", () => {
