@@ -42,9 +42,11 @@ import {
 const BYTES_MAX = 256 << 10;
 /** Records begin at multiples of so many bytes. */
 const WORD_BYTES = 4;
-/** A sync that takes longer is one of a slow disk. */
+/** A disk is slow if syncs take longer, on the average of the last ones. */
 const SLOW_MS = 1;
-/** After one, the log writer has the disk for so many times as long. */
+/** The weight of the last one in that average. */
+const LAST_WEIGHT = 1 / 8;
+/** A slow disk is the log writer's for so many times as long. */
 const REST_TIMES = 50;
 /** After a failure, for so long. */
 const FAILED_MS = 1000;
@@ -74,6 +76,7 @@ export class OwnLogWriting {
   /** The frame begins where its records lie in words as in the ring. */
   readonly #frames: readonly Uint8Array<ArrayBuffer>[];
   #restsUntilMs = -Infinity;
+  #averageMs = 0;
 
   /** `ring` is the worker's, as in effect_ring.ts. */
   constructor(
@@ -166,8 +169,12 @@ export class OwnLogWriting {
       ports.sync(descriptor);
     const nowMs = ports.monotonicMs();
     const tookMs = nowMs - startMs;
+    this.#averageMs += (tookMs - this.#averageMs) * LAST_WEIGHT;
     if (!isDone) this.#restsUntilMs = nowMs + FAILED_MS;
-    else if (tookMs > SLOW_MS) this.#restsUntilMs = nowMs + tookMs * REST_TIMES;
+    else if (this.#averageMs > SLOW_MS) {
+      this.#restsUntilMs = nowMs + this.#averageMs * REST_TIMES;
+      this.#averageMs = 0;
+    }
     return isDone;
   }
 }

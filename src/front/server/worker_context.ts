@@ -54,6 +54,8 @@ import type { WorkerLocks } from "./worker_locks.ts";
 
 /** Bytes of a snapshot that wait for the disk when requests have to wait, too. */
 const SNAPSHOT_BYTES_MAX = 64 * 1024 * 1024;
+/** Turns after the first whose changes are synced together, at most. */
+const GATHERED_TURNS = 2;
 /** Time until they are looked at again. */
 const SNAPSHOT_LOOK_MS = 2;
 /** Requests read ahead at a time. */
@@ -163,6 +165,8 @@ export class WorkerContext {
   readonly #waiting = new Set<Connection>();
   readonly #writers: ReplyWriter[] = [];
   #isLookPlanned = false;
+  /** Turns that wait for one sync. */
+  #turnsGathered = 0;
 
   /** One context per worker. */
   constructor(
@@ -282,6 +286,15 @@ export class WorkerContext {
   }
 
   readonly #look = (): void => {
+    // What has come meanwhile shares the sync that others wait for.
+    if (
+      this.durability.holdsReplies && this.#turnsGathered < GATHERED_TURNS &&
+      this.loop.hasInput()
+    ) {
+      this.#turnsGathered++;
+      return this.loop.soon(this.#look);
+    }
+    this.#turnsGathered = 0;
     this.#isLookPlanned = false;
     this.durability.endTurn();
   };
