@@ -103,6 +103,8 @@ export function copyBytes(
 ): void {
   if (len >= BETWEEN_MIN && liesApart(from, fromOff, to, toOff)) {
     copyApart(from, fromOff, to, toOff, len);
+  } else if (len === from.length && len > COPY_LOOP_MAX) {
+    to.set(from, toOff);
   } else if (len > COPY_LOOP_MAX) {
     to.set(from.subarray(fromOff, fromOff + len), toOff);
   } else if (toOff <= fromOff) {

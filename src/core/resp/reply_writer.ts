@@ -189,10 +189,8 @@ export class ReplyWriter {
     const { buf } = this;
     const end = at + length;
     if (length > WORD_COPY_MAX) {
-      buf.set(
-        new Uint8Array(words.buffer, words.byteOffset + word * 4, length),
-        at,
-      );
+      const from = words.byteOffset + word * 4;
+      copyBytes(new Uint8Array(words.buffer, from, length), 0, buf, at, length);
     } else {
       if (this.#viewed !== buf) this.#look();
       const view = this.#view;
@@ -349,7 +347,7 @@ export class ReplyWriter {
     const buf = this.buf;
     if (length <= LOOP_COPY_MAX) {
       for (let i = 0; i < length; i++) buf[at + i] = bytes[i]!;
-    } else buf.set(bytes, at);
+    } else copyBytes(bytes, 0, buf, at, length);
     this.at = at + length;
   }
 
