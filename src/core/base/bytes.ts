@@ -87,10 +87,8 @@ export function equalLong(
     for (let i = 0; i < count; i++) if (aWords[i] !== bWords[i]) return false;
     done = count * WORD_BYTES;
   }
-  for (let i = done; i < length; i++) {
-    if (a[aOff + i] !== b[bOff + i]) return false;
-  }
-  return true;
+  const left = length - done;
+  return equalBytes(a, aOff + done, left, b, bOff + done, left);
 }
 
 /** Copies `len` bytes; the runs may overlap, if both are of the same view. */
@@ -103,10 +101,9 @@ export function copyBytes(
 ): void {
   if (len >= BETWEEN_MIN && liesApart(from, fromOff, to, toOff)) {
     copyApart(from, fromOff, to, toOff, len);
-  } else if (len === from.length && len > COPY_LOOP_MAX) {
-    to.set(from, toOff);
   } else if (len > COPY_LOOP_MAX) {
-    to.set(from.subarray(fromOff, fromOff + len), toOff);
+    const isAll = len === from.length;
+    to.set(isAll ? from : from.subarray(fromOff, fromOff + len), toOff);
   } else if (toOff <= fromOff) {
     const end = fromOff + len;
     while (fromOff < end) to[toOff++] = from[fromOff++]!;

@@ -191,7 +191,7 @@ export class EffectLog implements EffectSink {
    * commands, or a turn of other work, has ended.
    */
   publish(): void {
-    if (this.#requestsEnd >= 0) this.#putRequests();
+    this.drawTickets();
     if (this.#isDeferred) return this.flush();
     this.#publishWritten();
   }
@@ -509,7 +509,7 @@ export class EffectLog implements EffectSink {
       if (args.end - this.#requestsStart > BATCH_BYTES_MAX) this.#putRequests();
       return;
     }
-    if (this.#requestsEnd >= 0) this.#putRequests();
+    this.drawTickets();
     if (args.buf !== this.#source) this.#lookAt(args.buf);
     this.#requestsStart = args.start;
     this.#requestsEnd = args.end;
@@ -600,7 +600,7 @@ export class EffectLog implements EffectSink {
   #commitStaged(): void {
     if (this.#isEmpty()) return;
     assert(this.#missing === 0, "a recorded command has all its arguments");
-    if (this.#requestsEnd >= 0) this.#putRequests();
+    this.drawTickets();
     this.#reserveStaged(3);
     if (this.#ended.bytes > 0) return this.#commitPieces();
     const staged = this.#staged;

@@ -27,6 +27,7 @@
  */
 
 import { assert } from "../base/assert.ts";
+import { copyBytes } from "../base/bytes.ts";
 
 /** Word of a ring: bytes written. */
 export const RING_WRITTEN = 0;
@@ -53,6 +54,20 @@ export interface EffectBuffers {
   readonly words: SharedArrayBuffer;
   /** A ring per worker. */
   readonly rings: readonly SharedArrayBuffer[];
+}
+
+/** Copies bytes out of a ring's data, the first of which is number `at`. */
+export function copyFromRing(
+  data: Uint8Array,
+  at: number,
+  bytes: number,
+  into: Uint8Array,
+  intoOff: number,
+): void {
+  const from = at & (data.length - 1);
+  const first = Math.min(bytes, data.length - from);
+  copyBytes(data, from, into, intoOff, first);
+  copyBytes(data, 0, into, intoOff + first, bytes - first);
 }
 
 /** Makes the rings of so many workers; `ringBytes` is a power of two. */

@@ -18,6 +18,7 @@
 import { assert } from "../../core/base/assert.ts";
 import { readWord } from "../../core/keyspace/effect_record.ts";
 import {
+  copyFromRing,
   RING_DATA,
   RING_DRAINED,
   RING_WAITING,
@@ -40,8 +41,6 @@ import {
 
 /** Most bytes of records that a worker writes by itself. */
 const BYTES_MAX = 256 << 10;
-/** Records begin at multiples of so many bytes. */
-const WORD_BYTES = 4;
 /** A disk is slow if syncs take longer, on the average of the last ones. */
 const SLOW_MS = 1;
 /** The weight of the last one in that average. */
@@ -73,8 +72,9 @@ export class OwnLogWriting {
   readonly #words: Int32Array;
   readonly #figures: Float64Array;
   readonly #ports: OwnLogPorts;
-  /** The frame begins where its records lie in words as in the ring. */
-  readonly #frames: readonly Uint8Array<ArrayBuffer>[];
+  readonly #frame: Uint8Array<ArrayBuffer> = new Uint8Array(
+    FRAME_HEAD_BYTES + BYTES_MAX,
+  );
   #restsUntilMs = -Infinity;
   #averageMs = 0;
 
@@ -89,8 +89,6 @@ export class OwnLogWriting {
     this.#words = new Int32Array(status.words);
     this.#figures = new Float64Array(status.figures);
     this.#ports = ports;
-    const buf = new Uint8Array(2 * WORD_BYTES + FRAME_HEAD_BYTES + BYTES_MAX);
-    this.#frames = [buf, buf.subarray(WORD_BYTES)];
   }
 
   /**
@@ -123,8 +121,8 @@ export class OwnLogWriting {
     ) return false;
     const firstTicket = figures[LOG_FILE_TICKET]!;
     const count = lastTicket + 1 - firstTicket | 0;
-    const frame = this.#makeFrame(drained, bytes, firstTicket, count);
-    if (!this.#writeAndSync(frame, size, newSize - size)) return false;
+    this.#makeFrame(drained, bytes, firstTicket, count);
+    if (!this.#writeAndSync(size, newSize - size)) return false;
     Atomics.store(control, RING_DRAINED, drained + bytes | 0);
     figures[LOG_FILE_SIZE] = newSize;
     figures[LOG_FILE_TICKET] = firstTicket + count;
@@ -138,34 +136,23 @@ export class OwnLogWriting {
     bytes: number,
     firstTicket: number,
     count: number,
-  ): Uint8Array<ArrayBuffer> {
-    const data = this.#data;
-    const frame = this.#frames[(drained & WORD_BYTES) === 0 ? 0 : 1]!;
-    const from = drained & (data.length - 1);
-    const first = Math.min(bytes, data.length - from);
-    frame.set(data.subarray(from, from + first), FRAME_HEAD_BYTES);
-    if (first < bytes) {
-      frame.set(data.subarray(0, bytes - first), FRAME_HEAD_BYTES + first);
-    }
+  ): void {
+    const frame = this.#frame;
+    copyFromRing(this.#data, drained, bytes, frame, FRAME_HEAD_BYTES);
+    const ticket = readWord(frame, FRAME_HEAD_BYTES + 4);
     assert(
-      count > 0 &&
-        (readWord(frame, FRAME_HEAD_BYTES + WORD_BYTES) | 0) ===
-          (firstTicket | 0),
+      count > 0 && (ticket | 0) === (firstTicket | 0),
       "the file's next ticket is that of the first record in the ring",
     );
     putFrameHead(frame, 0, { bytes, firstTicket, count });
-    return frame;
   }
 
-  #writeAndSync(
-    frame: Uint8Array<ArrayBuffer>,
-    at: number,
-    length: number,
-  ): boolean {
+  #writeAndSync(at: number, length: number): boolean {
     const ports = this.#ports;
     const descriptor = this.#words[LOG_DESCRIPTOR]!;
     const startMs = ports.monotonicMs();
-    const isDone = ports.write(descriptor, frame, length, at) === length &&
+    const isDone =
+      ports.write(descriptor, this.#frame, length, at) === length &&
       ports.sync(descriptor);
     const nowMs = ports.monotonicMs();
     const tookMs = nowMs - startMs;

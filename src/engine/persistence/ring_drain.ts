@@ -3,11 +3,10 @@
  * the records that are whole.
  *
  * ```text
- * buf   0 or 4 bytes | room for a frame's head | whole records | others, or a part
+ * buf   room for a frame's head | whole records | others, or a part of one
  * ```
  *
- * So a frame is written from where the ring was copied to. Bytes lie in words of
- * eight as they did in the ring, which lets them be copied ten times as fast.
+ * So a frame is written from where the ring was copied to.
  *
  * @module
  */
@@ -17,6 +16,7 @@ import {
   recordBytes,
 } from "../../core/keyspace/effect_record.ts";
 import {
+  copyFromRing,
   RING_DATA,
   RING_DRAINED,
   RING_WAITING,
@@ -27,8 +27,6 @@ import { FRAME_HEAD_BYTES, putFrameHead } from "./log_frame.ts";
 /** Buffers that grew beyond this are given up when they are empty. */
 const KEPT_BYTES = 16 << 20;
 const FIRST_BYTES = 64 << 10;
-/** Records begin at multiples of four, and this says whether at one of eight. */
-const RECORDS_AT = 4;
 
 /** One per ring. */
 export class RingDrain {
@@ -39,8 +37,6 @@ export class RingDrain {
   /** Lower 32 bits of the ticket of the last. */
   lastTicket = 0;
   #buf: Uint8Array<ArrayBuffer> = new Uint8Array(FIRST_BYTES);
-  /** Where the frame begins. */
-  #start = 0;
   readonly #control: Int32Array;
   readonly #data: Uint8Array;
   /** The buffer as words; records and heads begin at multiples of four. */
@@ -69,34 +65,26 @@ export class RingDrain {
 
   /** Bytes of the frame, its head included; 0 if it would have no records. */
   get frameBytes(): number {
-    return this.count === 0 ? 0 : this.#wholeEnd - this.#start;
+    return this.count === 0 ? 0 : this.#wholeEnd;
   }
 
   /** The frame from `from` on, once {@linkcode seal} has made it. */
   frame(from: number): Uint8Array<ArrayBuffer> {
-    return this.#buf.subarray(this.#start + from, this.#wholeEnd);
+    return this.#buf.subarray(from, this.#wholeEnd);
   }
 
   /** Bytes that were taken out and are not dropped. */
   get heldBytes(): number {
-    return this.#end - this.#start - FRAME_HEAD_BYTES;
+    return this.#end - FRAME_HEAD_BYTES;
   }
 
   /** Takes all that is in the ring; returns how many bytes that was. */
   fill(): number {
     const length = this.available;
     if (length === 0) return 0;
-    const data = this.#data;
-    const drained = Atomics.load(this.#control, RING_DRAINED);
-    if (this.heldBytes === 0) this.#startAt(drained & RECORDS_AT);
     this.#reserve(this.#end + length);
-    const from = drained & (data.length - 1);
-    const first = Math.min(length, data.length - from);
-    const buf = this.#buf;
-    buf.set(data.subarray(from, from + first), this.#end);
-    if (first < length) {
-      buf.set(data.subarray(0, length - first), this.#end + first);
-    }
+    const drained = Atomics.load(this.#control, RING_DRAINED);
+    copyFromRing(this.#data, drained, length, this.#buf, this.#end);
     this.#end += length;
     Atomics.store(this.#control, RING_DRAINED, drained + length | 0);
     return length;
@@ -129,8 +117,8 @@ export class RingDrain {
 
   /** Writes the frame's head; `firstTicket` has all its bits. */
   seal(firstTicket: number): void {
-    putFrameHead(this.#buf, this.#start, {
-      bytes: this.frameBytes - FRAME_HEAD_BYTES,
+    putFrameHead(this.#buf, 0, {
+      bytes: this.#wholeEnd - FRAME_HEAD_BYTES,
       firstTicket,
       count: this.count,
     });
@@ -141,18 +129,11 @@ export class RingDrain {
     const left = this.#end - this.#wholeEnd;
     if (left === 0 && this.#buf.length > KEPT_BYTES) {
       this.#setBuffer(new Uint8Array(FIRST_BYTES));
+    } else if (this.#wholeEnd > FRAME_HEAD_BYTES) {
+      this.#buf.copyWithin(FRAME_HEAD_BYTES, this.#wholeEnd, this.#end);
     }
-    // What is left keeps its place in words.
-    const at = this.#wholeEnd;
-    this.#startAt(at & RECORDS_AT);
-    if (left > 0) this.#buf.copyWithin(this.#end, at, at + left);
-    this.#end += left;
-  }
-
-  /** Begins an empty frame. */
-  #startAt(start: number): void {
-    this.#start = start;
-    this.#end = this.#wholeEnd = start + FRAME_HEAD_BYTES;
+    this.#end = FRAME_HEAD_BYTES + left;
+    this.#wholeEnd = FRAME_HEAD_BYTES;
     this.count = 0;
   }
 

@@ -11,6 +11,7 @@ import {
   LOG_IS_ON,
   LOG_NEXT_TICKET,
 } from "../../core/keyspace/effect_ring.ts";
+import type { OwnLogWriting } from "./own_log_writing.ts";
 import {
   CUT_TICKET,
   CUT_WANTED,
@@ -24,12 +25,6 @@ import {
   WRITER_FAILING,
   WRITER_IDLE,
 } from "./log_status.ts";
-
-/** Brings records to the disk on the worker's own thread. */
-export interface OwnWriting {
-  /** Does so with all up to that ticket; false if the log writer has to. */
-  run(lastTicket: number): boolean;
-}
 
 /** Sends to the log writer. */
 export interface LogWriterLink {
@@ -50,7 +45,7 @@ export class WorkerLog {
   /** The way to the log writer; null while there is none. */
   link: LogWriterLink | null = null;
   /** What may spare the log writer its work; null for nothing. */
-  ownWriting: OwnWriting | null = null;
+  ownWriting: OwnLogWriting | null = null;
   readonly #logWords: Int32Array;
   readonly #words: Int32Array;
   readonly #wantsAt: number;
@@ -153,7 +148,6 @@ export class WorkerLog {
     effects.publish();
     if (effects.lastTicket === this.#told || link === null) return;
     this.#told = effects.lastTicket;
-    effects.publish();
     if (this.holdsReplies && this.ownWriting?.run(effects.lastTicket)) {
       return this.onRung();
     }
