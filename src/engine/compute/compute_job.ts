@@ -10,6 +10,7 @@
  */
 
 import type { HeapContents } from "../../core/memory/heap.ts";
+import type { Arguments } from "../../core/resp/arguments.ts";
 import type { PackedKeys } from "./packed_keys.ts";
 import type { SettingsSnapshot } from "../../core/settings/settings.ts";
 
@@ -132,4 +133,29 @@ export interface ComputePort<Sent, Received> {
   postMessage(message: Sent, transfer: Transferable[]): void;
   /** Called with what comes. */
   onmessage: ((event: MessageEvent<Received>) => void) | null;
+}
+
+/** What a job has of the arguments; big ones stay where they are. */
+export function copyArguments(
+  args: Arguments,
+): Pick<ComputeJob, "bytes" | "ends" | "bigs"> {
+  const bigs: BigArgument[] = [];
+  let total = 0;
+  for (let i = 0; i < args.count; i++) {
+    const run = args.bigAt(i);
+    const length = args.length[i]!;
+    if (run === 0) total += length;
+    else bigs.push({ at: i, run, length });
+  }
+  const bytes = new Uint8Array(total);
+  const ends = new Int32Array(args.count);
+  let at = 0;
+  for (let i = 0; i < args.count; i++) {
+    if (args.bigAt(i) === 0) {
+      bytes.set(args.view(i), at);
+      at += args.length[i]!;
+    }
+    ends[i] = at;
+  }
+  return { bytes, ends, bigs };
 }

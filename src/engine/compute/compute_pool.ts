@@ -59,11 +59,11 @@ import {
   takeMemory,
 } from "./job_results.ts";
 import {
-  type BigArgument,
   type ComputeJob,
   type ComputePort,
   type ComputeResult,
   COPY_VALUE,
+  copyArguments,
 } from "./compute_job.ts";
 
 /** Time until it is tried again to put what was written in its place. */
@@ -489,28 +489,4 @@ function hasBigKey(call: Call, { positions, count }: KeyPositions): boolean {
     if (call.args.bigAt(positions[i]!) !== 0) return true;
   }
   return false;
-}
-
-function copyArguments(
-  args: Arguments,
-): Pick<ComputeJob, "bytes" | "ends" | "bigs"> {
-  const bigs: BigArgument[] = [];
-  let total = 0;
-  for (let i = 0; i < args.count; i++) {
-    const run = args.bigAt(i);
-    const length = args.length[i]!;
-    if (run === 0) total += length;
-    else bigs.push({ at: i, run, length });
-  }
-  const bytes = new Uint8Array(total);
-  const ends = new Int32Array(args.count);
-  let at = 0;
-  for (let i = 0; i < args.count; i++) {
-    if (args.bigAt(i) === 0) {
-      bytes.set(args.view(i), at);
-      at += args.length[i]!;
-    }
-    ends[i] = at;
-  }
-  return { bytes, ends, bigs };
 }

@@ -21,7 +21,7 @@ import type { Arguments } from "../../core/resp/arguments.ts";
 import { ErrorReply, OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
 import { STRING_EXTERNAL, TYPE_STRING } from "../../core/types/entry.ts";
 import type { ManyKeyOrder } from "../locks/many_key_order.ts";
-import { type ComputeResult, NO_VALUE } from "./compute_job.ts";
+import { type ComputeResult, copyArguments, NO_VALUE } from "./compute_job.ts";
 import type { ComputePool } from "./compute_pool.ts";
 import {
   applyWritten,
@@ -117,17 +117,11 @@ export class LockedJob<C extends Call> implements JobKeys {
   send(wake: () => void): boolean {
     const { runJob, effects } = this.#ports;
     const { args, command, db, resp } = this.#source;
-    const ends = new Int32Array(args.count);
-    let total = 0;
-    for (let i = 0; i < args.count; i++) ends[i] = total += args.length[i]!;
-    const bytes = new Uint8Array(total);
-    for (let i = 0; i < args.count; i++) {
-      bytes.set(args.view(i), ends[i]! - args.length[i]!);
-    }
     this.#isRecorded = effects.isOn;
-    const job = { command, bytes, ends, db, resp, nowMs: this.#nowMs };
     return runJob({
-      ...{ ...job, bigs: [], packed: this.#packer.end() },
+      ...copyArguments(args),
+      ...{ command, db, resp, nowMs: this.#nowMs },
+      packed: this.#packer.end(),
       shard: this.#target().shard,
       isRecorded: this.#isRecorded,
     }, (result) => {
