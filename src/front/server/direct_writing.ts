@@ -62,8 +62,11 @@ export class DirectWriting {
       length,
       start,
     );
-    // Why it failed is told when the bytes are written as usual.
-    if (written < length) return Math.min(count, Math.max(0, written - head));
+    if (written < length) {
+      // Why it failed is told when the bytes are written as usual.
+      if (written < 0) this.close();
+      return Math.min(count, Math.max(0, written - head));
+    }
     const last = length - BLOCK_BYTES;
     blocks.copyWithin(0, last, last + BLOCK_BYTES);
     this.#end = (head + count) % BLOCK_BYTES === 0 ? -1 : at + count;
