@@ -94,7 +94,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   readonly #worker: WorkerContext;
   readonly #socket: Socket;
   readonly #parser = new RequestParser();
-  readonly #input = new InputBuffer();
+  readonly #input: InputBuffer;
   /** Arguments of a request that is not complete, that runs, or that waits. */
   #args: Arguments | null = null;
   #big: BigArgument | null = null;
@@ -151,6 +151,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   constructor(worker: WorkerContext, accepted: Accepted, session: Session) {
     this.#worker = worker;
     this.session = session;
+    this.#input = new InputBuffer(worker.sharedInput);
     this.#socket = accepted.open(this);
     this.mustAuthenticate = (session.gate & GATE_AUTH) !== 0;
   }
@@ -178,7 +179,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
 
   /** Size of the input buffer. */
   get inputBufferBytes(): number {
-    return this.#input.bytes.length;
+    return this.#input.bufferBytes;
   }
 
   /** Bytes of the arguments of the request that comes in, runs or waits. */
@@ -404,6 +405,11 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   }
 
   onInput(count: number): void {
+    this.#takeInput(count);
+    if (!this.#isClosed) this.#input.leaveShared(this.#parser, this.#args);
+  }
+
+  #takeInput(count: number): void {
     this.#isReading = false;
     this.#worker.turnEnd.goOn();
     const counters = this.#worker.counters;

@@ -7,11 +7,16 @@
  *   |  done  |  arguments so far  |  not yet parsed    |  room      |
  * ```
  *
- * Bytes in front of the first use are dropped when room runs short. An idle
- * connection keeps a small buffer, a busy one a larger; beyond that, buffers are
- * borrowed for the requests that need them. A buffer grows with the bytes that
- * have come, never with a length that was only announced, except to the end of
- * an argument too short to be streamed.
+ * Bytes in front of the first use are dropped when room runs short. Where reading
+ * is a call (event_loop.ts), all connections of a worker read into one buffer: it
+ * stays in the nearest cache, and an idle connection has none. What is left when
+ * the requests that have come have run is moved to a buffer of the connection's
+ * own.
+ *
+ * Elsewhere, an idle connection keeps a small buffer, a busy one a larger; beyond
+ * that, buffers are borrowed for the requests that need them. A buffer grows with
+ * the bytes that have come, never with a length that was only announced, except to
+ * the end of an argument too short to be streamed.
  *
  * @module
  */
@@ -35,22 +40,42 @@ const ROOM_MIN = 512;
 const SMALL_ROOM_MIN = 128;
 /** Short reads in a row after which a large buffer is given up. */
 const SHORT_READS_MAX = 16;
-/** Long buffers kept by a worker for reuse. */
-const LONG_KEPT = 8;
+/** Buffers of a size that a worker keeps for reuse. */
+const KEPT = 8;
 
-/** Long buffers that no connection needs; each worker has its own list. */
+/** Buffers that no connection needs; each worker has its own lists. */
 const longBuffers: Uint8Array<ArrayBuffer>[] = [];
+const busyBuffers: Uint8Array<ArrayBuffer>[] = [];
+
+/** A buffer for all connections of a worker. */
+export function makeSharedInput(): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(BUSY_BYTES);
+}
 
 /** Input of one connection. */
 export class InputBuffer {
   /** The bytes. */
-  bytes: Uint8Array<ArrayBuffer> = new Uint8Array(IDLE_BYTES);
+  bytes: Uint8Array<ArrayBuffer>;
   /** Where the room begins. */
   end = 0;
   /** The last read filled the buffer: more is waiting. */
   #wasFilled = false;
   /** Reads in a row for which an idle connection's buffer would have done. */
   #shortReads = 0;
+  readonly #shared: Uint8Array<ArrayBuffer> | null;
+
+  /** `shared` is read into by others, too; null for none such. */
+  constructor(shared: Uint8Array<ArrayBuffer> | null) {
+    this.#shared = shared;
+    this.bytes = shared ?? new Uint8Array(IDLE_BYTES);
+  }
+
+  /** Size of the buffer, unless it has nothing in one that is shared. */
+  get bufferBytes(): number {
+    return this.end === 0 && this.bytes === this.#shared
+      ? 0
+      : this.bytes.length;
+  }
 
   /** `count` bytes have come. */
   add(count: number): void {
@@ -70,6 +95,7 @@ export class InputBuffer {
     isStreaming: boolean,
   ): Uint8Array<ArrayBuffer> {
     if (args === null && parser.position === this.end) this.#empty(parser);
+    else this.leaveShared(parser, args);
     const free = this.bytes.length - this.end;
     if (
       free < this.#roomMin() || free < parser.wants(this.end) || this.#wasFilled
@@ -78,17 +104,30 @@ export class InputBuffer {
     return this.end === 0 ? this.bytes : this.bytes.subarray(this.end);
   }
 
+  /**
+   * Others may read into the shared buffer from here on: what is still needed is
+   * moved. `args` as for {@linkcode room}.
+   */
+  leaveShared(parser: RequestParser, args: Arguments | null): void {
+    if (this.bytes !== this.#shared) return;
+    const from = firstUse(parser, args);
+    const used = this.end - from;
+    if (used > 0) {
+      this.#replace(from, sizeFor(this.#wasFilled ? BUSY_BYTES : used));
+    }
+    this.#dropBefore(from, parser, args);
+  }
+
   #roomMin(): number {
     return this.bytes.length <= USUAL_BYTES ? SMALL_ROOM_MIN : ROOM_MIN;
   }
 
   /** Lets go of a borrowed buffer. */
   release(): void {
-    if (this.bytes.length <= BUSY_BYTES) return;
-    if (this.bytes.length === LONG_BYTES && longBuffers.length < LONG_KEPT) {
-      longBuffers.push(this.bytes);
-    }
-    this.bytes = new Uint8Array(BUSY_BYTES);
+    const isBorrowed = this.bytes.length > BUSY_BYTES;
+    if (!isBorrowed && this.#shared === null) return;
+    this.#giveBack(this.bytes);
+    this.bytes = this.#shared ?? new Uint8Array(BUSY_BYTES);
   }
 
   #empty(parser: RequestParser): void {
@@ -97,7 +136,8 @@ export class InputBuffer {
     if (this.#wasFilled) return;
     this.release();
     if (
-      this.#shortReads > SHORT_READS_MAX && this.bytes.length > IDLE_BYTES
+      this.#shared === null && this.#shortReads > SHORT_READS_MAX &&
+      this.bytes.length > IDLE_BYTES
     ) this.bytes = new Uint8Array(IDLE_BYTES);
   }
 
@@ -118,21 +158,40 @@ export class InputBuffer {
     }
     if (wanted > size) this.#replace(from, sizeFor(wanted));
     else if (from > 0) this.bytes.copyWithin(0, from, this.end);
+    this.#dropBefore(from, parser, args);
+  }
+
+  /** The bytes from `from` on are the first ones now. */
+  #dropBefore(
+    from: number,
+    parser: RequestParser,
+    args: Arguments | null,
+  ): void {
     this.end -= from;
     parser.shift(from);
-    args?.shift(from);
-    if (args !== null) args.buf = this.bytes;
+    if (args === null) return;
+    args.shift(from);
+    args.buf = this.bytes;
   }
 
   #replace(from: number, size: number): void {
     const old = this.bytes;
-    const made = size === LONG_BYTES ? longBuffers.pop() : undefined;
-    this.bytes = made ?? new Uint8Array(size);
+    this.bytes = keptOf(size)?.pop() ?? new Uint8Array(size);
     this.bytes.set(old.subarray(from, this.end));
-    if (old.length === LONG_BYTES && longBuffers.length < LONG_KEPT) {
-      longBuffers.push(old);
-    }
+    this.#giveBack(old);
   }
+
+  #giveBack(buffer: Uint8Array<ArrayBuffer>): void {
+    const kept = keptOf(buffer.length);
+    if (buffer === this.#shared || kept === null) return;
+    if (kept.length < KEPT) kept.push(buffer);
+  }
+}
+
+/** Where buffers of that size are kept; null for nowhere. */
+function keptOf(size: number): Uint8Array<ArrayBuffer>[] | null {
+  if (size === LONG_BYTES) return longBuffers;
+  return size === BUSY_BYTES ? busyBuffers : null;
 }
 
 function sizeFor(bytes: number): number {

@@ -39,6 +39,7 @@ import { SettingsExchange } from "./apply_settings.ts";
 import { checkLogGrowth } from "./append_only.ts";
 import { BufferPool } from "./buffer_pool.ts";
 import type { Connection } from "./connection.ts";
+import { makeSharedInput } from "./input_buffer.ts";
 import { type LogLink, SYNC_POLICIES } from "./log_link.ts";
 import { LatencyMonitor } from "./latency_monitor.ts";
 import type { Monitors } from "./monitors.ts";
@@ -113,6 +114,8 @@ export class WorkerContext {
   readonly slowLog: SlowLog = new SlowLog();
   /** What made this worker slow. */
   readonly latency: LatencyMonitor = new LatencyMonitor();
+  /** What all connections read into; null if each has a buffer of its own. */
+  readonly sharedInput: Uint8Array<ArrayBuffer> | null;
   /** The writer of the batch that is being processed. */
   readonly writer: ReplyWriter = new ReplyWriter();
   /** Reply buffers. */
@@ -224,6 +227,7 @@ export class WorkerContext {
     this.counters = parts.call.counters;
     this.statistics = new Statistics(parts.shared.counters);
     this.loop = parts.loop;
+    this.sharedInput = parts.loop.sharesRoom ? makeSharedInput() : null;
     this.nowMs = parts.nowMs;
     this.log = parts.log;
     this.shutdown = parts.shutdown;

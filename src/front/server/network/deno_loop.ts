@@ -16,6 +16,7 @@ const RETRY_MS = 100;
 /** The loop of one worker. */
 export class DenoLoop implements EventLoop {
   readonly api = "deno";
+  readonly sharesRoom = false;
   readonly #bell: Bell;
 
   constructor(bell: Bell) {

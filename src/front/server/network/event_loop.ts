@@ -29,6 +29,11 @@ export interface AcceptHandler {
 export interface EventLoop {
   /** What it asks what has come, as INFO names it. */
   readonly api: string;
+  /**
+   * Whether a socket reads when something has come, and tells of it at once: so
+   * the rooms of all may be the same.
+   */
+  readonly sharesRoom: boolean;
   /** Begins: `hear` is called when the bell has been rung, and now. */
   start(hear: () => void): void;
   /**

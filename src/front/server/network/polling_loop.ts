@@ -52,6 +52,7 @@ export interface Watcher {
 /** The loop of one worker. */
 export class PollingLoop implements EventLoop {
   readonly api = "epoll";
+  readonly sharesRoom = true;
   /** The system. */
   readonly calls: SystemCalls;
   readonly #bell: Bell;
