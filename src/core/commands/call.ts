@@ -22,6 +22,7 @@ import type { ErrorReply } from "../resp/error_reply.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
 import type { LateReply } from "./command_spec.ts";
 import type { ComparedArguments } from "./compared_arguments.ts";
+import type { SortOptions } from "./sort_options.ts";
 import type { StagedNodes } from "./staged_nodes.ts";
 import type { Settings } from "../settings/settings.ts";
 
@@ -251,6 +252,8 @@ export class Call {
   staged: StagedNodes | null = null;
   /** What big arguments have been compared with; null for nothing. */
   compared: ComparedArguments | null = null;
+  /** The options of SORT if they have been read; null if not. */
+  sortOptions: SortOptions | null = null;
   /** Keys of this command. */
   keyCount = 0;
   /** Whether a command may wait: not inside of a transaction. */

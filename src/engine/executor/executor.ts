@@ -467,6 +467,24 @@ export class Executor<C extends Call> implements WorkerGate {
   #runWide(command: Command<C>, handler: Handler<C>): number {
     const call = this.#call;
     const looksFurther = this.#keys.fill(command);
+    const { readFirst } = command.spec;
+    if (readFirst === undefined) {
+      return this.#runFilled(command, handler, looksFurther);
+    }
+    readFirst(call);
+    const outcome = this.#runFilled(command, handler, looksFurther);
+    // It may have been parked instead.
+    call.sortOptions = null;
+    return outcome;
+  }
+
+  /** As {@linkcode #runWide}, when it is known which keys it has. */
+  #runFilled(
+    command: Command<C>,
+    handler: Handler<C>,
+    looksFurther: boolean,
+  ): number {
+    const call = this.#call;
     const count = call.keyCount;
     if (
       count * KEY_WEIGHT_MAX > call.settings.backgroundThresholdKeys &&
