@@ -63,6 +63,11 @@ export interface LockGate {
   mustWaitToLook(db: number): boolean;
   /** Whether there is none, for one who has other things to do meanwhile. */
   mayLook(): boolean;
+  /**
+   * Lets others have their turn: the command must do nothing more then, it will be
+   * run anew. False if it has to go on, as in a transaction. No latch is held.
+   */
+  giveWay(): boolean;
 }
 
 /** Where nobody locks keys. */
@@ -70,6 +75,7 @@ const OPEN: LockGate = {
   mustWait: () => false,
   mustWaitToLook: () => false,
   mayLook: () => true,
+  giveWay: () => false,
 };
 
 /** A command that puts elements back where they were taken; "" for none. */

@@ -167,6 +167,7 @@ export class Executor<C extends Call> implements WorkerGate {
       addBig: ports.addBig,
       reserve: ports.reserve,
       settle: ports.settle,
+      rest: ports.rest,
       process: ports.process,
     });
     const told = this.#told = new ToldCommands(this, locks, ports);
