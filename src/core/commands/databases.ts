@@ -34,9 +34,8 @@ const NOT_AN_INT = valueNotBetween(INT_MIN, INT_MAX);
 
 /** Entries freed in one hold of a latch. */
 const SLICE_ENTRIES = 64;
-
 /** Positions of the dictionary of watched keys that are settled in one hold. */
-const SLICE_POSITIONS = 128;
+const SLICE_POSITIONS = 32;
 /** Rounds over the shards with watched keys to be settled. */
 const SETTLE_ROUNDS = 4;
 
