@@ -133,7 +133,7 @@ export function lookForElement(call: Call, i: number): void {
 }
 
 /** Pieces of a list that are looked at. */
-const LOOKED_CHUNKS_MAX = 1000;
+export const LOOKED_CHUNKS_MAX = 1000;
 
 /** Makes a row's `stage` of a command that looks for arguments from one on. */
 export function looksFor(
