@@ -234,13 +234,31 @@ suite("long fields and members are found as in redis-server", async (
 
 suite("long members are drawn, and go as they are popped", async (client) => {
   const long = (byte: string) => byte.repeat(600_000);
-  const members = [long("a"), long("b"), long("c"), "short"];
-  for (const argv of [["SPOP", SET], ["SPOP", SET, "2"], ["SPOP", SET, "3"]]) {
+  const few = [long("a"), long("b"), long("c"), "short"];
+  const many = [...few, ...Array.from({ length: 20 }, (_, i) => `${i}`)];
+  for (
+    const [members, ...argv] of [
+      [few, "SPOP", SET],
+      [few, "SPOP", SET, "2"],
+      [few, "SPOP", SET, "3"],
+      [many, "SPOP", SET, "21"],
+      [many, "SPOP", SET, "22"],
+      [many, "SPOP", SET, "23"],
+    ] as [string[], ...string[]][]
+  ) {
     await client.run("SADD", SET, ...members);
     const reply = plain(await client.run(...argv));
     const popped = typeof reply === "string" ? [reply] : [...reply as string[]];
     const left = plain(await client.run("SORT", SET, "ALPHA")) as string[];
     assertEquals([...popped, ...left].sort(), [...members].sort());
+    if (members === many) {
+      // What stays is as if it had been made of these members.
+      const isLong = left.some((member) => member.length > 64);
+      assertEquals(
+        plain(await client.run("OBJECT", "ENCODING", SET)),
+        isLong ? "hashtable" : "listpack",
+      );
+    }
     await settled(client);
     assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
     assertEquals(plain(await client.run("SCARD", SET)), left.length);
