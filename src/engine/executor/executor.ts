@@ -259,7 +259,7 @@ export class Executor<C extends Call> implements WorkerGate {
   /** Ends the batch. */
   endBatch(): void {
     this.accounts.timer.endBatch();
-    this.#effects.publish();
+    this.#effects.drawTickets();
     this.#latches.checkNoneHeld();
     this.#call.session = this.#nobody;
     if (this.#tellings.batchCount !== 0) this.#tellings.publishBatch();
