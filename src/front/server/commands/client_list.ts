@@ -31,6 +31,9 @@ import { integerAt } from "./_arguments.ts";
 import { clientTypeAt, clientTypeOf } from "./_client_type.ts";
 import { redirectOf } from "./client_tracking.ts";
 
+/** What a connection takes without its buffers, about. */
+const CONNECTION_BYTES = 2048;
+
 /** Your connections as lines, by id; the question is their type, or null. */
 const ASK_CLIENTS = "clients.list";
 
@@ -96,8 +99,8 @@ function lineOf(
   const isOpen = transaction?.isOpen === true;
   const { inputBytes, inputBufferBytes, argumentBytes } = connection;
   const { sendingBufferBytes, queuedBytes } = connection;
-  const memory = inputBufferBytes + argumentBytes + sendingBufferBytes +
-    queuedBytes;
+  const memory = CONNECTION_BYTES + inputBufferBytes + argumentBytes +
+    sendingBufferBytes + queuedBytes;
   return `id=${session.id} addr=${session.address}` +
     ` laddr=${session.localAddress} fd=${connection.descriptor} name=${session.name}` +
     ` age=${secondsBetween(session.createdMs, nowMs)}` +
