@@ -11,7 +11,7 @@
  * is a call (event_loop.ts), all connections of a worker read into one buffer: it
  * stays in the nearest cache, and an idle connection has none. What is left when
  * the requests that have come have run is moved to a buffer of the connection's
- * own.
+ * own, which it keeps until what comes is short again.
  *
  * Elsewhere, an idle connection keeps a small buffer, a busy one a larger; beyond
  * that, buffers are borrowed for the requests that need them. A buffer grows with
@@ -124,10 +124,9 @@ export class InputBuffer {
 
   /** Lets go of a borrowed buffer. */
   release(): void {
-    const isBorrowed = this.bytes.length > BUSY_BYTES;
-    if (!isBorrowed && this.#shared === null) return;
+    if (this.bytes.length <= BUSY_BYTES) return;
     this.#giveBack(this.bytes);
-    this.bytes = this.#shared ?? new Uint8Array(BUSY_BYTES);
+    this.bytes = busyBuffers.pop() ?? new Uint8Array(BUSY_BYTES);
   }
 
   #empty(parser: RequestParser): void {
@@ -136,9 +135,11 @@ export class InputBuffer {
     if (this.#wasFilled) return;
     this.release();
     if (
-      this.#shared === null && this.#shortReads > SHORT_READS_MAX &&
-      this.bytes.length > IDLE_BYTES
-    ) this.bytes = new Uint8Array(IDLE_BYTES);
+      this.bytes.length <= IDLE_BYTES || this.bytes === this.#shared ||
+      this.#shortReads <= SHORT_READS_MAX
+    ) return;
+    this.#giveBack(this.bytes);
+    this.bytes = this.#shared ?? new Uint8Array(IDLE_BYTES);
   }
 
   #makeRoom(
