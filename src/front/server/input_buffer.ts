@@ -38,6 +38,8 @@ export const INPUT_BYTES_MAX = 2 ** 31 - 1;
 const ROOM_MIN = 512;
 /** The same, for small buffers. */
 const SMALL_ROOM_MIN = 128;
+/** A read is short, where a buffer is shared. */
+const SHORT_BYTES = 4 * 1024;
 /** Short reads in a row after which a large buffer is given up. */
 const SHORT_READS_MAX = 16;
 /** Buffers of a size that a worker keeps for reuse. */
@@ -60,7 +62,7 @@ export class InputBuffer {
   end = 0;
   /** The last read filled the buffer: more is waiting. */
   #wasFilled = false;
-  /** Reads in a row for which an idle connection's buffer would have done. */
+  /** Reads in a row that were short. */
   #shortReads = 0;
   readonly #shared: Uint8Array<ArrayBuffer> | null;
 
@@ -81,7 +83,8 @@ export class InputBuffer {
   add(count: number): void {
     this.end += count;
     this.#wasFilled = this.end === this.bytes.length;
-    this.#shortReads = count < IDLE_BYTES ? this.#shortReads + 1 : 0;
+    const isShort = count < (this.#shared === null ? IDLE_BYTES : SHORT_BYTES);
+    this.#shortReads = isShort ? this.#shortReads + 1 : 0;
   }
 
   /**
@@ -134,10 +137,13 @@ export class InputBuffer {
     this.end = 0;
     if (this.#wasFilled) return;
     this.release();
-    if (
-      this.bytes.length <= IDLE_BYTES || this.bytes === this.#shared ||
-      this.#shortReads <= SHORT_READS_MAX
-    ) return;
+    if (this.bytes === this.#shared) return;
+    // Without one that is shared, every connection keeps a small one.
+    const kept = this.#shared === null ? IDLE_BYTES : USUAL_BYTES;
+    const isKept = this.bytes.length <= kept
+      ? this.#shared === null
+      : this.#shortReads <= SHORT_READS_MAX;
+    if (isKept) return;
     this.#giveBack(this.bytes);
     this.bytes = this.#shared ?? new Uint8Array(IDLE_BYTES);
   }
