@@ -19,7 +19,7 @@ import { makeApart, makeApartIn, makeRun } from "../keyspace/strings_apart.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
 import { EXTERNAL_BYTES_MIN, TYPE_STRING } from "../types/entry.ts";
-import type { Call } from "./call.ts";
+import type { Call, WaitUndo } from "./call.ts";
 import { KEY_WEIGHT_MAX, type LateReply } from "./command_spec.ts";
 import { replyString } from "./string_value.ts";
 
@@ -54,6 +54,29 @@ export interface KeysPass {
   visit(at: KeyVisit): void;
 }
 
+/** What a command waits for that has found nothing. */
+export interface KeysWait {
+  /** As {@linkcode Call.waitKind}. */
+  readonly kind: number;
+  /** For so many milliseconds, 0 for ever. */
+  readonly waitMs: number;
+  readonly undo: WaitUndo;
+  /** As {@linkcode Call.waitArguments}. */
+  readonly replaced: ReadonlyMap<number, Uint8Array> | null;
+}
+
+/** What the passes look for, and what is done then. */
+export interface KeysSearch {
+  /** Number of the key with which alone the command is to be run; -1 for none. */
+  readonly found: number;
+  /** Whether the background is to run it, with all keys. */
+  readonly isForBackground: boolean;
+  /** What is waited for if neither; null to reply. */
+  readonly wait: KeysWait | null;
+  /** Begins to look anew. */
+  reset(): void;
+}
+
 /** All that a command does. */
 export interface ManyKeysWork {
   /** How the keys are locked meanwhile. */
@@ -63,6 +86,8 @@ export interface ManyKeysWork {
    * say; it has no passes then, and the reply is that of the background.
    */
   readonly isJob?: boolean;
+  /** What becomes of the command when the passes, which change nothing, are over. */
+  readonly search?: KeysSearch;
   /** What is done, pass by pass. */
   readonly passes: readonly KeysPass[];
   /** Whether what is left of the passes is not wanted. */

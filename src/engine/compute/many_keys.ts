@@ -15,6 +15,11 @@
  * unlock
  * ```
  *
+ * A command that wants only the first key that has something finds it like this and
+ * lets go of all; it is run with that key alone, whose latch is not given back in
+ * between. If it may wait, it is written into the queues of all keys before they
+ * are unlocked, so nothing that comes is missed.
+ *
  * A change is recorded as one, when it has been made, before the first key is
  * unlocked. Until it begins the keys are as they were: who lists old values
  * (old_values.ts) may read them, hence the locks of one who changes at the end.
@@ -35,6 +40,7 @@ import { GivenRecord } from "../../core/commands/given_record.ts";
 import {
   distinctPass,
   type KeysPass,
+  type KeysSearch,
   type KeyVisit,
   type ManyKeysWork,
 } from "../../core/commands/many_keys.ts";
@@ -61,6 +67,7 @@ import {
 import { OutOfMemory } from "../../core/memory/heap.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
 import {
+  BACKGROUND_DIED,
   type ErrorReply,
   LOCKED,
   OUT_OF_MEMORY,
@@ -71,6 +78,11 @@ import type { CommandLocks } from "../locks/command_locks.ts";
 import type { LockHandle, LockSpec } from "../locks/lock_spec.ts";
 import type { LockWait, LockWaits } from "../locks/lock_waits.ts";
 import { ManyKeyOrder } from "../locks/many_key_order.ts";
+import {
+  KeySearches,
+  type SearchingKeys,
+  type SearchPorts,
+} from "./key_searches.ts";
 import { LockedJob, type LockedJobPorts } from "./locked_jobs.ts";
 import {
   PROCESS_CUT_WAITS,
@@ -95,21 +107,16 @@ const STILL_MS = 2;
 const WRITES = KEY.RW | KEY.OW | KEY.RM;
 
 /** What these commands need from the worker around them. */
-export interface ManyKeysPorts<C extends Call> extends LockedJobPorts<C> {
+export interface ManyKeysPorts<C extends Call>
+  extends LockedJobPorts<C>, SearchPorts<C> {
   /** Words of the process. */
   readonly process: Int32Array;
   readonly waits: LockWaits;
   readonly locks: CommandLocks;
   /** Makes a handle that the locks belong to. */
   lock(spec: LockSpec): LockHandle | null;
-  /** As {@linkcode LockAskingParts.reserve}. */
-  reserve(space: Keyspace, db: number, key: Key, isAsked: boolean): boolean;
   /** Notes that a client keeps what it has read of a key, whose latch is held. */
   remember(space: Keyspace, key: Key, client: number, worker: number): void;
-  /** Whether the connection of a session is gone. */
-  isGone(session: Session): boolean;
-  /** Whether the data must not change now (CLIENT PAUSE, a data set is loaded). */
-  mustBeStill(): boolean;
   /** As {@linkcode ComputePoolPorts.runInPlace}. */
   runInPlace(
     session: Session,
@@ -130,20 +137,12 @@ export interface ManyKeysPorts<C extends Call> extends LockedJobPorts<C> {
   count(ended: EndedCommand<C>, error: ErrorReply | null): void;
 }
 
-/** How a command has ended. */
-type End = "done" | "in place" | "gone" | ErrorReply;
+/** How a command has ended; as {@linkcode SearchEnd}. */
+type End = "done" | "in place" | "gone" | "under way" | ErrorReply;
 
 /** A command under way. */
-interface Running<C extends Call> {
-  readonly command: Command<C>;
-  readonly session: Session;
-  readonly db: number;
-  readonly resp: 2 | 3;
-  readonly args: Arguments;
+interface Running<C extends Call> extends SearchingKeys<C> {
   readonly work: ManyKeysWork;
-  readonly order: ManyKeyOrder;
-  /** By number: where a key is locked, 0 if it is not. */
-  readonly places: Int32Array;
   /** Whether it may write keys. */
   readonly isWrite: boolean;
   /** By number: whether the key may be written; null if that holds for all. */
@@ -165,7 +164,7 @@ interface Running<C extends Call> {
   /** How long its slices took. */
   tookMs: number;
   steps: Generator<void, End> | null;
-  readonly resolve: (late: LateReply) => void;
+  readonly resolve: (late: LateReply | Promise<LateReply>) => void;
 }
 
 const NO_REPLY: LateReply = () => {};
@@ -187,11 +186,15 @@ function writesOf(
 /** One per worker. */
 export class ManyKeys<C extends Call> {
   readonly #ports: ManyKeysPorts<C>;
+  readonly #searches: KeySearches<C, Running<C>>;
   readonly #running = new Set<Running<C>>();
   readonly #key = new Key();
 
   constructor(ports: ManyKeysPorts<C>) {
     this.#ports = ports;
+    this.#searches = new KeySearches(ports, {
+      pass: (running, pass, nowMs) => this.#pass(running, pass, nowMs),
+    });
   }
 
   /**
@@ -206,6 +209,13 @@ export class ManyKeys<C extends Call> {
   ): Promise<LateReply> | null {
     const { call, lock } = this.#ports;
     const session = call.session as Session;
+    const positions = given.positions.slice(0, call.keyCount);
+    const order = new ManyKeyOrder(call, positions);
+    // Which of its IDs would stay is not known.
+    if (
+      command.spec.oneKey === "with IDs" && work.search !== undefined &&
+      order.distinct < order.count
+    ) return null;
     const handle = lock({
       ...{ label: command.fullName, session: session.id, maxHoldMs: 0 },
       onDisconnect: "finish",
@@ -213,8 +223,6 @@ export class ManyKeys<C extends Call> {
     });
     if (handle === null) return null;
     const { promise, resolve } = Promise.withResolvers<LateReply>();
-    const positions = given.positions.slice(0, call.keyCount);
-    const order = new ManyKeyOrder(call, positions);
     const writes = work.locking === "as the keys say"
       ? writesOf(given, order)
       : null;
@@ -225,7 +233,8 @@ export class ManyKeys<C extends Call> {
       ...{ command, session, work, order, resolve },
       ...{ db: call.db, resp: session.resp, args: call.args.take() },
       places: new Int32Array(work.locking === "none" ? 0 : order.count),
-      ...{ isWrite, writes, job: null },
+      ...{ isWrite, writes, job: null, late: null },
+      keysAt: { first: positions[0]!, count: order.count },
       remembers: isTracking && session.tracking!.remembers,
       noTouch: call.keyspaces[0]!.noTouch,
       ...{ owner: handle.id, locked: 0, wait: null, tookMs: 0, steps: null },
@@ -305,6 +314,8 @@ export class ManyKeys<C extends Call> {
     effects.publish();
     settle();
     if (end === "gone") return resolve(NO_REPLY);
+    const { late } = running;
+    if (end === "under way") return resolve(late!);
     const microseconds = running.tookMs * 1000;
     const error = end === "done" ? null : end;
     const { job } = running;
@@ -315,13 +326,18 @@ export class ManyKeys<C extends Call> {
     resolve(
       error !== null
         ? (reply) => reply.error(error)
-        : job?.reply() ?? work.reply(),
+        : late ?? job?.reply() ?? work.reply(),
     );
   }
 
   /** All of it, step by step; no latch is held where it yields. */
   *#go(running: Running<C>, handle: LockHandle): Generator<void, End> {
     const { isWrite, work } = running;
+    if (work.search !== undefined) {
+      const end = yield* this.#goSearching(running, work.search);
+      handle.close();
+      return end;
+    }
     let end: End = "done";
     if (work.locking !== "none") end = yield* this.#lockAll(running);
     if (end === "done") {
@@ -335,6 +351,50 @@ export class ManyKeys<C extends Call> {
     }
     handle.close();
     return end;
+  }
+
+  *#goSearching(
+    running: Running<C>,
+    search: KeysSearch,
+  ): Generator<void, End> {
+    for (;;) {
+      const locked = yield* this.#lockAll(running);
+      if (locked !== "done") {
+        return locked === "in place" ? OUT_OF_MEMORY : locked;
+      }
+      const end = yield* this.#search(running, search, this.#ports.nowMs());
+      yield* this.#unlock(running);
+      if (end !== "again") return end;
+      search.reset();
+    }
+  }
+
+  /** All keys are locked; "again" if one may not be had yet. */
+  *#search(
+    running: Running<C>,
+    search: KeysSearch,
+    nowMs: number,
+  ): Generator<void, End | "again"> {
+    yield* this.#passes(running, nowMs);
+    if (search.isForBackground) {
+      let end = yield* this.#runJob(running, nowMs);
+      while (end === "in place") {
+        // There is no room in the background; who waits is not run in place.
+        this.#sleepMs(running, STILL_MS);
+        yield;
+        if (this.#ports.isGone(running.session)) return "gone";
+        if (this.#ports.call.settings.backgroundThreads === 0) {
+          return BACKGROUND_DIED;
+        }
+        end = yield* this.#runJob(running, nowMs);
+      }
+      return end;
+    }
+    if (search.found >= 0) {
+      return this.#searches.runOne(running, search, nowMs);
+    }
+    if (search.wait === null) return "done";
+    return yield* this.#searches.beginWait(running, search.wait, nowMs);
   }
 
   /** Locks all keys; a change has begun then. */
@@ -355,7 +415,8 @@ export class ManyKeys<C extends Call> {
         if (outcome === "no room") end = "in place";
       }
       if (outcome === "all") {
-        const isChange = isWrite && running.work.isJob !== true;
+        const isChange = isWrite && running.work.isJob !== true &&
+          running.work.search === undefined;
         if (
           isChange ? this.#beginChange() : !(yield* this.#isFlushed(running))
         ) {
@@ -508,6 +569,8 @@ export class ManyKeys<C extends Call> {
     const { latches, call, nowMs, monotonicMs } = this.#ports;
     const { order, places } = running;
     const end = running.locked;
+    // The one that was not is unlocked by then.
+    const isSame = running.work.search !== undefined;
     for (let at = 0; at < end;) {
       const space = call.keyspaces[order.shardAt(at)]!;
       const first = at;
@@ -521,7 +584,8 @@ export class ManyKeys<C extends Call> {
             break;
           }
           const i = order.numberAt(at);
-          unlockKey(space, places[i]!, now);
+          if (places[i] === 0) continue;
+          unlockKey(space, places[i]!, now, isSame);
           places[i] = 0;
         }
       });
@@ -606,7 +670,9 @@ export class ManyKeys<C extends Call> {
   *#passes(running: Running<C>, nowMs: number): Generator<void, End> {
     const { passes, undo } = running.work;
     try {
-      for (const pass of passes) yield* this.#pass(running, pass, nowMs);
+      for (const pass of passes) {
+        yield* this.#pass(running, pass, nowMs, true);
+      }
     } catch (cause) {
       if (!(cause instanceof OutOfMemory)) throw cause;
       if (undo !== undefined) yield* this.#pass(running, undo, nowMs);
@@ -619,6 +685,7 @@ export class ManyKeys<C extends Call> {
     running: Running<C>,
     pass: KeysPass,
     nowMs: number,
+    mayEnd = false,
   ): Generator<void> {
     const { call, isGone } = this.#ports;
     const { order, work, args, db, isWrite, session } = running;
@@ -628,7 +695,7 @@ export class ManyKeys<C extends Call> {
     for (let at = 0; at < count;) {
       // Who is gone has let go of what it has watched.
       if (work.locking === "none" && isGone(session)) return;
-      if (work.isOver === true) return;
+      if (mayEnd && work.isOver === true) return;
       at = this.#inside(
         running,
         () => this.#some(running, pass, visit, at, count),
