@@ -7,7 +7,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { Random } from "../_random.ts";
-import { type Argument, type Plain, type TestClient } from "../_resp_client.ts";
+import type { Argument, Plain, TestClient } from "../_resp_client.ts";
 import { heard } from "./_heard.ts";
 import { ask } from "./_replies.ts";
 import { slicesSuite, statistic } from "./_slices.ts";
@@ -210,5 +210,94 @@ suite("nothing is missed by who begins to wait", async (client, server) => {
   let left = 0;
   for (const key of wide) left += await run(client, "LLEN", key) as number;
   assertEquals(left, given.length - taken.length);
+  await crowd.expectNobody();
+});
+
+suite("very many streams are read for a group", async (client, server) => {
+  const read = (...words: string[]) => (id: string) => [
+    ...["XREADGROUP", "GROUP", "g", ...words, "STREAMS", ...keys],
+    ...keys.map(() => id),
+  ];
+  const ids = (at: number, id: string) =>
+    keys.map((_, i) => i === at ? id : ">");
+  const entries = (key: string, count: number) =>
+    Array.from(
+      { length: count },
+      (_, i) => ["XADD", key, `1-${i + 1}`, "f", key],
+    );
+  const fill = [
+    ...keys.map((key) => ["XGROUP", "CREATE", key, "g", "0", "MKSTREAM"]),
+    ...[4, 5, 30].flatMap((i) => entries(keys[i]!, i * 10)),
+  ];
+  const commands = [
+    read("few", "COUNT", "3")(">"),
+    read("many")(">"),
+    read("many")("0"),
+    read("few", "COUNT", "2")("0"),
+    ["XADD", keys[7]!, "2-1", "f", "v"],
+    read("silent", "NOACK")(">"),
+    read("late", "BLOCK", "1")(">"),
+    ["XREADGROUP", "GROUP", "g", "c", "STREAMS", ...keys, ...ids(9, "$")],
+    ["XREADGROUP", "GROUP", "g", "c", "STREAMS", ...keys, ...ids(9, "x")],
+    ["XREADGROUP", "GROUP", "none", "c", "STREAMS", ...keys, ...ids(9, ">")],
+    ["XREADGROUP", "GROUP", "g", "c", "STREAMS", ...keys, ...ids(9, "0")],
+    ["XADD", keys[8]!, "2-1", "f", "v"],
+    [
+      ...["XREADGROUP", "GROUP", "g", "c", "BLOCK", "0", "STREAMS", ...keys],
+      ...[keys[8]!, ...keys.map(() => ">"), "0"],
+    ],
+    ["SET", keys[50]!, "v"],
+    read("few")(">"),
+    ["DEL", keys[50]!],
+    read("few")(">"),
+  ];
+  const groups = async () => {
+    const asked = keys.flatMap((key) => [
+      ["XPENDING", key, "g"],
+      ["XINFO", "GROUPS", key],
+    ]);
+    const replies = await client.pipeline(asked);
+    return JSON.stringify(replies);
+  };
+  const play = async () => {
+    const replies: Plain[] = [];
+    const told = await heard(server, client, async () => {
+      await client.pipeline(fill.slice(0, COUNT));
+      replies.push(await ask(client, read("idle")(">")));
+      await client.pipeline(fill.slice(COUNT));
+      for (const argv of commands) {
+        replies.push(await ask(client, argv).catch(String));
+      }
+    });
+    const left = await groups();
+    await client.run("DEBUG", "LOADAOF");
+    assertEquals(await groups(), left);
+    await client.run("DEL", ...keys);
+    return { replies, told, left };
+  };
+  const before = await sliced(client);
+  const many = await play();
+  assert(await sliced(client) >= before + 13);
+  await client.run("CONFIG", "SET", "background-threshold-keys", "1000000");
+  const few = await play();
+  await client.run("CONFIG", "SET", "background-threshold-keys", "40");
+  assertEquals(many, few);
+});
+
+suite("very many streams are waited for by a group", async (client, server) => {
+  using crowd = new Crowd(server, client, 2);
+  for (const key of keys) {
+    await run(client, "XGROUP", "CREATE", key, "g", "$", "MKSTREAM");
+  }
+  const argv = [
+    ...["XREADGROUP", "GROUP", "g", "c", "BLOCK", "0", "STREAMS"],
+    ...[...keys, ...keys.map(() => ">")],
+  ];
+  const first = await crowd.wait(...argv);
+  const second = await crowd.waitElsewhere(first, ...argv);
+  await run(client, "XADD", keys[8]!, "1-1", "f", "v");
+  await expectReply(first, [[keys[8]!, [["1-1", ["f", "v"]]]]]);
+  await run(client, "DEL", keys[30]!);
+  assert(/NOGROUP.*key:30/.test(String(await second.reply())));
   await crowd.expectNobody();
 });

@@ -44,6 +44,7 @@ import {
   type LateReply,
 } from "./command_spec.ts";
 import { STREAMED_ELEMENTS_MIN } from "./element_stream.ts";
+import { ManyGroupReadings } from "./many_group_readings.ts";
 import {
   type KeysPass,
   type KeysSearch,
@@ -480,6 +481,12 @@ const manyStreams: ManyKeysFinder<Call> = (call) => {
   return OPTIONS.isBlocking ? new StreamSearch() : job;
 };
 
+/** XREADGROUP of very many streams. */
+const manyGroups: ManyKeysFinder<Call> = (call) =>
+  readAhead(call, () => OPTIONS.read(call, true))
+    ? new ManyGroupReadings(call, Object.assign(new ReadOptions(), OPTIONS))
+    : null;
+
 /** Rows of these commands. */
 export const STREAM_READ_COMMANDS: readonly CommandSpec<Call>[] = [
   {
@@ -511,6 +518,9 @@ export const STREAM_READ_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "GROUP group-block:(group consumer) [COUNT count:integer] " +
       "[BLOCK milliseconds:integer] [NOACK] STREAMS streams:(key... id...)",
     replies: ["map", "array", "null"],
+    keyWeight: KEY_WEIGHT_MAX,
+    manyKeys: manyGroups,
+    oneKey: "with IDs",
     run: xreadgroupCommand,
   },
 ];

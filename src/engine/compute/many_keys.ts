@@ -40,7 +40,7 @@ import { GivenRecord } from "../../core/commands/given_record.ts";
 import {
   distinctPass,
   type KeysPass,
-  type KeysSearch,
+  type KeysSteps,
   type KeyVisit,
   type ManyKeysWork,
 } from "../../core/commands/many_keys.ts";
@@ -67,7 +67,6 @@ import {
 import { OutOfMemory } from "../../core/memory/heap.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
 import {
-  BACKGROUND_DIED,
   type ErrorReply,
   LOCKED,
   OUT_OF_MEMORY,
@@ -80,6 +79,7 @@ import type { LockWait, LockWaits } from "../locks/lock_waits.ts";
 import { ManyKeyOrder } from "../locks/many_key_order.ts";
 import {
   KeySearches,
+  type KeysEnd,
   type SearchingKeys,
   type SearchPorts,
 } from "./key_searches.ts";
@@ -137,9 +137,6 @@ export interface ManyKeysPorts<C extends Call>
   count(ended: EndedCommand<C>, error: ErrorReply | null): void;
 }
 
-/** How a command has ended; as {@linkcode SearchEnd}. */
-type End = "done" | "in place" | "gone" | "under way" | ErrorReply;
-
 /** A command under way. */
 interface Running<C extends Call> extends SearchingKeys<C> {
   readonly work: ManyKeysWork;
@@ -163,7 +160,7 @@ interface Running<C extends Call> extends SearchingKeys<C> {
   isPlanned: boolean;
   /** How long its slices took. */
   tookMs: number;
-  steps: Generator<void, End> | null;
+  steps: Generator<void, KeysEnd> | null;
   readonly resolve: (late: LateReply | Promise<LateReply>) => void;
 }
 
@@ -193,7 +190,12 @@ export class ManyKeys<C extends Call> {
   constructor(ports: ManyKeysPorts<C>) {
     this.#ports = ports;
     this.#searches = new KeySearches(ports, {
+      lockAll: (running) => this.#lockAll(running),
+      passes: (running, nowMs) => this.#passes(running, nowMs),
       pass: (running, pass, nowMs) => this.#pass(running, pass, nowMs),
+      runJob: (running, nowMs) => this.#runJob(running, nowMs),
+      sleepMs: (running, delayMs) => this.#sleepMs(running, delayMs),
+      unlock: (running) => this.#unlock(running),
     });
   }
 
@@ -291,7 +293,7 @@ export class ManyKeys<C extends Call> {
     const { monotonicMs } = this.#ports;
     const startMs = monotonicMs();
     const endMs = startMs + TURN_MS;
-    let result: IteratorResult<void, End>;
+    let result: IteratorResult<void, KeysEnd>;
     do {
       result = running.steps!.next();
     } while (!result.done && !running.isAsleep && monotonicMs() < endMs);
@@ -299,7 +301,7 @@ export class ManyKeys<C extends Call> {
     if (result.done) this.#end(running, result.value);
   }
 
-  #end(running: Running<C>, end: End): void {
+  #end(running: Running<C>, end: KeysEnd): void {
     const { freeBig, effects, settle, count, runInPlace } = this.#ports;
     const { command, session, args, db, resp, work, resolve } = running;
     this.#running.delete(running);
@@ -331,19 +333,23 @@ export class ManyKeys<C extends Call> {
   }
 
   /** All of it, step by step; no latch is held where it yields. */
-  *#go(running: Running<C>, handle: LockHandle): Generator<void, End> {
+  *#go(running: Running<C>, handle: LockHandle): Generator<void, KeysEnd> {
     const { isWrite, work } = running;
     if (work.search !== undefined) {
-      const end = yield* this.#goSearching(running, work.search);
+      const end = yield* this.#searches.run(running, work.search);
       handle.close();
       return end;
     }
-    let end: End = "done";
+    let end: KeysEnd = "done";
     if (work.locking !== "none") end = yield* this.#lockAll(running);
+    // Who may wait is not run in place.
+    if (end === "in place" && work.steps !== undefined) end = OUT_OF_MEMORY;
     if (end === "done") {
       const nowMs = this.#ports.nowMs();
       end = work.isJob === true
         ? yield* this.#runJob(running, nowMs)
+        : work.steps !== undefined
+        ? yield* this.#stepThrough(running, work.steps, nowMs)
         : isWrite
         ? yield* this.#change(running, nowMs)
         : yield* this.#passes(running, nowMs);
@@ -353,57 +359,13 @@ export class ManyKeys<C extends Call> {
     return end;
   }
 
-  *#goSearching(
-    running: Running<C>,
-    search: KeysSearch,
-  ): Generator<void, End> {
-    for (;;) {
-      const locked = yield* this.#lockAll(running);
-      if (locked !== "done") {
-        return locked === "in place" ? OUT_OF_MEMORY : locked;
-      }
-      const end = yield* this.#search(running, search, this.#ports.nowMs());
-      yield* this.#unlock(running);
-      if (end !== "again") return end;
-      search.reset();
-    }
-  }
-
-  /** All keys are locked; "again" if one may not be had yet. */
-  *#search(
-    running: Running<C>,
-    search: KeysSearch,
-    nowMs: number,
-  ): Generator<void, End | "again"> {
-    yield* this.#passes(running, nowMs);
-    if (search.isForBackground) {
-      let end = yield* this.#runJob(running, nowMs);
-      while (end === "in place") {
-        // There is no room in the background; who waits is not run in place.
-        this.#sleepMs(running, STILL_MS);
-        yield;
-        if (this.#ports.isGone(running.session)) return "gone";
-        if (this.#ports.call.settings.backgroundThreads === 0) {
-          return BACKGROUND_DIED;
-        }
-        end = yield* this.#runJob(running, nowMs);
-      }
-      return end;
-    }
-    if (search.found >= 0) {
-      return this.#searches.runOne(running, search, nowMs);
-    }
-    if (search.wait === null) return "done";
-    return yield* this.#searches.beginWait(running, search.wait, nowMs);
-  }
-
   /** Locks all keys; a change has begun then. */
-  *#lockAll(running: Running<C>): Generator<void, End> {
+  *#lockAll(running: Running<C>): Generator<void, KeysEnd> {
     const { isGone, mustBeStill } = this.#ports;
     const { isWrite } = running;
     for (;;) {
       let outcome: Locking = "busy";
-      let end: End | null = null;
+      let end: KeysEnd | null = null;
       if (isGone(running.session)) end = "gone";
       else if (running.hasExpired) end = LOCKED;
       else if (isWrite && mustBeStill()) {
@@ -570,7 +532,7 @@ export class ManyKeys<C extends Call> {
     const { order, places } = running;
     const end = running.locked;
     // The one that was not is unlocked by then.
-    const isSame = running.work.search !== undefined;
+    const isSame = running.work.search !== undefined || running.late !== null;
     for (let at = 0; at < end;) {
       const space = call.keyspaces[order.shardAt(at)]!;
       const first = at;
@@ -610,7 +572,7 @@ export class ManyKeys<C extends Call> {
   }
 
   /** Has the background do it, with the keys as they are. */
-  *#runJob(running: Running<C>, nowMs: number): Generator<void, End> {
+  *#runJob(running: Running<C>, nowMs: number): Generator<void, KeysEnd> {
     const { mustBeStill } = this.#ports;
     const { command, order, writes } = running;
     const job = new LockedJob(this.#ports, {
@@ -644,8 +606,8 @@ export class ManyKeys<C extends Call> {
   }
 
   /** Changes the keys, and records it. */
-  *#change(running: Running<C>, nowMs: number): Generator<void, End> {
-    const { latches, process, effects } = this.#ports;
+  *#change(running: Running<C>, nowMs: number): Generator<void, KeysEnd> {
+    const { effects } = this.#ports;
     const { args, db, work } = running;
     const record = effects.isOn ? new GivenRecord(db, args, [], 0) : null;
     for (let at = 0; record !== null && at < args.count;) {
@@ -655,19 +617,50 @@ export class ManyKeys<C extends Call> {
     }
     const end = yield* this.#passes(running, nowMs);
     const isChange = end === "done" && work.changes > 0;
+    this.#endChange(running, isChange, () => record?.end(effects));
+    return end;
+  }
+
+  /** Records a change, and lets others see all of it. */
+  #endChange(
+    { db, args }: Running<C>,
+    isChange: boolean,
+    record: () => void,
+  ): void {
+    const { latches, process, effects } = this.#ports;
     latches.acquire(0);
     if (effects.isOn) {
       effects.begin();
-      if (isChange) record?.end(effects);
+      if (isChange) record();
       effects.endCommand(db, args, isChange);
     }
     Atomics.sub(process, PROCESS_MANY_CHANGES, 1);
     Atomics.sub(process, PROCESS_SLICED_CHANGES, 1);
     latches.release(0);
-    return end;
   }
 
-  *#passes(running: Running<C>, nowMs: number): Generator<void, End> {
+  /** Goes through the keys step by step. */
+  *#stepThrough(
+    running: Running<C>,
+    steps: KeysSteps,
+    nowMs: number,
+  ): Generator<void, KeysEnd> {
+    const { effects } = this.#ports;
+    yield* this.#passes(running, nowMs);
+    for (let i = 0; i < running.order.count && !steps.isOver;) {
+      const some = () => this.#searches.someSteps(running, steps, i, nowMs);
+      i = this.#inside(running, some, true);
+      yield;
+    }
+    this.#endChange(running, true, () => steps.record(effects));
+    const { wait, error } = steps;
+    if (error !== null) return error;
+    return wait === null
+      ? "done"
+      : yield* this.#searches.beginWait(running, wait, nowMs);
+  }
+
+  *#passes(running: Running<C>, nowMs: number): Generator<void, KeysEnd> {
     const { passes, undo } = running.work;
     try {
       for (const pass of passes) {
