@@ -94,15 +94,14 @@ export class WaiterRecords {
     args: Arguments,
     replaced: ReadonlyMap<number, Uint8Array> | null,
   ): number {
-    const ref = this.allocate(heap, args, replaced);
+    const ref = heap.allocate(this.unitsOf(args, replaced));
     this.fill(ref, waiter, args, replaced);
     this.begin(ref);
     return ref;
   }
 
-  /** Makes room for a record; may throw OutOfMemory. */
-  allocate(
-    heap: Heap,
+  /** Units of memory that a record takes. */
+  unitsOf(
     { count, length }: Arguments,
     replaced: ReadonlyMap<number, Uint8Array> | null,
   ): number {
@@ -110,7 +109,7 @@ export class WaiterRecords {
     for (let i = 0; i < count; i++) {
       bytes += replaced?.get(i)?.length ?? length[i]!;
     }
-    return heap.allocate((bytes + 7) >>> 3);
+    return (bytes + 7) >>> 3;
   }
 
   /** Fills a record, of which nobody knows; no latch need be held. */

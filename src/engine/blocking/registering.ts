@@ -165,9 +165,10 @@ export class ManyWait {
     this.#source = source;
     const { latches, keyspaces, records, worker } = parts;
     const { home, args, wait: { replaced, kind }, session } = source;
+    const units = records.unitsOf(args, replaced);
     latches.acquire(home);
     try {
-      this.#record = records.allocate(keyspaces[home]!.heap, args, replaced);
+      this.#record = keyspaces[home]!.heap.allocate(units);
     } finally {
       latches.release(home);
     }
