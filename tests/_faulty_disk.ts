@@ -21,6 +21,9 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "No such file or directory",
 };
 
+/** Blocks of the disk. */
+const BLOCK_BYTES = 512;
+
 interface Inode {
   /** As those see it who read it. */
   bytes: Uint8Array;
@@ -35,6 +38,10 @@ export class FaultyDisk implements Disk {
   capacity = Infinity;
   /** Whether room can be reserved. */
   canReserve = true;
+  /** Bytes that were written past the system's cache. */
+  bytesThrough = 0;
+  /** Some have been. */
+  onThrough: () => void = () => {};
   /** Most bytes that one write takes. */
   writeMax = Infinity;
   /** How many times operations of a kind fail from now on, and how. */
@@ -249,6 +256,17 @@ class FaultyFile implements DiskFile {
     }
     inode.bytes.set(bytes.subarray(0, count), at);
     inode.length = Math.max(inode.length, end);
+    return count;
+  }
+
+  writeThrough(at: number, bytes: Uint8Array): number {
+    const count = this.write(at, bytes);
+    const end = at + count;
+    const inode = this.#inode;
+    const blockEnd = Math.ceil(end / BLOCK_BYTES) * BLOCK_BYTES;
+    inode.bytes.fill(0, end, Math.min(blockEnd, inode.length));
+    this.#disk.bytesThrough += count;
+    this.#disk.onThrough();
     return count;
   }
 

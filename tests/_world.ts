@@ -263,6 +263,7 @@ export class World {
     this.executor.beginBatch(this.nowMs);
     const outcome = this.executor.run(session, argumentsOf(argv));
     this.executor.endBatch();
+    this.effects.publish();
     if (outcome !== PARKED) return this.#read(writer);
     return this.executor.pending!.then((late) => {
       const reply = new ReplyWriter();

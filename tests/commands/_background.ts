@@ -19,7 +19,7 @@ import {
   type TestClient,
 } from "../_resp_client.ts";
 
-const THRESHOLD = 100;
+export const THRESHOLD = 100;
 /** Elements of a value that is filled. */
 export const COUNT = 400;
 /** Hash tags on different shards. */

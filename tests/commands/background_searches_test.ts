@@ -28,6 +28,10 @@ const STREAM = `{${D}}stream`;
 /** A stream of many groups, of which one has many consumers. */
 const CROWD = `{${A}}crowd`;
 const ELEMENTS = 2500;
+/** A list of long elements. */
+const LONGS = `{${C}}longs`;
+const LONG_ELEMENTS = 100;
+const long = (i: number) => "l".repeat(9000) + String(1000 + i);
 
 /** Places in a spiral around 15, 45. */
 async function fillPlaces(client: TestClient): Promise<void> {
@@ -44,6 +48,11 @@ async function fill(client: TestClient): Promise<void> {
   const replies = await client.pipeline([
     ["RPUSH", NUMBERS, ...numbers],
     ["SADD", SET, ...numbers],
+    [
+      "RPUSH",
+      LONGS,
+      ...Array.from({ length: LONG_ELEMENTS }, (_, i) => long(i)),
+    ],
     ["HSET", HASH, ...numbers.flatMap((number, i) => [number, `${i}`])],
   ]);
   assert(replies.every(({ type }) => type !== "error"));
@@ -82,13 +91,21 @@ const READS: readonly (readonly [isLong: boolean, argv: string[]])[] = [
   [false, ["LPOS", NUMBERS, "n:1249", "RANK", "-1"]],
   [false, ["LPOS", NUMBERS, "n:1249", "MAXLEN", "100"]],
   [false, ["LPOS", NUMBERS, "n:7", "RANK", "0"]],
+  [false, ["LPOS", LONGS, long(30)]],
+  [true, ["LPOS", LONGS, long(80)]],
+  [true, ["LPOS", LONGS, long(30), "RANK", "-1"]],
+  [false, ["LPOS", LONGS, long(80), "RANK", "-1"]],
+  [false, ["LPOS", LONGS, long(80), "MAXLEN", "50"]],
+  [true, ["LPOS", LONGS, long(80), "MAXLEN", "90", "COUNT", "0"]],
+  [false, ["LPOS", LONGS, long(80), "COUNT", "x"]],
+  [false, ["LPOS", LONGS, "nothing", "MAXLEN", "90"]],
   [false, ["LPOS", SET, "n:7"]],
 ];
 
 suite("searches reply what they reply in place", async (client) => {
   await fill(client);
   for (const [isLong, argv] of READS) {
-    const text = argv.join(" ");
+    const text = argv.map((argument) => argument.slice(-40)).join(" ");
     const [reply, count] = await runCounted(client, ...argv);
     assertEquals(count, Number(isLong), text);
     assertEquals(reply, await runInline(client, ...argv), text);

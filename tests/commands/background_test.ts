@@ -29,6 +29,7 @@ import {
   runInline,
   statistic,
   suite,
+  THRESHOLD,
 } from "./_background.ts";
 import { heard } from "./_heard.ts";
 
@@ -155,6 +156,30 @@ suite(
     await runInline(client, "SUNION", set1, set2);
     await runInline(client, "SUNIONSTORE", target, set1, set2);
     assertEquals(await statistic(client, "sherd_background_commands"), before);
+  },
+);
+
+suite(
+  "members of a union count twice, of a difference, too",
+  async (client) => {
+    const half = THRESHOLD / 2;
+    const more = (count: number) =>
+      Array.from({ length: count }, (_, i) => `member ${i}`);
+    await client.run("SADD", set1, ...more(half - 2));
+    await client.run("SADD", set2, "a", "b");
+    const cases = [
+      ["SUNION", set1, set2],
+      ["SDIFF", set1, set2],
+      ["SUNIONSTORE", target, set1, set2],
+      ["SDIFFSTORE", target, set1, set2],
+    ];
+    for (const isMany of [false, true]) {
+      if (isMany) await client.run("SADD", set2, "c");
+      for (const argv of cases) {
+        const [, count] = await runCounted(client, ...argv);
+        assertEquals(count, isMany ? 1 : 0, argv.join(" "));
+      }
+    }
   },
 );
 

@@ -232,15 +232,87 @@ suite("long fields and members are found as in redis-server", async (
   await assertSameValues(client, reference, KEYS, valuesOf);
 });
 
+const PREFIX = "p".repeat(66_000);
+
+/** Commands at random on members that begin alike, and have few scores. */
+function alikeOf(random: Random): Argument[] {
+  const member = () => PREFIX + String(1000 + random.below(150));
+  const bound = () => random.pick(["[", "("]) + member();
+  const score = () => String(random.below(2));
+  switch (random.below(9)) {
+    case 0:
+      return ["ZADD", ZSET, score(), member(), score(), member()];
+    case 1:
+      return ["ZADD", ZSET, random.pick(["XX", "NX", "CH"]), score(), member()];
+    case 2:
+      return ["ZADD", ZSET, "INCR", "1", member()];
+    case 3:
+      return ["ZINCRBY", ZSET, random.pick(["1", "-1"]), member()];
+    case 4:
+      return [random.pick(["ZRANK", "ZREVRANK"]), ZSET, member()];
+    case 5:
+      return ["ZREM", ZSET, member()];
+    case 6:
+      return ["ZLEXCOUNT", ZSET, bound(), bound()];
+    case 7:
+      return ["ZRANGE", ZSET, bound(), "+", "BYLEX", "LIMIT", "0", "1"];
+    default:
+      return ["ZRANGESTORE", MOVED, ZSET, bound(), "+", "BYLEX"];
+  }
+}
+
+suite("long members that begin alike are in order", async (client) => {
+  if (!hasRedisServer("long members that begin alike")) return;
+  await using redis = await startRedisServer();
+  using reference = await redis.client({ resp: client.resp });
+  const random = new Random(client.resp);
+  // Of one score, so that there is an order of members alone.
+  const same = Array.from({ length: 90 }, (_, i) => ["0", `${PREFIX}1${i}5`]);
+  const fill = ["ZADD", ZSET, ...same.flat()];
+  for (const each of [client, reference]) await each.run(...fill);
+  for (let round = 1; round <= 16; round++) {
+    const commands = Array.from({ length: 9 }, () => {
+      const argv = alikeOf(random);
+      // Between members of other scores anything may lie.
+      return round > 8 || !/^(ZADD|ZINCRBY)$/.test(String(argv[0]))
+        ? argv
+        : ["ZADD", ZSET, "0", argv.at(-1)!];
+    }).filter(([name]) => round <= 8 || !/LEX|^ZRANGE/.test(String(name)));
+    await assertSameReplies(client, reference, commands, `round ${round}`);
+  }
+  for (const each of [client, reference]) await each.run("DEL", MOVED);
+  await assertSameValues(client, reference, [ZSET], async (one) => [
+    (await one.runRaw("ZRANGE", ZSET, "0", "-1", "WITHSCORES")).slice(),
+  ]);
+});
+
 suite("long members are drawn, and go as they are popped", async (client) => {
   const long = (byte: string) => byte.repeat(600_000);
-  const members = [long("a"), long("b"), long("c"), "short"];
-  for (const argv of [["SPOP", SET], ["SPOP", SET, "2"], ["SPOP", SET, "3"]]) {
+  const few = [long("a"), long("b"), long("c"), "short"];
+  const many = [...few, ...Array.from({ length: 20 }, (_, i) => `${i}`)];
+  for (
+    const [members, ...argv] of [
+      [few, "SPOP", SET],
+      [few, "SPOP", SET, "2"],
+      [few, "SPOP", SET, "3"],
+      [many, "SPOP", SET, "21"],
+      [many, "SPOP", SET, "22"],
+      [many, "SPOP", SET, "23"],
+    ] as [string[], ...string[]][]
+  ) {
     await client.run("SADD", SET, ...members);
     const reply = plain(await client.run(...argv));
     const popped = typeof reply === "string" ? [reply] : [...reply as string[]];
     const left = plain(await client.run("SORT", SET, "ALPHA")) as string[];
     assertEquals([...popped, ...left].sort(), [...members].sort());
+    if (members === many) {
+      // What stays is as if it had been made of these members.
+      const isLong = left.some((member) => member.length > 64);
+      assertEquals(
+        plain(await client.run("OBJECT", "ENCODING", SET)),
+        isLong ? "hashtable" : "listpack",
+      );
+    }
     await settled(client);
     assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
     assertEquals(plain(await client.run("SCARD", SET)), left.length);

@@ -1,6 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
+import { until } from "../_patience.ts";
 import { plain, type TestClient } from "../_resp_client.ts";
 import { ask, expectReplies } from "./_replies.ts";
+import { statistic } from "./_slices.ts";
 import { commandSuite } from "./_suite.ts";
 
 const BAD_CURSOR = "-ERR invalid cursor";
@@ -115,4 +117,40 @@ commandSuite("RANDOMKEY names any key", async ({ client }) => {
   );
   const seen = new Set(replies.map((reply) => String(plain(reply))));
   assertEquals(seen.size, 21);
+});
+
+commandSuite("RANDOMKEY lets others have their turn", async (context) => {
+  const { client, server } = context;
+  using other = await server.client();
+  const parked = () => statistic(client, "sherd_lock_parked_commands");
+  await ask(client, "DEBUG SET-ACTIVE-EXPIRE 0");
+  const names = namesOf(500);
+  const expired = names.map((name) => ["SET", name, "v", "PX", "1"]);
+  const letExpire = async () => {
+    await client.pipeline(expired);
+    await until("all have expired", async () => {
+      return await ask(client, ["EXISTS", names.at(-1)!]) === 0;
+    });
+  };
+  for (const live of [null, "live"]) {
+    await letExpire();
+    if (live !== null) await ask(client, "SET live v");
+    const before = await parked();
+    const replies = await Promise.all([
+      client.pipeline([["RANDOMKEY"], ["PING"]]),
+      other.pipeline([["PING"], ["RANDOMKEY"]]),
+    ]);
+    assertEquals(replies.map((two) => two.map(plain)), [
+      [live, "PONG"],
+      ["PONG", live],
+    ]);
+    if (live === null) {
+      assert(await parked() > before, "none had to wait");
+      await expectReplies(client, [["DBSIZE", 0]]);
+    }
+  }
+  await letExpire();
+  const replies = await client.pipeline([["MULTI"], ["RANDOMKEY"], ["EXEC"]]);
+  assertEquals(plain(replies[2]!), ["live"]);
+  await ask(client, "DEBUG SET-ACTIVE-EXPIRE 1");
 });

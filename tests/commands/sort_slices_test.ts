@@ -191,6 +191,54 @@ suite("SORT in slices answers as it does at once", async (client) => {
   }
 });
 
+/** GET, and a pattern, of so many. */
+const gets = (count: number, pattern: (i: number) => string) =>
+  Array.from({ length: count }, (_, i) => ["GET", pattern(i)]).flat();
+
+suite("SORT in slices may have very many patterns", async (client) => {
+  await fill(client);
+  const long = "x".repeat(20_000);
+  await client.run("SET", `${long}_${element(5)}`, "far");
+  const sort = ["SORT", "list", "BY", "w_*", "LIMIT", "0", "3"];
+  const of = (i: number) => `{${TAGS[i % TAGS.length]}}${i}`;
+  const cases: [string[], number][] = [
+    [[...sort, "GET", "v_*", ...gets(300, (i) => `w_${of(i)}`)], 1],
+    [[...sort, ...gets(300, (i) => `${i % 2 ? "v" : "w"}_*${i}`)], 1],
+    [[...sort, ...gets(900, () => "h_*_h->f")], 1],
+    [["SORT", "list", "BY", `${long}_*`, "GET", "v_*"], 1],
+    [[...sort, ...gets(300, (i) => `h_*_h->${i === 7 ? "g" : i}`)], 0],
+    [["SORT", "list", "LIMIT", "x", "1", ...gets(900, () => "#")], 0],
+  ];
+  for (const [argv, slices] of cases) {
+    const before = await sliced(client);
+    const reply = shown(plain(await client.run(...argv)));
+    const name = argv.slice(0, 9).join(" ").slice(0, 80);
+    assertEquals(await sliced(client) - before, slices, name);
+    assertEquals(reply, shown(await runInline(client, ...argv)), name);
+  }
+});
+
+suite(
+  "SORT in slices of very many patterns sees no change since it began",
+  async (client, server) => {
+    const argv = ["SORT", "list", "BY", "w_*", "LIMIT", "0", "40"];
+    argv.push("GET", "v_*", ...gets(300, (i) => `none${i}_*`));
+    const changes = ELEMENTS.map((name, i) => [
+      ...["MSET", `w_${name}`, String(COUNT - i), `v_${name}`, "late"],
+      ...[`none${i}_${name}`, "new"],
+    ]);
+    await until("all changes came while it was sorted", async () => {
+      await fill(client);
+      const expected = await runInline(client, ...argv);
+      const change = () => client.pipeline(changes);
+      const [reply, isCaught] = await duringSort(server, client, argv, change);
+      assertEquals(reply, expected);
+      return isCaught;
+    });
+    assertEquals(await locks(client), 0);
+  },
+);
+
 suite("SORT in slices tells of what it has stored", async (client, server) => {
   await fill(client);
   const t = `{${TAGS[5]}}t`;

@@ -18,6 +18,10 @@ import type { Victim } from "./_victim.ts";
 
 const LISTS = 3;
 const TRANSACTIONS = 2;
+/** How many lives have long values, and of those, how many and how long. */
+const LONG = 0.3;
+const LONG_KEYS = 8;
+const LONG_BYTES = 10_000;
 
 /** Numbers that ascend: how far they were sent, and acknowledged, and when. */
 class Progress {
@@ -69,6 +73,7 @@ export class History {
       this.#chain(victim),
     ];
     if (rewrites) parts.push(this.#rewrite(victim));
+    if (this.#random.chance(LONG)) parts.push(this.#long(victim));
     await Promise.all(parts);
   }
 
@@ -168,6 +173,17 @@ export class History {
           progress.acknowledge(n);
         }
       }
+    });
+  }
+
+  /** So many bytes that the log passes the system's cache by. */
+  async #long(victim: Victim): Promise<void> {
+    const sets = Array.from(
+      { length: LONG_KEYS },
+      (_, i) => ["SET", `long:${i}`, "v".repeat(LONG_BYTES)],
+    );
+    await this.#connected(victim, 1, async ([client]) => {
+      while (!this.#isOver) await client!.pipeline(sets);
     });
   }
 

@@ -77,18 +77,41 @@ export function equalLong(
   bOff: number,
   length: number,
 ): boolean {
-  const aAt = a.byteOffset + aOff;
-  const bAt = b.byteOffset + bOff;
-  let done = 0;
-  if (aAt % WORD_BYTES === 0 && bAt % WORD_BYTES === 0) {
-    const count = Math.floor(length / WORD_BYTES);
-    const aWords = new Int32Array(a.buffer, aAt, count);
-    const bWords = new Int32Array(b.buffer, bAt, count);
-    for (let i = 0; i < count; i++) if (aWords[i] !== bWords[i]) return false;
-    done = count * WORD_BYTES;
-  }
+  const done = equalWords(a, aOff, b, bOff, length) * WORD_BYTES;
   const left = length - done;
   return equalBytes(a, aOff + done, left, b, bOff + done, left);
+}
+
+/** As {@linkcode compareBytes}, word by word where that is possible. */
+export function compareLong(
+  a: Uint8Array,
+  aOff: number,
+  aLen: number,
+  b: Uint8Array,
+  bOff: number,
+  bLen: number,
+): number {
+  const least = Math.min(aLen, bLen);
+  const done = equalWords(a, aOff, b, bOff, least) * WORD_BYTES;
+  return compareBytes(a, aOff + done, aLen - done, b, bOff + done, bLen - done);
+}
+
+/** Words in which two runs begin alike; 0 if they do not begin at words. */
+function equalWords(
+  a: Uint8Array,
+  aOff: number,
+  b: Uint8Array,
+  bOff: number,
+  length: number,
+): number {
+  const aAt = a.byteOffset + aOff;
+  const bAt = b.byteOffset + bOff;
+  if (aAt % WORD_BYTES !== 0 || bAt % WORD_BYTES !== 0) return 0;
+  const count = Math.floor(length / WORD_BYTES);
+  const aWords = new Int32Array(a.buffer, aAt, count);
+  const bWords = new Int32Array(b.buffer, bAt, count);
+  for (let i = 0; i < count; i++) if (aWords[i] !== bWords[i]) return i;
+  return count;
 }
 
 /** Copies `len` bytes; the runs may overlap, if both are of the same view. */

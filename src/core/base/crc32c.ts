@@ -15,7 +15,7 @@
  * @module
  */
 
-import { Crc32cFolder, FOLD_BYTES } from "./crc32c_fold.ts";
+import { Crc32cMemory, FOLD_BYTES } from "./crc32c_fold.ts";
 
 /** The polynomial with its bits reversed. */
 const POLYNOMIAL = 0x82f63b78 | 0;
@@ -26,8 +26,18 @@ const WORDS_FROM = 64;
 const FOLD_FROM = 512;
 /** Of byte `b` with `k` bytes behind it: the word at `k << 8 | b`. */
 const TABLES = makeTables();
+/** Bytes that are copied for that at a time. */
+const CHUNK_BYTES = 1 << 18;
 /** Made when it is needed first; null where it cannot be. */
-let folder: Crc32cFolder | null | undefined = undefined;
+let chunk: Crc32cMemory | null | undefined = undefined;
+
+/**
+ * Memory for so many bytes whose checksum is computed where they lie; null where
+ * there is none.
+ */
+export function makeCrc32cMemory(bytes: number): Crc32cMemory | null {
+  return Crc32cMemory.make(TABLES, bytes);
+}
 
 /**
  * The checksum of bytes, as an integer of 32 bits with a sign. `before` is that
@@ -39,18 +49,47 @@ export function crc32c(
   length: number,
   before = 0,
 ): number {
-  const tables = TABLES;
   let crc = ~before;
   let at = off;
   const end = off + length;
   if (length >= FOLD_FROM) {
-    folder ??= folder === undefined ? Crc32cFolder.make(tables) : null;
-    if (folder !== null) {
-      const folded = length - length % FOLD_BYTES;
-      crc = folder.take(buf, at, folded, crc);
-      at += folded;
+    if (chunk === undefined) chunk = makeCrc32cMemory(CHUNK_BYTES);
+    for (let left = end - at; chunk !== null && left >= FOLD_FROM;) {
+      const bytes = wholeBlocks(Math.min(left, CHUNK_BYTES));
+      chunk.bytes.set(buf.subarray(at, at + bytes));
+      crc = chunk.take(0, bytes, crc);
+      at += bytes;
+      left -= bytes;
     }
   }
+  return ~takeFew(buf, at, end, crc);
+}
+
+/** The same of bytes of such memory. */
+export function crc32cIn(
+  memory: Crc32cMemory,
+  off: number,
+  length: number,
+  before: number,
+): number {
+  const folded = length < FOLD_FROM ? 0 : wholeBlocks(length);
+  const crc = folded === 0 ? ~before : memory.take(off, folded, ~before);
+  return ~takeFew(memory.bytes, off + folded, off + length, crc);
+}
+
+function wholeBlocks(bytes: number): number {
+  return bytes - bytes % FOLD_BYTES;
+}
+
+function takeFew(
+  buf: Uint8Array,
+  off: number,
+  end: number,
+  before: number,
+): number {
+  const tables = TABLES;
+  let crc = before;
+  let at = off;
   if (end - at >= WORDS_FROM) {
     for (; ((buf.byteOffset + at) & 3) !== 0; at++) {
       crc = crc >>> 8 ^ tables[(crc ^ buf[at]!) & 0xff]!;
@@ -67,7 +106,7 @@ export function crc32c(
   for (; at < end; at++) {
     crc = crc >>> 8 ^ tables[(crc ^ buf[at]!) & 0xff]!;
   }
-  return ~crc;
+  return crc;
 }
 
 function takeGroups(words: Int32Array, before: number): number {

@@ -1,104 +1,211 @@
 /**
  * Folding: the CRC-32C of many bytes by vector instructions of WebAssembly.
  *
- * A checksum is linear: a word of four bytes contributes the same if it is
- * replaced by another one, 64 bytes nearer to the end. So a block of 64 bytes can
- * be folded into the next one, and that into its next; what is left in the end is
- * one block, whose checksum is computed as usual. The word that stands for
- * another is a sum of eight, one for each four bits of it; looking up four bits of
- * sixteen words at a time is one instruction (`swizzle`). For that a block lies in
- * four vectors: the first bytes of its sixteen words, the second ones, and so on.
+ * A checksum is linear: bytes contribute the same if they are replaced by others,
+ * nearer to the end. What is left in the end is a block of 64 bytes, whose
+ * checksum is computed as usual.
  *
- * 4 GB/s, the copy into WebAssembly's memory included, where tables in
- * JavaScript reach 2.
+ * - Very many bytes: a multiple of the polynomial with few terms says of which
+ *   sums a power of x is one. This one has six, and so has its 128th power, whose
+ *   exponents are multiples of 128: so sixteen bytes may be replaced by adding
+ *   them in five places behind ({@linkcode DELAYS}), without any table. Where the
+ *   bytes end, 212 vectors are left.
+ * - Those, or fewer: a word of four bytes is replaced by another one, 64 bytes
+ *   nearer to the end. That is a sum of eight, one for each four bits of the word;
+ *   looking up four bits of sixteen words at a time is one instruction
+ *   (`swizzle`). For that a block lies in four vectors: the first bytes of its
+ *   sixteen words, the second ones, and so on.
  *
- * Source: the idea is that of Gopal et al., "Fast CRC Computation for Generic
- * Polynomials Using PCLMULQDQ Instruction"; with tables of four bits in the place
- * of carry-less products, which WebAssembly has not. Its binary format:
- * WebAssembly Core Specification, chapter 5.
+ * 10 GB/s and 4, where tables in JavaScript reach 2. The bytes have to lie in
+ * WebAssembly's memory.
+ *
+ * Source: folding is that of Gopal et al., "Fast CRC Computation for Generic
+ * Polynomials Using PCLMULQDQ Instruction", with tables of four bits in the place
+ * of carry-less products, which WebAssembly has not. Multiples with few terms:
+ * Russell, "Chorba: A novel CRC32 implementation" (2024); this one is the
+ * shortest with six terms, found by trying.
  *
  * @module
  */
+
+import {
+  advance,
+  type Code,
+  constant,
+  functionBody,
+  get,
+  I32,
+  I8X16_SHR_U,
+  int,
+  load,
+  MODULE_HEAD,
+  repeat,
+  section,
+  set,
+  shuffle,
+  store,
+  SWIZZLE,
+  text,
+  V128,
+  V_AND,
+  V_XOR,
+  vector128,
+  VECTOR_BYTES,
+} from "./wasm_code.ts";
 
 /** Bytes of a block. */
 export const FOLD_BYTES = 64;
 
 const PAGE_BYTES = 65536;
-/** Bytes that are copied into the memory at a time. */
-const CHUNK_BYTES = 4 * PAGE_BYTES;
-/** Where they lie in it. */
-const CHUNK_AT = PAGE_BYTES;
 /** Where the last block is left, in four vectors. */
 const RESULT_AT = 1024;
-const PAGES = (CHUNK_AT + CHUNK_BYTES) / PAGE_BYTES;
+/**
+ * Where vectors lie to which others were added, {@linkcode PIECE_BYTES} at a time:
+ * they stay in the nearest cache. Before them are the last of those before.
+ */
+const SUMS_AT = PAGE_BYTES;
+const PIECE_BYTES = 32 * 1024;
+/** Where the bytes begin whose checksum is wanted. */
+const BYTES_AT = 2 * PAGE_BYTES;
 
-const VECTOR_BYTES = 16;
 /** Bytes of a word; vectors of a block. */
 const WORD_BYTES = 4;
 
-/** Folds blocks; see the module. */
-export class Crc32cFolder {
-  readonly #memory: Uint8Array;
-  readonly #fold: (at: number, blocks: number) => void;
+/**
+ * How many vectors behind one are those to which it may be added instead: of
+ * x^209 = x^144 + x^54 + x^39 + x^14 + 1, the differences to 209.
+ */
+const DELAYS = [65, 155, 170, 195, 209] as const;
+const DELAYED_BYTES_MAX = 209 * VECTOR_BYTES;
+/** Whole blocks for so many vectors. */
+const TAIL_BYTES = Math.ceil(DELAYED_BYTES_MAX / FOLD_BYTES) * FOLD_BYTES;
+/** Fewer bytes are better folded block by block. */
+const SPARSE_FROM = 3 * TAIL_BYTES;
+
+/** The functions of the module. */
+interface Functions {
+  /** Folds so many blocks from `at` on, each into the next one. */
+  fold(at: number, blocks: number): void;
+  /**
+   * Copies so many blocks, and adds to each vector those whose delays end there;
+   * `to` is {@linkcode DELAYED_BYTES_MAX} before the first of the copies.
+   */
+  delay(to: number, blocks: number, from: number): void;
+  /** Adds `vectors` vectors from `from` on to those from `to` on. */
+  add(to: number, from: number, vectors: number): void;
+}
+
+/** Memory of WebAssembly with bytes whose checksum is wanted; see the module. */
+export class Crc32cMemory {
+  readonly #memory: WebAssembly.Memory;
+  readonly #functions: Functions;
   readonly #table: Int32Array;
+  #all: Uint8Array<ArrayBuffer>;
+  #bytes: Uint8Array<ArrayBuffer>;
 
   private constructor(
     memory: WebAssembly.Memory,
-    fold: (at: number, blocks: number) => void,
+    functions: Functions,
     table: Int32Array,
   ) {
-    this.#memory = new Uint8Array(memory.buffer);
-    this.#memory.set(makeTables(table));
-    this.#fold = fold;
+    this.#memory = memory;
+    this.#functions = functions;
     this.#table = table;
+    this.#all = viewOf(memory);
+    this.#bytes = this.#all.subarray(BYTES_AT);
+    this.#all.set(makeTables(table));
   }
 
   /**
-   * Makes one, or null where there are no vector instructions. `table[b]` is what
-   * byte `b` makes of a checksum of 0.
+   * Memory for so many bytes, or null where there are no vector instructions.
+   * `table[b]` is what byte `b` makes of a checksum of 0.
    */
-  static make(table: Int32Array): Crc32cFolder | null {
-    const bytes = makeModule();
-    if (!WebAssembly.validate(bytes)) return null;
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes));
-    return new Crc32cFolder(
-      exports[MEMORY_NAME] as WebAssembly.Memory,
-      exports[FOLD_NAME] as (at: number, blocks: number) => void,
-      table,
-    );
+  static make(table: Int32Array, bytes: number): Crc32cMemory | null {
+    const code = makeModule();
+    if (!WebAssembly.validate(code)) return null;
+    const initial = Math.ceil((BYTES_AT + bytes) / PAGE_BYTES);
+    const memory = new WebAssembly.Memory({ initial });
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(code), {
+      [IMPORTS_NAME]: { [MEMORY_NAME]: memory },
+    });
+    const functions = instance.exports as unknown as Functions;
+    return new Crc32cMemory(memory, functions, table);
+  }
+
+  /** The bytes; another view after {@linkcode grow}. */
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return this.#bytes;
   }
 
   /**
-   * Goes on from `crc`, which is not inverted, by `length` bytes: two blocks or
-   * more, and whole ones.
+   * Has room for `bytes` bytes or more, behind those that are there.
+   *
+   * @throws {RangeError} There is not so much memory.
    */
-  take(buf: Uint8Array, off: number, length: number, crc: number): number {
-    const memory = this.#memory;
+  grow(bytes: number): void {
+    const missing = bytes - this.#bytes.length;
+    if (missing > 0) this.#memory.grow(Math.ceil(missing / PAGE_BYTES));
+    this.#all = viewOf(this.#memory);
+    this.#bytes = this.#all.subarray(BYTES_AT);
+  }
+
+  /**
+   * Goes on from `crc`, which is not inverted, by `length` of the bytes: two
+   * blocks or more, and whole ones.
+   */
+  take(off: number, length: number, crc: number): number {
+    const at = BYTES_AT + off;
+    this.#addCrc(at, crc);
+    if (length < SPARSE_FROM) this.#fold(at, length);
+    else this.#foldMany(at, length);
+    this.#addCrc(at, crc);
+    return this.#crcOfResult();
+  }
+
+  /** Adds a checksum to the first of the bytes that follow it, or takes it back. */
+  #addCrc(at: number, crc: number): void {
+    for (let i = 0; i < WORD_BYTES; i++) this.#all[at + i]! ^= crc >>> 8 * i;
+  }
+
+  /** Folds blocks into one. */
+  #fold(at: number, bytes: number): void {
+    this.#functions.fold(at, bytes / FOLD_BYTES - 1);
+  }
+
+  /** The same of very many. */
+  #foldMany(from: number, bytes: number): void {
+    const all = this.#all;
+    const { delay, add } = this.#functions;
+    const before = SUMS_AT - DELAYED_BYTES_MAX;
+    all.fill(0, before, SUMS_AT);
+    const end = from + bytes - TAIL_BYTES;
+    for (let at = from; at < end; at += PIECE_BYTES) {
+      const piece = Math.min(PIECE_BYTES, end - at);
+      delay(before, piece / FOLD_BYTES, at);
+      // The last ones come before those that follow.
+      all.copyWithin(before, before + piece, SUMS_AT + piece);
+    }
+    all.copyWithin(SUMS_AT, end, end + TAIL_BYTES);
+    for (const by of DELAYS) add(SUMS_AT, SUMS_AT - by * VECTOR_BYTES, by);
+    this.#fold(SUMS_AT, TAIL_BYTES);
+  }
+
+  #crcOfResult(): number {
+    const all = this.#all;
     const table = this.#table;
-    const end = off + length;
-    for (let at = off; at < end;) {
-      // No block alone.
-      const left = end - at;
-      const most = left === CHUNK_BYTES + FOLD_BYTES
-        ? CHUNK_BYTES / 2
-        : CHUNK_BYTES;
-      const bytes = Math.min(left, most);
-      memory.set(buf.subarray(at, at + bytes), CHUNK_AT);
+    let crc = 0;
+    for (let word = 0; word < VECTOR_BYTES; word++) {
       for (let i = 0; i < WORD_BYTES; i++) {
-        memory[CHUNK_AT + i]! ^= crc >>> 8 * i & 0xff;
+        const byte = all[RESULT_AT + i * VECTOR_BYTES + word]!;
+        crc = crc >>> 8 ^ table[(crc ^ byte) & 0xff]!;
       }
-      this.#fold(CHUNK_AT, bytes / FOLD_BYTES - 1);
-      crc = 0;
-      for (let word = 0; word < VECTOR_BYTES; word++) {
-        for (let i = 0; i < WORD_BYTES; i++) {
-          const byte = memory[RESULT_AT + i * VECTOR_BYTES + word]!;
-          crc = crc >>> 8 ^ table[(crc ^ byte) & 0xff]!;
-        }
-      }
-      at += bytes;
     }
     return crc;
   }
+}
+
+function viewOf(memory: WebAssembly.Memory): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(memory.buffer as ArrayBuffer);
 }
 
 /** Where the table for four bits lies: of byte `byte` of a word, to `to`. */
@@ -126,26 +233,14 @@ function makeTables(table: Int32Array): Uint8Array {
   return bytes;
 }
 
-const MEMORY_NAME = "m";
-const FOLD_NAME = "f";
-
-type Code = readonly number[];
-
-const I32 = 0x7f;
-const V128 = 0x7b;
-const END: Code = [0x0b];
-const LOOP: Code = [0x03, 0x40];
-const I32_ADD: Code = [0x6a];
-const I32_SUB: Code = [0x6b];
-const V_AND = vector(0x4e);
-const V_XOR = vector(0x51);
-const I8X16_SHR_U = vector(0x6d);
-/** Indexes are below 16, where it does what the one that is not relaxed does. */
-const SWIZZLE = vector(0x100);
+const IMPORTS_NAME = "env";
+const MEMORY_NAME = "memory";
+const FUNCTION_NAMES = ["fold", "delay", "add"] as const;
 
 /** Locals: the parameters, and vectors. */
 const AT = 0;
 const BLOCKS = 1;
+const FROM = 2;
 const BLOCK = [2, 3, 4, 5] as const;
 const FOLDED = [6, 7, 8, 9] as const;
 const PARTS = [10, 11, 12, 13] as const;
@@ -153,17 +248,22 @@ const [LOW, HIGH] = PARTS;
 const NEXT = [14, 15, 16, 17] as const;
 const VECTORS = 16;
 
-/** The module: its memory, and a function that folds blocks. */
+/** The module: its functions, on memory that is given to it. */
 function makeModule(): Uint8Array<ArrayBuffer> {
-  const body = [...uint(1), ...uint(VECTORS), V128, ...foldCode()];
+  const exports = FUNCTION_NAMES.map((name, i) => [...text(name), 0, i]);
   return Uint8Array.from([
-    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    // One type, (i32, i32) -> (); one function of it; one memory; two exports.
-    ...section(1, [1, 0x60, 2, I32, I32, 0]),
-    ...section(3, [1, 0]),
-    ...section(5, [1, 0, ...uint(PAGES)]),
-    ...section(7, [2, ...text(MEMORY_NAME), 2, 0, ...text(FOLD_NAME), 0, 0]),
-    ...section(10, [1, ...counted(body)]),
+    ...MODULE_HEAD,
+    // Two types, of two numbers and of three, without results.
+    ...section(1, [2, 0x60, 2, I32, I32, 0, 0x60, 3, I32, I32, I32, 0]),
+    ...section(2, [1, ...text(IMPORTS_NAME), ...text(MEMORY_NAME), 2, 0, 1]),
+    ...section(3, [FUNCTION_NAMES.length, 0, 1, 1]),
+    ...section(7, [exports.length, ...exports.flat()]),
+    ...section(10, [
+      FUNCTION_NAMES.length,
+      ...functionBody(VECTORS, V128, foldCode()),
+      ...functionBody(0, V128, delayCode()),
+      ...functionBody(0, V128, addCode()),
+    ]),
   ]);
 }
 
@@ -171,29 +271,59 @@ function makeModule(): Uint8Array<ArrayBuffer> {
 function foldCode(): Code {
   return [
     ...loadBlock(BLOCK),
-    ...LOOP,
-    ...BLOCK.flatMap((vector, byte) => [
-      ...[...get(vector), ...constant(0x0f), ...V_AND, ...set(LOW)],
-      ...[...get(vector), ...int(4), ...I8X16_SHR_U, ...set(HIGH)],
-      ...FOLDED.flatMap((folded, to) => [
-        ...[...lookUp(byte, false, to), ...lookUp(byte, true, to), ...V_XOR],
-        ...(byte === 0 ? [] : [...get(folded), ...V_XOR]),
-        ...set(folded),
+    ...repeat(BLOCKS, [
+      ...BLOCK.flatMap((vector, byte) => [
+        ...[...get(vector), ...constant(0x0f), ...V_AND, ...set(LOW)],
+        ...[...get(vector), ...int(4), ...I8X16_SHR_U, ...set(HIGH)],
+        ...FOLDED.flatMap((folded, to) => [
+          ...[...lookUp(byte, false, to), ...lookUp(byte, true, to), ...V_XOR],
+          ...(byte === 0 ? [] : [...get(folded), ...V_XOR]),
+          ...set(folded),
+        ]),
+      ]),
+      ...advance(AT, FOLD_BYTES),
+      ...loadBlock(NEXT),
+      ...BLOCK.flatMap((vector, i) => [
+        ...[...get(FOLDED[i]!), ...get(NEXT[i]!), ...V_XOR, ...set(vector)],
       ]),
     ]),
-    ...[...get(AT), ...int(FOLD_BYTES), ...I32_ADD, ...set(AT)],
-    ...loadBlock(NEXT),
-    ...BLOCK.flatMap((vector, i) => [
-      ...[...get(FOLDED[i]!), ...get(NEXT[i]!), ...V_XOR, ...set(vector)],
-    ]),
-    // Again unless that was the last one.
-    ...[...get(BLOCKS), ...int(1), ...I32_SUB, 0x22, BLOCKS, 0x0d, 0],
-    ...END,
     ...BLOCK.flatMap((vector, i) => [
       ...[...int(0), ...get(vector), ...store(RESULT_AT + i * VECTOR_BYTES)],
     ]),
-    ...END,
   ];
+}
+
+/** See {@linkcode Functions.delay}. */
+function delayCode(): Code {
+  const vectors = Array.from(
+    { length: FOLD_BYTES / VECTOR_BYTES },
+    (_, i) => i * VECTOR_BYTES,
+  );
+  return repeat(BLOCKS, [
+    ...vectors.flatMap((offset) => {
+      const own = offset + DELAYED_BYTES_MAX;
+      return [
+        ...[...get(AT), ...get(FROM), ...load(offset)],
+        ...DELAYS.flatMap((by) => [
+          ...[...get(AT), ...load(own - by * VECTOR_BYTES), ...V_XOR],
+        ]),
+        ...store(own),
+      ];
+    }),
+    ...advance(AT, FOLD_BYTES),
+    ...advance(FROM, FOLD_BYTES),
+  ]);
+}
+
+/** See {@linkcode Functions.add}. */
+function addCode(): Code {
+  const [to, from, vectors] = [0, 1, 2];
+  return repeat(vectors, [
+    ...[...get(to), ...get(to), ...load(0), ...get(from), ...load(0)],
+    ...[...V_XOR, ...store(0)],
+    ...advance(to, VECTOR_BYTES),
+    ...advance(from, VECTOR_BYTES),
+  ]);
 }
 
 function lookUp(byte: number, isHigh: boolean, to: number): Code {
@@ -223,60 +353,4 @@ function loadBlock(into: readonly number[]): Code {
     ...shuffle(c, r, s, [0, 1, 4, 5]),
     ...shuffle(d, r, s, [2, 3, 6, 7]),
   ];
-}
-
-/** Sets `into` to these words of those of `a` and `b`. */
-function shuffle(into: number, a: number, b: number, words: Code): Code {
-  const bytes = words.flatMap((word) => [0, 1, 2, 3].map((i) => word * 4 + i));
-  return [...get(a), ...get(b), ...vector(0x0d), ...bytes, ...set(into)];
-}
-
-function get(local: number): Code {
-  return [0x20, ...uint(local)];
-}
-
-function set(local: number): Code {
-  return [0x21, ...uint(local)];
-}
-
-/** A small number, signed as constants are. */
-function int(value: number): Code {
-  return value < 64 ? [0x41, value] : [0x41, value & 0x7f | 0x80, value >> 7];
-}
-
-function vector(code: number): Code {
-  return [0xfd, ...uint(code)];
-}
-
-function load(offset: number): Code {
-  return [...vector(0), 4, ...uint(offset)];
-}
-
-function store(offset: number): Code {
-  return [...vector(0x0b), 4, ...uint(offset)];
-}
-
-function constant(byte: number): Code {
-  return vector128(new Array(VECTOR_BYTES).fill(byte));
-}
-
-function vector128(bytes: Code): Code {
-  return [...vector(0x0c), ...bytes];
-}
-
-function section(id: number, bytes: Code): Code {
-  return [id, ...counted(bytes)];
-}
-
-function counted(bytes: Code): Code {
-  return [...uint(bytes.length), ...bytes];
-}
-
-function text(word: string): Code {
-  return counted([...word].map((char) => char.charCodeAt(0)));
-}
-
-/** LEB128, unsigned. */
-function uint(value: number): Code {
-  return value < 0x80 ? [value] : [value & 0x7f | 0x80, ...uint(value >>> 7)];
 }

@@ -22,6 +22,7 @@ import type { ErrorReply } from "../resp/error_reply.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
 import type { LateReply } from "./command_spec.ts";
 import type { ComparedArguments } from "./compared_arguments.ts";
+import type { SortOptions } from "./sort_options.ts";
 import type { StagedNodes } from "./staged_nodes.ts";
 import type { Settings } from "../settings/settings.ts";
 
@@ -62,6 +63,11 @@ export interface LockGate {
   mustWaitToLook(db: number): boolean;
   /** Whether there is none, for one who has other things to do meanwhile. */
   mayLook(): boolean;
+  /**
+   * Lets others have their turn: the command must do nothing more then, it will be
+   * run anew. False if it has to go on, as in a transaction. No latch is held.
+   */
+  giveWay(): boolean;
 }
 
 /** Where nobody locks keys. */
@@ -69,6 +75,7 @@ const OPEN: LockGate = {
   mustWait: () => false,
   mustWaitToLook: () => false,
   mayLook: () => true,
+  giveWay: () => false,
 };
 
 /** A command that puts elements back where they were taken; "" for none. */
@@ -251,6 +258,8 @@ export class Call {
   staged: StagedNodes | null = null;
   /** What big arguments have been compared with; null for nothing. */
   compared: ComparedArguments | null = null;
+  /** The options of SORT if they have been read; null if not. */
+  sortOptions: SortOptions | null = null;
   /** Keys of this command. */
   keyCount = 0;
   /** Whether a command may wait: not inside of a transaction. */

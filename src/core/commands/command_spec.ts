@@ -274,6 +274,11 @@ export interface CommandSpec<C> {
    * linked then (staged_nodes.ts). It must answer nothing, and may be mistaken.
    */
   readonly stage?: (call: C) => void;
+  /**
+   * Reads the arguments of a command with several keys before any latch is held.
+   * It must answer nothing, and the command may run without it.
+   */
+  readonly readFirst?: (call: C) => void;
   /** Of those with any number of keys: how they are gone through in slices. */
   readonly manyKeys?: ManyKeysFinder<C>;
   /** A key takes as long as so many of MGET's: 1 or {@linkcode KEY_WEIGHT_MAX}. */

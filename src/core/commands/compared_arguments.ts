@@ -27,6 +27,8 @@ export interface LookedFor {
   readonly off: number;
   readonly length: number;
   readonly key: KnownKey;
+  /** Which one it is. */
+  readonly at: number;
 }
 
 /** A node that may have the bytes of an argument. */
@@ -41,7 +43,7 @@ interface Candidate {
 
 /** What has been compared for a command. */
 export class ComparedArguments {
-  readonly #candidates: Candidate[] = [];
+  readonly #kept: { readonly heap: Heap; readonly node: number }[] = [];
   readonly #looked: LookedFor[] = [];
 
   /** Adds an argument that is looked for, wherever its bytes lie. */
@@ -49,6 +51,16 @@ export class ComparedArguments {
     this.#looked.push(looked);
     const { buf, off, length, key } = looked;
     KNOWN_KEYS.add(buf, off, length, key);
+  }
+
+  /** Arguments that are looked for so far. */
+  get looked(): readonly LookedFor[] {
+    return this.#looked;
+  }
+
+  /** A node has been kept, and compared, for a while. */
+  keep(heap: Heap, node: number): void {
+    this.#kept.push({ heap, node });
   }
 
   /** What was found out is known again, in a slice of the command. */
@@ -65,13 +77,13 @@ export class ComparedArguments {
       const other = [argument.buf, argument.off] as const;
       key.nodes.set(node, equalLong(buf, off, ...other, length));
     }
-    this.#candidates.push(...candidates);
+    this.#kept.push(...candidates);
   }
 
   /** The command has run, or will not. */
   drop(): void {
-    for (const { heap, node } of this.#candidates) heap.letGo(node);
-    this.#candidates.length = 0;
+    for (const { heap, node } of this.#kept) heap.letGo(node);
+    this.#kept.length = 0;
   }
 }
 
@@ -98,8 +110,8 @@ export function lookFor(
     const length = args.length[i]!;
     const hash = call.staged?.hashOf(i) ??
       halfSipHash(buf, off, length, seed0, seed1);
-    const key = { hash, nodes: new Map<number, boolean>() };
-    looked.push({ buf, off, length, key });
+    const key = knownKey(hash);
+    looked.push({ buf, off, length, key, at: i });
   }
   if (looked.length === 0) return;
   for (const each of looked) compared.add(each);
@@ -113,9 +125,15 @@ export function lookFor(
 export function lookForElement(call: Call, i: number): void {
   const { args, nowMs, latches } = call;
   if (nowMs === 0 || i >= call.argc || args.bigAt(i) === 0) return;
-  const key = { hash: 0, nodes: new Map<number, boolean>() };
+  const key = knownKey(0);
   const length = args.length[i]!;
-  const argument = { buf: args.source(i), off: args.off[i]!, length, key };
+  const argument = {
+    buf: args.source(i),
+    off: args.off[i]!,
+    length,
+    key,
+    at: i,
+  };
   const candidates: Candidate[] = [];
   const space = beginLooking(call, 1);
   const ref = space.peek(call.db, KEY);
@@ -133,7 +151,7 @@ export function lookForElement(call: Call, i: number): void {
 }
 
 /** Pieces of a list that are looked at. */
-const LOOKED_CHUNKS_MAX = 1000;
+export const LOOKED_CHUNKS_MAX = 1000;
 
 /** Makes a row's `stage` of a command that looks for arguments from one on. */
 export function looksFor(
@@ -171,8 +189,13 @@ function candidatesOf(
   return candidates;
 }
 
-/** Takes the latch of the key that is argument `keyAt`. */
-function beginLooking(call: Call, keyAt: number): Keyspace {
+/** A key of which no more is known. */
+export function knownKey(hash: number): KnownKey {
+  return { hash, nodes: new Map(), orders: new Map() };
+}
+
+/** Takes the latch of the key, {@linkcode KEY}, that is argument `keyAt`. */
+export function beginLooking(call: Call, keyAt: number): Keyspace {
   const { args } = call;
   const off = args.off[keyAt]!;
   call.fillKey(KEY, args.source(keyAt), off, args.length[keyAt]!);
@@ -180,7 +203,8 @@ function beginLooking(call: Call, keyAt: number): Keyspace {
   return call.keyspace(KEY);
 }
 
-const KEY = new Key();
+/** The key of what is looked at. */
+export const KEY = new Key();
 
 /** The values of a type whose elements may be in tables; null for others. */
 function valuesWithTables(

@@ -34,6 +34,10 @@ const NOT_AN_INT = valueNotBetween(INT_MIN, INT_MAX);
 
 /** Entries freed in one hold of a latch. */
 const SLICE_ENTRIES = 64;
+/** Positions of the dictionary of watched keys that are settled in one hold. */
+const SLICE_POSITIONS = 32;
+/** Rounds over the shards with watched keys to be settled. */
+const SETTLE_ROUNDS = 4;
 
 const ASYNC = bytesOf("async");
 const SYNC = bytesOf("sync");
@@ -72,7 +76,7 @@ function swapdbCommand(call: Call): void {
     whyNoDatabase(call, first) !== null || whyNoDatabase(call, second) !== null
   ) return reply.error(DB_INDEX_OUT_OF_RANGE);
   if (first !== second) {
-    latches.acquireAll();
+    latchSettled(call);
     if (call.lockGate.mustWait([first, second], true)) {
       return latches.releaseAll();
     }
@@ -82,8 +86,7 @@ function swapdbCommand(call: Call): void {
       space.hooks.signalDatabase(second);
       space.swap(first, second);
       space.hooks.oldValues.swapped(first, second);
-      space.hooks.signalDatabase(first);
-      space.hooks.signalDatabase(second);
+      space.hooks.signalExchanged(first, second);
     }
     keyspaces[0]!.hooks.noteChange();
     call.effects.asGiven(call.db, call.args);
@@ -185,7 +188,7 @@ function readFlushMode(call: Call): boolean {
 function latchToDetach(call: Call, most: number): void {
   const { keyspaces, latches } = call;
   for (;;) {
-    latches.acquireAll();
+    latchSettled(call);
     const full = keyspaces.find((space) =>
       !space.hooks.tracked.canForget() ||
       !canDetach(space, Math.min(most, usedDatabases(space)))
@@ -194,6 +197,38 @@ function latchToDetach(call: Call, most: number): void {
     latches.releaseAll();
     reclaim(call, full);
   }
+}
+
+/**
+ * Takes the latches of all shards when each knows which watched keys the last
+ * exchange of databases has changed; or after some tries, when that is found out
+ * in one hold.
+ */
+function latchSettled({ keyspaces, latches }: Call): void {
+  for (let tries = 1;; tries++) {
+    latches.acquireAll();
+    const unsettled = keyspaces.find(({ hooks }) => !hooks.watched.isSettled);
+    if (unsettled === undefined || tries > SETTLE_ROUNDS * keyspaces.length) {
+      return;
+    }
+    latches.releaseAll();
+    settleWatched(latches, unsettled);
+  }
+}
+
+function settleWatched(
+  latches: Call["latches"],
+  { hooks: { watched }, shard }: Keyspace,
+): void {
+  let cursor = 0;
+  let exchanges: number | null = null;
+  do {
+    latches.acquire(shard);
+    exchanges ??= watched.exchanges;
+    cursor = watched.settle(cursor, SLICE_POSITIONS);
+    if (cursor === 0) watched.setSettled(exchanges);
+    latches.release(shard);
+  } while (cursor !== 0);
 }
 
 function reclaim(call: Call, space: Keyspace): void {

@@ -34,6 +34,7 @@ import {
   type LateReply,
 } from "./command_spec.ts";
 import { lookFor, looksFor } from "./compared_arguments.ts";
+import { compareOrders } from "./compared_orders.ts";
 import { pointAt, readPoint, readUnit } from "./geo_arguments.ts";
 import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
 import { RECORDED } from "./recorded.ts";
@@ -71,6 +72,13 @@ const TEXT = new Uint8Array(GEOHASH_TEXT_BYTES);
 function stageAdded(call: Call): void {
   stageScored(call, 4);
   lookFor(call, 4);
+  compareOrders(
+    call,
+    ({ args }, i) =>
+      pointAt(args, i - 2, POINT) === null
+        ? encodeGeohash(POINT.longitude, POINT.latitude)
+        : NaN,
+  );
 }
 
 /** `GEOADD key [NX | XX] [CH] longitude latitude member [...]` */

@@ -131,13 +131,14 @@ export function manyInEach(from = 0): HeavyTest<Call> {
 }
 
 /**
- * The keys from `from` on have many elements together, or those of the first of
- * them are to be looked for in the others.
+ * The keys from `from` on have many elements together, each of which takes as long
+ * as `weight` that are only read, or those of the first of them are to be looked
+ * for in the others.
  */
-export function manyInOthers(from = 0): HeavyTest<Call> {
+export function manyInOthers(from = 0, weight = 1): HeavyTest<Call> {
   return (call) => {
     const { backgroundThreshold } = call.settings;
-    return sumOf(call, from, elementsOf) > backgroundThreshold ||
+    return sumOf(call, from, elementsOf) * weight > backgroundThreshold ||
       elementsOf(call, from) * sumOf(call, from + 1, lookupWeight) >
         backgroundThreshold;
   };

@@ -44,7 +44,7 @@ import {
   KEY_RW_UPDATE,
   type LateReply,
 } from "./command_spec.ts";
-import { lookForElement } from "./compared_arguments.ts";
+import { LOOKED_CHUNKS_MAX, lookForElement } from "./compared_arguments.ts";
 import { manyInFirst, quietly } from "./heavy_work.ts";
 import {
   endListWrite,
@@ -72,6 +72,10 @@ import { WRONG } from "./typed_entry.ts";
 
 /** Elements that LPOS looks at before a list is searched in the background. */
 const PROBED_ELEMENTS = 1000;
+/** Elements with so many bytes mostly lie by themselves. */
+const LONG_ELEMENT_BYTES = 1 << 13;
+/** Bytes that LPOS compares with such an element before that. */
+const COMPARED_BYTES = 1 << 19;
 const BEFORE = bytesOf("before");
 const AFTER = bytesOf("after");
 const RANK = bytesOf("rank");
@@ -341,30 +345,52 @@ function lposCommand(call: Call): void {
 
 /** A search that may go far, and finds little near where it begins. */
 const longSearch: HeavyTest<Call> = (call) => {
-  if (!manyInFirst(call)) return false;
   const { args, db } = call;
+  const length = args.length[2]!;
+  const isLong = length >= LONG_ELEMENT_BYTES;
+  if (!isLong && !manyInFirst(call)) return false;
   const key = call.key(0);
   const space = call.keyspace(key);
   const ref = space.peek(db, key);
-  if (space.type(ref) !== TYPE_LIST) return false;
+  if (ref === 0 || space.type(ref) !== TYPE_LIST) return false;
+  const { lists } = space.values;
+  const isMuch = isLong && comparesMuch(call, lists.nodes(ref));
+  if (isLong && !isMuch && !manyInFirst(call)) return false;
   return quietly(call, () => {
-    const isGood = readSearch(call);
-    if (!isGood || SEARCH.most <= call.settings.backgroundThreshold) {
-      return false;
+    if (!readSearch(call)) return false;
+    let shortMax = call.settings.backgroundThreshold;
+    let probed = PROBED_ELEMENTS;
+    if (isMuch) {
+      const isCompared = args.bigAt(2) !== 0 && !SEARCH.isBackward;
+      if (!isCompared) probed = Math.floor(COMPARED_BYTES / length);
+      probed = Math.min(probed, LOOKED_CHUNKS_MAX);
+      shortMax = Math.min(shortMax, probed);
     }
+    if (SEARCH.most <= shortMax) return false;
+    if (probed === 0) return true;
     SEARCH.reply = call.reply;
-    space.values.lists.search(
+    lists.search(
       ref,
       args.source(2),
       args.off[2]!,
-      args.length[2]!,
+      length,
       SEARCH.isBackward,
-      PROBED_ELEMENTS,
+      probed,
       SEARCH,
     );
     return SEARCH.found < SEARCH.wanted;
   });
 };
+
+/**
+ * Whether a long element is compared with many bytes that have not been compared
+ * before, in a list of so many pieces.
+ */
+function comparesMuch({ args }: Call, pieces: number): boolean {
+  return args.bigAt(2) !== 0
+    ? pieces > LOOKED_CHUNKS_MAX
+    : pieces * args.length[2]! > COMPARED_BYTES;
+}
 
 /** Reads the options of LPOS; false after an error reply. */
 function readSearch(call: Call): boolean {

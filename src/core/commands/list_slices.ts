@@ -11,6 +11,7 @@ import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import { TYPE_LIST } from "../types/entry.ts";
 import {
+  ElementSearch,
   EqualRemoval,
   type ListValue,
   type MatchVisitor,
@@ -180,7 +181,7 @@ export class Removal implements SlicedChange {
 export class Insertion implements SlicedChange {
   readonly #isAfter: boolean;
   readonly #found = new FirstMatch();
-  #from = 0;
+  readonly #work = new ElementSearch();
 
   constructor(isAfter: boolean) {
     this.#isAfter = isAfter;
@@ -188,16 +189,16 @@ export class Insertion implements SlicedChange {
 
   step(space: Keyspace, ref: number, args: Arguments): boolean {
     const { lists } = space.values;
-    this.#from = lists.searchPart(
+    lists.searchPart(
       ref,
       args.source(3),
       args.off[3]!,
       args.length[3]!,
-      this.#from,
+      this.#work,
       SLICE_BYTES,
       this.#found,
     );
-    return this.#found.index < 0 && this.#from < lists.length(ref);
+    return this.#found.index < 0 && this.#work.from < lists.length(ref);
   }
 
   finish(space: Keyspace, db: number, key: Key, args: Arguments): LateReply {

@@ -60,6 +60,8 @@ const DIFFERENCE = 2;
 
 /** Source objects kept between commands. */
 const SOURCES_KEPT = 64;
+/** A member of a union, or a difference, takes as long as so many that are only read. */
+const MEMBER_WEIGHT = 2;
 
 /** One of the sets that a command combines; filled anew for each command. */
 class Source {
@@ -395,7 +397,7 @@ export const SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     tips: ["nondeterministic_output_order"],
     syntax: "key...",
     replies: ["set"],
-    isHeavy: manyInOthers(),
+    isHeavy: manyInOthers(0, MEMBER_WEIGHT),
     ...COMBINED,
     run: sdiffCommand,
   },
@@ -410,7 +412,7 @@ export const SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: TARGET_AND_SOURCE_KEYS,
     syntax: "destination:key key...",
     replies: ["integer"],
-    isHeavy: manyInOthers(1),
+    isHeavy: manyInOthers(1, MEMBER_WEIGHT),
     ...COMBINED,
     run: sdiffstoreCommand,
   },
@@ -472,7 +474,7 @@ export const SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     tips: ["nondeterministic_output_order"],
     syntax: "key...",
     replies: ["set"],
-    isHeavy: manyElements(),
+    isHeavy: manyElements(0, MEMBER_WEIGHT),
     ...COMBINED,
     run: sunionCommand,
   },
@@ -487,7 +489,7 @@ export const SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: TARGET_AND_SOURCE_KEYS,
     syntax: "destination:key key...",
     replies: ["integer"],
-    isHeavy: manyElements(1),
+    isHeavy: manyElements(1, MEMBER_WEIGHT),
     ...COMBINED,
     run: sunionstoreCommand,
   },

@@ -32,7 +32,7 @@ import {
 import { manyDrawn } from "./heavy_work.ts";
 import { RECORDED, recordOfKey } from "./recorded.ts";
 import { MemberReplies, MEMBERS, replyMembers } from "./set_replies.ts";
-import { MemberPop, popsLong } from "./set_slices.ts";
+import { isHeavy, MemberPop, popsLong, remake } from "./set_slices.ts";
 import { makeChange } from "./sliced_change.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 
@@ -107,13 +107,14 @@ function popMembers(call: Call): void | Promise<LateReply> {
     replyMembers(call, space, ref);
     space.delete(call.db, ref);
     recordOfKey(call, RECORDED.DEL);
-  } else if (!isMost) {
+  } else if (!isMost || isHeavy(space, ref)) {
     sets.choose(ref, count);
     replyChosen(call, space, ref, count);
     if (call.effects.isOn) {
       recordRemoved(call, count, (i) => sets.chosen(ref, i));
     }
     sets.removeChosen(ref);
+    if (isMost) remake(space, ref);
   } else popMost(call, space, ref, length - count);
   const popped = Math.min(count, length);
   space.hooks.changedOrGone(

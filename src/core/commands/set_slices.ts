@@ -27,6 +27,8 @@ const SLICE_MEMBERS = 500;
 const SLICED_MEMBERS_MIN = 2 * SLICE_MEMBERS;
 /** Sets of no more members are made anew as fast as a slice is done. */
 const REMADE_MEMBERS_MAX = 2000;
+/** Bytes of a set whose members are rather left where they are. */
+const HEAVY_BYTES_MIN = 1 << 20;
 /** Most members that one recorded command removes, as in Redis 7.2. */
 const RECORDED_MEMBERS_MAX = 1024;
 
@@ -168,9 +170,26 @@ export class MemberPop implements SlicedChange {
   }
 }
 
-/** Makes a set anew, which may be smaller in its encoding. */
-function remake(space: Keyspace, ref: number): void {
-  const { sets } = space.values;
+/**
+ * Whether to copy the members that stay, of a set of which most are popped, takes
+ * longer than to remove those that do not.
+ */
+export function isHeavy({ values: { sets } }: Keyspace, ref: number): boolean {
+  return sets.isTable(ref) && sets.length(ref) <= REMADE_MEMBERS_MAX &&
+    sets.memoryBytes(ref, 0) >= HEAVY_BYTES_MIN;
+}
+
+/**
+ * Makes a table anew, which may be smaller in its encoding, unless a member is too
+ * long for that.
+ */
+export function remake(space: Keyspace, ref: number): void {
+  const { sets, memory: { limits } } = space.values;
+  let longest = 0;
+  sets.visitAll(ref, {
+    member: ({ length }) => longest = Math.max(longest, length),
+  });
+  if (longest > limits.setMaxListpackValue) return;
   try {
     const begun = space.begun.begin(TYPE_SET);
     sets.begin(begun, SET_LISTPACK);

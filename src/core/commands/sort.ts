@@ -62,9 +62,20 @@ function sortRoCommand(call: Call): void | Promise<LateReply> {
   return sort(call, false);
 }
 
+/** Reads the options of SORT before any latch is held: they may be very many. */
+function readSort(call: Call): void {
+  call.sortOptions = new SortOptions(call, true);
+}
+
+/** As {@linkcode readSort}, of SORT_RO. */
+function readSortRo(call: Call): void {
+  call.sortOptions = new SortOptions(call, false);
+}
+
 function sort(call: Call, stores: boolean): void | Promise<LateReply> {
-  const options = new SortOptions();
-  if (!options.read(call, stores)) return;
+  const options = call.sortOptions ?? new SortOptions(call, stores);
+  call.sortOptions = null;
+  if (options.error !== null) return call.reply.error(options.error);
   const key = call.key(0);
   const space = call.keyspace(key);
   const ref = space.lookupRead(call.db, key, call.nowMs);
@@ -73,8 +84,8 @@ function sort(call: Call, stores: boolean): void | Promise<LateReply> {
     return call.reply.error(WRONG_TYPE);
   }
   options.fit(type, ref === 0 ? 0 : space.length(ref));
-  const hasPatterns = options.by !== null || options.gets.length > 0;
-  if (hasPatterns && manyLookups(call, options.patterns.length)) {
+  const hasPatterns = options.patternCount > 0;
+  if (hasPatterns && manyLookups(call, options.lookups)) {
     const late = sortInSlices(call, options, ref);
     if (late !== null) return late;
   }
@@ -329,6 +340,7 @@ export const SORT_COMMANDS: readonly CommandSpec<Call>[] = [
       "key [BY by-pattern{pattern}:pattern#1] [LIMIT limit:(offset:integer count:integer)] [GET get-pattern{pattern}:pattern#1]... [order:(ASC|DESC)] [sorting=ALPHA] [STORE destination:key#2]",
     replies: ["integer", "array"],
     isHeavy: manyInFirst,
+    readFirst: readSort,
     run: sortCommand,
   },
   {
@@ -350,6 +362,7 @@ export const SORT_COMMANDS: readonly CommandSpec<Call>[] = [
       "key [BY by-pattern{pattern}:pattern#1] [LIMIT limit:(offset:integer count:integer)] [GET get-pattern{pattern}:pattern#1]... [order:(ASC|DESC)] [sorting=ALPHA]",
     replies: ["array"],
     isHeavy: manyInFirst,
+    readFirst: readSortRo,
     run: sortRoCommand,
   },
 ];

@@ -28,6 +28,10 @@ const STAR = 0x2a;
 const DASH = 0x2d;
 const GREATER = 0x3e;
 
+/** No name was made so far; then there is room for so many bytes. */
+const NO_NAME = new Uint8Array(0);
+const NAME_BYTES_MIN = 64;
+
 /** One pattern of a command; what it finds are some bytes. */
 export class SortPattern {
   /** Whether it is a lone `#`. */
@@ -41,9 +45,11 @@ export class SortPattern {
   /** ... and how long it is. */
   bytes = 0;
   /** The name that was made last, as long as {@linkcode nameLength} says. */
-  name: Uint8Array<ArrayBuffer> = new Uint8Array(64);
+  name: Uint8Array<ArrayBuffer> = NO_NAME;
   /** Bytes of that name. */
   nameLength = 0;
+  /** Number of its field among those that are asked for, or -1 for none. */
+  fieldNumber = -1;
   readonly #source: Uint8Array;
   readonly #off: number;
   /** Bytes of the pattern. */
@@ -195,7 +201,9 @@ export class SortPattern {
   makeName(elements: ByteRefs, i: number): void {
     const length = elements.length(i);
     const total = this.#prefix + length + this.#suffix;
-    if (total > this.name.length) this.name = new Uint8Array(total * 2);
+    if (total > this.name.length) {
+      this.name = new Uint8Array(Math.max(NAME_BYTES_MIN, total * 2));
+    }
     const { name } = this;
     const source = this.#source;
     copyBytes(source, this.#off, name, 0, this.#prefix);

@@ -64,6 +64,7 @@ import {
   scoreOrder,
   textOrder,
 } from "./sort_order.ts";
+import type { SortNames } from "./sort_names.ts";
 import type { SortPattern } from "./sort_pattern.ts";
 import { type Found, PatternReplies, StoredBatch } from "./sort_values.ts";
 
@@ -77,9 +78,8 @@ const SLICE_BYTES = 1 << 16;
 const SLICE_STORED = 256;
 /** Notes of a picture that a slice frees. */
 const SLICE_NOTES = 256;
-/** Patterns, and bytes of theirs, with which all is done at once. */
-const PATTERNS_MAX = 256;
-const PATTERN_BYTES_MAX = 1 << 14;
+/** So many bytes of a name are made as fast as a key is looked up. */
+const NAME_BYTES_PER_LOOKUP = 256;
 
 /** What has become of a look at a key. */
 const DONE = 0;
@@ -107,20 +107,16 @@ export function sortInSlices(
   options: SortOptions,
   ref: number,
 ): Promise<LateReply> | null {
-  const { patterns } = options;
-  let bytes = 0;
-  for (const { length } of patterns) bytes += length;
-  if (
-    !call.canWait || call.inSlices === null || ref === 0 ||
-    patterns.length > PATTERNS_MAX || bytes > PATTERN_BYTES_MAX
-  ) return null;
+  if (!call.canWait || call.inSlices === null || ref === 0) return null;
+  const names = options.keepPatterns();
+  if (names === null) return null;
   const key = call.key(0);
   const space = call.keyspace(key);
   // Each of them makes changes of all keys dearer.
   if (space.hooks.oldValues.count >= call.settings.backgroundQueue) return null;
   const work = new SortSlices(call, options, space, ref);
   try {
-    work.begin(ref);
+    work.begin(ref, names);
   } catch (cause) {
     if (!(cause instanceof OutOfMemory)) throw cause;
     work.giveUp();
@@ -155,8 +151,6 @@ class SortSlices implements SlicedChange {
   #pictures: number[] = [];
   /** Those that are closed, from the first on. */
   #closed = 0;
-  /** Numbers of the patterns' fields, or -1. */
-  readonly #fields = new Map<SortPattern, number>();
   #phase: Phase = "read";
   #elements: ByteRefs;
   #elementReading: ElementReading | null = null;
@@ -187,7 +181,6 @@ class SortSlices implements SlicedChange {
     source: Keyspace,
     ref: number,
   ) {
-    options.keepPatterns();
     const { arena, externals } = source;
     this.#call = call;
     this.#options = options;
@@ -210,24 +203,11 @@ class SortSlices implements SlicedChange {
   }
 
   /** Takes note of all that is to stay as it is; may throw OutOfMemory. */
-  begin(ref: number): void {
+  begin(ref: number, { names, fields }: SortNames): void {
     this.#reading = shareValue(this.#source, ref);
-    const fields: Uint8Array[] = [];
-    const numbers = new Map<string, number>();
-    const naming = this.#options.patterns.filter(({ namesKeys }) => namesKeys);
-    for (const pattern of naming) {
-      const { field } = pattern;
-      const text = field === null ? "" : String.fromCharCode(...field);
-      let number = field === null ? -1 : numbers.get(text);
-      if (number === undefined) {
-        number = fields.push(field!) - 1;
-        numbers.set(text, number);
-      }
-      this.#fields.set(pattern, number);
-    }
-    if (naming.length === 0) return;
+    if (names.length === 0) return;
     const spec: PictureSpec = {
-      ...{ db: this.#db, patterns: naming, fields, nowMs: this.#nowMs },
+      ...{ db: this.#db, patterns: names, fields, nowMs: this.#nowMs },
     };
     for (const { hooks } of this.#call.keyspaces) {
       this.#pictures.push(hooks.oldValues.begin(spec));
@@ -348,7 +328,9 @@ class SortSlices implements SlicedChange {
     const { by } = this.#options;
     const most = by === null ? READ_ELEMENTS : SLICE_KEYS;
     const end = Math.min(this.#at + most, elements.count);
-    for (; this.#at < end; this.#at++) {
+    let looks = 0;
+    for (; this.#at < end && looks < most; this.#at++) {
+      looks += by === null ? 1 : looksOf(by);
       const i = this.#at;
       if (by === null) {
         this.#scores[i] = scoreOf(
@@ -430,7 +412,7 @@ class SortSlices implements SlicedChange {
         use({ buf: elements.buf(i), off, bytes: elements.length(i), run: 0 });
       } else if (!get.namesKeys) use(null);
       else if (this.#look(get, i, use) !== DONE) break;
-      looks++;
+      looks += get === undefined ? 1 : looksOf(get);
       if (++this.#get < gets.length) continue;
       this.#get = 0;
       this.#at++;
@@ -494,7 +476,7 @@ class SortSlices implements SlicedChange {
       }
       return ENDED;
     }
-    if (oldValues.find(picture, key, this.#fields.get(pattern)!)) {
+    if (oldValues.find(picture, key, pattern.fieldNumber)) {
       this.#noteLookup(space, oldValues.hadKey);
       use(oldValues.isThere ? oldValues : null);
       return DONE;
@@ -670,6 +652,11 @@ const RECORDER: RunVisitor = {
   },
   plain: (buf, off, length) => void recorded!.bytes(buf, off, length),
 };
+
+/** Keys that could be looked up in the time that one of a pattern takes. */
+function looksOf({ length }: SortPattern): number {
+  return 1 + Math.floor(length / NAME_BYTES_PER_LOOKUP);
+}
 
 function nameOf({ buf, off, length }: Key): Uint8Array<ArrayBuffer> {
   return buf.slice(off, off + length) as Uint8Array<ArrayBuffer>;

@@ -37,6 +37,7 @@ import {
   type LateReply,
 } from "./command_spec.ts";
 import { lookFor, looksFor } from "./compared_arguments.ts";
+import { compareOrders, ranks } from "./compared_orders.ts";
 import { ElementScan } from "./element_scan.ts";
 import { type ElementWriter, replyDrawn } from "./element_stream.ts";
 import { manyDrawn, manyScanned } from "./heavy_work.ts";
@@ -98,9 +99,34 @@ function zincrbyCommand(call: Call): void | Promise<LateReply> {
 }
 
 /** The members of ZADD and ZINCRBY. */
-function stageAdded(call: Call): void {
-  stageScored(call, 3);
-  lookFor(call, 3);
+function stageAdded(given: number): (call: Call) => void {
+  return (call) => {
+    stageScored(call, 3);
+    lookFor(call, 3);
+    compareOrders(call, (_, i, score) => addedScore(call, given, i, score));
+  };
+}
+
+/** What becomes of the score of the member that is argument `i`, perhaps. */
+function addedScore(
+  call: Call,
+  given: number,
+  i: number,
+  score: number,
+): number {
+  let options = given;
+  for (let at = 2, option = 0; at < i; at++, options |= option) {
+    option = addOptionAt(call, at);
+    if (option === 0) break;
+  }
+  const { args } = call;
+  const n = parseDouble(
+    args.source(i - 1),
+    args.off[i - 1]!,
+    args.length[i - 1]!,
+  );
+  const adds = (options & INCREMENT) !== 0 && !Number.isNaN(score);
+  return adds ? score + n : n;
 }
 
 function addMembers(call: Call, given: number): void | Promise<LateReply> {
@@ -469,7 +495,7 @@ export const SORTED_SET_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "key [condition:(NX|XX)@3.0.2] [comparison:(GT|LT)@6.2.0] " +
       "[change=CH@3.0.2] [increment=INCR@3.0.2] data:(score:double member)...",
     replies: ["integer", "double", "null"],
-    stage: stageAdded,
+    stage: stageAdded(0),
     run: zaddCommand,
   },
   {
@@ -496,7 +522,7 @@ export const SORTED_SET_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_ACCESS_UPDATE,
     syntax: "key increment:integer member",
     replies: ["double", "null"],
-    stage: stageAdded,
+    stage: stageAdded(INCREMENT),
     run: zincrbyCommand,
   },
   {
@@ -540,7 +566,7 @@ export const SORTED_SET_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RO_ACCESS,
     syntax: "key member [WITHSCORE]",
     replies: ["null", "integer", "array"],
-    stage: looksFor(2),
+    stage: ranks(2),
     run: zrankCommand,
   },
   {
@@ -554,7 +580,7 @@ export const SORTED_SET_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_DELETE,
     syntax: "key member...",
     replies: ["integer"],
-    stage: looksFor(2),
+    stage: ranks(2),
     run: zremCommand,
   },
   {
@@ -569,7 +595,7 @@ export const SORTED_SET_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RO_ACCESS,
     syntax: "key member [WITHSCORE]",
     replies: ["null", "integer", "array"],
-    stage: looksFor(2),
+    stage: ranks(2),
     run: zrevrankCommand,
   },
   {

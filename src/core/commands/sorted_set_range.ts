@@ -42,6 +42,7 @@ import {
   keyAt,
   type LateReply,
 } from "./command_spec.ts";
+import { ranges } from "./compared_orders.ts";
 import { readLexRange, readScoreRange } from "./sorted_set_bounds.ts";
 import { replyRanks } from "./sorted_set_replies.ts";
 import { makeChange } from "./sliced_change.ts";
@@ -429,6 +430,7 @@ export const SORTED_SET_RANGE_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RO_ACCESS,
     syntax: "key min max",
     replies: ["integer"],
+    stage: ranges(1, 2),
     run: zlexcountCommand,
   },
   {
@@ -443,6 +445,7 @@ export const SORTED_SET_RANGE_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "key start stop [sortby:(BYSCORE|BYLEX)@6.2.0] [REV@6.2.0] " +
       "[LIMIT limit:(offset:integer count:integer)@6.2.0] [WITHSCORES]",
     replies: ["array"],
+    stage: ranges(1, 2),
     run: zrangeCommand,
   },
   {
@@ -458,6 +461,7 @@ export const SORTED_SET_RANGE_COMMANDS: readonly CommandSpec<Call>[] = [
     replies: ["array"],
     docFlags: ["deprecated"],
     deprecatedSince: "6.2.0",
+    stage: ranges(1, 2),
     run: zrangebylexCommand,
   },
   {
@@ -489,6 +493,7 @@ export const SORTED_SET_RANGE_COMMANDS: readonly CommandSpec<Call>[] = [
       "[LIMIT limit:(offset:integer count:integer)]",
     replies: ["integer"],
     isHeavy: longRange,
+    stage: ranges(2, 3),
     run: zrangestoreCommand,
   },
   {
@@ -502,6 +507,7 @@ export const SORTED_SET_RANGE_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_DELETE,
     syntax: "key min max",
     replies: ["integer"],
+    stage: ranges(1, 2),
     run: zremrangebylexCommand,
   },
   {
@@ -558,6 +564,7 @@ export const SORTED_SET_RANGE_COMMANDS: readonly CommandSpec<Call>[] = [
     replies: ["array"],
     docFlags: ["deprecated"],
     deprecatedSince: "6.2.0",
+    stage: ranges(1, 2),
     run: zrevrangebylexCommand,
   },
   {

@@ -51,7 +51,7 @@ export class StagedNodes {
     copyBytes(args.source(i), off[i]!, into, at, first);
     const known = KNOWN_KEYS.find(args.source(i), off[i]!, first);
     if (known !== undefined) {
-      compared?.add({ buf: into, off: at, length: first, key: known });
+      compared?.add({ buf: into, off: at, length: first, key: known, at: i });
     }
     copyBytes(
       args.source(i + 1),
@@ -80,6 +80,17 @@ export class StagedNodes {
     copyBytes(args.source(i), off[i]!, externals.bytes(run), at, length);
     this.#runs.set(i, run);
     this.#hashes.set(i, hash);
+  }
+
+  /** Says that the members in nodes are what was compared of the arguments. */
+  know(compared: ComparedArguments): void {
+    const externals = this.#externals;
+    for (const looked of [...compared.looked]) {
+      const run = this.#runs.get(looked.at) ?? 0;
+      if (run === 0) continue;
+      const off = externals.offset(run) + EXPIRE_BYTES;
+      compared.add({ ...looked, buf: externals.bytes(run), off });
+    }
   }
 
   /** The hash of argument `i` if it was hashed. */

@@ -17,7 +17,7 @@
  * All that a command has recorded is one record, and so is all that a
  * transaction has. Outside of both, each command is a record of its own.
  *
- * The consumer sees records when they are published, which is once for a batch.
+ * The consumer sees records when they are published, which is once for a turn.
  *
  * What came as a request and is recorded as it was given is recorded as that
  * request, byte for byte. While nobody else draws tickets, requests of one key
@@ -45,7 +45,7 @@ import type { EffectDraft } from "./effect_draft.ts";
 import type { EffectSink } from "./effect_sink.ts";
 import { LONG_ARGUMENT_BYTES, PreparedRecord } from "./prepared_record.ts";
 import { RecordPieces } from "./record_pieces.ts";
-import { type BytePiece, WaitingBytes } from "./waiting_bytes.ts";
+import type { BytePiece } from "./waiting_bytes.ts";
 import {
   BATCH_MARK,
   putVarint,
@@ -60,10 +60,8 @@ import {
   LOG_NEXT_TICKET,
   LOG_WORDS,
   RING_DATA,
-  RING_DRAINED,
-  RING_WAITING,
-  RING_WRITTEN,
 } from "./effect_ring.ts";
+import { EffectRingWriter } from "./effect_ring_writer.ts";
 
 /** Bytes that are copied in one step. */
 const STEP = 8;
@@ -74,8 +72,8 @@ const WORD_MASK = 7;
 /** Room for the head of a record and of a batch, and behind its end. */
 const HEAD_BYTES_MAX = RECORD_HEADER_BYTES + VARINT_BYTES_MAX + 2 + WORD_MASK +
   3 + STEP;
-/** Ends of requests are positive. */
-const NO_REQUESTS = -1;
+/** No request begins there. */
+const NO_REQUESTS = -2;
 /** Requests of more bytes are no longer added to. */
 const BATCH_BYTES_MAX = 8192;
 /** Buffers that grew beyond this are not kept. */
@@ -94,15 +92,7 @@ export class EffectLog implements EffectSink {
   readonly #words: Int32Array;
   /** Whether nobody else draws tickets. */
   readonly #isAlone: boolean;
-  readonly #control: Int32Array;
-  readonly #data: Uint8Array;
-  readonly #dataWords: Int32Array;
-  readonly #dataView: DataView;
-  readonly #capacity: number;
-  /** Bytes written, as the ring's word has it. */
-  #written = 0;
-  /** Bytes drained, when that was last looked up. */
-  #drained = 0;
+  readonly #ring: EffectRingWriter;
   #lastTicket = -1;
   /**
    * Requests that are recorded as they came, not in the ring yet: where they lie
@@ -132,10 +122,6 @@ export class EffectLog implements EffectSink {
   #missing = 0;
   /** What was made ready for the command that runs; null for nothing. */
   #prepared: PreparedRecord | null = null;
-  /** Bytes that wait for room in the ring. */
-  readonly #waiting = new WaitingBytes();
-  /** Whether some wait only because latches were held. */
-  #isDeferred = false;
 
   /** The log of a worker; without buffers, one that is never on. */
   constructor(buffers?: EffectBuffers, worker = 0) {
@@ -144,13 +130,7 @@ export class EffectLog implements EffectSink {
       buffers?.words ?? new SharedArrayBuffer(LOG_WORDS * 4),
     );
     this.#isAlone = buffers === undefined || buffers.rings.length === 1;
-    this.#control = new Int32Array(ring, 0, RING_DATA >> 2);
-    this.#data = new Uint8Array(ring, RING_DATA);
-    this.#dataWords = new Int32Array(ring, RING_DATA);
-    this.#dataView = new DataView(ring, RING_DATA);
-    this.#capacity = this.#data.length;
-    this.#written = Atomics.load(this.#control, RING_WRITTEN);
-    this.#drained = Atomics.load(this.#control, RING_DRAINED);
+    this.#ring = new EffectRingWriter(ring);
   }
 
   /** Ticket of the worker's last record; -1 if there was none. */
@@ -175,45 +155,26 @@ export class EffectLog implements EffectSink {
    * accord, until {@linkcode flush} finds that the ring has been drained.
    */
   get isCongested(): boolean {
-    if (this.#waiting.count !== 0) return true;
-    this.#drained = Atomics.load(this.#control, RING_DRAINED);
-    return (this.#written - this.#drained | 0) * 2 > this.#capacity;
+    return this.#ring.isCongested;
   }
 
   /** Bytes that the consumer has not taken yet, and could. */
   get undrainedBytes(): number {
-    return this.#control[RING_WRITTEN]! -
-        Atomics.load(this.#control, RING_DRAINED) | 0;
+    return this.#ring.undrainedBytes;
   }
 
   /**
-   * Lets the consumer see what has been recorded; to be called when a batch of
-   * commands, or a turn of other work, has ended.
+   * Lets the consumer see what has been recorded; to be called when a turn of
+   * commands, or of other work, has ended.
    */
   publish(): void {
     this.drawTickets();
-    if (this.#isDeferred) return this.flush();
-    this.#publishWritten();
-  }
-
-  #publishWritten(): void {
-    if (this.#control[RING_WRITTEN] === this.#written) return;
-    Atomics.store(this.#control, RING_WRITTEN, this.#written);
+    this.#ring.publish();
   }
 
   /** Puts what waits for room into the ring, as far as there is room. */
   flush(): void {
-    const waiting = this.#waiting;
-    this.#isDeferred = false;
-    if (waiting.count === 0) return;
-    while (waiting.count !== 0) {
-      const { buf, from, end } = waiting.first;
-      const put = this.#put(buf, from, end - from);
-      waiting.drop(put);
-      if (put < end - from) break;
-    }
-    this.#publishWritten();
-    this.#tellWaiting();
+    this.#ring.flush();
   }
 
   /**
@@ -268,8 +229,26 @@ export class EffectLog implements EffectSink {
    * not been replaced.
    */
   endCommand(db: number, args: Arguments, isChange: boolean): void {
-    if (isChange && !this.#isReplaced) this.#record(db, args);
+    if (isChange && !this.#isReplaced) {
+      if (this.#follows(db, args)) return void this.#depth--;
+      this.#record(db, args);
+    }
     this.end();
+  }
+
+  /**
+   * Whether a command was a request that lies behind those that are recorded as
+   * they came; it is one of them then.
+   */
+  #follows(db: number, args: Arguments): boolean {
+    if (
+      args.start !== this.#requestsEnd || args.buf !== this.#source ||
+      db !== this.#requestsDb || args.command < 0 || args.hasBig ||
+      this.#depth !== 1 || this.#prepared !== null || !this.#isEmpty()
+    ) return false;
+    this.#requestsEnd = args.end;
+    if (args.end - this.#requestsStart > BATCH_BYTES_MAX) this.#putRequests();
+    return true;
   }
 
   /** Ends a transaction. */
@@ -494,27 +473,17 @@ export class EffectLog implements EffectSink {
   }
 
   /**
-   * Records a command as the request that it came as: with those before it, if
-   * it follows them in the input buffer and nobody else draws tickets meanwhile.
+   * Records a command as the request that it came as; others may follow it if
+   * nobody else draws tickets meanwhile.
    */
   #takeRequest(db: number, args: Arguments): void {
-    // Others change their keys between two of this worker's latches.
-    const mayFollow = this.#isAlone && args.command >= 0;
-    if (
-      mayFollow && args.start === this.#requestsEnd &&
-      db === this.#requestsDb &&
-      args.buf === this.#source
-    ) {
-      this.#requestsEnd = args.end;
-      if (args.end - this.#requestsStart > BATCH_BYTES_MAX) this.#putRequests();
-      return;
-    }
     this.drawTickets();
     if (args.buf !== this.#source) this.#lookAt(args.buf);
     this.#requestsStart = args.start;
     this.#requestsEnd = args.end;
     this.#requestsDb = db;
-    if (!mayFollow) this.#putRequests();
+    // Others change their keys between two of this worker's latches.
+    if (!this.#isAlone || args.command < 0) this.#putRequests();
   }
 
   /** Writes what has been taken into the ring, as one record. */
@@ -522,35 +491,28 @@ export class EffectLog implements EffectSink {
     const from = this.#requestsStart;
     const bytes = this.#requestsEnd - from;
     this.#requestsEnd = NO_REQUESTS;
-    const most = HEAD_BYTES_MAX + bytes;
-    const written = this.#written;
-    const start = written & (this.#capacity - 1);
-    if (
-      start + most > this.#capacity || this.#waiting.count !== 0 ||
-      !this.#hasRoom(most)
-    ) return this.#putRequestsInPieces(from, bytes);
+    const ring = this.#ring;
+    const start = ring.roomFor(HEAD_BYTES_MAX + bytes);
+    if (start < 0) return this.#putRequestsInPieces(from, bytes);
     // Before the bytes are written: drawing a ticket waits for all that this
     // processor has written, and for the ring's lines that another one has.
     const ticket = this.#drawTicket();
-    const data = this.#data;
+    const { data, view, words } = ring;
     let at = this.#putBatchHead(data, start + RECORD_HEADER_BYTES);
     const source = this.#source;
     if (bytes <= STEPS_BYTES_MAX && from + bytes + STEP <= source.length) {
-      const to = this.#dataView;
-      const view = this.#sourceView;
+      const sourceView = this.#sourceView;
       // The last step may go beyond the bytes, into room that is still free.
       for (let done = 0; done < bytes; done += STEP) {
-        const eight = view.getBigUint64(from + done, true);
-        to.setBigUint64(at + done, eight, true);
+        const eight = sourceView.getBigUint64(from + done, true);
+        view.setBigUint64(at + done, eight, true);
       }
     } else copyBytes(source, from, data, at, bytes);
     at += bytes;
-    this.#dataView.setUint32(at, 0, true);
-    const end = at + 3 & ~3;
-    const words = this.#dataWords;
+    view.setUint32(at, 0, true);
     words[start >> 2] = at - start - RECORD_HEADER_BYTES;
     words[(start >> 2) + 1] = ticket;
-    this.#written = written + end - start | 0;
+    ring.took((at + 3 & ~3) - start);
   }
 
   /** Puts the head of a batch at `at`; what follows lies as in the source. */
@@ -589,14 +551,6 @@ export class EffectLog implements EffectSink {
     return ticket;
   }
 
-  #hasRoom(bytes: number): boolean {
-    if ((this.#written - this.#drained | 0) + bytes <= this.#capacity) {
-      return true;
-    }
-    this.#drained = Atomics.load(this.#control, RING_DRAINED);
-    return (this.#written - this.#drained | 0) + bytes <= this.#capacity;
-  }
-
   #commitStaged(): void {
     if (this.#isEmpty()) return;
     assert(this.#missing === 0, "a recorded command has all its arguments");
@@ -618,10 +572,9 @@ export class EffectLog implements EffectSink {
     this.#staged.fill(0, this.#stagedEnd, this.#stagedEnd + padding);
     this.#stagedEnd += padding;
     this.#endPiece();
-    this.#ended.putInto(this.#waiting, body, this.#drawTicket());
+    this.#ended.putInto(this.#ring.waiting, body, this.#drawTicket());
     this.#clearStaged();
-    this.#isDeferred = true;
-    this.#tellWaiting();
+    this.#ring.defer();
   }
 
   /**
@@ -638,17 +591,9 @@ export class EffectLog implements EffectSink {
     putWord(staged, start + 4, this.#drawTicket());
     const bytes = recordBytes(bodyBytes);
     staged.fill(0, end, start + bytes);
-    const waiting = this.#waiting;
-    const isLong = bytes > KEPT_BYTES;
-    let put = 0;
-    if (waiting.count === 0 && !isLong) {
-      put = this.#put(staged, start, bytes);
-      if (put === bytes) return;
-      this.#publishWritten();
-    } else this.#isDeferred = true;
-    if (isLong) waiting.take({ buf: staged, from: start, end: start + bytes });
-    else waiting.copy(staged, start + put, bytes - put);
-    this.#tellWaiting();
+    if (bytes <= KEPT_BYTES) return this.#ring.put(staged, start, bytes);
+    this.#ring.waiting.take({ buf: staged, from: start, end: start + bytes });
+    this.#ring.defer();
   }
 
   #isEmpty(): boolean {
@@ -739,26 +684,6 @@ export class EffectLog implements EffectSink {
     copyBytes(this.#staged, this.#bodyStart, buf, bodyStart, length);
     this.#stage(buf, bodyStart, end);
     return true;
-  }
-
-  /** Puts as many bytes into the ring as there is room for. */
-  #put(buf: Uint8Array, off: number, length: number): number {
-    this.#drained = Atomics.load(this.#control, RING_DRAINED);
-    const free = this.#capacity - (this.#written - this.#drained | 0);
-    // Records begin at multiples of four, and so does whatever follows a part.
-    const bytes = Math.min(length, free);
-    const start = this.#written & (this.#capacity - 1);
-    const first = Math.min(bytes, this.#capacity - start);
-    copyBytes(buf, off, this.#data, start, first);
-    copyBytes(buf, off + first, this.#data, 0, bytes - first);
-    this.#written = this.#written + bytes | 0;
-    return bytes;
-  }
-
-  #tellWaiting(): void {
-    // What waits may be more than a word can say.
-    const bytes = Math.min(this.#waiting.bytes, 0x7fffffff);
-    Atomics.store(this.#control, RING_WAITING, bytes);
   }
 
   #stageHead(db: number, argc: number): void {

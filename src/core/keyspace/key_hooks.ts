@@ -102,7 +102,11 @@ export class KeyHooks {
     notesAt: (header: number) => KeyNotes,
   ) {
     const { arena, control, dict, heap, shard } = space;
-    this.watched = new WatchedKeys(notesAt(SHARD_WATCHED), control);
+    this.watched = new WatchedKeys(
+      notesAt(SHARD_WATCHED),
+      control,
+      (db, key) => space.peek(db, key) !== 0,
+    );
     this.waiters = new Waiters(
       notesAt(SHARD_WAITERS),
       heap,
@@ -179,13 +183,19 @@ export class KeyHooks {
   /** A database is about to lose all of its keys, or to get others. */
   signalDatabase(db: number): void {
     const hooks = this.#control[SHARD_HOOKS]!;
-    if ((hooks & HOOK_WATCH) !== 0) {
-      this.watched.touchAll(db, (key) => this.#space.peek(db, key) !== 0);
-    }
+    if ((hooks & HOOK_WATCH) !== 0) this.watched.touchAll(db);
     if ((hooks & HOOK_WAITERS) !== 0 && this.#ready !== undefined) {
       this.waiters.noteAll(db, this.#ready);
     }
     if ((hooks & HOOK_PICTURES) !== 0) this.pictures.spoilAll(db);
+  }
+
+  /** Two databases have got each other's keys. */
+  signalExchanged(first: number, second: number): void {
+    this.signalDatabase(first);
+    this.signalDatabase(second);
+    const hooks = this.#control[SHARD_HOOKS]!;
+    if ((hooks & HOOK_WATCH) !== 0) this.watched.noteExchange();
   }
 
   /**

@@ -11,6 +11,7 @@
  * then, per database: dictionary of all keys, dictionary of keys with an expire,
  * dictionary of hashes with fields that have one
  * then as many databases that no client can select, see reclaim.ts
+ * then the epochs of the databases that can be selected, see watched_keys.ts
  * ```
  *
  * Latch and flags have a cache line each.
@@ -107,26 +108,37 @@ export const SHARD_TOUCHES: number = SHARD_OLD_VALUES + 1;
 export const SHARD_TOUCHED: number = SHARD_TOUCHES + 1;
 /** Nodes in that ring, a power of two. */
 export const TOUCHED_NODES = 64;
+/** Word that counts exchanges of databases with watched keys. */
+export const SHARD_EXCHANGES: number = SHARD_TOUCHED + TOUCHED_NODES;
+/** Word that has that count for which all watched keys are settled. */
+export const SHARD_SETTLED: number = SHARD_EXCHANGES + 1;
 /** Word that counts the orphans of key_locks.ts. */
-export const SHARD_ORPHANS: number = SHARD_TOUCHED + TOUCHED_NODES;
+export const SHARD_ORPHANS: number = SHARD_SETTLED + 1;
 const DATABASES = SHARD_ORPHANS + 1;
+/** Words for a database that can be selected: two of them, and an epoch. */
+const WORDS_PER_DATABASE = 2 * DATABASE_WORDS + 1;
 /** Control blocks are whole cache lines. */
 const LINE_WORDS = 16;
 
 /** Words of the control block of a shard with `databases` databases. */
 export function shardControlWords(databases: number): number {
-  const words = DATABASES + 2 * databases * DATABASE_WORDS;
+  const words = DATABASES + databases * WORDS_PER_DATABASE;
   return Math.ceil(words / LINE_WORDS) * LINE_WORDS;
 }
 
 /** Databases of the shard with this control block that can be selected. */
 export function databasesOf(control: Int32Array): number {
-  return Math.floor((control.length - DATABASES) / (2 * DATABASE_WORDS));
+  return Math.floor((control.length - DATABASES) / WORDS_PER_DATABASE);
 }
 
 /** Header of the dictionary of all keys of a database. */
 export function keysAt(db: number): number {
   return DATABASES + db * DATABASE_WORDS;
+}
+
+/** First word of the epochs, one for each of so many databases. */
+export function databaseEpochsAt(databases: number): number {
+  return keysAt(2 * databases);
 }
 
 /** Header of the dictionary of a database's keys with an expire. */

@@ -13,6 +13,19 @@
  * The nodes that were raised last stand in a ring, for one who watches so many
  * that he does not want to compare all of them at one instant.
  *
+ * A database that is emptied or exchanged changes for those who watch a key that
+ * was there, or is now. However many they are, only its epoch is raised, and each
+ * node is *settled* when it is looked at next:
+ *
+ * ```text
+ * node   the epoch that it knows, and whether the key was there when its last watch
+ *        began: since then it is so, or the version has changed
+ * ```
+ *
+ * If the node's epoch is behind, the version is raised if the key was there, or if
+ * it is there now. What an exchange has brought can be seen only until the next
+ * exchange, or until the database is emptied: so all nodes are settled before these.
+ *
  * Every method asks that the caller holds the shard's latch.
  *
  * @module
@@ -22,8 +35,12 @@ import { NODE_META, NODE_VALUE } from "../memory/node.ts";
 import { Key } from "./key.ts";
 import type { KeyNotes } from "./key_notes.ts";
 import {
+  databaseEpochsAt,
+  databasesOf,
   HOOK_WATCH,
+  SHARD_EXCHANGES,
   SHARD_HOOKS,
+  SHARD_SETTLED,
   SHARD_TOUCHED,
   SHARD_TOUCHES,
   TOUCHED_NODES,
@@ -31,17 +48,34 @@ import {
 
 const VERSION = NODE_META;
 const WATCHERS = NODE_VALUE;
+/** Bit of that word: the key was there when it was last watched. */
+const WAS_THERE = 1;
+/** What one who watches adds to that word. */
+const WATCHER = 2;
+/** Words behind the key: the epoch of its database that the node knows. */
+const MORE_WORDS = 1;
 
 /** The watched keys of one shard. */
 export class WatchedKeys {
   readonly #notes: KeyNotes;
   readonly #control: Int32Array;
+  readonly #epochs: number;
+  readonly #exists: (db: number, key: Key) => boolean;
   readonly #key = new Key();
 
-  /** The notes' qualifiers are databases; `control` has the hook word. */
-  constructor(notes: KeyNotes, control: Int32Array) {
+  /**
+   * The notes' qualifiers are databases; `control` has the hook word; `exists`
+   * says whether a database has a key.
+   */
+  constructor(
+    notes: KeyNotes,
+    control: Int32Array,
+    exists: (db: number, key: Key) => boolean,
+  ) {
     this.#notes = notes;
     this.#control = control;
+    this.#epochs = databaseEpochsAt(databasesOf(control));
+    this.#exists = exists;
   }
 
   /** Keys that are watched. */
@@ -52,23 +86,38 @@ export class WatchedKeys {
   /** Adds a watcher and returns the key's node; may throw OutOfMemory. */
   watch(db: number, key: Key): number {
     const notes = this.#notes;
-    const node = notes.find(db, key.buf, key.off, key.length, key.hash) ||
-      notes.add(db, key);
-    notes.setWord(node, WATCHERS, notes.word(node, WATCHERS) + 1);
+    let node = notes.find(db, key.buf, key.off, key.length, key.hash);
+    if (node === 0) {
+      node = notes.add(db, key, MORE_WORDS);
+      this.#setEpoch(node, this.#epochOf(db));
+    }
+    notes.setWord(node, WATCHERS, notes.word(node, WATCHERS) + WATCHER);
     this.#control[SHARD_HOOKS]! |= HOOK_WATCH;
+    this.renew(node);
     return node;
+  }
+
+  /** Begins a watch anew, with the version that the key has now. */
+  renew(node: number): void {
+    this.#settle(node);
+    const watchers = this.#notes.word(node, WATCHERS) & ~WAS_THERE;
+    const isThere = this.#isThere(node) ? WAS_THERE : 0;
+    this.#notes.setWord(node, WATCHERS, watchers | isThere);
   }
 
   /** Drops a watcher. */
   unwatch(node: number): void {
-    const watchers = this.#notes.word(node, WATCHERS) - 1;
-    if (watchers > 0) return this.#notes.setWord(node, WATCHERS, watchers);
+    const watchers = this.#notes.word(node, WATCHERS) - WATCHER;
+    if (watchers >= WATCHER) {
+      return this.#notes.setWord(node, WATCHERS, watchers);
+    }
     this.#notes.remove(node);
     if (this.count === 0) this.#control[SHARD_HOOKS]! &= ~HOOK_WATCH;
   }
 
   /** How often the key has changed; wraps around. */
   version(node: number): number {
+    this.#settle(node);
     return this.#notes.word(node, VERSION);
   }
 
@@ -79,7 +128,8 @@ export class WatchedKeys {
 
   /**
    * The node of the key with which this count was left behind, one of the last
-   * {@linkcode TOUCHED_NODES}.
+   * {@linkcode TOUCHED_NODES}; if databases have changed, more keys than these
+   * have.
    */
   touchedNode(touches: number): number {
     return this.#control[SHARD_TOUCHED + (touches & TOUCHED_NODES - 1)]!;
@@ -98,16 +148,53 @@ export class WatchedKeys {
   }
 
   /**
-   * Every key of a database that `exists` has changed; it is given each watched
-   * key of the database.
+   * Every key of a database changes that is there, or will be when the latch is
+   * given back. Takes long if not {@linkcode isSettled}.
    */
-  touchAll(db: number, exists: (key: Key) => boolean): void {
-    const key = this.#key;
-    this.#notes.visit((node) => {
-      if (this.databaseOf(node) !== db) return;
-      this.keyOf(node, key);
-      if (exists(key)) this.#raise(node);
-    });
+  touchAll(db: number): void {
+    if (!this.isSettled) {
+      this.settle(0, Infinity);
+      this.setSettled(this.exchanges);
+    }
+    this.#control[this.#epochs + db]!++;
+    // More than the ring can tell.
+    this.#control[SHARD_TOUCHES]! += TOUCHED_NODES + 1;
+  }
+
+  /** Databases have been exchanged, each of which was touched before. */
+  noteExchange(): void {
+    this.#control[SHARD_EXCHANGES]!++;
+  }
+
+  /** Whether all that exchanges have brought is known. */
+  get isSettled(): boolean {
+    return this.exchanges === this.#control[SHARD_SETTLED];
+  }
+
+  /** How often databases have been exchanged; wraps around. */
+  get exchanges(): number {
+    return this.#control[SHARD_EXCHANGES]!;
+  }
+
+  /**
+   * Settles the nodes of so many positions of their dictionary, from a cursor on,
+   * and returns the next; the first and the end are 0. Who has come to the end says
+   * so with {@linkcode setSettled}.
+   */
+  settle(cursor: number, positions: number): number {
+    let at = cursor;
+    for (let i = 0; i < positions; i++) {
+      at = this.#notes.visitFrom(at, this.#settleNode);
+      if (at === 0) break;
+    }
+    return at;
+  }
+
+  /** All nodes were settled, which began after so many exchanges. */
+  setSettled(exchanges: number): void {
+    const control = this.#control;
+    const isNews = (exchanges - control[SHARD_SETTLED]! | 0) > 0;
+    if (isNews) control[SHARD_SETTLED] = exchanges;
   }
 
   /** Fills in the key of a node. */
@@ -120,7 +207,32 @@ export class WatchedKeys {
     return this.#notes.qualifier(node);
   }
 
+  readonly #settleNode = (node: number): void => this.#settle(node);
+
+  #settle(node: number): void {
+    const epoch = this.#epochOf(this.databaseOf(node));
+    if (this.#notes.word(node, this.#notes.moreAt(node)) === epoch) return;
+    const wasThere = (this.#notes.word(node, WATCHERS) & WAS_THERE) !== 0;
+    if (wasThere || this.#isThere(node)) this.#raise(node);
+    else this.#setEpoch(node, epoch);
+  }
+
+  #isThere(node: number): boolean {
+    const key = this.#key;
+    this.keyOf(node, key);
+    return this.#exists(this.databaseOf(node), key);
+  }
+
+  #epochOf(db: number): number {
+    return this.#control[this.#epochs + db]!;
+  }
+
+  #setEpoch(node: number, epoch: number): void {
+    this.#notes.setWord(node, this.#notes.moreAt(node), epoch);
+  }
+
   #raise(node: number): void {
+    this.#setEpoch(node, this.#epochOf(this.databaseOf(node)));
     const version = this.#notes.word(node, VERSION);
     this.#notes.setWord(node, VERSION, (version + 1) | 0);
     const control = this.#control;

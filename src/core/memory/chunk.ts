@@ -227,13 +227,34 @@ export class Chunks {
     off: number,
     length: number,
   ): boolean {
-    if (this.bytes(ref) !== length) return false;
+    return this.plainEqualTo(ref, buf, off, length, 0, Infinity) === length;
+  }
+
+  /**
+   * How far the element of a plain chunk is known to be the given text, or -1 if it
+   * is another one. The first `done` bytes are, about `budget` more are looked at.
+   */
+  plainEqualTo(
+    ref: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+    done: number,
+    budget: number,
+  ): number {
+    if (this.bytes(ref) !== length) return -1;
     const own = this.#arena.u8[ref >>> SEGMENT_SHIFT]!;
     const at = byteOf(ref) + CHUNK_HEADER_BYTES;
-    return length < LONG_KEY_BYTES
-      ? equalBytes(own, at, length, buf, off, length)
-      : KNOWN_KEYS.has(ref, buf, off, length) ??
-        equalLong(own, at, buf, off, length);
+    if (length < LONG_KEY_BYTES) {
+      return equalBytes(own, at, length, buf, off, length) ? length : -1;
+    }
+    const isEqual = KNOWN_KEYS.has(ref, buf, off, length);
+    if (isEqual !== undefined) return isEqual ? length : -1;
+    const parts = Math.max(1, Math.ceil(budget / LONG_KEY_BYTES));
+    const count = Math.min(length - done, parts * LONG_KEY_BYTES);
+    return equalLong(own, at + done, buf, off + done, count)
+      ? done + count
+      : -1;
   }
 
   /**

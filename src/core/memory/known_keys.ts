@@ -20,6 +20,8 @@ export interface KnownKey {
   readonly hash: number;
   /** Nodes that have been compared with it, and whether they have it. */
   readonly nodes: Map<number, boolean>;
+  /** Nodes of sorted sets, and the order of theirs and this one, as `memcmp`'s. */
+  readonly orders: Map<number, number>;
 }
 
 /** The long keys of a command. */
@@ -74,6 +76,16 @@ export class KnownKeys {
     length: number,
   ): boolean | undefined {
     return this.find(buf, off, length)?.nodes.get(node);
+  }
+
+  /** The order of a node's key and a long one; undefined if it is not known. */
+  order(
+    node: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+  ): number | undefined {
+    return this.find(buf, off, length)?.orders.get(node);
   }
 
   /** How often a node has been compared, and is kept for that. */

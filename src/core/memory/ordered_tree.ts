@@ -86,6 +86,8 @@ export class OrderedTree {
   /** Another path, see {@linkcode OrderedTree.move}. */
   #otherPath = new Int32Array(HEIGHT_MAX);
   #otherSlots = new Int32Array(HEIGHT_MAX);
+  /** Where the search has ended in the page that was split last. */
+  #place = 0;
   /** Whether the last insertion has changed more pages than one leaf. */
   #hasSplit = false;
 
@@ -201,6 +203,24 @@ export class OrderedTree {
   ): number {
     this.#search.belowKey(buf, off, length, orEqual);
     return this.#countPassed(header);
+  }
+
+  /**
+   * The first node with which a search would compare a long key although their
+   * order is not known (known_keys.ts), or 0: a search among those of a score, or
+   * by keys alone if that is NaN. `node` has the key already, or is 0.
+   */
+  firstUnknown(
+    header: number,
+    score: number,
+    node: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+  ): number {
+    this.#search.beginTrial(score, node, buf, off, length);
+    this.#countPassed(header);
+    return this.#search.endTrial();
   }
 
   /** The leaf of an entry by its rank; `index` is its place there. */
@@ -392,17 +412,24 @@ export class OrderedTree {
     let page = words[at + TOP]!;
     let isFirst = true;
     let isLast = true;
+    // Where the search ends in the page, if that is known: to search in the half of
+    // a page would be to compare with others.
+    let place = -1;
     for (let level = 0; level < height; level++) {
-      let slot = this.#search.slotIn(page);
+      let slot = place < 0 ? this.#search.slotIn(page) : place;
+      place = -1;
       const isLeaf = level === height - 1;
       isFirst = isFirst && slot === 0;
       isLast = isLast && slot === pages.length(page) - 1;
       let child = pages.word(page, CHILD + slot);
       if (pages.length(child) === (isLeaf ? LEAF_ENTRIES : CHILDREN)) {
         this.#hasSplit = true;
-        if (isLeaf) this.#splitLeaf(header, page, slot, isFirst, isLast);
-        else this.#splitBranch(header, page, slot, isFirst, isLast);
-        if (this.#search.passesLeast(page, slot + 1)) {
+        const kept = isLeaf
+          ? this.#splitLeaf(header, page, slot, isFirst, isLast)
+          : this.#splitBranch(header, page, slot, isFirst, isLast);
+        place = this.#place;
+        if (isLeaf ? place > kept : place >= kept) {
+          place -= kept;
           slot++;
           child = pages.word(page, CHILD + slot);
           isFirst = false;
@@ -412,7 +439,8 @@ export class OrderedTree {
       this.#slots[level] = slot;
       page = child;
     }
-    pages.put(page, this.#search.indexIn(page), score, node);
+    if (place < 0) place = this.#search.indexIn(page);
+    pages.put(page, place, score, node);
     for (let level = 0; level < height; level++) {
       pages.addWord(this.#path[level]!, COUNT + this.#slots[level]!, 1);
     }
@@ -451,17 +479,21 @@ export class OrderedTree {
     return true;
   }
 
-  /** Splits a full leaf, the child of a branch that is not full. */
+  /**
+   * Splits a full leaf, the child of a branch that is not full, and returns how
+   * many entries it keeps; notes where the search has ended in it.
+   */
   #splitLeaf(
     header: number,
     branch: number,
     slot: number,
     isFirst: boolean,
     isLast: boolean,
-  ): void {
+  ): number {
     const { pages } = this;
     const leaf = pages.word(branch, CHILD + slot);
     const index = this.#search.indexIn(leaf);
+    this.#place = index;
     let kept = LEAF_ENTRIES >> 1;
     if (isLast && index === LEAF_ENTRIES) kept = LEAF_ENTRIES - 1;
     else if (isFirst && index === 0) kept = 1;
@@ -479,19 +511,21 @@ export class OrderedTree {
       pages.node(made, 0),
     );
     pages.addWord(header, LEAVES, 1);
+    return kept;
   }
 
-  /** Splits a full branch, the child of one that is not full. */
+  /** As {@linkcode OrderedTree.#splitLeaf}, of a full branch. */
   #splitBranch(
     header: number,
     branch: number,
     slot: number,
     isFirst: boolean,
     isLast: boolean,
-  ): void {
+  ): number {
     const { pages } = this;
     const child = pages.word(branch, CHILD + slot);
     const next = this.#search.slotIn(child);
+    this.#place = next;
     let kept = CHILDREN >> 1;
     if (isLast && next === CHILDREN - 1) kept = CHILDREN - 1;
     else if (isFirst && next === 0) kept = 1;
@@ -508,6 +542,7 @@ export class OrderedTree {
       pages.word(made, LEAST),
     );
     pages.addWord(header, BRANCHES, 1);
+    return kept;
   }
 
   /**

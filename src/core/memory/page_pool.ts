@@ -59,17 +59,32 @@ const STEADY = 4;
 const PREVIOUS = 6;
 const NEXT = 7;
 
-/** Words of the pool: latch, pages in use, list heads (page number + 1). */
+/**
+ * Words of the pool: latch, pages in use, list heads (page number + 1), and of
+ * each segment up to which page it was used, and is near.
+ */
 const LATCH_AT = 0;
 const USED_AT = 16;
 const PEAK_AT = 17;
 const HEADS_AT = 32;
+const FRONTIERS_AT = 64;
+const NEAR_AT = 96;
 const LIST_COUNT = 20;
 /** Steps in a list of mixed lengths before a longer list is tried. */
 const FIT_STEPS = 16;
 
 /** Pages of a segment. */
 export const PAGES_PER_SEGMENT: number = SEGMENT_BYTES / PAGE_BYTES;
+
+/**
+ * Word of the pool: pages are used for which memory should be made ready. Who
+ * sets it to 1 wakes who waits at it.
+ */
+export const WANTS_NEAR = 128;
+/** Pages that shall be ready beyond those that were ever used. */
+const NEAR_PAGES = (8 << 20) / PAGE_BYTES;
+/** Few pages of a segment are not worth it. */
+const NEAR_FROM = (16 << 20) / PAGE_BYTES;
 
 /** Bit of the keepers of a run that has been given back. */
 const GIVEN = 1 << 30;
@@ -116,8 +131,43 @@ export class PagePool {
     if (this.#latched) acquireLatch(this.#words, LATCH_AT);
     const first = this.#takeFit(pages);
     if (first !== 0) this.#countTaken(pages);
+    const isFar = first !== 0 && this.#noteFrontier(first, pages);
     if (this.#latched) releaseLatch(this.#words, LATCH_AT);
+    if (isFar && Atomics.exchange(this.#words, WANTS_NEAR, 1) === 0) {
+      Atomics.notify(this.#words, WANTS_NEAR);
+    }
     return first;
+  }
+
+  /**
+   * Pages of a segment for which memory is to be made ready, which counts as done
+   * from here on: from the first to the one before the second; null for none. For
+   * one thread of all; it takes no latch.
+   */
+  takeFar(segment: number): [number, number] | null {
+    const words = this.#words;
+    const frontier = Atomics.load(words, FRONTIERS_AT + segment);
+    const near = Math.max(frontier, words[NEAR_AT + segment]!);
+    const wanted = Math.min(frontier + NEAR_PAGES, this.#pagesOf(segment));
+    if (frontier < NEAR_FROM || wanted <= near) return null;
+    Atomics.store(words, NEAR_AT + segment, wanted);
+    return [near, wanted];
+  }
+
+  /** Says whether pages behind a run are wanted before long. */
+  #noteFrontier(first: number, pages: number): boolean {
+    const words = this.#words;
+    const segment = Math.floor(first / PAGES_PER_SEGMENT);
+    const end = first % PAGES_PER_SEGMENT + pages;
+    if (end <= words[FRONTIERS_AT + segment]!) return false;
+    Atomics.store(words, FRONTIERS_AT + segment, end);
+    const wanted = Math.min(end + NEAR_PAGES / 2, this.#pagesOf(segment));
+    return end >= NEAR_FROM && wanted > words[NEAR_AT + segment]!;
+  }
+
+  #pagesOf(segment: number): number {
+    const before = segment * PAGES_PER_SEGMENT;
+    return Math.min(this.#pageCount - before, PAGES_PER_SEGMENT);
   }
 
   /**

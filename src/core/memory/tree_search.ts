@@ -8,8 +8,9 @@
  * @module
  */
 
-import { compareBytes } from "../base/bytes.ts";
+import { compareBytes, compareLong } from "../base/bytes.ts";
 import { type Arena, byteOf, SEGMENT_SHIFT, UNIT_MASK } from "./arena.ts";
+import { KNOWN_KEYS, LONG_KEY_BYTES } from "./known_keys.ts";
 import { KEY_LENGTH_MASK, keyOffset, NODE_KEY } from "./node.ts";
 import { CAPACITY, LEAST, LENGTH, PAGE_WORDS, SCORES } from "./tree_pages.ts";
 
@@ -33,6 +34,10 @@ export class TreeSearch {
   #key: Uint8Array = new Uint8Array(0);
   #keyOff = 0;
   #keyLength = 0;
+  /** Whether long keys are only compared if their order is known. */
+  #isTrial = false;
+  /** The first one whose order is not. */
+  #unknown = 0;
 
   /** One object per tree object. */
   constructor(arena: Arena) {
@@ -72,6 +77,34 @@ export class TreeSearch {
     this.#keyLength = length;
   }
 
+  /**
+   * As {@linkcode TreeSearch.upToEntry} or, if `score` is NaN, {@linkcode
+   * TreeSearch.belowKey}, but compares no long key with another: it goes astray
+   * where the order of two is not known. `node` has the key already, or is 0.
+   */
+  beginTrial(
+    score: number,
+    node: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+  ): void {
+    this.belowKey(buf, off, length, false);
+    this.#node = node;
+    this.#isTrial = true;
+    if (Number.isNaN(score)) return;
+    this.#mode = UP_TO_ENTRY;
+    this.#score = score;
+  }
+
+  /** Ends that: the node that was to be compared first, or 0. */
+  endTrial(): number {
+    const unknown = this.#unknown;
+    this.#isTrial = false;
+    this.#unknown = 0;
+    return unknown;
+  }
+
   /** Passes over everything. */
   toTheEnd(): void {
     this.#mode = ALL;
@@ -89,12 +122,6 @@ export class TreeSearch {
     return this.#find(branch, base + LEAST, 1, length) - 1;
   }
 
-  /** Whether the least entry of a child is passed over. */
-  passesLeast(branch: number, slot: number): boolean {
-    const nodes = ((branch & UNIT_MASK) << 1) + LEAST;
-    return this.#find(branch, nodes, slot, slot + 1) > slot;
-  }
-
   /** The place in a leaf where the search ends. */
   indexIn(leaf: number): number {
     const words = this.#i32[leaf >>> SEGMENT_SHIFT]!;
@@ -107,14 +134,37 @@ export class TreeSearch {
   compare(node: number): number {
     if (node === this.#node) return 0;
     const keyWord = this.#keyWord(node);
-    return compareBytes(
-      this.#u8[node >>> SEGMENT_SHIFT]!,
-      byteOf(node) + keyOffset(keyWord),
-      keyWord & KEY_LENGTH_MASK,
-      this.#key,
-      this.#keyOff,
-      this.#keyLength,
-    );
+    const length = keyWord & KEY_LENGTH_MASK;
+    const buf = this.#u8[node >>> SEGMENT_SHIFT]!;
+    const off = byteOf(node) + keyOffset(keyWord);
+    return length < LONG_KEY_BYTES || this.#keyLength < LONG_KEY_BYTES
+      ? compareBytes(
+        buf,
+        off,
+        length,
+        this.#key,
+        this.#keyOff,
+        this.#keyLength,
+      )
+      : this.#compareLong(node, buf, off, length);
+  }
+
+  #compareLong(
+    node: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+  ): number {
+    const key = this.#key;
+    const keyOff = this.#keyOff;
+    const keyLength = this.#keyLength;
+    const known = KNOWN_KEYS.order(node, key, keyOff, keyLength);
+    if (known !== undefined) return known;
+    if (!this.#isTrial) {
+      return compareLong(buf, off, length, key, keyOff, keyLength);
+    }
+    if (this.#unknown === 0) this.#unknown = node;
+    return 0;
   }
 
   /**

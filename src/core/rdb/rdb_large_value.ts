@@ -31,10 +31,10 @@ import { beginZset, continueZset } from "./rdb_zset.ts";
 
 /** Elements from which on a value is large. */
 const LARGE_ELEMENTS_MIN = 2048;
-/** Bytes from which on it is, as far as a look at some elements tells. */
+/** Bytes from which on it is. */
 const LARGE_BYTES_MIN = 128 * 1024;
-/** Elements that are looked at. */
-const SAMPLES = 4;
+/** Looks at all elements: one that is long may be any of them. */
+const ALL = 0;
 /** Nodes, pending entries and the like from which on a stream is large. */
 const LARGE_WEIGHT_MIN = 64;
 /** Bytes of a string that are written at once. */
@@ -85,7 +85,7 @@ export function isLargeValue(space: Keyspace, ref: number): boolean {
   }
   return WAYS.has(kindOf(space, ref)) &&
     (values.length(ref) >= LARGE_ELEMENTS_MIN ||
-      values.memoryBytes(ref, SAMPLES) >= LARGE_BYTES_MIN);
+      values.memoryBytes(ref, ALL) >= LARGE_BYTES_MIN);
 }
 
 /** A value that is being written. */

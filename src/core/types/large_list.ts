@@ -39,7 +39,7 @@ import {
   SEQUENCE_FIRST as FIRST,
   SEQUENCE_LAST as LAST,
 } from "./chunk_sequence.ts";
-import type { EqualRemoval } from "./equal_removal.ts";
+import type { ElementSearch, EqualRemoval } from "./equal_removal.ts";
 import { NodeLimits } from "./node_limits.ts";
 import type { ValueMemory } from "./value_type.ts";
 
@@ -430,10 +430,20 @@ export class LargeList {
       if (left <= 0) return true;
       tree.seek(root, fromTail ? work.to - 1 : work.from, cursor);
       const { item, before, count } = cursor;
-      left -= this.#workBytes(item, length);
-      const lost = this.chunks.isPlain(item)
-        ? this.chunks.isPlainEqual(item, buf, off, length) ? 1 : 0
-        : this.removeEqualFrom(item, most - work.removed, fromTail);
+      const bytes = this.#workBytes(item, length);
+      let lost = 0;
+      if (this.chunks.isPlain(item)) {
+        const { equal } = work;
+        work.equal = this.chunks
+          .plainEqualTo(item, buf, off, length, equal, left);
+        // More of it is to be compared.
+        if (work.equal >= 0 && work.equal < length) return true;
+        lost = work.equal < 0 ? 0 : 1;
+        work.equal = 0;
+      } else {
+        lost = this.removeEqualFrom(item, most - work.removed, fromTail);
+      }
+      left -= bytes;
       if (fromTail) work.to = before;
       else {
         work.from = before + count - lost;
@@ -489,32 +499,38 @@ export class LargeList {
   }
 
   /**
-   * Looks for the first element that is the given text in whole chunks from the
-   * one of index `from` on, of about `budget` bytes; returns the index behind
-   * them, or of the end. The visitor is told of the match, and nothing follows.
+   * Goes on looking for the first element that is the given text, in chunks of
+   * about `budget` bytes; `work` is at the index behind them then. The visitor is
+   * told of the match, and nothing follows.
    */
   searchFrom(
     root: number,
     buf: Uint8Array,
     off: number,
     length: number,
-    from: number,
+    work: ElementSearch,
     budget: number,
     visitor: MatchVisitor,
-  ): number {
+  ): void {
     const cursor = this.#cursor;
     this.#listpacks.encode(buf, off, length);
-    this.#sequence.seek(root, from, cursor);
-    for (let left = budget;;) {
+    this.#sequence.seek(root, work.from, cursor);
+    let left = budget;
+    let goesOn = true;
+    do {
       const { item, before, count } = cursor;
+      if (this.chunks.isPlain(item)) {
+        const { equal } = work;
+        work.equal = this.chunks
+          .plainEqualTo(item, buf, off, length, equal, left);
+        // More of it is to be compared.
+        if (work.equal >= 0 && work.equal < length) return;
+        goesOn = work.equal < 0 || visitor.match(before);
+        work.equal = 0;
+      } else goesOn = this.searchChunk(item, before, false, count, visitor);
       left -= this.#workBytes(item, length);
-      const goesOn = this.chunks.isPlain(item)
-        ? this.#searchPlain(item, before, buf, off, length, visitor)
-        : this.searchChunk(item, before, false, count, visitor);
-      if (
-        !goesOn || left <= 0 || !this.#sequence.step(root, cursor, true)
-      ) return before + count;
-    }
+      work.from = before + count;
+    } while (goesOn && left > 0 && this.#sequence.step(root, cursor, true));
   }
 
   /** As {@linkcode LargeList.searchChunk}, of a text in a plain chunk. */

@@ -35,12 +35,12 @@ import {
   NOT_CANONICAL,
 } from "../memory/listpack_format.ts";
 import { setValue, setValueRoot, valueEncoding, valueRoot } from "./entry.ts";
-import { EqualRemoval } from "./equal_removal.ts";
+import { type ElementSearch, EqualRemoval } from "./equal_removal.ts";
 import { LargeList, type MatchVisitor, type RunVisitor } from "./large_list.ts";
 import { PACKED_BYTES_MAX } from "./packed_limits.ts";
 import type { ValueMemory, ValueType } from "./value_type.ts";
 
-export { EqualRemoval } from "./equal_removal.ts";
+export { ElementSearch, EqualRemoval } from "./equal_removal.ts";
 export type { MatchVisitor, RunVisitor } from "./large_list.ts";
 
 /** One chunk. */
@@ -400,26 +400,26 @@ export class ListValue implements ValueType {
   }
 
   /**
-   * Looks for the first element that is the given text from index `from` on, or
-   * from somewhat before, over about `budget` bytes; returns the index behind
-   * those that were looked at. The list has elements, and `from` is one of them.
+   * Goes on looking for the first element that is the given text, from where
+   * `work` is or somewhat before, over about `budget` bytes. The list has elements,
+   * and `work` is at one of them.
    */
   searchPart(
     ref: number,
     buf: Uint8Array,
     off: number,
     length: number,
-    from: number,
+    work: ElementSearch,
     budget: number,
     visitor: MatchVisitor,
-  ): number {
-    if (!this.#isLarge(ref)) {
-      this.search(ref, buf, off, length, false, Infinity, visitor);
-      return this.length(ref);
+  ): void {
+    if (this.#isLarge(ref)) {
+      const root = valueRoot(this.#arena, ref);
+      const large = this.#large;
+      return large.searchFrom(root, buf, off, length, work, budget, visitor);
     }
-    const root = valueRoot(this.#arena, ref);
-    const large = this.#large;
-    return large.searchFrom(root, buf, off, length, from, budget, visitor);
+    this.search(ref, buf, off, length, false, Infinity, visitor);
+    work.from = this.length(ref);
   }
 
   /**

@@ -287,6 +287,19 @@ export class ZsetTree {
     return this.#tree.rank(treeOf(root), this.nodes.double(node), node);
   }
 
+  /** As {@linkcode OrderedTree.firstUnknown}. */
+  firstUnknown(
+    root: number,
+    score: number,
+    node: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+  ): number {
+    const tree = treeOf(root);
+    return this.#tree.firstUnknown(tree, score, node, buf, off, length);
+  }
+
   /** The node of a rank, which there must be. */
   select(root: number, rank: number): number {
     const leaf = this.#tree.leafOf(treeOf(root), rank);

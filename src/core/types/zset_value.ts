@@ -116,6 +116,19 @@ export class ZsetValue implements ValueType {
     return this.#tree.nodes;
   }
 
+  /** As {@linkcode OrderedTree.firstUnknown}, in a set that is large. */
+  firstUnknown(
+    ref: number,
+    score: number,
+    node: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+  ): number {
+    const root = valueRoot(this.#arena, ref);
+    return this.#tree.firstUnknown(root, score, node, buf, off, length);
+  }
+
   /** Finds a member; `score` is its score. */
   find(ref: number, buf: Uint8Array, off: number, length: number): boolean {
     const root = valueRoot(this.#arena, ref);

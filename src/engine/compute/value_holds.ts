@@ -66,8 +66,10 @@ const SMALL_WEIGHT_MAX = 1024;
 const SMALL_BYTES_MAX = 1 << 19;
 /** Bytes of a collection that is large however few elements it has. */
 const LARGE_BYTES_MIN = 8 << 20;
-/** Elements that are looked at to guess how many bytes all have. */
+/** Elements that are looked at to guess how many bytes very many have. */
 const SAMPLES = 64;
+/** Looks at all of them: one that is long may be any. */
+const ALL = 0;
 /** Time between two looks at who waits. */
 const LOOK_MS = 50;
 /** Time until it is looked whether somebody else has made a copy. */
@@ -124,11 +126,10 @@ const LARGE = 2;
 function sizeOf(space: Keyspace, ref: number, smallMax: number): number {
   if (space.length(ref) > smallMax) return LARGE;
   const values = space.values.of(space.type(ref));
-  const bytes = values.memoryBytes(ref, SAMPLES);
+  const isLight = values.weight(ref) <= SMALL_WEIGHT_MAX;
+  const bytes = values.memoryBytes(ref, isLight ? ALL : SAMPLES);
   if (bytes >= LARGE_BYTES_MIN) return LARGE;
-  return bytes > SMALL_BYTES_MAX || values.weight(ref) > SMALL_WEIGHT_MAX
-    ? MIDDLE
-    : SMALL;
+  return isLight && bytes <= SMALL_BYTES_MAX ? SMALL : MIDDLE;
 }
 
 /** Whether somebody waits for a key; its latch is held. */

@@ -168,6 +168,7 @@ export class Executor<C extends Call> implements WorkerGate {
       addBig: ports.addBig,
       reserve: ports.reserve,
       settle: ports.settle,
+      rest: ports.rest,
       process: ports.process,
     });
     const told = this.#told = new ToldCommands(this, locks, ports);
@@ -260,7 +261,7 @@ export class Executor<C extends Call> implements WorkerGate {
   /** Ends the batch. */
   endBatch(): void {
     this.accounts.timer.endBatch();
-    this.#effects.publish();
+    this.#effects.drawTickets();
     this.#latches.checkNoneHeld();
     this.#call.session = this.#nobody;
     if (this.#tellings.batchCount !== 0) this.#tellings.publishBatch();
@@ -468,6 +469,24 @@ export class Executor<C extends Call> implements WorkerGate {
   #runWide(command: Command<C>, handler: Handler<C>): number {
     const call = this.#call;
     const looksFurther = this.#keys.fill(command);
+    const { readFirst } = command.spec;
+    if (readFirst === undefined) {
+      return this.#runFilled(command, handler, looksFurther);
+    }
+    readFirst(call);
+    const outcome = this.#runFilled(command, handler, looksFurther);
+    // It may have been parked instead.
+    call.sortOptions = null;
+    return outcome;
+  }
+
+  /** As {@linkcode #runWide}, when it is known which keys it has. */
+  #runFilled(
+    command: Command<C>,
+    handler: Handler<C>,
+    looksFurther: boolean,
+  ): number {
+    const call = this.#call;
     const count = call.keyCount;
     if (
       count * KEY_WEIGHT_MAX > call.settings.backgroundThresholdKeys &&

@@ -66,6 +66,8 @@ export interface LockAskingParts<C extends Call> {
   ) => boolean;
   /** Serves keys that are ready and tells of events; no latch is held. */
   settle(): void;
+  /** Calls back when others have had their turn; no latch is held. */
+  rest(run: () => void): void;
   /** Words of the process. */
   readonly process: Int32Array;
 }
@@ -82,6 +84,7 @@ export class LockAsking<C extends Call> {
       mustWaitToLook: (db) =>
         this.#areChanging() && this.#mustWaitForDatabases([db], false),
       mayLook: () => !this.#areChanging(),
+      giveWay: this.#giveWay,
     };
   }
 
@@ -288,5 +291,14 @@ export class LockAsking<C extends Call> {
       return true;
     }
     return locks.mustPark();
+  };
+
+  readonly #giveWay = (): boolean => {
+    const { call, locks, rest } = this.#parts;
+    if (locks.isExempt || !call.canWait) return false;
+    const session = call.session as Session;
+    locks.park(session);
+    rest(() => locks.wakeParked(session));
+    return true;
   };
 }

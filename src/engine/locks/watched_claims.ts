@@ -49,6 +49,7 @@ export function watchKey(
 
 /** Watches a key for changes from now on. */
 export function watchAnew({ hooks }: Keyspace, claim: LockClaim): void {
+  hooks.watched.renew(claim.node);
   claim.version = hooks.watched.version(claim.node);
 }
 

@@ -22,7 +22,8 @@
  * @module
  */
 
-import { crc32c } from "../../core/base/crc32c.ts";
+import { crc32c, crc32cIn } from "../../core/base/crc32c.ts";
+import type { Crc32cMemory } from "../../core/base/crc32c_fold.ts";
 import {
   readWord,
   RECORD_HEADER_BYTES,
@@ -87,24 +88,33 @@ export function readFileHead(head: Uint8Array): number | string {
 
 /**
  * Writes the head of a frame at `at`; its records are there already, right
- * behind the head.
+ * behind the head. If `memory` is given, `buf` are its bytes.
  */
 export function putFrameHead(
   buf: Uint8Array,
   at: number,
   frame: { bytes: number; firstTicket: number; count: number },
+  memory: Crc32cMemory | null = null,
 ): void {
   const view = viewOf(buf);
   view.setUint32(at, FRAME_MARK, true);
   view.setUint32(at + BYTES_AT, frame.bytes, true);
   putTicket(view, at + TICKET_AT, frame.firstTicket);
   view.setUint32(at + COUNT_AT, frame.count, true);
-  view.setInt32(at + CRC_AT, frameCrc(buf, at, frame.bytes), true);
+  view.setInt32(at + CRC_AT, frameCrc(buf, at, frame.bytes, memory), true);
 }
 
-function frameCrc(buf: Uint8Array, at: number, bytes: number): number {
+function frameCrc(
+  buf: Uint8Array,
+  at: number,
+  bytes: number,
+  memory: Crc32cMemory | null,
+): number {
   const head = crc32c(buf, at, CRC_AT);
-  return crc32c(buf, at + FRAME_HEAD_BYTES, bytes, head);
+  const off = at + FRAME_HEAD_BYTES;
+  return memory === null
+    ? crc32c(buf, off, bytes, head)
+    : crc32cIn(memory, off, bytes, head);
 }
 
 /** What a frame's head says; see {@linkcode readFrame}. */
@@ -144,7 +154,7 @@ export function readFrame(
   if ((bytes & 3) !== 0 || bytes === 0) return FRAME_BAD;
   frame.bytes = bytes;
   if (end - at - FRAME_HEAD_BYTES < bytes) return FRAME_SHORT;
-  if ((readWord(buf, at + CRC_AT) | 0) !== frameCrc(buf, at, bytes)) {
+  if ((readWord(buf, at + CRC_AT) | 0) !== frameCrc(buf, at, bytes, null)) {
     return FRAME_BAD;
   }
   frame.firstTicket = readWord(buf, at + TICKET_AT) +

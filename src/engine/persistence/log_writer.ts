@@ -17,6 +17,9 @@
  * - What the disk refuses stays here, and in the rings, and is tried again. A
  *   file that could not be synced is written anew from where it was last synced,
  *   as the system may have forgotten what it could not write.
+ * - Very many bytes are written past the system's cache, unless the disk is too
+ *   slow for that; within what was reserved for them ({@linkcode
+ *   DiskFile.writeThrough}).
  * - Under `always` room is reserved ahead: a sync has but the bytes to bring to the
  *   disk then, and not the file's length and where its blocks are. The zeros behind
  *   the last frame are cut off when the file is left; a reader knows them.
@@ -66,7 +69,7 @@ import { RingDrain } from "./ring_drain.ts";
 export type SyncPolicy = "always" | "everysec" | "no";
 
 /** Time between two looks at rings that something comes through. */
-const LOOK_MS = 10;
+const LOOK_MS = 20;
 /** Time between two syncs under `everysec`. */
 const SYNC_MS = 1000;
 /** Time after which what has failed is tried again. */
@@ -77,8 +80,15 @@ const WHOLE_TRIES = 16;
 const PASSES_MAX = 64;
 /** How long the thread stands still for what comes next under `always`. */
 const NAP_MS = 2;
-/** Bytes that are reserved at a time. */
+/** Bytes that are reserved at a time under `always`, and ahead of very many. */
 const RESERVE_BYTES = 1 << 20;
+const RESERVE_MANY_BYTES = 32 << 20;
+/** From so many bytes on, the system's cache is passed by. */
+const THROUGH_BYTES_MIN = 1 << 16;
+/** Blocks of disks are not longer. */
+const BLOCK_BYTES_MAX = 4096;
+/** How long it is not, if the rings have filled while the disk was written to. */
+const THROUGH_PAUSE_MS = 2000;
 /** Bytes that are written anew at a time. */
 const REWRITE_BYTES = 1 << 20;
 
@@ -130,6 +140,8 @@ export class LogWriter {
   /** What the file's length is with what was reserved, or less. */
   #reservedSize = 0;
   #canReserve = true;
+  /** When the system's cache may be passed by again. */
+  #throughFromMs = 0;
   /** Whether the file is this writer's: nobody else writes it. */
   #hasFile = false;
   /** All tickets before it are in the file. */
@@ -396,13 +408,19 @@ export class LogWriter {
   /** Writes the sealed frames, or what is left of them after a failure. */
   #writeFrames(): void {
     const file = this.#file!;
-    this.#reserve(file);
+    let bytes = 0;
+    for (const { frameBytes } of this.#drains) bytes += frameBytes;
+    const isThrough = this.#goesThrough(bytes);
+    if (this.#policy === "always") this.#reserve(file, bytes, RESERVE_BYTES);
+    else if (isThrough) this.#reserve(file, bytes, RESERVE_MANY_BYTES);
     for (; this.#frame < this.#drains.length; this.#frame++) {
       const drain = this.#drains[this.#frame]!;
       const { frameBytes } = drain;
       while (this.#frameDone < frameBytes) {
         const piece = drain.frame(this.#frameDone);
-        const written = file.write(this.#size, piece);
+        const written = isThrough
+          ? file.writeThrough(this.#size, piece)
+          : file.write(this.#size, piece);
         this.#frameDone += written;
         this.#size += written;
       }
@@ -411,15 +429,26 @@ export class LogWriter {
     this.#hasFrames = false;
     this.#skipFrames();
     this.#noteFigures();
+    if (isThrough && this.#drains.some((drain) => drain.isFilling)) {
+      this.#throughFromMs = this.#ports.monotonicMs() + THROUGH_PAUSE_MS;
+    }
   }
 
-  /** Reserves room for the frames, and for what follows them. */
-  #reserve(file: DiskFile): void {
-    if (this.#policy !== "always" || !this.#canReserve) return;
-    let bytes = 0;
-    for (const { frameBytes } of this.#drains) bytes += frameBytes;
-    if (this.#size + bytes <= this.#reservedSize) return;
-    const length = this.#size + bytes + RESERVE_BYTES;
+  /**
+   * Whether so many bytes are written past the system's cache. A disk that is too
+   * slow for what comes gets it from there, so that nobody waits for it.
+   */
+  #goesThrough(bytes: number): boolean {
+    return bytes >= THROUGH_BYTES_MIN && this.#policy !== "always" &&
+      this.#ports.monotonicMs() >= this.#throughFromMs;
+  }
+
+  /** Reserves room for so many bytes, and for what follows them. */
+  #reserve(file: DiskFile, bytes: number, ahead: number): void {
+    // Blocks may end behind the bytes.
+    const end = this.#size + bytes + BLOCK_BYTES_MAX;
+    if (!this.#canReserve || end <= this.#reservedSize) return;
+    const length = end + ahead;
     this.#canReserve = file.reserve(length);
     if (this.#canReserve) this.#reservedSize = length;
   }

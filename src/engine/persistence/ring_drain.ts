@@ -11,6 +11,7 @@
  * @module
  */
 
+import { makeCrc32cMemory } from "../../core/base/crc32c.ts";
 import {
   RECORD_HEADER_BYTES,
   recordBytes,
@@ -27,6 +28,10 @@ import { FRAME_HEAD_BYTES, putFrameHead } from "./log_frame.ts";
 /** Buffers that grew beyond this are given up when they are empty. */
 const KEPT_BYTES = 16 << 20;
 const FIRST_BYTES = 64 << 10;
+/** A longer buffer lies elsewhere: such memory ends at 4 GB. */
+const MEMORY_BYTES_MAX = 2 ** 31;
+/** Most bytes that the buffer gets beyond what is needed. */
+const SPARE_BYTES_MAX = 1 << 26;
 
 /** One per ring. */
 export class RingDrain {
@@ -36,11 +41,13 @@ export class RingDrain {
   firstTicket = 0;
   /** Lower 32 bits of the ticket of the last. */
   lastTicket = 0;
-  #buf: Uint8Array<ArrayBuffer> = new Uint8Array(FIRST_BYTES);
   readonly #control: Int32Array;
   readonly #data: Uint8Array;
+  /** Memory for the buffer whose checksum is computed where it lies, if there is. */
+  #memory = makeCrc32cMemory(FIRST_BYTES);
+  #buf = this.#memory?.bytes ?? new Uint8Array(FIRST_BYTES);
   /** The buffer as words; records and heads begin at multiples of four. */
-  #words = new Int32Array(this.#buf.buffer);
+  #words = wordsOf(this.#buf);
   /** Where the records of the frame end. */
   #wholeEnd = FRAME_HEAD_BYTES;
   #end = FRAME_HEAD_BYTES;
@@ -56,6 +63,11 @@ export class RingDrain {
     const control = this.#control;
     return Atomics.load(control, RING_WRITTEN) -
         Atomics.load(control, RING_DRAINED) | 0;
+  }
+
+  /** Whether a good part of the ring is full. */
+  get isFilling(): boolean {
+    return this.available * 4 > this.#data.length;
   }
 
   /** Whether the worker has records that find no room in the ring. */
@@ -117,18 +129,17 @@ export class RingDrain {
 
   /** Writes the frame's head; `firstTicket` has all its bits. */
   seal(firstTicket: number): void {
-    putFrameHead(this.#buf, 0, {
-      bytes: this.#wholeEnd - FRAME_HEAD_BYTES,
-      firstTicket,
-      count: this.count,
-    });
+    const bytes = this.#wholeEnd - FRAME_HEAD_BYTES;
+    const frame = { bytes, firstTicket, count: this.count };
+    putFrameHead(this.#buf, 0, frame, this.#memory);
   }
 
   /** Forgets the records of the frame. */
   drop(): void {
     const left = this.#end - this.#wholeEnd;
     if (left === 0 && this.#buf.length > KEPT_BYTES) {
-      this.#setBuffer(new Uint8Array(FIRST_BYTES));
+      this.#memory &&= makeCrc32cMemory(FIRST_BYTES);
+      this.#setBuffer(this.#memory?.bytes ?? new Uint8Array(FIRST_BYTES));
     } else if (this.#wholeEnd > FRAME_HEAD_BYTES) {
       this.#buf.copyWithin(FRAME_HEAD_BYTES, this.#wholeEnd, this.#end);
     }
@@ -138,17 +149,28 @@ export class RingDrain {
   }
 
   #reserve(bytes: number): void {
-    if (bytes <= this.#buf.length) return;
+    const length = this.#buf.length;
+    if (bytes <= length) return;
     // Whole words, and some to spare.
-    const grown = new Uint8Array(
-      (Math.max(bytes, this.#buf.length * 2) | 3) + 1,
-    );
+    const wanted =
+      (Math.max(bytes, length + Math.min(length, SPARE_BYTES_MAX)) |
+        3) + 1;
+    if (this.#memory !== null && wanted <= MEMORY_BYTES_MAX) {
+      this.#memory.grow(wanted);
+      return this.#setBuffer(this.#memory.bytes);
+    }
+    this.#memory = null;
+    const grown = new Uint8Array(wanted);
     grown.set(this.#buf.subarray(0, this.#end));
     this.#setBuffer(grown);
   }
 
   #setBuffer(buf: Uint8Array<ArrayBuffer>): void {
     this.#buf = buf;
-    this.#words = new Int32Array(buf.buffer);
+    this.#words = wordsOf(buf);
   }
+}
+
+function wordsOf(buf: Uint8Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  return new Int32Array(buf.buffer, buf.byteOffset, buf.length >> 2);
 }

@@ -121,6 +121,8 @@ export class SnapshotSource implements EntrySaver {
   #hold: WatchedHold | null = null;
   /** Whether a command waits for that value. */
   #isUrgent = false;
+  /** Whether it is large; null if that is to be looked at. */
+  #isLarge: boolean | null = null;
   #notes = 0;
   #share = 1;
   #isAborted = false;
@@ -162,7 +164,9 @@ export class SnapshotSource implements EntrySaver {
 
   save(space: Keyspace, db: number, ref: number): void {
     if (this.#isAborted) return;
-    if (isLargeValue(space, ref) && this.#putOff(space, db, ref)) return;
+    const isLarge = this.#isLarge ?? isLargeValue(space, ref);
+    this.#isLarge = null;
+    if (isLarge && this.#putOff(space, db, ref)) return;
     const pieces = this.#small!;
     pieces.beginRecord(db);
     const { clock } = this.#parts;
@@ -350,9 +354,9 @@ export class SnapshotSource implements EntrySaver {
       space,
       () => isOver() || this.#records.length > 0,
       (db, ref) => {
-        if (!this.#isAborted && isLargeValue(space, ref)) {
-          this.#reserve(space, db, ref);
-        }
+        if (this.#isAborted) return;
+        this.#isLarge = isLargeValue(space, ref);
+        if (this.#isLarge) this.#reserve(space, db, ref);
       },
     );
     latches.release(space.shard);

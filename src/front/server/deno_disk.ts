@@ -12,6 +12,7 @@ import {
   type DiskOperation,
   type OpenMode,
 } from "../../engine/persistence/disk.ts";
+import { DirectWriting } from "./direct_writing.ts";
 import { systemReason } from "./host_facts.ts";
 import { systemCalls } from "./network/system_calls.ts";
 
@@ -81,6 +82,9 @@ class DenoFile implements DiskFile {
   #position = 0;
   /** A descriptor of its own; -1 while there is none. */
   #descriptor = -1;
+  /** Up to where room is reserved. */
+  #reservedEnd = 0;
+  #direct: DirectWriting | null = null;
 
   constructor(path: string, file: Deno.FsFile) {
     this.path = path;
@@ -101,6 +105,7 @@ class DenoFile implements DiskFile {
   }
 
   write(at: number, bytes: Uint8Array): number {
+    this.#direct?.forget();
     return attempt("write", this.path, () => {
       this.#seek(at);
       const count = this.#file.writeSync(bytes);
@@ -109,16 +114,27 @@ class DenoFile implements DiskFile {
     });
   }
 
+  writeThrough(at: number, bytes: Uint8Array): number {
+    if (systemCalls === null) return this.write(at, bytes);
+    this.#direct ??= new DirectWriting(this.path, systemCalls);
+    const written = this.#direct.write(at, bytes, this.#reservedEnd, this);
+    return written > 0 ? written : this.write(at, bytes);
+  }
+
   truncate(length: number): void {
     attempt("truncate", this.path, () => this.#file.truncateSync(length));
+    this.#direct?.forget();
+    this.#reservedEnd = Math.min(this.#reservedEnd, length);
   }
 
   reserve(length: number): boolean {
     const descriptor = this.descriptor();
     if (descriptor < 0) return false;
     const size = this.size();
-    return length <= size ||
+    const isReserved = length <= size ||
       systemCalls!.reserveInFile(descriptor, size, length - size);
+    if (isReserved) this.#reservedEnd = length;
+    return isReserved;
   }
 
   descriptor(): number {
@@ -141,6 +157,7 @@ class DenoFile implements DiskFile {
   }
 
   close(): void {
+    this.#direct?.close();
     if (this.#descriptor >= 0) systemCalls!.close(this.#descriptor);
     this.#descriptor = -1;
     try {

@@ -24,6 +24,7 @@ import { SYNC_POLICIES } from "./log_link.ts";
 import { DenoDisk } from "./deno_disk.ts";
 import { machineBytes } from "./host_facts.ts";
 import { adviseHugePages } from "./huge_pages.ts";
+import { MemoryAhead } from "./memory_ahead.ts";
 import { StartError } from "./log_thread_handle.ts";
 import { systemCalls, wakeWorker } from "./network/system_calls.ts";
 import { Persistence } from "./persistence.ts";
@@ -80,6 +81,7 @@ export class Server {
   #stopping: Promise<void> | null = null;
   #port = -1;
   #persistence: Persistence | null = null;
+  #memoryAhead: MemoryAhead | null = null;
 
   /** Use {@linkcode startServer}. */
   constructor(options: ServerOptions) {
@@ -107,6 +109,7 @@ export class Server {
     this.#shared = shared;
     adviseHugePages(shared.arena.segments);
     new PagePool(new Arena(shared.arena), false).format();
+    this.#memoryAhead = MemoryAhead.start(shared.arena);
     this.#persistence = new Persistence({
       shared,
       disk: new DenoDisk(),
@@ -236,6 +239,7 @@ export class Server {
     for (const worker of this.#workers) worker.terminate();
     for (const thread of this.#computeThreads) thread.terminate();
     await this.#log?.stop();
+    await this.#memoryAhead?.stop();
     for (const waker of wakers) if (waker >= 0) systemCalls!.close(waker);
     const path = this.#options.settings.unixsocket;
     if (path !== "") {

@@ -24,6 +24,8 @@ const NONBLOCK_CLOEXEC = 0o4000 | 0o2000000;
 const EPOLL_CLOEXEC = 0o2000000;
 /** Of open: to write, not for other programs. */
 const OPEN_TO_WRITE = 1 | 0o2000000;
+/** Of open: what is written goes from the program's memory to the disk. */
+const DIRECT = Deno.build.arch === "aarch64" ? 0o200000 : 0o40000;
 
 /** What {@linkcode SystemCalls.control} does with a descriptor. */
 export const CONTROL_ADD = 1;
@@ -135,10 +137,14 @@ export class SystemCalls {
     return fallocate(descriptor, 0, BigInt(from), BigInt(length)) === 0;
   }
 
-  /** Opens a file that is there. */
-  openToWrite(path: string): number {
+  /**
+   * Opens a file that is there. With `isDirect`, what is written passes the
+   * system's cache by: memory, place and length are multiples of a block's bytes
+   * then (open(2), O_DIRECT).
+   */
+  openToWrite(path: string, isDirect = false): number {
     const name = new TextEncoder().encode(`${path}\0`);
-    return this.#symbols.open(name, OPEN_TO_WRITE);
+    return this.#symbols.open(name, OPEN_TO_WRITE | (isDirect ? DIRECT : 0));
   }
 
   /** Writes a file from `at` on; returns how many bytes were taken. */

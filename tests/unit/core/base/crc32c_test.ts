@@ -52,6 +52,7 @@ Deno.test("crc32c() agrees with its definition on many bytes", () => {
   const buf = new Uint8Array(2 * CHUNK + 200);
   for (let i = 0; i < buf.length; i++) buf[i] = random.below(256);
   const lengths = [511, 512, 513, 575, 576, 1000, 4095, 70_001];
+  for (const more of [-64, -1, 0, 1, 64]) lengths.push(13_568 + more);
   for (const more of [-64, -1, 0, 1, 63, 64, 65, 128]) {
     lengths.push(CHUNK + more, 2 * CHUNK + more);
   }

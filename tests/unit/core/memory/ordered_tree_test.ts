@@ -1,8 +1,17 @@
 /** Ordered trees: src/core/memory/ordered_tree.ts and tree_pages.ts. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { compareBytes } from "../../../../src/core/base/bytes.ts";
-import { wordOf } from "../../../../src/core/memory/arena.ts";
+import { compareBytes, compareLong } from "../../../../src/core/base/bytes.ts";
+import {
+  byteOf,
+  SEGMENT_SHIFT,
+  wordOf,
+} from "../../../../src/core/memory/arena.ts";
 import { OutOfMemory } from "../../../../src/core/memory/heap.ts";
+import {
+  KNOWN_KEYS,
+  LONG_KEY_BYTES,
+} from "../../../../src/core/memory/known_keys.ts";
+import { keyOffset, NODE_KEY } from "../../../../src/core/memory/node.ts";
 import {
   OrderedTree,
   TREE_HEADER_UNITS,
@@ -360,3 +369,53 @@ function check(random: Random, pair: Pair, score: () => number): void {
   assertEquals(pair.rank(entry), rank);
   assertEquals(pair.select(rank), [entry.score, entry.node]);
 }
+
+/** Notes which orders were asked for that are not known. */
+class Orders extends Map<number, number> {
+  missing = 0;
+
+  override get(node: number): number | undefined {
+    const order = super.get(node);
+    if (order === undefined) this.missing++;
+    return order;
+  }
+}
+
+seeded("what a search will compare is known before", (random) => {
+  const pair = new Pair(64 << 20);
+  const { tree, header, memory: { arena } } = pair;
+  const prefix = "p".repeat(LONG_KEY_BYTES);
+  // In an order that is none.
+  const texts = Array.from(
+    { length: 211 },
+    (_, i) => `${prefix}${1000 + i * 37 % 211}`,
+  );
+  const place = (node: number): [Uint8Array, number] => {
+    const word = arena.i32[node >>> SEGMENT_SHIFT]![wordOf(node) + NODE_KEY]!;
+    return [arena.u8[node >>> SEGMENT_SHIFT]!, byteOf(node) + keyOffset(word)];
+  };
+  let compared = 0;
+  for (const text of random.chance(0.5) ? texts : texts.toReversed()) {
+    const { key, node } = pair.make(1, text);
+    const [buf, off] = place(node);
+    const orders = new Orders();
+    KNOWN_KEYS.add(buf, off, key.length, { hash: 0, nodes: new Map(), orders });
+    for (;;) {
+      const own = [buf, off, key.length] as const;
+      const unknown = tree.firstUnknown(header, 1, node, ...own);
+      if (unknown === 0) break;
+      const length = key.length;
+      const order = compareLong(...place(unknown), length, buf, off, length);
+      orders.set(unknown, order);
+      compared++;
+    }
+    orders.missing = 0;
+    const entry = { score: 1, key, node };
+    tree.insert(header, 1, node);
+    assertEquals(orders.missing, 0, "nothing is compared");
+    pair.model.splice(pair.place(entry), 0, entry);
+    KNOWN_KEYS.clear();
+  }
+  pair.verify();
+  assert(compared < texts.length * 12, "few are compared");
+}, { count: 1 });

@@ -23,6 +23,28 @@ function makePool(pages: number, latched = false): PagePool {
   return pool;
 }
 
+Deno.test("PagePool tells once of pages that come near", () => {
+  const pool = makePool(10_000);
+  assertEquals(pool.takeFar(0), null);
+  pool.take(3000);
+  // A small data set wants nothing.
+  assertEquals(pool.takeFar(0), null);
+  pool.take(2000);
+  assertEquals(pool.takeFar(0), [5001, 7049]);
+  assertEquals(pool.takeFar(0), null);
+  const run = pool.take(1000);
+  assertEquals(pool.takeFar(0), [7049, 8049]);
+  pool.give(run);
+  pool.take(1000);
+  assertEquals(pool.takeFar(0), null);
+  pool.take(4000);
+  assertEquals(pool.takeFar(0), null);
+  pool.take(2500);
+  assertEquals(pool.takeFar(0), [8501, 10_000]);
+  pool.take(1499);
+  assertEquals(pool.takeFar(0), null);
+});
+
 Deno.test("PagePool has a run free when its last keeper lets go", () => {
   const pool = makePool(64, true);
   const run = pool.take(3);

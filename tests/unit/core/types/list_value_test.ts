@@ -11,6 +11,7 @@ import {
 import { elementBytes } from "../../../../src/core/memory/listpack_format.ts";
 import { TYPE_LIST } from "../../../../src/core/types/entry.ts";
 import {
+  ElementSearch,
   EqualRemoval,
   type ListValue,
   type RunVisitor,
@@ -439,8 +440,9 @@ const OPERATION = {
     if (model.length === 0) return;
     let first = -1;
     const budget = random.pick([1, 100, 5000]);
-    for (let from = 0; first < 0 && from < model.length;) {
-      from = lists.searchPart(ref, buf, 0, buf.length, from, budget, {
+    const work = new ElementSearch();
+    while (first < 0 && work.from < model.length) {
+      lists.searchPart(ref, buf, 0, buf.length, work, budget, {
         match(index) {
           first = index;
           return false;
@@ -538,6 +540,45 @@ function fillUp(
     heap.free(block!);
   }
 }
+
+Deno.test("elements of megabytes are compared in parts", () => {
+  const tested = new Tested(-2);
+  const { lists, ref } = tested;
+  const long = "x".repeat(300_001);
+  const texts = [long + "a", "short", long + "b", long + "a", "y" + long, "z"];
+  for (const text of texts) tested.push(text);
+  tested.model = [...texts];
+  for (const text of new Set([...texts, long + "c", "nothing"])) {
+    const buf = latin1BytesOf(text);
+    const work = new ElementSearch();
+    let found = -1;
+    let parts = 0;
+    while (found < 0 && work.from < texts.length) {
+      parts++;
+      lists.searchPart(ref, buf, 0, buf.length, work, 100_000, {
+        match: (index) => (found = index, false),
+      });
+    }
+    assertEquals(found, texts.indexOf(text));
+    if (text.startsWith("xx")) assert(parts > 2, "no part is long");
+  }
+  for (const fromTail of [false, true]) {
+    const buf = latin1BytesOf(long + "a");
+    const work = new EqualRemoval();
+    work.begin(lists.length(ref));
+    let parts = 1;
+    while (
+      lists.removeEqualPart(
+        ...[ref, buf, 0, buf.length, 1, fromTail, work, 100_000] as const,
+      )
+    ) parts++;
+    assert(parts > 2, "no part is long");
+    assertEquals(work.removed, 1);
+    tested.model.splice(tested.model.indexOf(long + "a"), 1);
+    tested.check();
+  }
+  tested.close();
+});
 
 Deno.test("a list that cannot become large stays as it is", () => {
   const tested = new Tested(3, 1 << 18);

@@ -181,6 +181,78 @@ Deno.test("always: a disk on which no room can be reserved, or given up", async 
   }
 });
 
+Deno.test("everysec: very many bytes pass the system's cache by", async () => {
+  const disk = new FaultyDisk();
+  const log = await TestLog.open(disk, { workers: 2, ringBytes: 1 << 18 });
+  const expected: string[][] = [];
+  const put = (bytes: number) => {
+    const words = ["SET", `k${expected.length}`, "v".repeat(bytes)];
+    log.put(expected.length % 2, ...words);
+    expected.push(words);
+  };
+  const pass = async () => {
+    const before = disk.bytesThrough;
+    log.writer.wake();
+    await log.pass(1);
+    assertEquals(await commandsOn(disk.afterKill()), expected);
+    return disk.bytesThrough - before;
+  };
+  put(100);
+  assertEquals(await pass(), 0);
+  put(40_000);
+  put(40_000);
+  assert(await pass() > 80_000);
+  // Behind the last frame there is room for more.
+  const size = log.figures[LOG_SIZE]!;
+  assert(disk.contents(FILE).length > size + (1 << 20));
+  put(100);
+  assertEquals(await pass(), 0);
+  for (const writeMax of [Infinity, 7000]) {
+    disk.writeMax = writeMax;
+    put(70_000);
+    assert(await pass() > 70_000);
+  }
+  disk.writeMax = Infinity;
+  await log.pass(1000);
+  assertEquals(log.durable, expected.length);
+  assertEquals(await commandsOn(disk.afterCrash(new Random(5))), expected);
+  // Where no room can be had, it goes as usual.
+  const poor = await TestLog.open(disk.afterKill());
+  poor.disk.canReserve = false;
+  poor.put(0, "SET", "more", "v".repeat(50_000));
+  poor.put(0, "SET", "more", "v");
+  poor.writer.wake();
+  assertEquals((await commandsOn(poor.disk)).length, expected.length + 2);
+  assertEquals(log.writer.close(), null);
+  assertEquals(disk.contents(FILE).length, log.figures[LOG_SIZE]);
+  assertEquals(await commandsOn(disk), expected);
+});
+
+Deno.test("everysec: a disk that is slower than what comes is not waited for", async () => {
+  const disk = new FaultyDisk();
+  const log = await TestLog.open(disk, { ringBytes: 1 << 18 });
+  const put = () => log.put(0, "SET", "k", "v".repeat(100_000));
+  const pass = async (ms: number) => {
+    const before = disk.bytesThrough;
+    await log.pass(ms);
+    return disk.bytesThrough - before;
+  };
+  disk.onThrough = put;
+  put();
+  log.writer.wake();
+  disk.onThrough = () => {};
+  assert(disk.bytesThrough > 100_000);
+  assertEquals(await pass(30), 0);
+  put();
+  assertEquals(await pass(30), 0);
+  await log.pass(3000);
+  const before = disk.bytesThrough;
+  put();
+  log.writer.wake();
+  assert(disk.bytesThrough > before);
+  assertEquals((await commandsOn(disk)).length, 4);
+});
+
 Deno.test("short writes are written on", async () => {
   const disk = new FaultyDisk();
   disk.writeMax = 5;

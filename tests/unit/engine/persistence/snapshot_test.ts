@@ -10,6 +10,8 @@ import {
   detachDatabase,
   reclaimSlice,
 } from "../../../../src/core/keyspace/reclaim.ts";
+import type { Keyspace } from "../../../../src/core/keyspace/keyspace.ts";
+import { isLargeValue } from "../../../../src/core/rdb/rdb_large_value.ts";
 import { STRING_RAW, TYPE_HASH } from "../../../../src/core/types/entry.ts";
 import { Latches } from "../../../../src/engine/latch/shard_latches.ts";
 import {
@@ -193,6 +195,19 @@ class World {
     space.begun.store(0, key, existing, 0);
   }
 
+  /** Gives a hash a value of so many bytes; returns where it is. */
+  lengthen(name: string, field: number, bytes: number): [Keyspace, number] {
+    const key = this.shards.key(name);
+    const space = this.shards.space(key);
+    const ref = space.peek(0, key);
+    const text = latin1BytesOf(`field ${field}`);
+    space.values.hashes.set(
+      ...[ref, text, 0, text.length] as const,
+      ...[new Uint8Array(bytes).fill(65), 0, bytes, 0] as const,
+    );
+    return [space, ref];
+  }
+
   fill(): void {
     for (let i = 0; i < 600; i++) {
       this.shards.set(`key:${i}`, `${i}`.repeat(i % 40), 0, i % 3);
@@ -200,6 +215,9 @@ class World {
     for (let i = 0; i < 5; i++) {
       this.makeHash(`large:${i}`, 2500, "v".repeat(99));
     }
+    // One field of many.
+    this.makeHash("large:5", 300, "v".repeat(99));
+    this.lengthen("large:5", 200, 150_000);
     this.shards.set("string:0", "0".repeat(70_000));
     // Too long to be compressed.
     this.shards.set("string:1", "1".repeat(1_050_000));
@@ -225,7 +243,7 @@ class World {
       return;
     }
     const name = random.chance(0.03)
-      ? `large:${random.below(5)}`
+      ? `large:${random.below(6)}`
       : random.chance(0.02)
       ? `string:${random.below(2)}`
       : `key:${random.below(700)}`;
@@ -283,6 +301,18 @@ seeded("a snapshot is as at its cut, whatever changes", async (random) => {
   }
   world.end();
 }, { count: 8 });
+
+seeded("a long element makes a value large, wherever it lies", (random) => {
+  const world = new World(random);
+  for (let field = 0; field < 600; field += 50) {
+    world.makeHash("hash", 600, "v".repeat(99));
+    const [space, ref] = world.lengthen("hash", field, 99);
+    assert(!isLargeValue(space, ref));
+    world.lengthen("hash", field, 150_000);
+    assert(isLargeValue(space, ref));
+  }
+  world.end();
+}, { count: 1 });
 
 /** Ways in which a disk fails, and what is said of it. */
 const FAILURES: readonly [string, RegExp, (disk: FaultyDisk) => void][] = [
