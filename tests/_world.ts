@@ -168,6 +168,7 @@ export class World {
       monotonicMs: this.#monotonicMs,
       startTimer: () => () => {},
       countEnded: () => {},
+      rest: (run) => queueMicrotask(run),
       giveBack: (undo, db, late) => {
         const reply = new ReplyWriter();
         late(reply);

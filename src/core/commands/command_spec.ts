@@ -12,6 +12,7 @@
 
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { ManyKeysFinder } from "./many_keys.ts";
+import type { OneKeyForm } from "./one_key.ts";
 
 /**
  * The flags of commands. Their order is the order in which COMMAND INFO prints
@@ -282,6 +283,8 @@ export interface CommandSpec<C> {
   readonly manyKeys?: ManyKeysFinder<C>;
   /** A key takes as long as so many of MGET's: 1 or {@linkcode KEY_WEIGHT_MAX}. */
   readonly keyWeight?: number;
+  /** Of those that may be run with one of very many: where the keys stand. */
+  readonly oneKey?: OneKeyForm;
   /** Missing only in containers that do nothing by themselves. */
   readonly run?: Handler<C>;
 }

@@ -17,7 +17,13 @@ import {
   numKeysAt,
 } from "./command_spec.ts";
 import { LEFT, popFirst, replyEnd, replyMoved, RIGHT } from "./list_pops.ts";
-import { FIRST_KEY, MANY_POPS } from "./many_pops.ts";
+import {
+  FIRST_KEY,
+  MANY_HEADS,
+  MANY_POPS,
+  MANY_TAILS,
+  manyListPops,
+} from "./many_pops.ts";
 import { RECORDED } from "./recorded.ts";
 import { WRONG } from "./typed_entry.ts";
 import { readWaitSeconds } from "./wait_timeout.ts";
@@ -122,6 +128,7 @@ export const LIST_BLOCKING_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "timeout:double numkeys:integer key... where:(LEFT|RIGHT) " +
       "[COUNT count:integer]",
     replies: ["array", "null"],
+    ...manyListPops(LEFT, RIGHT),
     run: blmpopCommand,
   },
   {
@@ -135,6 +142,7 @@ export const LIST_BLOCKING_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: [keysFrom(1, -2, "RW access delete")],
     syntax: "key... timeout:double",
     replies: ["array", "null"],
+    ...MANY_HEADS,
     run: blpopCommand,
   },
   {
@@ -148,6 +156,7 @@ export const LIST_BLOCKING_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: [keysFrom(1, -2, "RW access delete")],
     syntax: "key... timeout:double",
     replies: ["array", "null"],
+    ...MANY_TAILS,
     run: brpopCommand,
   },
   {

@@ -40,7 +40,7 @@ import {
   writeList,
 } from "./list_entry.ts";
 import { elementsOfSlice } from "./list_slices.ts";
-import { FIRST_KEY, MANY_POPS } from "./many_pops.ts";
+import { FIRST_KEY, MANY_POPS, manyPops } from "./many_pops.ts";
 import { RECORDED } from "./recorded.ts";
 import { WRONG } from "./typed_entry.ts";
 
@@ -302,6 +302,7 @@ export const LIST_POP_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: [numKeysAt(1, "RW access delete")],
     syntax: "numkeys:integer key... where:(LEFT|RIGHT) [COUNT count:integer]",
     replies: ["array", "null"],
+    ...manyPops(LEFT, RIGHT),
     run: lmpopCommand,
   },
   {

@@ -11,15 +11,17 @@
 
 import { assert } from "../base/assert.ts";
 import type { AccessClock } from "../keyspace/access_clock.ts";
+import type { EffectLog } from "../keyspace/effect_log.ts";
 import { DEL, NEW, SET } from "../keyspace/key_events.ts";
 import type { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { keepOldOf } from "../keyspace/snapshot_marks.ts";
 import { makeApart, makeApartIn, makeRun } from "../keyspace/strings_apart.ts";
 import type { Arguments } from "../resp/arguments.ts";
+import type { ErrorReply } from "../resp/error_reply.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
 import { EXTERNAL_BYTES_MIN, TYPE_STRING } from "../types/entry.ts";
-import type { Call } from "./call.ts";
+import type { Call, WaitUndo } from "./call.ts";
 import { KEY_WEIGHT_MAX, type LateReply } from "./command_spec.ts";
 import { replyString } from "./string_value.ts";
 
@@ -54,6 +56,46 @@ export interface KeysPass {
   visit(at: KeyVisit): void;
 }
 
+/** What a command waits for that has found nothing. */
+export interface KeysWait {
+  /** As {@linkcode Call.waitKind}. */
+  readonly kind: number;
+  /** For so many milliseconds, 0 for ever. */
+  readonly waitMs: number;
+  readonly undo: WaitUndo;
+  /** As {@linkcode Call.waitArguments}. */
+  readonly replaced: ReadonlyMap<number, Uint8Array> | null;
+}
+
+/** What the passes look for, and what is done then. */
+export interface KeysSearch {
+  /** Number of the key with which alone the command is to be run; -1 for none. */
+  readonly found: number;
+  /** Whether the background is to run it, with all keys. */
+  readonly isForBackground: boolean;
+  /** What is waited for if neither; null to reply. */
+  readonly wait: KeysWait | null;
+  /** Begins to look anew. */
+  reset(): void;
+}
+
+/** What is done to keys in the order in which they were given, for any time. */
+export interface KeysSteps {
+  /** Whether what is left is not wanted. */
+  readonly isOver: boolean;
+  /** The error that is replied, or null. */
+  readonly error: ErrorReply | null;
+  /** What is waited for when all is done; null to reply. */
+  readonly wait: KeysWait | null;
+  /**
+   * Does a part of what is done to a key, about half a millisecond, with its latch
+   * held; says whether some is left.
+   */
+  step(at: KeyVisit): boolean;
+  /** Records all that was done, in the place of the command. */
+  record(effects: EffectLog): void;
+}
+
 /** All that a command does. */
 export interface ManyKeysWork {
   /** How the keys are locked meanwhile. */
@@ -63,6 +105,10 @@ export interface ManyKeysWork {
    * say; it has no passes then, and the reply is that of the background.
    */
   readonly isJob?: boolean;
+  /** What becomes of the command when the passes, which change nothing, are over. */
+  readonly search?: KeysSearch;
+  /** What is done to the keys when the passes, which change nothing, are over. */
+  readonly steps?: KeysSteps;
   /** What is done, pass by pass. */
   readonly passes: readonly KeysPass[];
   /** Whether what is left of the passes is not wanted. */

@@ -8,15 +8,27 @@
 import { assert } from "../base/assert.ts";
 import { bytesOf } from "../base/bytes.ts";
 import { Key } from "../keyspace/key.ts";
+import { WAITS_FOR_LIST, WAITS_FOR_ZSET } from "../keyspace/waiter_records.ts";
 import {
   COUNT_NOT_POSITIVE,
   type ErrorReply,
   NUMKEYS_NOT_POSITIVE,
   SYNTAX_ERROR,
 } from "../resp/error_reply.ts";
+import { ReplyWriter } from "../resp/reply_writer.ts";
 import { argumentIs, integerAt } from "./arg_reader.ts";
-import type { Call } from "./call.ts";
+import type { Call, WaitUndo } from "./call.ts";
+import { KEY_WEIGHT_MAX, type LateReply } from "./command_spec.ts";
+import type {
+  KeysPass,
+  KeysSearch,
+  KeysWait,
+  ManyKeysFinder,
+  ManyKeysWork,
+} from "./many_keys.ts";
+import type { OneKeyForm } from "./one_key.ts";
 import { writeEntry } from "./typed_entry.ts";
+import { readWaitSeconds } from "./wait_timeout.ts";
 
 const COUNT = bytesOf("count");
 
@@ -80,3 +92,146 @@ class FirstKey {
 
 /** Found anew by each command. */
 export const FIRST_KEY = new FirstKey();
+
+/** Looks for the first of very many keys that is there. */
+class FirstKeySearch implements ManyKeysWork, KeysSearch {
+  readonly locking = "write";
+  readonly changes = 0;
+  readonly isForBackground = false;
+  readonly wait: KeysWait | null;
+  found = -1;
+
+  constructor(wait: KeysWait | null) {
+    this.wait = wait;
+  }
+
+  readonly passes: readonly KeysPass[] = [{
+    order: "given",
+    isLatched: true,
+    visit: ({ space, db, key, i, nowMs }) => {
+      if (this.found >= 0 || space.lookupQuiet(db, key, nowMs) === 0) return;
+      this.found = i;
+    },
+  }];
+
+  get isOver(): boolean {
+    return this.found >= 0;
+  }
+
+  get search(): KeysSearch {
+    return this;
+  }
+
+  reset(): void {
+    this.found = -1;
+  }
+
+  reply(): LateReply {
+    return (reply) => reply.nullArray();
+  }
+}
+
+/** Where errors go that are replied when the command is run after all. */
+const UNREAD = new ReplyWriter();
+
+/** Reads arguments of a command that is yet to be run; replies nothing. */
+export function readAhead<T>(call: Call, read: () => T): T {
+  const { reply } = call;
+  call.reply = UNREAD;
+  try {
+    return read();
+  } finally {
+    call.reply = reply;
+    UNREAD.reset();
+  }
+}
+
+/** LMPOP and ZMPOP, whose words are these. */
+function manyPopped(first: Uint8Array, second: Uint8Array): KeysFinder {
+  return (call) =>
+    readAhead(call, () => MANY_POPS.read(call, 1, first, second))
+      ? new FirstKeySearch(null)
+      : null;
+}
+
+/** BLMPOP and BZMPOP; `undo` depends on the word that was read. */
+function manyPoppedOrWaited(
+  first: Uint8Array,
+  second: Uint8Array,
+  kind: number,
+  undo: () => WaitUndo,
+): KeysFinder {
+  return (call) => {
+    const waitMs = readAhead(
+      call,
+      () =>
+        MANY_POPS.read(call, 2, first, second) ? readWaitSeconds(call, 1) : -1,
+    );
+    if (waitMs < 0) return null;
+    const wait = { kind, waitMs, undo: undo(), replaced: null };
+    return new FirstKeySearch(wait);
+  };
+}
+
+/** BLPOP, and all whose timeout is behind their keys. */
+function manyWaited(kind: number, undo: WaitUndo): KeysFinder {
+  return (call) => {
+    const waitMs = readAhead(call, () => readWaitSeconds(call, call.argc - 1));
+    if (waitMs < 0) return null;
+    const wait = { kind, waitMs, undo, replaced: null };
+    return new FirstKeySearch(wait);
+  };
+}
+
+type KeysFinder = ManyKeysFinder<Call>;
+
+/** What rows say of commands that look for the first key there is. */
+interface ManyKeysRow {
+  readonly manyKeys: KeysFinder;
+  readonly oneKey: OneKeyForm;
+  readonly keyWeight: number;
+}
+
+function row(manyKeys: KeysFinder, oneKey: OneKeyForm): ManyKeysRow {
+  return { manyKeys, oneKey, keyWeight: KEY_WEIGHT_MAX };
+}
+
+/** What the row of LMPOP, or that of ZMPOP, says. */
+export const manyPops = (first: Uint8Array, second: Uint8Array): ManyKeysRow =>
+  row(manyPopped(first, second), "counted");
+
+/** What that of BLMPOP says. */
+export const manyListPops = (
+  first: Uint8Array,
+  second: Uint8Array,
+): ManyKeysRow => {
+  const undo = () => MANY_POPS.isFirst ? "LPUSH" : "RPUSH";
+  const find = manyPoppedOrWaited(first, second, WAITS_FOR_LIST, undo);
+  return row(find, "counted");
+};
+
+/** What that of BZMPOP says. */
+export const manySortedSetPops = (
+  first: Uint8Array,
+  second: Uint8Array,
+): ManyKeysRow => {
+  const undo = () => "ZADD" as const;
+  const find = manyPoppedOrWaited(first, second, WAITS_FOR_ZSET, undo);
+  return row(find, "counted");
+};
+
+/** What that of BLPOP says. */
+export const MANY_HEADS: ManyKeysRow = row(
+  manyWaited(WAITS_FOR_LIST, "LPUSH"),
+  "alone",
+);
+/** What that of BRPOP says. */
+export const MANY_TAILS: ManyKeysRow = row(
+  manyWaited(WAITS_FOR_LIST, "RPUSH"),
+  "alone",
+);
+/** What those of BZPOPMIN and BZPOPMAX say. */
+export const MANY_MEMBERS: ManyKeysRow = row(
+  manyWaited(WAITS_FOR_ZSET, "ZADD"),
+  "alone",
+);

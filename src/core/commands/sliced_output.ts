@@ -49,7 +49,12 @@ export class SlicedOutput implements Output {
   readonly #draft: EffectDraft | null;
   readonly #pieces: ReplyPiece[] = [];
 
-  constructor({ effects, db, nowMs, clockMs, args, reply }: Call) {
+  constructor(
+    { effects, db, nowMs, clockMs, args, reply }: Pick<
+      Call,
+      "effects" | "db" | "nowMs" | "clockMs" | "args" | "reply"
+    >,
+  ) {
     this.#draft = effects.isOn ? new EffectDraft() : null;
     this.effects = this.#draft ?? NOT_RECORDED;
     this.db = db;
@@ -78,6 +83,19 @@ export class SlicedOutput implements Output {
       this.reply = writerLike(reply);
     }
     return this.#pieces.length;
+  }
+
+  /**
+   * Forgets what stands between two places of what is being written: ends a piece
+   * at the first, and with the second begins another, whose number it returns.
+   */
+  splitAt(before: number, from: number): number {
+    const { bytes, spans } = pieceOf(this.reply, from, this.reply.at);
+    const rest = { bytes: bytes.slice(), spans };
+    this.reply.rewind(before);
+    const piece = this.endPiece();
+    this.#pieces.push(rest);
+    return piece;
   }
 
   /** Puts what is written by `write` before a piece. */

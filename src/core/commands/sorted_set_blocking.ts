@@ -13,7 +13,12 @@ import {
   type LateReply,
   numKeysAt,
 } from "./command_spec.ts";
-import { FIRST_KEY, MANY_POPS } from "./many_pops.ts";
+import {
+  FIRST_KEY,
+  MANY_MEMBERS,
+  MANY_POPS,
+  manySortedSetPops,
+} from "./many_pops.ts";
 import { RECORDED } from "./recorded.ts";
 import { MAX, MIN, popFirst, replyEndMember } from "./sorted_set_pops.ts";
 import { WRONG } from "./typed_entry.ts";
@@ -77,6 +82,7 @@ export const SORTED_SET_BLOCKING_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "timeout:double numkeys:integer key... where:(MIN|MAX) " +
       "[COUNT count:integer]",
     replies: ["array", "null"],
+    ...manySortedSetPops(MAX, MIN),
     run: bzmpopCommand,
   },
   {
@@ -90,6 +96,7 @@ export const SORTED_SET_BLOCKING_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: [keysFrom(1, -2, "RW access delete")],
     syntax: "key... timeout:double",
     replies: ["array", "null"],
+    ...MANY_MEMBERS,
     run: bzpopmaxCommand,
   },
   {
@@ -103,6 +110,7 @@ export const SORTED_SET_BLOCKING_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: [keysFrom(1, -2, "RW access delete")],
     syntax: "key... timeout:double",
     replies: ["array", "null"],
+    ...MANY_MEMBERS,
     run: bzpopminCommand,
   },
 ];

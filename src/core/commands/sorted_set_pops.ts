@@ -21,7 +21,7 @@ import {
 } from "./command_spec.ts";
 import type { ElementWriter } from "./element_stream.ts";
 import { popMany, type ValueEnd } from "./end_pops.ts";
-import { FIRST_KEY, MANY_POPS } from "./many_pops.ts";
+import { FIRST_KEY, MANY_POPS, manyPops } from "./many_pops.ts";
 import { RECORDED } from "./recorded.ts";
 import {
   DOWNWARDS_PAIRED,
@@ -159,6 +159,7 @@ export const SORTED_SET_POP_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: [numKeysAt(1, "RW access delete")],
     syntax: "numkeys:integer key... where:(MIN|MAX) [COUNT count:integer]",
     replies: ["null", "array"],
+    ...manyPops(MAX, MIN),
     run: zmpopCommand,
   },
   {

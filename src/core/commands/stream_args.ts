@@ -27,7 +27,7 @@ const MINUS = 0x2d;
 
 /** Whether argument `i` is one character, up to a NUL. */
 export function argumentIsCharacter(
-  call: Call,
+  call: Pick<Call, "args">,
   i: number,
   character: number,
 ): boolean {

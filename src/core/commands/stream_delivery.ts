@@ -38,7 +38,7 @@ import {
 } from "./stream_reply.ts";
 
 /** Entries that are read in one slice. */
-const SLICE_ENTRIES = 128;
+export const SLICE_ENTRIES = 128;
 /** Entries that are read at once; more are gone on with in slices. */
 export const ENTRIES_AT_ONCE: number = 2 * SLICE_ENTRIES;
 /** A slice ends after the entry with which its reply has so many bytes. */

@@ -32,6 +32,7 @@ import {
   unbalancedStreams,
 } from "../resp/error_reply.ts";
 import { takeBackReply } from "../resp/reply_source.ts";
+import { TYPE_STREAM } from "../types/entry.ts";
 import { StreamId } from "../types/stream_id.ts";
 import { argumentIs, bigIntegerAt, readInteger } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
@@ -43,10 +44,20 @@ import {
   type LateReply,
 } from "./command_spec.ts";
 import { STREAMED_ELEMENTS_MIN } from "./element_stream.ts";
-import { type ManyKeysFinder, manyRead } from "./many_keys.ts";
+import { ManyGroupReadings } from "./many_group_readings.ts";
+import {
+  type KeysPass,
+  type KeysSearch,
+  type KeysWait,
+  type KeyVisit,
+  type ManyKeysFinder,
+  type ManyKeysWork,
+  manyRead,
+} from "./many_keys.ts";
+import { readAhead } from "./many_pops.ts";
 import { makeChange } from "./sliced_change.ts";
 import { SlicedOutput } from "./sliced_output.ts";
-import { argumentIsCharacter, IdList, readId } from "./stream_args.ts";
+import { argumentIsCharacter, idAt, IdList, readId } from "./stream_args.ts";
 import {
   ENTRIES_AT_ONCE,
   GroupReader,
@@ -393,14 +404,88 @@ function readPart(
   }
 }
 
-/** XREAD of very many streams, unless it may have to wait. */
-const manyStreams: ManyKeysFinder<Call> = (call) => {
-  for (let i = 1; i < call.argc; i++) {
-    if (argumentIs(call, i, STREAMS)) return manyRead(call);
-    if (argumentIs(call, i, BLOCK)) return null;
+/**
+ * XREAD that may wait, of very many streams: if there is something to read, or to
+ * complain of, all is run in the background.
+ */
+class StreamSearch implements ManyKeysWork, KeysSearch {
+  readonly locking = "read";
+  readonly changes = 0;
+  readonly found = -1;
+  readonly #options = Object.assign(new ReadOptions(), OPTIONS);
+  readonly #lastIds = new Map<number, Uint8Array>();
+  isForBackground = false;
+
+  readonly passes: readonly KeysPass[] = [
+    { order: "given", isLatched: true, visit: (at) => this.#look(at) },
+    {
+      order: "given",
+      isLatched: true,
+      visit: ({ space, db, key, nowMs }) => {
+        // As where few are waited for, who are missed twice.
+        if (space.lookupRead(db, key, nowMs) === 0) {
+          space.lookupRead(db, key, nowMs);
+        }
+      },
+    },
+  ];
+
+  get search(): KeysSearch {
+    return this;
   }
-  return null;
+
+  get isOver(): boolean {
+    return this.isForBackground;
+  }
+
+  get wait(): KeysWait {
+    const { waitMs } = this.#options;
+    const replaced = this.#lastIds;
+    return { kind: WAITS_FOR_STREAM, waitMs, undo: "", replaced };
+  }
+
+  reset(): void {
+    this.isForBackground = false;
+    this.#lastIds.clear();
+  }
+
+  reply(): LateReply {
+    return (reply) => reply.nullArray();
+  }
+
+  #look({ space, db, key, i, args, nowMs }: KeyVisit): void {
+    if (this.isForBackground) return;
+    const { keysAt, streams } = this.#options;
+    const at = keysAt + streams + i;
+    const ref = space.lookupQuiet(db, key, nowMs);
+    if (ref !== 0 && space.type(ref) !== TYPE_STREAM) {
+      this.isForBackground = true;
+    } else if (argumentIsCharacter({ args }, at, DOLLAR)) {
+      ID.setLeast();
+      if (ref !== 0) space.values.streams.readLastId(ref, ID);
+      this.#lastIds.set(at, bytesOf(ID.toString()));
+    } else {
+      const { log } = space.values.streams;
+      this.isForBackground = !idAt({ args }, at, ID) ||
+        ref !== 0 && log.readLastEntry(ref, LAST) && LAST.compare(ID) > 0;
+    }
+  }
+}
+
+/** XREAD of very many streams. */
+const manyStreams: ManyKeysFinder<Call> = (call) => {
+  const job = manyRead(call);
+  if (job === null || !readAhead(call, () => OPTIONS.read(call, false))) {
+    return null;
+  }
+  return OPTIONS.isBlocking ? new StreamSearch() : job;
 };
+
+/** XREADGROUP of very many streams. */
+const manyGroups: ManyKeysFinder<Call> = (call) =>
+  readAhead(call, () => OPTIONS.read(call, true))
+    ? new ManyGroupReadings(call, Object.assign(new ReadOptions(), OPTIONS))
+    : null;
 
 /** Rows of these commands. */
 export const STREAM_READ_COMMANDS: readonly CommandSpec<Call>[] = [
@@ -418,6 +503,7 @@ export const STREAM_READ_COMMANDS: readonly CommandSpec<Call>[] = [
     replies: ["map", "array", "null"],
     keyWeight: KEY_WEIGHT_MAX,
     manyKeys: manyStreams,
+    oneKey: "with IDs",
     run: xreadCommand,
   },
   {
@@ -432,6 +518,9 @@ export const STREAM_READ_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "GROUP group-block:(group consumer) [COUNT count:integer] " +
       "[BLOCK milliseconds:integer] [NOACK] STREAMS streams:(key... id...)",
     replies: ["map", "array", "null"],
+    keyWeight: KEY_WEIGHT_MAX,
+    manyKeys: manyGroups,
+    oneKey: "with IDs",
     run: xreadgroupCommand,
   },
 ];

@@ -72,11 +72,15 @@ export function lockNode(space: Keyspace, db: number, ref: number): number {
 
 const KEY = new Key();
 
-/** Releases what a place holds. */
+/**
+ * Releases what a place holds. If the key `isSame` as before it was locked, nobody
+ * who waits for it need look.
+ */
 export function unlockKey(
   space: Keyspace,
   place: number,
   nowMs: number,
+  isSame = false,
 ): void {
   const { locks } = space;
   const node = locks.nodeOf(place);
@@ -89,7 +93,7 @@ export function unlockKey(
       space.freeEntry(orphan);
     }
     dropExpired(space, db, KEY, nowMs);
-    space.hooks.noteReleased(db, KEY);
+    if (!isSame) space.hooks.noteReleased(db, KEY);
   }
   locks.prune(node);
 }

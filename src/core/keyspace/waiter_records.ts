@@ -30,6 +30,8 @@ const WAITING = 1;
 const CLAIMED = 2;
 /** Claim word: it was served, or waits no longer. */
 const ENDED = 3;
+/** Claim word: it is yet to be written into the queues of all its keys. */
+const BEGUN = 4;
 
 const CLAIM = 0;
 const WORKER = 1;
@@ -39,7 +41,9 @@ const KIND = 4;
 const REGISTRATIONS = 5;
 const ARGUMENTS = 6;
 const CACHE = 7;
-const LENGTHS = 8;
+const FIRST_KEY = 8;
+const KEYS = 9;
+const LENGTHS = 10;
 const KIND_SHIFT = 8;
 
 /** What a command waits for. */
@@ -60,6 +64,15 @@ export interface NewWaiter {
   readonly kind: number;
   /** Where its client's cache is told of changes, if it keeps what it reads; -1. */
   readonly cacheWorker: number;
+  /** Where its keys stand, if it has very many. */
+  readonly keysAt?: KeysAt;
+}
+
+/** Where the keys of a command stand. */
+export interface KeysAt {
+  /** The argument that is the first one. */
+  readonly first: number;
+  readonly count: number;
 }
 
 /** Reads and writes waiter records. */
@@ -81,15 +94,35 @@ export class WaiterRecords {
     args: Arguments,
     replaced: ReadonlyMap<number, Uint8Array> | null,
   ): number {
-    const { count } = args;
+    const ref = heap.allocate(this.unitsOf(args, replaced));
+    this.fill(ref, waiter, args, replaced);
+    this.begin(ref);
+    return ref;
+  }
+
+  /** Units of memory that a record takes. */
+  unitsOf(
+    { count, length }: Arguments,
+    replaced: ReadonlyMap<number, Uint8Array> | null,
+  ): number {
     let bytes = (LENGTHS + count) * 4;
     for (let i = 0; i < count; i++) {
-      bytes += replaced?.get(i)?.length ?? args.length[i]!;
+      bytes += replaced?.get(i)?.length ?? length[i]!;
     }
-    const ref = heap.allocate((bytes + 7) >>> 3);
+    return (bytes + 7) >>> 3;
+  }
+
+  /** Fills a record, of which nobody knows; no latch need be held. */
+  fill(
+    ref: number,
+    waiter: NewWaiter,
+    args: Arguments,
+    replaced: ReadonlyMap<number, Uint8Array> | null,
+  ): void {
+    const { count } = args;
     const words = this.#arena.i32[ref >>> SEGMENT_SHIFT]!;
     const at = wordOf(ref);
-    words[at + CLAIM] = WAITING;
+    words[at + CLAIM] = BEGUN;
     words[at + WORKER] = waiter.worker;
     words[at + SESSION] = waiter.session;
     words[at + DATABASE] = waiter.db;
@@ -97,6 +130,8 @@ export class WaiterRecords {
     words[at + REGISTRATIONS] = 0;
     words[at + ARGUMENTS] = count;
     words[at + CACHE] = waiter.cacheWorker + 1;
+    words[at + FIRST_KEY] = waiter.keysAt?.first ?? 0;
+    words[at + KEYS] = waiter.keysAt?.count ?? 0;
     const to = this.#arena.u8[ref >>> SEGMENT_SHIFT]!;
     let end = byteOf(ref) + (LENGTHS + count) * 4;
     for (let i = 0; i < count; i++) {
@@ -112,7 +147,16 @@ export class WaiterRecords {
       words[at + LENGTHS + i] = length;
       end += length;
     }
-    return ref;
+  }
+
+  /** From now on the command may be claimed. */
+  begin(ref: number): void {
+    this.#change(ref, BEGUN, WAITING);
+  }
+
+  /** Ends a command that has not begun to wait. */
+  drop(ref: number): void {
+    this.#change(ref, BEGUN, ENDED);
   }
 
   /** Lets `args` point to the arguments, for as long as the record lives. */
@@ -128,6 +172,30 @@ export class WaiterRecords {
       args.add(off, length);
       off += length;
     }
+  }
+
+  /** Copies the arguments with these numbers, which go up. */
+  copyArguments(ref: number, numbers: readonly number[]): Uint8Array[] {
+    const bytes = this.#arena.u8[ref >>> SEGMENT_SHIFT]!;
+    const words = this.#arena.i32[ref >>> SEGMENT_SHIFT]!;
+    const lengths = wordOf(ref) + LENGTHS;
+    let off = byteOf(ref) + (LENGTHS + this.argumentCount(ref)) * 4;
+    let at = 0;
+    return numbers.map((i) => {
+      for (; at < i; at++) off += words[lengths + at]!;
+      return bytes.slice(off, off + words[lengths + at]!);
+    });
+  }
+
+  /** How many arguments it has. */
+  argumentCount(ref: number): number {
+    return this.#word(ref, ARGUMENTS);
+  }
+
+  /** Where its keys stand, if there are very many: it is served with one. */
+  keysAt(ref: number): KeysAt | null {
+    const first = this.#word(ref, FIRST_KEY);
+    return first === 0 ? null : { first, count: this.#word(ref, KEYS) };
   }
 
   /** Claims a command in order to serve it. */

@@ -12,7 +12,7 @@
  * registration   word 0  previous    word 4  record, see waiter_records.ts
  *                     1  next             5  the record's next registration
  *                     2  node             6  shard
- *                     3  place in time    7  unused
+ *                     3  place in time    7  number of the key, if there are many
  * ```
  *
  * A command has one record and a registration per key. A key has a node only
@@ -45,6 +45,7 @@ const PLACE = 3;
 const RECORD = 4;
 const SIBLING = 5;
 const SHARD = 6;
+const NUMBER = 7;
 const REGISTRATION_UNITS = 4;
 
 /** The waiters of one shard. */
@@ -88,10 +89,16 @@ export class Waiters {
   }
 
   /**
-   * Puts a command behind those that wait for a key; once only. May throw
-   * OutOfMemory.
+   * Puts a command behind those that wait for a key, which is its key of that
+   * number; once only. May throw OutOfMemory.
    */
-  add(db: number, key: Key, record: number, records: WaiterRecords): void {
+  add(
+    db: number,
+    key: Key,
+    record: number,
+    records: WaiterRecords,
+    number = 0,
+  ): void {
     let node = this.find(db, key.buf, key.off, key.length, key.hash);
     if (node !== 0) {
       const last = this.#word(node, LAST);
@@ -114,6 +121,7 @@ export class Waiters {
     this.#set(made, RECORD, record);
     this.#set(made, SIBLING, records.registrations(record));
     this.#set(made, SHARD, this.#shard);
+    this.#set(made, NUMBER, number);
     records.setRegistrations(record, made);
     if (last === 0) this.#set(node, FIRST, made);
     else this.#set(last, NEXT, made);
@@ -157,6 +165,11 @@ export class Waiters {
   /** When it was made, as a number that grows. */
   place(registration: number): number {
     return this.#word(registration, PLACE);
+  }
+
+  /** Number of the key, of a command of very many. */
+  number(registration: number): number {
+    return this.#word(registration, NUMBER);
   }
 
   /** The command that waits. */

@@ -17,7 +17,10 @@ import type { WaiterRecords } from "../../core/keyspace/waiter_records.ts";
 import { type ErrorReply, UNBLOCKED } from "../../core/resp/error_reply.ts";
 import type { Latches } from "../latch/shard_latches.ts";
 import { type DeadlinePorts, Deadlines, type Timed } from "./deadlines.ts";
-import { removeRegistrations } from "./registering.ts";
+import { removeRegistrations, removeSome } from "./registering.ts";
+
+/** Longest turn in which a command is taken out of very many queues. */
+const TURN_MS = 1;
 
 /** What the sessions need from the worker around them. */
 export interface BlockedPorts extends DeadlinePorts {
@@ -28,6 +31,8 @@ export interface BlockedPorts extends DeadlinePorts {
   giveBack(undo: WaitUndo, db: number, late: LateReply): void;
   /** A command has ended without being served. */
   countEnded(session: number, error: ErrorReply | null): void;
+  /** Calls back when others have had their turn; no latch is held. */
+  rest(run: () => void): void;
 }
 
 /** A session whose command waits. */
@@ -39,6 +44,8 @@ interface Blocked extends Timed {
   readonly home: number;
   /** The shards of the keys that are waited for. */
   readonly shards: readonly number[];
+  /** Whether it waits for very many keys, whatever their shards. */
+  readonly isOfMany: boolean;
   readonly undo: WaitUndo;
   readonly settle: (late: LateReply) => void;
   /** Whether the reply is known. */
@@ -52,7 +59,9 @@ export interface Wait {
   readonly session: number;
   readonly db: number;
   readonly record: number;
+  /** Those of its keys; of very many, where the record lies. */
   readonly shards: readonly number[];
+  readonly isOfMany: boolean;
   readonly undo: WaitUndo;
   /** 0 for ever. */
   readonly waitMs: number;
@@ -97,6 +106,7 @@ export class BlockedSessions {
         record: wait.record,
         home: wait.shards[0]!,
         shards: wait.shards,
+        isOfMany: wait.isOfMany,
         undo: wait.undo,
         settle,
         hasEnded: false,
@@ -109,14 +119,38 @@ export class BlockedSessions {
     });
   }
 
-  /** A command was served; its registrations have ended. No latch is held. */
+  /**
+   * A command was served; its registrations have ended, unless they were very many.
+   * No latch is held.
+   */
   served(session: number, late: LateReply): void {
     const blocked = this.#blocked.get(session)!;
-    const { latches, keyspaces } = this.#ports;
-    latches.acquire(blocked.home);
-    keyspaces[blocked.home]!.heap.free(blocked.record);
-    latches.release(blocked.home);
+    const { record, home, isOfMany } = blocked;
+    if (isOfMany) this.forgetSlowly(record, home);
+    else this.#free(record, home);
     this.#end(blocked, late);
+  }
+
+  #free(record: number, home: number): void {
+    const { latches, keyspaces } = this.#ports;
+    latches.acquire(home);
+    keyspaces[home]!.heap.free(record);
+    latches.release(home);
+  }
+
+  /**
+   * Takes what was left of a command of very many keys, on which nobody acts any
+   * more, out of the shards, some of it in each turn; latches may be held.
+   */
+  forgetSlowly(record: number, home: number): void {
+    const { rest, monotonicMs } = this.#ports;
+    rest(() => {
+      const endMs = monotonicMs() + TURN_MS;
+      while (removeSome(this.#ports, record)) {
+        if (monotonicMs() > endMs) return this.forgetSlowly(record, home);
+      }
+      this.#free(record, home);
+    });
   }
 
   /** CLIENT UNBLOCK: says whether the command still waited. */
@@ -152,7 +186,8 @@ export class BlockedSessions {
   }
 
   /** Takes what was left of a cancelled command out of the shards. */
-  #forget({ record, home, shards }: Blocked): void {
+  #forget({ record, home, shards, isOfMany }: Blocked): void {
+    if (isOfMany) return this.forgetSlowly(record, home);
     const { latches, keyspaces, records } = this.#ports;
     for (const shard of shards) latches.mark(shard);
     latches.acquireMarked();

@@ -11,6 +11,8 @@
  * - A command that is tried in vain stays where it is in its queues.
  * - What a served command changes may be what others wait for: their keys are
  *   looked at in turn. Each round ends a wait, so there is an end to it.
+ * - A command of very many keys is run with the one at hand, under its latch alone,
+ *   and taken out of the other queues in slices, where it has waited.
  * - A command that finds much takes it in slices, its key locked. It has been
  *   served then, and those behind it wait on until the key is released.
  *
@@ -19,6 +21,7 @@
 
 import type { Call } from "../../core/commands/call.ts";
 import { FLAG, type LateReply } from "../../core/commands/command_spec.ts";
+import { oneKeyArguments } from "../../core/commands/one_key.ts";
 import type {
   Command,
   CommandTable,
@@ -173,7 +176,7 @@ export class Serving<C extends Call> {
       if (found === 0) break;
       const record = waiters.record(found);
       const foundAt = waiters.place(found);
-      const command = this.#load(record, db);
+      const command = this.#load(record, waiters.number(found), db);
       if (!this.#holdsLatches()) {
         latches.releaseMarked();
         latches.mark(key.shard);
@@ -225,11 +228,13 @@ export class Serving<C extends Call> {
     return 0;
   }
 
-  /** Makes a waiting command the one at hand. */
-  #load(record: number, db: number): Command<C> {
+  /**
+   * Makes a waiting command the one at hand; one of very many keys with that of
+   * this number.
+   */
+  #load(record: number, number: number, db: number): Command<C> {
     const call = this.#call;
-    const args = this.#args;
-    this.#records.load(record, args);
+    const args = this.#arguments(record, number);
     call.args = args;
     this.#guest.id = this.#records.session(record);
     this.#guest.db = db;
@@ -242,6 +247,21 @@ export class Serving<C extends Call> {
     this.#guest.command = command;
     this.#ports.fillKeys(command);
     return command;
+  }
+
+  #arguments(record: number, number: number): Arguments {
+    const records = this.#records;
+    const keysAt = records.keysAt(record);
+    if (keysAt === null) {
+      records.load(record, this.#args);
+      return this.#args;
+    }
+    const copy = (numbers: readonly number[]) =>
+      records.copyArguments(record, numbers);
+    const [name] = copy([0]);
+    const { spec } = this.#table.lookup(name!, 0, name!.length)!;
+    const count = records.argumentCount(record);
+    return oneKeyArguments(spec.oneKey!, count, keysAt, number, copy);
   }
 
   #holdsLatches(): boolean {
@@ -271,7 +291,9 @@ export class Serving<C extends Call> {
     if (cacheWorker >= 0 && (command.flags & FLAG.READONLY) !== 0) {
       this.#ports.remember(records.session(record), cacheWorker);
     }
-    removeRegistrations(call.keyspaces, records, record);
+    if (records.keysAt(record) === null) {
+      removeRegistrations(call.keyspaces, records, record);
+    }
     const worker = records.worker(record);
     const session = records.session(record);
     records.end(record);

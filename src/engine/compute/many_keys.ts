@@ -15,6 +15,11 @@
  * unlock
  * ```
  *
+ * A command that wants only the first key that has something finds it like this and
+ * lets go of all; it is run with that key alone, whose latch is not given back in
+ * between. If it may wait, it is written into the queues of all keys before they
+ * are unlocked, so nothing that comes is missed.
+ *
  * A change is recorded as one, when it has been made, before the first key is
  * unlocked. Until it begins the keys are as they were: who lists old values
  * (old_values.ts) may read them, hence the locks of one who changes at the end.
@@ -35,6 +40,7 @@ import { GivenRecord } from "../../core/commands/given_record.ts";
 import {
   distinctPass,
   type KeysPass,
+  type KeysSteps,
   type KeyVisit,
   type ManyKeysWork,
 } from "../../core/commands/many_keys.ts";
@@ -71,6 +77,12 @@ import type { CommandLocks } from "../locks/command_locks.ts";
 import type { LockHandle, LockSpec } from "../locks/lock_spec.ts";
 import type { LockWait, LockWaits } from "../locks/lock_waits.ts";
 import { ManyKeyOrder } from "../locks/many_key_order.ts";
+import {
+  KeySearches,
+  type KeysEnd,
+  type SearchingKeys,
+  type SearchPorts,
+} from "./key_searches.ts";
 import { LockedJob, type LockedJobPorts } from "./locked_jobs.ts";
 import {
   PROCESS_CUT_WAITS,
@@ -95,21 +107,16 @@ const STILL_MS = 2;
 const WRITES = KEY.RW | KEY.OW | KEY.RM;
 
 /** What these commands need from the worker around them. */
-export interface ManyKeysPorts<C extends Call> extends LockedJobPorts<C> {
+export interface ManyKeysPorts<C extends Call>
+  extends LockedJobPorts<C>, SearchPorts<C> {
   /** Words of the process. */
   readonly process: Int32Array;
   readonly waits: LockWaits;
   readonly locks: CommandLocks;
   /** Makes a handle that the locks belong to. */
   lock(spec: LockSpec): LockHandle | null;
-  /** As {@linkcode LockAskingParts.reserve}. */
-  reserve(space: Keyspace, db: number, key: Key, isAsked: boolean): boolean;
   /** Notes that a client keeps what it has read of a key, whose latch is held. */
   remember(space: Keyspace, key: Key, client: number, worker: number): void;
-  /** Whether the connection of a session is gone. */
-  isGone(session: Session): boolean;
-  /** Whether the data must not change now (CLIENT PAUSE, a data set is loaded). */
-  mustBeStill(): boolean;
   /** As {@linkcode ComputePoolPorts.runInPlace}. */
   runInPlace(
     session: Session,
@@ -130,20 +137,9 @@ export interface ManyKeysPorts<C extends Call> extends LockedJobPorts<C> {
   count(ended: EndedCommand<C>, error: ErrorReply | null): void;
 }
 
-/** How a command has ended. */
-type End = "done" | "in place" | "gone" | ErrorReply;
-
 /** A command under way. */
-interface Running<C extends Call> {
-  readonly command: Command<C>;
-  readonly session: Session;
-  readonly db: number;
-  readonly resp: 2 | 3;
-  readonly args: Arguments;
+interface Running<C extends Call> extends SearchingKeys<C> {
   readonly work: ManyKeysWork;
-  readonly order: ManyKeyOrder;
-  /** By number: where a key is locked, 0 if it is not. */
-  readonly places: Int32Array;
   /** Whether it may write keys. */
   readonly isWrite: boolean;
   /** By number: whether the key may be written; null if that holds for all. */
@@ -164,8 +160,8 @@ interface Running<C extends Call> {
   isPlanned: boolean;
   /** How long its slices took. */
   tookMs: number;
-  steps: Generator<void, End> | null;
-  readonly resolve: (late: LateReply) => void;
+  steps: Generator<void, KeysEnd> | null;
+  readonly resolve: (late: LateReply | Promise<LateReply>) => void;
 }
 
 const NO_REPLY: LateReply = () => {};
@@ -187,11 +183,20 @@ function writesOf(
 /** One per worker. */
 export class ManyKeys<C extends Call> {
   readonly #ports: ManyKeysPorts<C>;
+  readonly #searches: KeySearches<C, Running<C>>;
   readonly #running = new Set<Running<C>>();
   readonly #key = new Key();
 
   constructor(ports: ManyKeysPorts<C>) {
     this.#ports = ports;
+    this.#searches = new KeySearches(ports, {
+      lockAll: (running) => this.#lockAll(running),
+      passes: (running, nowMs) => this.#passes(running, nowMs),
+      pass: (running, pass, nowMs) => this.#pass(running, pass, nowMs),
+      runJob: (running, nowMs) => this.#runJob(running, nowMs),
+      sleepMs: (running, delayMs) => this.#sleepMs(running, delayMs),
+      unlock: (running) => this.#unlock(running),
+    });
   }
 
   /**
@@ -206,6 +211,13 @@ export class ManyKeys<C extends Call> {
   ): Promise<LateReply> | null {
     const { call, lock } = this.#ports;
     const session = call.session as Session;
+    const positions = given.positions.slice(0, call.keyCount);
+    const order = new ManyKeyOrder(call, positions);
+    // Which of its IDs would stay is not known.
+    if (
+      command.spec.oneKey === "with IDs" && work.search !== undefined &&
+      order.distinct < order.count
+    ) return null;
     const handle = lock({
       ...{ label: command.fullName, session: session.id, maxHoldMs: 0 },
       onDisconnect: "finish",
@@ -213,8 +225,6 @@ export class ManyKeys<C extends Call> {
     });
     if (handle === null) return null;
     const { promise, resolve } = Promise.withResolvers<LateReply>();
-    const positions = given.positions.slice(0, call.keyCount);
-    const order = new ManyKeyOrder(call, positions);
     const writes = work.locking === "as the keys say"
       ? writesOf(given, order)
       : null;
@@ -225,7 +235,8 @@ export class ManyKeys<C extends Call> {
       ...{ command, session, work, order, resolve },
       ...{ db: call.db, resp: session.resp, args: call.args.take() },
       places: new Int32Array(work.locking === "none" ? 0 : order.count),
-      ...{ isWrite, writes, job: null },
+      ...{ isWrite, writes, job: null, late: null },
+      keysAt: { first: positions[0]!, count: order.count },
       remembers: isTracking && session.tracking!.remembers,
       noTouch: call.keyspaces[0]!.noTouch,
       ...{ owner: handle.id, locked: 0, wait: null, tookMs: 0, steps: null },
@@ -282,7 +293,7 @@ export class ManyKeys<C extends Call> {
     const { monotonicMs } = this.#ports;
     const startMs = monotonicMs();
     const endMs = startMs + TURN_MS;
-    let result: IteratorResult<void, End>;
+    let result: IteratorResult<void, KeysEnd>;
     do {
       result = running.steps!.next();
     } while (!result.done && !running.isAsleep && monotonicMs() < endMs);
@@ -290,7 +301,7 @@ export class ManyKeys<C extends Call> {
     if (result.done) this.#end(running, result.value);
   }
 
-  #end(running: Running<C>, end: End): void {
+  #end(running: Running<C>, end: KeysEnd): void {
     const { freeBig, effects, settle, count, runInPlace } = this.#ports;
     const { command, session, args, db, resp, work, resolve } = running;
     this.#running.delete(running);
@@ -305,6 +316,8 @@ export class ManyKeys<C extends Call> {
     effects.publish();
     settle();
     if (end === "gone") return resolve(NO_REPLY);
+    const { late } = running;
+    if (end === "under way") return resolve(late!);
     const microseconds = running.tookMs * 1000;
     const error = end === "done" ? null : end;
     const { job } = running;
@@ -315,19 +328,28 @@ export class ManyKeys<C extends Call> {
     resolve(
       error !== null
         ? (reply) => reply.error(error)
-        : job?.reply() ?? work.reply(),
+        : late ?? job?.reply() ?? work.reply(),
     );
   }
 
   /** All of it, step by step; no latch is held where it yields. */
-  *#go(running: Running<C>, handle: LockHandle): Generator<void, End> {
+  *#go(running: Running<C>, handle: LockHandle): Generator<void, KeysEnd> {
     const { isWrite, work } = running;
-    let end: End = "done";
+    if (work.search !== undefined) {
+      const end = yield* this.#searches.run(running, work.search);
+      handle.close();
+      return end;
+    }
+    let end: KeysEnd = "done";
     if (work.locking !== "none") end = yield* this.#lockAll(running);
+    // Who may wait is not run in place.
+    if (end === "in place" && work.steps !== undefined) end = OUT_OF_MEMORY;
     if (end === "done") {
       const nowMs = this.#ports.nowMs();
       end = work.isJob === true
         ? yield* this.#runJob(running, nowMs)
+        : work.steps !== undefined
+        ? yield* this.#stepThrough(running, work.steps, nowMs)
         : isWrite
         ? yield* this.#change(running, nowMs)
         : yield* this.#passes(running, nowMs);
@@ -338,12 +360,12 @@ export class ManyKeys<C extends Call> {
   }
 
   /** Locks all keys; a change has begun then. */
-  *#lockAll(running: Running<C>): Generator<void, End> {
+  *#lockAll(running: Running<C>): Generator<void, KeysEnd> {
     const { isGone, mustBeStill } = this.#ports;
     const { isWrite } = running;
     for (;;) {
       let outcome: Locking = "busy";
-      let end: End | null = null;
+      let end: KeysEnd | null = null;
       if (isGone(running.session)) end = "gone";
       else if (running.hasExpired) end = LOCKED;
       else if (isWrite && mustBeStill()) {
@@ -355,7 +377,8 @@ export class ManyKeys<C extends Call> {
         if (outcome === "no room") end = "in place";
       }
       if (outcome === "all") {
-        const isChange = isWrite && running.work.isJob !== true;
+        const isChange = isWrite && running.work.isJob !== true &&
+          running.work.search === undefined;
         if (
           isChange ? this.#beginChange() : !(yield* this.#isFlushed(running))
         ) {
@@ -508,6 +531,8 @@ export class ManyKeys<C extends Call> {
     const { latches, call, nowMs, monotonicMs } = this.#ports;
     const { order, places } = running;
     const end = running.locked;
+    // The one that was not is unlocked by then.
+    const isSame = running.work.search !== undefined || running.late !== null;
     for (let at = 0; at < end;) {
       const space = call.keyspaces[order.shardAt(at)]!;
       const first = at;
@@ -521,7 +546,8 @@ export class ManyKeys<C extends Call> {
             break;
           }
           const i = order.numberAt(at);
-          unlockKey(space, places[i]!, now);
+          if (places[i] === 0) continue;
+          unlockKey(space, places[i]!, now, isSame);
           places[i] = 0;
         }
       });
@@ -546,7 +572,7 @@ export class ManyKeys<C extends Call> {
   }
 
   /** Has the background do it, with the keys as they are. */
-  *#runJob(running: Running<C>, nowMs: number): Generator<void, End> {
+  *#runJob(running: Running<C>, nowMs: number): Generator<void, KeysEnd> {
     const { mustBeStill } = this.#ports;
     const { command, order, writes } = running;
     const job = new LockedJob(this.#ports, {
@@ -580,8 +606,8 @@ export class ManyKeys<C extends Call> {
   }
 
   /** Changes the keys, and records it. */
-  *#change(running: Running<C>, nowMs: number): Generator<void, End> {
-    const { latches, process, effects } = this.#ports;
+  *#change(running: Running<C>, nowMs: number): Generator<void, KeysEnd> {
+    const { effects } = this.#ports;
     const { args, db, work } = running;
     const record = effects.isOn ? new GivenRecord(db, args, [], 0) : null;
     for (let at = 0; record !== null && at < args.count;) {
@@ -591,22 +617,55 @@ export class ManyKeys<C extends Call> {
     }
     const end = yield* this.#passes(running, nowMs);
     const isChange = end === "done" && work.changes > 0;
+    this.#endChange(running, isChange, () => record?.end(effects));
+    return end;
+  }
+
+  /** Records a change, and lets others see all of it. */
+  #endChange(
+    { db, args }: Running<C>,
+    isChange: boolean,
+    record: () => void,
+  ): void {
+    const { latches, process, effects } = this.#ports;
     latches.acquire(0);
     if (effects.isOn) {
       effects.begin();
-      if (isChange) record?.end(effects);
+      if (isChange) record();
       effects.endCommand(db, args, isChange);
     }
     Atomics.sub(process, PROCESS_MANY_CHANGES, 1);
     Atomics.sub(process, PROCESS_SLICED_CHANGES, 1);
     latches.release(0);
-    return end;
   }
 
-  *#passes(running: Running<C>, nowMs: number): Generator<void, End> {
+  /** Goes through the keys step by step. */
+  *#stepThrough(
+    running: Running<C>,
+    steps: KeysSteps,
+    nowMs: number,
+  ): Generator<void, KeysEnd> {
+    const { effects } = this.#ports;
+    yield* this.#passes(running, nowMs);
+    for (let i = 0; i < running.order.count && !steps.isOver;) {
+      const some = () => this.#searches.someSteps(running, steps, i, nowMs);
+      i = this.#inside(running, some, true);
+      yield;
+    }
+    this.#endChange(running, true, () => steps.record(effects));
+    const { wait, error } = steps;
+    if (error !== null) return error;
+    return wait === null
+      ? "done"
+      : yield* this.#searches.beginWait(running, wait, nowMs);
+  }
+
+  *#passes(running: Running<C>, nowMs: number): Generator<void, KeysEnd> {
     const { passes, undo } = running.work;
     try {
-      for (const pass of passes) yield* this.#pass(running, pass, nowMs);
+      for (const pass of passes) {
+        yield* this.#pass(running, pass, nowMs, true);
+      }
     } catch (cause) {
       if (!(cause instanceof OutOfMemory)) throw cause;
       if (undo !== undefined) yield* this.#pass(running, undo, nowMs);
@@ -619,6 +678,7 @@ export class ManyKeys<C extends Call> {
     running: Running<C>,
     pass: KeysPass,
     nowMs: number,
+    mayEnd = false,
   ): Generator<void> {
     const { call, isGone } = this.#ports;
     const { order, work, args, db, isWrite, session } = running;
@@ -628,7 +688,7 @@ export class ManyKeys<C extends Call> {
     for (let at = 0; at < count;) {
       // Who is gone has let go of what it has watched.
       if (work.locking === "none" && isGone(session)) return;
-      if (work.isOver === true) return;
+      if (mayEnd && work.isOver === true) return;
       at = this.#inside(
         running,
         () => this.#some(running, pass, visit, at, count),

@@ -56,11 +56,12 @@ import {
   unknownSubcommand,
   wrongNumberOfArguments,
 } from "../../core/resp/error_reply.ts";
-import type { ReplyWriter } from "../../core/resp/reply_writer.ts";
+import { ReplyWriter } from "../../core/resp/reply_writer.ts";
 import { beginWait } from "../blocking/registering.ts";
 import { Serving } from "../blocking/serving.ts";
 import { ROUTE_TO_OWNER } from "../latch/shard_flags.ts";
 import type { Latches } from "../latch/shard_latches.ts";
+import { takeReply } from "../messages/forwarding.ts";
 import type { CommandLocks } from "../locks/command_locks.ts";
 import type {
   AroundRun,
@@ -610,6 +611,60 @@ export class Executor<C extends Call> implements WorkerGate {
     runner.pending = pending;
     runner.pendingHasRead = pendingHasRead;
     return late;
+  }
+
+  /**
+   * Runs what a command of very many keys is with one of them, in the name of a
+   * session that is parked; it finds something, or replies an error. `unlock` is
+   * called when the key's latch is held: then nobody else has it locked, unless it
+   * returns false. Null if that is so, or others have waited for the key and have
+   * been served: nothing has been done then.
+   */
+  runOfMany(
+    session: Session,
+    args: Arguments,
+    nowMs: number,
+    unlock: () => boolean,
+  ): LateReply | Promise<LateReply> | null {
+    const call = this.#call;
+    const own = { session: call.session, args: call.args, reply: call.reply };
+    const reply = new ReplyWriter();
+    reply.resp = session.resp;
+    Object.assign(call, { session, args, reply });
+    this.beginBatch(nowMs);
+    const late = this.#runUnlocked(session.command as Command<C>, unlock);
+    this.endBatch();
+    Object.assign(call, own);
+    return late;
+  }
+
+  #runUnlocked(
+    command: Command<C>,
+    unlock: () => boolean,
+  ): LateReply | Promise<LateReply> | null {
+    const call = this.#call;
+    this.#keys.fill(command);
+    const { shard } = call.key(0);
+    this.#latches.mark(shard);
+    this.#latches.acquireMarked();
+    const isBlocking = (command.flags & FLAG.BLOCKING) !== 0;
+    const isFree = unlock();
+    if (!isFree || isBlocking && this.#serving.isOvertaking()) {
+      this.#latches.releaseMarked();
+      if (isFree) this.#serving.serve();
+      return null;
+    }
+    call.waitKind = 0;
+    const outcome = this.#runner.run(command);
+    assert(call.waitKind === 0, "there is something");
+    this.#latches.releaseMarked();
+    if (outcome === PARKED) {
+      this.#ports.keepArguments();
+      return this.#runner.pending!;
+    }
+    // It is counted with the time that the search has taken.
+    this.accounts.countCalls(command, -1);
+    return takeReply(call.reply);
   }
 
   #forward(

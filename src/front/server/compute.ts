@@ -19,6 +19,10 @@ import { ErrorReply } from "../../core/resp/error_reply.ts";
 import { ReplyWriter } from "../../core/resp/reply_writer.ts";
 import { Settings } from "../../core/settings/settings.ts";
 import {
+  ManyWait,
+  type ManyWaitParts,
+} from "../../engine/blocking/registering.ts";
+import {
   ComputePool,
   type ComputePoolPorts,
 } from "../../engine/compute/compute_pool.ts";
@@ -199,10 +203,12 @@ function runnerInPlace(
 /** How a worker goes through very many keys. */
 export function makeManyKeys(
   worker: WorkerContext,
-  ports: Pick<
-    ManyKeysPorts<ServerCall>,
-    "latches" | "waits" | "lock" | "reserve" | "settle" | "runJob"
-  >,
+  ports:
+    & Pick<
+      ManyKeysPorts<ServerCall>,
+      "latches" | "waits" | "lock" | "reserve" | "settle" | "runJob"
+    >
+    & { waiting: ManyWaitParts },
 ): ManyKeys<ServerCall> {
   const { call, process, executor, durability, locks, loop } = worker;
   return new ManyKeys({
@@ -215,6 +221,10 @@ export function makeManyKeys(
     isGone: ({ id }) => !worker.connections.has(id),
     mustBeStill: () => (executor.gate & GATES_STILL) !== 0,
     runInPlace: runnerInPlace(worker),
+    runOfMany: (session, args, nowMs, unlock) =>
+      executor.runOfMany(session, args, nowMs, unlock),
+    newWait: (source) => new ManyWait(ports.waiting, source),
+    letGo: ({ id }) => worker.connections.get(id)?.letPushesGo(),
     nowMs: worker.nowMs,
     monotonicMs: () => performance.now(),
     later: (run, delayMs) => loop.later(run, delayMs),

@@ -359,6 +359,12 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
     if (!this.#holdsPushes) this.sendPushes();
   }
 
+  /** The parked command waits, and has read nothing that messages could change. */
+  letPushesGo(): void {
+    this.#holdsPushes = false;
+    if (this.#pushes !== null) this.#worker.turnEnd.planPush(this);
+  }
+
   /** Hands on the messages that wait. */
   sendPushes(): void {
     if (this.#logEnd !== 0) this.#sendLog();

@@ -359,6 +359,7 @@ class Assembly {
       ...{ monotonicMs, startTimer: this.#startTimer },
       countEnded: (session, error) =>
         this.#executor.accounts.countEnded(commandOf(session), error),
+      rest: (run) => this.#loop.rest(run),
       giveBack: (undo, db, late) => giveBackLate(this.#worker, undo, db, late),
     });
     this.#servedReplies = new ServedReplies({
@@ -557,6 +558,13 @@ class Assembly {
         this.#source.reserve(space, db, key, isAsked),
       settle: this.#settle,
       runJob: (job, take) => this.#computePool.runLocked(job, take),
+      waiting: {
+        worker: this.#id,
+        keyspaces: this.#keyspaces,
+        latches: this.#latches,
+        records: this.#records,
+        blocked: this.#blocked,
+      },
     });
     this.#worker.completeSlices = () => {
       this.#slicedChanges.completeAll();

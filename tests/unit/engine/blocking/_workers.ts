@@ -125,6 +125,7 @@ export class FakeWorker {
       monotonicMs: () => workers.elapsedMs,
       startTimer: (run, delayMs) => workers.startTimer(run, delayMs),
       countEnded() {},
+      rest: (run) => queueMicrotask(run),
       giveBack: (undo, _db, late) => {
         const reply = new ReplyWriter();
         late(reply);
