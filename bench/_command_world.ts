@@ -131,6 +131,7 @@ export class World {
         startTimer: () => () => {},
         countEnded: () => {},
         giveBack: () => {},
+        rest: () => {},
       }),
       served: () => {},
       servedLater: () => {},

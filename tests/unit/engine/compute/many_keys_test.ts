@@ -1,5 +1,5 @@
 /** Commands of very many keys while memory is short: all of it, or nothing. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, unreachable } from "@std/assert";
 import type { Call } from "../../../../src/core/commands/call.ts";
 import { ManyKeys } from "../../../../src/engine/compute/many_keys.ts";
 import type { Session } from "../../../../src/engine/executor/session.ts";
@@ -46,6 +46,9 @@ class ManyWorld {
         this.inPlace++;
         done((reply) => reply.ok());
       },
+      runOfMany: () => unreachable("no command here looks for one key"),
+      newWait: () => unreachable("no command here waits"),
+      letGo: () => unreachable("no command here waits"),
       runJob: () => false,
       nowMs: () => world.nowMs,
       monotonicMs: () => nowMs++,
