@@ -137,6 +137,8 @@ export function manyInEach(from = 0): HeavyTest<Call> {
  */
 export function manyInOthers(from = 0, weight = 1): HeavyTest<Call> {
   return (call) => {
+    // Of a number of keys that is refused, there are none.
+    if (from >= call.keyCount) return false;
     const { backgroundThreshold } = call.settings;
     return sumOf(call, from, elementsOf) * weight > backgroundThreshold ||
       elementsOf(call, from) * sumOf(call, from + 1, lookupWeight) >
