@@ -6,12 +6,14 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
+import type { TestServer } from "../_harness.ts";
+import { until } from "../_patience.ts";
 import { Random } from "../_random.ts";
 import type { Argument, Plain, TestClient } from "../_resp_client.ts";
 import { heard } from "./_heard.ts";
 import { ask } from "./_replies.ts";
 import { slicesSuite, statistic } from "./_slices.ts";
-import { Crowd, expectReply } from "./_waiting.ts";
+import { Crowd, expectReply, type Waiting } from "./_waiting.ts";
 
 /** As many keys of these commands are gone through in slices. */
 const COUNT = 60;
@@ -32,6 +34,36 @@ const run = (client: TestClient, ...argv: Argument[]) => ask(client, argv);
 
 const keys = names(COUNT);
 const many = String(COUNT);
+
+/** Clients whose commands wait in the queues of very many keys. */
+class ManyCrowd extends Crowd {
+  readonly #client: TestClient;
+
+  constructor(server: TestServer, client: TestClient) {
+    super(server, client, 2);
+    this.#client = client;
+  }
+
+  /** Until it is in all queues: before, it waits as well. */
+  override async send(
+    waiting: Waiting,
+    commands: readonly (readonly Argument[])[],
+  ): Promise<void> {
+    const before = await sliced(this.#client);
+    await super.send(waiting, commands);
+    await until(
+      "the command is in all queues",
+      async () => await sliced(this.#client) > before,
+    );
+  }
+
+  /** As {@linkcode wait}, of a command that begins to wait in one hold. */
+  async waitInPlace(...argv: Argument[]): Promise<Waiting> {
+    const waiting = await this.join();
+    await super.send(waiting, [argv]);
+    return waiting;
+  }
+}
 
 /** What takes one element of a list, or a member, of the keys. */
 const LISTS: readonly (readonly string[])[] = [
@@ -86,7 +118,7 @@ suite("the first of very many keys is served", async (client, server) => {
 });
 
 suite("very many keys are waited for", async (client, server) => {
-  using crowd = new Crowd(server, client, 2);
+  using crowd = new ManyCrowd(server, client);
   for (const argv of LISTS) {
     const first = await crowd.wait(...argv);
     const second = await crowd.waitElsewhere(first, ...argv);
@@ -107,7 +139,7 @@ suite("very many keys are waited for", async (client, server) => {
 });
 
 suite("a wait for very many keys ends", async (client, server) => {
-  using crowd = new Crowd(server, client, 2);
+  using crowd = new ManyCrowd(server, client);
   const argv = LISTS[0]!;
   const unblocked = await crowd.wait(...argv);
   assertEquals(await run(client, "CLIENT", "UNBLOCK", unblocked.id), 1);
@@ -135,7 +167,7 @@ suite("a wait for very many keys ends", async (client, server) => {
 });
 
 suite("many elements are served in slices", async (client, server) => {
-  using crowd = new Crowd(server, client, 2);
+  using crowd = new ManyCrowd(server, client);
   const waiting = await crowd.wait(
     ...["BLMPOP", "0", many, ...keys, "LEFT", "COUNT", "8500"],
   );
@@ -150,7 +182,7 @@ suite("many elements are served in slices", async (client, server) => {
 });
 
 suite("entries of very many streams are waited for", async (client, server) => {
-  using crowd = new Crowd(server, client, 2);
+  using crowd = new ManyCrowd(server, client);
   await run(client, "XADD", keys[3]!, "1-1", "f", "old");
   const last = await crowd.wait(
     ...["XREAD", "BLOCK", "0", "STREAMS", ...keys, ...keys.map(() => "$")],
@@ -165,7 +197,7 @@ suite("entries of very many streams are waited for", async (client, server) => {
   await run(client, "XADD", keys[9]!, "2-1", "f", "v");
   await expectReply(behind, [[keys[9]!, [["2-1", ["f", "v"]]]]]);
   // A stream that is named twice is looked at where it is.
-  const twice = await crowd.wait(
+  const twice = await crowd.waitInPlace(
     ...["XREAD", "BLOCK", "0", "STREAMS", ...keys, keys[8]!],
     ...keys.map(() => "9"),
     "2-0",
@@ -176,7 +208,7 @@ suite("entries of very many streams are waited for", async (client, server) => {
 });
 
 suite("nothing is missed by who begins to wait", async (client, server) => {
-  using crowd = new Crowd(server, client, 2);
+  using crowd = new ManyCrowd(server, client);
   const random = new Random(4417);
   const wide = names(300);
   const rounds = 25;
@@ -285,7 +317,7 @@ suite("very many streams are read for a group", async (client, server) => {
 });
 
 suite("very many streams are waited for by a group", async (client, server) => {
-  using crowd = new Crowd(server, client, 2);
+  using crowd = new ManyCrowd(server, client);
   for (const key of keys) {
     await run(client, "XGROUP", "CREATE", key, "g", "$", "MKSTREAM");
   }
