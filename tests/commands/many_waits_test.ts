@@ -53,7 +53,9 @@ class ManyCrowd extends Crowd {
     await super.send(waiting, commands);
     await until(
       "the command is in all queues",
-      async () => await sliced(this.#client) > before,
+      async () =>
+        await sliced(this.#client) > before &&
+        await ask(this.#client, "DEBUG WAITERS") === COUNT,
     );
   }
 
