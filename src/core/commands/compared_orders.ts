@@ -11,7 +11,6 @@
  */
 
 import { compareLong } from "../base/bytes.ts";
-import type { Keyspace } from "../keyspace/keyspace.ts";
 import { TYPE_ZSET } from "../types/entry.ts";
 import type { Call } from "./call.ts";
 import {
@@ -45,7 +44,7 @@ export function compareOrders(
   const { compared, staged } = call;
   if (compared === null) return;
   for (const looked of [...compared.looked]) {
-    const { buf, off, length, key, at } = looked;
+    const { key, at } = looked;
     let node = 0;
     for (const [each, isEqual] of key.nodes) if (isEqual) node = each;
     const { tables } = call.keyspaces[0]!.values.zsets;
@@ -54,23 +53,11 @@ export function compareOrders(
       // The search for it reads it where it lies.
       const own = { buf: tables.bytesOf(node), off: tables.keyOff(node) };
       compared.add({ ...looked, ...own });
-      compareWith(
-        call,
-        1,
-        looked,
-        ({ values: { zsets } }, ref) =>
-          zsets.firstUnknown(ref, score, node, buf, off, length),
-      );
+      compareWith(call, 1, looked, score, node);
     }
     const next = scoreToBe === null ? NaN : scoreToBe(call, at, score);
     if (Number.isNaN(next)) continue;
-    compareWith(
-      call,
-      1,
-      looked,
-      ({ values: { zsets } }, ref) =>
-        zsets.firstUnknown(ref, next, node, buf, off, length),
-    );
+    compareWith(call, 1, looked, next, node);
   }
   staged?.know(compared);
 }
@@ -98,23 +85,21 @@ export function ranges(keyAt: number, min: number): (call: Call) => void {
       const looked = { buf, off, length, key: knownKey(0), at: i };
       call.compared ??= new ComparedArguments();
       call.compared.add(looked);
-      compareWith(
-        call,
-        keyAt,
-        looked,
-        ({ values: { zsets } }, ref) =>
-          zsets.firstUnknown(ref, NaN, 0, buf, off, length),
-      );
+      compareWith(call, keyAt, looked, NaN, 0);
     }
   };
 }
 
-/** Compares an argument with what it is to be compared with, one by one. */
+/**
+ * Compares an argument with what a search for it would, one by one; `score` and
+ * `own` are those of {@linkcode ZsetValue.firstUnknown}.
+ */
 function compareWith(
   call: Call,
   keyAt: number,
   { buf, off, length, key }: LookedFor,
-  next: (space: Keyspace, ref: number) => number,
+  score: number,
+  own: number,
 ): void {
   const { db, latches, compared } = call;
   for (let round = 0; round < ROUNDS_MAX; round++) {
@@ -123,7 +108,9 @@ function compareWith(
     const ref = space.peek(db, KEY);
     const isLarge = ref !== 0 && space.type(ref) === TYPE_ZSET &&
       zsets.tableOf(ref) !== 0;
-    const node = isLarge ? next(space, ref) : 0;
+    const node = isLarge
+      ? zsets.firstUnknown(ref, score, own, buf, off, length)
+      : 0;
     if (node !== 0) heap.keep(node);
     latches.release(KEY.shard);
     if (node === 0) return;
