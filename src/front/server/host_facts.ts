@@ -22,6 +22,12 @@ export function osName(): string {
   return `${name} ${known(Deno.osRelease, "unknown")} ${arch}`;
 }
 
+/** Whether the system's library can be called: that of Linux, and it is allowed. */
+export function mayCallSystem(): boolean {
+  return Deno.build.os === "linux" &&
+    Deno.permissions.querySync({ name: "ffi" }).state === "granted";
+}
+
 /** What the system said, without the number and the call that was made. */
 export function systemReason(cause: unknown): string {
   const text = cause instanceof Error ? cause.message : String(cause);

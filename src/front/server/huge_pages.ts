@@ -15,6 +15,8 @@
  * @module
  */
 
+import { mayCallSystem } from "./host_facts.ts";
+
 const HUGE_BYTES = 2n * 1024n * 1024n;
 const MADV_HUGEPAGE = 14;
 
@@ -22,17 +24,13 @@ const MADV_HUGEPAGE = 14;
 export function adviseHugePages(
   buffers: readonly SharedArrayBuffer[],
 ): boolean {
-  if (Deno.build.os !== "linux" || !mayCallForeign()) return false;
+  if (!mayCallSystem()) return false;
   try {
     using libc = openLibc();
     return buffers.every((buffer) => libc.advise(buffer));
   } catch {
     return false;
   }
-}
-
-function mayCallForeign(): boolean {
-  return Deno.permissions.querySync({ name: "ffi" }).state === "granted";
 }
 
 function openLibc(): Disposable & {

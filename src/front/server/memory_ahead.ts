@@ -22,6 +22,7 @@ import {
   PAGE_BYTES,
 } from "../../core/memory/arena.ts";
 import { PagePool, WANTS_NEAR } from "../../core/memory/page_pool.ts";
+import { mayCallSystem } from "./host_facts.ts";
 
 const MADV_POPULATE_WRITE = 23;
 const SYMBOLS = {
@@ -54,10 +55,7 @@ export class MemoryAhead {
 
   /** Begins; null where it cannot be done. */
   static start(buffers: ArenaBuffers): MemoryAhead | null {
-    if (
-      Deno.build.os !== "linux" ||
-      Deno.permissions.querySync({ name: "ffi" }).state !== "granted"
-    ) return null;
+    if (!mayCallSystem()) return null;
     try {
       const library = Deno.dlopen("libc.so.6", SYMBOLS);
       return new MemoryAhead(buffers, library);

@@ -8,6 +8,7 @@
  */
 
 import type { Wake } from "../../../engine/messages/bell.ts";
+import { mayCallSystem } from "../host_facts.ts";
 
 /** Reason: nothing has come, or nothing more fits. */
 export const EAGAIN = 11;
@@ -303,10 +304,7 @@ export const wakeWorker: Wake | null = systemCalls &&
   ((waker) => systemCalls.wake(waker));
 
 function open(): SystemCalls | null {
-  if (Deno.build.os !== "linux") return null;
-  if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") {
-    return null;
-  }
+  if (!mayCallSystem()) return null;
   try {
     return new SystemCalls();
   } catch {
