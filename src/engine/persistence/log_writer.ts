@@ -83,10 +83,10 @@ const NAP_MS = 2;
 /** Bytes that are reserved at a time under `always`, and ahead of very many. */
 const RESERVE_BYTES = 1 << 20;
 const RESERVE_MANY_BYTES = 32 << 20;
-/** From so many bytes on, the system's cache is passed by. */
-const THROUGH_BYTES_MIN = 1 << 16;
 /** Blocks of disks are not longer. */
 const BLOCK_BYTES_MAX = 4096;
+/** From so many bytes on, the system's cache is passed by. */
+const THROUGH_BYTES_MIN = 1 << 16;
 /** How long it is not, if the rings have filled while the disk was written to. */
 const THROUGH_PAUSE_MS = 2000;
 /** Bytes that are written anew at a time. */
