@@ -30,7 +30,9 @@ const FEW_ELEMENTS = 16;
 const SCANNED_ELEMENTS = 10;
 
 /** Elements of a packed value that are gone through as fast as one is read. */
-const ELEMENTS_PER_LOOKUP = 128;
+const PACKED_PER_LOOKUP = 128;
+/** To look a key up takes as long as so many elements are read. */
+const ELEMENTS_PER_LOOKUP = 2;
 /** To scan an element, or to draw it, takes as long as so many are read. */
 const ELEMENTS_PER_DRAW = 2;
 
@@ -115,7 +117,7 @@ function lookupWeight(call: Call, i: number): number {
   const values = space.values.of(type);
   if (values.weight(ref) > 1) return 1;
   if (type === TYPE_SET && space.values.sets.intsetOf(ref) !== 0) return 1;
-  return 1 + Math.floor(values.length(ref) / ELEMENTS_PER_LOOKUP);
+  return 1 + Math.floor(values.length(ref) / PACKED_PER_LOOKUP);
 }
 
 /** The least of the keys from `from` on is to be looked for in the others. */
@@ -155,7 +157,7 @@ export const manyInFirst: HeavyTest<Call> = (call) =>
  * at, too.
  */
 export function manyLookups(call: Call, keysForEach: number): boolean {
-  return elementsOf(call, 0) * (1 + keysForEach) >
+  return elementsOf(call, 0) * (1 + keysForEach * ELEMENTS_PER_LOOKUP) >
     call.settings.backgroundThreshold;
 }
 
