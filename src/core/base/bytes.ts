@@ -15,7 +15,9 @@
  */
 const COPY_LOOP_MAX = 48;
 /** Bytes of a word. */
-const WORD_BYTES = 4;
+const WORD_BYTES = 8;
+/** Two runs of so many bytes are compared faster word by word. */
+export const LONG_RUN_BYTES: number = 1 << 10;
 
 /**
  * Shared memory is copied byte by byte, 0.2 ns each, where the two runs do not lie
@@ -69,7 +71,7 @@ export function equalBytes(
   return true;
 }
 
-/** Whether two long runs have the same bytes, word by word where that is possible. */
+/** Whether two long runs have the same bytes, word by word. */
 export function equalLong(
   a: Uint8Array,
   aOff: number,
@@ -82,7 +84,7 @@ export function equalLong(
   return equalBytes(a, aOff + done, left, b, bOff + done, left);
 }
 
-/** As {@linkcode compareBytes}, word by word where that is possible. */
+/** As {@linkcode compareBytes}, word by word. */
 export function compareLong(
   a: Uint8Array,
   aOff: number,
@@ -96,7 +98,7 @@ export function compareLong(
   return compareBytes(a, aOff + done, aLen - done, b, bOff + done, bLen - done);
 }
 
-/** Words in which two runs begin alike; 0 if they do not begin at words. */
+/** Words in which two runs begin alike, wherever they lie. */
 function equalWords(
   a: Uint8Array,
   aOff: number,
@@ -104,14 +106,13 @@ function equalWords(
   bOff: number,
   length: number,
 ): number {
-  const aAt = a.byteOffset + aOff;
-  const bAt = b.byteOffset + bOff;
-  if (aAt % WORD_BYTES !== 0 || bAt % WORD_BYTES !== 0) return 0;
-  const count = Math.floor(length / WORD_BYTES);
-  const aWords = new Int32Array(a.buffer, aAt, count);
-  const bWords = new Int32Array(b.buffer, bAt, count);
-  for (let i = 0; i < count; i++) if (aWords[i] !== bWords[i]) return i;
-  return count;
+  const bytes = length - length % WORD_BYTES;
+  const aView = new DataView(a.buffer, a.byteOffset + aOff, bytes);
+  const bView = new DataView(b.buffer, b.byteOffset + bOff, bytes);
+  for (let at = 0; at < bytes; at += WORD_BYTES) {
+    if (aView.getBigInt64(at) !== bView.getBigInt64(at)) return at / WORD_BYTES;
+  }
+  return bytes / WORD_BYTES;
 }
 
 /** Copies `len` bytes; the runs may overlap, if both are of the same view. */

@@ -20,7 +20,7 @@ const COUNT = bytesOf("count");
 /** A byte of a payload takes as long as so many of a string. */
 const BYTES_PER_PAYLOAD_BYTE = 8;
 /** Cells of the table of LCS for each byte of the threshold. */
-const CELLS_PER_BYTE = 16;
+const CELLS_PER_BYTE = 4;
 
 /** Bytes of collections for each byte of the threshold. */
 const BYTES_OF_ELEMENTS = 4;
@@ -32,9 +32,11 @@ const SCANNED_ELEMENTS = 10;
 /** Elements of a packed value that are gone through as fast as one is read. */
 const PACKED_PER_LOOKUP = 128;
 /** To look a key up takes as long as so many elements are read. */
-const ELEMENTS_PER_LOOKUP = 2;
-/** To scan an element, or to draw it, takes as long as so many are read. */
-const ELEMENTS_PER_DRAW = 2;
+const ELEMENTS_PER_LOOKUP = 3;
+/** To scan an element takes as long as so many are read. */
+const ELEMENTS_PER_SCAN = 2;
+/** To draw one that was not drawn before takes as long as so many are read. */
+const ELEMENTS_PER_DRAW = 4;
 
 /** Takes what nobody is to see. */
 const NOWHERE = new ReplyWriter();
@@ -187,7 +189,7 @@ export const manyScanned: HeavyTest<Call> = (call) => {
   // Any step sees all of a packed value.
   const isPacked = space.values.of(space.type(ref)).weight(ref) <= 1;
   if (isPacked || seen > length) seen = length;
-  return elementsOf(call, 0) * seen / length * ELEMENTS_PER_DRAW >
+  return elementsOf(call, 0) * seen / length * ELEMENTS_PER_SCAN >
     call.settings.backgroundThreshold;
 };
 
