@@ -7,7 +7,7 @@
 
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Arguments } from "../resp/arguments.ts";
-import { TYPE_STRING } from "../types/entry.ts";
+import { TYPE_STRING, TYPE_ZSET } from "../types/entry.ts";
 import type { Call } from "./call.ts";
 
 /**
@@ -19,6 +19,8 @@ export const FEW_ARGUMENTS = 8;
 const WEIGHT_BYTES = 1 << 11;
 /** What a string is that has elements: a sparse HyperLogLog, perhaps. */
 const STRING_WEIGHT = 4;
+/** A large sorted set has members in an order, too. */
+const ZSET_WEIGHT = 2;
 /** Arguments that are gone through in one slice. */
 const SLICE_ARGUMENTS = 500;
 /** Bytes of arguments after which a slice ends. */
@@ -55,9 +57,8 @@ export function argumentWeight(space: Keyspace, ref: number): number {
   const type = space.type(ref);
   if (type === TYPE_STRING) return STRING_WEIGHT;
   const values = space.values.of(type);
-  return values.weight(ref) > 1
-    ? 1
-    : 1 + Math.floor(values.memoryBytes(ref, 1) / WEIGHT_BYTES);
+  if (values.weight(ref) > 1) return type === TYPE_ZSET ? ZSET_WEIGHT : 1;
+  return 1 + Math.floor(values.memoryBytes(ref, 1) / WEIGHT_BYTES);
 }
 
 /**
