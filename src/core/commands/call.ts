@@ -260,6 +260,12 @@ export class Call {
   compared: ComparedArguments | null = null;
   /** The options of SORT if they have been read; null if not. */
   sortOptions: SortOptions | null = null;
+  /**
+   * Keys that a command has looked up whose reply is too long to be written at
+   * once: nothing of that is left, and it is to go through its keys in slices. -1
+   * if it cannot.
+   */
+  outgrown = -1;
   /** Keys of this command. */
   keyCount = 0;
   /** Whether a command may wait: not inside of a transaction. */

@@ -30,6 +30,7 @@ import {
   NOT_AN_INTEGER,
   wrongNumberOfArguments,
 } from "../resp/error_reply.ts";
+import { takeBackReply } from "../resp/reply_source.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import { type FieldVisitor, KEEP_EXPIRE } from "../types/hash_value.ts";
 import { bigIntegerAt, safeIntegerAt } from "./arg_reader.ts";
@@ -48,6 +49,7 @@ import {
 } from "./command_spec.ts";
 import { lookFor, looksFor } from "./compared_arguments.ts";
 import { ElementScan } from "./element_scan.ts";
+import { DIRECT_BYTES_MAX } from "./element_stream.ts";
 import {
   findField,
   makeHash,
@@ -166,8 +168,17 @@ function hmgetCommand(call: Call): void | Promise<LateReply> {
     return makeChange(call, ref, new ArgumentAnswers(call, answerValue));
   }
   const space = call.keyspace(call.key(0));
-  call.reply.array(call.argc - 2);
-  for (let i = 2; i < call.argc; i++) replyValue(call, space, ref, i);
+  const { reply } = call;
+  const start = reply.at;
+  const limit = start + DIRECT_BYTES_MAX;
+  reply.array(call.argc - 2);
+  for (let i = 2; i < call.argc; i++) {
+    if (reply.at > limit && call.canWait && !fieldsExpire(space, ref)) {
+      takeBackReply(reply, start, space.externals);
+      return makeChange(call, ref, new ArgumentAnswers(call, answerValue));
+    }
+    replyValue(call, space, ref, i);
+  }
   if (ref !== 0 && fieldsExpire(space, ref)) endHash(space, call.db, ref);
 }
 

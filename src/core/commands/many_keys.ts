@@ -143,17 +143,22 @@ class StringsRead implements ManyKeysWork {
   readonly changes = 0;
   readonly #count: number;
   readonly #resp: 2 | 3;
+  /** The first keys, that they were looked up has been told of. */
+  readonly #told: number;
   readonly #pieces: ReplyWriter[] = [];
 
-  constructor({ keyCount, reply }: Call) {
+  constructor({ keyCount, reply, outgrown }: Call) {
     this.#count = keyCount;
     this.#resp = reply.resp;
+    this.#told = outgrown;
   }
 
   readonly passes: readonly KeysPass[] = [
-    givenPass(({ space, db, key, nowMs }) => {
+    givenPass(({ space, db, key, nowMs, i }) => {
       const reply = this.#writer();
-      const ref = space.lookupRead(db, key, nowMs);
+      const ref = i < this.#told
+        ? space.lookupQuiet(db, key, nowMs)
+        : space.lookupRead(db, key, nowMs);
       if (ref === 0 || space.type(ref) !== TYPE_STRING) reply.nullBulk();
       else replyString(reply, space, ref);
     }),

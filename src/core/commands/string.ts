@@ -16,8 +16,10 @@ import {
   WRONG_TYPE,
   wrongNumberOfArguments,
 } from "../resp/error_reply.ts";
+import { takeBackReply } from "../resp/reply_source.ts";
 import type { Call } from "./call.ts";
 import { setKeys } from "./command_keys.ts";
+import { DIRECT_BYTES_MAX } from "./element_stream.ts";
 import {
   type CommandSpec,
   KEY_OW_UPDATE,
@@ -211,8 +213,14 @@ function getexCommand(call: Call): void {
 /** `MGET key [key ...]`: null for what is no string. */
 function mgetCommand(call: Call): void {
   const { reply, db, nowMs, keyCount } = call;
+  const start = reply.at;
+  const limit = call.outgrown < 0 ? Infinity : start + DIRECT_BYTES_MAX;
   reply.array(keyCount);
   for (let i = 0; i < keyCount; i++) {
+    if (reply.at > limit) {
+      call.outgrown = i;
+      return takeBackReply(reply, start, call.keyspaces[0]!.externals);
+    }
     const key = call.key(i);
     const space = call.keyspace(key);
     const ref = space.lookupRead(db, key, nowMs);

@@ -481,17 +481,30 @@ export class Executor<C extends Call> implements WorkerGate {
     return outcome;
   }
 
-  /** As {@linkcode #runWide}, when it is known which keys it has. */
+  /** A command whose reply has become too long; it was shown, and counted. */
+  #runOutgrown(command: Command<C>, handler: Handler<C>): number {
+    this.accounts.countCalls(command, -1);
+    const isBegun = this.#beginMany(command, false);
+    this.#call.outgrown = -1;
+    return isBegun ? PARKED : this.#runFilled(command, handler, false, false);
+  }
+
+  /**
+   * As {@linkcode #runWide}, when it is known which keys it has, and whether its
+   * reply may turn out to be too long.
+   */
   #runFilled(
     command: Command<C>,
     handler: Handler<C>,
     looksFurther: boolean,
+    mayGrow = true,
   ): number {
     const call = this.#call;
     const count = call.keyCount;
     if (
       count * KEY_WEIGHT_MAX > call.settings.backgroundThresholdKeys &&
-      !this.ignoresFlags && this.#beginMany(command)
+      !this.ignoresFlags && this.#hasManyKeys(command) &&
+      this.#beginMany(command)
     ) return PARKED;
     if (looksFurther) this.#latches.markAll();
     for (let i = 0; i < count; i++) {
@@ -524,12 +537,18 @@ export class Executor<C extends Call> implements WorkerGate {
       this.#serving.serve();
       return this.#runWide(command, handler);
     }
+    call.outgrown = command.spec.manyKeys === undefined || !mayGrow ||
+        this.ignoresFlags
+      ? -1
+      : 0;
     const outcome = isBlocking
       ? this.#runBlocking(command, handler)
       : command.isHeavy === undefined || looksFurther
       ? this.#runner.run(command, handler)
       : this.#runHeavy(command, command.isHeavy, handler);
     this.#latches.releaseMarked();
+    if (call.outgrown > 0) return this.#runOutgrown(command, handler);
+    call.outgrown = -1;
     if (count > KEYS_KEPT) call.trimKeys(KEYS_KEPT);
     return outcome;
   }
@@ -545,19 +564,23 @@ export class Executor<C extends Call> implements WorkerGate {
     return isHooked ? KEY_WEIGHT_MAX : 1;
   }
 
-  /** Begins to go through very many keys in slices; false if it cannot. */
-  #beginMany(command: Command<C>): boolean {
+  /** Whether it takes long to go through the keys of the command at hand. */
+  #hasManyKeys({ spec }: Command<C>): boolean {
+    const { keyCount, settings } = this.#call;
+    const weight = keyCount * (spec.keyWeight ?? this.#hookedWeight());
+    return weight > settings.backgroundThresholdKeys;
+  }
+
+  /** Begins to go through the keys in slices; false if it cannot. */
+  #beginMany(command: Command<C>, isShown = true): boolean {
     const call = this.#call;
-    const { manyKeys, keyWeight } = command.spec;
-    const weight = call.keyCount * (keyWeight ?? this.#hookedWeight());
-    if (
-      manyKeys === undefined || weight <= call.settings.backgroundThresholdKeys
-    ) return false;
+    const { manyKeys } = command.spec;
+    if (manyKeys === undefined) return false;
     const work = manyKeys(call);
     if (work === null) return false;
     const late = this.#ports.manyKeys(command, work, this.#keys.positions);
     if (late === null) return false;
-    this.#told.show(call, command);
+    if (isShown) this.#told.show(call, command);
     this.#runner.pending = late;
     this.#runner.pendingHasRead = true;
     call.trimKeys(KEYS_KEPT);
