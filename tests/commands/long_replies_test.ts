@@ -1,11 +1,11 @@
 /**
- * Commands that ask for many strings, or fields, whose values turn out to be long
+ * Commands that ask for many strings, fields or members that turn out to be long
  * together: they go on in slices, and reply what they do in a transaction, where
  * all is done at once.
  *
  * @module
  */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { tagsOnDistinctSlots } from "../_harness.ts";
 import { plain, type TestClient } from "../_resp_client.ts";
 import { runInline } from "./_background.ts";
@@ -95,4 +95,47 @@ suite("HMGET of values that are long together", async (client) => {
     assertEquals(await runInline(client, ...argv), expected);
     await client.run("HEXPIRE", "h", "1000", "FIELDS", "1", names[5]!);
   }
+});
+
+suite("long elements that are drawn, or taken", async (client) => {
+  const long = (i: number) => `${i}`.padEnd(BYTES, "x");
+  const all = Array.from({ length: 80 }, (_, i) => long(i));
+  const [s, z, h] = [0, 1, 2].map((i) => `{${TAGS[i]}}k`);
+  const fill = () =>
+    client.pipeline([
+      ["DEL", s!, z!, h!],
+      ["SADD", s!, ...all],
+      ["ZADD", z!, ...all.flatMap((member, i) => [String(i), member])],
+      ["HSET", h!, ...all.flatMap((value, i) => [`f${i}`, value])],
+    ]);
+  await fill();
+  const list = async (...argv: string[]) =>
+    plain(await client.run(...argv)) as string[];
+  for (const argv of [["SRANDMEMBER", s!, "60"], ["ZRANDMEMBER", z!, "60"]]) {
+    const drawn = await list(...argv);
+    assertEquals(new Set(drawn).size, 60);
+    assert(drawn.every((member) => all.includes(member)));
+  }
+  const fields = await list("HRANDFIELD", h!, "60");
+  assertEquals(new Set(fields).size, 60);
+  assert(fields.every((field) => /^f\d+$/.test(field)));
+  const popped = await list("SPOP", s!, "60");
+  assertEquals(new Set(popped).size, 60);
+  const left = await list("SMEMBERS", s!);
+  assertEquals([...popped, ...left].sort(), all.toSorted());
+
+  const asked = Array.from({ length: 60 }, (_, i) => `f${i + 40}`);
+  const values = asked.map((_, i) => all[i + 40] ?? null);
+  for (
+    const argv of [
+      ["HGETEX", h!, "EX", "1000", "FIELDS", "60", ...asked],
+      ["HGETEX", h!, "PERSIST", "FIELDS", "60", ...asked],
+      ["HGETDEL", h!, "FIELDS", "60", ...asked],
+    ]
+  ) {
+    const [reply, , , slices] = await counted(client, () => list(...argv));
+    assertEquals(reply, values);
+    assertEquals(slices, 1, argv.slice(0, 3).join(" "));
+  }
+  assertEquals(plain(await client.run("HLEN", h!)), 40);
 });

@@ -23,6 +23,7 @@ import {
   replyElements,
   STREAMED_ELEMENTS_MIN,
 } from "./element_stream.ts";
+import { areLong } from "./heavy_work.ts";
 import { readHash } from "./hash_entry.ts";
 import {
   FieldReplies,
@@ -147,7 +148,8 @@ function drawFields(call: Call): void {
   if (taken === live) {
     return replyFields(call, space, ref, parts, isNested, live);
   }
-  if (taken < STREAMED_ELEMENTS_MIN) {
+  const isLong = reply.canStream && areLong(space, ref, taken);
+  if (taken < STREAMED_ELEMENTS_MIN && !isLong) {
     REPLIES.reply = reply;
     REPLIES.parts = parts;
     REPLIES.isNested = isNested;
@@ -161,7 +163,7 @@ function drawFields(call: Call): void {
     new ChosenElements(random, parts, isNested, nowMs, taken, live),
     hashes.firstPlace(ref),
     hashes.endPlace(ref),
-    taken,
+    Math.max(taken, STREAMED_ELEMENTS_MIN),
   );
 }
 

@@ -9,6 +9,7 @@ import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import { TYPE_STRING, TYPE_ZSET } from "../types/entry.ts";
 import type { Call } from "./call.ts";
+import { areLong } from "./heavy_work.ts";
 
 /**
  * No more arguments than this are gone through at once, whatever they are: an
@@ -34,9 +35,9 @@ const SLICED_BYTES_MIN = 4 * SLICE_BYTES;
 
 /**
  * Whether more than {@linkcode FEW_ARGUMENTS} arguments take long, of a command
- * with one key.
+ * with one key, which may reply an element of its value about each.
  */
-export function isLongRequest(call: Call): boolean {
+export function isLongRequest(call: Call, repliesElements = false): boolean {
   const { args } = call;
   if (
     args.count > SLICED_ARGUMENTS_MIN || args.bytesAtMost > SLICED_BYTES_MIN
@@ -44,8 +45,11 @@ export function isLongRequest(call: Call): boolean {
   if (args.count <= UNWEIGHED_ARGUMENTS_MAX) return false;
   const key = call.key(0);
   const space = call.keyspace(key);
-  const weight = argumentWeight(space, space.peek(call.db, key));
-  return args.count * weight > SLICED_ARGUMENTS_MIN;
+  const ref = space.peek(call.db, key);
+  if (repliesElements && ref !== 0 && areLong(space, ref, args.count)) {
+    return true;
+  }
+  return args.count * argumentWeight(space, ref) > SLICED_ARGUMENTS_MIN;
 }
 
 /**

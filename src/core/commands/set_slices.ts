@@ -18,11 +18,14 @@ import { ArgumentAddition } from "./argument_addition.ts";
 import type { Call, SlicedChange } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
 import { GatheredReply } from "./gathered_reply.ts";
+import { areLong } from "./heavy_work.ts";
 import { RECORDED } from "./recorded.ts";
 import type { StagedNodes } from "./staged_nodes.ts";
 
 /** Members popped in one slice. */
 const SLICE_MEMBERS = 500;
+/** Bytes of them after which a slice ends. */
+const SLICE_BYTES = 1 << 18;
 /** More members than this are popped in slices. */
 const SLICED_MEMBERS_MIN = 2 * SLICE_MEMBERS;
 /** Sets of no more members are made anew as fast as a slice is done. */
@@ -92,9 +95,8 @@ export function popsLong(
   ref: number,
   count: number,
 ): boolean {
-  if (count <= SLICED_MEMBERS_MIN || !canWait || inSlices === null) {
-    return false;
-  }
+  if (!canWait || inSlices === null) return false;
+  if (count <= SLICED_MEMBERS_MIN && !areLong(space, ref, count)) return false;
   const { sets } = space.values;
   const stay = sets.length(ref) - count;
   return sets.isTable(ref) &&
@@ -131,15 +133,17 @@ export class MemberPop implements SlicedChange {
   step(space: Keyspace, ref: number, args: Arguments): boolean {
     const { sets } = space.values;
     const end = Math.min(this.#popped + SLICE_MEMBERS, this.#count);
-    for (; this.#popped < end; this.#popped++) {
+    const members = this.#members;
+    const most = members.bytes + SLICE_BYTES;
+    for (; this.#popped < end && members.bytes < most; this.#popped++) {
       const member = sets.draw(ref);
       const buf = member.text();
-      this.#members.writer().bulk(buf, member.off, member.length);
+      members.writer().bulk(buf, member.off, member.length);
       if (this.#draft !== null) this.#record(this.#draft, args);
       this.#draft?.bytes(buf, member.off, member.length);
       sets.removeDrawn(ref);
     }
-    return end < this.#count;
+    return this.#popped < this.#count;
   }
 
   /** Begins a command of the record, if it is time to. */

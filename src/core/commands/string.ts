@@ -19,7 +19,6 @@ import {
 import { takeBackReply } from "../resp/reply_source.ts";
 import type { Call } from "./call.ts";
 import { setKeys } from "./command_keys.ts";
-import { DIRECT_BYTES_MAX } from "./element_stream.ts";
 import {
   type CommandSpec,
   KEY_OW_UPDATE,
@@ -210,11 +209,14 @@ function getexCommand(call: Call): void {
   }
 }
 
+/** Bytes of strings that MGET replies at once. */
+const MANY_BYTES_MAX = 1 << 19;
+
 /** `MGET key [key ...]`: null for what is no string. */
 function mgetCommand(call: Call): void {
   const { reply, db, nowMs, keyCount } = call;
   const start = reply.at;
-  const limit = call.outgrown < 0 ? Infinity : start + DIRECT_BYTES_MAX;
+  const limit = call.outgrown < 0 ? Infinity : start + MANY_BYTES_MAX;
   reply.array(keyCount);
   for (let i = 0; i < keyCount; i++) {
     if (reply.at > limit) {
