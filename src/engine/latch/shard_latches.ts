@@ -3,7 +3,8 @@
  *
  * Rules, which debug mode asserts: latches are taken in ascending order of the
  * shards; a set is taken once and given back whole; nothing is held when the
- * worker returns to its event loop.
+ * worker returns to its event loop. Debug mode measures as well how long they are
+ * held.
  *
  * @module
  */
@@ -12,6 +13,7 @@ import { assert } from "../../core/base/assert.ts";
 import { acquireLatch, releaseLatch } from "../../core/base/latch.ts";
 import {
   LATCH_CONTENTIONS,
+  LATCH_HOLD_MAX,
   LATCH_LONG_WAITS,
   LATCH_SLEEPS,
 } from "../../core/keyspace/counters.ts";
@@ -44,6 +46,8 @@ export class Latches implements ShardLatches {
   #markedMax = -1;
   /** Latches held, in ascending order, for the checks. */
   readonly #held: number[] = [];
+  /** When the first of them was taken. */
+  #heldSinceMs = 0;
 
   /**
    * `shared` is false for a single worker: nothing is taken then. `checks`
@@ -85,6 +89,7 @@ export class Latches implements ShardLatches {
   }
 
   #countWait(shard: number, sleeps: number): void {
+    if (this.#held.length === 1) this.#heldSinceMs = performance.now();
     const counters = this.#counters;
     counters[LATCH_CONTENTIONS] = counters[LATCH_CONTENTIONS]! + 1;
     counters[LATCH_SLEEPS] = counters[LATCH_SLEEPS]! + sleeps;
@@ -100,7 +105,16 @@ export class Latches implements ShardLatches {
     if (!this.#takes) return;
     if (this.#checks) this.#checkRelease(shard);
     releaseLatch(this.#controls[shard]!, SHARD_LATCH);
-    if (this.#checks) this.step();
+    if (!this.#checks) return;
+    if (this.#held.length === 0) this.#countHold();
+    this.step();
+  }
+
+  #countHold(): void {
+    const microseconds = (performance.now() - this.#heldSinceMs) * 1000;
+    if (microseconds > this.#counters[LATCH_HOLD_MAX]!) {
+      this.#counters[LATCH_HOLD_MAX] = microseconds;
+    }
   }
 
   /** Notes a shard for {@linkcode acquireMarked}. */
@@ -202,6 +216,7 @@ export class Latches implements ShardLatches {
       (this.#held.at(-1) ?? -1) < shard,
       "latches are taken in ascending order",
     );
+    if (this.#held.length === 0) this.#heldSinceMs = performance.now();
     this.#held.push(shard);
   }
 

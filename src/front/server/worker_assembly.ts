@@ -463,6 +463,7 @@ class Assembly {
       durability: this.#makeDurability(),
       locks: this.#locks,
       shared,
+      checks: this.#start.checks,
       externals: this.#externals,
       longs: new KeptElements(this.#keyspaces[0]!.heap),
       segments: this.#arena.u8,
