@@ -221,6 +221,7 @@ class Assembly {
       latched,
       start.checks,
       slow,
+      systemCalls === null ? undefined : () => systemCalls!.threadMs(),
     );
   }
 
