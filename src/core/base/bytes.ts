@@ -18,6 +18,8 @@ import { viewOf } from "./byte_view.ts";
 const COPY_LOOP_MAX = 48;
 /** Bytes that long runs are compared by. */
 const ALIKE_STEP = 32;
+/** Two runs of so many bytes are compared faster in such steps. */
+export const LONG_RUN_BYTES: number = 1 << 10;
 
 /**
  * Shared memory is copied byte by byte, 0.2 ns each, where the two runs do not lie
