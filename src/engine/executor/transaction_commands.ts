@@ -11,6 +11,7 @@
 import type { Call } from "../../core/commands/call.ts";
 import {
   type CommandSpec,
+  KEY_WEIGHT_MAX,
   keysFrom,
 } from "../../core/commands/command_spec.ts";
 import {
@@ -165,6 +166,7 @@ export const TRANSACTION_COMMANDS: readonly CommandSpec<TransactionCall>[] = [
     syntax: "key...",
     replies: ["status"],
     manyKeys: manyWatched,
+    keyWeight: KEY_WEIGHT_MAX,
     run: watchCommand,
   },
 ];
