@@ -26,10 +26,10 @@ import { assert } from "../../core/base/assert.ts";
 import { latin1BytesOf } from "../../core/base/bytes.ts";
 import type { Call } from "../../core/commands/call.ts";
 import {
+  COMBINED_KEY_WEIGHT,
   FLAG,
   type Handler,
   type HeavyTest,
-  KEY_WEIGHT_MAX,
   type LateReply,
 } from "../../core/commands/command_spec.ts";
 import {
@@ -489,7 +489,7 @@ export class Executor<C extends Call> implements WorkerGate {
     const call = this.#call;
     const count = call.keyCount;
     if (
-      count * KEY_WEIGHT_MAX > call.settings.backgroundThresholdKeys &&
+      count * command.keyWeight > call.settings.backgroundThresholdKeys &&
       !this.ignoresFlags && this.#beginMany(command)
     ) return PARKED;
     if (looksFurther) this.#latches.markAll();
@@ -538,7 +538,7 @@ export class Executor<C extends Call> implements WorkerGate {
     const isTracked = this.#call.keyspaces.some(({ control }) =>
       (control[SHARD_HOOKS]! & HOOK_TRACKED) !== 0
     );
-    return isTracked ? KEY_WEIGHT_MAX : 1;
+    return isTracked ? COMBINED_KEY_WEIGHT : 1;
   }
 
   /** Begins to go through very many keys in slices; false if it cannot. */
