@@ -24,6 +24,10 @@
 
 import { assert } from "../../core/base/assert.ts";
 import { latin1BytesOf } from "../../core/base/bytes.ts";
+import {
+  forgetFloatTexts,
+  noteFloatText,
+} from "../../core/base/long_float_text.ts";
 import type { Call } from "../../core/commands/call.ts";
 import {
   FLAG,
@@ -348,6 +352,10 @@ export class Executor<C extends Call> implements WorkerGate {
     const isRecorded = this.#effects.isOn &&
       (command.flags & FLAG.WRITE) !== 0;
     if (isRecorded) this.#effects.prepare(db, args);
+    for (let i = 1; i < args.count; i++) {
+      if (args.bigAt(i) === 0) continue;
+      noteFloatText(args.source(i), args.off[i]!, args.length[i]!);
+    }
     command.stage?.(this.#call);
     const outcome = this.#dispatchNow(command, handler);
     if (isRecorded) this.#effects.forgetPrepared();
@@ -356,6 +364,7 @@ export class Executor<C extends Call> implements WorkerGate {
     this.#call.compared?.drop();
     this.#call.compared = null;
     KNOWN_KEYS.clear();
+    forgetFloatTexts();
     return outcome;
   }
 
