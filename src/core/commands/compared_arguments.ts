@@ -103,6 +103,9 @@ export function lookFor(
   if (nowMs === 0) return;
   const compared = new ComparedArguments();
   const looked: LookedFor[] = [];
+  const different: LookedFor[] = [];
+  /** By their hashes: an argument may be there twice. */
+  const likes = new Map<number, LookedFor>();
   for (let i = from; i < to; i += step) {
     if (args.bigAt(i) === 0) continue;
     const buf = args.source(i);
@@ -110,14 +113,22 @@ export function lookFor(
     const length = args.length[i]!;
     const hash = call.staged?.hashOf(i) ??
       halfSipHash(buf, off, length, seed0, seed1);
-    const key = knownKey(hash);
-    looked.push({ buf, off, length, key, at: i });
+    const like = likes.get(hash);
+    const isTwin = like !== undefined && like.length === length &&
+      equalLong(buf, off, like.buf, like.off, length);
+    const key = isTwin ? like.key : knownKey(hash);
+    const run = call.staged?.runOf(args, i) ?? 0;
+    if (run !== 0) key.nodes.set(run, true);
+    const each = { buf, off, length, key, at: i };
+    if (like === undefined) likes.set(hash, each);
+    if (!isTwin) different.push(each);
+    looked.push(each);
   }
   if (looked.length === 0) return;
   for (const each of looked) compared.add(each);
   call.compared = compared;
   for (const keyAt of keysAt) {
-    compared.compare(candidatesOf(call, keyAt, looked));
+    compared.compare(candidatesOf(call, keyAt, different));
   }
 }
 

@@ -47,6 +47,16 @@ export function isLongRequest(call: Call): boolean {
 }
 
 /**
+ * Whether it takes long to change so many members of a sorted set, of a command
+ * with one key: each long one may have to be compared with others.
+ */
+export function isLongChange(call: Call, members: number): boolean {
+  const { argc, args } = call;
+  return argc > FEW_ARGUMENTS && isLongRequest(call) ||
+    members > 1 && args.hasBig;
+}
+
+/**
  * How dear it is to look for an element in the value of an entry, or 0, or to
  * change it: that of a packed one is looked through, or copied.
  */
