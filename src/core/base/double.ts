@@ -16,7 +16,7 @@
  * @module
  */
 import { asciiOf } from "./bytes.ts";
-import { floatTextOf } from "./long_float_text.ts";
+import { endOfFloatText, floatTextOf } from "./long_float_text.ts";
 import {
   type FloatFormat,
   parseFloatText,
@@ -148,11 +148,11 @@ export function parseLooseDouble(
 ): number {
   const short = parseShortDecimal(buf, off, len);
   if (short === short) return short;
-  const nul = buf.subarray(off, off + len).indexOf(0);
-  const end = nul < 0 ? off + len : off + nul;
-  if (end === off) return 0;
+  const limit = off + len;
+  if (off === limit || buf[off] === 0) return 0;
   let start = off;
-  while (start < end && isSpace(buf[start]!)) start++;
+  while (start < limit && isSpace(buf[start]!)) start++;
+  const end = endOfFloatText(buf, start, limit);
   const text = parseFloatText(floatTextOf(buf, start, end - start));
   if (text === null) return NaN;
   const sign = text.negative ? -1 : 1;

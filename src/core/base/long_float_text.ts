@@ -12,6 +12,8 @@ import { asciiOf } from "./bytes.ts";
 
 /** Shorter texts stay as they are. */
 const LONG_TEXT_BYTES = 1 << 12;
+/** Bytes in which a NUL is looked for. */
+const NUL_BYTES_MAX = 1 << 20;
 /** More digits than any double needs to be told from others. */
 const DIGITS_MAX = 1 << 10;
 /** Beyond, a number is infinite or zero, whatever its digits are. */
@@ -30,6 +32,7 @@ const LOWER_E = 0x65;
 const LOWER_F = 0x66;
 const LOWER_P = 0x70;
 const LOWER_X = 0x78;
+const LOWER_Z = 0x7a;
 const LOWER = 0x20;
 
 /** A long text that has been read. */
@@ -71,10 +74,40 @@ export function floatTextOf(
   len: number,
 ): string {
   if (len <= LONG_TEXT_BYTES) return asciiOf(buf, off, len);
-  const found = known.find((each) =>
+  return findKnown(buf, off, len)?.text ?? shortText(buf, off, len);
+}
+
+/**
+ * Where a text ends that begins there: at a NUL, as for C, unless what comes before
+ * it is no number anyway, or longer than anybody looks.
+ */
+export function endOfFloatText(
+  buf: Uint8Array,
+  off: number,
+  end: number,
+): number {
+  if (findKnown(buf, off, end - off) !== undefined) return end;
+  const limit = Math.min(end, off + NUL_BYTES_MAX);
+  let at = off;
+  while (at < limit && isPart(buf[at]!)) at++;
+  return at < limit && buf[at] === 0 ? at : end;
+}
+
+function findKnown(
+  buf: Uint8Array,
+  off: number,
+  len: number,
+): KnownText | undefined {
+  return known.find((each) =>
     each.off === off && each.len === len && each.buf === buf
   );
-  return found?.text ?? shortText(buf, off, len);
+}
+
+/** Whether a byte can be part of the text of a number. */
+function isPart(byte: number): boolean {
+  const lower = byte | LOWER;
+  return isDigit(byte, true) || byte === POINT || byte === PLUS ||
+    byte === MINUS || lower >= LOWER_A && lower <= LOWER_Z;
 }
 
 function shortText(buf: Uint8Array, off: number, len: number): string {

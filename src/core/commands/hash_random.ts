@@ -51,7 +51,7 @@ class DrawnElements extends HashElements {
     const { hashes } = space.values;
     const replies = this.repliesTo(reply);
     let place = from;
-    for (; place < to && reply.at < limit; place++) {
+    for (; place < to && reply.cost < limit; place++) {
       hashes.draw(ref, this.nowMs);
       replies.drawn(hashes);
     }
@@ -91,7 +91,7 @@ class ChosenElements implements ElementWriter {
     const { hashes } = space.values;
     this.#replies.reply = reply;
     let place = from;
-    while (place < to && reply.at < limit && this.#chosen.wanted > 0) {
+    while (place < to && reply.cost < limit && this.#chosen.wanted > 0) {
       place = hashes.visit(ref, place, this.#chosen, this.#nowMs);
     }
     return this.#chosen.wanted > 0 ? place : to;

@@ -27,12 +27,12 @@ export class LateElements implements ElementWriter {
   /** Those that a reply has no room for. */
   constructor(reply: ReplyWriter) {
     this.#reply = reply;
-    this.#limit = reply.at + DIRECT_BYTES_MAX;
+    this.#limit = reply.cost + DIRECT_BYTES_MAX;
   }
 
   /** Whether the next element is to be left. */
   get isFull(): boolean {
-    return this.#reply.at >= this.#limit;
+    return this.#reply.cost >= this.#limit;
   }
 
   /** Leaves an element. */
@@ -55,7 +55,7 @@ export class LateElements implements ElementWriter {
     limit: number,
   ): number {
     let place = from;
-    while (place < to && reply.at < limit) this.#elements[place++]!(reply);
+    while (place < to && reply.cost < limit) this.#elements[place++]!(reply);
     return place;
   }
 }

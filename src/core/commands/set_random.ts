@@ -34,12 +34,7 @@ import {
 import { manyDrawn } from "./heavy_work.ts";
 import { lateBulk, LateElements } from "./late_elements.ts";
 import { RECORDED, recordOfKey } from "./recorded.ts";
-import {
-  MemberReplies,
-  MEMBERS,
-  replyMembers,
-  weightOfMember,
-} from "./set_replies.ts";
+import { MemberReplies, MEMBERS, replyMembers } from "./set_replies.ts";
 import {
   isHeavy,
   MemberPop,
@@ -64,7 +59,7 @@ const DRAWN: ElementWriter = {
     const { sets } = space.values;
     REPLIES.reply = reply;
     let place = from;
-    for (; place < to && reply.at < limit; place++) {
+    for (; place < to && reply.cost < limit; place++) {
       REPLIES.member(sets.draw(ref));
     }
     return place;
@@ -271,15 +266,12 @@ function replyChosen(
   count: number,
   bytes: number,
 ): number {
+  const { reply } = call;
   const { sets } = space.values;
-  REPLIES.reply = call.reply;
-  let left = bytes;
+  const limit = reply.cost + bytes;
+  REPLIES.reply = reply;
   let i = 0;
-  for (; i < count && left > 0; i++) {
-    const member = sets.chosen(ref, i);
-    REPLIES.member(member);
-    left -= weightOfMember(member.length);
-  }
+  while (i < count && reply.cost < limit) REPLIES.member(sets.chosen(ref, i++));
   return i;
 }
 

@@ -5,10 +5,7 @@
  */
 
 import type { Keyspace } from "../keyspace/keyspace.ts";
-import {
-  LONG_STRING_BYTES_MIN,
-  type ReplyWriter,
-} from "../resp/reply_writer.ts";
+import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { SetMember } from "../types/set_member.ts";
 import type { MemberVisitor } from "../types/set_value.ts";
 import type { Call } from "./call.ts";
@@ -36,20 +33,12 @@ export const MEMBERS: ElementWriter = {
     const { sets } = space.values;
     REPLIES.reply = reply;
     let place = from;
-    while (place < to && reply.at < limit) {
+    while (place < to && reply.cost < limit) {
       place = sets.visit(ref, place, REPLIES);
     }
     return place;
   },
 };
-
-/** A long member costs as much as to copy so many bytes. */
-const KEPT_WEIGHT = 1 << 14;
-
-/** As many bytes as a member costs to reply. */
-export function weightOfMember(length: number): number {
-  return length < LONG_STRING_BYTES_MIN ? length : KEPT_WEIGHT;
-}
 
 /** Replies all members, behind a head that is written already. */
 export function replyMembers(call: Call, space: Keyspace, ref: number): void {

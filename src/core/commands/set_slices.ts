@@ -20,7 +20,6 @@ import type { Call, SlicedChange } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
 import { GatheredReply } from "./gathered_reply.ts";
 import { RECORDED } from "./recorded.ts";
-import { weightOfMember } from "./set_replies.ts";
 import type { StagedNodes } from "./staged_nodes.ts";
 
 /** Members popped in one slice. */
@@ -135,13 +134,13 @@ export class MemberPop implements SlicedChange {
   step(space: Keyspace, ref: number, args: Arguments): boolean {
     const { sets } = space.values;
     const end = Math.min(this.#popped + SLICE_MEMBERS, this.#count);
-    let left = SLICE_BYTES;
-    for (; this.#popped < end && left > 0; this.#popped++) {
+    const members = this.#members;
+    const limit = members.cost + SLICE_BYTES;
+    for (; this.#popped < end && members.cost < limit; this.#popped++) {
       const member = sets.draw(ref);
       const buf = member.text();
-      this.#members.writer().bulk(buf, member.off, member.length);
+      members.writer().bulk(buf, member.off, member.length);
       if (this.#draft !== null) this.#record(space, this.#draft, args, member);
-      left -= weightOfMember(member.length);
       sets.removeDrawn(ref);
     }
     return this.#popped < this.#count;

@@ -397,7 +397,7 @@ class DrawnMembers implements ElementWriter {
     const { member } = zsets;
     REPLIES.begin(reply, this.#hasScores);
     let place = from;
-    for (; place < to && reply.at < limit; place++) {
+    for (; place < to && reply.cost < limit; place++) {
       zsets.draw(ref);
       REPLIES.member(member.buf, member.off, member.length, zsets.score);
     }
