@@ -163,6 +163,35 @@ suite("many long elements are drawn while the key goes", async (client) => {
   await assertNothingLost(client, KEYS);
 });
 
+suite("many long fields are read and changed in slices", async (client) => {
+  const fields = ELEMENTS.map((_, i) => `${i}`);
+  const count = `${COUNT}`;
+  await client.run("HSET", HASH, ...ELEMENTS.flatMap((m, i) => [`${i}`, m]));
+  const sliced = await statistic(client, "sherd_sliced_commands");
+  const asked = [...fields, "none", ...fields];
+  const [values, , expires, got, gone, length] = (await client.pipeline([
+    ["HMGET", HASH, ...asked],
+    ["HEXPIRE", HASH, "1000", "FIELDS", count, ...fields],
+    ["HTTL", HASH, "FIELDS", "2", "0", "39"],
+    ["HGETEX", HASH, "PERSIST", "FIELDS", count, ...fields],
+    ["HGETDEL", HASH, "FIELDS", count, ...fields],
+    ["HLEN", HASH],
+  ])).map(plain) as unknown[][];
+  const isSame = (some: unknown[] | undefined, expected: unknown[]) =>
+    some!.length === expected.length &&
+    some!.every((each, i) => each === expected[i]);
+  assert(isSame(values, [...ELEMENTS, null, ...ELEMENTS]));
+  assertEquals(expires, [1000, 1000]);
+  assert(isSame(got, ELEMENTS));
+  assert(isSame(gone, ELEMENTS));
+  assertEquals(length as unknown, 0);
+  assert(await statistic(client, "sherd_sliced_commands") > sliced);
+  await settled(client);
+  assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
+  assertEquals(plain(await client.run("EXISTS", HASH)), 0);
+  await assertNothingLost(client, KEYS);
+});
+
 /** Pairs that are flat in RESP2, and arrays in RESP3. */
 function pairsOf(replies: unknown[]): unknown[][] {
   if (Array.isArray(replies[0])) return replies as unknown[][];

@@ -5,15 +5,13 @@
  * @module
  */
 
-import { INTEGER_BYTES_MAX } from "../base/integer.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { Call } from "./call.ts";
-import {
-  DIRECT_BYTES_MAX,
-  type ElementWriter,
-  streamRest,
-} from "./element_stream.ts";
+import { type ElementWriter, streamRest } from "./element_stream.ts";
+
+/** Bytes that are replied at once. */
+export const AT_ONCE_BYTES: number = 1 << 18;
 
 /** Writes an element whose value has not changed since. */
 export type LateElement = (reply: ReplyWriter) => void;
@@ -27,7 +25,7 @@ export class LateElements implements ElementWriter {
   /** Those that a reply has no room for. */
   constructor(reply: ReplyWriter) {
     this.#reply = reply;
-    this.#limit = reply.cost + DIRECT_BYTES_MAX;
+    this.#limit = reply.cost + AT_ONCE_BYTES;
   }
 
   /** Whether the next element is to be left. */
@@ -60,13 +58,16 @@ export class LateElements implements ElementWriter {
   }
 }
 
-/** Writes bytes of a value, or the digits of a number, which may be elsewhere. */
+/**
+ * Writes bytes of a value, or the digits of a number, which are copied: they do not
+ * lie in the arena.
+ */
 export function lateBulk(
   buf: Uint8Array,
   off: number,
   length: number,
 ): LateElement {
-  if (length > INTEGER_BYTES_MAX) {
+  if (buf.buffer instanceof SharedArrayBuffer) {
     return (reply) => reply.bulk(buf, off, length);
   }
   const copy = buf.slice(off, off + length);
