@@ -20,6 +20,7 @@ import { KNOWN_KEYS, type KnownKey } from "../memory/known_keys.ts";
 import { TYPE_HASH, TYPE_LIST, TYPE_SET, TYPE_ZSET } from "../types/entry.ts";
 import type { NodeTable } from "../types/node_table.ts";
 import type { Call } from "./call.ts";
+import type { ComparedNames } from "./compared_names.ts";
 
 /** An argument. */
 export interface LookedFor {
@@ -43,6 +44,8 @@ interface Candidate {
 
 /** What has been compared for a command. */
 export class ComparedArguments {
+  /** The names of its keys, if some are long. */
+  names: ComparedNames | null = null;
   readonly #kept: { readonly heap: Heap; readonly node: number }[] = [];
   readonly #looked: LookedFor[] = [];
 
@@ -65,6 +68,7 @@ export class ComparedArguments {
 
   /** What was found out is known again, in a slice of the command. */
   resume(): void {
+    this.names?.resume();
     for (const { buf, off, length, key } of this.#looked) {
       KNOWN_KEYS.add(buf, off, length, key);
     }
@@ -82,6 +86,7 @@ export class ComparedArguments {
 
   /** The command has run, or will not. */
   drop(): void {
+    this.names?.drop();
     for (const { heap, node } of this.#kept) heap.letGo(node);
     this.#kept.length = 0;
   }

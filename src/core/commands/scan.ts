@@ -34,6 +34,8 @@ const STAR = 0x2a;
 const COUNT_DEFAULT = 10;
 /** Positions visited per entry asked for, before SCAN returns what it has. */
 const POSITIONS_PER_ENTRY = 10;
+/** Bytes of names after which it returns what it has, too. */
+const SLICE_BYTES = 1 << 18;
 /** Time until it is tried again to take a picture of all keys. */
 const PICTURE_WAIT_MS = 2;
 /** Attempts to hit an entry at random before one is looked for. */
@@ -97,6 +99,7 @@ function scanCommand(call: Call): void {
   const filter = new ScanFilter();
   if (!filter.read(call, 2)) return;
   const start = reply.at;
+  const limit = reply.cost + SLICE_BYTES;
   let found = 0;
   const visit = (space: Keyspace, ref: number): void => {
     if (!filter.accepts(call, space, ref)) return;
@@ -106,11 +109,13 @@ function scanCommand(call: Call): void {
     }
     replyKey(reply, space, ref);
     found++;
+    walk.isFull = reply.cost >= limit;
   };
   const walk = new ScanWalk(call.keyspaces, call.latches, db, cursor);
   const positionsMax = filter.count * POSITIONS_PER_ENTRY;
   do walk.step(visit, positionsMax, filter.count); while (
-    !walk.isDone && walk.positions < positionsMax && walk.entries < filter.count
+    !walk.isDone && walk.positions < positionsMax &&
+    walk.entries < filter.count && !walk.isFull
   );
   const middle = reply.at;
   reply.array(2);
