@@ -24,7 +24,13 @@
 
 import { assert } from "../../core/base/assert.ts";
 import { latin1BytesOf } from "../../core/base/bytes.ts";
+import {
+  forgetFloatTexts,
+  noteFloatText,
+} from "../../core/base/long_float_text.ts";
 import type { Call } from "../../core/commands/call.ts";
+import { ComparedArguments } from "../../core/commands/compared_arguments.ts";
+import { ComparedNames } from "../../core/commands/compared_names.ts";
 import {
   COMBINED_KEY_WEIGHT,
   FLAG,
@@ -348,7 +354,16 @@ export class Executor<C extends Call> implements WorkerGate {
     const isRecorded = this.#effects.isOn &&
       (command.flags & FLAG.WRITE) !== 0;
     if (isRecorded) this.#effects.prepare(db, args);
+    for (let i = 1; i < args.count; i++) {
+      if (args.bigAt(i) === 0) continue;
+      noteFloatText(args.source(i), args.off[i]!, args.length[i]!);
+    }
+    const names = this.#compareNames(command);
     command.stage?.(this.#call);
+    if (names !== null) {
+      this.#call.compared ??= new ComparedArguments();
+      this.#call.compared.names = names;
+    }
     const outcome = this.#dispatchNow(command, handler);
     if (isRecorded) this.#effects.forgetPrepared();
     this.#call.staged?.drop();
@@ -356,7 +371,22 @@ export class Executor<C extends Call> implements WorkerGate {
     this.#call.compared?.drop();
     this.#call.compared = null;
     KNOWN_KEYS.clear();
+    forgetFloatTexts();
     return outcome;
+  }
+
+  /** Compares the long names of a command's keys; null if there are none. */
+  #compareNames(command: Command<C>): ComparedNames | null {
+    const { args, nowMs } = this.#call;
+    // Nobody waits while records are replayed.
+    if (nowMs === 0 || command.keyKind === KEY_KIND.NONE) return null;
+    let names: ComparedNames | null = null;
+    for (const i of this.#keys.namesOf(command)) {
+      if (args.bigAt(i) === 0) continue;
+      names ??= new ComparedNames();
+      names.compare(this.#call, i);
+    }
+    return names;
   }
 
   #dispatchNow(command: Command<C>, handler: Handler<C>): number {
