@@ -529,6 +529,14 @@ export class Executor<C extends Call> implements WorkerGate {
       this.#lookAhead.add(call.keyspaces[key.shard]!, call.db, key.hash);
     }
     this.#lookAhead.run();
+    if (
+      this.#lookAhead.bytes > 2 * call.settings.backgroundThresholdBytes &&
+      command.spec.repliesValues === true && !this.ignoresFlags
+    ) {
+      this.#latches.unmark();
+      if (this.#beginMany(command, true)) return PARKED;
+      for (let i = 0; i < count; i++) this.#latches.mark(call.key(i).shard);
+    }
     this.#latches.acquireMarked();
     const isBlocking = (command.flags & FLAG.BLOCKING) !== 0;
     const flags = this.#latches.wordsOfMarked(SHARD_FLAGS);
@@ -571,13 +579,17 @@ export class Executor<C extends Call> implements WorkerGate {
     return isTracked ? COMBINED_KEY_WEIGHT : 1;
   }
 
-  /** Begins to go through very many keys in slices; false if it cannot. */
-  #beginMany(command: Command<C>): boolean {
+  /**
+   * Begins to go through very many keys, or some that have very much, in slices;
+   * false if it cannot.
+   */
+  #beginMany(command: Command<C>, haveMuch = false): boolean {
     const call = this.#call;
     const { manyKeys, keyWeight } = command.spec;
     const weight = call.keyCount * (keyWeight ?? this.#trackedWeight());
     if (
-      manyKeys === undefined || weight <= call.settings.backgroundThresholdKeys
+      manyKeys === undefined ||
+      !haveMuch && weight <= call.settings.backgroundThresholdKeys
     ) return false;
     const work = manyKeys(call);
     if (work === null) return false;

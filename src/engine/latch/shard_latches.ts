@@ -159,6 +159,13 @@ export class Latches implements ShardLatches {
     this.#markedMax = -1;
   }
 
+  /** Forgets marks of which no latch was taken. */
+  unmark(): void {
+    this.#marks.fill(0);
+    this.#markedMin = this.#controls.length;
+    this.#markedMax = -1;
+  }
+
   /**
    * Begins a sequence of commands that share the latches of the marked shards:
    * until {@linkcode endShared}, nothing is taken or given back.
