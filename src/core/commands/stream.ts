@@ -41,7 +41,7 @@ import { quietly } from "./heavy_work.ts";
 import { makeChange } from "./sliced_change.ts";
 import { StagedNodes } from "./staged_nodes.ts";
 import {
-  leavesAtOnce,
+  SLICE_LEAVES,
   SLICED_IDS_MIN,
   StreamDeletion,
   StreamTrimming,
@@ -100,7 +100,7 @@ function xaddCommand(call: Call): void | Promise<LateReply> {
     : 0;
   streams.log.add(ref, ID, args, from, (argc - from) >> 1, bytes, run);
   const removed = OPTIONS.hasTrim
-    ? trimStream(space, ref, OPTIONS.trim, leavesAtOnce(OPTIONS))
+    ? trimStream(space, ref, OPTIONS.trim, SLICE_LEAVES)
     : 0;
   if (removed > 0 && streams.log.isTrimLeft) {
     return trimLater(call, ref, removed, ID);
@@ -244,7 +244,7 @@ function xtrimCommand(call: Call): void | Promise<LateReply> {
   if (ref === WRONG) return;
   if (ref === 0) return call.reply.integer(0);
   const space = call.keyspace(call.key(0));
-  const removed = trimStream(space, ref, OPTIONS.trim, leavesAtOnce(OPTIONS));
+  const removed = trimStream(space, ref, OPTIONS.trim, SLICE_LEAVES);
   if (space.values.streams.log.isTrimLeft) {
     return trimLater(call, ref, removed, null);
   }
