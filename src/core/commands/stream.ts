@@ -113,6 +113,9 @@ function xaddCommand(call: Call): void | Promise<LateReply> {
   }
 }
 
+/** An entry of more arguments is made a node before the latch is taken. */
+const STAGED_ARGUMENTS_MIN = 4096;
+
 /** The node of XADD, if it is going to be one. */
 function stageEntry(call: Call): void {
   const { args, argc } = call;
@@ -322,6 +325,7 @@ export const STREAM_COMMANDS: readonly CommandSpec<Call>[] = [
       "data:(field value)...",
     replies: ["string", "null"],
     stage: stageEntry,
+    argumentsMax: STAGED_ARGUMENTS_MIN,
     run: xaddCommand,
   },
   {
