@@ -49,6 +49,7 @@ import { LookAhead } from "../../core/keyspace/look_ahead.ts";
 import type { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
 import {
   FLAG_KEY_LOCKS,
+  HOOK_OLD_VALUES,
   HOOK_TRACKED,
   SHARD_FLAGS,
   SHARD_HOOKS,
@@ -573,12 +574,15 @@ export class Executor<C extends Call> implements WorkerGate {
     return outcome;
   }
 
-  /** A key counts for several if clients may have to be told of it. */
-  #trackedWeight(): number {
-    const isTracked = this.#call.keyspaces.some(({ control }) =>
-      (control[SHARD_HOOKS]! & HOOK_TRACKED) !== 0
+  /**
+   * A key counts for several if clients may have to be told of it, or if what it
+   * had may have to be noted.
+   */
+  #hookedWeight(): number {
+    const isHooked = this.#call.keyspaces.some(({ control }) =>
+      (control[SHARD_HOOKS]! & (HOOK_TRACKED | HOOK_OLD_VALUES)) !== 0
     );
-    return isTracked ? COMBINED_KEY_WEIGHT : 1;
+    return isHooked ? COMBINED_KEY_WEIGHT : 1;
   }
 
   /**
@@ -588,7 +592,7 @@ export class Executor<C extends Call> implements WorkerGate {
   #beginMany(command: Command<C>, haveMuch = false): boolean {
     const call = this.#call;
     const { manyKeys, keyWeight } = command.spec;
-    const weight = call.keyCount * (keyWeight ?? this.#trackedWeight());
+    const weight = call.keyCount * (keyWeight ?? this.#hookedWeight());
     if (
       manyKeys === undefined ||
       !haveMuch && weight <= call.settings.backgroundThresholdKeys
