@@ -136,7 +136,7 @@ export interface SlicedChange {
    * What the next slice changes if not the first key; read before each. Null if
    * it takes the latches that it needs itself.
    */
-  readonly place?: ChangePlace | null;
+  readonly place?: ChangePlace | null | undefined;
   /**
    * Whether nobody is to see anything of it before it has ended, and it needs to
    * know what keys had before others change them (old_values.ts).
@@ -144,6 +144,8 @@ export interface SlicedChange {
   readonly keepsOld?: boolean;
   /** Whether it cannot go on before others have ended what they do in slices. */
   readonly isWaiting?: boolean;
+  /** All that is left will be done at once, under the latches that are held. */
+  hurry?(): void;
   /**
    * Does a slice of it, about half a millisecond; says whether some is left.
    * `ref` is the key's entry, or 0. OutOfMemory must leave the value as it was.
@@ -260,12 +262,6 @@ export class Call {
   compared: ComparedArguments | null = null;
   /** The options of SORT if they have been read; null if not. */
   sortOptions: SortOptions | null = null;
-  /**
-   * Keys that a command has looked up whose reply is too long to be written at
-   * once: nothing of that is left, and it is to go through its keys in slices. -1
-   * if it cannot.
-   */
-  outgrown = -1;
   /** Keys of this command. */
   keyCount = 0;
   /** Whether a command may wait: not inside of a transaction. */

@@ -19,6 +19,7 @@ import { hasKeys, legacyKeyRange } from "./command_keys.ts";
 import {
   type AclCategory,
   CATEGORIES,
+  COMBINED_KEY_WEIGHT,
   type CommandGroup,
   type CommandSpec,
   FLAG,
@@ -29,6 +30,9 @@ import {
   KEY_CHANGES,
   type OtherKeysFinder,
 } from "./command_spec.ts";
+
+/** No request has more arguments. */
+const ARGUMENTS_MAX = 2 ** 20;
 
 /** How the keys of a command are found. */
 export const KEY_KIND = {
@@ -81,8 +85,12 @@ export class Command<C> {
   readonly findOtherKeys: OtherKeysFinder | undefined;
   /** Whether a call is better run in the background; undefined for never. */
   readonly isHeavy: HeavyTest<C> | undefined;
+  /** The most that {@linkcode CommandSpec.keyWeight} may be; 0 of all others. */
+  readonly keyWeight: number;
   /** As {@linkcode CommandSpec.stage}. */
   readonly stage: ((call: C) => void) | undefined;
+  /** As {@linkcode CommandSpec.argumentsMax}. */
+  readonly argumentsMax: number;
   /** Whether it takes constant time, so that nobody need watch its duration. */
   readonly isBrief: boolean;
   /** Whether only some of its calls are timed: nobody asks for its slow ones. */
@@ -119,7 +127,11 @@ export class Command<C> {
       (this.keyFlags & KEY_CHANGES) === 0;
     this.findOtherKeys = spec.findOtherKeys;
     this.isHeavy = spec.isHeavy;
+    this.keyWeight = spec.manyKeys === undefined
+      ? 0
+      : spec.keyWeight ?? COMBINED_KEY_WEIGHT;
     this.stage = spec.stage;
+    this.argumentsMax = spec.argumentsMax ?? ARGUMENTS_MAX;
     this.isBrief = (this.flags & FLAG.FAST) !== 0 || spec.complexity === "O(1)";
     this.isSampled = !this.isBrief && (this.flags & FLAG.SKIP_SLOWLOG) !== 0;
     this.skipsQueue = SKIPS_QUEUE.has(this.fullName);

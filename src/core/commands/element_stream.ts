@@ -179,7 +179,7 @@ function writeFirst(
   from: number,
   to: number,
 ): number {
-  const limit = reply.at + DIRECT_BYTES_MAX;
+  const limit = reply.cost + DIRECT_BYTES_MAX;
   return elements.write(space, ref, from, to, reply, limit);
 }
 
@@ -216,7 +216,7 @@ class ElementStream implements ReplySource {
       return !this.#isReading;
     }
     const { space, ref } = this.#reading;
-    const limit = writer.at + bytes;
+    const limit = writer.cost + bytes;
     const elements = this.#elements;
     this.#at = elements.write(space, ref, this.#at, this.#to, writer, limit);
     if (this.#at < this.#to) return false;

@@ -167,19 +167,17 @@ function hmgetCommand(call: Call): void | Promise<LateReply> {
   if (call.argc > FEW_ARGUMENTS && isLongRequest(call)) {
     return makeChange(call, ref, new ArgumentAnswers(call, answerValue));
   }
+  const { reply, argc } = call;
   const space = call.keyspace(call.key(0));
-  const { reply } = call;
   const start = reply.at;
-  const limit = start + DIRECT_BYTES_MAX;
-  reply.array(call.argc - 2);
-  for (let i = 2; i < call.argc; i++) {
-    if (reply.at > limit && call.canWait && !fieldsExpire(space, ref)) {
-      takeBackReply(reply, start, space.externals);
-      return makeChange(call, ref, new ArgumentAnswers(call, answerValue));
-    }
-    replyValue(call, space, ref, i);
-  }
+  const limit = reply.cost + DIRECT_BYTES_MAX;
+  reply.array(argc - 2);
+  let i = 2;
+  while (i < argc && reply.cost < limit) replyValue(call, space, ref, i++);
   if (ref !== 0 && fieldsExpire(space, ref)) endHash(space, call.db, ref);
+  if (i === argc) return;
+  takeBackReply(reply, start, space.externals);
+  return makeChange(call, ref, new ArgumentAnswers(call, answerValue));
 }
 
 /** `HDEL key field [field ...]` */

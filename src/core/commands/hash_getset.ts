@@ -85,7 +85,7 @@ function hgetdelCommand(call: Call): void | Promise<LateReply> {
   const count = readFieldCount(call, 2, FIELD_COUNT_NOT_POSITIVE);
   if (Number.isNaN(count)) return;
   if (ref === 0) return replyNulls(call, count);
-  if (argc > FEW_ARGUMENTS && isLongRequest(call, true)) {
+  if (argc > FEW_ARGUMENTS && isLongRequest(call)) {
     return makeChange(call, ref, new FieldTaking(call, 4));
   }
   const space = call.keyspace(call.key(0));
@@ -128,7 +128,7 @@ function hgetexCommand(call: Call): void | Promise<LateReply> {
   const count = readFieldCount(call, fieldsAt, FIELD_COUNT_NOT_POSITIVE);
   if (Number.isNaN(count)) return;
   if (ref === 0) return replyNulls(call, count);
-  if (argc > FEW_ARGUMENTS && isLongRequest(call, true)) {
+  if (argc > FEW_ARGUMENTS && isLongRequest(call)) {
     const from = fieldsAt + 2;
     const change = time >= 0
       ? new ExpiringValues(

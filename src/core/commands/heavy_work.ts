@@ -10,7 +10,6 @@
  */
 
 import { bytesOf } from "../base/bytes.ts";
-import type { Keyspace } from "../keyspace/keyspace.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
 import { TYPE_SET, TYPE_STREAM, TYPE_STRING } from "../types/entry.ts";
 import { argumentIs, integerAt } from "./arg_reader.ts";
@@ -30,8 +29,6 @@ const ELEMENTS_PER_SORTED = 2;
 const BYTES_PER_SORTED = 8;
 /** Elements whose sizes are looked at; if there are more, others are guessed. */
 const FEW_ELEMENTS = 16;
-/** So many bytes of elements are read, or copied, in half a millisecond. */
-const LONG_ELEMENTS_BYTES = 1 << 20;
 /** Elements that a step of a scan looks at if nothing else is said. */
 const SCANNED_ELEMENTS = 10;
 
@@ -82,14 +79,6 @@ export function elementsOf(call: Call, i: number, byteWeight = 1): number {
   const share = values.memoryBytes(ref, samples) * byteWeight *
     backgroundThreshold / (backgroundThresholdBytes * BYTES_OF_ELEMENTS);
   return Math.max(count, weight, Math.floor(share));
-}
-
-/** Whether so many elements of the collection of an entry have many bytes. */
-export function areLong(space: Keyspace, ref: number, count: number): boolean {
-  if (count <= FEW_ELEMENTS) return false;
-  const values = space.values.of(space.type(ref));
-  const bytes = values.memoryBytes(ref, FEW_ELEMENTS);
-  return bytes / values.length(ref) * count > LONG_ELEMENTS_BYTES;
 }
 
 /** Bytes of a key's string, 0 if it holds none. */
@@ -192,14 +181,8 @@ export function manyLookups(call: Call, keysForEach: number): boolean {
 export const manyDrawn: HeavyTest<Call> = (call) => {
   if (call.argc < 3) return false;
   const count = integerAt(call, 2);
-  if (!(count > FEW_ELEMENTS)) return false;
-  const key = call.key(0);
-  const space = call.keyspace(key);
-  const ref = space.peek(call.db, key);
-  if (ref === 0 || space.type(ref) === TYPE_STRING) return false;
-  const isMany = count * ELEMENTS_PER_DRAW > call.settings.backgroundThreshold;
-  return count < space.length(ref) &&
-    (isMany || areLong(space, ref, count));
+  return count * ELEMENTS_PER_DRAW > call.settings.backgroundThreshold &&
+    count < elementsOf(call, 0);
 };
 
 /** Many elements of the first key, or long ones, are looked at in a scan's step. */

@@ -7,17 +7,21 @@
 
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Arguments } from "../resp/arguments.ts";
-import { TYPE_STRING, TYPE_ZSET } from "../types/entry.ts";
+import { TYPE_STREAM, TYPE_STRING, TYPE_ZSET } from "../types/entry.ts";
 import type { Call } from "./call.ts";
-import { areLong } from "./heavy_work.ts";
 
 /**
  * No more arguments than this are gone through at once, whatever they are: an
  * integer test is all that short commands pay.
  */
 export const FEW_ARGUMENTS = 8;
-/** Bytes of a packed value that cost as much as an element of a large one. */
+/**
+ * Bytes of a packed value, or of an element of a large one, that cost as much as a
+ * short element.
+ */
 const WEIGHT_BYTES = 1 << 11;
+/** Elements of a large value that are looked at. */
+const SAMPLES = 16;
 /** What a string is that has elements: a sparse HyperLogLog, perhaps. */
 const STRING_WEIGHT = 4;
 /** A large sorted set has members in an order, too. */
@@ -35,9 +39,9 @@ const SLICED_BYTES_MIN = 4 * SLICE_BYTES;
 
 /**
  * Whether more than {@linkcode FEW_ARGUMENTS} arguments take long, of a command
- * with one key, which may reply an element of its value about each.
+ * with one key.
  */
-export function isLongRequest(call: Call, repliesElements = false): boolean {
+export function isLongRequest(call: Call): boolean {
   const { args } = call;
   if (
     args.count > SLICED_ARGUMENTS_MIN || args.bytesAtMost > SLICED_BYTES_MIN
@@ -45,24 +49,37 @@ export function isLongRequest(call: Call, repliesElements = false): boolean {
   if (args.count <= UNWEIGHED_ARGUMENTS_MAX) return false;
   const key = call.key(0);
   const space = call.keyspace(key);
-  const ref = space.peek(call.db, key);
-  if (repliesElements && ref !== 0 && areLong(space, ref, args.count)) {
-    return true;
-  }
-  return args.count * argumentWeight(space, ref) > SLICED_ARGUMENTS_MIN;
+  const weight = argumentWeight(space, space.peek(call.db, key));
+  return args.count * weight > SLICED_ARGUMENTS_MIN;
+}
+
+/**
+ * Whether it takes long to change so many members of a sorted set, of a command
+ * with one key: each long one may have to be compared with others.
+ */
+export function isLongChange(call: Call, members: number): boolean {
+  const { argc, args } = call;
+  return argc > FEW_ARGUMENTS && isLongRequest(call) ||
+    members > 1 && args.hasBig;
 }
 
 /**
  * How dear it is to look for an element in the value of an entry, or 0, or to
- * change it: that of a packed one is looked through, or copied.
+ * change it: that of a packed one is looked through, or copied, as is a large
+ * element.
  */
 export function argumentWeight(space: Keyspace, ref: number): number {
   if (ref === 0) return 1;
   const type = space.type(ref);
   if (type === TYPE_STRING) return STRING_WEIGHT;
+  if (type === TYPE_STREAM) return 1;
   const values = space.values.of(type);
-  if (values.weight(ref) > 1) return type === TYPE_ZSET ? ZSET_WEIGHT : 1;
-  return 1 + Math.floor(values.memoryBytes(ref, 1) / WEIGHT_BYTES);
+  if (values.weight(ref) <= 1) {
+    return 1 + Math.floor(values.memoryBytes(ref, 1) / WEIGHT_BYTES);
+  }
+  const bytes = values.memoryBytes(ref, SAMPLES) / values.length(ref);
+  return (type === TYPE_ZSET ? ZSET_WEIGHT : 1) +
+    Math.floor(bytes / WEIGHT_BYTES);
 }
 
 /**

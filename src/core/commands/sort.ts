@@ -372,7 +372,7 @@ class SortedElements implements ElementWriter {
   ): number {
     const elements = this.#elements;
     let place = from;
-    for (; place < to && reply.at < limit; place++) {
+    for (; place < to && reply.cost < limit; place++) {
       const i = this.#order[place]!;
       reply.bulk(elements.buf(i), elements.off(i), elements.length(i));
     }

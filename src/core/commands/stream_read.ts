@@ -37,13 +37,8 @@ import { StreamId } from "../types/stream_id.ts";
 import { argumentIs, bigIntegerAt, readInteger } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
 import { streamReadKeys } from "./command_keys.ts";
-import {
-  type CommandSpec,
-  KEY_WEIGHT_MAX,
-  keysAfter,
-  type LateReply,
-} from "./command_spec.ts";
-import { STREAMED_ELEMENTS_MIN } from "./element_stream.ts";
+import { type CommandSpec, keysAfter, type LateReply } from "./command_spec.ts";
+import { DIRECT_BYTES_MAX, STREAMED_ELEMENTS_MIN } from "./element_stream.ts";
 import { ManyGroupReadings } from "./many_group_readings.ts";
 import {
   type KeysPass,
@@ -203,13 +198,15 @@ function xreadCommand(call: Call): void {
     STREAMED_MIN,
     Math.ceil(STREAMED_ELEMENTS_MIN / served),
   );
+  let direct = DIRECT_BYTES_MAX;
   for (let i = 0; i < streams; i++) {
     if (!IS_SERVED[i]) continue;
     replyName(call, i);
     IDS.read(i, ID);
     ID.increment();
     const space = call.keyspace(call.key(i));
-    replyRange(call, space, REFS[i]!, ID, GREATEST, count, false, long);
+    const range = [ID, GREATEST, count, false, long, direct] as const;
+    direct = replyRange(call, space, REFS[i]!, ...range);
   }
 }
 
@@ -227,7 +224,7 @@ function xreadgroupCommand(call: Call): void | Promise<LateReply> {
   const first = reply.at;
   const canSlice = call.canWait && call.inSlices !== null;
   let left = canSlice ? ENTRIES_AT_ONCE : Infinity;
-  const limit = canSlice ? start + SLICE_BYTES : Infinity;
+  let limit = canSlice ? reply.cost + SLICE_BYTES : Infinity;
   let served = 0;
   for (let i = 0; i < streams; i++) {
     const before = reply.at;
@@ -244,6 +241,7 @@ function xreadgroupCommand(call: Call): void | Promise<LateReply> {
         return goOn(call, i, served, { start, first, before, from });
       }
       left -= READER.done;
+      limit -= READER.fieldsWeight;
       reply.recount(head, READER.done);
       READER.end(call, space, key);
       served++;
@@ -414,6 +412,8 @@ class StreamSearch implements ManyKeysWork, KeysSearch {
   readonly found = -1;
   readonly #options = Object.assign(new ReadOptions(), OPTIONS);
   readonly #lastIds = new Map<number, Uint8Array>();
+  /** Of a stream that is named twice: the number that it was given first. */
+  readonly #firsts = new Map<number, number>();
   isForBackground = false;
 
   readonly passes: readonly KeysPass[] = [
@@ -441,20 +441,23 @@ class StreamSearch implements ManyKeysWork, KeysSearch {
   get wait(): KeysWait {
     const { waitMs } = this.#options;
     const replaced = this.#lastIds;
-    return { kind: WAITS_FOR_STREAM, waitMs, undo: "", replaced };
+    const numbers = this.#firsts;
+    return { kind: WAITS_FOR_STREAM, waitMs, undo: "", replaced, numbers };
   }
 
   reset(): void {
     this.isForBackground = false;
     this.#lastIds.clear();
+    this.#firsts.clear();
   }
 
   reply(): LateReply {
     return (reply) => reply.nullArray();
   }
 
-  #look({ space, db, key, i, args, nowMs }: KeyVisit): void {
+  #look({ space, db, key, i, last, args, nowMs }: KeyVisit): void {
     if (this.isForBackground) return;
+    if (i !== last && !this.#firsts.has(last)) this.#firsts.set(last, i);
     const { keysAt, streams } = this.#options;
     const at = keysAt + streams + i;
     const ref = space.lookupQuiet(db, key, nowMs);
@@ -487,6 +490,14 @@ const manyGroups: ManyKeysFinder<Call> = (call) =>
     ? new ManyGroupReadings(call, Object.assign(new ReadOptions(), OPTIONS))
     : null;
 
+/** To look at a stream, and to leave it to a reader or a queue, takes so long. */
+const READ_KEY_WEIGHT = 8;
+/**
+ * A stream that a group is read of may have to be copied before, or written to a
+ * snapshot, as far as that is done at once.
+ */
+const GROUP_READ_KEY_WEIGHT = 64;
+
 /** Rows of these commands. */
 export const STREAM_READ_COMMANDS: readonly CommandSpec<Call>[] = [
   {
@@ -501,7 +512,7 @@ export const STREAM_READ_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "[COUNT count:integer] [BLOCK milliseconds:integer] " +
       "STREAMS streams:(key... id...)",
     replies: ["map", "array", "null"],
-    keyWeight: KEY_WEIGHT_MAX,
+    keyWeight: READ_KEY_WEIGHT,
     manyKeys: manyStreams,
     oneKey: "with IDs",
     run: xreadCommand,
@@ -518,7 +529,7 @@ export const STREAM_READ_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "GROUP group-block:(group consumer) [COUNT count:integer] " +
       "[BLOCK milliseconds:integer] [NOACK] STREAMS streams:(key... id...)",
     replies: ["map", "array", "null"],
-    keyWeight: KEY_WEIGHT_MAX,
+    keyWeight: GROUP_READ_KEY_WEIGHT,
     manyKeys: manyGroups,
     oneKey: "with IDs",
     run: xreadgroupCommand,

@@ -16,7 +16,6 @@ import {
   WRONG_TYPE,
   wrongNumberOfArguments,
 } from "../resp/error_reply.ts";
-import { takeBackReply } from "../resp/reply_source.ts";
 import type { Call } from "./call.ts";
 import { setKeys } from "./command_keys.ts";
 import {
@@ -209,20 +208,11 @@ function getexCommand(call: Call): void {
   }
 }
 
-/** Bytes of strings that MGET replies at once. */
-const MANY_BYTES_MAX = 1 << 19;
-
 /** `MGET key [key ...]`: null for what is no string. */
 function mgetCommand(call: Call): void {
   const { reply, db, nowMs, keyCount } = call;
-  const start = reply.at;
-  const limit = call.outgrown < 0 ? Infinity : start + MANY_BYTES_MAX;
   reply.array(keyCount);
   for (let i = 0; i < keyCount; i++) {
-    if (reply.at > limit) {
-      call.outgrown = i;
-      return takeBackReply(reply, start, call.keyspaces[0]!.externals);
-    }
     const key = call.key(i);
     const space = call.keyspace(key);
     const ref = space.lookupRead(db, key, nowMs);
@@ -350,6 +340,7 @@ export const STRING_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "key...",
     replies: ["array"],
     manyKeys: manyStrings,
+    repliesValues: true,
     run: mgetCommand,
   },
   {

@@ -213,11 +213,6 @@ export class ManyKeys<C extends Call> {
     const session = call.session as Session;
     const positions = given.positions.slice(0, call.keyCount);
     const order = new ManyKeyOrder(call, positions);
-    // Which of its IDs would stay is not known.
-    if (
-      command.spec.oneKey === "with IDs" && work.search !== undefined &&
-      order.distinct < order.count
-    ) return null;
     const handle = lock({
       ...{ label: command.fullName, session: session.id, maxHoldMs: 0 },
       onDisconnect: "finish",

@@ -24,12 +24,18 @@
 
 import { assert } from "../../core/base/assert.ts";
 import { latin1BytesOf } from "../../core/base/bytes.ts";
-import type { Call } from "../../core/commands/call.ts";
 import {
+  forgetFloatTexts,
+  noteFloatText,
+} from "../../core/base/long_float_text.ts";
+import type { Call } from "../../core/commands/call.ts";
+import { ComparedArguments } from "../../core/commands/compared_arguments.ts";
+import { ComparedNames } from "../../core/commands/compared_names.ts";
+import {
+  COMBINED_KEY_WEIGHT,
   FLAG,
   type Handler,
   type HeavyTest,
-  KEY_WEIGHT_MAX,
   type LateReply,
 } from "../../core/commands/command_spec.ts";
 import {
@@ -336,12 +342,14 @@ export class Executor<C extends Call> implements WorkerGate {
     command: Command<C>,
     handler: Handler<C> = command.run,
   ): number {
-    if (this.#call.args.hasBig) return this.#dispatchLong(command, handler);
-    return this.#dispatchNow(command, handler);
+    const { args } = this.#call;
+    return args.hasBig || args.count > command.argumentsMax
+      ? this.#dispatchLong(command, handler)
+      : this.#dispatchNow(command, handler);
   }
 
   /**
-   * A command with long arguments, of which a record is made in advance, and nodes
+   * A command with long arguments, or very many, of which a record is made in advance, and nodes
    * of what it will add.
    */
   #dispatchLong(command: Command<C>, handler: Handler<C>): number {
@@ -349,7 +357,16 @@ export class Executor<C extends Call> implements WorkerGate {
     const isRecorded = this.#effects.isOn &&
       (command.flags & FLAG.WRITE) !== 0;
     if (isRecorded) this.#effects.prepare(db, args);
+    for (let i = 1; i < args.count; i++) {
+      if (args.bigAt(i) === 0) continue;
+      noteFloatText(args.source(i), args.off[i]!, args.length[i]!);
+    }
+    const names = this.#compareNames(command);
     command.stage?.(this.#call);
+    if (names !== null) {
+      this.#call.compared ??= new ComparedArguments();
+      this.#call.compared.names = names;
+    }
     const outcome = this.#dispatchNow(command, handler);
     if (isRecorded) this.#effects.forgetPrepared();
     this.#call.staged?.drop();
@@ -357,7 +374,22 @@ export class Executor<C extends Call> implements WorkerGate {
     this.#call.compared?.drop();
     this.#call.compared = null;
     KNOWN_KEYS.clear();
+    forgetFloatTexts();
     return outcome;
+  }
+
+  /** Compares the long names of a command's keys; null if there are none. */
+  #compareNames(command: Command<C>): ComparedNames | null {
+    const { args, nowMs } = this.#call;
+    // Nobody waits while records are replayed.
+    if (nowMs === 0 || command.keyKind === KEY_KIND.NONE) return null;
+    let names: ComparedNames | null = null;
+    for (const i of this.#keys.namesOf(command)) {
+      if (args.bigAt(i) === 0) continue;
+      names ??= new ComparedNames();
+      names.compare(this.#call, i);
+    }
+    return names;
   }
 
   #dispatchNow(command: Command<C>, handler: Handler<C>): number {
@@ -481,30 +513,17 @@ export class Executor<C extends Call> implements WorkerGate {
     return outcome;
   }
 
-  /** A command whose reply has become too long; it was shown, and counted. */
-  #runOutgrown(command: Command<C>, handler: Handler<C>): number {
-    this.accounts.countCalls(command, -1);
-    const isBegun = this.#beginMany(command, false);
-    this.#call.outgrown = -1;
-    return isBegun ? PARKED : this.#runFilled(command, handler, false, false);
-  }
-
-  /**
-   * As {@linkcode #runWide}, when it is known which keys it has, and whether its
-   * reply may turn out to be too long.
-   */
+  /** As {@linkcode #runWide}, when it is known which keys it has. */
   #runFilled(
     command: Command<C>,
     handler: Handler<C>,
     looksFurther: boolean,
-    mayGrow = true,
   ): number {
     const call = this.#call;
     const count = call.keyCount;
     if (
-      count * KEY_WEIGHT_MAX > call.settings.backgroundThresholdKeys &&
-      !this.ignoresFlags && this.#hasManyKeys(command) &&
-      this.#beginMany(command)
+      count * command.keyWeight > call.settings.backgroundThresholdKeys &&
+      !this.ignoresFlags && this.#beginMany(command)
     ) return PARKED;
     if (looksFurther) this.#latches.markAll();
     for (let i = 0; i < count; i++) {
@@ -513,6 +532,14 @@ export class Executor<C extends Call> implements WorkerGate {
       this.#lookAhead.add(call.keyspaces[key.shard]!, call.db, key.hash);
     }
     this.#lookAhead.run();
+    if (
+      this.#lookAhead.bytes > 2 * call.settings.backgroundThresholdBytes &&
+      command.spec.repliesValues === true && !this.ignoresFlags
+    ) {
+      this.#latches.unmark();
+      if (this.#beginMany(command, true)) return PARKED;
+      for (let i = 0; i < count; i++) this.#latches.mark(call.key(i).shard);
+    }
     this.#latches.acquireMarked();
     const isBlocking = (command.flags & FLAG.BLOCKING) !== 0;
     const flags = this.#latches.wordsOfMarked(SHARD_FLAGS);
@@ -537,18 +564,12 @@ export class Executor<C extends Call> implements WorkerGate {
       this.#serving.serve();
       return this.#runWide(command, handler);
     }
-    call.outgrown = command.spec.manyKeys === undefined || !mayGrow ||
-        this.ignoresFlags
-      ? -1
-      : 0;
     const outcome = isBlocking
       ? this.#runBlocking(command, handler)
       : command.isHeavy === undefined || looksFurther
       ? this.#runner.run(command, handler)
       : this.#runHeavy(command, command.isHeavy, handler);
     this.#latches.releaseMarked();
-    if (call.outgrown > 0) return this.#runOutgrown(command, handler);
-    call.outgrown = -1;
     if (count > KEYS_KEPT) call.trimKeys(KEYS_KEPT);
     return outcome;
   }
@@ -561,26 +582,26 @@ export class Executor<C extends Call> implements WorkerGate {
     const isHooked = this.#call.keyspaces.some(({ control }) =>
       (control[SHARD_HOOKS]! & (HOOK_TRACKED | HOOK_OLD_VALUES)) !== 0
     );
-    return isHooked ? KEY_WEIGHT_MAX : 1;
+    return isHooked ? COMBINED_KEY_WEIGHT : 1;
   }
 
-  /** Whether it takes long to go through the keys of the command at hand. */
-  #hasManyKeys({ spec }: Command<C>): boolean {
-    const { keyCount, settings } = this.#call;
-    const weight = keyCount * (spec.keyWeight ?? this.#hookedWeight());
-    return weight > settings.backgroundThresholdKeys;
-  }
-
-  /** Begins to go through the keys in slices; false if it cannot. */
-  #beginMany(command: Command<C>, isShown = true): boolean {
+  /**
+   * Begins to go through very many keys, or some that have very much, in slices;
+   * false if it cannot.
+   */
+  #beginMany(command: Command<C>, haveMuch = false): boolean {
     const call = this.#call;
-    const { manyKeys } = command.spec;
-    if (manyKeys === undefined) return false;
+    const { manyKeys, keyWeight } = command.spec;
+    const weight = call.keyCount * (keyWeight ?? this.#hookedWeight());
+    if (
+      manyKeys === undefined ||
+      !haveMuch && weight <= call.settings.backgroundThresholdKeys
+    ) return false;
     const work = manyKeys(call);
     if (work === null) return false;
     const late = this.#ports.manyKeys(command, work, this.#keys.positions);
     if (late === null) return false;
-    if (isShown) this.#told.show(call, command);
+    this.#told.show(call, command);
     this.#runner.pending = late;
     this.#runner.pendingHasRead = true;
     call.trimKeys(KEYS_KEPT);

@@ -225,6 +225,7 @@ class Assembly {
       latched,
       start.checks,
       slow,
+      systemCalls === null ? undefined : () => systemCalls!.threadMs(),
     );
   }
 
@@ -466,6 +467,7 @@ class Assembly {
       durability: this.#makeDurability(),
       locks: this.#locks,
       shared,
+      checks: this.#start.checks,
       externals: this.#externals,
       longs: new KeptElements(this.#keyspaces[0]!.heap),
       segments: this.#arena.u8,
