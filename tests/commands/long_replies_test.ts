@@ -85,13 +85,13 @@ suite("HMGET of values that are long together", async (client) => {
   );
   const argv = ["HMGET", "h", "none", ...names, names[3]!, "none"];
   const expected = [null, ...values, values[3]!, null];
-  for (const isExpiring of [false, true]) {
+  for (let round = 0; round < 2; round++) {
     const [reply, hits, misses, slices] = await counted(
       client,
       async () => plain(await client.run(...argv)),
     );
     assertEquals(reply, expected);
-    assertEquals([hits, misses, slices], [1, 0, isExpiring ? 0 : 1]);
+    assertEquals([hits, misses, slices], [1, 0, 1]);
     assertEquals(await runInline(client, ...argv), expected);
     await client.run("HEXPIRE", "h", "1000", "FIELDS", "1", names[5]!);
   }
