@@ -32,7 +32,6 @@ import type { Call } from "../../core/commands/call.ts";
 import { ComparedArguments } from "../../core/commands/compared_arguments.ts";
 import { ComparedNames } from "../../core/commands/compared_names.ts";
 import {
-  COMBINED_KEY_WEIGHT,
   FLAG,
   type Handler,
   type HeavyTest,
@@ -49,10 +48,7 @@ import { LookAhead } from "../../core/keyspace/look_ahead.ts";
 import type { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
 import {
   FLAG_KEY_LOCKS,
-  HOOK_OLD_VALUES,
-  HOOK_TRACKED,
   SHARD_FLAGS,
-  SHARD_HOOKS,
 } from "../../core/keyspace/shard_control.ts";
 import { KNOWN_KEYS } from "../../core/memory/known_keys.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
@@ -84,7 +80,7 @@ import { LockAsking, LOCKS_FREE, LOCKS_PARKED } from "./lock_asking.ts";
 import { DONE, HELD, PARKED } from "./outcome.ts";
 import { PipelineRunner } from "./pipeline_runner.ts";
 import { Rejections } from "./rejections.ts";
-import { isHttp, RequestKeys, unknown } from "./request_keys.ts";
+import { hookedWeight, isHttp, RequestKeys, unknown } from "./request_keys.ts";
 import { GATE_MULTI, Session } from "./session.ts";
 import type { Tellings } from "./tellings.ts";
 import { ToldCommands } from "./told_commands.ts";
@@ -575,24 +571,13 @@ export class Executor<C extends Call> implements WorkerGate {
   }
 
   /**
-   * A key counts for several if clients may have to be told of it, or if what it
-   * had may have to be noted.
-   */
-  #hookedWeight(): number {
-    const isHooked = this.#call.keyspaces.some(({ control }) =>
-      (control[SHARD_HOOKS]! & (HOOK_TRACKED | HOOK_OLD_VALUES)) !== 0
-    );
-    return isHooked ? COMBINED_KEY_WEIGHT : 1;
-  }
-
-  /**
    * Begins to go through very many keys, or some that have very much, in slices;
    * false if it cannot.
    */
   #beginMany(command: Command<C>, haveMuch = false): boolean {
     const call = this.#call;
     const { manyKeys, keyWeight } = command.spec;
-    const weight = call.keyCount * (keyWeight ?? this.#hookedWeight());
+    const weight = call.keyCount * (keyWeight ?? hookedWeight(call.keyspaces));
     if (
       manyKeys === undefined ||
       !haveMuch && weight <= call.settings.backgroundThresholdKeys
