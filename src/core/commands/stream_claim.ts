@@ -195,7 +195,7 @@ class Claim {
     const end = Math.min(this.#at + count, ids.count);
     LAST.set(this.#lastId);
     BEFORE.setGreatest();
-    for (; this.#at < end && reply.at < limit; this.#at++) {
+    for (; this.#at < end && reply.cost < limit; this.#at++) {
       ids.read(this.#at, ID);
       try {
         const outcome = this.#claimOne(output, space, ref);
@@ -297,7 +297,7 @@ class Claiming implements SlicedChange {
     }
     if (!this.#hasBegun) this.#claim.begin(output, this.place);
     this.#hasBegun = true;
-    const limit = output.reply.at + SLICE_BYTES;
+    const limit = output.reply.cost + SLICE_BYTES;
     const isLeft = this.#claim.claim(output, space, ref, SLICE_CLAIMS, limit);
     output.endSlice();
     return isLeft;
@@ -399,7 +399,7 @@ class AutoClaim {
     ) {
       groups.readPending(PLACE, ENTRY);
       ID.set(ENTRY.id);
-      if (left <= 0 || reply.at >= limit) {
+      if (left <= 0 || reply.cost >= limit) {
         next.set(ID);
         return true;
       }

@@ -159,7 +159,7 @@ export class GroupReader implements GroupPlace {
     ID.increment();
     cursor.seek(ref, ID);
     let isOut = false;
-    while (this.done < end && reply.at < limit && cursor.next()) {
+    while (this.done < end && reply.cost < limit && cursor.next()) {
       const { id } = cursor.entry;
       if (!isWithoutAck) {
         try {
@@ -207,7 +207,7 @@ export class GroupReader implements GroupPlace {
     let isPlaced = false;
     groups.readLastId(group, LAST);
     let isThere = groups.firstOwned(this.#consumer, this.#next, PLACE);
-    while (isThere && this.done < end && reply.at < limit) {
+    while (isThere && this.done < end && reply.cost < limit) {
       groups.readOwned(PLACE, ID);
       const isKept = isPlaced
         ? log.findBehind(ref, ID, cursor)
@@ -328,7 +328,7 @@ export class GroupReading implements SlicedChange {
       // Not before those in front have been read, of which one may be the same.
       if (!reader.isOpen && !reader.open(output, part, ref)) return false;
       const count = reader.done + SLICE_ENTRIES;
-      const limit = output.reply.at + SLICE_BYTES;
+      const limit = output.reply.cost + SLICE_BYTES;
       if (reader.read(output, space, ref, count, limit)) {
         output.endSlice();
         return true;

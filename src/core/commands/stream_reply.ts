@@ -146,7 +146,7 @@ export function replyRange(
     cursor.seekBehind(ref, end);
     while (written < most && cursor.previous()) {
       if (entry.id.compare(start) < 0) break;
-      if (reply.at >= limit) {
+      if (reply.cost >= limit) {
         REST.set(entry.id);
         const range = [start, REST, most - written, isReverse] as const;
         return replyRest(call, space, ref, head, written, ...range);
@@ -158,7 +158,7 @@ export function replyRange(
     cursor.seek(ref, start);
     while (written < most && cursor.next()) {
       if (entry.id.compare(end) > 0) break;
-      if (reply.at >= limit) {
+      if (reply.cost >= limit) {
         REST.set(entry.id);
         const range = [REST, end, most - written, isReverse] as const;
         return replyRest(call, space, ref, head, written, ...range);
@@ -227,7 +227,7 @@ class EntryElements implements ElementWriter {
       else cursor.seek(ref, this.#start);
     }
     let place = from;
-    for (; place < to && reply.at < limit; place++) {
+    for (; place < to && reply.cost < limit; place++) {
       if (!(this.#isReverse ? cursor.previous() : cursor.next())) return to;
       replyEntry(reply, cursor.entry);
     }

@@ -33,6 +33,10 @@ export const FLAG_KEY_LOCKS = 2;
 export const FLAG_WHOLE_LOCK = 4;
 /** Flag: a snapshot is under way, as {@linkcode HOOK_SNAPSHOT}. */
 export const FLAG_SNAPSHOT = 8;
+/** Flag: hashes are kept as they are as a whole, see old_values.ts. */
+export const FLAG_OLD_HASHES = 16;
+/** Flags: somebody may want a key as it is before it is changed. */
+export const FLAGS_RESERVE: number = FLAG_SNAPSHOT | FLAG_OLD_HASHES;
 /**
  * Word of a shard's hooks: who must be told when a key changes. While it is
  * zero, a change costs one test.

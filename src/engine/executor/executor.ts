@@ -24,12 +24,18 @@
 
 import { assert } from "../../core/base/assert.ts";
 import { latin1BytesOf } from "../../core/base/bytes.ts";
-import type { Call } from "../../core/commands/call.ts";
 import {
+  forgetFloatTexts,
+  noteFloatText,
+} from "../../core/base/long_float_text.ts";
+import type { Call } from "../../core/commands/call.ts";
+import { ComparedArguments } from "../../core/commands/compared_arguments.ts";
+import { ComparedNames } from "../../core/commands/compared_names.ts";
+import {
+  COMBINED_KEY_WEIGHT,
   FLAG,
   type Handler,
   type HeavyTest,
-  KEY_WEIGHT_MAX,
   type LateReply,
 } from "../../core/commands/command_spec.ts";
 import {
@@ -348,7 +354,16 @@ export class Executor<C extends Call> implements WorkerGate {
     const isRecorded = this.#effects.isOn &&
       (command.flags & FLAG.WRITE) !== 0;
     if (isRecorded) this.#effects.prepare(db, args);
+    for (let i = 1; i < args.count; i++) {
+      if (args.bigAt(i) === 0) continue;
+      noteFloatText(args.source(i), args.off[i]!, args.length[i]!);
+    }
+    const names = this.#compareNames(command);
     command.stage?.(this.#call);
+    if (names !== null) {
+      this.#call.compared ??= new ComparedArguments();
+      this.#call.compared.names = names;
+    }
     const outcome = this.#dispatchNow(command, handler);
     if (isRecorded) this.#effects.forgetPrepared();
     this.#call.staged?.drop();
@@ -356,7 +371,22 @@ export class Executor<C extends Call> implements WorkerGate {
     this.#call.compared?.drop();
     this.#call.compared = null;
     KNOWN_KEYS.clear();
+    forgetFloatTexts();
     return outcome;
+  }
+
+  /** Compares the long names of a command's keys; null if there are none. */
+  #compareNames(command: Command<C>): ComparedNames | null {
+    const { args, nowMs } = this.#call;
+    // Nobody waits while records are replayed.
+    if (nowMs === 0 || command.keyKind === KEY_KIND.NONE) return null;
+    let names: ComparedNames | null = null;
+    for (const i of this.#keys.namesOf(command)) {
+      if (args.bigAt(i) === 0) continue;
+      names ??= new ComparedNames();
+      names.compare(this.#call, i);
+    }
+    return names;
   }
 
   #dispatchNow(command: Command<C>, handler: Handler<C>): number {
@@ -489,7 +519,7 @@ export class Executor<C extends Call> implements WorkerGate {
     const call = this.#call;
     const count = call.keyCount;
     if (
-      count * KEY_WEIGHT_MAX > call.settings.backgroundThresholdKeys &&
+      count * command.keyWeight > call.settings.backgroundThresholdKeys &&
       !this.ignoresFlags && this.#beginMany(command)
     ) return PARKED;
     if (looksFurther) this.#latches.markAll();
@@ -546,7 +576,7 @@ export class Executor<C extends Call> implements WorkerGate {
     const isTracked = this.#call.keyspaces.some(({ control }) =>
       (control[SHARD_HOOKS]! & HOOK_TRACKED) !== 0
     );
-    return isTracked ? KEY_WEIGHT_MAX : 1;
+    return isTracked ? COMBINED_KEY_WEIGHT : 1;
   }
 
   /**

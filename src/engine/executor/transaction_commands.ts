@@ -10,8 +10,8 @@
 
 import type { Call } from "../../core/commands/call.ts";
 import {
+  COMBINED_KEY_WEIGHT,
   type CommandSpec,
-  KEY_WEIGHT_MAX,
   keysFrom,
 } from "../../core/commands/command_spec.ts";
 import {
@@ -166,7 +166,7 @@ export const TRANSACTION_COMMANDS: readonly CommandSpec<TransactionCall>[] = [
     syntax: "key...",
     replies: ["status"],
     manyKeys: manyWatched,
-    keyWeight: KEY_WEIGHT_MAX,
+    keyWeight: COMBINED_KEY_WEIGHT,
     run: watchCommand,
   },
 ];
