@@ -341,12 +341,14 @@ export class Executor<C extends Call> implements WorkerGate {
     command: Command<C>,
     handler: Handler<C> = command.run,
   ): number {
-    if (this.#call.args.hasBig) return this.#dispatchLong(command, handler);
-    return this.#dispatchNow(command, handler);
+    const { args } = this.#call;
+    return args.hasBig || args.count > command.argumentsMax
+      ? this.#dispatchLong(command, handler)
+      : this.#dispatchNow(command, handler);
   }
 
   /**
-   * A command with long arguments, of which a record is made in advance, and nodes
+   * A command with long arguments, or very many, of which a record is made in advance, and nodes
    * of what it will add.
    */
   #dispatchLong(command: Command<C>, handler: Handler<C>): number {
