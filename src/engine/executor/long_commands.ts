@@ -12,6 +12,7 @@ import {
 } from "../../core/commands/command_spec.ts";
 import type { Command } from "../../core/commands/command_table.ts";
 import {
+  HOOK_OLD_VALUES,
   HOOK_TRACKED,
   SHARD_HOOKS,
 } from "../../core/keyspace/shard_control.ts";
@@ -48,7 +49,7 @@ export class LongCommands<C extends Call> {
   beginMany(command: Command<C>, haveMuch = false): boolean {
     const { call, keys, runner, told, ports } = this.#parts;
     const { manyKeys, keyWeight } = command.spec;
-    const weight = call.keyCount * (keyWeight ?? this.#trackedWeight());
+    const weight = call.keyCount * (keyWeight ?? this.#hookedWeight());
     if (
       manyKeys === undefined ||
       !haveMuch && weight <= call.settings.backgroundThresholdKeys
@@ -64,12 +65,15 @@ export class LongCommands<C extends Call> {
     return true;
   }
 
-  /** A key counts for several if clients may have to be told of it. */
-  #trackedWeight(): number {
-    const isTracked = this.#parts.call.keyspaces.some(({ control }) =>
-      (control[SHARD_HOOKS]! & HOOK_TRACKED) !== 0
+  /**
+   * A key counts for several if clients may have to be told of it, or if what it
+   * had may have to be noted.
+   */
+  #hookedWeight(): number {
+    const isHooked = this.#parts.call.keyspaces.some(({ control }) =>
+      (control[SHARD_HOOKS]! & (HOOK_TRACKED | HOOK_OLD_VALUES)) !== 0
     );
-    return isTracked ? COMBINED_KEY_WEIGHT : 1;
+    return isHooked ? COMBINED_KEY_WEIGHT : 1;
   }
 
   /** Begins a command in the background, the latches of its keys being held. */
