@@ -123,7 +123,10 @@ export const SHARD_ORPHANS: number = SHARD_SETTLED + 1;
 export const SHARD_PATTERNS: number = SHARD_ORPHANS + 1;
 /** Nodes in that ring, a power of two. */
 export const CHANGED_PATTERNS = 512;
-const DATABASES = SHARD_PATTERNS + CHANGED_PATTERNS;
+/** Word that has the version up to which changes of patterns were forgotten. */
+export const SHARD_PATTERNS_FORGOTTEN: number = SHARD_PATTERNS +
+  CHANGED_PATTERNS;
+const DATABASES = SHARD_PATTERNS_FORGOTTEN + 1;
 /** Words for a database that can be selected: two of them, and an epoch. */
 const WORDS_PER_DATABASE = 2 * DATABASE_WORDS + 1;
 /** Control blocks are whole cache lines. */

@@ -14,7 +14,8 @@
  * Every worker wants to know all patterns, and each change of one makes a version.
  * The nodes of the last changes stand in a ring, by version, so that who knows an
  * older one learns what has changed since. A pattern that nobody has any more is
- * freed when it leaves the ring.
+ * freed when it leaves the ring. All of them are, and the changes so far forgotten,
+ * when the last pattern is gone, or one that takes much memory.
  *
  * ```text
  * ring   [ node of version v, at v modulo its length ] ...
@@ -29,7 +30,11 @@
 import { NODE_META, NODE_VALUE } from "../memory/node.ts";
 import { Key } from "./key.ts";
 import type { KeyNotes } from "./key_notes.ts";
-import { CHANGED_PATTERNS, SHARD_PATTERNS } from "./shard_control.ts";
+import {
+  CHANGED_PATTERNS,
+  SHARD_PATTERNS,
+  SHARD_PATTERNS_FORGOTTEN,
+} from "./shard_control.ts";
 
 /** A channel of SUBSCRIBE. */
 export const CHANNEL = 0;
@@ -42,6 +47,8 @@ export const PREFIX = 3;
 
 const TOTAL = NODE_VALUE;
 const VERSION = NODE_META;
+/** Names of patterns up to this length may be kept when nobody has them. */
+const KEPT_BYTES_MAX = 256;
 
 /** Called with a name and its node. */
 export type NameVisitor = (
@@ -90,14 +97,15 @@ export class SubscriberCounts {
 
   /**
    * Counts a subscription to a pattern that begins or ends (`by` 1 or -1), which
-   * makes a version; says whether it is the first one or was the last. May throw
-   * OutOfMemory.
+   * makes a version; `patterns` are those that there were. Says whether it is the
+   * first one or was the last of the pattern. May throw OutOfMemory.
    */
   countPattern(
     name: Key,
     by: 1 | -1,
-    { version, worker, workers }: {
+    { version, patterns, worker, workers }: {
       readonly version: number;
+      readonly patterns: number;
       readonly worker: number;
       readonly workers: number;
     },
@@ -116,7 +124,27 @@ export class SubscriberCounts {
       notes.word(before, VERSION) === (version - CHANGED_PATTERNS | 0);
     if (isLast) notes.free(before);
     this.#control[at] = node;
+    if (isGone && (patterns === 1 || name.length > KEPT_BYTES_MAX)) {
+      this.#forgetChanges(version);
+    }
     return found === 0 || isGone;
+  }
+
+  /** Forgets all changes of patterns, of which this was the last version. */
+  #forgetChanges(last: number): void {
+    const control = this.#control;
+    for (let i = 1; i <= CHANGED_PATTERNS; i++) {
+      const version = last - CHANGED_PATTERNS + i | 0;
+      const at = SHARD_PATTERNS + (version & CHANGED_PATTERNS - 1);
+      const node = control[at]!;
+      control[at] = 0;
+      // From the oldest change on: one that is gone is freed with its last one.
+      if (
+        node !== 0 && this.total(node) === 0 &&
+        this.#notes.word(node, VERSION) === version
+      ) this.#notes.free(node);
+    }
+    control[SHARD_PATTERNS_FORGOTTEN] = last;
   }
 
   /**
@@ -126,7 +154,8 @@ export class SubscriberCounts {
    */
   visitChanged(after: number, until: number, visit: NameVisitor): boolean {
     const count = until - after | 0;
-    if (count < 0 || count > CHANGED_PATTERNS) return false;
+    const forgotten = this.#control[SHARD_PATTERNS_FORGOTTEN]!;
+    if (count > CHANGED_PATTERNS || (after - forgotten | 0) < 0) return false;
     const key = this.#key;
     for (let i = 1; i <= count; i++) {
       const slot = after + i & CHANGED_PATTERNS - 1;

@@ -76,18 +76,17 @@ import { CommandRunner } from "./command_runner.ts";
 import type { ExecutorPorts } from "./executor_ports.ts";
 import type { WorkerGate } from "./gate.ts";
 import { GatedRequests } from "./gated_requests.ts";
+import { KEYS_KEPT, LongCommands } from "./long_commands.ts";
 import { LockAsking, LOCKS_FREE, LOCKS_PARKED } from "./lock_asking.ts";
 import { DONE, HELD, PARKED } from "./outcome.ts";
 import { PipelineRunner } from "./pipeline_runner.ts";
 import { Rejections } from "./rejections.ts";
-import { hookedWeight, isHttp, RequestKeys, unknown } from "./request_keys.ts";
+import { isHttp, RequestKeys, unknown } from "./request_keys.ts";
 import { GATE_MULTI, Session } from "./session.ts";
 import type { Tellings } from "./tellings.ts";
 import { ToldCommands } from "./told_commands.ts";
 import { TransactionRunner } from "./transaction_runner.ts";
 
-/** Keys kept ready between commands. */
-const KEYS_KEPT = 1024;
 /** What is replied to a command that EXEC will run. */
 const QUEUED = latin1BytesOf("+QUEUED\r\n");
 
@@ -124,6 +123,7 @@ export class Executor<C extends Call> implements WorkerGate {
   readonly #ready: ReadyKeys;
   readonly #locks: CommandLocks;
   readonly #told: ToldCommands<C>;
+  readonly #long: LongCommands<C>;
   readonly #transactions: TransactionRunner<C>;
   readonly #rejections: Rejections<C>;
   readonly #gated: GatedRequests<C>;
@@ -175,6 +175,7 @@ export class Executor<C extends Call> implements WorkerGate {
       process: ports.process,
     });
     const told = this.#told = new ToldCommands(this, locks, ports);
+    this.#long = new LongCommands({ ...own, told });
     const transactions = this.#transactions = new TransactionRunner({
       ...own,
       asking,
@@ -519,7 +520,7 @@ export class Executor<C extends Call> implements WorkerGate {
     const count = call.keyCount;
     if (
       count * command.keyWeight > call.settings.backgroundThresholdKeys &&
-      !this.ignoresFlags && this.#beginMany(command)
+      !this.ignoresFlags && this.#long.beginMany(command)
     ) return PARKED;
     if (looksFurther) this.#latches.markAll();
     for (let i = 0; i < count; i++) {
@@ -533,7 +534,7 @@ export class Executor<C extends Call> implements WorkerGate {
       command.spec.repliesValues === true && !this.ignoresFlags
     ) {
       this.#latches.unmark();
-      if (this.#beginMany(command, true)) return PARKED;
+      if (this.#long.beginMany(command, true)) return PARKED;
       for (let i = 0; i < count; i++) this.#latches.mark(call.key(i).shard);
     }
     this.#latches.acquireMarked();
@@ -570,53 +571,16 @@ export class Executor<C extends Call> implements WorkerGate {
     return outcome;
   }
 
-  /**
-   * Begins to go through very many keys, or some that have very much, in slices;
-   * false if it cannot.
-   */
-  #beginMany(command: Command<C>, haveMuch = false): boolean {
-    const call = this.#call;
-    const { manyKeys, keyWeight } = command.spec;
-    const weight = call.keyCount * (keyWeight ?? hookedWeight(call.keyspaces));
-    if (
-      manyKeys === undefined ||
-      !haveMuch && weight <= call.settings.backgroundThresholdKeys
-    ) return false;
-    const work = manyKeys(call);
-    if (work === null) return false;
-    const late = this.#ports.manyKeys(command, work, this.#keys.positions);
-    if (late === null) return false;
-    this.#told.show(call, command);
-    this.#runner.pending = late;
-    this.#runner.pendingHasRead = true;
-    call.trimKeys(KEYS_KEPT);
-    return true;
-  }
-
   /** A command that may take long: in the background then, if there is room. */
   #runHeavy(
     command: Command<C>,
     isHeavy: HeavyTest<C>,
     handler: Handler<C>,
   ): number {
-    const call = this.#call;
-    if (this.ignoresFlags || !isHeavy(call)) {
-      return this.#runner.run(command, handler);
-    }
-    const { resp } = call.session as Session;
-    const late = this.#ports.background(
-      command,
-      call,
-      this.#keys.positions,
-      resp,
-    );
-    if (late === null) return this.#runner.run(command, handler);
-    // Others are told of the command as if it had run now; it is counted when
-    // it has.
-    this.#told.tellBegun(call, command, handler, late);
-    this.#runner.pending = late;
-    this.#runner.pendingHasRead = true;
-    return PARKED;
+    const mayBegin = !this.ignoresFlags && isHeavy(this.#call);
+    return mayBegin && this.#long.beginInBackground(command, handler)
+      ? PARKED
+      : this.#runner.run(command, handler);
   }
 
   /** A command that may wait, which is decided under its keys' latches. */

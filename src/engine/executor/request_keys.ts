@@ -14,18 +14,12 @@ import {
   KeyPositions,
   RequestView,
 } from "../../core/commands/command_keys.ts";
-import { COMBINED_KEY_WEIGHT, FLAG } from "../../core/commands/command_spec.ts";
+import { FLAG } from "../../core/commands/command_spec.ts";
 import {
   type Command,
   type CommandTable,
   KEY_KIND,
 } from "../../core/commands/command_table.ts";
-import type { Keyspace } from "../../core/keyspace/keyspace.ts";
-import {
-  HOOK_OLD_VALUES,
-  HOOK_TRACKED,
-  SHARD_HOOKS,
-} from "../../core/keyspace/shard_control.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
 import {
   type ErrorReply,
@@ -246,15 +240,4 @@ export function isHttp(args: Arguments): boolean {
   const off = args.off[0]!;
   const length = args.length[0]!;
   return HTTP_WORDS.some((word) => equalsIgnoreCase(buf, off, length, word));
-}
-
-/**
- * How much a key counts for in these shards: more if clients may have to be told of
- * it, or if what it had may have to be noted.
- */
-export function hookedWeight(keyspaces: readonly Keyspace[]): number {
-  const isHooked = keyspaces.some(({ control }) =>
-    (control[SHARD_HOOKS]! & (HOOK_TRACKED | HOOK_OLD_VALUES)) !== 0
-  );
-  return isHooked ? COMBINED_KEY_WEIGHT : 1;
 }

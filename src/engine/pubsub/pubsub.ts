@@ -336,6 +336,7 @@ export class PubSub {
     const version = process[PROCESS_PATTERNS_VERSION]! + 1 | 0;
     const isOnly = keyspaces[PATTERN_SHARD]!.channels.countPattern(key, by, {
       version,
+      patterns: this.patternCount,
       worker: this.#self,
       workers: this.#workers,
     });
