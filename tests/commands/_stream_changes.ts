@@ -16,7 +16,8 @@ const EMPTY = "{s}empty";
 const LONG = "{u}long";
 const LATER = "{v}later";
 const TWIN = "{s}twin";
-const MANY_STREAMS = 70;
+/** With more, they are gone through as very many are. */
+const MANY_STREAMS = 30;
 const MANY = Array.from({ length: MANY_STREAMS }, (_, i) => `{${i % 9}}${i}`);
 
 /** One command, and the stream that it finds, by the number of its entries. */

@@ -58,13 +58,6 @@ class ManyCrowd extends Crowd {
         await ask(this.#client, "DEBUG WAITERS") === COUNT,
     );
   }
-
-  /** As {@linkcode wait}, of a command that begins to wait in one hold. */
-  async waitInPlace(...argv: Argument[]): Promise<Waiting> {
-    const waiting = await this.join();
-    await super.send(waiting, [argv]);
-    return waiting;
-  }
 }
 
 /** What takes one element of a list, or a member, of the keys. */
@@ -198,14 +191,20 @@ suite("entries of very many streams are waited for", async (client, server) => {
   await run(client, "XADD", keys[8]!, "2-0", "f", "v");
   await run(client, "XADD", keys[9]!, "2-1", "f", "v");
   await expectReply(behind, [[keys[9]!, [["2-1", ["f", "v"]]]]]);
-  // A stream that is named twice is looked at where it is.
-  const twice = await crowd.waitInPlace(
-    ...["XREAD", "BLOCK", "0", "STREAMS", ...keys, keys[8]!],
-    ...keys.map(() => "9"),
-    "2-0",
-  );
+  // Of a stream that is named twice the first ID counts, as in Redis 7.0.
+  const twice = (...[first, second]: readonly string[]) => [
+    ...["XREAD", "BLOCK", "0", "STREAMS", ...keys, keys[8]!, keys[3]!],
+    ...[...keys.map(() => first!), second!, "9"],
+  ];
+  const greater = await crowd.wait(...twice("9", "2-0"));
+  const latest = await crowd.wait(...twice("$", "9"));
   await run(client, "XADD", keys[8]!, "3-0", "f", "v");
-  await expectReply(twice, [[keys[8]!, [["3-0", ["f", "v"]]]]]);
+  await expectReply(latest, [[keys[8]!, [["3-0", ["f", "v"]]]]]);
+  await run(client, "XADD", keys[8]!, "9-1", "f", "v");
+  await expectReply(greater, [[keys[8]!, [["9-1", ["f", "v"]]]]]);
+  const atOnce = await crowd.join();
+  await atOnce.client.sendCommands([twice("9-1", "3-0")]);
+  await expectReply(atOnce, [[keys[8]!, [["9-1", ["f", "v"]]]]]);
   await crowd.expectNobody();
 });
 

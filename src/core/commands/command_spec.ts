@@ -281,7 +281,12 @@ export interface CommandSpec<C> {
   readonly readFirst?: (call: C) => void;
   /** Of those with any number of keys: how they are gone through in slices. */
   readonly manyKeys?: ManyKeysFinder<C>;
-  /** A key takes as long as so many of MGET's: 1 or {@linkcode KEY_WEIGHT_MAX}. */
+  /** Whether it does so, too, if the strings at its keys are long: it replies them. */
+  readonly repliesValues?: boolean;
+  /**
+   * A key takes as long as so many of MGET's; missing: as one of them, or as
+   * {@linkcode COMBINED_KEY_WEIGHT} if clients may have to be told of it.
+   */
   readonly keyWeight?: number;
   /** Of those that may be run with one of very many: where the keys stand. */
   readonly oneKey?: OneKeyForm;
@@ -289,8 +294,8 @@ export interface CommandSpec<C> {
   readonly run?: Handler<C>;
 }
 
-/** Weight of keys whose values are combined. */
-export const KEY_WEIGHT_MAX = 4;
+/** Weight of keys whose values are combined, or that are noted. */
+export const COMBINED_KEY_WEIGHT = 4;
 
 /** The key at one position. */
 export function keyAt(index: number, flags: string): KeySpec {

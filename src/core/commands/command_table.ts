@@ -19,6 +19,7 @@ import { hasKeys, legacyKeyRange } from "./command_keys.ts";
 import {
   type AclCategory,
   CATEGORIES,
+  COMBINED_KEY_WEIGHT,
   type CommandGroup,
   type CommandSpec,
   FLAG,
@@ -81,6 +82,8 @@ export class Command<C> {
   readonly findOtherKeys: OtherKeysFinder | undefined;
   /** Whether a call is better run in the background; undefined for never. */
   readonly isHeavy: HeavyTest<C> | undefined;
+  /** The most that {@linkcode CommandSpec.keyWeight} may be; 0 of all others. */
+  readonly keyWeight: number;
   /** As {@linkcode CommandSpec.stage}. */
   readonly stage: ((call: C) => void) | undefined;
   /** Whether it takes constant time, so that nobody need watch its duration. */
@@ -119,6 +122,9 @@ export class Command<C> {
       (this.keyFlags & KEY_CHANGES) === 0;
     this.findOtherKeys = spec.findOtherKeys;
     this.isHeavy = spec.isHeavy;
+    this.keyWeight = spec.manyKeys === undefined
+      ? 0
+      : spec.keyWeight ?? COMBINED_KEY_WEIGHT;
     this.stage = spec.stage;
     this.isBrief = (this.flags & FLAG.FAST) !== 0 || spec.complexity === "O(1)";
     this.isSampled = !this.isBrief && (this.flags & FLAG.SKIP_SLOWLOG) !== 0;

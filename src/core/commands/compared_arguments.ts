@@ -183,11 +183,20 @@ function candidatesOf(
   keyAt: number,
   looked: readonly LookedFor[],
 ): Candidate[] {
-  const { db, latches } = call;
-  const candidates: Candidate[] = [];
   const space = beginLooking(call, keyAt);
+  const candidates = candidatesIn(space, space.peek(call.db, KEY), looked);
+  call.latches.release(KEY.shard);
+  return candidates;
+}
+
+/** The same of an entry, or of none (0); the shard's latch is held. */
+export function candidatesIn(
+  space: Keyspace,
+  ref: number,
+  looked: readonly LookedFor[],
+): Candidate[] {
+  const candidates: Candidate[] = [];
   const { heap } = space;
-  const ref = space.peek(db, KEY);
   const values = ref === 0 ? null : valuesWithTables(space, space.type(ref));
   const table = values === null ? 0 : values.tableOf(ref);
   if (table !== 0) {
@@ -201,7 +210,6 @@ function candidatesOf(
       });
     }
   }
-  latches.release(KEY.shard);
   return candidates;
 }
 

@@ -17,6 +17,8 @@ export const STREAMED_ELEMENTS_MIN = 2048;
 const AHEAD_BYTES = 1 << 16;
 /** Elements that are counted as fast as one is written. */
 const COUNTED_ELEMENTS = 64;
+/** To draw an element takes as long as so many are written. */
+const WRITTEN_PER_DRAW = 2;
 /** Bytes from which on a reply of a few large elements is. */
 export const DIRECT_BYTES_MAX: number = 1 << 20;
 
@@ -76,8 +78,8 @@ export function replyDrawn(
 ): void {
   const values = space.values.of(space.type(ref));
   const weight = values.weight(ref) > 1
-    ? 1
-    : 1 + Math.floor(values.length(ref) / COUNTED_ELEMENTS);
+    ? WRITTEN_PER_DRAW
+    : WRITTEN_PER_DRAW + Math.floor(values.length(ref) / COUNTED_ELEMENTS);
   replyLasting(call, space, ref, elements, 0, count, count * weight);
 }
 

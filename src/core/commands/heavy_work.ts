@@ -20,7 +20,7 @@ const COUNT = bytesOf("count");
 /** A byte of a payload takes as long as so many of a string. */
 const BYTES_PER_PAYLOAD_BYTE = 8;
 /** Cells of the table of LCS for each byte of the threshold. */
-const CELLS_PER_BYTE = 16;
+const CELLS_PER_BYTE = 4;
 
 /** Bytes of collections for each byte of the threshold. */
 const BYTES_OF_ELEMENTS = 4;
@@ -30,9 +30,13 @@ const FEW_ELEMENTS = 16;
 const SCANNED_ELEMENTS = 10;
 
 /** Elements of a packed value that are gone through as fast as one is read. */
-const ELEMENTS_PER_LOOKUP = 128;
-/** To scan an element, or to draw it, takes as long as so many are read. */
-const ELEMENTS_PER_DRAW = 2;
+const PACKED_PER_LOOKUP = 128;
+/** To look a key up takes as long as so many elements are read. */
+const ELEMENTS_PER_LOOKUP = 3;
+/** To scan an element takes as long as so many are read. */
+const ELEMENTS_PER_SCAN = 2;
+/** To draw one that was not drawn before takes as long as so many are read. */
+const ELEMENTS_PER_DRAW = 4;
 
 /** Takes what nobody is to see. */
 const NOWHERE = new ReplyWriter();
@@ -115,7 +119,7 @@ function lookupWeight(call: Call, i: number): number {
   const values = space.values.of(type);
   if (values.weight(ref) > 1) return 1;
   if (type === TYPE_SET && space.values.sets.intsetOf(ref) !== 0) return 1;
-  return 1 + Math.floor(values.length(ref) / ELEMENTS_PER_LOOKUP);
+  return 1 + Math.floor(values.length(ref) / PACKED_PER_LOOKUP);
 }
 
 /** The least of the keys from `from` on is to be looked for in the others. */
@@ -155,7 +159,7 @@ export const manyInFirst: HeavyTest<Call> = (call) =>
  * at, too.
  */
 export function manyLookups(call: Call, keysForEach: number): boolean {
-  return elementsOf(call, 0) * (1 + keysForEach) >
+  return elementsOf(call, 0) * (1 + keysForEach * ELEMENTS_PER_LOOKUP) >
     call.settings.backgroundThreshold;
 }
 
@@ -185,7 +189,7 @@ export const manyScanned: HeavyTest<Call> = (call) => {
   // Any step sees all of a packed value.
   const isPacked = space.values.of(space.type(ref)).weight(ref) <= 1;
   if (isPacked || seen > length) seen = length;
-  return elementsOf(call, 0) * seen / length * ELEMENTS_PER_DRAW >
+  return elementsOf(call, 0) * seen / length * ELEMENTS_PER_SCAN >
     call.settings.backgroundThreshold;
 };
 

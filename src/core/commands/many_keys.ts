@@ -22,7 +22,7 @@ import type { ErrorReply } from "../resp/error_reply.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
 import { EXTERNAL_BYTES_MIN, TYPE_STRING } from "../types/entry.ts";
 import type { Call, WaitUndo } from "./call.ts";
-import { KEY_WEIGHT_MAX, type LateReply } from "./command_spec.ts";
+import { COMBINED_KEY_WEIGHT, type LateReply } from "./command_spec.ts";
 import { replyString } from "./string_value.ts";
 
 /** A piece of a reply of so many bytes is full. */
@@ -65,6 +65,11 @@ export interface KeysWait {
   readonly undo: WaitUndo;
   /** As {@linkcode Call.waitArguments}. */
   readonly replaced: ReadonlyMap<number, Uint8Array> | null;
+  /**
+   * The numbers by which keys are waited for, by the numbers that these were given
+   * last; missing where they are the same, or do not matter.
+   */
+  readonly numbers?: ReadonlyMap<number, number>;
 }
 
 /** What the passes look for, and what is done then. */
@@ -370,10 +375,10 @@ export const manyRead: ManyKeysFinder<Call> = (call) =>
 /** What rows of commands say that combine the values of any number of keys. */
 export const COMBINED = {
   manyKeys: manyInBackground,
-  keyWeight: KEY_WEIGHT_MAX,
+  keyWeight: COMBINED_KEY_WEIGHT,
 } as const;
 /** The same of those that only read them. */
 export const COMBINED_READ = {
   manyKeys: manyRead,
-  keyWeight: KEY_WEIGHT_MAX,
+  keyWeight: COMBINED_KEY_WEIGHT,
 } as const;

@@ -18,7 +18,7 @@ import {
 import { ReplyWriter } from "../resp/reply_writer.ts";
 import { argumentIs, integerAt } from "./arg_reader.ts";
 import type { Call, WaitUndo } from "./call.ts";
-import { KEY_WEIGHT_MAX, type LateReply } from "./command_spec.ts";
+import { COMBINED_KEY_WEIGHT, type LateReply } from "./command_spec.ts";
 import type {
   KeysPass,
   KeysSearch,
@@ -193,7 +193,7 @@ interface ManyKeysRow {
 }
 
 function row(manyKeys: KeysFinder, oneKey: OneKeyForm): ManyKeysRow {
-  return { manyKeys, oneKey, keyWeight: KEY_WEIGHT_MAX };
+  return { manyKeys, oneKey, keyWeight: COMBINED_KEY_WEIGHT };
 }
 
 /** What the row of LMPOP, or that of ZMPOP, says. */

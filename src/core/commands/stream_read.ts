@@ -37,12 +37,7 @@ import { StreamId } from "../types/stream_id.ts";
 import { argumentIs, bigIntegerAt, readInteger } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
 import { streamReadKeys } from "./command_keys.ts";
-import {
-  type CommandSpec,
-  KEY_WEIGHT_MAX,
-  keysAfter,
-  type LateReply,
-} from "./command_spec.ts";
+import { type CommandSpec, keysAfter, type LateReply } from "./command_spec.ts";
 import { STREAMED_ELEMENTS_MIN } from "./element_stream.ts";
 import { ManyGroupReadings } from "./many_group_readings.ts";
 import {
@@ -414,6 +409,8 @@ class StreamSearch implements ManyKeysWork, KeysSearch {
   readonly found = -1;
   readonly #options = Object.assign(new ReadOptions(), OPTIONS);
   readonly #lastIds = new Map<number, Uint8Array>();
+  /** Of a stream that is named twice: the number that it was given first. */
+  readonly #firsts = new Map<number, number>();
   isForBackground = false;
 
   readonly passes: readonly KeysPass[] = [
@@ -441,20 +438,23 @@ class StreamSearch implements ManyKeysWork, KeysSearch {
   get wait(): KeysWait {
     const { waitMs } = this.#options;
     const replaced = this.#lastIds;
-    return { kind: WAITS_FOR_STREAM, waitMs, undo: "", replaced };
+    const numbers = this.#firsts;
+    return { kind: WAITS_FOR_STREAM, waitMs, undo: "", replaced, numbers };
   }
 
   reset(): void {
     this.isForBackground = false;
     this.#lastIds.clear();
+    this.#firsts.clear();
   }
 
   reply(): LateReply {
     return (reply) => reply.nullArray();
   }
 
-  #look({ space, db, key, i, args, nowMs }: KeyVisit): void {
+  #look({ space, db, key, i, last, args, nowMs }: KeyVisit): void {
     if (this.isForBackground) return;
+    if (i !== last && !this.#firsts.has(last)) this.#firsts.set(last, i);
     const { keysAt, streams } = this.#options;
     const at = keysAt + streams + i;
     const ref = space.lookupQuiet(db, key, nowMs);
@@ -487,6 +487,14 @@ const manyGroups: ManyKeysFinder<Call> = (call) =>
     ? new ManyGroupReadings(call, Object.assign(new ReadOptions(), OPTIONS))
     : null;
 
+/** To look at a stream, and to leave it to a reader or a queue, takes so long. */
+const READ_KEY_WEIGHT = 8;
+/**
+ * A stream that a group is read of may have to be copied before, or written to a
+ * snapshot, as far as that is done at once.
+ */
+const GROUP_READ_KEY_WEIGHT = 64;
+
 /** Rows of these commands. */
 export const STREAM_READ_COMMANDS: readonly CommandSpec<Call>[] = [
   {
@@ -501,7 +509,7 @@ export const STREAM_READ_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "[COUNT count:integer] [BLOCK milliseconds:integer] " +
       "STREAMS streams:(key... id...)",
     replies: ["map", "array", "null"],
-    keyWeight: KEY_WEIGHT_MAX,
+    keyWeight: READ_KEY_WEIGHT,
     manyKeys: manyStreams,
     oneKey: "with IDs",
     run: xreadCommand,
@@ -518,7 +526,7 @@ export const STREAM_READ_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "GROUP group-block:(group consumer) [COUNT count:integer] " +
       "[BLOCK milliseconds:integer] [NOACK] STREAMS streams:(key... id...)",
     replies: ["map", "array", "null"],
-    keyWeight: KEY_WEIGHT_MAX,
+    keyWeight: GROUP_READ_KEY_WEIGHT,
     manyKeys: manyGroups,
     oneKey: "with IDs",
     run: xreadgroupCommand,

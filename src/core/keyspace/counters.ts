@@ -79,6 +79,8 @@ export const BACKGROUND_COMMANDS = 40;
 export const BACKGROUND_RETRIES = 41;
 /** Commands that were gone on with in slices. */
 export const SLICED_COMMANDS = 42;
+/** Microseconds of the longest hold of latches, where that is measured. */
+export const LATCH_HOLD_MAX = 43;
 
 /** Commands that had to wait for key locks. */
 export const COMMANDS_PARKED = 48;

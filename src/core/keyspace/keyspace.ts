@@ -201,7 +201,7 @@ export class Keyspace {
     this.strings = new Strings(this);
     this.begun = new BegunValue(this);
     this.hooks = new KeyHooks(this, context, notesAt);
-    this.channels = new SubscriberCounts(notesAt(SHARD_CHANNELS));
+    this.channels = new SubscriberCounts(notesAt(SHARD_CHANNELS), control);
     this.locks = new KeyLocks(
       notesAt(SHARD_LOCKS),
       this.heap,

@@ -44,7 +44,7 @@ export class ScanWalk {
   position: number;
   /** Positions visited. */
   positions = 0;
-  /** Set by who visits: a step, or all, is to end early. */
+  /** Set by who visits: the step is to end early. */
   isFull = false;
   /** Entries met, whatever was made of them. */
   entries = 0;

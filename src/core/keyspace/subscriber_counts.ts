@@ -11,14 +11,25 @@
  * those of each worker. A channel belongs to the shard of its slot, as if its
  * name were a key.
  *
+ * Every worker wants to know all patterns, and each change of one makes a version.
+ * The nodes of the last changes stand in a ring, by version, so that who knows an
+ * older one learns what has changed since. A pattern that nobody has any more is
+ * freed when it leaves the ring.
+ *
+ * ```text
+ * ring   [ node of version v, at v modulo its length ] ...
+ * node   word 0: version of its last change
+ * ```
+ *
  * Every method asks that the caller holds the shard's latch.
  *
  * @module
  */
 
-import { NODE_VALUE } from "../memory/node.ts";
+import { NODE_META, NODE_VALUE } from "../memory/node.ts";
 import { Key } from "./key.ts";
 import type { KeyNotes } from "./key_notes.ts";
+import { CHANGED_PATTERNS, SHARD_PATTERNS } from "./shard_control.ts";
 
 /** A channel of SUBSCRIBE. */
 export const CHANNEL = 0;
@@ -30,6 +41,7 @@ export const PATTERN = 2;
 export const PREFIX = 3;
 
 const TOTAL = NODE_VALUE;
+const VERSION = NODE_META;
 
 /** Called with a name and its node. */
 export type NameVisitor = (
@@ -42,11 +54,13 @@ export type NameVisitor = (
 /** The channels and patterns of one shard. */
 export class SubscriberCounts {
   readonly #notes: KeyNotes;
+  readonly #control: Int32Array;
   readonly #key = new Key();
 
-  /** The notes' qualifiers are kinds. */
-  constructor(notes: KeyNotes) {
+  /** The notes' qualifiers are kinds; `control` has the ring. */
+  constructor(notes: KeyNotes, control: Int32Array) {
     this.#notes = notes;
+    this.#control = control;
   }
 
   /** What is known of a name: its node, or 0 if nobody listens. */
@@ -71,6 +85,55 @@ export class SubscriberCounts {
     this.#count(node, worker, -1);
     if (this.total(node) > 0) return false;
     this.#notes.remove(node);
+    return true;
+  }
+
+  /**
+   * Counts a subscription to a pattern that begins or ends (`by` 1 or -1), which
+   * makes a version; says whether it is the first one or was the last. May throw
+   * OutOfMemory.
+   */
+  countPattern(
+    name: Key,
+    by: 1 | -1,
+    { version, worker, workers }: {
+      readonly version: number;
+      readonly worker: number;
+      readonly workers: number;
+    },
+  ): boolean {
+    const notes = this.#notes;
+    const found = this.find(PATTERN, name);
+    const node = found || notes.add(PATTERN, name, workers);
+    this.#count(node, worker, by);
+    const isGone = this.total(node) === 0;
+    if (isGone) notes.takeOut(node);
+    notes.setWord(node, VERSION, version);
+    const at = SHARD_PATTERNS + (version & CHANGED_PATTERNS - 1);
+    const before = this.#control[at]!;
+    // Later changes of that pattern would still be in the ring.
+    const isLast = before !== 0 && this.total(before) === 0 &&
+      notes.word(before, VERSION) === (version - CHANGED_PATTERNS | 0);
+    if (isLast) notes.free(before);
+    this.#control[at] = node;
+    return found === 0 || isGone;
+  }
+
+  /**
+   * Visits the patterns that have changed after a version until another, some of
+   * them more than once; false if that is not known any more. Those without
+   * subscribers are gone.
+   */
+  visitChanged(after: number, until: number, visit: NameVisitor): boolean {
+    const count = until - after | 0;
+    if (count < 0 || count > CHANGED_PATTERNS) return false;
+    const key = this.#key;
+    for (let i = 1; i <= count; i++) {
+      const slot = after + i & CHANGED_PATTERNS - 1;
+      const node = this.#control[SHARD_PATTERNS + slot]!;
+      this.#notes.readKey(node, key);
+      visit(key.buf, key.off, key.length, node);
+    }
     return true;
   }
 

@@ -225,7 +225,7 @@ export class KeySearches<C extends Call, R extends SearchingKeys<C>> {
       begun = waiting;
       yield;
       const add = distinctPass(({ space, db, key, i }) =>
-        waiting.add(space, db, key, i)
+        waiting.add(space, db, key, wait.numbers?.get(i) ?? i)
       );
       yield* this.#ways.pass(running, add, nowMs);
     } catch (cause) {

@@ -32,10 +32,10 @@ import type { Call } from "../../core/commands/call.ts";
 import { ComparedArguments } from "../../core/commands/compared_arguments.ts";
 import { ComparedNames } from "../../core/commands/compared_names.ts";
 import {
+  COMBINED_KEY_WEIGHT,
   FLAG,
   type Handler,
   type HeavyTest,
-  KEY_WEIGHT_MAX,
   type LateReply,
 } from "../../core/commands/command_spec.ts";
 import {
@@ -519,7 +519,7 @@ export class Executor<C extends Call> implements WorkerGate {
     const call = this.#call;
     const count = call.keyCount;
     if (
-      count * KEY_WEIGHT_MAX > call.settings.backgroundThresholdKeys &&
+      count * command.keyWeight > call.settings.backgroundThresholdKeys &&
       !this.ignoresFlags && this.#beginMany(command)
     ) return PARKED;
     if (looksFurther) this.#latches.markAll();
@@ -529,6 +529,14 @@ export class Executor<C extends Call> implements WorkerGate {
       this.#lookAhead.add(call.keyspaces[key.shard]!, call.db, key.hash);
     }
     this.#lookAhead.run();
+    if (
+      this.#lookAhead.bytes > 2 * call.settings.backgroundThresholdBytes &&
+      command.spec.repliesValues === true && !this.ignoresFlags
+    ) {
+      this.#latches.unmark();
+      if (this.#beginMany(command, true)) return PARKED;
+      for (let i = 0; i < count; i++) this.#latches.mark(call.key(i).shard);
+    }
     this.#latches.acquireMarked();
     const isBlocking = (command.flags & FLAG.BLOCKING) !== 0;
     const flags = this.#latches.wordsOfMarked(SHARD_FLAGS);
@@ -568,16 +576,20 @@ export class Executor<C extends Call> implements WorkerGate {
     const isTracked = this.#call.keyspaces.some(({ control }) =>
       (control[SHARD_HOOKS]! & HOOK_TRACKED) !== 0
     );
-    return isTracked ? KEY_WEIGHT_MAX : 1;
+    return isTracked ? COMBINED_KEY_WEIGHT : 1;
   }
 
-  /** Begins to go through very many keys in slices; false if it cannot. */
-  #beginMany(command: Command<C>): boolean {
+  /**
+   * Begins to go through very many keys, or some that have very much, in slices;
+   * false if it cannot.
+   */
+  #beginMany(command: Command<C>, haveMuch = false): boolean {
     const call = this.#call;
     const { manyKeys, keyWeight } = command.spec;
     const weight = call.keyCount * (keyWeight ?? this.#trackedWeight());
     if (
-      manyKeys === undefined || weight <= call.settings.backgroundThresholdKeys
+      manyKeys === undefined ||
+      !haveMuch && weight <= call.settings.backgroundThresholdKeys
     ) return false;
     const work = manyKeys(call);
     if (work === null) return false;

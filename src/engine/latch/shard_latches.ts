@@ -3,7 +3,8 @@
  *
  * Rules, which debug mode asserts: latches are taken in ascending order of the
  * shards; a set is taken once and given back whole; nothing is held when the
- * worker returns to its event loop.
+ * worker returns to its event loop. Debug mode measures as well how long they are
+ * held.
  *
  * @module
  */
@@ -12,6 +13,7 @@ import { assert } from "../../core/base/assert.ts";
 import { acquireLatch, releaseLatch } from "../../core/base/latch.ts";
 import {
   LATCH_CONTENTIONS,
+  LATCH_HOLD_MAX,
   LATCH_LONG_WAITS,
   LATCH_SLEEPS,
 } from "../../core/keyspace/counters.ts";
@@ -38,16 +40,21 @@ export class Latches implements ShardLatches {
   #takes: boolean;
   readonly #checks: boolean;
   readonly #slow: SlowSteps | null;
+  readonly #nowMs: () => number;
   /** Shards marked by {@linkcode mark}. */
   readonly #marks: Uint8Array;
   #markedMin: number;
   #markedMax = -1;
   /** Latches held, in ascending order, for the checks. */
   readonly #held: number[] = [];
+  /** When the first of them was taken. */
+  #heldSinceMs = 0;
 
   /**
    * `shared` is false for a single worker: nothing is taken then. `checks`
-   * turns on debug mode, in which `slow` may make the worker slow.
+   * turns on debug mode, in which `slow` may make the worker slow, and holds are
+   * measured by `nowMs`: of the thread's own clock, if there is one, which stands
+   * still while others have the processor.
    */
   constructor(
     controls: readonly Int32Array[],
@@ -55,6 +62,7 @@ export class Latches implements ShardLatches {
     shared: boolean,
     checks: boolean,
     slow: SlowSteps | null = null,
+    nowMs: () => number = () => performance.now(),
   ) {
     this.#controls = controls;
     this.#counters = counters;
@@ -62,6 +70,7 @@ export class Latches implements ShardLatches {
     this.#takes = shared;
     this.#checks = checks;
     this.#slow = slow;
+    this.#nowMs = nowMs;
     this.#marks = new Uint8Array(controls.length);
     this.#markedMin = controls.length;
   }
@@ -85,6 +94,7 @@ export class Latches implements ShardLatches {
   }
 
   #countWait(shard: number, sleeps: number): void {
+    if (this.#held.length === 1) this.#heldSinceMs = this.#nowMs();
     const counters = this.#counters;
     counters[LATCH_CONTENTIONS] = counters[LATCH_CONTENTIONS]! + 1;
     counters[LATCH_SLEEPS] = counters[LATCH_SLEEPS]! + sleeps;
@@ -100,7 +110,16 @@ export class Latches implements ShardLatches {
     if (!this.#takes) return;
     if (this.#checks) this.#checkRelease(shard);
     releaseLatch(this.#controls[shard]!, SHARD_LATCH);
-    if (this.#checks) this.step();
+    if (!this.#checks) return;
+    if (this.#held.length === 0) this.#countHold();
+    this.step();
+  }
+
+  #countHold(): void {
+    const microseconds = (this.#nowMs() - this.#heldSinceMs) * 1000;
+    if (microseconds > this.#counters[LATCH_HOLD_MAX]!) {
+      this.#counters[LATCH_HOLD_MAX] = microseconds;
+    }
   }
 
   /** Notes a shard for {@linkcode acquireMarked}. */
@@ -136,6 +155,13 @@ export class Latches implements ShardLatches {
       this.#marks[shard] = 0;
       this.release(shard);
     }
+    this.#markedMin = this.#controls.length;
+    this.#markedMax = -1;
+  }
+
+  /** Forgets marks of which no latch was taken. */
+  unmark(): void {
+    this.#marks.fill(0);
     this.#markedMin = this.#controls.length;
     this.#markedMax = -1;
   }
@@ -202,6 +228,7 @@ export class Latches implements ShardLatches {
       (this.#held.at(-1) ?? -1) < shard,
       "latches are taken in ascending order",
     );
+    if (this.#held.length === 0) this.#heldSinceMs = this.#nowMs();
     this.#held.push(shard);
   }
 

@@ -80,6 +80,8 @@ export class WorkerContext {
   readonly peers: Peers;
   /** What the workers share. */
   readonly shared: SharedState;
+  /** Whether rules are checked and holds of latches measured; slower. */
+  readonly checks: boolean;
   /** Words about the process as a whole. */
   readonly process: Int32Array;
   /** Strings in runs of their own. */
@@ -187,6 +189,7 @@ export class WorkerContext {
       acknowledgements: AcknowledgementWaits;
       locks: WorkerLocks;
       shared: SharedState;
+      checks: boolean;
       externals: ExternalStrings;
       longs: LongStrings;
       loop: EventLoop;
@@ -220,6 +223,7 @@ export class WorkerContext {
     this.acknowledgements = parts.acknowledgements;
     this.locks = parts.locks;
     this.shared = parts.shared;
+    this.checks = parts.checks;
     this.process = new Int32Array(parts.shared.process);
     this.externals = parts.externals;
     this.settings = parts.call.settings;

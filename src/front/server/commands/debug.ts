@@ -11,6 +11,7 @@ import type {
   CommandSpec,
   LateReply,
 } from "../../../core/commands/command_spec.ts";
+import { LATCH_HOLD_MAX } from "../../../core/keyspace/counters.ts";
 import {
   expiresAt,
   keysAt,
@@ -67,6 +68,10 @@ const HELP: HelpLines = [
   ["DIGEST-VALUE <key> [<key> ...]", "A signature of each key's value."],
   ["HTSTATS <dbid>", "How the dictionaries of a database are filled."],
   ["KEYLOCK <subcommand> ...", "Takes key locks as code in the server does."],
+  [
+    "LATCHES",
+    "Microseconds of the longest hold of latches since this was asked.",
+  ],
   ["LOADAOF", "Empties all databases and loads the append-only log."],
   ["OBJECT <key>", "Where a value lies and how it is encoded."],
   ["PANIC", "Fails as if an invariant did not hold."],
@@ -90,6 +95,7 @@ const TOOLS: ReadonlyMap<string, Tool> = new Map<string, Tool>([
   ["help", { argc: 2, run: (call) => writeHelp(call, "DEBUG", HELP) }],
   ["htstats", { argc: 3, run: hashTableStatistics }],
   ["keylock", { argc: 3, isOpen: true, run: debugKeylock }],
+  ["latches", { argc: 2, run: longestHold }],
   ["loadaof", { argc: 2, run: loadLog }],
   ["object", { argc: 3, run: describeObject }],
   ["panic", { argc: 2, run: panic }],
@@ -202,6 +208,24 @@ function countWaiters(call: ServerCall): void {
   for (const space of call.keyspaces) count += space.hooks.waiters.count;
   call.latches.releaseAll();
   call.reply.integer(count);
+}
+
+/**
+ * `DEBUG LATCHES`
+ *
+ * The longest processor time (by the clock, where threads have none of their own)
+ * for which a worker has held latches since this was called last; 0 with one worker, which takes none; null unless the server checks its
+ * rules, as it does with SHERD_CHECKS=1.
+ */
+function longestHold(call: ServerCall): void {
+  if (!call.worker.checks) return call.reply.nullBulk();
+  let microseconds = 0;
+  for (const buffer of call.worker.shared.counters) {
+    const counters = new Float64Array(buffer);
+    microseconds = Math.max(microseconds, counters[LATCH_HOLD_MAX]!);
+    counters[LATCH_HOLD_MAX] = 0;
+  }
+  call.reply.integer(Math.ceil(microseconds));
 }
 
 /** `DEBUG PANIC` */

@@ -3,6 +3,7 @@ import { assertEquals, assertGreater, assertThrows } from "@std/assert";
 import { InvariantError } from "../../../../src/core/base/assert.ts";
 import {
   LATCH_CONTENTIONS,
+  LATCH_HOLD_MAX,
   LATCH_LONG_WAITS,
 } from "../../../../src/core/keyspace/counters.ts";
 import { SHARD_LATCH } from "../../../../src/core/keyspace/shard_control.ts";
@@ -37,6 +38,8 @@ Deno.test("Latches takes marked shards, each once, and forgets them", () => {
   assertEquals(held(), []);
   latches.acquireMarked();
   assertEquals(held(), []);
+  latches.mark(2);
+  latches.unmark();
   latches.mark(0);
   latches.acquireMarked();
   assertEquals(held(), [0]);
@@ -86,6 +89,22 @@ Deno.test("Latches in debug mode asserts the order", () => {
   latches.checkNoneHeld();
   latches.acquire(1);
   latches.release(1);
+});
+
+Deno.test("Latches in debug mode measures holds", () => {
+  const words = new Int32Array(new SharedArrayBuffer(128));
+  for (const checks of [false, true]) {
+    const counters = new Float64Array(64);
+    const latches = new Latches(
+      [words, words.slice(0)],
+      counters,
+      true,
+      checks,
+    );
+    latches.acquireAll();
+    latches.releaseAll();
+    assertEquals(counters[LATCH_HOLD_MAX]! > 0, checks);
+  }
 });
 
 Deno.test("Latches notices who keeps others waiting", async () => {
