@@ -202,7 +202,7 @@ export const STREAM_CHANGES: readonly StreamChange[] = [
     argv: (n) => ["XCLAIM", STREAM, "g", "b", "0", ...idsBetween(1, n)],
     reply: kept,
     pending: (n) => ({ a: 0, b: kept(n).length }),
-    atOnce: 256,
+    atOnce: 128,
   },
   {
     name: "XCLAIM FORCE JUSTID of entries in any order",
@@ -215,7 +215,7 @@ export const STREAM_CHANGES: readonly StreamChange[] = [
     reply: (n) => idsBetween(1, n).toReversed(),
     pending: (n) => ({ b: n }),
     // So are eight words behind the IDs.
-    atOnce: 248,
+    atOnce: 120,
   },
   {
     name: "XCLAIM of what is idle for too short a time",
@@ -226,7 +226,7 @@ export const STREAM_CHANGES: readonly StreamChange[] = [
     ],
     reply: () => [],
     pending: (n) => ({ a: n, b: 0 }),
-    atOnce: 254,
+    atOnce: 126,
   },
   {
     name: "XAUTOCLAIM",
@@ -234,7 +234,7 @@ export const STREAM_CHANGES: readonly StreamChange[] = [
     argv: (n) => ["XAUTOCLAIM", STREAM, "g", "b", "0", "-", "COUNT", `${n}`],
     reply: (n) => ["0-0", kept(n), deleted(n)],
     pending: (n) => ({ a: 0, b: kept(n).length }),
-    atOnce: 256,
+    atOnce: 103,
   },
   {
     name: "XAUTOCLAIM JUSTID, not to the end",
@@ -252,7 +252,7 @@ export const STREAM_CHANGES: readonly StreamChange[] = [
       a: n - kept(n - 9).length - deleted(n - 9).length + 1,
       b: kept(n - 9).length - 1,
     }),
-    atOnce: 266,
+    atOnce: 113,
   },
   {
     name: "XACK",
@@ -260,7 +260,7 @@ export const STREAM_CHANGES: readonly StreamChange[] = [
     argv: (n) => ["XACK", STREAM, "g", ...idsBetween(2, n), "3-0"],
     reply: (n) => n - 1,
     pending: () => ({ a: 1 }),
-    atOnce: 512,
+    atOnce: 256,
   },
   {
     name: "XGROUP DELCONSUMER",
@@ -271,6 +271,6 @@ export const STREAM_CHANGES: readonly StreamChange[] = [
     argv: () => ["XGROUP", "DELCONSUMER", STREAM, "g", "a"],
     reply: (n) => n - 2,
     pending: () => ({ a: -1, b: 2 }),
-    atOnce: 514,
+    atOnce: 258,
   },
 ];

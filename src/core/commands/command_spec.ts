@@ -274,6 +274,8 @@ export interface CommandSpec<C> {
    * linked then (staged_nodes.ts). It must answer nothing, and may be mistaken.
    */
   readonly stage?: (call: C) => void;
+  /** With more arguments it counts as one with big arguments; missing: never. */
+  readonly argumentsMax?: number;
   /**
    * Reads the arguments of a command with several keys before any latch is held.
    * It must answer nothing, and the command may run without it.

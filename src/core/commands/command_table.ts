@@ -31,6 +31,9 @@ import {
   type OtherKeysFinder,
 } from "./command_spec.ts";
 
+/** No request has more arguments. */
+const ARGUMENTS_MAX = 2 ** 20;
+
 /** How the keys of a command are found. */
 export const KEY_KIND = {
   /** It has none. */
@@ -86,6 +89,8 @@ export class Command<C> {
   readonly keyWeight: number;
   /** As {@linkcode CommandSpec.stage}. */
   readonly stage: ((call: C) => void) | undefined;
+  /** As {@linkcode CommandSpec.argumentsMax}. */
+  readonly argumentsMax: number;
   /** Whether it takes constant time, so that nobody need watch its duration. */
   readonly isBrief: boolean;
   /** Whether only some of its calls are timed: nobody asks for its slow ones. */
@@ -126,6 +131,7 @@ export class Command<C> {
       ? 0
       : spec.keyWeight ?? COMBINED_KEY_WEIGHT;
     this.stage = spec.stage;
+    this.argumentsMax = spec.argumentsMax ?? ARGUMENTS_MAX;
     this.isBrief = (this.flags & FLAG.FAST) !== 0 || spec.complexity === "O(1)";
     this.isSampled = !this.isBrief && (this.flags & FLAG.SKIP_SLOWLOG) !== 0;
     this.skipsQueue = SKIPS_QUEUE.has(this.fullName);

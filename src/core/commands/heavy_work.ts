@@ -36,6 +36,9 @@ const CELLS_PER_BYTE = 4;
 
 /** Bytes of collections for each byte of the threshold. */
 const BYTES_OF_ELEMENTS = 4;
+/** To sort an element takes as long as so many are read, and a byte of it. */
+const ELEMENTS_PER_SORTED = 2;
+const BYTES_PER_SORTED = 8;
 /** Elements whose sizes are looked at; if there are more, others are guessed. */
 const FEW_ELEMENTS = 16;
 /** Elements that a step of a scan looks at if nothing else is said. */
@@ -68,9 +71,10 @@ export function quietly<T>(call: Call, body: () => T): T {
 
 /**
  * Elements of the value of a key, 0 if it has none or is a string. Large elements
- * count for several, allocations of a stream's groups for one each.
+ * count for several, allocations of a stream's groups for one each; each byte as
+ * much as `byteWeight` that are only read.
  */
-export function elementsOf(call: Call, i: number): number {
+export function elementsOf(call: Call, i: number, byteWeight = 1): number {
   const key = call.key(i);
   const space = call.keyspace(key);
   const ref = space.peek(call.db, key);
@@ -84,8 +88,8 @@ export function elementsOf(call: Call, i: number): number {
   const weight = type === TYPE_STREAM ? values.weight(ref) : 0;
   if (weight > backgroundThreshold) return weight;
   const samples = count <= FEW_ELEMENTS ? 0 : FEW_ELEMENTS;
-  const share = values.memoryBytes(ref, samples) * backgroundThreshold /
-    (backgroundThresholdBytes * BYTES_OF_ELEMENTS);
+  const share = values.memoryBytes(ref, samples) * byteWeight *
+    backgroundThreshold / (backgroundThresholdBytes * BYTES_OF_ELEMENTS);
   return Math.max(count, weight, Math.floor(share));
 }
 
@@ -162,6 +166,11 @@ export function manyInOthers(from = 0, weight = 1): HeavyTest<Call> {
   };
 }
 
+/** The first key has many elements to be sorted. */
+export const manySorted: HeavyTest<Call> = (call) =>
+  elementsOf(call, 0, BYTES_PER_SORTED / ELEMENTS_PER_SORTED) *
+      ELEMENTS_PER_SORTED > call.settings.backgroundThreshold;
+
 /** The first key has many elements. */
 export const manyInFirst: HeavyTest<Call> = (call) =>
   elementsOf(call, 0) > call.settings.backgroundThreshold;
@@ -171,7 +180,8 @@ export const manyInFirst: HeavyTest<Call> = (call) =>
  * at, too.
  */
 export function manyLookups(call: Call, keysForEach: number): boolean {
-  return elementsOf(call, 0) * (1 + keysForEach * ELEMENTS_PER_LOOKUP) >
+  return elementsOf(call, 0, BYTES_PER_SORTED / ELEMENTS_PER_SORTED) *
+      (1 + keysForEach * ELEMENTS_PER_LOOKUP) >
     call.settings.backgroundThreshold;
 }
 

@@ -7,7 +7,7 @@
 
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Arguments } from "../resp/arguments.ts";
-import { TYPE_STREAM, TYPE_STRING } from "../types/entry.ts";
+import { TYPE_STREAM, TYPE_STRING, TYPE_ZSET } from "../types/entry.ts";
 import type { Call } from "./call.ts";
 
 /**
@@ -24,6 +24,8 @@ const WEIGHT_BYTES = 1 << 11;
 const SAMPLES = 16;
 /** What a string is that has elements: a sparse HyperLogLog, perhaps. */
 const STRING_WEIGHT = 4;
+/** A large sorted set has members in an order, too. */
+const ZSET_WEIGHT = 2;
 /** Arguments that are gone through in one slice. */
 const SLICE_ARGUMENTS = 500;
 /** Bytes of arguments after which a slice ends. */
@@ -72,10 +74,12 @@ export function argumentWeight(space: Keyspace, ref: number): number {
   if (type === TYPE_STRING) return STRING_WEIGHT;
   if (type === TYPE_STREAM) return 1;
   const values = space.values.of(type);
-  const bytes = values.weight(ref) > 1
-    ? values.memoryBytes(ref, SAMPLES) / values.length(ref)
-    : values.memoryBytes(ref, 1);
-  return 1 + Math.floor(bytes / WEIGHT_BYTES);
+  if (values.weight(ref) <= 1) {
+    return 1 + Math.floor(values.memoryBytes(ref, 1) / WEIGHT_BYTES);
+  }
+  const bytes = values.memoryBytes(ref, SAMPLES) / values.length(ref);
+  return (type === TYPE_ZSET ? ZSET_WEIGHT : 1) +
+    Math.floor(bytes / WEIGHT_BYTES);
 }
 
 /**

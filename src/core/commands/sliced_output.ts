@@ -65,7 +65,11 @@ export class SlicedOutput implements Output {
   }
 
   /** Takes what a command has replied so far, between two places. */
-  takeReply({ reply }: Call, from: number, to: number): void {
+  takeReply(
+    { reply }: Pick<Call, "reply">,
+    from: number,
+    to: number,
+  ): void {
     const { bytes, spans } = pieceOf(reply, from, to);
     this.#pieces.push({ bytes: bytes.slice(), spans });
   }

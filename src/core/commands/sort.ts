@@ -38,7 +38,7 @@ import {
   type LateReply,
 } from "./command_spec.ts";
 import { type ElementWriter, replyElements } from "./element_stream.ts";
-import { manyInFirst, manyLookups } from "./heavy_work.ts";
+import { manyLookups, manySorted } from "./heavy_work.ts";
 import { readElements } from "./sort_elements.ts";
 import { SortOptions } from "./sort_options.ts";
 import type { SortPattern } from "./sort_pattern.ts";
@@ -405,7 +405,7 @@ export const SORT_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax:
       "key [BY by-pattern{pattern}:pattern#1] [LIMIT limit:(offset:integer count:integer)] [GET get-pattern{pattern}:pattern#1]... [order:(ASC|DESC)] [sorting=ALPHA] [STORE destination:key#2]",
     replies: ["integer", "array"],
-    isHeavy: manyInFirst,
+    isHeavy: manySorted,
     readFirst: readSort,
     run: sortCommand,
   },
@@ -427,7 +427,7 @@ export const SORT_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax:
       "key [BY by-pattern{pattern}:pattern#1] [LIMIT limit:(offset:integer count:integer)] [GET get-pattern{pattern}:pattern#1]... [order:(ASC|DESC)] [sorting=ALPHA]",
     replies: ["array"],
-    isHeavy: manyInFirst,
+    isHeavy: manySorted,
     readFirst: readSortRo,
     run: sortRoCommand,
   },

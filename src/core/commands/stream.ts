@@ -41,7 +41,7 @@ import { quietly } from "./heavy_work.ts";
 import { makeChange } from "./sliced_change.ts";
 import { StagedNodes } from "./staged_nodes.ts";
 import {
-  leavesAtOnce,
+  SLICE_LEAVES,
   SLICED_IDS_MIN,
   StreamDeletion,
   StreamTrimming,
@@ -100,7 +100,7 @@ function xaddCommand(call: Call): void | Promise<LateReply> {
     : 0;
   streams.log.add(ref, ID, args, from, (argc - from) >> 1, bytes, run);
   const removed = OPTIONS.hasTrim
-    ? trimStream(space, ref, OPTIONS.trim, leavesAtOnce(OPTIONS))
+    ? trimStream(space, ref, OPTIONS.trim, SLICE_LEAVES)
     : 0;
   if (removed > 0 && streams.log.isTrimLeft) {
     return trimLater(call, ref, removed, ID);
@@ -112,6 +112,9 @@ function xaddCommand(call: Call): void | Promise<LateReply> {
     recordTrim(call, RECORDED.XADD, ref, OPTIONS.hasSequence ? null : ID);
   }
 }
+
+/** An entry of more arguments is made a node before the latch is taken. */
+const STAGED_ARGUMENTS_MIN = 4096;
 
 /** The node of XADD, if it is going to be one. */
 function stageEntry(call: Call): void {
@@ -244,7 +247,7 @@ function xtrimCommand(call: Call): void | Promise<LateReply> {
   if (ref === WRONG) return;
   if (ref === 0) return call.reply.integer(0);
   const space = call.keyspace(call.key(0));
-  const removed = trimStream(space, ref, OPTIONS.trim, leavesAtOnce(OPTIONS));
+  const removed = trimStream(space, ref, OPTIONS.trim, SLICE_LEAVES);
   if (space.values.streams.log.isTrimLeft) {
     return trimLater(call, ref, removed, null);
   }
@@ -322,6 +325,7 @@ export const STREAM_COMMANDS: readonly CommandSpec<Call>[] = [
       "data:(field value)...",
     replies: ["string", "null"],
     stage: stageEntry,
+    argumentsMax: STAGED_ARGUMENTS_MIN,
     run: xaddCommand,
   },
   {

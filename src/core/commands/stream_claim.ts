@@ -53,7 +53,7 @@ import {
   recordConsumer,
   recordGroupId,
 } from "./stream_recorded.ts";
-import { replyEntry, replyId } from "./stream_reply.ts";
+import { fieldsWeight, replyEntry, replyId } from "./stream_reply.ts";
 
 const JUSTID = bytesOf("justid");
 const COUNT = bytesOf("count");
@@ -66,8 +66,8 @@ const AUTOCLAIM_COUNT_MAX = (2n ** 63n - 1n) / 16n;
 /** From here on Redis finds no memory for that list, whatever the machine. */
 const AUTOCLAIM_COUNT_TOO_HIGH = 2 ** 43;
 
-/** Entries that are claimed in one slice. */
-const SLICE_CLAIMS = 128;
+/** Entries that are claimed in one slice: each may lie in a node of its own. */
+const SLICE_CLAIMS = 64;
 /** More are claimed in slices. */
 const CLAIMS_AT_ONCE = 2 * SLICE_CLAIMS;
 /** Arguments that are read in one slice. */
@@ -75,7 +75,7 @@ const SLICE_ARGUMENTS = 2 * CLAIMS_AT_ONCE;
 /** To claim an entry takes as long as to look at so many that are left. */
 const LOOKS_PER_CLAIM = 4;
 const SLICE_LOOKS = SLICE_CLAIMS * LOOKS_PER_CLAIM;
-/** More entries are looked at in slices. */
+/** More are gone on with in slices. */
 const LOOKS_AT_ONCE = 2 * SLICE_LOOKS;
 
 const ID = new StreamId();
@@ -195,12 +195,17 @@ class Claim {
     const end = Math.min(this.#at + count, ids.count);
     LAST.set(this.#lastId);
     BEFORE.setGreatest();
-    for (; this.#at < end && reply.cost < limit; this.#at++) {
+    let bytes = limit - reply.cost;
+    let before = reply.cost;
+    for (; this.#at < end && bytes > 0; this.#at++) {
       ids.read(this.#at, ID);
       try {
         const outcome = this.#claimOne(output, space, ref);
-        if (outcome === CLAIMED) by.claimed++;
-        else if (outcome === DROPPED) this.#dropped++;
+        if (outcome === DROPPED) this.#dropped++;
+        if (outcome !== CLAIMED) continue;
+        by.claimed++;
+        bytes -= reply.cost - before + this.#fieldsWeight(space);
+        before = reply.cost;
       } catch (cause) {
         by.endEarly(cause, space, by.claimed + this.#dropped);
         return false;
@@ -246,6 +251,11 @@ class Claim {
     return CLAIMED;
   }
 
+  /** How long the fields have taken of the entry that was claimed last. */
+  #fieldsWeight({ values }: Keyspace): number {
+    return this.given.isJustId ? 0 : fieldsWeight(values.streams.cursor.entry);
+  }
+
   /** All is done: records what is left to be recorded, and tells. */
   end(output: Output, space: Keyspace, key: Key): void {
     const { by } = this;
@@ -267,27 +277,43 @@ class Claim {
 // What is done in slices takes it over, and the next command has another.
 let CLAIM = new Claim();
 
-/** XCLAIM of many entries, none of whose arguments is read yet. */
+/**
+ * XCLAIM of many entries, none of whose arguments is read yet, or of long ones, of
+ * which some have been claimed.
+ */
 class Claiming implements SlicedChange {
   readonly place: ChangePlace;
   error: ErrorReply | null = null;
   readonly #claim: Claim;
   readonly #output: SlicedOutput;
-  #hasBegun = false;
+  #hasBegun: boolean;
+  /** Whether the command is still in the hold in which some were claimed. */
+  #isInHold: boolean;
 
-  constructor(call: Call, claim: Claim) {
+  constructor(call: Call, claim: Claim, hasBegun: boolean) {
     const { buf, off, length, hash, shard } = call.key(0);
     const name = buf.slice(off, off + length);
     const key = Object.assign(new Key(), { buf: name, length, hash, shard });
     this.place = { space: call.keyspace(key), key };
     this.#claim = claim;
     this.#output = new SlicedOutput(call);
-    claim.given.begin(call);
+    this.#hasBegun = this.#isInHold = hasBegun;
+    if (!hasBegun) claim.given.begin(call);
+  }
+
+  /** Takes over what the command has replied from a place on, and recorded. */
+  takeOver(call: Call, from: number): void {
+    this.#output.takeReply(call, from, call.reply.at);
+    this.#output.takeEffects(call);
   }
 
   step(space: Keyspace, ref: number, args: Arguments): boolean {
     const output = this.#output;
     output.args = args;
+    if (this.#isInHold) {
+      this.#isInHold = false;
+      return true;
+    }
     const { given } = this.#claim;
     if (given.isLeft(output)) {
       if (!given.read(output, SLICE_ARGUMENTS)) {
@@ -340,7 +366,7 @@ function xclaimCommand(call: Call): void | Promise<LateReply> {
   by.set(group, minIdleMs);
   if (argc - FIRST_ID > CLAIMS_AT_ONCE) {
     CLAIM = new Claim();
-    return makeChange(call, ref, new Claiming(call, claim));
+    return makeChange(call, ref, new Claiming(call, claim, false));
   }
   given.begin(call);
   if (!given.read(call, Infinity)) return;
@@ -350,7 +376,17 @@ function xclaimCommand(call: Call): void | Promise<LateReply> {
   claim.begin(call, { space, key });
   const head = reply.at;
   reply.array(given.ids.count);
-  claim.claim(call, space, ref, Infinity, Infinity);
+  const from = reply.at;
+  const limit = call.canWait && call.inSlices !== null
+    ? reply.cost + SLICE_BYTES
+    : Infinity;
+  if (claim.claim(call, space, ref, Infinity, limit)) {
+    CLAIM = new Claim();
+    const claiming = new Claiming(call, claim, true);
+    claiming.takeOver(call, from);
+    reply.rewind(head);
+    return makeChange(call, ref, claiming);
+  }
   claim.end(call, space, key);
   reply.recount(head, by.claimed);
 }
@@ -391,6 +427,7 @@ class AutoClaim {
     const { group, minIdleMs } = by;
     const { log, groups, cursor } = space.values.streams;
     let left = looks;
+    let fields = 0;
     let isPlaced = false;
     groups.readLastId(group, LAST);
     let isThere = groups.firstPending(group, next, PLACE);
@@ -399,7 +436,7 @@ class AutoClaim {
     ) {
       groups.readPending(PLACE, ENTRY);
       ID.set(ENTRY.id);
-      if (left <= 0 || reply.cost >= limit) {
+      if (left <= 0 || reply.cost + fields >= limit) {
         next.set(ID);
         return true;
       }
@@ -430,6 +467,7 @@ class AutoClaim {
         else {
           groups.countDelivery(PLACE);
           replyEntry(reply, cursor.entry);
+          fields += fieldsWeight(cursor.entry);
         }
         by.record(output, space, ID);
         by.claimed++;
@@ -465,11 +503,13 @@ let DELETED = new ReplyWriter(1024);
 /** Bytes of them that are kept between commands. */
 const KEPT_BYTES = 1 << 16;
 
-/** XAUTOCLAIM of many entries. */
+/** The end of XAUTOCLAIM, of which a first part has been done. */
 class AutoClaiming implements SlicedChange {
   readonly #claim: AutoClaim;
   readonly #output: SlicedOutput;
   readonly #deleted: SlicedOutput;
+  /** Whether the command is still in the hold in which it has begun. */
+  #isBeginning = true;
 
   constructor(claim: AutoClaim, output: SlicedOutput, deleted: SlicedOutput) {
     this.#claim = claim;
@@ -481,13 +521,17 @@ class AutoClaiming implements SlicedChange {
     const output = this.#output;
     const deleted = this.#deleted;
     output.args = args;
+    if (this.#isBeginning) {
+      this.#isBeginning = false;
+      return true;
+    }
     const isLeft = this.#claim.claim(
       output,
       deleted.reply,
       space,
       ref,
       SLICE_LOOKS,
-      output.reply.at + SLICE_BYTES,
+      output.reply.cost + SLICE_BYTES,
     );
     output.endSlice();
     deleted.endSlice();
@@ -512,6 +556,25 @@ class AutoClaiming implements SlicedChange {
       this.#deleted.writeTo(reply);
     };
   }
+}
+
+/** Goes on in slices with what is to be claimed; the reply begins at `start`. */
+function autoClaimOn(
+  call: Call,
+  ref: number,
+  start: number,
+): void | Promise<LateReply> {
+  const { reply } = call;
+  const output = new SlicedOutput(call);
+  output.takeReply(call, start, reply.at);
+  output.takeEffects(call);
+  reply.rewind(start);
+  const deleted = new SlicedOutput(call);
+  deleted.takeReply({ reply: DELETED }, 0, DELETED.at);
+  DELETED.reset();
+  const claiming = new AutoClaiming(AUTO_CLAIM, output, deleted);
+  AUTO_CLAIM = new AutoClaim();
+  return makeChange(call, ref, claiming);
 }
 
 /**
@@ -546,20 +609,14 @@ function xautoclaimCommand(call: Call): void | Promise<LateReply> {
   by.begin(call, { space, key });
   call.effects.silence();
   claim.begin(count);
-  const pending = space.values.streams.groups.pendingCount(group);
-  const most = Math.min(count, pending);
-  if (
-    most > CLAIMS_AT_ONCE ||
-    Math.min(count * ATTEMPTS_FACTOR, pending) > LOOKS_AT_ONCE
-  ) {
-    AUTO_CLAIM = new AutoClaim();
-    const output = new SlicedOutput(call);
-    const deleted = new SlicedOutput(call);
-    return makeChange(call, ref, new AutoClaiming(claim, output, deleted));
-  }
   const start = reply.at;
+  const canSlice = call.canWait && call.inSlices !== null;
+  const looks = canSlice ? LOOKS_AT_ONCE : Infinity;
+  const limit = canSlice ? reply.cost + SLICE_BYTES : Infinity;
+  if (claim.claim(call, DELETED, space, ref, looks, limit)) {
+    return autoClaimOn(call, ref, start);
+  }
   // Where to go on is known only at the end, but stands before the entries.
-  claim.claim(call, DELETED, space, ref, Infinity, Infinity);
   claim.end(call, space, key);
   const middle = reply.at;
   claim.replyHead(reply);

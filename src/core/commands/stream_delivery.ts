@@ -31,6 +31,7 @@ import {
   recordGroupId,
 } from "./stream_recorded.ts";
 import {
+  fieldsWeight,
   replyEntry,
   replyId,
   replyStreamName,
@@ -41,8 +42,8 @@ import {
 export const SLICE_ENTRIES = 128;
 /** Entries that are read at once; more are gone on with in slices. */
 export const ENTRIES_AT_ONCE: number = 2 * SLICE_ENTRIES;
-/** A slice ends after the entry with which its reply has so many bytes. */
-export const SLICE_BYTES: number = 1 << 20;
+/** A slice ends after the entry with which its reply takes as long as so many bytes. */
+export const SLICE_BYTES: number = 1 << 18;
 
 const ID = new StreamId();
 const LAST = new StreamId();
@@ -70,6 +71,8 @@ export class GroupReader implements GroupPlace {
   most = 0;
   /** Entries that were read. */
   done = 0;
+  /** How many bytes the fields take as long as that were read last. */
+  fieldsWeight = 0;
   /** Whether entries are read that nobody of the group has got. */
   #isNew = false;
   #consumer = 0;
@@ -135,6 +138,7 @@ export class GroupReader implements GroupPlace {
     limit: number,
   ): boolean {
     const end = Math.min(this.most, count);
+    this.fieldsWeight = 0;
     return this.#isNew
       ? this.#readNew(output, space, ref, end, limit)
       : this.#readPending(output, space, ref, end, limit);
@@ -159,7 +163,9 @@ export class GroupReader implements GroupPlace {
     ID.increment();
     cursor.seek(ref, ID);
     let isOut = false;
-    while (this.done < end && reply.cost < limit && cursor.next()) {
+    while (
+      this.done < end && reply.cost + this.fieldsWeight < limit && cursor.next()
+    ) {
       const { id } = cursor.entry;
       if (!isWithoutAck) {
         try {
@@ -174,6 +180,7 @@ export class GroupReader implements GroupPlace {
       LAST.set(id);
       if (!isWithoutAck && output.effects.isOn) this.#record(output, space);
       replyEntry(reply, cursor.entry);
+      this.fieldsWeight += fieldsWeight(cursor.entry);
       this.done++;
     }
     if (this.done > before) {
@@ -207,7 +214,9 @@ export class GroupReader implements GroupPlace {
     let isPlaced = false;
     groups.readLastId(group, LAST);
     let isThere = groups.firstOwned(this.#consumer, this.#next, PLACE);
-    while (isThere && this.done < end && reply.cost < limit) {
+    while (
+      isThere && this.done < end && reply.cost + this.fieldsWeight < limit
+    ) {
       groups.readOwned(PLACE, ID);
       const isKept = isPlaced
         ? log.findBehind(ref, ID, cursor)
@@ -215,6 +224,7 @@ export class GroupReader implements GroupPlace {
       isPlaced = true;
       if (isKept) {
         replyEntry(reply, cursor.entry);
+        this.fieldsWeight += fieldsWeight(cursor.entry);
         groups.findPending(group, ID, PENDING_PLACE);
         groups.setDeliveredAt(PENDING_PLACE, nowMs);
         groups.countDelivery(PENDING_PLACE);

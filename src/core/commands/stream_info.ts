@@ -132,6 +132,11 @@ function xinfoStreamCommand(call: Call): void {
 /** A group, a consumer or what is pending takes as long as so many elements. */
 const ELEMENTS_PER_LINE = 16;
 
+/** To count a node takes as long as so many elements. */
+const ELEMENTS_PER_NODE = 2;
+/** An entry of more fields is long. */
+const FIELDS_MAX = 4096;
+
 /** The stream of the key if it has one, else 0; replies nothing. */
 function peekStream(call: Call): number {
   const key = call.key(0);
@@ -156,15 +161,29 @@ const manyConsumers: HeavyTest<Call> = (call) => {
       call.settings.backgroundThreshold;
 };
 
-/** Many entries, groups or consumers of a stream are asked for. */
+/** Whether an entry that is shown by itself is long. */
+function hasLongEnd({ cursor }: StreamValue, ref: number): boolean {
+  cursor.seek(ref, LEAST);
+  if (cursor.next() && cursor.entry.fieldCount > FIELDS_MAX) return true;
+  cursor.seekBehind(ref, GREATEST);
+  return cursor.previous() && cursor.entry.fieldCount > FIELDS_MAX;
+}
+
+/**
+ * Many entries, groups or consumers of a stream are asked for, or long ones, or it
+ * has many nodes, all of which are counted.
+ */
 const manyShown: HeavyTest<Call> = (call) => {
   const { argc, settings: { backgroundThreshold } } = call;
-  if (argc < 4 || !argumentIs(call, 3, FULL)) return false;
-  const count = argc === 6 ? integerAt(call, 5) : COUNT_DEFAULT;
-  if (count === 0 || count > backgroundThreshold) return manyInFirst(call);
   const ref = peekStream(call);
   if (ref === 0) return false;
   const streams = streamsOf(call, 0);
+  const nodes = streams.log.nodeCount(ref);
+  if (nodes * ELEMENTS_PER_NODE > backgroundThreshold) return true;
+  if (hasLongEnd(streams, ref)) return true;
+  if (argc < 4 || !argumentIs(call, 3, FULL)) return false;
+  const count = argc === 6 ? integerAt(call, 5) : COUNT_DEFAULT;
+  if (count === 0 || count > backgroundThreshold) return manyInFirst(call);
   const most = count < 0 ? COUNT_DEFAULT : count;
   const linesMax = backgroundThreshold / ELEMENTS_PER_LINE;
   let lines = 0;

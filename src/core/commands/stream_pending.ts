@@ -62,19 +62,27 @@ function xpendingCommand(call: Call): void {
   replyOwned(call, groups, consumer, count, minIdleMs);
 }
 
-/** Many entries may be looked at, all of a group's or as many as are asked for. */
+/**
+ * Many entries may be looked at, all of a group's or as many as are asked for, or
+ * many consumers are counted up.
+ */
 const manyPending: HeavyTest<Call> = (call) => {
-  if (call.argc < 6) return false;
-  const { backgroundThreshold } = call.settings;
-  const isFiltered = argumentIs(call, 3, IDLE);
+  const { argc, settings: { backgroundThreshold } } = call;
+  const isSummary = argc === 3;
+  if (!isSummary && argc < 6) return false;
+  const isFiltered = isSummary || argumentIs(call, 3, IDLE);
   if (!isFiltered && !(integerAt(call, 5) > backgroundThreshold)) return false;
   const key = call.key(0);
   const space = call.keyspace(key);
   const ref = space.peek(call.db, key);
   if (ref === 0 || space.type(ref) !== TYPE_STREAM) return false;
   const group = groupOf(call, 0, ref, 2);
-  return group !== 0 &&
-    space.values.streams.groups.pendingCount(group) > backgroundThreshold;
+  if (group === 0) return false;
+  const { groups } = space.values.streams;
+  const lines = isSummary
+    ? groups.consumerCount(group)
+    : groups.pendingCount(group);
+  return lines > backgroundThreshold;
 };
 
 /** Finds the group of argument 2; false after an error reply. */

@@ -38,7 +38,7 @@ import { argumentIs, bigIntegerAt, readInteger } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
 import { streamReadKeys } from "./command_keys.ts";
 import { type CommandSpec, keysAfter, type LateReply } from "./command_spec.ts";
-import { STREAMED_ELEMENTS_MIN } from "./element_stream.ts";
+import { DIRECT_BYTES_MAX, STREAMED_ELEMENTS_MIN } from "./element_stream.ts";
 import { ManyGroupReadings } from "./many_group_readings.ts";
 import {
   type KeysPass,
@@ -198,13 +198,15 @@ function xreadCommand(call: Call): void {
     STREAMED_MIN,
     Math.ceil(STREAMED_ELEMENTS_MIN / served),
   );
+  let direct = DIRECT_BYTES_MAX;
   for (let i = 0; i < streams; i++) {
     if (!IS_SERVED[i]) continue;
     replyName(call, i);
     IDS.read(i, ID);
     ID.increment();
     const space = call.keyspace(call.key(i));
-    replyRange(call, space, REFS[i]!, ID, GREATEST, count, false, long);
+    const range = [ID, GREATEST, count, false, long, direct] as const;
+    direct = replyRange(call, space, REFS[i]!, ...range);
   }
 }
 
@@ -222,7 +224,7 @@ function xreadgroupCommand(call: Call): void | Promise<LateReply> {
   const first = reply.at;
   const canSlice = call.canWait && call.inSlices !== null;
   let left = canSlice ? ENTRIES_AT_ONCE : Infinity;
-  const limit = canSlice ? start + SLICE_BYTES : Infinity;
+  let limit = canSlice ? reply.cost + SLICE_BYTES : Infinity;
   let served = 0;
   for (let i = 0; i < streams; i++) {
     const before = reply.at;
@@ -239,6 +241,7 @@ function xreadgroupCommand(call: Call): void | Promise<LateReply> {
         return goOn(call, i, served, { start, first, before, from });
       }
       left -= READER.done;
+      limit -= READER.fieldsWeight;
       reply.recount(head, READER.done);
       READER.end(call, space, key);
       served++;

@@ -8,6 +8,7 @@
  */
 
 import { bytesOf } from "../base/bytes.ts";
+import type { EffectLog } from "../keyspace/effect_log.ts";
 import type { EffectSink } from "../keyspace/effect_sink.ts";
 import type { PendingEntry, StreamGroups } from "../types/stream_group.ts";
 import { ID_BYTES_MAX, StreamId } from "../types/stream_id.ts";
@@ -27,7 +28,7 @@ const ENTRIESREAD = bytesOf("ENTRIESREAD");
 const SETID = bytesOf("SETID");
 
 /** Where a command records what, and what it was given. */
-export type Recorder = Pick<Output, "effects" | "args" | "db">;
+type Recorder = Pick<Output, "effects" | "args" | "db">;
 
 function id(effects: EffectSink, value: StreamId): void {
   effects.bytes(TEXT, 0, value.writeText(TEXT, 0));
@@ -39,7 +40,7 @@ function id(effects: EffectSink, value: StreamId): void {
  * out: only with `~` would it be taken.
  */
 export function recordTrimmed(
-  call: Recorder,
+  call: Recorder & { readonly effects: EffectLog },
   options: StreamOptions,
   name: Uint8Array,
   newId: StreamId | null,
@@ -50,7 +51,8 @@ export function recordTrimmed(
   const isApproximate = options.hasTrim && options.trim.isApproximate;
   const argc = args.count - (isApproximate ? 2 * limits : 0);
   effects.replace(db, name, argc);
-  for (let i = 1; i < args.count; i++) {
+  const end = Math.min(options.idAt + 1, args.count);
+  for (let i = 1; i < end; i++) {
     if (newId !== null && i === options.idAt) id(effects, newId);
     else if (!isApproximate) effects.argument(args, i);
     else if (i === thresholdAt - 1) effects.constant(EQUALS);
@@ -61,6 +63,7 @@ export function recordTrimmed(
     else if (i < options.idAt && argumentIs(call, i, LIMIT)) i++;
     else effects.argument(args, i);
   }
+  effects.rest(args, end);
 }
 
 /** A group of a key, as the arguments of a command name it. */

@@ -108,10 +108,19 @@ function replyElement(reply: ReplyWriter, buf: Uint8Array, at: number): number {
   return at + elementBytes(buf, at);
 }
 
+/** A field of an entry with its value takes as long as so many bytes more. */
+const FIELD_BYTES = 128;
+
+/** As many bytes of a reply take as long as the fields of an entry do. */
+export function fieldsWeight({ fieldCount }: NodeReader): number {
+  return fieldCount * FIELD_BYTES;
+}
+
 /**
  * Replies an array of the entries from `start` to `end`, the last ones first if
  * `isReverse`, no more than `count` if that is not 0. One of `long` entries or
- * more is written while the peer takes it.
+ * more is written while the peer takes it, and so is what is left of others when
+ * `direct` bytes are; returns how many are left of these.
  */
 export function replyRange(
   call: Call,
@@ -122,7 +131,8 @@ export function replyRange(
   count: number,
   isReverse: boolean,
   long: number = STREAMED_ELEMENTS_MIN,
-): void {
+  direct: number = DIRECT_BYTES_MAX,
+): number {
   const { reply } = call;
   const { streams } = space.values;
   const length = streams.length(ref);
@@ -133,11 +143,11 @@ export function replyRange(
     if (exact >= long) {
       const cursor = streams.log.cursor();
       const elements = new EntryElements(cursor, start, end, isReverse);
-      if (streamElements(call, space, ref, elements, 0, exact)) return;
+      if (streamElements(call, space, ref, elements, 0, exact)) return direct;
     }
   }
   const head = reply.at;
-  const limit = reply.canStream ? head + DIRECT_BYTES_MAX : Infinity;
+  let limit = reply.canStream ? reply.cost + direct : Infinity;
   reply.array(most);
   const { cursor } = streams;
   const { entry } = cursor;
@@ -146,10 +156,12 @@ export function replyRange(
     cursor.seekBehind(ref, end);
     while (written < most && cursor.previous()) {
       if (entry.id.compare(start) < 0) break;
+      limit -= fieldsWeight(entry);
       if (reply.cost >= limit) {
         REST.set(entry.id);
         const range = [start, REST, most - written, isReverse] as const;
-        return replyRest(call, space, ref, head, written, ...range);
+        replyRest(call, space, ref, head, written, ...range);
+        return 0;
       }
       replyEntry(reply, entry);
       written++;
@@ -158,16 +170,19 @@ export function replyRange(
     cursor.seek(ref, start);
     while (written < most && cursor.next()) {
       if (entry.id.compare(end) > 0) break;
+      limit -= fieldsWeight(entry);
       if (reply.cost >= limit) {
         REST.set(entry.id);
         const range = [REST, end, most - written, isReverse] as const;
-        return replyRest(call, space, ref, head, written, ...range);
+        replyRest(call, space, ref, head, written, ...range);
+        return 0;
       }
       replyEntry(reply, entry);
       written++;
     }
   }
   reply.recount(head, written);
+  return limit - reply.cost;
 }
 
 /** Where the rest of a reply begins, or ends if it goes backwards. */
@@ -186,7 +201,7 @@ function replyRest(
   isReverse: boolean,
 ): void {
   const { log } = space.values.streams;
-  const count = log.countRange(ref, start, end, most);
+  const count = Math.min(most, log.countRange(ref, start, end, most));
   const elements = new EntryElements(log.cursor(), start, end, isReverse);
   call.reply.recount(head, written + count);
   streamRest(call, space, ref, elements, 0, count, true);

@@ -32,23 +32,22 @@ import { recordTrimmed } from "./stream_recorded.ts";
 import { replyId } from "./stream_reply.ts";
 
 /** Leaves of a stream's tree that are trimmed in one slice. */
-const SLICE_LEAVES = 50;
-/** Entries that are deleted, or not pending any more, in one slice. */
-const SLICE_IDS = 256;
+export const SLICE_LEAVES = 50;
+/**
+ * Entries that are deleted, or not pending any more, in one slice: each may lie in
+ * a node of its own.
+ */
+const SLICE_IDS = 128;
 /** With more, it is done in slices. */
 export const SLICED_IDS_MIN = 2 * SLICE_IDS;
-
-/** After so many leaves a trimming is gone on with in slices. */
-export function leavesAtOnce({ trim }: StreamOptions): number {
-  // What LIMIT says counts for all slices together.
-  return trim.limit === 0 ? SLICE_LEAVES : Infinity;
-}
 
 /** XTRIM, or the end of XADD with an entry that was added already. */
 export class StreamTrimming implements SlicedChange {
   readonly #options: StreamOptions;
   readonly #added: StreamId | null;
   readonly #prepared: PreparedRecord | null;
+  /** Most entries that may go in all; 0 for any number. */
+  readonly #limit: number;
   #removed: number;
 
   /**
@@ -63,6 +62,7 @@ export class StreamTrimming implements SlicedChange {
   ) {
     this.#options = options;
     this.#prepared = prepared;
+    this.#limit = options.trim.limit;
     this.#removed = removed;
     this.#added = added === null ? null : new StreamId();
     if (added !== null) this.#added!.set(added);
@@ -70,6 +70,10 @@ export class StreamTrimming implements SlicedChange {
 
   step(space: Keyspace, ref: number): boolean {
     const { trim } = this.#options;
+    if (this.#limit !== 0) {
+      trim.limit = this.#limit - this.#removed;
+      if (trim.limit === 0) return false;
+    }
     this.#removed += trimStream(space, ref, trim, SLICE_LEAVES);
     return space.values.streams.log.isTrimLeft;
   }

@@ -387,6 +387,15 @@ export class EffectLog implements EffectSink {
 
   /** Adds the arguments of the command at hand from `from` on. */
   rest(args: Arguments, from: number): this {
+    const prepared = this.#prepared;
+    if (
+      prepared?.args === args && from < args.count &&
+      this.#staged !== prepared.buf &&
+      this.#stageBehind(prepared, prepared.startOf(from), prepared.end)
+    ) {
+      this.#missing -= args.count - from - 1;
+      return this.#endArgument();
+    }
     for (let i = from; i < args.count; i++) this.argument(args, i);
     return this;
   }

@@ -279,13 +279,18 @@ export class StreamLog {
     to: StreamId,
     most: number,
   ): number {
-    const cursor = this.#cursor;
-    cursor.seek(ref, from);
-    if (cursor.node === 0 || from.compare(to) > 0) return 0;
-    let count = 0;
     const root = valueRoot(this.#arena, ref);
+    if (root === 0 || from.compare(to) > 0) return 0;
     const words = this.#words(root);
     const at = wordOf(root);
+    if (
+      from.compareWords(words, at + FIRST_ID) <= 0 &&
+      to.compareWords(words, at + LAST_ID) >= 0
+    ) return words[at + LENGTH]!;
+    const cursor = this.#cursor;
+    cursor.seek(ref, from);
+    if (cursor.node === 0) return 0;
+    let count = 0;
     const end = this.#endPlace;
     if (to.compareWords(words, at + LAST_NODE_ID) >= 0) end.leaf = 0;
     else if (!this.tree.findUpTo(words, at + NODES, to, end)) return 0;

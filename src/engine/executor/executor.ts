@@ -49,6 +49,7 @@ import { LookAhead } from "../../core/keyspace/look_ahead.ts";
 import type { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
 import {
   FLAG_KEY_LOCKS,
+  HOOK_OLD_VALUES,
   HOOK_TRACKED,
   SHARD_FLAGS,
   SHARD_HOOKS,
@@ -341,12 +342,14 @@ export class Executor<C extends Call> implements WorkerGate {
     command: Command<C>,
     handler: Handler<C> = command.run,
   ): number {
-    if (this.#call.args.hasBig) return this.#dispatchLong(command, handler);
-    return this.#dispatchNow(command, handler);
+    const { args } = this.#call;
+    return args.hasBig || args.count > command.argumentsMax
+      ? this.#dispatchLong(command, handler)
+      : this.#dispatchNow(command, handler);
   }
 
   /**
-   * A command with long arguments, of which a record is made in advance, and nodes
+   * A command with long arguments, or very many, of which a record is made in advance, and nodes
    * of what it will add.
    */
   #dispatchLong(command: Command<C>, handler: Handler<C>): number {
@@ -557,12 +560,15 @@ export class Executor<C extends Call> implements WorkerGate {
     return outcome;
   }
 
-  /** A key counts for several if clients may have to be told of it. */
-  #trackedWeight(): number {
-    const isTracked = this.#call.keyspaces.some(({ control }) =>
-      (control[SHARD_HOOKS]! & HOOK_TRACKED) !== 0
+  /**
+   * A key counts for several if clients may have to be told of it, or if what it
+   * had may have to be noted.
+   */
+  #hookedWeight(): number {
+    const isHooked = this.#call.keyspaces.some(({ control }) =>
+      (control[SHARD_HOOKS]! & (HOOK_TRACKED | HOOK_OLD_VALUES)) !== 0
     );
-    return isTracked ? COMBINED_KEY_WEIGHT : 1;
+    return isHooked ? COMBINED_KEY_WEIGHT : 1;
   }
 
   /**
@@ -572,7 +578,7 @@ export class Executor<C extends Call> implements WorkerGate {
   #beginMany(command: Command<C>, haveMuch = false): boolean {
     const call = this.#call;
     const { manyKeys, keyWeight } = command.spec;
-    const weight = call.keyCount * (keyWeight ?? this.#trackedWeight());
+    const weight = call.keyCount * (keyWeight ?? this.#hookedWeight());
     if (
       manyKeys === undefined ||
       !haveMuch && weight <= call.settings.backgroundThresholdKeys
