@@ -192,6 +192,40 @@ suite("many long fields are read and changed in slices", async (client) => {
   await assertNothingLost(client, KEYS);
 });
 
+suite("a long element among short ones is matched", async (client) => {
+  const long = ["x", "y"].map((end) => "p".repeat(300_000) + end);
+  const names = [...long, ...Array.from({ length: 900 }, (_, i) => `${i}x`)];
+  await client.run("SADD", SET, ...names);
+  await client.run("ZADD", ZSET, ...names.flatMap((name) => ["1", name]));
+  await client.run("HSET", HASH, ...names.flatMap((name) => [name, "v"]));
+  for (
+    const [name, key, step] of [
+      ["SSCAN", SET, 1],
+      ["ZSCAN", ZSET, 2],
+      ["HSCAN", HASH, 2],
+    ] as const
+  ) {
+    for (const count of ["10", "1000"]) {
+      const found = new Set<string>();
+      let cursor = "0";
+      do {
+        const argv = [name, key, cursor, "MATCH", "*x", "COUNT", count];
+        const [next, some] = plain(await client.run(...argv)) as [
+          string,
+          string[],
+        ];
+        some.filter((_, i) => i % step === 0).forEach((each) =>
+          found.add(each)
+        );
+        cursor = next;
+      } while (cursor !== "0");
+      assertEquals(found.size, 901, name);
+      assert(found.has(long[0]!) && !found.has(long[1]!), name);
+    }
+  }
+  await assertNothingLost(client, KEYS);
+});
+
 /** Pairs that are flat in RESP2, and arrays in RESP3. */
 function pairsOf(replies: unknown[]): unknown[][] {
   if (Array.isArray(replies[0])) return replies as unknown[][];

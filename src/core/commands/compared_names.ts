@@ -24,12 +24,31 @@ interface ComparedName {
   readonly known: KnownKey;
 }
 
+/**
+ * Compares those of a command's names that are long, of which the arguments are
+ * given; null if there are none. No latch is held.
+ */
+export function compareNames(
+  call: Call,
+  positions: Iterable<number>,
+): ComparedNames | null {
+  // Nobody waits while records are replayed.
+  if (call.nowMs === 0) return null;
+  let names: ComparedNames | null = null;
+  for (const i of positions) {
+    if (call.args.bigAt(i) === 0) continue;
+    names ??= new ComparedNames();
+    names.compare(call, i);
+  }
+  return names;
+}
+
 /** The long names of a command's keys. */
 export class ComparedNames {
   readonly #names: ComparedName[] = [];
   readonly #kept: { readonly heap: Heap; readonly node: number }[] = [];
 
-  /** Compares the name that is argument `i`; no latch is held. */
+  /** Compares the name that is argument `i`. */
   compare(call: Call, i: number): void {
     const { args, db, latches } = call;
     const key = new Key();

@@ -23,7 +23,7 @@ const NOVALUES = bytesOf("novalues");
 const COUNT_DEFAULT = 10;
 const STAR = 0x2a;
 /** Cursor positions visited per element asked for. */
-const POSITIONS_PER_ELEMENT = 10;
+export const POSITIONS_PER_ELEMENT = 10;
 
 /** Visits the elements of one cursor position; returns the next cursor. */
 export type ScanStep = (cursor: number) => number;

@@ -10,13 +10,25 @@
  */
 
 import { bytesOf } from "../base/bytes.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
-import { TYPE_SET, TYPE_STREAM, TYPE_STRING } from "../types/entry.ts";
+import {
+  TYPE_HASH,
+  TYPE_SET,
+  TYPE_STREAM,
+  TYPE_STRING,
+  TYPE_ZSET,
+} from "../types/entry.ts";
 import { argumentIs, integerAt } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
 import type { HeavyTest } from "./command_spec.ts";
+import { POSITIONS_PER_ELEMENT } from "./element_scan.ts";
+import { parseCursor } from "./scan_cursor.ts";
 
 const COUNT = bytesOf("count");
+const MATCH = bytesOf("match");
+/** Bytes that are matched with a pattern in place. */
+const MATCHED_BYTES_MAX = 1 << 17;
 /** A byte of a payload takes as long as so many of a string. */
 const BYTES_PER_PAYLOAD_BYTE = 8;
 /** Cells of the table of LCS for each byte of the threshold. */
@@ -190,18 +202,63 @@ export const manyScanned: HeavyTest<Call> = (call) => {
   const key = call.key(0);
   const space = call.keyspace(key);
   const ref = space.peek(call.db, key);
-  if (ref === 0 || space.type(ref) === TYPE_STRING) return false;
+  if (ref === 0) return false;
+  const type = space.type(ref);
+  if (type !== TYPE_HASH && type !== TYPE_SET && type !== TYPE_ZSET) {
+    return false;
+  }
   const length = space.length(ref);
   let seen = SCANNED_ELEMENTS;
+  let isMatched = false;
   for (let i = 3; i + 1 < call.argc; i++) {
     if (argumentIs(call, i, COUNT)) seen = Math.max(1, integerAt(call, i + 1));
+    else if (argumentIs(call, i, MATCH)) isMatched = true;
   }
   // Any step sees all of a packed value.
-  const isPacked = space.values.of(space.type(ref)).weight(ref) <= 1;
+  const isPacked = space.values.of(type).weight(ref) <= 1;
   if (isPacked || seen > length) seen = length;
   return elementsOf(call, 0) * seen / length * ELEMENTS_PER_SCAN >
-    call.settings.backgroundThreshold;
+      call.settings.backgroundThreshold ||
+    isMatched && !isPacked && meetsLong(call, space, ref, seen);
 };
+
+/** Whether a step of a scan meets texts that take long to be matched. */
+function meetsLong(
+  { args, nowMs }: Call,
+  space: Keyspace,
+  ref: number,
+  count: number,
+): boolean {
+  const { hashes, sets, zsets } = space.values;
+  let met = 0;
+  let bytes = 0;
+  let positions = 0;
+  const meet = (length: number): void => {
+    met++;
+    bytes += length;
+  };
+  const type = space.type(ref);
+  let cursor = parseCursor(args.source(2), args.off[2]!, args.length[2]!);
+  if (Number.isNaN(cursor)) return false;
+  do {
+    if (type === TYPE_HASH) {
+      const field = ({ length }: { length: number }) => meet(length);
+      cursor = hashes.scan(ref, cursor, { field }, nowMs);
+    } else if (type === TYPE_SET) {
+      const member = ({ length }: { length: number }) => meet(length);
+      cursor = sets.scan(ref, cursor, { member });
+    } else {
+      const member = (_: Uint8Array, _off: number, length: number) =>
+        meet(length);
+      cursor = zsets.scan(ref, cursor, { member });
+    }
+    positions++;
+  } while (
+    cursor !== 0 && met < count && bytes < MATCHED_BYTES_MAX &&
+    positions < count * POSITIONS_PER_ELEMENT
+  );
+  return bytes >= MATCHED_BYTES_MAX;
+}
 
 /** The strings of the keys from `from` on are long together. */
 export function manyBytes(from = 0): HeavyTest<Call> {

@@ -30,7 +30,7 @@ import {
 } from "../../core/base/long_float_text.ts";
 import type { Call } from "../../core/commands/call.ts";
 import { ComparedArguments } from "../../core/commands/compared_arguments.ts";
-import { ComparedNames } from "../../core/commands/compared_names.ts";
+import { compareNames } from "../../core/commands/compared_names.ts";
 import {
   FLAG,
   type Handler,
@@ -358,7 +358,7 @@ export class Executor<C extends Call> implements WorkerGate {
       if (args.bigAt(i) === 0) continue;
       noteFloatText(args.source(i), args.off[i]!, args.length[i]!);
     }
-    const names = this.#compareNames(command);
+    const names = compareNames(this.#call, this.#keys.namesOf(command));
     command.stage?.(this.#call);
     if (names !== null) {
       this.#call.compared ??= new ComparedArguments();
@@ -373,20 +373,6 @@ export class Executor<C extends Call> implements WorkerGate {
     KNOWN_KEYS.clear();
     forgetFloatTexts();
     return outcome;
-  }
-
-  /** Compares the long names of a command's keys; null if there are none. */
-  #compareNames(command: Command<C>): ComparedNames | null {
-    const { args, nowMs } = this.#call;
-    // Nobody waits while records are replayed.
-    if (nowMs === 0 || command.keyKind === KEY_KIND.NONE) return null;
-    let names: ComparedNames | null = null;
-    for (const i of this.#keys.namesOf(command)) {
-      if (args.bigAt(i) === 0) continue;
-      names ??= new ComparedNames();
-      names.compare(this.#call, i);
-    }
-    return names;
   }
 
   #dispatchNow(command: Command<C>, handler: Handler<C>): number {

@@ -36,8 +36,9 @@ import { ownerOf } from "../messages/shared_state.ts";
 /** Words that the error of an unknown command echoes. */
 const ECHOED_ARGUMENTS_MAX = 32;
 
-/** Where the name of the only key stands. */
+/** Where the name of the only key stands, or those of none. */
 const ONE_NAME = [1];
+const NO_NAMES: readonly number[] = [];
 /** Groups of commands that look at no keys but those they name. */
 const CLIENT_GROUPS: ReadonlySet<string> = new Set([
   "connection",
@@ -99,6 +100,7 @@ export class RequestKeys<C extends Call> {
 
   /** Which arguments of the command at hand are the names of its keys. */
   namesOf(command: Command<C>): Iterable<number> {
+    if (command.keyKind === KEY_KIND.NONE) return NO_NAMES;
     if (command.keyKind === KEY_KIND.SINGLE) return ONE_NAME;
     const { positions, view } = this;
     view.reset(this.#call.args, 0);
