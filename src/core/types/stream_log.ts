@@ -300,9 +300,7 @@ export class StreamLog {
     if (place.leaf !== 0 && !isSame(place, end)) {
       // The first node in part, those between as the tree knows them.
       while (cursor.next() && isSame(cursor.place, place)) count++;
-      while (
-        this.tree.next(place) && !isSame(place, end) && count < most
-      ) count += this.#countOf(place);
+      count += this.tree.sumBetween(place, end, RECORD_COUNT, most - count);
       if (count >= most) return count;
       this.#openAt(root, end, this.#reader);
       this.#reader.begin();
