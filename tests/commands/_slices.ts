@@ -6,7 +6,7 @@
  */
 import { sharedServers, startServer, type TestServer } from "../_harness.ts";
 import { until } from "../_patience.ts";
-import { plain, type TestClient } from "../_resp_client.ts";
+import { type Plain, plain, type TestClient } from "../_resp_client.ts";
 
 /** What declares a test on one worker and on several, in either protocol. */
 export type Suite = (
@@ -76,4 +76,31 @@ export function settled(client: TestClient): Promise<void> {
     "no lock is left",
     async () => await statistic(client, "sherd_lock_handles") === 0,
   );
+}
+
+/**
+ * Runs something while a command in slices is under way; says whether it still is.
+ */
+export async function during(
+  server: TestServer,
+  client: TestClient,
+  argv: readonly string[],
+  body: () => Promise<unknown>,
+): Promise<[Plain, boolean]> {
+  using other = await server.client();
+  const before = await statistic(client, "sherd_sliced_commands");
+  // Steps are slow, so that it takes long.
+  await client.run("DEBUG", "SLOW-STEPS", "1000", "100");
+  const reply = other.run(...argv);
+  let isOver = false;
+  reply.finally(() => isOver = true);
+  await until(
+    "it has begun",
+    async () =>
+      isOver || await statistic(client, "sherd_sliced_commands") > before,
+  );
+  await body();
+  const isCaught = !isOver;
+  await client.run("DEBUG", "SLOW-STEPS", "0", "0");
+  return [plain(await reply), isCaught];
 }

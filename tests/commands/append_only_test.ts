@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { startServer } from "../_harness.ts";
 import { plain, type Reply } from "../_resp_client.ts";
+import { heard } from "./_heard.ts";
 import { commandSuite } from "./_suite.ts";
 
 function error(text: string): Reply {
@@ -53,6 +54,31 @@ commandSuite("BGREWRITEAOF needs a log", async ({ client }) => {
     await client.run("DEBUG", "LOADAOF"),
     error("ERR There is no append only file to load: appendonly is disabled."),
   );
+});
+
+Deno.test("who listens when a log was loaded hears nothing of that", async () => {
+  const directory = Deno.makeTempDirSync({ prefix: "sherd_test_" });
+  try {
+    await using server = await startServer({
+      workers: 3,
+      args: [
+        ...["--appendonly", "yes", "--dir", directory],
+        ...["--notify-keyspace-events", "KEA"],
+      ],
+    });
+    using client = await server.client();
+    for (let i = 0; i < 50; i++) await client.run("SET", `k${i}`, "1");
+    for (let round = 0; round < 3; round++) {
+      assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
+      const events = await heard(server, client, async () => {
+        // Owners have had their turns meanwhile.
+        await new Promise((wake) => setTimeout(wake, 150));
+      });
+      assertEquals(events, []);
+    }
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
 });
 
 Deno.test("writes of several clients are synced together", async () => {

@@ -407,6 +407,23 @@ commandSuite("many clients of one key are all told", async (context) => {
   for (const reader of readers) {
     assertEquals(await hear(reader, 1), [drop("k")]);
   }
+  // Of several shards, by one that tracks, and ceases to do so among the changes.
+  for (const reader of readers) await ask(reader, `MGET ${KEYS.join(" ")}`);
+  const [first, ...others] = readers;
+  const own = await tell(
+    first!,
+    ...["MULTI", `SET ${KEYS[0]} 1`, "CLIENT TRACKING OFF"],
+    ...[`DEL ${KEYS[0]}`, `MSET ${KEYS.map((key) => `${key} 2`).join(" ")}`],
+    "EXEC",
+  );
+  assertEquals(own.slice(-2), [["OK", "OK", 1, "OK"], drop(KEYS[0]!)]);
+  for (const reader of others) {
+    const heard = await hear(reader, KEYS.length);
+    assertEquals(
+      new Set(heard.map(String)),
+      new Set(KEYS.map((key) => String(drop(key)))),
+    );
+  }
 });
 
 commandSuite("SWAPDB drops everything", async ({ client, server }) => {

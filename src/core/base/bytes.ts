@@ -9,13 +9,17 @@
  * @module
  */
 
+import { viewOf } from "./byte_view.ts";
+
 /**
  * Up to here a loop is faster than `set`, which needs a subarray for its
  * argument: 40 ns whatever the length, against 0.85 ns per byte.
  */
 const COPY_LOOP_MAX = 48;
-/** Bytes of a word. */
-const WORD_BYTES = 4;
+/** Bytes that long runs are compared by. */
+const ALIKE_STEP = 32;
+/** Two runs of so many bytes are compared faster in such steps. */
+export const LONG_RUN_BYTES: number = 1 << 10;
 
 /**
  * Shared memory is copied byte by byte, 0.2 ns each, where the two runs do not lie
@@ -69,7 +73,7 @@ export function equalBytes(
   return true;
 }
 
-/** Whether two long runs have the same bytes, word by word where that is possible. */
+/** As {@linkcode equalBytes}, for two long runs of the same length. */
 export function equalLong(
   a: Uint8Array,
   aOff: number,
@@ -77,12 +81,12 @@ export function equalLong(
   bOff: number,
   length: number,
 ): boolean {
-  const done = equalWords(a, aOff, b, bOff, length) * WORD_BYTES;
+  const done = alikeBytes(a, aOff, b, bOff, length);
   const left = length - done;
   return equalBytes(a, aOff + done, left, b, bOff + done, left);
 }
 
-/** As {@linkcode compareBytes}, word by word where that is possible. */
+/** As {@linkcode compareBytes}, for long runs. */
 export function compareLong(
   a: Uint8Array,
   aOff: number,
@@ -91,27 +95,37 @@ export function compareLong(
   bOff: number,
   bLen: number,
 ): number {
-  const least = Math.min(aLen, bLen);
-  const done = equalWords(a, aOff, b, bOff, least) * WORD_BYTES;
+  const done = alikeBytes(a, aOff, b, bOff, Math.min(aLen, bLen));
   return compareBytes(a, aOff + done, aLen - done, b, bOff + done, bLen - done);
 }
 
-/** Words in which two runs begin alike; 0 if they do not begin at words. */
-function equalWords(
+/**
+ * Bytes in which two runs begin alike, in steps: 6 GB/s wherever they lie. Not in
+ * numbers of 64 bits, which code that is not compiled yet would allocate.
+ */
+function alikeBytes(
   a: Uint8Array,
   aOff: number,
   b: Uint8Array,
   bOff: number,
   length: number,
 ): number {
-  const aAt = a.byteOffset + aOff;
-  const bAt = b.byteOffset + bOff;
-  if (aAt % WORD_BYTES !== 0 || bAt % WORD_BYTES !== 0) return 0;
-  const count = Math.floor(length / WORD_BYTES);
-  const aWords = new Int32Array(a.buffer, aAt, count);
-  const bWords = new Int32Array(b.buffer, bAt, count);
-  for (let i = 0; i < count; i++) if (aWords[i] !== bWords[i]) return i;
-  return count;
+  const [x, y] = [viewOf(a), viewOf(b)];
+  let done = 0;
+  for (; done + ALIKE_STEP <= length; done += ALIKE_STEP) {
+    const xAt = aOff + done;
+    const yAt = bOff + done;
+    const difference = x.getInt32(xAt) ^ y.getInt32(yAt) |
+      x.getInt32(xAt + 4) ^ y.getInt32(yAt + 4) |
+      x.getInt32(xAt + 8) ^ y.getInt32(yAt + 8) |
+      x.getInt32(xAt + 12) ^ y.getInt32(yAt + 12) |
+      x.getInt32(xAt + 16) ^ y.getInt32(yAt + 16) |
+      x.getInt32(xAt + 20) ^ y.getInt32(yAt + 20) |
+      x.getInt32(xAt + 24) ^ y.getInt32(yAt + 24) |
+      x.getInt32(xAt + 28) ^ y.getInt32(yAt + 28);
+    if (difference !== 0) break;
+  }
+  return done;
 }
 
 /** Copies `len` bytes; the runs may overlap, if both are of the same view. */

@@ -16,12 +16,16 @@
  * @module
  */
 import { asciiOf } from "./bytes.ts";
+import { endOfFloatText, floatTextOf } from "./long_float_text.ts";
 import {
   type FloatFormat,
   parseFloatText,
   roundFloatText,
 } from "./float_text.ts";
 
+const TAB = 0x09;
+const RETURN = 0x0d;
+const SPACE = 0x20;
 const MINUS = 0x2d;
 const POINT = 0x2e;
 const ZERO = 0x30;
@@ -95,7 +99,7 @@ export function parseDouble(
   len: number,
 ): number {
   const short = parseShortDecimal(buf, off, len);
-  return short === short ? short : parseAnyDouble(asciiOf(buf, off, len));
+  return short === short ? short : parseAnyDouble(floatTextOf(buf, off, len));
 }
 
 /**
@@ -144,10 +148,12 @@ export function parseLooseDouble(
 ): number {
   const short = parseShortDecimal(buf, off, len);
   if (short === short) return short;
-  const [start] = asciiOf(buf, off, len).split("\0", 1);
-  if (start === "") return 0;
-  const source = start!.replace(/^[ \t-\r]+/, "");
-  const text = parseFloatText(source);
+  const limit = off + len;
+  if (off === limit || buf[off] === 0) return 0;
+  let start = off;
+  while (start < limit && isSpace(buf[start]!)) start++;
+  const end = endOfFloatText(buf, start, limit);
+  const text = parseFloatText(floatTextOf(buf, start, end - start));
   if (text === null) return NaN;
   const sign = text.negative ? -1 : 1;
   if (text.base === 0) return sign * Infinity;
@@ -196,6 +202,10 @@ export function formatDouble17(x: number): string {
   if (exponent < 0) return `${sign}0.${"0".repeat(-exponent - 1)}${text}`;
   if (text.length <= exponent + 1) return sign + text.padEnd(exponent + 1, "0");
   return `${sign}${text.slice(0, exponent + 1)}.${text.slice(exponent + 1)}`;
+}
+
+function isSpace(byte: number): boolean {
+  return byte === SPACE || byte >= TAB && byte <= RETURN;
 }
 
 function parseAnyDouble(source: string): number {

@@ -85,17 +85,33 @@ export abstract class ArgumentAddition implements SlicedChange {
   /** The reply, when all is added. */
   protected abstract reply(space: Keyspace, ref: number): LateReply;
 
+  /** The next element that is added. */
+  protected get at(): number {
+    return this.#at;
+  }
+
+  /** The value that the key is going to have, if it has none, or 0. */
+  protected get begun(): number {
+    return this.#begun?.ref ?? 0;
+  }
+
+  /** Whether the element that begins at argument `i` is not to be added yet. */
+  protected defers(_args: Arguments, _i: number): boolean {
+    return false;
+  }
+
   step(space: Keyspace, found: number, args: Arguments): boolean {
     const ref = found !== 0 ? found : this.#own(space);
     if (!this.#isPrepared) this.prepare(space, ref, args);
     this.#isPrepared = true;
     const { width } = this.kind;
     const end = endOfSlice(args, this.#at, width, argumentWeight(space, ref));
-    for (; this.#at < end; this.#at += width) {
+    while (this.#at < end && !this.defers(args, this.#at)) {
       this.add(space, ref, args, this.#at);
+      this.#at += width;
     }
-    this.recordUpTo(args, end);
-    return end < args.count;
+    this.recordUpTo(args, this.#at);
+    return this.#at < args.count;
   }
 
   finish(

@@ -54,9 +54,9 @@ export class ArgumentAnswers implements SlicedChange {
     if (!this.#isBegun && ref !== 0) this.#reading = shareValue(space, ref);
     this.#isBegun = true;
     const gathered = this.#gathered;
-    const most = gathered.bytes + SLICE_BYTES;
+    const most = gathered.cost + SLICE_BYTES;
     const end = endOfSlice(args, this.#at, 1, argumentWeight(space, ref));
-    for (; this.#at < end && gathered.bytes < most; this.#at++) {
+    for (; this.#at < end && gathered.cost < most; this.#at++) {
       const writer = gathered.writer();
       this.#answer(space, this.#reading, args, this.#at, writer, this.#nowMs);
     }

@@ -10,17 +10,28 @@ import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import type { Call, SlicedChange } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
+import type { ComparedMembers } from "./compared_orders.ts";
 import { type ChangeRecord, recordInSlices } from "./given_record.ts";
 import { argumentWeight, endOfSlice } from "./many_arguments.ts";
 
 /** Removes the elements that the arguments behind the key name. */
 export abstract class ArgumentRemoval implements SlicedChange {
+  /** Null while the next member is to be compared. */
+  place: null | undefined = undefined;
   readonly #record: ChangeRecord | null;
+  /** Those that are compared before they are removed; null for none. */
+  readonly #members: ComparedMembers | null;
   #at = 2;
   #removed = 0;
 
-  constructor(call: Call) {
+  constructor(call: Call, members: ComparedMembers | null = null) {
     this.#record = recordInSlices(call);
+    this.#members = members;
+  }
+
+  hurry(): void {
+    this.#members?.stop();
+    this.place = undefined;
   }
 
   /** Removes what argument `i` names; says whether it was there. */
@@ -40,14 +51,23 @@ export abstract class ArgumentRemoval implements SlicedChange {
   ): void;
 
   step(space: Keyspace, ref: number, args: Arguments): boolean {
+    if (this.place === null) {
+      this.#members!.compare(this.#at, NaN);
+      this.place = undefined;
+      return true;
+    }
     const end = endOfSlice(args, this.#at, 1, argumentWeight(space, ref));
-    this.#record?.addUpTo(args, end);
-    for (; this.#at < end && space.length(ref) > 0; this.#at++) {
+    for (; this.#at < end; this.#at++) {
+      // Nothing may be left to be removed, but perhaps to be recorded.
+      if (space.length(ref) === 0) continue;
+      if (this.#members?.wants(args, this.#at) === true) {
+        this.place = null;
+        break;
+      }
       if (this.remove(space, ref, args, this.#at)) this.#removed++;
     }
-    // Nothing is left to be removed, but perhaps to be recorded.
-    this.#at = end;
-    return end < args.count;
+    this.#record?.addUpTo(args, this.#at);
+    return this.#at < args.count;
   }
 
   finish(
@@ -78,8 +98,13 @@ export class MemberRemoval extends ArgumentRemoval {
   readonly #event: number;
   readonly #remove: RemoveMember;
 
-  constructor(call: Call, event: number, remove: RemoveMember) {
-    super(call);
+  constructor(
+    call: Call,
+    event: number,
+    remove: RemoveMember,
+    members: ComparedMembers | null = null,
+  ) {
+    super(call, members);
     this.#event = event;
     this.#remove = remove;
   }

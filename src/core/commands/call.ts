@@ -136,7 +136,7 @@ export interface SlicedChange {
    * What the next slice changes if not the first key; read before each. Null if
    * it takes the latches that it needs itself.
    */
-  readonly place?: ChangePlace | null;
+  readonly place?: ChangePlace | null | undefined;
   /**
    * Whether nobody is to see anything of it before it has ended, and it needs to
    * know what keys had before others change them (old_values.ts).
@@ -144,6 +144,8 @@ export interface SlicedChange {
   readonly keepsOld?: boolean;
   /** Whether it cannot go on before others have ended what they do in slices. */
   readonly isWaiting?: boolean;
+  /** All that is left will be done at once, under the latches that are held. */
+  hurry?(): void;
   /**
    * Does a slice of it, about half a millisecond; says whether some is left.
    * `ref` is the key's entry, or 0. OutOfMemory must leave the value as it was.

@@ -283,6 +283,8 @@ export interface CommandSpec<C> {
   readonly readFirst?: (call: C) => void;
   /** Of those with any number of keys: how they are gone through in slices. */
   readonly manyKeys?: ManyKeysFinder<C>;
+  /** Whether it does so, too, if the strings at its keys are long: it replies them. */
+  readonly repliesValues?: boolean;
   /**
    * A key takes as long as so many of MGET's; missing: as one of them, or as
    * {@linkcode COMBINED_KEY_WEIGHT} if clients may have to be told of it.
@@ -294,7 +296,7 @@ export interface CommandSpec<C> {
   readonly run?: Handler<C>;
 }
 
-/** Weight of keys whose values are combined. */
+/** Weight of keys whose values are combined, or that are noted. */
 export const COMBINED_KEY_WEIGHT = 4;
 
 /** The key at one position. */

@@ -20,6 +20,7 @@ import { KNOWN_KEYS, type KnownKey } from "../memory/known_keys.ts";
 import { TYPE_HASH, TYPE_LIST, TYPE_SET, TYPE_ZSET } from "../types/entry.ts";
 import type { NodeTable } from "../types/node_table.ts";
 import type { Call } from "./call.ts";
+import type { ComparedNames } from "./compared_names.ts";
 
 /** An argument. */
 export interface LookedFor {
@@ -43,6 +44,8 @@ interface Candidate {
 
 /** What has been compared for a command. */
 export class ComparedArguments {
+  /** The names of its keys, if some are long. */
+  names: ComparedNames | null = null;
   readonly #kept: { readonly heap: Heap; readonly node: number }[] = [];
   readonly #looked: LookedFor[] = [];
 
@@ -65,6 +68,7 @@ export class ComparedArguments {
 
   /** What was found out is known again, in a slice of the command. */
   resume(): void {
+    this.names?.resume();
     for (const { buf, off, length, key } of this.#looked) {
       KNOWN_KEYS.add(buf, off, length, key);
     }
@@ -82,6 +86,7 @@ export class ComparedArguments {
 
   /** The command has run, or will not. */
   drop(): void {
+    this.names?.drop();
     for (const { heap, node } of this.#kept) heap.letGo(node);
     this.#kept.length = 0;
   }
@@ -103,6 +108,9 @@ export function lookFor(
   if (nowMs === 0) return;
   const compared = new ComparedArguments();
   const looked: LookedFor[] = [];
+  const different: LookedFor[] = [];
+  /** By their hashes: an argument may be there twice. */
+  const likes = new Map<number, LookedFor>();
   for (let i = from; i < to; i += step) {
     if (args.bigAt(i) === 0) continue;
     const buf = args.source(i);
@@ -110,14 +118,22 @@ export function lookFor(
     const length = args.length[i]!;
     const hash = call.staged?.hashOf(i) ??
       halfSipHash(buf, off, length, seed0, seed1);
-    const key = knownKey(hash);
-    looked.push({ buf, off, length, key, at: i });
+    const like = likes.get(hash);
+    const isTwin = like !== undefined && like.length === length &&
+      equalLong(buf, off, like.buf, like.off, length);
+    const key = isTwin ? like.key : knownKey(hash);
+    const run = call.staged?.runOf(args, i) ?? 0;
+    if (run !== 0) key.nodes.set(run, true);
+    const each = { buf, off, length, key, at: i };
+    if (like === undefined) likes.set(hash, each);
+    if (!isTwin) different.push(each);
+    looked.push(each);
   }
   if (looked.length === 0) return;
   for (const each of looked) compared.add(each);
   call.compared = compared;
   for (const keyAt of keysAt) {
-    compared.compare(candidatesOf(call, keyAt, looked));
+    compared.compare(candidatesOf(call, keyAt, different));
   }
 }
 
@@ -167,11 +183,20 @@ function candidatesOf(
   keyAt: number,
   looked: readonly LookedFor[],
 ): Candidate[] {
-  const { db, latches } = call;
-  const candidates: Candidate[] = [];
   const space = beginLooking(call, keyAt);
+  const candidates = candidatesIn(space, space.peek(call.db, KEY), looked);
+  call.latches.release(KEY.shard);
+  return candidates;
+}
+
+/** The same of an entry, or of none (0); the shard's latch is held. */
+export function candidatesIn(
+  space: Keyspace,
+  ref: number,
+  looked: readonly LookedFor[],
+): Candidate[] {
+  const candidates: Candidate[] = [];
   const { heap } = space;
-  const ref = space.peek(db, KEY);
   const values = ref === 0 ? null : valuesWithTables(space, space.type(ref));
   const table = values === null ? 0 : values.tableOf(ref);
   if (table !== 0) {
@@ -185,7 +210,6 @@ function candidatesOf(
       });
     }
   }
-  latches.release(KEY.shard);
   return candidates;
 }
 

@@ -17,6 +17,8 @@ export const STREAMED_ELEMENTS_MIN = 2048;
 const AHEAD_BYTES = 1 << 16;
 /** Elements that are counted as fast as one is written. */
 const COUNTED_ELEMENTS = 64;
+/** To draw an element takes as long as so many are written. */
+const WRITTEN_PER_DRAW = 2;
 /** Bytes from which on a reply of a few large elements is. */
 export const DIRECT_BYTES_MAX: number = 1 << 20;
 
@@ -76,8 +78,8 @@ export function replyDrawn(
 ): void {
   const values = space.values.of(space.type(ref));
   const weight = values.weight(ref) > 1
-    ? 1
-    : 1 + Math.floor(values.length(ref) / COUNTED_ELEMENTS);
+    ? WRITTEN_PER_DRAW
+    : WRITTEN_PER_DRAW + Math.floor(values.length(ref) / COUNTED_ELEMENTS);
   replyLasting(call, space, ref, elements, 0, count, count * weight);
 }
 
@@ -177,7 +179,7 @@ function writeFirst(
   from: number,
   to: number,
 ): number {
-  const limit = reply.at + DIRECT_BYTES_MAX;
+  const limit = reply.cost + DIRECT_BYTES_MAX;
   return elements.write(space, ref, from, to, reply, limit);
 }
 
@@ -214,7 +216,7 @@ class ElementStream implements ReplySource {
       return !this.#isReading;
     }
     const { space, ref } = this.#reading;
-    const limit = writer.at + bytes;
+    const limit = writer.cost + bytes;
     const elements = this.#elements;
     this.#at = elements.write(space, ref, this.#at, this.#to, writer, limit);
     if (this.#at < this.#to) return false;

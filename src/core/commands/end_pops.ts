@@ -78,7 +78,7 @@ export function popMany(
     replyTaken(call, space, ref, end.elements, from, to);
     space.delete(db, ref);
   } else {
-    const limit = reply.at + DIRECT_BYTES_MAX;
+    const limit = reply.cost + DIRECT_BYTES_MAX;
     if (end.elements.write(space, ref, from, to, reply, limit) < to) {
       takeBackReply(reply, start, space.externals);
       return popInSlices(call, key, ref, end, popped, isNamed);
@@ -131,9 +131,9 @@ class EndPop implements SlicedChange {
     let place = from;
     for (let bytes = 0; place < to && bytes < SLICE_BYTES;) {
       const writer = elements.writer();
-      const start = writer.at;
+      const start = writer.cost;
       place = end.elements.write(space, ref, place, to, writer, limit);
-      bytes += writer.at - start;
+      bytes += writer.cost - start;
     }
     end.remove(space, ref, place - from);
     this.#left -= place - from;

@@ -64,9 +64,9 @@ export abstract class FieldChanges implements SlicedChange {
     if (!this.#isBegun) this.begin(space, ref);
     this.#isBegun = true;
     const gathered = this.#gathered;
-    const most = gathered.bytes + SLICE_BYTES;
+    const most = gathered.cost + SLICE_BYTES;
     const end = endOfSlice(args, this.#at, 1, argumentWeight(space, ref));
-    for (; this.#at < end && gathered.bytes < most; this.#at++) {
+    for (; this.#at < end && gathered.cost < most; this.#at++) {
       const i = this.#at;
       const isThere = this.#finder.find(space, ref, args, i);
       this.change(space, ref, args, i, isThere, gathered.writer());

@@ -51,7 +51,7 @@ export class GatheredReply {
   /** Position of a piece from which on it is full. */
   readonly limit: number = PIECE_BYTES;
   readonly #pieces: ReplyPiece[] = [];
-  #endedBytes = 0;
+  #endedCost = 0;
   #writer: ReplyWriter;
 
   /** It will be replied by a writer like this one. */
@@ -59,14 +59,14 @@ export class GatheredReply {
     this.#writer = writerLike(reply, PIECE_BYTES + SPARE_BYTES);
   }
 
-  /** Bytes so far. */
-  get bytes(): number {
-    return this.#endedBytes + this.#writer.at;
+  /** What it has cost so far, as {@linkcode ReplyWriter.cost}. */
+  get cost(): number {
+    return this.#endedCost + this.#writer.cost;
   }
 
   /** Where the next replies go, up to the limit; to be asked for anew then. */
   writer(): ReplyWriter {
-    if (this.#writer.at >= PIECE_BYTES) {
+    if (this.#writer.cost >= PIECE_BYTES) {
       this.#endPiece();
       this.#writer = writerLike(this.#writer, PIECE_BYTES + SPARE_BYTES);
     }
@@ -80,9 +80,9 @@ export class GatheredReply {
   }
 
   #endPiece(): void {
-    const { at } = this.#writer;
+    const { at, cost } = this.#writer;
     this.#pieces.push(pieceOf(this.#writer, 0, at));
-    this.#endedBytes += at;
+    this.#endedCost += cost;
   }
 }
 

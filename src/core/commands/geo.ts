@@ -18,7 +18,10 @@ import {
 import { INTEGER_BYTES_MAX, writeInteger } from "../base/integer.ts";
 import { EffectDraft } from "../keyspace/effect_draft.ts";
 import type { EffectLog } from "../keyspace/effect_log.ts";
+import type { Key } from "../keyspace/key.ts";
 import { ZADD } from "../keyspace/key_events.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import type { Heap } from "../memory/heap.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import { type ErrorReply, SYNTAX_ERROR } from "../resp/error_reply.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
@@ -36,7 +39,11 @@ import {
 import { lookFor, looksFor } from "./compared_arguments.ts";
 import { compareOrders } from "./compared_orders.ts";
 import { pointAt, readPoint, readUnit } from "./geo_arguments.ts";
-import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
+import {
+  FEW_ARGUMENTS,
+  isLongChange,
+  isLongRequest,
+} from "./many_arguments.ts";
 import { RECORDED } from "./recorded.ts";
 import {
   type AdditionRules,
@@ -72,6 +79,8 @@ const TEXT = new Uint8Array(GEOHASH_TEXT_BYTES);
 function stageAdded(call: Call): void {
   stageScored(call, 4);
   lookFor(call, 4);
+  // Several are compared one by one; perhaps there are options.
+  if (call.argc >= 2 + 2 * PLACE_ARGUMENTS) return;
   compareOrders(
     call,
     ({ args }, i) =>
@@ -99,7 +108,7 @@ function geoaddCommand(call: Call): void | Promise<LateReply> {
     (onlyNew && onlyOld)
   ) return reply.error(SYNTAX_ERROR);
   const count = (argc - from) / PLACE_ARGUMENTS;
-  if (argc > FEW_ARGUMENTS && isLongRequest(call)) {
+  if (isLongChange(call, count)) {
     const rules = { onlyNew, onlyOld, countsChanges, ...ANY_ORDER };
     return addManyPlaces(call, new PlaceAddition(call, from, rules));
   }
@@ -149,12 +158,14 @@ function addManyPlaces(
 class PlaceAddition extends ScoredAddition {
   readonly #point: GeoPoint = { longitude: 0, latitude: 0 };
   readonly #draft: EffectDraft | null;
+  readonly #heap: Heap;
   #recorded: number;
 
   constructor(call: Call, from: number, rules: AdditionRules) {
     super(call, from, PLACE_ARGUMENTS, rules, true);
     const { args, argc, effects } = call;
     this.#recorded = from;
+    this.#heap = call.keyspace(call.key(0)).heap;
     this.#draft = effects.isOn ? new EffectDraft() : null;
     if (this.#draft === null) return;
     const count = (argc - from) / PLACE_ARGUMENTS;
@@ -174,12 +185,31 @@ class PlaceAddition extends ScoredAddition {
     for (; this.#recorded < end; this.#recorded += PLACE_ARGUMENTS) {
       const length = writeInteger(this.scoreAt(this.#recorded), SCORE_TEXT, 0);
       draft.bytes(SCORE_TEXT, 0, length);
-      draft.argument(args, this.#recorded + PLACE_ARGUMENTS - 1);
+      const member = this.#recorded + PLACE_ARGUMENTS - 1;
+      draft.lastingArgument(this.#heap, args, member);
     }
   }
 
   protected override endRecord(effects: EffectLog): void {
     this.#draft?.recordIn(effects);
+  }
+
+  override finish(
+    space: Keyspace,
+    db: number,
+    key: Key,
+    args: Arguments,
+    effects: EffectLog,
+  ): LateReply {
+    const late = super.finish(space, db, key, args, effects);
+    // Nothing may have changed.
+    this.#draft?.drop();
+    return late;
+  }
+
+  override drop(space: Keyspace, db: number, key: Key): void {
+    this.#draft?.drop();
+    super.drop(space, db, key);
   }
 }
 

@@ -574,7 +574,7 @@ class ShownPlaces implements ElementWriter {
     const { refs, order } = matches;
     const { parts } = this;
     let place = from;
-    for (; place < to && reply.at < limit; place++) {
+    for (; place < to && reply.cost < limit; place++) {
       const i = order[place]!;
       if (parts > 0) reply.array(parts + 1);
       reply.bulk(refs.buf(i), refs.off(i), refs.length(i));

@@ -30,6 +30,7 @@ import {
   NOT_AN_INTEGER,
   wrongNumberOfArguments,
 } from "../resp/error_reply.ts";
+import { takeBackReply } from "../resp/reply_source.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import { type FieldVisitor, KEEP_EXPIRE } from "../types/hash_value.ts";
 import { bigIntegerAt, safeIntegerAt } from "./arg_reader.ts";
@@ -48,6 +49,7 @@ import {
 } from "./command_spec.ts";
 import { lookFor, looksFor } from "./compared_arguments.ts";
 import { ElementScan } from "./element_scan.ts";
+import { DIRECT_BYTES_MAX } from "./element_stream.ts";
 import {
   findField,
   makeHash,
@@ -165,10 +167,17 @@ function hmgetCommand(call: Call): void | Promise<LateReply> {
   if (call.argc > FEW_ARGUMENTS && isLongRequest(call)) {
     return makeChange(call, ref, new ArgumentAnswers(call, answerValue));
   }
+  const { reply, argc } = call;
   const space = call.keyspace(call.key(0));
-  call.reply.array(call.argc - 2);
-  for (let i = 2; i < call.argc; i++) replyValue(call, space, ref, i);
+  const start = reply.at;
+  const limit = reply.cost + DIRECT_BYTES_MAX;
+  reply.array(argc - 2);
+  let i = 2;
+  while (i < argc && reply.cost < limit) replyValue(call, space, ref, i++);
   if (ref !== 0 && fieldsExpire(space, ref)) endHash(space, call.db, ref);
+  if (i === argc) return;
+  takeBackReply(reply, start, space.externals);
+  return makeChange(call, ref, new ArgumentAnswers(call, answerValue));
 }
 
 /** `HDEL key field [field ...]` */

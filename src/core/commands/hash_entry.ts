@@ -99,6 +99,8 @@ function removeField(
   counters: Float64Array,
 ): void {
   keepOld(space, db, ref);
+  // Who has just noted the hash as a whole reads it as it is.
+  if (space.hasReaders(ref)) return;
   space.values.hashes.removeFound(ref);
   counters[EXPIRED_SUBKEYS] = counters[EXPIRED_SUBKEYS]! + 1;
   if (space.effects?.isOn) {

@@ -7,6 +7,7 @@
 import { bytesOf, latin1BytesOf } from "../base/bytes.ts";
 import type { Prng } from "../base/prng.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
+import type { ListpackItem } from "../memory/listpack.ts";
 import {
   SYNTAX_ERROR,
   VALUE_OUT_OF_RANGE,
@@ -31,12 +32,11 @@ import {
   replyFields,
   VALUES,
 } from "./hash_replies.ts";
+import { lateBulk, LateElements } from "./late_elements.ts";
 import { WRONG } from "./typed_entry.ts";
 
 const WITHVALUES = bytesOf("withvalues");
 const INT64_MAX = 2n ** 63n - 1n;
-
-const REPLIES = new FieldReplies();
 
 /** Draws a field for each place. */
 class DrawnElements extends HashElements {
@@ -51,7 +51,7 @@ class DrawnElements extends HashElements {
     const { hashes } = space.values;
     const replies = this.repliesTo(reply);
     let place = from;
-    for (; place < to && reply.at < limit; place++) {
+    for (; place < to && reply.cost < limit; place++) {
       hashes.draw(ref, this.nowMs);
       replies.drawn(hashes);
     }
@@ -91,10 +91,31 @@ class ChosenElements implements ElementWriter {
     const { hashes } = space.values;
     this.#replies.reply = reply;
     let place = from;
-    while (place < to && reply.at < limit && this.#chosen.wanted > 0) {
+    while (place < to && reply.cost < limit && this.#chosen.wanted > 0) {
       place = hashes.visit(ref, place, this.#chosen, this.#nowMs);
     }
     return this.#chosen.wanted > 0 ? place : to;
+  }
+}
+
+/** Writes fields as long as there is room. */
+class SampledFields extends FieldReplies {
+  readonly #late: LateElements;
+
+  constructor(late: LateElements) {
+    super();
+    this.#late = late;
+  }
+
+  override field(field: ListpackItem, value: ListpackItem): void {
+    if (!this.#late.isFull) return super.field(field, value);
+    if (this.isNested) this.#late.add((reply) => reply.array(2));
+    if ((this.parts & FIELDS) !== 0) this.#leave(field);
+    if ((this.parts & VALUES) !== 0) this.#leave(value);
+  }
+
+  #leave({ buf, off, length }: ListpackItem): void {
+    this.#late.add(lateBulk(buf, off, length));
   }
 }
 
@@ -148,10 +169,11 @@ function drawFields(call: Call): void {
     return replyFields(call, space, ref, parts, isNested, live);
   }
   if (taken < STREAMED_ELEMENTS_MIN) {
-    REPLIES.reply = reply;
-    REPLIES.parts = parts;
-    REPLIES.isNested = isNested;
-    return hashes.sample(ref, taken, live, REPLIES, nowMs);
+    const late = new LateElements(reply);
+    const replies = new SampledFields(late);
+    Object.assign(replies, { reply, parts, isNested });
+    hashes.sample(ref, taken, live, replies, nowMs);
+    return late.reply(call, space, ref);
   }
   const { random } = call;
   replyElements(

@@ -86,7 +86,7 @@ export class HashElements implements ElementWriter {
       return to;
     }
     let place = from;
-    while (place < to && reply.at < limit) {
+    while (place < to && reply.cost < limit) {
       place = hashes.visit(ref, place, replies, this.nowMs);
     }
     return place;

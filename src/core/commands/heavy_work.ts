@@ -20,19 +20,26 @@ const COUNT = bytesOf("count");
 /** A byte of a payload takes as long as so many of a string. */
 const BYTES_PER_PAYLOAD_BYTE = 8;
 /** Cells of the table of LCS for each byte of the threshold. */
-const CELLS_PER_BYTE = 16;
+const CELLS_PER_BYTE = 4;
 
 /** Bytes of collections for each byte of the threshold. */
 const BYTES_OF_ELEMENTS = 4;
+/** To sort an element takes as long as so many are read, and a byte of it. */
+const ELEMENTS_PER_SORTED = 2;
+const BYTES_PER_SORTED = 8;
 /** Elements whose sizes are looked at; if there are more, others are guessed. */
 const FEW_ELEMENTS = 16;
 /** Elements that a step of a scan looks at if nothing else is said. */
 const SCANNED_ELEMENTS = 10;
 
 /** Elements of a packed value that are gone through as fast as one is read. */
-const ELEMENTS_PER_LOOKUP = 128;
-/** To scan an element, or to draw it, takes as long as so many are read. */
-const ELEMENTS_PER_DRAW = 2;
+const PACKED_PER_LOOKUP = 128;
+/** To look a key up takes as long as so many elements are read. */
+const ELEMENTS_PER_LOOKUP = 3;
+/** To scan an element takes as long as so many are read. */
+const ELEMENTS_PER_SCAN = 2;
+/** To draw one that was not drawn before takes as long as so many are read. */
+const ELEMENTS_PER_DRAW = 4;
 
 /** Takes what nobody is to see. */
 const NOWHERE = new ReplyWriter();
@@ -52,9 +59,10 @@ export function quietly<T>(call: Call, body: () => T): T {
 
 /**
  * Elements of the value of a key, 0 if it has none or is a string. Large elements
- * count for several, allocations of a stream's groups for one each.
+ * count for several, allocations of a stream's groups for one each; each byte as
+ * much as `byteWeight` that are only read.
  */
-export function elementsOf(call: Call, i: number): number {
+export function elementsOf(call: Call, i: number, byteWeight = 1): number {
   const key = call.key(i);
   const space = call.keyspace(key);
   const ref = space.peek(call.db, key);
@@ -68,8 +76,8 @@ export function elementsOf(call: Call, i: number): number {
   const weight = type === TYPE_STREAM ? values.weight(ref) : 0;
   if (weight > backgroundThreshold) return weight;
   const samples = count <= FEW_ELEMENTS ? 0 : FEW_ELEMENTS;
-  const share = values.memoryBytes(ref, samples) * backgroundThreshold /
-    (backgroundThresholdBytes * BYTES_OF_ELEMENTS);
+  const share = values.memoryBytes(ref, samples) * byteWeight *
+    backgroundThreshold / (backgroundThresholdBytes * BYTES_OF_ELEMENTS);
   return Math.max(count, weight, Math.floor(share));
 }
 
@@ -115,7 +123,7 @@ function lookupWeight(call: Call, i: number): number {
   const values = space.values.of(type);
   if (values.weight(ref) > 1) return 1;
   if (type === TYPE_SET && space.values.sets.intsetOf(ref) !== 0) return 1;
-  return 1 + Math.floor(values.length(ref) / ELEMENTS_PER_LOOKUP);
+  return 1 + Math.floor(values.length(ref) / PACKED_PER_LOOKUP);
 }
 
 /** The least of the keys from `from` on is to be looked for in the others. */
@@ -146,6 +154,11 @@ export function manyInOthers(from = 0, weight = 1): HeavyTest<Call> {
   };
 }
 
+/** The first key has many elements to be sorted. */
+export const manySorted: HeavyTest<Call> = (call) =>
+  elementsOf(call, 0, BYTES_PER_SORTED / ELEMENTS_PER_SORTED) *
+      ELEMENTS_PER_SORTED > call.settings.backgroundThreshold;
+
 /** The first key has many elements. */
 export const manyInFirst: HeavyTest<Call> = (call) =>
   elementsOf(call, 0) > call.settings.backgroundThreshold;
@@ -155,7 +168,8 @@ export const manyInFirst: HeavyTest<Call> = (call) =>
  * at, too.
  */
 export function manyLookups(call: Call, keysForEach: number): boolean {
-  return elementsOf(call, 0) * (1 + keysForEach) >
+  return elementsOf(call, 0, BYTES_PER_SORTED / ELEMENTS_PER_SORTED) *
+      (1 + keysForEach * ELEMENTS_PER_LOOKUP) >
     call.settings.backgroundThreshold;
 }
 
@@ -185,7 +199,7 @@ export const manyScanned: HeavyTest<Call> = (call) => {
   // Any step sees all of a packed value.
   const isPacked = space.values.of(space.type(ref)).weight(ref) <= 1;
   if (isPacked || seen > length) seen = length;
-  return elementsOf(call, 0) * seen / length * ELEMENTS_PER_DRAW >
+  return elementsOf(call, 0) * seen / length * ELEMENTS_PER_SCAN >
     call.settings.backgroundThreshold;
 };
 

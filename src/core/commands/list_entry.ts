@@ -141,7 +141,7 @@ export const ELEMENTS: ElementWriter = {
     const { lists } = space.values;
     REPLIES.reply = reply;
     let place = from;
-    while (place < to && reply.at < limit) {
+    while (place < to && reply.cost < limit) {
       place = lists.visitRun(ref, place, to, REPLIES);
     }
     return place;
@@ -155,7 +155,7 @@ export const LAST_ELEMENTS: ElementWriter = {
     REPLIES.reply = reply;
     const length = lists.length(ref);
     let place = from;
-    while (place < to && reply.at < limit) {
+    while (place < to && reply.cost < limit) {
       const end = length - place;
       place = length - lists.visitBackward(ref, end, length - to, REPLIES);
     }

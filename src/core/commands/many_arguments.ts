@@ -7,7 +7,7 @@
 
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Arguments } from "../resp/arguments.ts";
-import { TYPE_STRING } from "../types/entry.ts";
+import { TYPE_STREAM, TYPE_STRING, TYPE_ZSET } from "../types/entry.ts";
 import type { Call } from "./call.ts";
 
 /**
@@ -15,10 +15,17 @@ import type { Call } from "./call.ts";
  * integer test is all that short commands pay.
  */
 export const FEW_ARGUMENTS = 8;
-/** Bytes of a packed value that cost as much as an element of a large one. */
+/**
+ * Bytes of a packed value, or of an element of a large one, that cost as much as a
+ * short element.
+ */
 const WEIGHT_BYTES = 1 << 11;
+/** Elements of a large value that are looked at. */
+const SAMPLES = 16;
 /** What a string is that has elements: a sparse HyperLogLog, perhaps. */
 const STRING_WEIGHT = 4;
+/** A large sorted set has members in an order, too. */
+const ZSET_WEIGHT = 2;
 /** Arguments that are gone through in one slice. */
 const SLICE_ARGUMENTS = 500;
 /** Bytes of arguments after which a slice ends. */
@@ -47,17 +54,32 @@ export function isLongRequest(call: Call): boolean {
 }
 
 /**
+ * Whether it takes long to change so many members of a sorted set, of a command
+ * with one key: each long one may have to be compared with others.
+ */
+export function isLongChange(call: Call, members: number): boolean {
+  const { argc, args } = call;
+  return argc > FEW_ARGUMENTS && isLongRequest(call) ||
+    members > 1 && args.hasBig;
+}
+
+/**
  * How dear it is to look for an element in the value of an entry, or 0, or to
- * change it: that of a packed one is looked through, or copied.
+ * change it: that of a packed one is looked through, or copied, as is a large
+ * element.
  */
 export function argumentWeight(space: Keyspace, ref: number): number {
   if (ref === 0) return 1;
   const type = space.type(ref);
   if (type === TYPE_STRING) return STRING_WEIGHT;
+  if (type === TYPE_STREAM) return 1;
   const values = space.values.of(type);
-  return values.weight(ref) > 1
-    ? 1
-    : 1 + Math.floor(values.memoryBytes(ref, 1) / WEIGHT_BYTES);
+  if (values.weight(ref) <= 1) {
+    return 1 + Math.floor(values.memoryBytes(ref, 1) / WEIGHT_BYTES);
+  }
+  const bytes = values.memoryBytes(ref, SAMPLES) / values.length(ref);
+  return (type === TYPE_ZSET ? ZSET_WEIGHT : 1) +
+    Math.floor(bytes / WEIGHT_BYTES);
 }
 
 /**

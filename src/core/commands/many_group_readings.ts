@@ -185,7 +185,7 @@ export class ManyGroupReadings implements ManyKeysWork, KeysSteps {
     ref: number,
   ): boolean {
     const count = this.#reader.done + SLICE_ENTRIES;
-    const limit = output.reply.at + SLICE_BYTES;
+    const limit = output.reply.cost + SLICE_BYTES;
     return this.#reader.read(output, space, ref, count, limit);
   }
 

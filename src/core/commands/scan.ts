@@ -34,6 +34,12 @@ const STAR = 0x2a;
 const COUNT_DEFAULT = 10;
 /** Positions visited per entry asked for, before SCAN returns what it has. */
 const POSITIONS_PER_ENTRY = 10;
+/** From so many bytes on SCAN's reply gets room before a latch is taken. */
+const LONG_REPLY_BYTES = 1 << 20;
+/** How much: more than the keys of a step are likely to need. */
+const STEP_ROOM_BYTES = 1 << 18;
+/** Bytes of names after which a latch is given back. */
+const SLICE_BYTES = 1 << 18;
 /** Time until it is tried again to take a picture of all keys. */
 const PICTURE_WAIT_MS = 2;
 /** Attempts to hit an entry at random before one is looked for. */
@@ -98,6 +104,7 @@ function scanCommand(call: Call): void {
   if (!filter.read(call, 2)) return;
   const start = reply.at;
   let found = 0;
+  let limit = 0;
   const visit = (space: Keyspace, ref: number): void => {
     if (!filter.accepts(call, space, ref)) return;
     if (space.isExpired(ref, nowMs)) {
@@ -106,10 +113,17 @@ function scanCommand(call: Call): void {
     }
     replyKey(reply, space, ref);
     found++;
+    walk.isFull = reply.cost >= limit;
   };
   const walk = new ScanWalk(call.keyspaces, call.latches, db, cursor);
   const positionsMax = filter.count * POSITIONS_PER_ENTRY;
-  do walk.step(visit, positionsMax, filter.count); while (
+  do {
+    // To give a long reply more room takes long: not while a latch is held.
+    if (reply.at - start > LONG_REPLY_BYTES) reply.reserve(STEP_ROOM_BYTES);
+    limit = reply.cost + SLICE_BYTES;
+    walk.isFull = false;
+    walk.step(visit, positionsMax, filter.count);
+  } while (
     !walk.isDone && walk.positions < positionsMax && walk.entries < filter.count
   );
   const middle = reply.at;

@@ -24,6 +24,7 @@ import { TYPE_ZSET } from "../types/entry.ts";
 import type { ZsetValue } from "../types/zset_value.ts";
 import { ArgumentAddition } from "./argument_addition.ts";
 import type { Call } from "./call.ts";
+import { ComparedMembers } from "./compared_orders.ts";
 import type { LateReply } from "./command_spec.ts";
 import { endOfSlice } from "./many_arguments.ts";
 import type { StagedNodes } from "./staged_nodes.ts";
@@ -46,9 +47,12 @@ export interface AdditionRules {
 export class ScoredAddition extends ArgumentAddition {
   /** Why nothing was added, if so. */
   error: ErrorReply | null = null;
+  /** Null while the next member is to be compared. */
+  place: null | undefined = undefined;
   readonly #rules: AdditionRules;
   readonly #scores: Float64Array;
   readonly #staged: StagedNodes | null;
+  readonly #members: ComparedMembers;
   /** Arguments whose scores are read. */
   #read: number;
   /** Whether the key holds what members can be added to. */
@@ -68,6 +72,7 @@ export class ScoredAddition extends ArgumentAddition {
     super(call, { type: TYPE_ZSET, event: ZADD, from, width, isReworded });
     this.#rules = rules;
     this.#staged = call.staged;
+    this.#members = new ComparedMembers(call, () => this.begun);
     call.staged = null;
     this.#scores = new Float64Array((call.argc - from) / width);
     this.#read = from;
@@ -84,7 +89,24 @@ export class ScoredAddition extends ArgumentAddition {
     return this.#scores[(i - this.kind.from) / this.kind.width]!;
   }
 
+  hurry(): void {
+    this.#members.stop();
+    this.place = undefined;
+  }
+
+  protected override defers(args: Arguments, i: number): boolean {
+    if (!this.#members.wants(args, i + this.kind.width - 1)) return false;
+    this.place = null;
+    return true;
+  }
+
   override step(space: Keyspace, ref: number, args: Arguments): boolean {
+    if (this.place === null) {
+      const member = this.at + this.kind.width - 1;
+      this.#members.compare(member, this.scoreAt(this.at));
+      this.place = undefined;
+      return true;
+    }
     if (this.#read < args.count) {
       this.#readScores(args);
       return this.error === null;

@@ -12,6 +12,7 @@ import {
   VALUE_NOT_POSITIVE,
   valueNotBetween,
 } from "../resp/error_reply.ts";
+import { takeBackReply } from "../resp/reply_source.ts";
 import { TYPE_SET } from "../types/entry.ts";
 import type { SetMember } from "../types/set_member.ts";
 import { SET_INTSET, SET_LISTPACK } from "../types/set_value.ts";
@@ -30,9 +31,16 @@ import {
   STREAMED_ELEMENTS_MIN,
 } from "./element_stream.ts";
 import { manyDrawn } from "./heavy_work.ts";
+import { AT_ONCE_BYTES, lateBulk, LateElements } from "./late_elements.ts";
 import { RECORDED, recordOfKey } from "./recorded.ts";
 import { MemberReplies, MEMBERS, replyMembers } from "./set_replies.ts";
-import { isHeavy, MemberPop, popsLong, remake } from "./set_slices.ts";
+import {
+  isHeavy,
+  MemberPop,
+  popsLong,
+  remake,
+  SLICE_BYTES,
+} from "./set_slices.ts";
 import { makeChange } from "./sliced_change.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 
@@ -50,7 +58,7 @@ const DRAWN: ElementWriter = {
     const { sets } = space.values;
     REPLIES.reply = reply;
     let place = from;
-    for (; place < to && reply.at < limit; place++) {
+    for (; place < to && reply.cost < limit; place++) {
       REPLIES.member(sets.draw(ref));
     }
     return place;
@@ -102,6 +110,7 @@ function popMembers(call: Call): void | Promise<LateReply> {
     const change = new MemberPop(call, space, ref, count, isMost);
     return makeChange(call, ref, change);
   }
+  const start = reply.at;
   reply.set(Math.min(count, length));
   if (count >= length) {
     replyMembers(call, space, ref);
@@ -109,7 +118,11 @@ function popMembers(call: Call): void | Promise<LateReply> {
     recordOfKey(call, RECORDED.DEL);
   } else if (!isMost || isHeavy(space, ref)) {
     sets.choose(ref, count);
-    replyChosen(call, space, ref, count);
+    if (replyChosen(call, space, ref, count, SLICE_BYTES) < count) {
+      takeBackReply(reply, start, space.externals);
+      const change = new MemberPop(call, space, ref, count, isMost);
+      return makeChange(call, ref, change);
+    }
     if (call.effects.isOn) {
       recordRemoved(call, count, (i) => sets.chosen(ref, i));
     }
@@ -230,18 +243,35 @@ function drawMembers(call: Call): void {
   reply.array(Math.min(count, length));
   if (count >= length) return replyMembers(call, space, ref);
   sets.choose(ref, count);
-  replyChosen(call, space, ref, count);
+  const written = replyChosen(call, space, ref, count, AT_ONCE_BYTES);
+  if (written === count) return;
+  const late = new LateElements(reply);
+  for (let i = written; i < count; i++) {
+    const member = sets.chosen(ref, i);
+    const buf = member.text();
+    late.add(lateBulk(buf, member.off, member.length));
+  }
+  late.reply(call, space, ref);
 }
 
+/**
+ * Replies chosen members up to the one with which they are so many bytes; returns
+ * how many these are.
+ */
 function replyChosen(
   call: Call,
   space: Keyspace,
   ref: number,
   count: number,
-): void {
+  bytes: number,
+): number {
+  const { reply } = call;
   const { sets } = space.values;
-  REPLIES.reply = call.reply;
-  for (let i = 0; i < count; i++) REPLIES.member(sets.chosen(ref, i));
+  const limit = reply.cost + bytes;
+  REPLIES.reply = reply;
+  let i = 0;
+  while (i < count && reply.cost < limit) REPLIES.member(sets.chosen(ref, i++));
+  return i;
 }
 
 /** Rows of these commands. */

@@ -33,7 +33,7 @@ export const MEMBERS: ElementWriter = {
     const { sets } = space.values;
     REPLIES.reply = reply;
     let place = from;
-    while (place < to && reply.at < limit) {
+    while (place < to && reply.cost < limit) {
       place = sets.visit(ref, place, REPLIES);
     }
     return place;

@@ -13,6 +13,7 @@ import type { Keyspace } from "../keyspace/keyspace.ts";
 import { OutOfMemory } from "../memory/heap.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import { TYPE_SET } from "../types/entry.ts";
+import type { SetMember } from "../types/set_member.ts";
 import { SET_LISTPACK } from "../types/set_value.ts";
 import { ArgumentAddition } from "./argument_addition.ts";
 import type { Call, SlicedChange } from "./call.ts";
@@ -23,6 +24,8 @@ import type { StagedNodes } from "./staged_nodes.ts";
 
 /** Members popped in one slice. */
 const SLICE_MEMBERS = 500;
+/** Bytes of members after which a slice ends. */
+export const SLICE_BYTES: number = 1 << 18;
 /** More members than this are popped in slices. */
 const SLICED_MEMBERS_MIN = 2 * SLICE_MEMBERS;
 /** Sets of no more members are made anew as fast as a slice is done. */
@@ -131,23 +134,32 @@ export class MemberPop implements SlicedChange {
   step(space: Keyspace, ref: number, args: Arguments): boolean {
     const { sets } = space.values;
     const end = Math.min(this.#popped + SLICE_MEMBERS, this.#count);
-    for (; this.#popped < end; this.#popped++) {
+    const members = this.#members;
+    const limit = members.cost + SLICE_BYTES;
+    for (; this.#popped < end && members.cost < limit; this.#popped++) {
       const member = sets.draw(ref);
       const buf = member.text();
-      this.#members.writer().bulk(buf, member.off, member.length);
-      if (this.#draft !== null) this.#record(this.#draft, args);
-      this.#draft?.bytes(buf, member.off, member.length);
+      members.writer().bulk(buf, member.off, member.length);
+      if (this.#draft !== null) this.#record(space, this.#draft, args, member);
       sets.removeDrawn(ref);
     }
-    return end < this.#count;
+    return this.#popped < this.#count;
   }
 
-  /** Begins a command of the record, if it is time to. */
-  #record(draft: EffectDraft, args: Arguments): void {
-    if (this.#popped % RECORDED_MEMBERS_MAX !== 0) return;
-    const left = this.#count - this.#popped;
-    const argc = 2 + Math.min(RECORDED_MEMBERS_MAX, left);
-    draft.replace(this.#db, RECORDED.SREM, argc).argument(args, 1);
+  /** Records a member, in another command if it is time to. */
+  #record(
+    { heap }: Keyspace,
+    draft: EffectDraft,
+    args: Arguments,
+    member: SetMember,
+  ): void {
+    if (this.#popped % RECORDED_MEMBERS_MAX === 0) {
+      const left = this.#count - this.#popped;
+      const argc = 2 + Math.min(RECORDED_MEMBERS_MAX, left);
+      draft.replace(this.#db, RECORDED.SREM, argc).argument(args, 1);
+    }
+    const { off, length } = member;
+    draft.lasting(heap, member.text(), off, length);
   }
 
   finish(
@@ -161,7 +173,7 @@ export class MemberPop implements SlicedChange {
     if (this.#remakes) remake(space, space.peek(db, key));
     // A log that has begun meanwhile begins with what is left.
     if (effects.isOn && this.#draft === null) effects.silence();
-    else if (effects.isOn) effects.replaceWith(this.#draft!);
+    else this.#draft?.recordIn(effects);
     space.hooks.changed(db, key, SPOP, count);
     return (reply) => {
       reply.set(count);

@@ -48,6 +48,7 @@ export function makeChange(
         ? call.inSlices(space, db, key, change, args)
         : null;
       if (late !== null) return late;
+      change.hurry?.();
       const first = { space, key };
       while (makeSlice(change, change.place ?? first, db, args));
     }

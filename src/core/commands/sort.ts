@@ -25,6 +25,7 @@ import { DEL, SORTSTORE } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { ByteRefs } from "../memory/byte_refs.ts";
 import { LOCKED, SCORES_NOT_DOUBLES, WRONG_TYPE } from "../resp/error_reply.ts";
+import { takeBackReply } from "../resp/reply_source.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import { TYPE_LIST, TYPE_SET, TYPE_ZSET } from "../types/entry.ts";
 import type { ListValue } from "../types/list_value.ts";
@@ -37,9 +38,10 @@ import {
   type LateReply,
 } from "./command_spec.ts";
 import { type ElementWriter, replyElements } from "./element_stream.ts";
-import { manyInFirst, manyLookups } from "./heavy_work.ts";
+import { manyLookups, manySorted } from "./heavy_work.ts";
 import { readElements } from "./sort_elements.ts";
 import { SortOptions } from "./sort_options.ts";
+import type { SortPattern } from "./sort_pattern.ts";
 import {
   countUp,
   elementOrder,
@@ -51,6 +53,15 @@ import {
 import { sortInSlices } from "./sort_slices.ts";
 
 const NO_BYTES = new Uint8Array(0);
+
+/** Bytes that are copied at once; if there are more, it goes on in slices. */
+const BYTES_AT_ONCE = 1 << 18;
+/** To read a score, to compare a text, to store an element takes as long as ... */
+const SCORE_WEIGHT = 4;
+const TEXT_WEIGHT = 2;
+const STORE_WEIGHT = 2;
+/** Replies are measured: what is long is sent from where it lies. */
+const NO_WEIGHT = 0;
 
 /** `SORT key [BY pattern] [LIMIT offset count] [GET pattern ...] ...` */
 function sortCommand(call: Call): void | Promise<LateReply> {
@@ -89,12 +100,27 @@ function sort(call: Call, stores: boolean): void | Promise<LateReply> {
     const late = sortInSlices(call, options, ref);
     if (late !== null) return late;
   }
-  const work = new Sort(call, options);
+  const work = new Sort(call, options, ref);
   if (ref !== 0) work.readElements(space, ref, type);
   if (hasPatterns && work.meetsLocked()) {
     return sortInSlices(call, options, ref) ?? call.reply.error(LOCKED);
   }
-  work.run(space, ref);
+  try {
+    work.run(space, ref);
+  } catch (cause) {
+    if (cause instanceof GoneOn) return cause.late;
+    throw cause;
+  }
+}
+
+/** Thrown when a call goes on in slices that had been begun at once. */
+class GoneOn extends Error {
+  readonly late: Promise<LateReply>;
+
+  constructor(late: Promise<LateReply>) {
+    super("SORT goes on in slices");
+    this.late = late;
+  }
 }
 
 /** One call of SORT that is done at once. */
@@ -106,10 +132,20 @@ class Sort {
   #order = new Int32Array(0);
   /** The first element of the result in that order. */
   #start = 0;
+  /** The entry of the value, or 0. */
+  readonly #ref: number;
+  /** Keys that were looked up. */
+  #looked = 0;
+  /** Bytes of what is found that may still be gone through. */
+  #bytesLeft = BYTES_AT_ONCE;
+  /** Where the reply begins. */
+  readonly #replyAt: number;
 
-  constructor(call: Call, options: SortOptions) {
+  constructor(call: Call, options: SortOptions, ref: number) {
     this.#call = call;
     this.#options = options;
+    this.#ref = ref;
+    this.#replyAt = call.reply.at;
     this.#elements = new ByteRefs(call.keyspaces[0]!.arena, 0);
   }
 
@@ -154,6 +190,31 @@ class Sort {
     return false;
   }
 
+  /**
+   * Finds what belongs to an element. Each byte of it takes as long as `weight`
+   * that are copied: if there are too many, the call goes on in slices.
+   */
+  #find(pattern: SortPattern, i: number, weight: number): boolean {
+    if (pattern.namesKeys) this.#looked++;
+    if (!pattern.find(this.#call, this.#elements, i)) return false;
+    this.#bytesLeft -= pattern.bytes * weight;
+    if (this.#bytesLeft < 0) this.#goOn();
+    return true;
+  }
+
+  /** Goes on in slices if that is possible, else does not ask again. */
+  #goOn(): void {
+    const call = this.#call;
+    const late = sortInSlices(call, this.#options, this.#ref, this.#looked);
+    this.#bytesLeft = Infinity;
+    if (late === null) return;
+    takeBackReply(call.reply, this.#replyAt, call.keyspaces[0]!.externals);
+    if (this.#options.stores) {
+      call.keyspace(call.keyAt(this.#options.storeAt)).begun.drop();
+    }
+    throw new GoneOn(late);
+  }
+
   /** Sorts; false if an element has no score. */
   #sort(): boolean {
     const { isDescending, isAlpha, isPart, by, start, count } = this.#options;
@@ -172,7 +233,7 @@ class Sort {
     const { by } = this.#options;
     const scores = new Float64Array(elements.count);
     for (let i = 0; i < elements.count; i++) {
-      if (by !== null && !by.find(this.#call, elements, i)) continue;
+      if (by !== null && !this.#find(by, i, SCORE_WEIGHT)) continue;
       scores[i] = by === null
         ? scoreOf(elements.buf(i), elements.off(i), elements.length(i))
         : scoreOf(by.buf, by.off, by.bytes);
@@ -191,7 +252,7 @@ class Sort {
     const found = new ByteRefs(this.#call.keyspaces[0]!.arena, count);
     const numbers = new Int32Array(count).fill(NONE);
     for (let i = 0; i < count; i++) {
-      if (!by.find(this.#call, elements, i)) continue;
+      if (!this.#find(by, i, TEXT_WEIGHT)) continue;
       numbers[i] = found.count;
       found.add(by.buf, by.off, by.bytes);
     }
@@ -221,10 +282,15 @@ class Sort {
     const { reply } = this.#call;
     const { count, gets } = this.#options;
     reply.array(count * gets.length);
+    let limit = this.#replyAt + BYTES_AT_ONCE;
     for (let i = 0; i < count; i++) {
+      if (reply.at > limit) {
+        this.#goOn();
+        limit = Infinity;
+      }
       const element = this.#order[this.#start + i]!;
       for (const get of gets) {
-        if (get.find(this.#call, this.#elements, element)) get.reply(reply);
+        if (this.#find(get, element, NO_WEIGHT)) get.reply(reply);
         else reply.nullBulk();
       }
     }
@@ -267,7 +333,7 @@ class Sort {
         );
       }
       for (const get of gets) {
-        if (get.find(this.#call, elements, element)) {
+        if (this.#find(get, element, STORE_WEIGHT)) {
           append(lists, list, get.buf, get.off, get.bytes);
         } else append(lists, list, NO_BYTES, 0, 0);
       }
@@ -306,7 +372,7 @@ class SortedElements implements ElementWriter {
   ): number {
     const elements = this.#elements;
     let place = from;
-    for (; place < to && reply.at < limit; place++) {
+    for (; place < to && reply.cost < limit; place++) {
       const i = this.#order[place]!;
       reply.bulk(elements.buf(i), elements.off(i), elements.length(i));
     }
@@ -339,7 +405,7 @@ export const SORT_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax:
       "key [BY by-pattern{pattern}:pattern#1] [LIMIT limit:(offset:integer count:integer)] [GET get-pattern{pattern}:pattern#1]... [order:(ASC|DESC)] [sorting=ALPHA] [STORE destination:key#2]",
     replies: ["integer", "array"],
-    isHeavy: manyInFirst,
+    isHeavy: manySorted,
     readFirst: readSort,
     run: sortCommand,
   },
@@ -361,7 +427,7 @@ export const SORT_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax:
       "key [BY by-pattern{pattern}:pattern#1] [LIMIT limit:(offset:integer count:integer)] [GET get-pattern{pattern}:pattern#1]... [order:(ASC|DESC)] [sorting=ALPHA]",
     replies: ["array"],
-    isHeavy: manyInFirst,
+    isHeavy: manySorted,
     readFirst: readSortRo,
     run: sortRoCommand,
   },

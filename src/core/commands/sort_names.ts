@@ -4,7 +4,8 @@
  *
  * Whoever changes a key compares its name with these (old_values.ts), so they are
  * few and short: if there are more of them, all are covered by what they have in
- * common. Then more keys are noted than are asked for.
+ * common. Then more keys are noted than are asked for. If there are more fields,
+ * hashes are noted as a whole.
  *
  * @module
  */
@@ -19,27 +20,37 @@ const NAME_BYTES_MAX = 1 << 14;
 /** Bytes of what many names have in common that are looked for, at most. */
 const COMMON_BYTES_MAX = 256;
 /** Fields of which a changed key has to be asked, and their bytes, at most. */
-const FIELDS_MAX = 256;
-const FIELD_BYTES_MAX = 1 << 14;
+const FIELDS_MAX = 16;
+const FIELD_BYTES_MAX = 1 << 12;
 
 /** Names of keys, and fields. */
 export interface SortNames {
   readonly names: readonly NamePattern[];
-  readonly fields: readonly Uint8Array[];
+  /** Null for all fields. */
+  readonly fields: readonly Uint8Array[] | null;
 }
 
 /**
  * What patterns ask for that all name keys, each of which learns the number of its
- * field; null if they ask for too many fields.
+ * field.
  */
-export function namesOf(patterns: readonly SortPattern[]): SortNames | null {
+export function namesOf(patterns: readonly SortPattern[]): SortNames {
+  const names = distinct(patterns) ?? [inCommon(patterns)];
+  return { names, fields: fieldsOf(patterns) };
+}
+
+/** All fields, each of them once; null if they are too many, or too long. */
+function fieldsOf(patterns: readonly SortPattern[]): Uint8Array[] | null {
   const fields: Uint8Array[] = [];
   const numbers = new Map<string, number>();
   let bytes = 0;
+  let isMany = false;
   for (const pattern of patterns) {
     const { field } = pattern;
     if (field === null) continue;
-    if (field.length > FIELD_BYTES_MAX) return null;
+    pattern.fieldNumber = 0;
+    if (field.length > FIELD_BYTES_MAX) isMany = true;
+    if (isMany) continue;
     const text = asciiOf(field, 0, field.length);
     let number = numbers.get(text);
     if (number === undefined) {
@@ -47,10 +58,10 @@ export function namesOf(patterns: readonly SortPattern[]): SortNames | null {
       numbers.set(text, number);
       bytes += field.length;
     }
-    if (fields.length > FIELDS_MAX || bytes > FIELD_BYTES_MAX) return null;
+    isMany = fields.length > FIELDS_MAX || bytes > FIELD_BYTES_MAX;
     pattern.fieldNumber = number;
   }
-  return { names: distinct(patterns) ?? [inCommon(patterns)], fields };
+  return isMany ? null : fields;
 }
 
 /** All names, each of them once; null if they are too many. */

@@ -59,8 +59,8 @@ export class SortOptions {
   #patternBytes = 0;
   /** Whether the patterns have bytes of their own. */
   #isKept = false;
-  /** What the patterns ask for together; undefined as long as nobody asks. */
-  #names: SortNames | null | undefined = undefined;
+  /** What the patterns ask for together; null as long as nobody asks. */
+  #names: SortNames | null = null;
 
   /**
    * Reads the options of a call, all that is wrong with which is noted. Of many
@@ -125,20 +125,17 @@ export class SortOptions {
   }
 
   /**
-   * Gives all patterns bytes of their own, and says what they ask for together:
-   * null if that is too much.
+   * Gives all patterns bytes of their own, and says what they ask for together.
    */
-  keepPatterns(): SortNames | null {
+  keepPatterns(): SortNames {
     if (!this.#isKept) {
       this.#isKept = true;
       this.by = this.by?.copy() ?? null;
       this.gets.forEach((get, i) => this.gets[i] = get.copy());
     }
-    if (this.#names === undefined) {
-      this.#names = namesOf(
-        this.patterns.filter(({ namesKeys }) => namesKeys),
-      );
-    }
+    this.#names ??= namesOf(
+      this.patterns.filter(({ namesKeys }) => namesKeys),
+    );
     return this.#names;
   }
 

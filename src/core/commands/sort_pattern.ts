@@ -15,11 +15,14 @@
  */
 
 import { copyBytes } from "../base/bytes.ts";
+import { halfSipHash } from "../base/half_siphash.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { ByteRefs } from "../memory/byte_refs.ts";
+import { type KnownKey, LONG_KEY_BYTES } from "../memory/known_keys.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import { STRING_EXTERNAL, TYPE_HASH, TYPE_STRING } from "../types/entry.ts";
 import type { Call } from "./call.ts";
+import { knownKey, type LookedFor } from "./compared_arguments.ts";
 import { replyString } from "./string_value.ts";
 
 const NUL = 0;
@@ -61,6 +64,8 @@ export class SortPattern {
   /** Where the field begins, or -1. */
   readonly #fieldOff: number;
   readonly #fieldLength: number;
+  /** What is known of its field, if that is long. */
+  #knownField: KnownKey | null = null;
   /** The string that was found, if it is one of a key; or 0. */
   #string = 0;
   #space: Keyspace | null = null;
@@ -112,6 +117,23 @@ export class SortPattern {
     return from < 0
       ? null
       : this.#source.subarray(from, from + this.#fieldLength);
+  }
+
+  /** Whether its field is one that takes long to be looked for. */
+  get hasLongField(): boolean {
+    return this.#fieldLength >= LONG_KEY_BYTES;
+  }
+
+  /** That field, to be looked for. */
+  lookedFor([seed0, seed1]: readonly [number, number]): LookedFor {
+    const buf = this.#source;
+    const off = this.#fieldOff;
+    const length = this.#fieldLength;
+    const key = this.#knownField ??= knownKey(
+      halfSipHash(buf, off, length, seed0, seed1),
+    );
+    key.nodes.clear();
+    return { buf, off, length, key, at: 0 };
   }
 
   /**

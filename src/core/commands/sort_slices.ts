@@ -40,6 +40,7 @@ import { releaseValue, shareValue } from "../keyspace/shared_value.ts";
 import { keepOldOf } from "../keyspace/snapshot_marks.ts";
 import { ByteRefs } from "../memory/byte_refs.ts";
 import { OutOfMemory } from "../memory/heap.ts";
+import { KNOWN_KEYS } from "../memory/known_keys.ts";
 import { ListpackItem, readElement } from "../memory/listpack.ts";
 import { elementBytes } from "../memory/listpack_format.ts";
 import type { Arguments } from "../resp/arguments.ts";
@@ -51,6 +52,7 @@ import {
 } from "../resp/error_reply.ts";
 import { TYPE_LIST, TYPE_SET } from "../types/entry.ts";
 import type { RunVisitor } from "../types/list_value.ts";
+import { candidatesIn, ComparedArguments } from "./compared_arguments.ts";
 import type { Call, ChangeLocks, ChangePlace, SlicedChange } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
 import { RECORDED } from "./recorded.ts";
@@ -66,7 +68,13 @@ import {
 } from "./sort_order.ts";
 import type { SortNames } from "./sort_names.ts";
 import type { SortPattern } from "./sort_pattern.ts";
-import { type Found, PatternReplies, StoredBatch } from "./sort_values.ts";
+import {
+  type Found,
+  type LongFind,
+  LongFinds,
+  PatternReplies,
+  StoredBatch,
+} from "./sort_values.ts";
 
 /** Elements that a slice reads. */
 const READ_ELEMENTS = 2048;
@@ -100,21 +108,22 @@ type Phase =
 
 /**
  * Goes on with a call of SORT in slices, whose value has the entry `ref`; null if
- * it has to be done at once. The latches of all shards are held.
+ * it has to be done at once. The latches of all shards are held. It begins anew, but
+ * that keys were looked up has been told of the first `looked` already.
  */
 export function sortInSlices(
   call: Call,
   options: SortOptions,
   ref: number,
+  looked = 0,
 ): Promise<LateReply> | null {
   if (!call.canWait || call.inSlices === null || ref === 0) return null;
   const names = options.keepPatterns();
-  if (names === null) return null;
   const key = call.key(0);
   const space = call.keyspace(key);
   // Each of them makes changes of all keys dearer.
   if (space.hooks.oldValues.count >= call.settings.backgroundQueue) return null;
-  const work = new SortSlices(call, options, space, ref);
+  const work = new SortSlices(call, options, space, ref, looked);
   try {
     work.begin(ref, names);
   } catch (cause) {
@@ -165,8 +174,13 @@ class SortSlices implements SlicedChange {
   #scores = new Float64Array(0);
   #numbers = new Int32Array(0);
   #texts: ByteRefs;
-  /** Runs that texts lie in. */
-  readonly #pinned: number[] = [];
+  /** What was found last, if it is long. */
+  #long: LongFind | null = null;
+  /** Texts that are long. */
+  readonly #longTexts: LongFind[] = [];
+  readonly #longs: LongFinds;
+  /** Keys that are still to be looked up of which that was told. */
+  #looked: number;
   #steps: SortSteps | null = null;
   readonly #replies: PatternReplies;
   readonly #batch: StoredBatch;
@@ -180,8 +194,11 @@ class SortSlices implements SlicedChange {
     options: SortOptions,
     source: Keyspace,
     ref: number,
+    looked: number,
   ) {
-    const { arena, externals } = source;
+    const { arena, externals, heap } = source;
+    this.#looked = looked;
+    this.#longs = new LongFinds(externals, heap);
     this.#call = call;
     this.#options = options;
     this.#db = call.db;
@@ -193,8 +210,8 @@ class SortSlices implements SlicedChange {
     this.#count = options.count * Math.max(1, options.gets.length);
     this.#elements = new ByteRefs(arena, 0);
     this.#texts = new ByteRefs(arena, 0);
-    this.#replies = new PatternReplies(call.reply.resp, externals);
-    this.#batch = new StoredBatch(externals);
+    this.#replies = new PatternReplies(call.reply, externals);
+    this.#batch = new StoredBatch(externals, this.#longs);
     const read = [nameOf(call.key(0))];
     const write: Uint8Array[] = [];
     this.#target = options.stores ? placeOf(call, options.storeAt) : null;
@@ -260,7 +277,8 @@ class SortSlices implements SlicedChange {
       case "clean":
         return this.#free();
       case "record":
-        return this.#record(space);
+        this.#record();
+        return true;
       case "end":
         return this.#mustRecord();
     }
@@ -339,6 +357,7 @@ class SortSlices implements SlicedChange {
           elements.length(i),
         );
       } else if (this.#look(by, i, this.#weighFound) !== DONE) return;
+      this.#weighLong();
       if (this.#scores[i] !== this.#scores[i] && !this.#options.isAlpha) {
         return this.#fail(SCORES_NOT_DOUBLES);
       }
@@ -348,18 +367,34 @@ class SortSlices implements SlicedChange {
 
   readonly #weighFound = (found: Found | null): void => {
     if (found === null) return;
-    const { buf, off, bytes, run } = found;
+    this.#long = this.#longs.keep(found);
+    if (this.#long !== null) return;
+    const { buf, off, bytes } = found;
     const i = this.#at;
     if (!this.#options.isAlpha) {
       this.#scores[i] = scoreOf(buf, off, bytes);
       return;
     }
     this.#numbers[i] = this.#texts.count;
-    if (run === 0) return this.#texts.addCopy(buf, off, bytes);
-    this.#source.externals.pin(run);
-    this.#pinned.push(run);
-    this.#texts.add(buf, off, bytes);
+    this.#texts.addCopy(buf, off, bytes);
   };
+
+  /** What was found last may take longer than a latch is to be held. */
+  #weighLong(): void {
+    const long = this.#long;
+    if (long === null) return;
+    this.#long = null;
+    const { buf, off, bytes } = long;
+    const i = this.#at;
+    if (this.#options.isAlpha) {
+      this.#numbers[i] = this.#texts.count;
+      this.#texts.add(buf, off, bytes);
+      this.#longTexts.push(long);
+    } else {
+      this.#scores[i] = scoreOf(buf, off, bytes);
+      long.letGo();
+    }
+  }
 
   #beginSort(): void {
     const { by, isPart, start, count } = this.#options;
@@ -386,7 +421,7 @@ class SortSlices implements SlicedChange {
   #sort(): void {
     if (this.#steps!.next().done !== true) return;
     this.#steps = null;
-    this.#unpin();
+    this.#forgetTexts();
     this.#beginGets();
   }
 
@@ -418,6 +453,7 @@ class SortSlices implements SlicedChange {
       this.#at++;
     }
     if (this.#phase !== "get") return;
+    this.#batch.copyLong();
     if (this.#target !== null && this.#batch.count > 0) {
       this.#phase = "fill";
       this.place = this.#target;
@@ -450,13 +486,42 @@ class SortSlices implements SlicedChange {
     pattern.makeName(this.#elements, i);
     call.fillKey(key, pattern.name, 0, pattern.nameLength);
     const { shard } = key;
+    const compared = pattern.hasLongField ? this.#compareField(pattern) : null;
     call.latches.acquire(shard);
     try {
       const space = call.keyspaces[shard]!;
       return this.#lookIn(space, pattern, use);
     } finally {
       call.latches.release(shard);
+      if (compared !== null) {
+        compared.drop();
+        KNOWN_KEYS.clear();
+      }
     }
+  }
+
+  /** Compares a long field with what the hash has that is looked at next. */
+  #compareField(pattern: SortPattern): ComparedArguments {
+    const { latches, keyspaces, hashSeed } = this.#call;
+    const { shard } = this.#key;
+    const compared = new ComparedArguments();
+    compared.add(pattern.lookedFor(hashSeed));
+    latches.acquire(shard);
+    const space = keyspaces[shard]!;
+    const ref = this.#entryIn(space, pattern);
+    const candidates = candidatesIn(space, ref, compared.looked);
+    latches.release(shard);
+    compared.compare(candidates);
+    return compared;
+  }
+
+  /** The entry in which a field is looked for, or 0. */
+  #entryIn(space: Keyspace, { fieldNumber }: SortPattern): number {
+    const { oldValues } = space.hooks;
+    const picture = this.#pictures[space.shard]!;
+    return oldValues.find(picture, this.#key, fieldNumber)
+      ? oldValues.reading
+      : space.peek(oldValues.database(picture), this.#key);
   }
 
   #lookIn(
@@ -478,7 +543,10 @@ class SortSlices implements SlicedChange {
     }
     if (oldValues.find(picture, key, pattern.fieldNumber)) {
       this.#noteLookup(space, oldValues.hadKey);
-      use(oldValues.isThere ? oldValues : null);
+      const { reading } = oldValues;
+      if (reading !== 0) {
+        use(pattern.read(space, reading, this.#nowMs) ? pattern : null);
+      } else use(oldValues.isThere ? oldValues : null);
       return DONE;
     }
     const { locks } = space;
@@ -519,6 +587,10 @@ class SortSlices implements SlicedChange {
   }
 
   #noteLookup({ hooks }: Keyspace, hasFound: boolean): void {
+    if (this.#looked > 0) {
+      this.#looked--;
+      return;
+    }
     const { counters } = this.#call;
     const counter = hasFound ? KEYSPACE_HITS : KEYSPACE_MISSES;
     counters[counter] = counters[counter]! + 1;
@@ -534,15 +606,14 @@ class SortSlices implements SlicedChange {
   #abandon(): void {
     this.#replies.drop();
     this.#batch.clear();
-    this.#unpin();
+    this.#forgetTexts();
     if (this.#begun === null) return this.#clean();
     this.#phase = "drop";
     this.place = this.#target;
   }
 
-  #unpin(): void {
-    const { externals } = this.#source;
-    for (const run of this.#pinned.splice(0)) externals.unpin(run);
+  #forgetTexts(): void {
+    for (const { letGo } of this.#longTexts.splice(0)) letGo();
   }
 
   #clean(): void {
@@ -593,6 +664,8 @@ class SortSlices implements SlicedChange {
       this.#begun === null || this.#draft !== null || !this.#call.effects.isOn
     ) return false;
     this.#phase = "record";
+    // Nobody else knows the list.
+    this.place = null;
     this.#at = 0;
     const { key } = this.#target!;
     this.#draft = new EffectDraft();
@@ -601,9 +674,9 @@ class SortSlices implements SlicedChange {
     return true;
   }
 
-  /** Writes down some elements of the list; the latch of its shard is held. */
-  #record(space: Keyspace): boolean {
-    const { key } = this.#target!;
+  /** Writes down some elements of the list. */
+  #record(): void {
+    const { key, space } = this.#target!;
     const { lists } = space.values;
     const end = Math.min(this.#at + SLICE_STORED, this.#count);
     this.#draft!.replace(this.#db, RECORDED.RPUSH, 2 + end - this.#at)
@@ -613,8 +686,9 @@ class SortSlices implements SlicedChange {
       this.#at = lists.visitRun(this.#begun!.ref, this.#at, end, RECORDER);
     }
     recorded = null;
-    if (end === this.#count) this.#phase = "end";
-    return true;
+    if (end < this.#count) return;
+    this.#phase = "end";
+    this.place = this.#target;
   }
 
   #store({ space, key }: ChangePlace, db: number, effects: EffectLog): void {

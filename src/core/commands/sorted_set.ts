@@ -37,10 +37,11 @@ import {
   type LateReply,
 } from "./command_spec.ts";
 import { lookFor, looksFor } from "./compared_arguments.ts";
-import { compareOrders, ranks } from "./compared_orders.ts";
+import { ComparedMembers, compareOrders, ranks } from "./compared_orders.ts";
 import { ElementScan } from "./element_scan.ts";
 import { type ElementWriter, replyDrawn } from "./element_stream.ts";
 import { manyDrawn, manyScanned } from "./heavy_work.ts";
+import { lateBulk, LateElements } from "./late_elements.ts";
 import { replyHead, replyRanks, ScoredReplies } from "./sorted_set_replies.ts";
 import { MemberRemoval, type RemoveMember } from "./argument_removal.ts";
 import {
@@ -49,7 +50,11 @@ import {
   ScoredAddition,
 } from "./scored_addition.ts";
 import { stageScored } from "./staged_nodes.ts";
-import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
+import {
+  FEW_ARGUMENTS,
+  isLongChange,
+  isLongRequest,
+} from "./many_arguments.ts";
 import { makeChange } from "./sliced_change.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
 
@@ -103,6 +108,10 @@ function stageAdded(given: number): (call: Call) => void {
   return (call) => {
     stageScored(call, 3);
     lookFor(call, 3);
+    let first = 2;
+    while (first < call.argc && addOptionAt(call, first) !== 0) first++;
+    // Several are compared one by one.
+    if (call.argc - first > 2) return;
     compareOrders(call, (_, i, score) => addedScore(call, given, i, score));
   };
 }
@@ -150,9 +159,7 @@ function addMembers(call: Call, given: number): void | Promise<LateReply> {
   if ((options & INCREMENT) !== 0 && count > 1) {
     return reply.error(ZADD_INCR_OF_MANY);
   }
-  if (argc > FEW_ARGUMENTS && isLongRequest(call)) {
-    return addManyScored(call, options, first);
-  }
+  if (isLongChange(call, count)) return addManyScored(call, options, first);
   if (!readScores(call, first, count)) return reply.error(NOT_A_FLOAT);
   addScored(call, options, first, count);
 }
@@ -260,14 +267,22 @@ function addScored(
 const removeMember: RemoveMember = (space, ref, buf, off, length) =>
   space.values.zsets.remove(ref, buf, off, length);
 
+/** The members of ZREM; several are compared one by one. */
+function stageRemoved(call: Call): void {
+  lookFor(call, 2);
+  if (call.argc === 3) compareOrders(call);
+}
+
 /** `ZREM key member [member ...]` */
 function zremCommand(call: Call): void | Promise<LateReply> {
   const { args, argc, reply } = call;
   const ref = writeEntry(call, 0, TYPE_ZSET);
   if (ref === WRONG) return;
   if (ref === 0) return reply.integer(0);
-  if (argc > FEW_ARGUMENTS && isLongRequest(call)) {
-    return makeChange(call, ref, new MemberRemoval(call, ZREM, removeMember));
+  if (isLongChange(call, argc - 2)) {
+    const members = new ComparedMembers(call);
+    const removal = new MemberRemoval(call, ZREM, removeMember, members);
+    return makeChange(call, ref, removal);
   }
   const space = call.keyspace(call.key(0));
   const { zsets } = space.values;
@@ -382,7 +397,7 @@ class DrawnMembers implements ElementWriter {
     const { member } = zsets;
     REPLIES.begin(reply, this.#hasScores);
     let place = from;
-    for (; place < to && reply.at < limit; place++) {
+    for (; place < to && reply.cost < limit; place++) {
       zsets.draw(ref);
       REPLIES.member(member.buf, member.off, member.length, zsets.score);
     }
@@ -439,8 +454,38 @@ function drawMembers(call: Call): void {
     return replyRanks(call, space, ref, 0, length, true, hasScores);
   }
   replyHead(reply, count, hasScores);
-  REPLIES.begin(reply, hasScores);
-  zsets.sample(ref, count, REPLIES);
+  const late = new LateElements(reply);
+  zsets.sample(ref, count, new ChosenMembers(reply, hasScores, late));
+  late.reply(call, space, ref);
+}
+
+/** Writes members as long as there is room. */
+class ChosenMembers extends ScoredReplies {
+  readonly #late: LateElements;
+
+  constructor(reply: ReplyWriter, hasScores: boolean, late: LateElements) {
+    super();
+    this.begin(reply, hasScores);
+    this.#late = late;
+  }
+
+  override member(
+    buf: Uint8Array,
+    off: number,
+    length: number,
+    score: number,
+    words?: Int32Array,
+  ): void {
+    if (!this.#late.isFull) {
+      return super.member(buf, off, length, score, words);
+    }
+    const bulk = lateBulk(buf, off, length);
+    this.#late.add((reply) => {
+      if (this.isNested) reply.array(2);
+      bulk(reply);
+      if (this.hasScores) reply.double(score);
+    });
+  }
 }
 
 const SCAN = new ElementScan();
@@ -580,7 +625,7 @@ export const SORTED_SET_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_DELETE,
     syntax: "key member...",
     replies: ["integer"],
-    stage: ranks(2),
+    stage: stageRemoved,
     run: zremCommand,
   },
   {

@@ -60,7 +60,7 @@ const SCORE_OF_SET_MEMBER = 1;
 const PIECE_MEMBERS = 64;
 /** Source objects kept between commands. */
 const SOURCES_KEPT = 64;
-/** A member of a union takes as long as so many that are only read. */
+/** A member of a union, or a difference, takes as long as so many that are only read. */
 const UNION_WEIGHT = 2;
 
 /** One of the values that a command combines; filled anew for each command. */
@@ -529,7 +529,7 @@ export const SORTED_SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: SOURCE_KEYS,
     syntax: "numkeys:integer key... [WITHSCORES]",
     replies: ["array"],
-    isHeavy: manyInOthers(),
+    isHeavy: manyInOthers(0, UNION_WEIGHT),
     ...COMBINED,
     run: zdiffCommand,
   },
@@ -544,7 +544,7 @@ export const SORTED_SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: TARGET_AND_SOURCE_KEYS,
     syntax: "destination:key numkeys:integer key...",
     replies: ["integer"],
-    isHeavy: manyInOthers(1),
+    isHeavy: manyInOthers(1, UNION_WEIGHT),
     ...COMBINED,
     run: zdiffstoreCommand,
   },

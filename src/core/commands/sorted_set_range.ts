@@ -193,7 +193,9 @@ class RangeRequest {
   }
 }
 
-const manyBehindFirst = manyElements(1);
+/** To store a member takes as long as so many are read. */
+const STORE_WEIGHT = 2;
+const manyBehindFirst = manyElements(1, STORE_WEIGHT);
 const REQUEST = new RangeRequest();
 
 /** An index that may count from the end, as one from the start. */
@@ -293,7 +295,7 @@ const longRange: HeavyTest<Call> = (call) => {
   if (!isGood) return false;
   REQUEST.find(space.values.zsets, ref);
   // As many as they count for, if they are long.
-  const weight = elementsOf(call, 1) / space.length(ref);
+  const weight = STORE_WEIGHT * elementsOf(call, 1) / space.length(ref);
   return (REQUEST.to - REQUEST.from) * weight >
     call.settings.backgroundThreshold;
 };

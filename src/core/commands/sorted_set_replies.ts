@@ -75,15 +75,15 @@ class RankedMembers implements ElementWriter {
     let most = limit === Infinity ? Infinity : FIRST_MEMBERS;
     const isReverse = this.#isReverse;
     let place = from;
-    while (place < to && reply.at < limit) {
+    while (place < to && reply.cost < limit) {
       const count = Math.min(to - place, most);
-      const start = reply.at;
+      const start = reply.cost;
       REPLIES.begin(reply, this.#hasScores);
       if (this.#isNested) REPLIES.isNested = true;
       zsets.visit(ref, isReverse ? -place : place, count, isReverse, REPLIES);
       place += count;
       if (limit === Infinity) continue;
-      const isShort = reply.at - start < SHORT_BYTES * count;
+      const isShort = reply.cost - start < SHORT_BYTES * count;
       most = isShort ? PIECE_MEMBERS : FIRST_MEMBERS;
     }
     return place;

@@ -51,6 +51,7 @@ export class StagedNodes {
     copyBytes(args.source(i), off[i]!, into, at, first);
     const known = KNOWN_KEYS.find(args.source(i), off[i]!, first);
     if (known !== undefined) {
+      known.nodes.set(run, true);
       compared?.add({ buf: into, off: at, length: first, key: known, at: i });
     }
     copyBytes(
@@ -91,6 +92,11 @@ export class StagedNodes {
       const off = externals.offset(run) + EXPIRE_BYTES;
       compared.add({ ...looked, buf: externals.bytes(run), off });
     }
+  }
+
+  /** The node that argument `i` will be if it is added, 0 for none yet. */
+  runOf(args: Arguments, i: number): number {
+    return this.#runs.get(i) ?? (this.#hashes.has(i) ? args.bigAt(i) : 0);
   }
 
   /** The hash of argument `i` if it was hashed. */

@@ -196,8 +196,8 @@ class Claim {
     const end = Math.min(this.#at + count, ids.count);
     LAST.set(this.#lastId);
     BEFORE.setGreatest();
-    let bytes = limit - reply.at;
-    let before = reply.at;
+    let bytes = limit - reply.cost;
+    let before = reply.cost;
     for (; this.#at < end && bytes > 0; this.#at++) {
       ids.read(this.#at, ID);
       try {
@@ -205,8 +205,8 @@ class Claim {
         if (outcome === DROPPED) this.#dropped++;
         if (outcome !== CLAIMED) continue;
         by.claimed++;
-        bytes -= reply.at - before + this.#fieldsWeight(space);
-        before = reply.at;
+        bytes -= reply.cost - before + this.#fieldsWeight(space);
+        before = reply.cost;
       } catch (cause) {
         by.endEarly(cause, space, by.claimed + this.#dropped);
         return false;
@@ -324,7 +324,7 @@ class Claiming implements SlicedChange {
     }
     if (!this.#hasBegun) this.#claim.begin(output, this.place);
     this.#hasBegun = true;
-    const limit = output.reply.at + SLICE_BYTES;
+    const limit = output.reply.cost + SLICE_BYTES;
     const isLeft = this.#claim.claim(output, space, ref, SLICE_CLAIMS, limit);
     output.endSlice();
     return isLeft;
@@ -379,7 +379,7 @@ function xclaimCommand(call: Call): void | Promise<LateReply> {
   reply.array(given.ids.count);
   const from = reply.at;
   const limit = call.canWait && call.inSlices !== null
-    ? from + SLICE_BYTES
+    ? reply.cost + SLICE_BYTES
     : Infinity;
   if (claim.claim(call, space, ref, Infinity, limit)) {
     CLAIM = new Claim();
@@ -437,7 +437,7 @@ class AutoClaim {
     ) {
       groups.readPending(PLACE, ENTRY);
       ID.set(ENTRY.id);
-      if (left <= 0 || reply.at + fields >= limit) {
+      if (left <= 0 || reply.cost + fields >= limit) {
         next.set(ID);
         return true;
       }
@@ -533,7 +533,7 @@ class AutoClaiming implements SlicedChange {
       space,
       ref,
       SLICE_LOOKS,
-      output.reply.at + SLICE_BYTES,
+      output.reply.cost + SLICE_BYTES,
     );
     output.endSlice();
     deleted.endSlice();
@@ -614,7 +614,7 @@ function xautoclaimCommand(call: Call): void | Promise<LateReply> {
   const start = reply.at;
   const canSlice = call.canWait && call.inSlices !== null;
   const looks = canSlice ? LOOKS_AT_ONCE : Infinity;
-  const limit = canSlice ? start + SLICE_BYTES : Infinity;
+  const limit = canSlice ? reply.cost + SLICE_BYTES : Infinity;
   if (claim.claim(call, DELETED, space, ref, looks, limit)) {
     return autoClaimOn(call, ref, start);
   }

@@ -167,7 +167,7 @@ export class GroupReader implements GroupPlace {
     cursor.seek(ref, ID);
     let isOut = false;
     while (
-      this.done < end && reply.at + this.moreBytes < limit && cursor.next()
+      this.done < end && reply.cost + this.moreBytes < limit && cursor.next()
     ) {
       const { id } = cursor.entry;
       if (!isWithoutAck) {
@@ -218,7 +218,7 @@ export class GroupReader implements GroupPlace {
     groups.readLastId(group, LAST);
     let isThere = groups.firstOwned(this.#consumer, this.#next, PLACE);
     while (
-      isThere && this.done < end && reply.at + this.moreBytes < limit
+      isThere && this.done < end && reply.cost + this.moreBytes < limit
     ) {
       groups.readOwned(PLACE, ID);
       const isKept = isPlaced
@@ -342,7 +342,7 @@ export class GroupReading implements SlicedChange {
       // Not before those in front have been read, of which one may be the same.
       if (!reader.isOpen && !reader.open(output, part, ref)) return false;
       const count = reader.done + SLICE_ENTRIES;
-      const limit = output.reply.at + SLICE_BYTES;
+      const limit = output.reply.cost + SLICE_BYTES;
       if (reader.read(output, space, ref, count, limit)) {
         output.endSlice();
         return true;

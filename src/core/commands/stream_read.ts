@@ -224,7 +224,7 @@ function xreadgroupCommand(call: Call): void | Promise<LateReply> {
   const first = reply.at;
   const canSlice = call.canWait && call.inSlices !== null;
   let left = canSlice ? ENTRIES_AT_ONCE : Infinity;
-  let limit = canSlice ? start + SLICE_BYTES : Infinity;
+  let limit = canSlice ? reply.cost + SLICE_BYTES : Infinity;
   let served = 0;
   for (let i = 0; i < streams; i++) {
     const before = reply.at;

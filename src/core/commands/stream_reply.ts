@@ -147,7 +147,7 @@ export function replyRange(
     }
   }
   const head = reply.at;
-  let limit = reply.canStream ? head + direct : Infinity;
+  let limit = reply.canStream ? reply.cost + direct : Infinity;
   reply.array(most);
   const { cursor } = streams;
   const { entry } = cursor;
@@ -157,7 +157,7 @@ export function replyRange(
     while (written < most && cursor.previous()) {
       if (entry.id.compare(start) < 0) break;
       limit -= fieldsWeight(entry);
-      if (reply.at >= limit) {
+      if (reply.cost >= limit) {
         REST.set(entry.id);
         const range = [start, REST, most - written, isReverse] as const;
         replyRest(call, space, ref, head, written, ...range);
@@ -171,7 +171,7 @@ export function replyRange(
     while (written < most && cursor.next()) {
       if (entry.id.compare(end) > 0) break;
       limit -= fieldsWeight(entry);
-      if (reply.at >= limit) {
+      if (reply.cost >= limit) {
         REST.set(entry.id);
         const range = [REST, end, most - written, isReverse] as const;
         replyRest(call, space, ref, head, written, ...range);
@@ -182,7 +182,7 @@ export function replyRange(
     }
   }
   reply.recount(head, written);
-  return limit - reply.at;
+  return limit - reply.cost;
 }
 
 /** Where the rest of a reply begins, or ends if it goes backwards. */
@@ -242,7 +242,7 @@ class EntryElements implements ElementWriter {
       else cursor.seek(ref, this.#start);
     }
     let place = from;
-    for (; place < to && reply.at < limit; place++) {
+    for (; place < to && reply.cost < limit; place++) {
       if (!(this.#isReverse ? cursor.previous() : cursor.next())) return to;
       replyEntry(reply, cursor.entry);
     }

@@ -340,6 +340,7 @@ export const STRING_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "key...",
     replies: ["array"],
     manyKeys: manyStrings,
+    repliesValues: true,
     run: mgetCommand,
   },
   {

@@ -4,7 +4,7 @@
  *
  * It may become as long as it likes. It is a list of blocks, none of which is
  * copied when there is another: to make one long buffer longer would take long
- * under a latch.
+ * under a latch. Nor are long bytes that can be kept where they lie.
  *
  * @module
  */
@@ -12,6 +12,7 @@
 import { copyBytes } from "../base/bytes.ts";
 import { writeInt64 } from "../base/int64.ts";
 import { INTEGER_BYTES_MAX, writeInteger } from "../base/integer.ts";
+import type { Heap } from "../memory/heap.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import type { EffectLog } from "./effect_log.ts";
 import {
@@ -26,6 +27,8 @@ import type { BytePiece } from "./waiting_bytes.ts";
 const FIRST_BLOCK_BYTES = 1 << 12;
 /** Bytes of a block that is one of many. */
 const BLOCK_BYTES_MAX = 1 << 18;
+/** Bytes from which on they are rather kept where they lie. */
+const KEPT_BYTES_MIN = 1 << 16;
 
 /** Commands that will be recorded together. */
 export class EffectDraft implements EffectSink {
@@ -43,7 +46,7 @@ export class EffectDraft implements EffectSink {
    */
   take(): readonly BytePiece[] {
     this.#endBlock();
-    return this.#blocks;
+    return this.#blocks.splice(0);
   }
 
   /** Begins a command; all its arguments must follow, its name first. */
@@ -79,6 +82,48 @@ export class EffectDraft implements EffectSink {
     return this;
   }
 
+  /**
+   * Adds an argument that lies in the arena; a long one in a steady run is copied
+   * when no latch is held any more. A draft that is not recorded must be dropped
+   * then.
+   */
+  lasting(heap: Heap, buf: Uint8Array, off: number, length: number): this {
+    const run = length < KEPT_BYTES_MIN ? 0 : heap.steadyRunAt(buf, off);
+    return run === 0
+      ? this.bytes(buf, off, length)
+      : this.#keep(heap, run, buf, off, length);
+  }
+
+  /** As {@linkcode lasting}, of an argument of the command. */
+  lastingArgument(heap: Heap, args: Arguments, i: number): this {
+    const run = args.bigAt(i);
+    const off = args.off[i]!;
+    return run === 0
+      ? this.argument(args, i)
+      : this.#keep(heap, run, args.source(i), off, args.length[i]!);
+  }
+
+  #keep(
+    heap: Heap,
+    run: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+  ): this {
+    this.#varint(length);
+    this.#endBlock();
+    heap.keep(run);
+    const done = () => heap.letGo(run);
+    this.#blocks.push({ buf, from: off, end: off + length, done });
+    return this;
+  }
+
+  /** It will not be recorded. */
+  drop(): void {
+    for (const { done } of this.#blocks) done?.();
+    this.#blocks.length = 0;
+  }
+
   integer(value: number): this {
     return this.bytes(DIGITS, 0, writeInteger(value, DIGITS, 0));
   }
@@ -102,6 +147,7 @@ export class EffectDraft implements EffectSink {
   /** Is what the command at hand has done; a log that has ended wants nothing. */
   recordIn(effects: EffectLog): void {
     if (effects.isOn) effects.replaceWith(this);
+    else this.drop();
   }
 
   #varint(value: number): void {
@@ -118,6 +164,7 @@ export class EffectDraft implements EffectSink {
   }
 
   #endBlock(): void {
+    if (this.#from === this.#end) return;
     this.#blocks.push({ buf: this.#buf, from: this.#from, end: this.#end });
     this.#from = this.#end;
   }

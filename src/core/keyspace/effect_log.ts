@@ -79,7 +79,7 @@ const BATCH_BYTES_MAX = 8192;
 /** Buffers that grew beyond this are not kept. */
 const KEPT_BYTES = 1 << 20;
 /** Arguments from which on they are better copied later. */
-const LASTING_BYTES_MIN = 1 << 19;
+const LASTING_BYTES_MIN = 1 << 16;
 /** What is longer is not copied where it can be given up. */
 const COPIED_BYTES_MAX = 1 << 15;
 /** Most bytes that a buffer gets beyond what is asked for. */

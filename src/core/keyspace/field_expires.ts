@@ -148,6 +148,8 @@ export class FieldExpireSlice implements CycleSlice {
         isLocked(space, db, ref)
       ) continue;
       keepOld(space, db, ref);
+      // Who has just noted the hash as a whole reads it as it is.
+      if (isShared(space, ref)) continue;
       const budget = SLICE_ENTRIES - this.expired;
       const removed = this.#remove(space, db, ref, nowMs, budget);
       this.expired += removed;

@@ -184,8 +184,8 @@ export class KeyHooks {
   signalDatabase(db: number): void {
     const hooks = this.#control[SHARD_HOOKS]!;
     if ((hooks & HOOK_WATCH) !== 0) this.watched.touchAll(db);
-    if ((hooks & HOOK_WAITERS) !== 0 && this.#ready !== undefined) {
-      this.waiters.noteAll(db, this.#ready);
+    if ((hooks & HOOK_WAITERS) !== 0) {
+      this.#ready?.noteAll(this.#space.shard, db);
     }
     if ((hooks & HOOK_PICTURES) !== 0) this.pictures.spoilAll(db);
   }

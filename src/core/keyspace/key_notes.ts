@@ -112,9 +112,14 @@ export class KeyNotes {
 
   /** Takes a node out and frees it. */
   remove(node: number): void {
+    this.takeOut(node);
+    this.#heap.free(node);
+  }
+
+  /** Takes a node out, to be freed later. */
+  takeOut(node: number): void {
     const hash = this.word(node, NODE_HASH);
     this.#dict.remove(this.#control, this.#header, node, hash);
-    this.#heap.free(node);
   }
 
   /** Frees a node that is in no dictionary any more. */

@@ -24,9 +24,10 @@ import {
   UNIT_MASK,
   wordOf,
 } from "../memory/arena.ts";
-import { Dict, DICT_COUNT } from "../memory/dict.ts";
+import { Dict, DICT_COUNT, type NodeVisitor } from "../memory/dict.ts";
 import { ExternalStrings } from "../memory/external.ts";
 import { Heap } from "../memory/heap.ts";
+import { LONG_KEY_BYTES } from "../memory/known_keys.ts";
 import { Listpacks } from "../memory/listpack.ts";
 import {
   EXPIRE_BYTES,
@@ -40,7 +41,7 @@ import {
   NODE_VALUE,
 } from "../memory/node.ts";
 import type { PagePool } from "../memory/page_pool.ts";
-import { CLASS_OF, CLASS_UNITS_MAX } from "../memory/size_classes.ts";
+import { areOneClass } from "../memory/size_classes.ts";
 import {
   CLOCK_MASK,
   CLOCK_SHIFT,
@@ -69,6 +70,7 @@ import { KeyLocks, type LockSurroundings } from "./key_locks.ts";
 import { KeyNotes } from "./key_notes.ts";
 import { lockNode } from "./locking.ts";
 import type { ReadyKeys } from "./ready_keys.ts";
+import { isLongName, remakeEntry } from "./long_names.ts";
 import { leaveValue } from "./shared_value.ts";
 import {
   DATABASE_WORDS,
@@ -199,7 +201,7 @@ export class Keyspace {
     this.strings = new Strings(this);
     this.begun = new BegunValue(this);
     this.hooks = new KeyHooks(this, context, notesAt);
-    this.channels = new SubscriberCounts(notesAt(SHARD_CHANNELS));
+    this.channels = new SubscriberCounts(notesAt(SHARD_CHANNELS), control);
     this.locks = new KeyLocks(
       notesAt(SHARD_LOCKS),
       this.heap,
@@ -237,6 +239,12 @@ export class Keyspace {
       key.length,
       key.hash,
     );
+  }
+
+  /** As {@linkcode Dict.visitLike}, of the entries that a key may have. */
+  visitLike(db: number, key: Key, visit: NodeVisitor): void {
+    const { control, dict } = this;
+    dict.visitLike(control, keysAt(db), key.length, key.hash, visit);
   }
 
   /** As {@linkcode Dict.guessBucket}, of a database's keys. */
@@ -399,7 +407,7 @@ export class Keyspace {
     if (existing !== 0) {
       const had = this.word(existing, NODE_KEY) < 0;
       if (
-        had === has && fits(this.entryBytes(existing), size) &&
+        had === has && areOneClass(this.entryBytes(existing), size) &&
         !isHeavy(this, existing)
       ) {
         setFieldExpires(this, db, existing, false);
@@ -417,6 +425,7 @@ export class Keyspace {
     words[at + NODE_HASH] = key.hash;
     if (has) this.#setExpireAt(ref, expireAtMs);
     copyBytes(key.buf, key.off, this.bytes(ref), this.keyOff(ref), key.length);
+    if (key.length >= LONG_KEY_BYTES) this.heap.setSteady(ref);
     try {
       if (existing === 0) this.#enter(db, ref, key.hash, has);
       else this.#exchange(db, existing, ref, has);
@@ -518,7 +527,7 @@ export class Keyspace {
     from: number,
     to: number,
   ): number {
-    if (fits(from, to)) return ref;
+    if (areOneClass(from, to)) return ref;
     const units = (to + 7) >>> 3;
     const moved = to < from
       ? this.heap.tryAllocate(units)
@@ -538,6 +547,7 @@ export class Keyspace {
     const hash = this.word(to, NODE_HASH);
     dict.replace(control, keysAt(db), ref, to, hash);
     const keyWord = this.word(to, NODE_KEY);
+    if (isLongName(keyWord)) this.heap.setSteady(to);
     if (keyWord < 0) dict.replace(control, expiresAt(db), ref, to, hash);
     if ((keyWord & HAS_FIELD_EXPIRES) !== 0) {
       dict.replace(control, fieldExpiresAt(db), ref, to, hash);
@@ -551,7 +561,9 @@ export class Keyspace {
     const had = keyWord < 0;
     const has = expireAtMs !== 0;
     let moved = ref;
-    if (had !== has) {
+    if (had !== has && isLongName(keyWord)) {
+      moved = remakeEntry(this, db, ref, has);
+    } else if (had !== has) {
       const size = this.entryBytes(ref);
       const key = keyWord & ~HAS_EXPIRE;
       if (had) {
@@ -782,15 +794,4 @@ export class Keyspace {
   #setExpireAt(ref: number, expireAtMs: number): void {
     this.arena.f64[ref >>> SEGMENT_SHIFT]![(ref & UNIT_MASK) + 2] = expireAtMs;
   }
-}
-
-/** Whether objects of both sizes in bytes lie in the same class. */
-function fits(from: number, to: number): boolean {
-  const a = (from + 7) >>> 3;
-  const b = (to + 7) >>> 3;
-  if (a <= CLASS_UNITS_MAX && b <= CLASS_UNITS_MAX) {
-    return CLASS_OF[a] === CLASS_OF[b];
-  }
-  return a > CLASS_UNITS_MAX && b > CLASS_UNITS_MAX &&
-    (from + 4095) >>> 12 === (to + 4095) >>> 12;
 }

@@ -5,8 +5,8 @@
  *
  * First the buckets of all hashes are read, then their entries, then the first
  * lines of the values that are no strings. No latch is held: what is read may be
- * stale or torn, so it is a hint that decides nothing. Small shards lie in the
- * cache anyway and are left out.
+ * stale or torn, so it is a hint, as is how many bytes the strings have together.
+ * Small shards lie in the cache anyway and are left out.
  *
  * @module
  */
@@ -14,14 +14,17 @@
 import { SEGMENT_SHIFT, UNIT_MASK } from "../memory/arena.ts";
 import { guessNode } from "../memory/dict.ts";
 import { NODE_META, NODE_VALUE } from "../memory/node.ts";
-import { TYPE_STRING, typeOf } from "../types/entry.ts";
+import { EXTERNAL_BYTES_MIN, TYPE_STRING, typeOf } from "../types/entry.ts";
 import type { Keyspace } from "./keyspace.ts";
 
 /** Most hashes at a time; more are not looked ahead for. */
-const HASHES_MAX = 1024;
+const HASHES_MAX = 2048;
 /** Keys and bytes of a shard's data from which on a lookup probably misses. */
 const WORTHWHILE_KEYS = 1024;
 const WORTHWHILE_BYTES = 512 * 1024;
+/** The same of keys with long values, whose bytes are to be known. */
+const LONG_BYTES = 32 * 1024;
+const LONG_BYTES_PER_KEY = 512;
 
 /** Words of a cache line. */
 const LINE_WORDS = 16;
@@ -33,6 +36,8 @@ export class LookAhead {
   /** Buckets of the hashes, then roots of values. */
   readonly #refs = new Int32Array(HASHES_MAX);
   #count = 0;
+  /** Bytes of the strings that were seen last, but for those in runs. */
+  bytes = 0;
   /** Kept only so that the reads are not left out. */
   lastRead = 0;
 
@@ -44,9 +49,12 @@ export class LookAhead {
   /** Notes a key that will be looked up. */
   add(space: Keyspace, db: number, hash: number): void {
     const i = this.#count;
+    if (i === HASHES_MAX) return;
+    const keys = space.count(db);
+    const bytes = space.heap.usedBytes;
     if (
-      i === HASHES_MAX || space.count(db) < WORTHWHILE_KEYS ||
-      space.heap.usedBytes < WORTHWHILE_BYTES
+      (keys < WORTHWHILE_KEYS || bytes < WORTHWHILE_BYTES) &&
+      (bytes < LONG_BYTES || bytes < keys * LONG_BYTES_PER_KEY)
     ) return;
     this.#hashes[i] = hash;
     this.#refs[i] = space.guessBucket(db, hash);
@@ -56,6 +64,7 @@ export class LookAhead {
   /** Reads what the noted keys need, and forgets them. */
   run(): void {
     const count = this.#count;
+    this.bytes = 0;
     if (count === 0) return;
     this.#count = 0;
     // One key alone gains nothing.
@@ -66,11 +75,15 @@ export class LookAhead {
     // The tags stand in a bucket's first words.
     for (let i = 0; i < count; i++) read ^= this.#peek(refs[i]!, 0);
     let roots = 0;
+    let bytes = 0;
     for (let i = 0; i < count; i++) {
       const node = guessNode(this.#i32, refs[i]!, hashes[i]!);
-      if (typeOf(this.#peek(node, NODE_META)) === TYPE_STRING) continue;
-      refs[roots++] = this.#peek(node, NODE_VALUE);
+      const value = this.#peek(node, NODE_VALUE);
+      if (typeOf(this.#peek(node, NODE_META)) !== TYPE_STRING) {
+        refs[roots++] = value;
+      } else if (value >>> 0 < EXTERNAL_BYTES_MIN) bytes += value;
     }
+    this.bytes = bytes;
     // Packed values are read from their beginning, mostly for some lines.
     for (let i = 0; i < roots; i++) {
       const root = refs[i]!;

@@ -12,14 +12,22 @@
  * with changing a key: see {@linkcode KeyLocks.isChangedInPlace}. His change came
  * before the picture, as nobody has seen the key since it began.
  *
+ * Of a hash, a note has those fields that are asked for. If these are many, or
+ * long, it has the hash as a whole, which is shared (shared_value.ts): who wants to
+ * change one that takes long to copy waits until that has been done in the
+ * background (kept_hashes.ts).
+ *
  * ```text
  * picture   next, state, database, time (2), notes, patterns, fields,
+ *           1 if hashes are kept as a whole,
  *           header of the dictionary of notes
  *           per pattern: prefix (offset, length), suffix
  *           per field: offset, length      then the bytes of all of them
  * note      key_notes.ts: word 0 says whether there was a key; behind the name,
- *           for the string and for each field: reference, length + 1 (0: none;
- *           -1: the reference is a run, as external.ts has it)
+ *           for the string, and for each field or the hash: reference, length + 1
+ *           (0: none; -1: the reference is a run, as external.ts has it; -2: that
+ *           of a reading), and for a long value in a steady run (page_pool.ts):
+ *           that run, which is kept; then the reference is where it begins there
  * ```
  *
  * All pictures of a shard are in a chain; while there is none, a change pays one
@@ -44,10 +52,13 @@ import { Key } from "./key.ts";
 import { KeyNotes } from "./key_notes.ts";
 import type { Keyspace } from "./keyspace.ts";
 import {
+  FLAG_OLD_HASHES,
   HOOK_OLD_VALUES,
+  SHARD_FLAGS,
   SHARD_HOOKS,
   SHARD_OLD_VALUES,
 } from "./shard_control.ts";
+import { releaseValue, shareValue } from "./shared_value.ts";
 
 /** State: what has changed is noted. */
 export const PICTURE_OPEN = 0;
@@ -64,14 +75,25 @@ const TIME_HIGH = 4;
 const NOTES = 5;
 const PATTERNS = 6;
 const FIELDS = 7;
-const HEADER = 8;
+const IS_WHOLE = 8;
+const HEADER = 9;
 const TABLE = HEADER + DICT_HEADER_WORDS;
 const PATTERN_WORDS = 4;
 const FIELD_WORDS = 2;
 const TIME_UNIT = 2 ** 24;
-const WORDS_PER_VALUE = 2;
+const WORDS_PER_VALUE = 3;
+/** Word of a value: its length, and one; or one of the next. */
+const LENGTH = 1;
+/** Word of a value: the run that is kept for it, or 0. */
+const KEPT = 2;
 /** Length of what lies in a run. */
 const IN_RUN = -1;
+/** Length of a hash as a whole. */
+const IN_READING = -2;
+/** Number of that value. */
+const WHOLE_HASH = 0;
+/** Values of so many bytes are kept where they lie, if they can be. */
+const KEPT_BYTES_MIN = 1 << 15;
 
 /** Notes that a picture of one shard may have. */
 const NOTES_MAX = 1 << 20;
@@ -90,11 +112,16 @@ export interface NamePattern {
 export interface PictureSpec {
   readonly db: number;
   readonly patterns: readonly NamePattern[];
-  /** Fields of hashes; of a string, a picture has all of it. */
-  readonly fields: readonly Uint8Array[];
+  /**
+   * Fields of hashes, or null for all that they have; of a string, a picture has
+   * all of it.
+   */
+  readonly fields: readonly Uint8Array[] | null;
   /** What has expired by this time is not in it. */
   readonly nowMs: number;
 }
+
+const NO_FIELDS: readonly Uint8Array[] = [];
 
 /** The pictures of one shard. */
 export class OldValues {
@@ -107,6 +134,8 @@ export class OldValues {
   bytes = 0;
   /** ... in this run, if that is not 0. */
   run = 0;
+  /** The reading of the hash that is there instead, or 0. */
+  reading = 0;
   readonly #space: Keyspace;
   readonly #control: Int32Array;
   readonly #notes = new Map<number, KeyNotes>();
@@ -120,8 +149,9 @@ export class OldValues {
   }
 
   /** Begins a picture and returns it; may throw OutOfMemory. */
-  begin({ db, patterns, fields, nowMs }: PictureSpec): number {
+  begin({ db, patterns, fields: asked, nowMs }: PictureSpec): number {
     const { heap, arena } = this.#space;
+    const fields = asked ?? NO_FIELDS;
     let bytes = 0;
     for (const { prefix, suffix } of patterns) {
       bytes += prefix.length + suffix.length;
@@ -138,6 +168,7 @@ export class OldValues {
     all[at + TIME_HIGH] = Math.floor(nowMs / TIME_UNIT);
     all[at + PATTERNS] = patterns.length;
     all[at + FIELDS] = fields.length;
+    all[at + IS_WHOLE] = asked === null ? 1 : 0;
     const buf = arena.u8[picture >>> SEGMENT_SHIFT]!;
     let word = at + TABLE;
     let off = words * 4;
@@ -155,6 +186,7 @@ export class OldValues {
     all[at + NEXT] = this.#control[SHARD_OLD_VALUES]!;
     this.#control[SHARD_OLD_VALUES] = picture;
     this.#control[SHARD_HOOKS]! |= HOOK_OLD_VALUES;
+    if (asked === null) this.#control[SHARD_FLAGS]! |= FLAG_OLD_HASHES;
     return picture;
   }
 
@@ -197,6 +229,25 @@ export class OldValues {
     }
   }
 
+  /**
+   * Whether the hash of a key, whose entry is `ref`, is one that a picture has as
+   * a whole, or will have when it is about to change.
+   */
+  keepsHash(db: number, key: Key, ref: number): boolean {
+    for (let at = this.#first(); at !== 0; at = this.#word(at, NEXT)) {
+      if (
+        this.#word(at, IS_WHOLE) === 0 || this.#word(at, DATABASE) !== db ||
+        this.#word(at, STATE) !== PICTURE_OPEN || !this.#fits(at, key)
+      ) continue;
+      if (this.#space.hasReaders(ref) || !this.#hasNoted(at, key)) return true;
+    }
+    return false;
+  }
+
+  #hasNoted(picture: number, { buf, off, length, hash }: Key): boolean {
+    return this.#notesOf(picture).find(0, buf, off, length, hash) !== 0;
+  }
+
   /** A key has come into being of which nothing was noted before. */
   noteNew(db: number, key: Key): void {
     for (let at = this.#first(); at !== 0; at = this.#word(at, NEXT)) {
@@ -222,7 +273,7 @@ export class OldValues {
 
   /**
    * Whether something is noted of a key; finds its string (`field` -1) or a field
-   * of the picture then.
+   * of the picture then, or the hash as a whole, whatever the field.
    */
   find(picture: number, key: Key, field: number): boolean {
     if (this.#word(picture, NOTES) === 0) return false;
@@ -231,19 +282,24 @@ export class OldValues {
     const node = notes.find(0, buf, off, length, hash);
     if (node === 0) return false;
     this.hadKey = notes.word(node, NODE_META) !== 0;
-    const at = notes.moreAt(node) + (field + 1) * WORDS_PER_VALUE;
+    const isWhole = this.#word(picture, IS_WHOLE) !== 0;
+    const value = isWhole && field > WHOLE_HASH ? WHOLE_HASH : field;
+    const at = notes.moreAt(node) + (value + 1) * WORDS_PER_VALUE;
     const ref = notes.word(node, at);
-    const more = notes.word(node, at + 1);
+    const more = notes.word(node, at + LENGTH);
+    const kept = notes.word(node, at + KEPT);
     this.isThere = more !== 0;
     this.run = more === IN_RUN ? ref : 0;
+    this.reading = more === IN_READING ? ref : 0;
     if (more === IN_RUN) {
       const { externals } = this.#space;
       this.buf = externals.bytes(ref);
       this.off = externals.offset(ref);
       this.bytes = externals.length(ref);
     } else if (more > 0) {
-      this.buf = this.#space.arena.u8[ref >>> SEGMENT_SHIFT]!;
-      this.off = byteOf(ref);
+      const at = kept === 0 ? ref : kept;
+      this.buf = this.#space.arena.u8[at >>> SEGMENT_SHIFT]!;
+      this.off = byteOf(at) + (kept === 0 ? 0 : ref);
       this.bytes = more - 1;
     }
     return true;
@@ -259,6 +315,12 @@ export class OldValues {
       this.#setWord(at, NEXT, next);
     }
     if (this.#first() === 0) this.#control[SHARD_HOOKS]! &= ~HOOK_OLD_VALUES;
+    if (this.#word(picture, IS_WHOLE) === 0) return;
+    let at = this.#first();
+    while (at !== 0 && this.#word(at, IS_WHOLE) === 0) {
+      at = this.#word(at, NEXT);
+    }
+    if (at === 0) this.#control[SHARD_FLAGS]! &= ~FLAG_OLD_HASHES;
   }
 
   /** Frees about so many notes of a closed picture, then it; says if all is. */
@@ -284,14 +346,23 @@ export class OldValues {
     const { heap, externals } = this.#space;
     const notes = this.#notesOf(picture);
     const first = notes.moreAt(node);
-    const end = first + (this.#word(picture, FIELDS) + 1) * WORDS_PER_VALUE;
+    const end = first + this.#valuesOf(picture) * WORDS_PER_VALUE;
     for (let at = first; at < end; at += WORDS_PER_VALUE) {
       const ref = notes.word(node, at);
-      if (ref === 0) continue;
-      if (notes.word(node, at + 1) === IN_RUN) externals.unpin(ref);
+      const length = notes.word(node, at + LENGTH);
+      const kept = notes.word(node, at + KEPT);
+      if (kept !== 0) heap.letGo(kept);
+      else if (ref === 0) continue;
+      else if (length === IN_RUN) externals.unpin(ref);
+      else if (length === IN_READING) releaseValue(this.#space, ref);
       else heap.free(ref);
     }
     notes.free(node);
+  }
+
+  /** Values of which a note has room for references. */
+  #valuesOf(picture: number): number {
+    return 1 + this.#word(picture, FIELDS) + this.#word(picture, IS_WHOLE);
   }
 
   #first(): number {
@@ -319,8 +390,8 @@ export class OldValues {
     const count = this.#word(picture, NOTES);
     if (count === NOTES_MAX) return this.#end(picture, PICTURE_SPOILED);
     try {
-      const fields = this.#word(picture, FIELDS);
-      const made = notes.add(0, key, (fields + 1) * WORDS_PER_VALUE);
+      const words = this.#valuesOf(picture) * WORDS_PER_VALUE;
+      const made = notes.add(0, key, words);
       this.#setWord(picture, NOTES, count + 1);
       const time = this.#timeOf(picture);
       if (ref === 0 || this.#space.isExpired(ref, time)) return;
@@ -347,13 +418,19 @@ export class OldValues {
       const run = space.valueRef(ref);
       externals.pin(run);
       notes.setWord(node, at, run);
-      notes.setWord(node, at + 1, IN_RUN);
+      notes.setWord(node, at + LENGTH, IN_RUN);
     } else if (type === TYPE_STRING) {
       const off = strings.off(ref);
       const length = strings.length(ref);
       this.#keep(notes, node, at, strings.bytes(ref), off, length);
     }
     if (type !== TYPE_HASH) return;
+    if (this.#word(picture, IS_WHOLE) !== 0) {
+      const to = at + (WHOLE_HASH + 1) * WORDS_PER_VALUE;
+      notes.setWord(node, to, shareValue(space, ref));
+      notes.setWord(node, to + LENGTH, IN_READING);
+      return;
+    }
     const hashes = this.#hashes ??= new HashValue({
       ...space.values.memory,
       listpacks: new Listpacks(space.arena, space.heap),
@@ -380,14 +457,20 @@ export class OldValues {
     off: number,
     length: number,
   ): void {
-    if (length > 0) {
-      const { heap, arena } = this.#space;
+    const { heap, arena } = this.#space;
+    const run = length < KEPT_BYTES_MIN ? 0 : heap.steadyRunAt(buf, off);
+    if (run !== 0) {
+      heap.keep(run);
+      const start = arena.u8[run >>> SEGMENT_SHIFT]!.byteOffset + byteOf(run);
+      notes.setWord(node, at, buf.byteOffset + off - start);
+      notes.setWord(node, at + KEPT, run);
+    } else if (length > 0) {
       const ref = heap.allocate((length + 7) >>> 3);
       const to = arena.u8[ref >>> SEGMENT_SHIFT]!;
       copyBytes(buf, off, to, byteOf(ref), length);
       notes.setWord(node, at, ref);
     }
-    notes.setWord(node, at + 1, length + 1);
+    notes.setWord(node, at + LENGTH, length + 1);
   }
 
   /** Whether a pattern of a picture makes this name. */

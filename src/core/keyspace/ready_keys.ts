@@ -5,6 +5,9 @@
  * Noted while a command runs, and looked at when it has given its latches back.
  * The bytes are copied, as a key may be gone by then.
  *
+ * Of a database that is emptied, or exchanged with another, all keys have changed:
+ * noted is that those are to be found which somebody waits for (waiters.ts).
+ *
  * @module
  */
 
@@ -14,12 +17,27 @@ import type { Key } from "./key.ts";
 /** Buffers that grew beyond this are not kept. */
 const KEPT_BYTES = 1 << 16;
 
+/** Up to here keys are compared with all others that wait to be looked at. */
+const FEW_KEYS = 16;
+
+/** Databases of a shard of which all keys are to be looked at. */
+export interface ReadyDatabases {
+  readonly shard: number;
+  readonly databases: ReadonlySet<number>;
+}
+
 /** One per worker. */
 export class ReadyKeys {
   /** Keys noted and not yet taken back. */
-  count = 0;
+  #count = 0;
   /** Keys before this one have been looked at. */
   #from = 0;
+  /** The keys by their hash, where they are many: the last one of each. */
+  readonly #byHash = new Map<number, number>();
+  /** For each key in that map the one before with its hash, or -1. */
+  readonly #before: number[] = [];
+  /** By shard: databases of which all keys are to be looked at. */
+  readonly #whole = new Map<number, Set<number>>();
   readonly #shards: number[] = [];
   readonly #databases: number[] = [];
   readonly #offsets: number[] = [];
@@ -27,6 +45,11 @@ export class ReadyKeys {
   readonly #hashes: number[] = [];
   #bytes = new Uint8Array(256);
   #end = 0;
+
+  /** Keys and shards that were noted and are not yet done with. */
+  get count(): number {
+    return this.#count + this.#whole.size;
+  }
 
   /** Notes a key, unless it already waits to be looked at. */
   note(
@@ -37,19 +60,7 @@ export class ReadyKeys {
     length: number,
     hash: number,
   ): void {
-    for (let i = this.#from; i < this.count; i++) {
-      if (
-        this.#hashes[i] === hash && this.#databases[i] === db &&
-        equalBytes(
-          this.#bytes,
-          this.#offsets[i]!,
-          this.#lengths[i]!,
-          buf,
-          off,
-          length,
-        )
-      ) return;
-    }
+    if (this.#has(db, buf, off, length, hash)) return;
     const end = this.#end + length;
     if (end > this.#bytes.length) {
       const grown = new Uint8Array(end * 2);
@@ -63,12 +74,28 @@ export class ReadyKeys {
     this.#lengths.push(length);
     this.#hashes.push(hash);
     this.#end = end;
-    this.count++;
+    this.#count++;
+  }
+
+  /** Notes all keys of a database of a shard. */
+  noteAll(shard: number, db: number): void {
+    const databases = this.#whole.get(shard);
+    if (databases === undefined) this.#whole.set(shard, new Set([db]));
+    else databases.add(db);
+  }
+
+  /** Takes back what {@linkcode noteAll} has noted of a shard; null for none. */
+  takeDatabases(): ReadyDatabases | null {
+    for (const [shard, databases] of this.#whole) {
+      this.#whole.delete(shard);
+      return { shard, databases };
+    }
+    return null;
   }
 
   /** Whether there is a key to look at. */
   isLeft(): boolean {
-    return this.#from < this.count;
+    return this.#from < this.#count;
   }
 
   /** Fills in the key at hand and returns its database. */
@@ -85,10 +112,56 @@ export class ReadyKeys {
   /** Is done with the key at hand. */
   advance(): void {
     this.#from++;
-    if (this.#from < this.count) return;
-    this.#from = this.count = this.#end = 0;
+    if (this.#from < this.#count) return;
+    this.#from = this.#count = this.#end = 0;
+    this.#byHash.clear();
+    this.#before.length = 0;
     this.#shards.length = this.#databases.length = this.#offsets.length = 0;
     this.#lengths.length = this.#hashes.length = 0;
     if (this.#bytes.length > KEPT_BYTES) this.#bytes = new Uint8Array(256);
+  }
+
+  #has(
+    db: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+    hash: number,
+  ): boolean {
+    if (this.#count - this.#from <= FEW_KEYS) {
+      for (let i = this.#from; i < this.#count; i++) {
+        if (this.#is(i, db, buf, off, length, hash)) return true;
+      }
+      return false;
+    }
+    for (let i = this.#before.length; i < this.#count; i++) {
+      this.#before.push(this.#byHash.get(this.#hashes[i]!) ?? -1);
+      this.#byHash.set(this.#hashes[i]!, i);
+    }
+    let at = this.#byHash.get(hash) ?? -1;
+    for (; at >= this.#from; at = this.#before[at]!) {
+      if (this.#is(at, db, buf, off, length, hash)) return true;
+    }
+    return false;
+  }
+
+  /** Whether the key that was noted as number `i` is this one. */
+  #is(
+    i: number,
+    db: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+    hash: number,
+  ): boolean {
+    return this.#hashes[i] === hash && this.#databases[i] === db &&
+      equalBytes(
+        this.#bytes,
+        this.#offsets[i]!,
+        this.#lengths[i]!,
+        buf,
+        off,
+        length,
+      );
   }
 }

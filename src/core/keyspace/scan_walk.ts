@@ -44,6 +44,8 @@ export class ScanWalk {
   position: number;
   /** Positions visited. */
   positions = 0;
+  /** Set by who visits: the step is to end early. */
+  isFull = false;
   /** Entries met, whatever was made of them. */
   entries = 0;
   /**
@@ -116,7 +118,7 @@ export class ScanWalk {
       for (const ref of refs) visit(space, ref);
     } while (
       this.position !== 0 && this.positions < positionsEnd &&
-      this.entries < entriesEnd
+      this.entries < entriesEnd && !this.isFull
     );
     this.#size = space.dict.cursorCount(space.control, header);
     this.#latches.release(this.shard);

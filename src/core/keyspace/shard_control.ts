@@ -7,7 +7,8 @@
  * [32] heap, then the chain of values that wait to be freed and its length,
  * and the chain of values that replies still read, the watched keys,
  * the channels, the waiters, the tracked keys, the key locks, the pictures, the
- * chain of pictures of old values, the watched keys that have changed last
+ * chain of pictures of old values, the watched keys that have changed last, the
+ * patterns that have
  * then, per database: dictionary of all keys, dictionary of keys with an expire,
  * dictionary of hashes with fields that have one
  * then as many databases that no client can select, see reclaim.ts
@@ -32,6 +33,10 @@ export const FLAG_KEY_LOCKS = 2;
 export const FLAG_WHOLE_LOCK = 4;
 /** Flag: a snapshot is under way, as {@linkcode HOOK_SNAPSHOT}. */
 export const FLAG_SNAPSHOT = 8;
+/** Flag: hashes are kept as they are as a whole, see old_values.ts. */
+export const FLAG_OLD_HASHES = 16;
+/** Flags: somebody may want a key as it is before it is changed. */
+export const FLAGS_RESERVE: number = FLAG_SNAPSHOT | FLAG_OLD_HASHES;
 /**
  * Word of a shard's hooks: who must be told when a key changes. While it is
  * zero, a change costs one test.
@@ -114,7 +119,14 @@ export const SHARD_EXCHANGES: number = SHARD_TOUCHED + TOUCHED_NODES;
 export const SHARD_SETTLED: number = SHARD_EXCHANGES + 1;
 /** Word that counts the orphans of key_locks.ts. */
 export const SHARD_ORPHANS: number = SHARD_SETTLED + 1;
-const DATABASES = SHARD_ORPHANS + 1;
+/** First word of the ring of patterns that have changed, see subscriber_counts.ts. */
+export const SHARD_PATTERNS: number = SHARD_ORPHANS + 1;
+/** Nodes in that ring, a power of two. */
+export const CHANGED_PATTERNS = 512;
+/** Word that has the version up to which changes of patterns were forgotten. */
+export const SHARD_PATTERNS_FORGOTTEN: number = SHARD_PATTERNS +
+  CHANGED_PATTERNS;
+const DATABASES = SHARD_PATTERNS_FORGOTTEN + 1;
 /** Words for a database that can be selected: two of them, and an epoch. */
 const WORDS_PER_DATABASE = 2 * DATABASE_WORDS + 1;
 /** Control blocks are whole cache lines. */

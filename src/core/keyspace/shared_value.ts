@@ -10,6 +10,7 @@
  * word 0  type and encoding     word 1  1 if the value is left to the readers
  * word 2  root                  word 3  next reading of the shard
  * word 4  readers            word 5  1 if a copy is being made for the key
+ * word 6  reading before it in the shard
  * ```
  *
  * While a key and a reading have the same root, nobody changes the value: who
@@ -33,7 +34,8 @@ const IS_LEFT = NODE_KEY;
 const NEXT = NODE_HASH;
 const READERS = 4;
 const IS_COPIED = 5;
-const READING_UNITS = 3;
+const PREVIOUS = 6;
+const READING_UNITS = 4;
 
 /**
  * Adds a reader of an entry's value, which is no string; returns the reading,
@@ -49,7 +51,10 @@ export function shareValue(space: Keyspace, ref: number): number {
   space.setWord(reading, NODE_META, space.meta(ref) & KIND_MASK);
   space.setWord(reading, IS_LEFT, 0);
   space.setWord(reading, NODE_VALUE, space.valueRef(ref));
-  space.setWord(reading, NEXT, space.control[SHARD_READINGS]!);
+  const next = space.control[SHARD_READINGS]!;
+  space.setWord(reading, NEXT, next);
+  space.setWord(reading, PREVIOUS, 0);
+  if (next !== 0) space.setWord(next, PREVIOUS, reading);
   space.setWord(reading, READERS, 1);
   space.setWord(reading, IS_COPIED, 0);
   space.control[SHARD_READINGS] = reading;
@@ -145,16 +150,10 @@ function findReading(space: Keyspace, ref: number): number {
 
 function unlink(space: Keyspace, reading: number): void {
   const next = space.word(reading, NEXT);
-  let before = space.control[SHARD_READINGS]!;
-  if (before === reading) {
-    space.control[SHARD_READINGS] = next;
-    return;
-  }
-  while (space.word(before, NEXT) !== reading) {
-    before = space.word(before, NEXT);
-    assert(before !== 0, "a reading is in its shard's chain");
-  }
-  space.setWord(before, NEXT, next);
+  const previous = space.word(reading, PREVIOUS);
+  if (previous === 0) space.control[SHARD_READINGS] = next;
+  else space.setWord(previous, NEXT, next);
+  if (next !== 0) space.setWord(next, PREVIOUS, previous);
 }
 
 function clearFlag(space: Keyspace, ref: number): void {

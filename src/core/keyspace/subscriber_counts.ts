@@ -11,14 +11,30 @@
  * those of each worker. A channel belongs to the shard of its slot, as if its
  * name were a key.
  *
+ * Every worker wants to know all patterns, and each change of one makes a version.
+ * The nodes of the last changes stand in a ring, by version, so that who knows an
+ * older one learns what has changed since. A pattern that nobody has any more is
+ * freed when it leaves the ring. All of them are, and the changes so far forgotten,
+ * when the last pattern is gone, or one that takes much memory.
+ *
+ * ```text
+ * ring   [ node of version v, at v modulo its length ] ...
+ * node   word 0: version of its last change
+ * ```
+ *
  * Every method asks that the caller holds the shard's latch.
  *
  * @module
  */
 
-import { NODE_VALUE } from "../memory/node.ts";
+import { NODE_META, NODE_VALUE } from "../memory/node.ts";
 import { Key } from "./key.ts";
 import type { KeyNotes } from "./key_notes.ts";
+import {
+  CHANGED_PATTERNS,
+  SHARD_PATTERNS,
+  SHARD_PATTERNS_FORGOTTEN,
+} from "./shard_control.ts";
 
 /** A channel of SUBSCRIBE. */
 export const CHANNEL = 0;
@@ -30,6 +46,9 @@ export const PATTERN = 2;
 export const PREFIX = 3;
 
 const TOTAL = NODE_VALUE;
+const VERSION = NODE_META;
+/** Names of patterns up to this length may be kept when nobody has them. */
+const KEPT_BYTES_MAX = 256;
 
 /** Called with a name and its node. */
 export type NameVisitor = (
@@ -42,11 +61,13 @@ export type NameVisitor = (
 /** The channels and patterns of one shard. */
 export class SubscriberCounts {
   readonly #notes: KeyNotes;
+  readonly #control: Int32Array;
   readonly #key = new Key();
 
-  /** The notes' qualifiers are kinds. */
-  constructor(notes: KeyNotes) {
+  /** The notes' qualifiers are kinds; `control` has the ring. */
+  constructor(notes: KeyNotes, control: Int32Array) {
     this.#notes = notes;
+    this.#control = control;
   }
 
   /** What is known of a name: its node, or 0 if nobody listens. */
@@ -71,6 +92,77 @@ export class SubscriberCounts {
     this.#count(node, worker, -1);
     if (this.total(node) > 0) return false;
     this.#notes.remove(node);
+    return true;
+  }
+
+  /**
+   * Counts a subscription to a pattern that begins or ends (`by` 1 or -1), which
+   * makes a version; `patterns` are those that there were. Says whether it is the
+   * first one or was the last of the pattern. May throw OutOfMemory.
+   */
+  countPattern(
+    name: Key,
+    by: 1 | -1,
+    { version, patterns, worker, workers }: {
+      readonly version: number;
+      readonly patterns: number;
+      readonly worker: number;
+      readonly workers: number;
+    },
+  ): boolean {
+    const notes = this.#notes;
+    const found = this.find(PATTERN, name);
+    const node = found || notes.add(PATTERN, name, workers);
+    this.#count(node, worker, by);
+    const isGone = this.total(node) === 0;
+    if (isGone) notes.takeOut(node);
+    notes.setWord(node, VERSION, version);
+    const at = SHARD_PATTERNS + (version & CHANGED_PATTERNS - 1);
+    const before = this.#control[at]!;
+    // Later changes of that pattern would still be in the ring.
+    const isLast = before !== 0 && this.total(before) === 0 &&
+      notes.word(before, VERSION) === (version - CHANGED_PATTERNS | 0);
+    if (isLast) notes.free(before);
+    this.#control[at] = node;
+    if (isGone && (patterns === 1 || name.length > KEPT_BYTES_MAX)) {
+      this.#forgetChanges(version);
+    }
+    return found === 0 || isGone;
+  }
+
+  /** Forgets all changes of patterns, of which this was the last version. */
+  #forgetChanges(last: number): void {
+    const control = this.#control;
+    for (let i = 1; i <= CHANGED_PATTERNS; i++) {
+      const version = last - CHANGED_PATTERNS + i | 0;
+      const at = SHARD_PATTERNS + (version & CHANGED_PATTERNS - 1);
+      const node = control[at]!;
+      control[at] = 0;
+      // From the oldest change on: one that is gone is freed with its last one.
+      if (
+        node !== 0 && this.total(node) === 0 &&
+        this.#notes.word(node, VERSION) === version
+      ) this.#notes.free(node);
+    }
+    control[SHARD_PATTERNS_FORGOTTEN] = last;
+  }
+
+  /**
+   * Visits the patterns that have changed after a version until another, some of
+   * them more than once; false if that is not known any more. Those without
+   * subscribers are gone.
+   */
+  visitChanged(after: number, until: number, visit: NameVisitor): boolean {
+    const count = until - after | 0;
+    const forgotten = this.#control[SHARD_PATTERNS_FORGOTTEN]!;
+    if (count > CHANGED_PATTERNS || (after - forgotten | 0) < 0) return false;
+    const key = this.#key;
+    for (let i = 1; i <= count; i++) {
+      const slot = after + i & CHANGED_PATTERNS - 1;
+      const node = this.#control[SHARD_PATTERNS + slot]!;
+      this.#notes.readKey(node, key);
+      visit(key.buf, key.off, key.length, node);
+    }
     return true;
   }
 

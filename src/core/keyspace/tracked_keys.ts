@@ -12,7 +12,7 @@
  *
  * ```text
  * behind the name   places in the table, or 0 | client, worker   (a first one)
- * table             [ client, worker ] ...      open addressing; client 0: free
+ * table             see client_tables.ts
  * ```
  *
  * A client is the id of its session, which is never used again; the worker is
@@ -26,7 +26,7 @@
  * @module
  */
 
-import { type Arena, SEGMENT_SHIFT, wordOf } from "../memory/arena.ts";
+import type { Arena } from "../memory/arena.ts";
 import {
   type Dict,
   DICT_BUCKETS,
@@ -35,6 +35,11 @@ import {
 } from "../memory/dict.ts";
 import type { Heap } from "../memory/heap.ts";
 import { NODE_META, NODE_VALUE } from "../memory/node.ts";
+import {
+  type ClientTable,
+  ClientTables,
+  type ClientVisitor,
+} from "./client_tables.ts";
 import { Key } from "./key.ts";
 import type { KeyNotes } from "./key_notes.ts";
 import {
@@ -55,10 +60,8 @@ const MORE_WORDS = 3;
 
 /** Keys are noted whatever their database. */
 const QUALIFIER = 0;
-/** Places of a first table: a power of two. */
-const FIRST_PLACES = 4;
-/** Spreads the clients' ids over a table: the golden ratio. */
-const CLIENT_FACTOR = 0x9e3779b1;
+/** Up to here the clients of a key are few. */
+const FEW_CLIENTS = 8;
 /** Draws from the dictionary before its first node is taken. */
 const DRAWS_MAX = 32;
 
@@ -69,17 +72,16 @@ export const NOTED = 1;
 /** The client is the first one of the key. */
 export const NOTED_FIRST = 2;
 
-/** Called with each client of a key. */
-export type ClientVisitor = (client: number, worker: number) => void;
-
 /** The tracked keys of one shard. */
 export class TrackedKeys {
   readonly #notes: KeyNotes;
   readonly #heap: Heap;
   readonly #dict: Dict;
-  readonly #arena: Arena;
+  readonly #tables: ClientTables;
   readonly #control: Int32Array;
   readonly #key = new Key();
+  /** The table at hand. */
+  readonly #root: ClientTable = { table: 0, places: 0 };
 
   /** `notes` are those of the header {@linkcode SHARD_TRACKED}. */
   constructor(
@@ -92,7 +94,7 @@ export class TrackedKeys {
     this.#notes = notes;
     this.#heap = heap;
     this.#dict = dict;
-    this.#arena = arena;
+    this.#tables = new ClientTables(heap, arena);
     this.#control = control;
   }
 
@@ -139,26 +141,36 @@ export class TrackedKeys {
     return NOTED;
   }
 
-  /** Visits the clients of a key and forgets them. */
-  take(node: number, visit: ClientVisitor): void {
+  /**
+   * Forgets a key. If it has few clients they are visited; else returns their
+   * table, which is the caller's from now on: see {@linkcode visitTaken}.
+   */
+  take(node: number, visit: ClientVisitor): ClientTable | null {
     const notes = this.#notes;
-    const more = notes.moreAt(node);
-    const places = notes.word(node, more + PLACES);
-    if (places === 0) {
+    const count = notes.word(node, COUNT);
+    let taken: ClientTable | null = null;
+    if (!this.#readTable(node)) {
+      const more = notes.moreAt(node);
       visit(notes.word(node, more + CLIENT), notes.word(node, more + WORKER));
-    } else {
-      const table = notes.word(node, TABLE);
-      const words = this.#arena.i32[table >>> SEGMENT_SHIFT]!;
-      const at = wordOf(table);
-      for (let i = 0; i < places; i++) {
-        const client = words[at + 2 * i]!;
-        if (client !== 0) visit(client, words[at + 2 * i + 1]!);
-      }
-      this.#heap.free(table);
+    } else if (count > FEW_CLIENTS) taken = { ...this.#root };
+    else {
+      this.#tables.visit(this.#root, visit);
+      this.#tables.free(this.#root);
     }
-    this.#control[SHARD_TRACKED_ITEMS]! -= notes.word(node, COUNT);
+    this.#control[SHARD_TRACKED_ITEMS]! -= count;
     notes.remove(node);
     if (this.count === 0) this.#control[SHARD_HOOKS]! &= ~HOOK_TRACKED;
+    return taken;
+  }
+
+  /** Visits the clients in a taken table; the latch need not be held. */
+  visitTaken(taken: ClientTable, visit: ClientVisitor): void {
+    this.#tables.visit(taken, visit);
+  }
+
+  /** Frees a taken table. */
+  freeTaken(taken: ClientTable): void {
+    this.#tables.free(taken);
   }
 
   /** A node chosen by `random`, which gives 32 bits; 0 if there is none. */
@@ -222,8 +234,7 @@ export class TrackedKeys {
   freeForgotten(budget: number): number {
     let left = budget;
     const free = (node: number): void => {
-      const table = this.#notes.word(node, TABLE);
-      if (table !== 0) this.#heap.free(table);
+      if (this.#readTable(node)) left -= this.#tables.free(this.#root);
       this.#heap.free(node);
       left--;
     };
@@ -237,65 +248,35 @@ export class TrackedKeys {
   #add(node: number, client: number, worker: number): boolean {
     const notes = this.#notes;
     const more = notes.moreAt(node);
-    let places = notes.word(node, more + PLACES);
-    if (places === 0) {
-      if (notes.word(node, more + CLIENT) === client) return false;
-      places = this.#enlarge(node, more, FIRST_PLACES);
-    } else {
-      const table = notes.word(node, TABLE);
-      const at = this.#placeOf(table, places, client);
-      if (this.#word(table, at) === client) return false;
-      // A quarter of the places stay free.
-      if ((notes.word(node, COUNT) + 1) * 4 > places * 3) {
-        places = this.#enlarge(node, more, places * 2);
-      }
+    const root = this.#root;
+    if (!this.#readTable(node)) {
+      const first = notes.word(node, more + CLIENT);
+      if (first === client) return false;
+      this.#tables.create(root, first, notes.word(node, more + WORKER));
+      this.#writeTable(node);
     }
-    this.#put(notes.word(node, TABLE), places, client, worker);
+    const { table } = root;
+    const count = notes.word(node, COUNT);
+    try {
+      return this.#tables.add(root, count, client, worker);
+    } finally {
+      if (root.table !== table) this.#writeTable(node);
+    }
+  }
+
+  /** Makes the table of a key's clients that at hand; false if there is none. */
+  #readTable(node: number): boolean {
+    const notes = this.#notes;
+    const table = notes.word(node, TABLE);
+    if (table === 0) return false;
+    this.#root.table = table;
+    this.#root.places = notes.word(node, notes.moreAt(node) + PLACES);
     return true;
   }
 
-  /** Gives a key a table of so many places; returns them. */
-  #enlarge(node: number, more: number, places: number): number {
+  #writeTable(node: number): void {
     const notes = this.#notes;
-    const made = this.#heap.allocate(places);
-    const words = this.#arena.i32[made >>> SEGMENT_SHIFT]!;
-    words.fill(0, wordOf(made), wordOf(made) + 2 * places);
-    const before = notes.word(node, more + PLACES);
-    if (before === 0) {
-      const worker = notes.word(node, more + WORKER);
-      this.#put(made, places, notes.word(node, more + CLIENT), worker);
-    } else {
-      const table = notes.word(node, TABLE);
-      for (let i = 0; i < before; i++) {
-        const client = this.#word(table, 2 * i);
-        if (client === 0) continue;
-        this.#put(made, places, client, this.#word(table, 2 * i + 1));
-      }
-      this.#heap.free(table);
-    }
-    notes.setWord(node, TABLE, made);
-    notes.setWord(node, more + PLACES, places);
-    return places;
-  }
-
-  #put(table: number, places: number, client: number, worker: number): void {
-    const at = this.#placeOf(table, places, client);
-    const words = this.#arena.i32[table >>> SEGMENT_SHIFT]!;
-    words[wordOf(table) + at] = client;
-    words[wordOf(table) + at + 1] = worker;
-  }
-
-  /** Word of a client's place in a table: its own, or the one it would get. */
-  #placeOf(table: number, places: number, client: number): number {
-    let place = Math.imul(client, CLIENT_FACTOR) >>> Math.clz32(places - 1);
-    for (;;) {
-      const found = this.#word(table, 2 * place);
-      if (found === client || found === 0) return 2 * place;
-      place = place + 1 & places - 1;
-    }
-  }
-
-  #word(ref: number, index: number): number {
-    return this.#arena.i32[ref >>> SEGMENT_SHIFT]![wordOf(ref) + index]!;
+    notes.setWord(node, TABLE, this.#root.table);
+    notes.setWord(node, notes.moreAt(node) + PLACES, this.#root.places);
   }
 }

@@ -19,16 +19,18 @@
  * while somebody waits for it, and a shard without waiters pays nothing. Places
  * in time are numbers that grow within a shard, and wrap around.
  *
+ * Who goes through a long queue gives the latch back in between: a *bookmark*, a
+ * registration of no command, keeps the place, whoever comes and goes.
+ *
  * Every method asks that the caller holds the shard's latch. Nothing moves.
  *
  * @module
  */
 
-import type { Heap } from "../memory/heap.ts";
+import { type Heap, OutOfMemory } from "../memory/heap.ts";
 import { NODE_KEY, NODE_META, NODE_VALUE } from "../memory/node.ts";
 import { Key } from "./key.ts";
 import type { KeyNotes } from "./key_notes.ts";
-import type { ReadyKeys } from "./ready_keys.ts";
 import { HOOK_WAITERS, SHARD_HOOKS } from "./shard_control.ts";
 import { type WaiterRecords, WAITS_FOR_GROUP } from "./waiter_records.ts";
 
@@ -47,6 +49,9 @@ const SIBLING = 5;
 const SHARD = 6;
 const NUMBER = 7;
 const REGISTRATION_UNITS = 4;
+
+/** Called with a key that is waited for, and its node; the key is lent. */
+export type WaitedVisitor = (db: number, key: Key, node: number) => void;
 
 /** The waiters of one shard. */
 export class Waiters {
@@ -157,9 +162,53 @@ export class Waiters {
     return this.#word(node, FIRST);
   }
 
+  /** Whether none is before it in its queue. */
+  isFirst(registration: number): boolean {
+    return this.#word(registration, PREVIOUS) === 0;
+  }
+
   /** The one behind another, or 0. */
   next(registration: number): number {
     return this.#word(registration, NEXT);
+  }
+
+  /**
+   * Puts a bookmark before a registration, or returns 0 if memory is short:
+   * {@linkcode passBookmark} goes on there, or {@linkcode firstFrom} by place.
+   */
+  addBookmark(before: number): number {
+    let made = 0;
+    try {
+      made = this.#heap.allocate(REGISTRATION_UNITS);
+    } catch (cause) {
+      if (!(cause instanceof OutOfMemory)) throw cause;
+      return 0;
+    }
+    const node = this.#word(before, NODE);
+    const previous = this.#word(before, PREVIOUS);
+    this.#set(made, PREVIOUS, previous);
+    this.#set(made, NEXT, before);
+    this.#set(made, NODE, node);
+    this.#set(made, PLACE, this.place(before));
+    this.#set(made, RECORD, 0);
+    if (previous === 0) this.#set(node, FIRST, made);
+    else this.#set(previous, NEXT, made);
+    this.#set(before, PREVIOUS, made);
+    return made;
+  }
+
+  /** Takes a bookmark out and returns the registration behind it, or 0. */
+  passBookmark(bookmark: number): number {
+    const next = this.next(bookmark);
+    this.remove(bookmark);
+    return next;
+  }
+
+  /** The first one in the queue of a node that is not before a place, or 0. */
+  firstFrom(node: number, place: number): number {
+    let at = this.first(node);
+    while (at !== 0 && ((this.place(at) - place) | 0) < 0) at = this.next(at);
+    return at;
   }
 
   /** When it was made, as a number that grows. */
@@ -172,7 +221,7 @@ export class Waiters {
     return this.#word(registration, NUMBER);
   }
 
-  /** The command that waits. */
+  /** The command that waits; 0 for a bookmark. */
   record(registration: number): number {
     return this.#word(registration, RECORD);
   }
@@ -187,14 +236,23 @@ export class Waiters {
     return this.#word(registration, SHARD);
   }
 
-  /** Notes all keys of a database that are waited for. */
-  noteAll(db: number, ready: ReadyKeys): void {
+  /**
+   * Visits the keys that are waited for at so many positions from one on, and
+   * returns the next; see {@linkcode KeyNotes.visitFrom}.
+   */
+  visitFrom(from: number, positions: number, visit: WaitedVisitor): number {
     const key = this.#key;
-    this.#notes.visit((node) => {
-      if (this.#notes.qualifier(node) !== db) return;
+    const visitNode = (node: number): void => {
       this.#notes.readKey(node, key);
-      ready.note(this.#shard, db, key.buf, key.off, key.length, key.hash);
-    });
+      key.shard = this.#shard;
+      visit(this.#notes.qualifier(node), key, node);
+    };
+    let cursor = from;
+    for (let i = 0; i < positions; i++) {
+      cursor = this.#notes.visitFrom(cursor, visitNode);
+      if (cursor === 0) break;
+    }
+    return cursor;
   }
 
   #word(ref: number, index: number): number {

@@ -14,7 +14,12 @@
  * @module
  */
 
-import { compareBytes, copyBytes } from "../base/bytes.ts";
+import {
+  compareBytes,
+  compareLong,
+  copyBytes,
+  LONG_RUN_BYTES,
+} from "../base/bytes.ts";
 import type { Arena } from "./arena.ts";
 
 const CAPACITY_MIN = 16;
@@ -107,7 +112,10 @@ export class ByteRefs {
 
   /** The order of two of them, as {@linkcode compareBytes} has it. */
   compare(i: number, j: number): number {
-    return compareBytes(
+    const isLong = this.#length[i]! >= LONG_RUN_BYTES &&
+      this.#length[j]! >= LONG_RUN_BYTES;
+    const order = isLong ? compareLong : compareBytes;
+    return order(
       this.buf(i),
       this.#off[i]!,
       this.#length[i]!,

@@ -29,7 +29,12 @@
  */
 
 import { assert } from "../base/assert.ts";
-import { copyBytes, equalBytes, equalLong } from "../base/bytes.ts";
+import {
+  copyBytes,
+  equalBytes,
+  equalLong,
+  LONG_RUN_BYTES,
+} from "../base/bytes.ts";
 import { type Arena, byteOf, SEGMENT_SHIFT, UNIT_MASK } from "./arena.ts";
 import { EXTERNAL_HEADER_BYTES } from "./external.ts";
 import type { Heap } from "./heap.ts";
@@ -245,8 +250,11 @@ export class Chunks {
     if (this.bytes(ref) !== length) return -1;
     const own = this.#arena.u8[ref >>> SEGMENT_SHIFT]!;
     const at = byteOf(ref) + CHUNK_HEADER_BYTES;
-    if (length < LONG_KEY_BYTES) {
+    if (length < LONG_RUN_BYTES) {
       return equalBytes(own, at, length, buf, off, length) ? length : -1;
+    }
+    if (length < LONG_KEY_BYTES) {
+      return equalLong(own, at, buf, off, length) ? length : -1;
     }
     const isEqual = KNOWN_KEYS.has(ref, buf, off, length);
     if (isEqual !== undefined) return isEqual ? length : -1;

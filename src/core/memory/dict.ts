@@ -35,6 +35,7 @@
  */
 
 import { assert } from "../base/assert.ts";
+import { equalLong } from "../base/bytes.ts";
 import { type Arena, SEGMENT_SHIFT, UNIT_MASK } from "./arena.ts";
 import {
   BUCKET_UNITS,
@@ -453,6 +454,9 @@ export class Dict {
     if (length >= LONG_KEY_BYTES) {
       const isKnown = KNOWN_KEYS.has(ref, buf, off, length);
       if (isKnown !== undefined) return isKnown;
+      const own = new Uint8Array(words.buffer, words.byteOffset);
+      const at = (base << 2) + keyOffset(keyWord);
+      return equalLong(own, at, buf, off, length);
     }
     let word = base + (keyOffset(keyWord) >> 2);
     let i = off;

@@ -90,8 +90,10 @@ export class KnownKeys {
 
   /** How often a node has been compared, and is kept for that. */
   keepersOf(node: number): number {
+    // A key may lie in several places.
+    const keys = new Set(this.#keys);
     let count = 0;
-    for (const key of this.#keys) if (key.nodes.has(node)) count++;
+    for (const { nodes } of keys) if (nodes.has(node)) count++;
     return count;
   }
 

@@ -60,3 +60,14 @@ function classOf(): Uint8Array {
   }
   return table;
 }
+
+/** Whether objects of both sizes in bytes lie in the same class. */
+export function areOneClass(from: number, to: number): boolean {
+  const a = (from + 7) >>> 3;
+  const b = (to + 7) >>> 3;
+  if (a <= CLASS_UNITS_MAX && b <= CLASS_UNITS_MAX) {
+    return CLASS_OF[a] === CLASS_OF[b];
+  }
+  return a > CLASS_UNITS_MAX && b > CLASS_UNITS_MAX &&
+    (from + 4095) >>> 12 === (to + 4095) >>> 12;
+}

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { compareBytes, compareLong } from "../base/bytes.ts";
+import { compareBytes, compareLong, LONG_RUN_BYTES } from "../base/bytes.ts";
 import { type Arena, byteOf, SEGMENT_SHIFT, UNIT_MASK } from "./arena.ts";
 import { KNOWN_KEYS, LONG_KEY_BYTES } from "./known_keys.ts";
 import { KEY_LENGTH_MASK, keyOffset, NODE_KEY } from "./node.ts";
@@ -137,7 +137,7 @@ export class TreeSearch {
     const length = keyWord & KEY_LENGTH_MASK;
     const buf = this.#u8[node >>> SEGMENT_SHIFT]!;
     const off = byteOf(node) + keyOffset(keyWord);
-    return length < LONG_KEY_BYTES || this.#keyLength < LONG_KEY_BYTES
+    return length < LONG_RUN_BYTES || this.#keyLength < LONG_RUN_BYTES
       ? compareBytes(
         buf,
         off,
@@ -158,9 +158,12 @@ export class TreeSearch {
     const key = this.#key;
     const keyOff = this.#keyOff;
     const keyLength = this.#keyLength;
-    const known = KNOWN_KEYS.order(node, key, keyOff, keyLength);
+    const isLong = length >= LONG_KEY_BYTES && keyLength >= LONG_KEY_BYTES;
+    const known = isLong
+      ? KNOWN_KEYS.order(node, key, keyOff, keyLength)
+      : undefined;
     if (known !== undefined) return known;
-    if (!this.#isTrial) {
+    if (!isLong || !this.#isTrial) {
       return compareLong(buf, off, length, key, keyOff, keyLength);
     }
     if (this.#unknown === 0) this.#unknown = node;

@@ -50,7 +50,9 @@ export interface LongStrings {
 }
 
 /** Bytes from which on a string is long enough to be taken over. */
-export const LONG_STRING_BYTES_MIN: number = 1 << 19;
+export const LONG_STRING_BYTES_MIN: number = 1 << 16;
+/** To take one over costs as much as to write so many bytes. */
+export const SOURCE_COST: number = 1 << 14;
 /** Bytes that a fresh buffer has. */
 export const REPLY_BUFFER_BYTES = 16 * 1024;
 
@@ -101,6 +103,8 @@ export class ReplyWriter {
   hasSource = false;
   /** Who takes long strings over; null for nobody. */
   longs: LongStrings | null = null;
+  /** What it has cost to take sources over, as bytes that are written. */
+  #sourceCost = 0;
   /** Error replies written so far. */
   errorCount = 0;
   /** The last error reply, for statistics. */
@@ -113,6 +117,14 @@ export class ReplyWriter {
   /** A writer with a buffer of its own. */
   constructor(bytes: number = REPLY_BUFFER_BYTES) {
     this.buf = new Uint8Array(bytes);
+  }
+
+  /**
+   * What it has cost to write all that, and what was taken back, in bytes: for
+   * those who write up to a limit.
+   */
+  get cost(): number {
+    return this.at + this.#sourceCost;
   }
 
   /** Bytes written, marked ones included. */
@@ -257,6 +269,7 @@ export class ReplyWriter {
     this.spans ??= [];
     this.spans.push({ at: this.at, source, ref: 0, from: 0, length: 0 });
     this.hasSource = true;
+    this.#sourceCost += SOURCE_COST;
   }
 
   /** The null of a missing string: `$-1`, or `_` in RESP3. */

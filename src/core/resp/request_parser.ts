@@ -47,7 +47,7 @@ export const MALFORMED = 3;
 
 /** Longest inline request and longest count line. */
 export const INLINE_BYTES_MAX = 64 * 1024;
-/** Arguments from this length on are streamed if they are not there yet. */
+/** Arguments from this length on are streamed, also if they are there already. */
 export const BIG_ARGUMENT_BYTES = 64 * 1024;
 /** Most arguments before AUTH, where one is required. */
 const UNAUTHENTICATED_ARGUMENTS_MAX = 10;
@@ -131,7 +131,7 @@ export class RequestParser {
           p = at + 2;
         }
       }
-      if (end - p < length + 2) {
+      if (length >= BIG_ARGUMENT_BYTES || end - p < length + 2) {
         this.#bulkLength = length;
         this.position = p;
         if (length < BIG_ARGUMENT_BYTES) return INCOMPLETE;

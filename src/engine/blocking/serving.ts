@@ -15,6 +15,9 @@
  *   and taken out of the other queues in slices, where it has waited.
  * - A command that finds much takes it in slices, its key locked. It has been
  *   served then, and those behind it wait on until the key is released.
+ * - However many wait, latches are given back after some of them. When a database
+ *   was emptied, or exchanged with another, the keys that somebody waits for are
+ *   gone through in the same way.
  *
  * @module
  */
@@ -32,7 +35,11 @@ import {
   SHARD_HOOKS,
 } from "../../core/keyspace/shard_control.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
-import type { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
+import type { WaitedVisitor } from "../../core/keyspace/waiters.ts";
+import type {
+  ReadyDatabases,
+  ReadyKeys,
+} from "../../core/keyspace/ready_keys.ts";
 import {
   type WaiterRecords,
   WAITS_FOR_GROUP,
@@ -73,8 +80,12 @@ export interface ServingPorts<C extends Call> {
   ): void;
 }
 
-/** Waiting commands that are tried under one hold of the latches. */
-const TRIED_IN_ONE_HOLD = 16;
+/** Waiting commands that are looked at under one hold of the latches. */
+const LOOKS_IN_ONE_HOLD = 1024;
+/** For so many of these it counts that one is tried. */
+const LOOKS_PER_TRY = 64;
+/** Positions of the dictionary of waiters that are looked at in one hold. */
+const HOLD_POSITIONS = 32;
 
 /** One per worker. */
 export class Serving<C extends Call> {
@@ -121,9 +132,11 @@ export class Serving<C extends Call> {
     call.reply = this.#reply;
     this.#reply.longs = reply.longs;
     this.isAtWork = true;
-    while (this.#ready.isLeft()) {
-      this.#serveKey();
-      this.#ready.advance();
+    this.#serveKeys();
+    for (;;) {
+      const whole = this.#ready.takeDatabases();
+      if (whole === null) break;
+      this.#serveDatabases(whole);
     }
     this.isAtWork = false;
     call.args = args;
@@ -146,86 +159,151 @@ export class Serving<C extends Call> {
       const type = ref === 0 ? TYPE_STREAM : space.type(ref);
       // A stream is enough for all.
       if (type === TYPE_STREAM) continue;
-      if (this.#next(space, call.db, key, true, 0) === 0) continue;
+      if (!this.#isWaitedFor(space, call.db, key)) continue;
       const { shard, buf, off, length, hash } = key;
       this.#ready.note(shard, call.db, buf, off, length, hash);
     }
     return this.#ready.count !== 0;
   }
 
+  #serveKeys(): void {
+    while (this.#ready.isLeft()) {
+      this.#serveKey();
+      this.#ready.advance();
+    }
+  }
+
+  /** Serves all keys of databases of a shard that have something for somebody. */
+  #serveDatabases({ shard, databases }: ReadyDatabases): void {
+    const space = this.#call.keyspaces[shard]!;
+    const { waiters } = space.hooks;
+    const note: WaitedVisitor = (db, key, node) => {
+      if (!databases.has(db)) return;
+      const { buf, off, length, hash } = key;
+      // Whether it has expired is seen when it is served.
+      const ref = space.peek(db, key);
+      if (usesOf(space, ref) === 0 && !waiters.hasGroups(node)) return;
+      this.#ready.note(shard, db, buf, off, length, hash);
+    };
+    let cursor = 0;
+    do {
+      this.#latches.acquire(shard);
+      cursor = waiters.visitFrom(cursor, HOLD_POSITIONS, note);
+      this.#latches.release(shard);
+      this.#serveKeys();
+    } while (cursor !== 0);
+  }
+
   #serveKey(): void {
     const key = this.#key;
     const db = this.#ready.read(key);
-    const call = this.#call;
-    const space = call.keyspaces[key.shard]!;
+    const space = this.#call.keyspaces[key.shard]!;
     const { waiters } = space.hooks;
     const latches = this.#latches;
-    let isFirst = true;
-    let place = 0;
     latches.mark(key.shard);
     latches.acquireMarked();
-    for (let tried = 0;; tried++) {
-      if (tried === TRIED_IN_ONE_HOLD) {
+    let looks = 0;
+    let uses = this.#uses(space, db, key);
+    let at = uses === 0 ? 0 : waiters.first(this.#nodeOf(space, db, key));
+    while (at !== 0 && uses !== 0) {
+      if (looks >= LOOKS_IN_ONE_HOLD) {
         // Thousands may wait: others have their turn in between.
-        latches.releaseMarked();
-        latches.mark(key.shard);
-        latches.acquireMarked();
-        tried = 0;
+        at = this.#rest(space, db, key, at, 0);
+        uses = this.#uses(space, db, key);
+        looks = 0;
+        continue;
       }
-      const found = this.#next(space, db, key, isFirst, place);
-      if (found === 0) break;
-      const record = waiters.record(found);
-      const foundAt = waiters.place(found);
-      const command = this.#load(record, waiters.number(found), db);
+      const record = waiters.record(at);
+      if (!this.#canUse(record, uses)) {
+        at = waiters.next(at);
+        looks++;
+        continue;
+      }
+      looks += LOOKS_PER_TRY;
+      const command = this.#load(record, waiters.number(at), db);
       if (!this.#holdsLatches()) {
-        latches.releaseMarked();
-        latches.mark(key.shard);
-        for (let i = 0; i < call.keyCount; i++) latches.mark(call.key(i).shard);
-        latches.acquireMarked();
-        const again = this.#next(space, db, key, isFirst, place);
+        const found = at;
+        const place = waiters.place(found);
+        at = this.#rest(space, db, key, found, this.#call.keyCount);
+        uses = this.#uses(space, db, key);
         if (
-          again !== found || waiters.record(again) !== record ||
-          waiters.place(again) !== foundAt
+          at !== found || waiters.record(at) !== record ||
+          waiters.place(at) !== place || !this.#canUse(record, uses)
         ) continue;
       }
-      isFirst = false;
-      place = foundAt;
-      if (this.#ports.mustDefer(command, key)) continue;
-      if (!this.#records.claim(record)) continue;
-      // Those behind are served when the key is released.
-      if (this.#attempt(record, command) && isBeingChanged(space, db, key)) {
-        break;
+      // Nobody else leaves the queue while the latch is held.
+      const next = waiters.next(at);
+      if (
+        !this.#ports.mustDefer(command, key) && this.#records.claim(record)
+      ) {
+        // Those behind are served when the key is released.
+        if (this.#attempt(record, command) && isBeingChanged(space, db, key)) {
+          break;
+        }
+        uses = this.#uses(space, db, key);
       }
+      at = next;
     }
     latches.releaseMarked();
   }
 
   /**
-   * The first command behind `place` in the queue of a key that can
-   * do something with what the key has, or 0.
+   * Gives all latches back, and takes that of a key again and those of the first
+   * keys of the command at hand; returns the registration in the queue of the key
+   * with which it goes on: the one given, if it is still there.
    */
-  #next(
+  #rest(
     space: Keyspace,
     db: number,
     key: Key,
-    isFirst: boolean,
-    place: number,
+    at: number,
+    keyCount: number,
   ): number {
     const { waiters } = space.hooks;
-    const node = waiters.find(db, key.buf, key.off, key.length, key.hash);
+    const place = waiters.place(at);
+    const bookmark = waiters.isFirst(at) ? 0 : waiters.addBookmark(at);
+    const latches = this.#latches;
+    latches.releaseMarked();
+    latches.mark(key.shard);
+    for (let i = 0; i < keyCount; i++) latches.mark(this.#call.key(i).shard);
+    latches.acquireMarked();
+    if (bookmark !== 0) return waiters.passBookmark(bookmark);
+    const node = this.#nodeOf(space, db, key);
+    return node === 0 ? 0 : waiters.firstFrom(node, place);
+  }
+
+  #nodeOf({ hooks: { waiters } }: Keyspace, db: number, key: Key): number {
+    return waiters.find(db, key.buf, key.off, key.length, key.hash);
+  }
+
+  /** Which kinds of commands can do something with what a key has: a bit each. */
+  #uses(space: Keyspace, db: number, key: Key): number {
+    const node = this.#nodeOf(space, db, key);
     if (node === 0) return 0;
     const ref = space.lookupQuiet(db, key, this.#call.nowMs);
-    const kind = ref === 0 ? 0 : kindFor(space.type(ref));
-    if (kind === 0 && !waiters.hasGroups(node)) return 0;
-    let at = waiters.first(node);
-    for (; at !== 0; at = waiters.next(at)) {
-      if (!isFirst && ((waiters.place(at) - place) | 0) <= 0) continue;
-      const record = waiters.record(at);
-      const wanted = this.#records.kind(record);
-      if (wanted !== kind && wanted !== WAITS_FOR_GROUP) continue;
-      if (this.#records.isWaiting(record)) return at;
+    const uses = usesOf(space, ref);
+    return space.hooks.waiters.hasGroups(node)
+      ? uses | 1 << WAITS_FOR_GROUP
+      : uses;
+  }
+
+  /** Whether a command, which is not a bookmark, waits and is one of these. */
+  #canUse(record: number, uses: number): boolean {
+    const records = this.#records;
+    return record !== 0 && (uses >>> records.kind(record) & 1) !== 0 &&
+      records.isWaiting(record);
+  }
+
+  /** Whether some command can do something with what a key has. */
+  #isWaitedFor(space: Keyspace, db: number, key: Key): boolean {
+    const uses = this.#uses(space, db, key);
+    if (uses === 0) return false;
+    const { waiters } = space.hooks;
+    let at = waiters.first(this.#nodeOf(space, db, key));
+    while (at !== 0 && !this.#canUse(waiters.record(at), uses)) {
+      at = waiters.next(at);
     }
-    return 0;
+    return at !== 0;
   }
 
   /**
@@ -314,9 +392,11 @@ function isBeingChanged({ locks }: Keyspace, db: number, key: Key): boolean {
   return node !== 0 && locks.isWriteHeld(node);
 }
 
-/** What those wait for who can use a value of that type; 0 for nobody. */
-function kindFor(type: number): number {
-  if (type === TYPE_LIST) return WAITS_FOR_LIST;
-  if (type === TYPE_ZSET) return WAITS_FOR_ZSET;
-  return type === TYPE_STREAM ? WAITS_FOR_STREAM : 0;
+/** Which kinds of commands can use an entry, or none: a bit each. */
+function usesOf(space: Keyspace, ref: number): number {
+  if (ref === 0) return 0;
+  const type = space.type(ref);
+  if (type === TYPE_LIST) return 1 << WAITS_FOR_LIST;
+  if (type === TYPE_ZSET) return 1 << WAITS_FOR_ZSET;
+  return type === TYPE_STREAM ? 1 << WAITS_FOR_STREAM : 0;
 }

@@ -61,7 +61,7 @@ import {
   unlockKey,
 } from "../../core/keyspace/locking.ts";
 import {
-  FLAG_SNAPSHOT,
+  FLAGS_RESERVE,
   SHARD_FLAGS,
 } from "../../core/keyspace/shard_control.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
@@ -438,7 +438,7 @@ export class ManyKeys<C extends Call> {
       const isWrite = writes === null ? running.isWrite : writes[i] === 1;
       const kind = isWrite ? PLACE_WRITE : 0;
       order.read(i, args, key);
-      if (isWrite && (control[SHARD_FLAGS]! & FLAG_SNAPSHOT) !== 0) {
+      if (isWrite && (control[SHARD_FLAGS]! & FLAGS_RESERVE) !== 0) {
         reserve(space, db, key, false);
       }
       const ticket = running.wait?.ticket ?? 0;

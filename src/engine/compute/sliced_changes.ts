@@ -154,11 +154,13 @@ export class SlicedChanges {
     const key = new Key();
     fillKey(key, name);
     const { promise, resolve } = Promise.withResolvers<LateReply>();
+    const compared = this.#ports.takeCompared();
+    compared?.names?.addCopy(changed, key);
     const session = this.#ports.session();
     const running: Running = {
       ...{ space, db, key, change, args: given, handle, session, resolve },
       command: session.command!,
-      compared: this.#ports.takeCompared(),
+      compared,
       tookMs: 0,
     };
     // One who has waited may be served before the command at hand is parked.

@@ -57,6 +57,12 @@ export const HOLD_FOR_JOB: HoldPurpose = {
   shortPatienceMs: 0,
 };
 
+/** A command in slices has the value as it was, and others wait already. */
+export const HOLD_FOR_SLICES: HoldPurpose = {
+  ...HOLD_FOR_JOB,
+  label: "slices",
+};
+
 /**
  * Allocations of a collection that is copied by who changes it: in half a
  * millisecond, while to wait for a reader takes longer.

@@ -24,9 +24,14 @@
 
 import { assert } from "../../core/base/assert.ts";
 import { latin1BytesOf } from "../../core/base/bytes.ts";
-import type { Call } from "../../core/commands/call.ts";
 import {
-  COMBINED_KEY_WEIGHT,
+  forgetFloatTexts,
+  noteFloatText,
+} from "../../core/base/long_float_text.ts";
+import type { Call } from "../../core/commands/call.ts";
+import { ComparedArguments } from "../../core/commands/compared_arguments.ts";
+import { ComparedNames } from "../../core/commands/compared_names.ts";
+import {
   FLAG,
   type Handler,
   type HeavyTest,
@@ -43,9 +48,7 @@ import { LookAhead } from "../../core/keyspace/look_ahead.ts";
 import type { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
 import {
   FLAG_KEY_LOCKS,
-  HOOK_TRACKED,
   SHARD_FLAGS,
-  SHARD_HOOKS,
 } from "../../core/keyspace/shard_control.ts";
 import { KNOWN_KEYS } from "../../core/memory/known_keys.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
@@ -73,6 +76,7 @@ import { CommandRunner } from "./command_runner.ts";
 import type { ExecutorPorts } from "./executor_ports.ts";
 import type { WorkerGate } from "./gate.ts";
 import { GatedRequests } from "./gated_requests.ts";
+import { KEYS_KEPT, LongCommands } from "./long_commands.ts";
 import { LockAsking, LOCKS_FREE, LOCKS_PARKED } from "./lock_asking.ts";
 import { DONE, HELD, PARKED } from "./outcome.ts";
 import { PipelineRunner } from "./pipeline_runner.ts";
@@ -83,8 +87,6 @@ import type { Tellings } from "./tellings.ts";
 import { ToldCommands } from "./told_commands.ts";
 import { TransactionRunner } from "./transaction_runner.ts";
 
-/** Keys kept ready between commands. */
-const KEYS_KEPT = 1024;
 /** What is replied to a command that EXEC will run. */
 const QUEUED = latin1BytesOf("+QUEUED\r\n");
 
@@ -121,6 +123,7 @@ export class Executor<C extends Call> implements WorkerGate {
   readonly #ready: ReadyKeys;
   readonly #locks: CommandLocks;
   readonly #told: ToldCommands<C>;
+  readonly #long: LongCommands<C>;
   readonly #transactions: TransactionRunner<C>;
   readonly #rejections: Rejections<C>;
   readonly #gated: GatedRequests<C>;
@@ -172,6 +175,7 @@ export class Executor<C extends Call> implements WorkerGate {
       process: ports.process,
     });
     const told = this.#told = new ToldCommands(this, locks, ports);
+    this.#long = new LongCommands({ ...own, told });
     const transactions = this.#transactions = new TransactionRunner({
       ...own,
       asking,
@@ -350,7 +354,16 @@ export class Executor<C extends Call> implements WorkerGate {
     const isRecorded = this.#effects.isOn &&
       (command.flags & FLAG.WRITE) !== 0;
     if (isRecorded) this.#effects.prepare(db, args);
+    for (let i = 1; i < args.count; i++) {
+      if (args.bigAt(i) === 0) continue;
+      noteFloatText(args.source(i), args.off[i]!, args.length[i]!);
+    }
+    const names = this.#compareNames(command);
     command.stage?.(this.#call);
+    if (names !== null) {
+      this.#call.compared ??= new ComparedArguments();
+      this.#call.compared.names = names;
+    }
     const outcome = this.#dispatchNow(command, handler);
     if (isRecorded) this.#effects.forgetPrepared();
     this.#call.staged?.drop();
@@ -358,7 +371,22 @@ export class Executor<C extends Call> implements WorkerGate {
     this.#call.compared?.drop();
     this.#call.compared = null;
     KNOWN_KEYS.clear();
+    forgetFloatTexts();
     return outcome;
+  }
+
+  /** Compares the long names of a command's keys; null if there are none. */
+  #compareNames(command: Command<C>): ComparedNames | null {
+    const { args, nowMs } = this.#call;
+    // Nobody waits while records are replayed.
+    if (nowMs === 0 || command.keyKind === KEY_KIND.NONE) return null;
+    let names: ComparedNames | null = null;
+    for (const i of this.#keys.namesOf(command)) {
+      if (args.bigAt(i) === 0) continue;
+      names ??= new ComparedNames();
+      names.compare(this.#call, i);
+    }
+    return names;
   }
 
   #dispatchNow(command: Command<C>, handler: Handler<C>): number {
@@ -492,7 +520,7 @@ export class Executor<C extends Call> implements WorkerGate {
     const count = call.keyCount;
     if (
       count * command.keyWeight > call.settings.backgroundThresholdKeys &&
-      !this.ignoresFlags && this.#beginMany(command)
+      !this.ignoresFlags && this.#long.beginMany(command)
     ) return PARKED;
     if (looksFurther) this.#latches.markAll();
     for (let i = 0; i < count; i++) {
@@ -501,6 +529,14 @@ export class Executor<C extends Call> implements WorkerGate {
       this.#lookAhead.add(call.keyspaces[key.shard]!, call.db, key.hash);
     }
     this.#lookAhead.run();
+    if (
+      this.#lookAhead.bytes > 2 * call.settings.backgroundThresholdBytes &&
+      command.spec.repliesValues === true && !this.ignoresFlags
+    ) {
+      this.#latches.unmark();
+      if (this.#long.beginMany(command, true)) return PARKED;
+      for (let i = 0; i < count; i++) this.#latches.mark(call.key(i).shard);
+    }
     this.#latches.acquireMarked();
     const isBlocking = (command.flags & FLAG.BLOCKING) !== 0;
     const flags = this.#latches.wordsOfMarked(SHARD_FLAGS);
@@ -535,57 +571,16 @@ export class Executor<C extends Call> implements WorkerGate {
     return outcome;
   }
 
-  /** A key counts for several if clients may have to be told of it. */
-  #trackedWeight(): number {
-    const isTracked = this.#call.keyspaces.some(({ control }) =>
-      (control[SHARD_HOOKS]! & HOOK_TRACKED) !== 0
-    );
-    return isTracked ? COMBINED_KEY_WEIGHT : 1;
-  }
-
-  /** Begins to go through very many keys in slices; false if it cannot. */
-  #beginMany(command: Command<C>): boolean {
-    const call = this.#call;
-    const { manyKeys, keyWeight } = command.spec;
-    const weight = call.keyCount * (keyWeight ?? this.#trackedWeight());
-    if (
-      manyKeys === undefined || weight <= call.settings.backgroundThresholdKeys
-    ) return false;
-    const work = manyKeys(call);
-    if (work === null) return false;
-    const late = this.#ports.manyKeys(command, work, this.#keys.positions);
-    if (late === null) return false;
-    this.#told.show(call, command);
-    this.#runner.pending = late;
-    this.#runner.pendingHasRead = true;
-    call.trimKeys(KEYS_KEPT);
-    return true;
-  }
-
   /** A command that may take long: in the background then, if there is room. */
   #runHeavy(
     command: Command<C>,
     isHeavy: HeavyTest<C>,
     handler: Handler<C>,
   ): number {
-    const call = this.#call;
-    if (this.ignoresFlags || !isHeavy(call)) {
-      return this.#runner.run(command, handler);
-    }
-    const { resp } = call.session as Session;
-    const late = this.#ports.background(
-      command,
-      call,
-      this.#keys.positions,
-      resp,
-    );
-    if (late === null) return this.#runner.run(command, handler);
-    // Others are told of the command as if it had run now; it is counted when
-    // it has.
-    this.#told.tellBegun(call, command, handler, late);
-    this.#runner.pending = late;
-    this.#runner.pendingHasRead = true;
-    return PARKED;
+    const mayBegin = !this.ignoresFlags && isHeavy(this.#call);
+    return mayBegin && this.#long.beginInBackground(command, handler)
+      ? PARKED
+      : this.#runner.run(command, handler);
   }
 
   /** A command that may wait, which is decided under its keys' latches. */

@@ -21,8 +21,8 @@ import { mayBeLocked } from "../../core/keyspace/key_locks.ts";
 import type { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
 import {
   FLAG_KEY_LOCKS,
-  FLAG_SNAPSHOT,
   FLAG_WHOLE_LOCK,
+  FLAGS_RESERVE,
   SHARD_FLAGS,
 } from "../../core/keyspace/shard_control.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
@@ -43,7 +43,7 @@ export const LOCKS_PARKED = 1;
 export const LOCKS_NO_ROOM = 2;
 
 /** Flags of shards: the keys of a command are to be looked at. */
-export const MUST_ASK: number = FLAG_KEY_LOCKS | FLAG_SNAPSHOT;
+export const MUST_ASK: number = FLAG_KEY_LOCKS | FLAGS_RESERVE;
 
 /** What asking needs from the executor around it. */
 export interface LockAskingParts<C extends Call> {
@@ -56,7 +56,8 @@ export interface LockAskingParts<C extends Call> {
   readonly addBig: BigAdder;
   /**
    * Locks a key whose value is large and not yet in the snapshot under way, until
-   * it is; if `isAsked`, says only whether it would. Latches are held.
+   * it is, or until it has been copied for those who keep hashes as they were; if
+   * `isAsked`, says only whether it would. Latches are held.
    */
   reserve: (
     space: Keyspace,
@@ -94,7 +95,7 @@ export class LockAsking<C extends Call> {
    * `flags` are those of the key's shard, whose latch is held.
    */
   isFree(command: Command<C>, key: Key, flags: number): boolean {
-    if ((flags & FLAG_SNAPSHOT) !== 0 && this.#mustReserve(command)) {
+    if ((flags & FLAGS_RESERVE) !== 0 && this.#mustReserve(command)) {
       return false;
     }
     if ((flags & (FLAG_KEY_LOCKS | FLAG_WHOLE_LOCK)) === 0) return true;
@@ -113,7 +114,7 @@ export class LockAsking<C extends Call> {
    */
   areFree(command: Command<C>, flags: number, everywhere: boolean): boolean {
     if (everywhere && this.#areChanging()) return false;
-    if ((flags & FLAG_SNAPSHOT) !== 0 && this.#mustReserve(command)) {
+    if ((flags & FLAGS_RESERVE) !== 0 && this.#mustReserve(command)) {
       return false;
     }
     if ((flags & (FLAG_KEY_LOCKS | FLAG_WHOLE_LOCK)) === 0) return true;
@@ -189,13 +190,13 @@ export class LockAsking<C extends Call> {
   readonly #claimKey = (db: number, key: Key, isWrite: boolean): void => {
     const { call, locks, reserve } = this.#parts;
     const space = call.keyspace(key);
-    if (isWrite && (space.control[SHARD_FLAGS]! & FLAG_SNAPSHOT) !== 0) {
+    if (isWrite && (space.control[SHARD_FLAGS]! & FLAGS_RESERVE) !== 0) {
       reserve(space, db, key, false);
     }
     locks.claim(space, db, key, isWrite);
   };
 
-  /** Whether a snapshot should have a large value before the command has it. */
+  /** Whether a large value is to be kept for others before the command has it. */
   #mustReserve(command: Command<C>): boolean {
     const { call, locks, reserve } = this.#parts;
     if ((command.flags & FLAG.WRITE) === 0 || locks.isExempt) return false;

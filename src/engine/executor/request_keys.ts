@@ -36,6 +36,8 @@ import { ownerOf } from "../messages/shared_state.ts";
 /** Words that the error of an unknown command echoes. */
 const ECHOED_ARGUMENTS_MAX = 32;
 
+/** Where the name of the only key stands. */
+const ONE_NAME = [1];
 /** Groups of commands that look at no keys but those they name. */
 const CLIENT_GROUPS: ReadonlySet<string> = new Set([
   "connection",
@@ -93,6 +95,15 @@ export class RequestKeys<C extends Call> {
     }
     call.keyCount = positions.count;
     return looksFurther;
+  }
+
+  /** Which arguments of the command at hand are the names of its keys. */
+  namesOf(command: Command<C>): Iterable<number> {
+    if (command.keyKind === KEY_KIND.SINGLE) return ONE_NAME;
+    const { positions, view } = this;
+    view.reset(this.#call.args, 0);
+    findKeysToRun(command.spec, view, positions);
+    return positions.positions.slice(0, positions.count);
   }
 
   /** Notes in a request that has one key its command, and the key's place. */

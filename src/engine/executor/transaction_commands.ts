@@ -10,6 +10,7 @@
 
 import type { Call } from "../../core/commands/call.ts";
 import {
+  COMBINED_KEY_WEIGHT,
   type CommandSpec,
   keysFrom,
 } from "../../core/commands/command_spec.ts";
@@ -165,6 +166,7 @@ export const TRANSACTION_COMMANDS: readonly CommandSpec<TransactionCall>[] = [
     syntax: "key...",
     replies: ["status"],
     manyKeys: manyWatched,
+    keyWeight: COMBINED_KEY_WEIGHT,
     run: watchCommand,
   },
 ];

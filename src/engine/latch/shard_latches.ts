@@ -40,6 +40,7 @@ export class Latches implements ShardLatches {
   #takes: boolean;
   readonly #checks: boolean;
   readonly #slow: SlowSteps | null;
+  readonly #nowMs: () => number;
   /** Shards marked by {@linkcode mark}. */
   readonly #marks: Uint8Array;
   #markedMin: number;
@@ -51,7 +52,9 @@ export class Latches implements ShardLatches {
 
   /**
    * `shared` is false for a single worker: nothing is taken then. `checks`
-   * turns on debug mode, in which `slow` may make the worker slow.
+   * turns on debug mode, in which `slow` may make the worker slow, and holds are
+   * measured by `nowMs`: of the thread's own clock, if there is one, which stands
+   * still while others have the processor.
    */
   constructor(
     controls: readonly Int32Array[],
@@ -59,6 +62,7 @@ export class Latches implements ShardLatches {
     shared: boolean,
     checks: boolean,
     slow: SlowSteps | null = null,
+    nowMs: () => number = () => performance.now(),
   ) {
     this.#controls = controls;
     this.#counters = counters;
@@ -66,6 +70,7 @@ export class Latches implements ShardLatches {
     this.#takes = shared;
     this.#checks = checks;
     this.#slow = slow;
+    this.#nowMs = nowMs;
     this.#marks = new Uint8Array(controls.length);
     this.#markedMin = controls.length;
   }
@@ -89,7 +94,7 @@ export class Latches implements ShardLatches {
   }
 
   #countWait(shard: number, sleeps: number): void {
-    if (this.#held.length === 1) this.#heldSinceMs = performance.now();
+    if (this.#held.length === 1) this.#heldSinceMs = this.#nowMs();
     const counters = this.#counters;
     counters[LATCH_CONTENTIONS] = counters[LATCH_CONTENTIONS]! + 1;
     counters[LATCH_SLEEPS] = counters[LATCH_SLEEPS]! + sleeps;
@@ -111,7 +116,7 @@ export class Latches implements ShardLatches {
   }
 
   #countHold(): void {
-    const microseconds = (performance.now() - this.#heldSinceMs) * 1000;
+    const microseconds = (this.#nowMs() - this.#heldSinceMs) * 1000;
     if (microseconds > this.#counters[LATCH_HOLD_MAX]!) {
       this.#counters[LATCH_HOLD_MAX] = microseconds;
     }
@@ -150,6 +155,13 @@ export class Latches implements ShardLatches {
       this.#marks[shard] = 0;
       this.release(shard);
     }
+    this.#markedMin = this.#controls.length;
+    this.#markedMax = -1;
+  }
+
+  /** Forgets marks of which no latch was taken. */
+  unmark(): void {
+    this.#marks.fill(0);
     this.#markedMin = this.#controls.length;
     this.#markedMax = -1;
   }
@@ -216,7 +228,7 @@ export class Latches implements ShardLatches {
       (this.#held.at(-1) ?? -1) < shard,
       "latches are taken in ascending order",
     );
-    if (this.#held.length === 0) this.#heldSinceMs = performance.now();
+    if (this.#held.length === 0) this.#heldSinceMs = this.#nowMs();
     this.#held.push(shard);
   }
 

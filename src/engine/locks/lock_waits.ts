@@ -86,6 +86,8 @@ export class LockWaits {
   /** By their numbers, those who hold locks and want to know who waits. */
   readonly #holders = new Map<number, () => void>();
   readonly #deadlines: Deadlines<LockWait>;
+  /** Who is to be told: workers, and the tickets of waits there. */
+  #told: number[] = [];
 
   /** Nobody waits yet. */
   constructor(ports: LockWaitPorts) {
@@ -119,10 +121,21 @@ export class LockWaits {
    * latches may be held.
    */
   wake(worker: number, ticket: number): void {
-    const { send, soon } = this.#ports;
-    if (worker !== this.#ports.worker) return send(worker, ticket);
-    soon(() => this.woken(ticket));
+    // Thousands may wait for a key: little is done for each under its latch.
+    if (this.#told.push(worker, ticket) === 2) this.#ports.soon(this.#tellAll);
   }
+
+  readonly #tellAll = (): void => {
+    const told = this.#told;
+    this.#told = [];
+    const { worker: self, send } = this.#ports;
+    for (let i = 0; i < told.length; i += 2) {
+      const worker = told[i]!;
+      const ticket = told[i + 1]!;
+      if (worker === self) this.woken(ticket);
+      else send(worker, ticket);
+    }
+  };
 
   /**
    * A wait of this worker must look again, or others wait for one of its holders,

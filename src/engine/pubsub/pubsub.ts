@@ -12,8 +12,8 @@
  * than its subscription's, which are those that counted it, however long a
  * message was under way.
  *
- * Patterns are counted in the first shard. Every worker keeps an index of all of
- * them, made anew when their version in shared memory has changed.
+ * Patterns are counted in the first shard. Every worker knows all of them
+ * (all_patterns.ts).
  *
  * @module
  */
@@ -39,6 +39,7 @@ import {
   PROCESS_PUBSUB_SEQUENCE,
   PROCESS_SHARD_CHANNELS,
 } from "../messages/shared_state.ts";
+import { AllPatterns, PATTERN_SHARD } from "./all_patterns.ts";
 import { PatternIndex } from "./pattern_index.ts";
 import {
   MESSAGE,
@@ -50,12 +51,8 @@ import {
 import { PUBLISH_RECORD } from "../messages/record_kinds.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
-/** The shard that counts patterns. */
-const PATTERN_SHARD = 0;
 /** Positions of a dictionary of names that are visited in one hold. */
 const HOLD_POSITIONS = 16;
-/** Attempts to learn all patterns while others may change them. */
-const SHARED_TRIES = 3;
 /** Words of the process that count names, by kind. */
 const COUNT_WORDS = [
   PROCESS_CHANNELS,
@@ -104,9 +101,7 @@ export class PubSub {
   ];
   readonly #patterns = new PatternIndex<LocalPattern>();
   readonly #subscriptions = new Map<Subscriber, Subscriptions>();
-  /** Subscribers per worker of every pattern that there is. */
-  #allPatterns = new PatternIndex<Int32Array>();
-  #allPatternsVersion = 0;
+  readonly #allPatterns: AllPatterns;
   /** Receivers per worker of the message at hand. */
   readonly #receivers: Int32Array;
   readonly #key = new Key();
@@ -124,6 +119,11 @@ export class PubSub {
     this.#self = parts.mesh.self;
     this.#workers = parts.mesh.count;
     this.#receivers = new Int32Array(this.#workers);
+    this.#allPatterns = new AllPatterns({
+      ...parts,
+      workers: this.#workers,
+      draw: () => this.#draw(),
+    });
     parts.mesh.handle(PUBLISH_RECORD, (_from, reader) => this.#receive(reader));
   }
 
@@ -259,24 +259,15 @@ export class PubSub {
    * shard; some may come twice.
    */
   visit(kind: number, visitor: NameVisitor): void {
-    for (const space of this.#parts.keyspaces) {
-      this.#visitShard(space, kind, HOLD_POSITIONS, visitor);
+    const { keyspaces, latches } = this.#parts;
+    for (const { shard, channels } of keyspaces) {
+      let cursor = 0;
+      do {
+        latches.acquire(shard);
+        cursor = channels.visitFrom(kind, cursor, HOLD_POSITIONS, visitor);
+        latches.release(shard);
+      } while (cursor !== 0);
     }
-  }
-
-  #visitShard(
-    { shard, channels }: Keyspace,
-    kind: number,
-    positions: number,
-    visitor: NameVisitor,
-  ): void {
-    const { latches } = this.#parts;
-    let cursor = 0;
-    do {
-      latches.acquire(shard);
-      cursor = channels.visitFrom(kind, cursor, positions, visitor);
-      latches.release(shard);
-    } while (cursor !== 0);
   }
 
   /** How many names of a kind have subscribers. */
@@ -311,14 +302,12 @@ export class PubSub {
     const { channels } = keyspaces[key.shard]!;
     latches.acquire(key.shard);
     try {
-      const isOnly = by > 0
-        ? channels.add(kind, key, this.#self, this.#workers)
-        : channels.remove(kind, key, this.#self);
+      let isOnly = false;
+      if (kind === PATTERN) isOnly = this.#countPattern(key, by);
+      else if (by > 0) {
+        isOnly = channels.add(kind, key, this.#self, this.#workers);
+      } else isOnly = channels.remove(kind, key, this.#self);
       if (isOnly) Atomics.add(process, COUNT_WORDS[kind]!, by);
-      if (kind === PATTERN) {
-        // Before the number is drawn: see #countPatternReceivers.
-        Atomics.add(process, PROCESS_PATTERNS_VERSION, 1);
-      }
       return this.#draw();
     } finally {
       latches.release(key.shard);
@@ -341,66 +330,31 @@ export class PubSub {
     return sequence;
   }
 
-  /**
-   * Adds the receivers whose patterns match. If the version is the same before
-   * and after the number was drawn, no pattern of a lower number is missing.
-   */
-  #countPatternReceivers(channel: Uint8Array): number {
-    const { process } = this.#parts;
-    const direct = this.patternCount > 0 ? this.#receivers.slice() : null;
-    for (let tries = 1;; tries++) {
-      const version = Atomics.load(process, PROCESS_PATTERNS_VERSION);
-      if (this.patternCount > 0) {
-        const isExclusive = tries > SHARED_TRIES;
-        this.#addPatternReceivers(channel, version, isExclusive);
-      }
-      const sequence = this.#draw();
-      if (Atomics.load(process, PROCESS_PATTERNS_VERSION) === version) {
-        return sequence;
-      }
-      if (direct !== null) this.#receivers.set(direct);
-    }
-  }
-
-  #addPatternReceivers(
-    channel: Uint8Array,
-    version: number,
-    isExclusive: boolean,
-  ): void {
-    if (version !== this.#allPatternsVersion) {
-      this.#refreshPatterns(isExclusive);
-    }
-    this.#allPatterns.match(
-      asciiOf(channel, 0, channel.length),
-      channel,
-      (counts) => {
-        for (let worker = 0; worker < this.#workers; worker++) {
-          this.#receivers[worker]! += counts[worker]!;
-        }
-      },
-    );
-  }
-
-  /** Learns all patterns; if `isExclusive`, while nobody changes them. */
-  #refreshPatterns(isExclusive: boolean): void {
+  /** The number is to be drawn after that, the latch being held. */
+  #countPattern(key: Key, by: 1 | -1): boolean {
     const { keyspaces, process } = this.#parts;
-    const space = keyspaces[PATTERN_SHARD]!;
-    // What changes meanwhile changes the version, and is seen next time.
-    const version = Atomics.load(process, PROCESS_PATTERNS_VERSION);
-    const found = new Map<string, Int32Array>();
-    const learn: NameVisitor = (buf, off, length, node) => {
-      const counts = new Int32Array(this.#workers);
+    const version = process[PROCESS_PATTERNS_VERSION]! + 1 | 0;
+    const isOnly = keyspaces[PATTERN_SHARD]!.channels.countPattern(key, by, {
+      version,
+      patterns: this.patternCount,
+      worker: this.#self,
+      workers: this.#workers,
+    });
+    Atomics.store(process, PROCESS_PATTERNS_VERSION, version);
+    return isOnly;
+  }
+
+  /** Adds the receivers whose patterns match. */
+  #countPatternReceivers(channel: Uint8Array): number {
+    const all = this.#allPatterns;
+    const sequence = all.catchUp();
+    if (all.count === 0) return sequence;
+    all.match(channel, (counts) => {
       for (let worker = 0; worker < this.#workers; worker++) {
-        counts[worker] = space.channels.on(node, worker);
+        this.#receivers[worker]! += counts[worker]!;
       }
-      found.set(asciiOf(buf, off, length), counts);
-    };
-    const positions = isExclusive ? Infinity : HOLD_POSITIONS;
-    this.#visitShard(space, PATTERN, positions, learn);
-    const index = new PatternIndex<Int32Array>();
-    for (const [pattern, counts] of found) index.add(pattern, counts);
-    this.#allPatternsVersion = version;
-    this.#allPatterns = index;
+    });
+    return sequence;
   }
 
   #draw(): number {

@@ -5,6 +5,7 @@
  * ```text
  * words   [ length of the key, or -1 for all keys; session that made the change;
  *           count of clients, client, worker, client, worker ... ] ...
+ *         of many clients, in place of these: -1, shard, table, places
  * bytes   key, key, ...
  * ```
  *
@@ -12,16 +13,29 @@
  */
 
 import { copyBytes } from "../../core/base/bytes.ts";
+import type { ClientTable } from "../../core/keyspace/client_tables.ts";
 
 /** Buffers that grew beyond this are not kept. */
 const KEPT_BYTES = 64 * 1024;
 const KEPT_WORDS = 16 * 1024;
 const FIRST_BYTES = 1024;
+/** Words of a note: before the clients, and of a table of them. */
+const HEAD_WORDS = 3;
+const TABLE_WORDS = 3;
+/** Stands for the count of clients where they are in a table. */
+const IN_TABLE = -1;
 
 /** Gets the notes one after the other. */
 export interface CacheNoteReader {
   /** A key of some clients. The arrays are lent for the call. */
   key(key: Uint8Array, writer: number, clients: readonly number[]): void;
+  /** A key of many clients: their table, in a shard. */
+  keyOfMany(
+    key: Uint8Array,
+    writer: number,
+    shard: number,
+    table: ClientTable,
+  ): void;
   /** All keys of all clients. */
   all(): void;
 }
@@ -56,6 +70,12 @@ export class CacheNotes {
     this.#words[this.#countAt]!++;
   };
 
+  /** Says that a table in a shard has the clients that have the key. */
+  addTable(shard: number, { table, places }: ClientTable): void {
+    this.#words[this.#countAt] = IN_TABLE;
+    this.#words.push(shard, table, places);
+  }
+
   /** Notes that all keys have changed. */
   addAll(): void {
     this.#words.push(-1, 0, 0);
@@ -69,12 +89,18 @@ export class CacheNotes {
     for (let at = 0; at < words.length;) {
       const length = words[at]!;
       const writer = words[at + 1]!;
-      const end = at + 3 + 2 * words[at + 2]!;
+      const count = words[at + 2]!;
+      const first = at + HEAD_WORDS;
+      const end = first + (count === IN_TABLE ? TABLE_WORDS : 2 * count);
       if (length < 0) reader.all();
       else {
         // Messages may be kept until they are sent, so they get their own.
         const key = this.#bytes.slice(off, off += length);
-        reader.key(key, writer, words.slice(at + 3, end));
+        if (count === IN_TABLE) {
+          const [shard, table, places] = words.slice(first, end);
+          const taken = { table: table!, places: places! };
+          reader.keyOfMany(key, writer, shard!, taken);
+        } else reader.key(key, writer, words.slice(first, end));
       }
       at = end;
     }

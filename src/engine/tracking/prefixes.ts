@@ -31,6 +31,8 @@ const PREFIX_SHARD = 0;
 const HOLD_POSITIONS = 16;
 /** Prefixes that are added or removed in one hold. */
 const HOLD_PREFIXES = 64;
+/** Bytes of these after which no more are. */
+const HOLD_BYTES = 64 * 1024;
 
 /** What the prefixes need from the worker around them. */
 export interface PrefixParts {
@@ -50,7 +52,6 @@ export class Prefixes {
   /** Clients per worker, by the length of the prefix and by the prefix. */
   #index = new Map<number, Map<string, Int32Array>>();
   #version = 0;
-  readonly #key = new Key();
 
   /** Knows of no prefix. */
   constructor(parts: PrefixParts) {
@@ -69,8 +70,8 @@ export class Prefixes {
   add(prefixes: readonly string[]): void {
     let added = 0;
     try {
-      this.#inHolds(prefixes, (prefix) => {
-        this.#add(prefix);
+      this.#inHolds(prefixes, (key) => {
+        this.#add(key);
         added++;
       });
     } catch (cause) {
@@ -81,7 +82,7 @@ export class Prefixes {
 
   /** Takes clients of this worker away. */
   remove(prefixes: readonly string[]): void {
-    this.#inHolds(prefixes, (prefix) => this.#remove(prefix));
+    this.#inHolds(prefixes, (key) => this.#remove(key));
   }
 
   /** Visits the prefixes that a key has, with their clients per worker. */
@@ -98,15 +99,25 @@ export class Prefixes {
   /** Changes a few prefixes in one hold; shards know whether there are some. */
   #inHolds(
     prefixes: readonly string[],
-    change: (prefix: string) => void,
+    change: (key: Key) => void,
   ): void {
     const { latches, process } = this.#parts;
-    for (let at = 0; at < prefixes.length; at += HOLD_PREFIXES) {
+    for (let at = 0; at < prefixes.length;) {
+      const keys: Key[] = [];
+      let bytes = 0;
+      while (
+        at < prefixes.length && keys.length < HOLD_PREFIXES &&
+        bytes < HOLD_BYTES
+      ) {
+        const key = this.#keyOf(prefixes[at++]!);
+        keys.push(key);
+        bytes += key.length;
+      }
       let before = 0;
       latches.acquire(PREFIX_SHARD);
       try {
         before = this.count;
-        prefixes.slice(at, at + HOLD_PREFIXES).forEach(change);
+        keys.forEach(change);
       } finally {
         Atomics.add(process, PROCESS_PREFIXES_VERSION, 1);
         const isOther = (before > 0) !== (this.count > 0);
@@ -124,17 +135,17 @@ export class Prefixes {
     latches.releaseAll();
   }
 
-  #add(prefix: string): void {
+  #add(key: Key): void {
     const { keyspaces, self, workers, process } = this.#parts;
     const { channels } = keyspaces[PREFIX_SHARD]!;
-    const isFirst = channels.add(PREFIX, this.#keyOf(prefix), self, workers);
+    const isFirst = channels.add(PREFIX, key, self, workers);
     if (isFirst) Atomics.add(process, PROCESS_PREFIXES, 1);
   }
 
-  #remove(prefix: string): void {
+  #remove(key: Key): void {
     const { keyspaces, self, process } = this.#parts;
     const { channels } = keyspaces[PREFIX_SHARD]!;
-    const isLast = channels.remove(PREFIX, this.#keyOf(prefix), self);
+    const isLast = channels.remove(PREFIX, key, self);
     if (isLast) Atomics.sub(process, PROCESS_PREFIXES, 1);
   }
 
@@ -165,7 +176,7 @@ export class Prefixes {
   #keyOf(prefix: string): Key {
     const { hashSeed } = this.#parts;
     const bytes = latin1BytesOf(prefix);
-    const key = this.#key;
+    const key = new Key();
     key.buf = bytes;
     key.off = 0;
     key.length = bytes.length;

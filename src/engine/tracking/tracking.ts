@@ -4,8 +4,9 @@
  *
  * Which client has read which key stands with the keys, in shared memory
  * (tracked_keys.ts): noted under the latch of the read, taken under that of the
- * change. What was taken is told when the latches are given back and before the
- * reply of the change leaves, by one record to each worker concerned. Clients
+ * change, as a table if there are many. What was taken is told when the latches are
+ * given back and before the reply of the change leaves, by one record to each
+ * worker concerned, or, of many clients, to every worker. Clients
  * that asked for prefixes are told of a batch's changes together, at its end.
  *
  * ```text
@@ -32,6 +33,7 @@ import { asciiOf, latin1BytesOf } from "../../core/base/bytes.ts";
 import type { Call } from "../../core/commands/call.ts";
 import { EVICTED, EXPIRED } from "../../core/keyspace/key_events.ts";
 import type { Key } from "../../core/keyspace/key.ts";
+import type { ClientTable } from "../../core/keyspace/client_tables.ts";
 import type { CacheListener } from "../../core/keyspace/key_hooks.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import {
@@ -72,8 +74,8 @@ export interface TrackingParts {
   /** The process's words. */
   readonly process: Int32Array;
   /**
-   * What is told, by receiver and sender (workers times workers): each client of
-   * a key, each broadcast, each word that all keys have changed.
+   * Records with which is told, by receiver and sender (workers times workers): of
+   * a key, of a broadcast, that all keys have changed.
    */
   readonly sent: Int32Array;
   readonly tellings: Tellings;
@@ -104,6 +106,9 @@ export class Tracking implements CacheListener {
   readonly #notes = new CacheNotes();
   /** Changes that are to be told by prefix at the end of the batch. */
   readonly #changes = new CacheNotes();
+  /** The note at hand, and the last one of which each worker will be told. */
+  #note = 0;
+  readonly #counted: Float64Array;
   /** What has been heard of {@linkcode TrackingParts.sent}, by sender. */
   readonly #handled: Int32Array;
   #waiting: Waiting[] = [];
@@ -117,10 +122,12 @@ export class Tracking implements CacheListener {
     this.#self = mesh.self;
     this.#workers = mesh.count;
     this.#handled = new Int32Array(mesh.count);
+    this.#counted = new Float64Array(mesh.count);
     tellings.tell(() => this.tell());
     tellings.tellBatch(() => this.#tellChanges());
     mesh.handle(CACHE_KEY_RECORD, (from, reader) => {
-      this.#noteHandled(from, this.#receiveKey(reader));
+      this.#receiveKey(reader);
+      this.#noteHandled(from, 1);
     });
     mesh.handle(CACHE_BROADCAST_RECORD, (from, reader) => {
       this.#receiveChanges(reader);
@@ -262,9 +269,7 @@ export class Tracking implements CacheListener {
     if (this.clientCount === 0) return;
     this.#notes.addAll();
     this.#parts.tellings.count++;
-    for (let worker = 0; worker < this.#workers; worker++) {
-      if (worker !== this.#self) this.#count(worker);
-    }
+    this.#countOthers();
   }
 
   /** Whether records for trackers of this worker are under way. */
@@ -292,12 +297,15 @@ export class Tracking implements CacheListener {
   #begin(buf: Uint8Array, off: number, length: number, writer: number): void {
     this.#notes.begin(buf, off, length, writer);
     this.#parts.tellings.count++;
+    this.#note++;
   }
 
   /** Adds a client to the note at hand; the latch is held that it needs. */
   readonly #addClient = (client: number, worker: number): void => {
     this.#notes.addClient(client, worker);
-    if (worker !== this.#self) this.#count(worker);
+    if (worker === this.#self || this.#counted[worker] === this.#note) return;
+    this.#counted[worker] = this.#note;
+    this.#count(worker);
   };
 
   #take(
@@ -309,7 +317,11 @@ export class Tracking implements CacheListener {
     writer: number,
   ): void {
     this.#begin(buf, off, length, writer);
-    space.hooks.tracked.take(node, this.#addClient);
+    const table = space.hooks.tracked.take(node, this.#addClient);
+    if (table !== null) {
+      this.#notes.addTable(space.shard, table);
+      this.#countOthers();
+    }
     Atomics.sub(this.#parts.process, PROCESS_TRACKED_KEYS, 1);
   }
 
@@ -322,6 +334,8 @@ export class Tracking implements CacheListener {
     if (this.#notes.count === 0) return;
     this.#notes.take({
       key: (key, writer, clients) => this.#tellKey(key, writer, clients),
+      keyOfMany: (key, writer, shard, table) =>
+        this.#tellMany(key, writer, shard, table),
       all: () => {
         for (let worker = 0; worker < this.#workers; worker++) {
           if (worker === this.#self) continue;
@@ -334,23 +348,55 @@ export class Tracking implements CacheListener {
 
   /** `clients` are pairs: a client, the worker where its messages go. */
   #tellKey(key: Uint8Array, writer: number, clients: readonly number[]): void {
-    const message = new CacheMessage([key]);
-    const byWorker = new Map<number, number[]>();
+    const byWorker = this.#noClients();
     for (let i = 0; i < clients.length; i += 2) {
-      const client = clients[i]!;
-      const worker = clients[i + 1]!;
-      if (worker === this.#self) {
-        if (!this.trackers.drop(client, writer, message)) {
-          this.#forward(client, writer, key);
-        }
-        continue;
-      }
-      const there = byWorker.get(worker);
-      if (there === undefined) byWorker.set(worker, [client]);
-      else there.push(client);
+      byWorker[clients[i + 1]!]!.push(clients[i]!);
     }
-    for (const [worker, there] of byWorker) {
+    this.#dropKey(key, writer, byWorker[this.#self]!);
+    byWorker.forEach((there, worker) => {
+      if (worker === this.#self || there.length === 0) return;
       this.#sendKey(worker, key, writer, there);
+    });
+  }
+
+  /** The clients are in a table, which is let go. */
+  #tellMany(
+    key: Uint8Array,
+    writer: number,
+    shard: number,
+    table: ClientTable,
+  ): void {
+    const { keyspaces, latches } = this.#parts;
+    const { tracked } = keyspaces[shard]!.hooks;
+    const byWorker = this.#noClients();
+    tracked.visitTaken(table, (client, worker) => {
+      byWorker[worker]!.push(client);
+    });
+    latches.acquire(shard);
+    tracked.freeTaken(table);
+    latches.release(shard);
+    this.#dropKey(key, writer, byWorker[this.#self]!);
+    // Each has been told to expect one.
+    byWorker.forEach((there, worker) => {
+      if (worker !== this.#self) this.#sendKey(worker, key, writer, there);
+    });
+  }
+
+  #noClients(): number[][] {
+    return Array.from({ length: this.#workers }, () => []);
+  }
+
+  /** Tells clients whose messages go to this worker, or sends that on. */
+  #dropKey(
+    key: Uint8Array,
+    writer: number,
+    clients: readonly number[],
+  ): void {
+    const message = new CacheMessage([key]);
+    for (const client of clients) {
+      if (!this.trackers.drop(client, writer, message)) {
+        this.#forward(client, writer, key);
+      }
     }
   }
 
@@ -375,19 +421,12 @@ export class Tracking implements CacheListener {
     this.#sendKey(worker, key, writer, [client]);
   }
 
-  /** Returns how many clients were told. */
-  #receiveKey(reader: FrameReader): number {
+  #receiveKey(reader: FrameReader): void {
     const writer = reader.u32();
     const key = reader.bytes();
-    const message = new CacheMessage([key]);
     const count = reader.u32();
-    for (let i = 0; i < count; i++) {
-      const client = reader.u32();
-      if (!this.trackers.drop(client, writer, message)) {
-        this.#forward(client, writer, key);
-      }
-    }
-    return count;
+    const clients = Array.from({ length: count }, () => reader.u32());
+    this.#dropKey(key, writer, clients);
   }
 
   /** Tells of changes by prefix. */
@@ -399,6 +438,7 @@ export class Tracking implements CacheListener {
       key: (key, writer) => {
         writers.set(asciiOf(key, 0, key.length), writer);
       },
+      keyOfMany: () => {},
       all: () => {},
     });
     const byWorker: string[][] = Array.from(
@@ -439,7 +479,13 @@ export class Tracking implements CacheListener {
     this.trackers.dropByPrefix([...writers.keys()], writers);
   }
 
-  /** Counts something that a worker will be told. */
+  #countOthers(): void {
+    for (let worker = 0; worker < this.#workers; worker++) {
+      if (worker !== this.#self) this.#count(worker);
+    }
+  }
+
+  /** Counts a record that a worker will get. */
   #count(worker: number): void {
     Atomics.add(this.#parts.sent, worker * this.#workers + this.#self, 1);
   }

@@ -721,21 +721,21 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
 
   #nextRequest(args: Arguments): number {
     const parser = this.#parser;
-    if (this.#big !== null) {
-      if (!this.#feedBig(args)) return INCOMPLETE;
-      if (!parser.isMidRequest) return REQUEST;
-    }
-    const found = parser.next(args, this.#input.end);
-    if (found === REQUEST || found === INCOMPLETE) return found;
-    if (found === BIG) {
+    while (true) {
+      if (this.#big !== null) {
+        if (!this.#feedBig(args)) return INCOMPLETE;
+        if (!parser.isMidRequest) return REQUEST;
+      }
+      const found = parser.next(args, this.#input.end);
+      if (found === REQUEST || found === INCOMPLETE) return found;
+      if (found !== BIG) {
+        this.#worker.executor.refuse(this.session, parser.error!);
+        this.#isClosing = true;
+        return found;
+      }
       const { externals } = this.#worker;
       this.#big = new BigArgument(externals, parser.bigLength);
-      this.#feedBig(args);
-      return INCOMPLETE;
     }
-    this.#worker.executor.refuse(this.session, parser.error!);
-    this.#isClosing = true;
-    return found;
   }
 
   /** Moves input into the big argument; says whether it is complete. */

@@ -106,6 +106,9 @@ export class LogLink {
         this.#replay = null;
         worker.executor.gate &= ~GATE_LOADING;
         copySettings(worker);
+        // Who begins to listen when it is known that all is loaded hears nothing.
+        if (worker.tellings.count !== 0) worker.tellings.publish();
+        if (worker.tellings.batchCount !== 0) worker.tellings.publishBatch();
         return this.#post({ kind: "done" });
       case "reloaded":
         return this.#reloads.shift()!(message.error);

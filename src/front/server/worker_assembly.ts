@@ -27,6 +27,7 @@ import { Prng } from "../../core/base/prng.ts";
 import { AccessClock } from "../../core/keyspace/access_clock.ts";
 import { EffectLog } from "../../core/keyspace/effect_log.ts";
 import { CheckedKeyspace } from "../../core/keyspace/checked_keyspace.ts";
+import type { Key } from "../../core/keyspace/key.ts";
 import { Keyspace } from "../../core/keyspace/keyspace.ts";
 import { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
 import { WaiterRecords } from "../../core/keyspace/waiter_records.ts";
@@ -40,11 +41,13 @@ import { AcknowledgementWaits } from "../../engine/blocking/acknowledgement_wait
 import { BlockedSessions } from "../../engine/blocking/blocked_sessions.ts";
 import { ServedReplies } from "../../engine/blocking/served_replies.ts";
 import type { ComputePool } from "../../engine/compute/compute_pool.ts";
+import { KeptHashes } from "../../engine/compute/kept_hashes.ts";
 import type { ManyKeys } from "../../engine/compute/many_keys.ts";
 import { SlicedChanges } from "../../engine/compute/sliced_changes.ts";
 import {
   HOLD_FOR_JOB,
   HOLD_FOR_REPLY,
+  HOLD_FOR_SLICES,
   HOLD_FOR_SNAPSHOT,
   ValueHolds,
 } from "../../engine/compute/value_holds.ts";
@@ -179,6 +182,7 @@ class Assembly {
   // Long work.
   #computePool!: ComputePool<ServerCall>;
   #valueHolds!: ValueHolds;
+  #keptHashes!: KeptHashes;
   #slicedChanges!: SlicedChanges;
   #manyKeys!: ManyKeys<ServerCall>;
   // Shards.
@@ -221,6 +225,7 @@ class Assembly {
       latched,
       start.checks,
       slow,
+      systemCalls === null ? undefined : () => systemCalls!.threadMs(),
     );
   }
 
@@ -417,8 +422,7 @@ class Assembly {
       freeBig: (args) => this.#worker.freeBig(args),
       refuseHttp: (session) => refuseHttp(this.#worker, session),
       locks: this.#locks.commands,
-      reserve: (space, db, key, isAsked) =>
-        this.#source.reserve(space, db, key, isAsked),
+      reserve: this.#reserve,
       settle: this.#settle,
       waited: (command, waitedMs) =>
         noteLockWait(this.#worker, command, waitedMs),
@@ -493,6 +497,17 @@ class Assembly {
     return log;
   }
 
+  /** As {@linkcode LockAskingParts.reserve}. */
+  readonly #reserve = (
+    space: Keyspace,
+    db: number,
+    key: Key,
+    isAsked: boolean,
+  ): boolean => {
+    const isKept = this.#keptHashes.reserve(space, db, key, isAsked);
+    return this.#source.reserve(space, db, key, isAsked) || isKept;
+  };
+
   #makeLongWork(): void {
     const lock = (spec: LockSpec) => this.#tryLockHeld(spec);
     const settings = this.#settings;
@@ -517,6 +532,11 @@ class Assembly {
       copyValue: (space, db, name, root, done) =>
         this.#computePool.copyValue(space, db, name, root, done),
       monotonicMs,
+      later: this.#later,
+    });
+    this.#keptHashes = new KeptHashes({
+      hold: (space, db, ref) =>
+        this.#valueHolds.hold(space, db, ref, HOLD_FOR_SLICES),
       later: this.#later,
     });
     this.#slicedChanges = new SlicedChanges({
@@ -555,8 +575,7 @@ class Assembly {
     });
     this.#manyKeys = makeManyKeys(this.#worker, {
       ...{ latches: this.#latches, waits: this.#lockRules.waits!, lock },
-      reserve: (space, db, key, isAsked) =>
-        this.#source.reserve(space, db, key, isAsked),
+      reserve: this.#reserve,
       settle: this.#settle,
       runJob: (job, take) => this.#computePool.runLocked(job, take),
       waiting: {

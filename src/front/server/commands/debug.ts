@@ -213,8 +213,8 @@ function countWaiters(call: ServerCall): void {
 /**
  * `DEBUG LATCHES`
  *
- * The longest time for which a worker has held latches since this was called
- * last; 0 with one worker, which takes none; null unless the server checks its
+ * The longest processor time (by the clock, where threads have none of their own)
+ * for which a worker has held latches since this was called last; 0 with one worker, which takes none; null unless the server checks its
  * rules, as it does with SHERD_CHECKS=1.
  */
 function longestHold(call: ServerCall): void {

@@ -123,7 +123,8 @@ export function locksInfoCommand(call: ServerCall): void {
   call.fillKey(key, args.source(2), args.off[2]!, args.length[2]!);
   const { locks, shard } = call.keyspace(key);
   const holders: number[] = [];
-  const waiters: string[] = [];
+  /** Their workers and kinds: there may be thousands. */
+  const waiters: number[] = [];
   let mode = "none";
   latches.acquire(shard);
   const node = locks.find(db, key.buf, key.off, key.length, key.hash);
@@ -131,9 +132,7 @@ export function locksInfoCommand(call: ServerCall): void {
     if (locks.isHeld(node)) mode = locks.isWriteHeld(node) ? "write" : "read";
     locks.visitHolders(node, (owner) => holders.push(owner >>> 0));
     locks.visitWaiters(node, (_owner, worker, kind) => {
-      const who = (kind & PLACE_COMMAND) !== 0 ? "command" : "lock";
-      const what = (kind & PLACE_WRITE) !== 0 ? "write" : "read";
-      waiters.push(`${who} ${what} worker=${worker}`);
+      waiters.push(worker, kind);
     });
   }
   latches.release(shard);
@@ -144,8 +143,13 @@ export function locksInfoCommand(call: ServerCall): void {
   reply.array(holders.length);
   for (const id of holders) reply.integer(id);
   reply.bulkText("waiters");
-  reply.array(waiters.length);
-  for (const text of waiters) reply.bulkText(text);
+  reply.array(waiters.length / 2);
+  for (let i = 0; i < waiters.length; i += 2) {
+    const kind = waiters[i + 1]!;
+    const who = (kind & PLACE_COMMAND) !== 0 ? "command" : "lock";
+    const what = (kind & PLACE_WRITE) !== 0 ? "write" : "read";
+    reply.bulkText(`${who} ${what} worker=${waiters[i]}`);
+  }
 }
 
 /** `LOCKS KILL id` */

@@ -44,6 +44,8 @@ export const EDGES_ONLY = 0x80000000 | 0;
 /** An address has at most so many bytes. */
 export const ADDRESS_BYTES = 112;
 
+/** The clock that goes on while the thread has a processor. */
+const THREAD_CLOCK = 3;
 const SOCKET_LEVEL = 1;
 const IS_LISTENING = 30;
 const KEEP_ALIVE = 9;
@@ -66,6 +68,7 @@ const SYMBOLS = {
   pwrite: { parameters: ["i32", "buffer", "u32", "i64"], result: "i32" },
   fdatasync: { parameters: ["i32"], result: "i32" },
   fallocate: { parameters: ["i32", "i32", "i64", "i64"], result: "i32" },
+  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
   eventfd: { parameters: ["u32", "i32"], result: "i32" },
   epoll_create1: { parameters: ["i32"], result: "i32" },
   epoll_ctl: { parameters: ["i32", "i32", "i32", "buffer"], result: "i32" },
@@ -94,6 +97,9 @@ export class SystemCalls {
   /** For what is given by its address. */
   readonly #number = new Int32Array(1);
   readonly #numberBytes = new Uint8Array(this.#number.buffer);
+  /** Seconds and nanoseconds. */
+  readonly #time = new BigInt64Array(2);
+  readonly #timeBytes = new Uint8Array(this.#time.buffer);
   readonly #lengthWord = new Int32Array(1);
   readonly #length = new Uint8Array(this.#lengthWord.buffer);
   readonly #event = new EventList(1);
@@ -161,6 +167,12 @@ export class SystemCalls {
   /** Waits until what was written to a file is on the disk. */
   syncData(descriptor: number): number {
     return this.#symbols.fdatasync(descriptor);
+  }
+
+  /** Milliseconds for which the calling thread has had a processor. */
+  threadMs(): number {
+    this.#symbols.clock_gettime(THREAD_CLOCK, this.#timeBytes);
+    return Number(this.#time[0]) * 1000 + Number(this.#time[1]) / 1e6;
   }
 
   /** A descriptor by which a thread is woken that waits in {@linkcode wait}. */

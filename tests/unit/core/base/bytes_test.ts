@@ -34,11 +34,13 @@ Deno.test("compareBytes() orders as memcmp, prefixes first", () => {
 Deno.test("compareLong() orders as compareBytes(), wherever runs begin", () => {
   const random = new Random(2);
   for (let round = 0; round < 300; round++) {
-    const [a, b] = [0, 0].map(() => new Uint8Array(random.below(40)).fill(200));
+    const [a, b] = [0, 0].map(() =>
+      new Uint8Array(random.below(140)).fill(200)
+    );
     for (const run of [a!, b!]) {
       if (random.chance(0.7)) run[random.below(run.length)] = random.below(256);
     }
-    const from = [0, 0].map(() => random.pick([0, 4, 8, 1, 6]));
+    const from = [0, 0].map(() => random.pick([0, 8, 1, 6]));
     const [one, other] = [a!, b!].map((run, i) => {
       const buf = new Uint8Array(run.length + 9);
       buf.set(run, from[i]);

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { latin1BytesOf } from "../../../../src/core/base/bytes.ts";
+import { bytesOf, latin1BytesOf } from "../../../../src/core/base/bytes.ts";
 import {
   formatDouble,
   formatDouble17,
@@ -8,6 +8,10 @@ import {
   parseLooseDouble,
   readDouble,
 } from "../../../../src/core/base/double.ts";
+import {
+  forgetFloatTexts,
+  noteFloatText,
+} from "../../../../src/core/base/long_float_text.ts";
 import { Random } from "../../../_random.ts";
 
 /** Reads a text that lies between other digits. */
@@ -87,6 +91,46 @@ Deno.test("formatDouble() writes what parseDouble() reads back", () => {
   }
 });
 
+Deno.test("parseDouble() reads long texts as short ones", () => {
+  const zeros = "0".repeat(5000);
+  const rows: [string, number][] = [
+    [`${zeros}1`, 1],
+    [`-${zeros}.${zeros}`, -0],
+    [`+1${zeros}e-5000`, 1],
+    [`0.${zeros}1E+5001`, 1],
+    [`-.${zeros}25e5002`, -25],
+    [`9007199254740993.${zeros}`, 9007199254740992],
+    [`9007199254740993.${zeros}1`, 9007199254740994],
+    [`9007199254740993${zeros}1e-5001`, 9007199254740994],
+    [`12${zeros}e-${zeros}5001`, 1.2],
+    [`0x${zeros}1f.8p1`, 63],
+    [`-0X1${zeros}P-20000`, -1],
+    [`0x20000000000001${zeros}p-20000`, 2 ** 53],
+    [`0x20000000000001${zeros}.1p-20000`, 2 ** 53 + 2],
+    [`1${zeros}`, NaN],
+    [`1e${zeros}${zeros}`, 1],
+    [`1e5${zeros}`, NaN],
+    [`1e-5${zeros}`, NaN],
+    [`${zeros}x`, NaN],
+    [`${zeros} `, NaN],
+    [`${zeros}1.5.5`, NaN],
+    [`${zeros}e`, NaN],
+    [`${zeros}e+`, NaN],
+    [`0x${zeros}e`, 14],
+    [`x${zeros}`, NaN],
+    [`.e${zeros}`, NaN],
+    [`1p${zeros}`, NaN],
+  ];
+  for (const [text, x] of rows) {
+    const short = `${text.slice(0, 9)}..${text.slice(-9)}`;
+    assertEquals(parse(text), x, short);
+    const bytes = bytesOf(`(${text}`);
+    noteFloatText(bytes, 0, bytes.length);
+    assertEquals(parseDouble(bytes, 1, text.length), x, short);
+    forgetFloatTexts();
+  }
+});
+
 Deno.test("parseDouble() reads what strtod reads", () => {
   const rows: [string, number][] = [
     ["0", 0],
@@ -145,6 +189,10 @@ Deno.test("parseLooseDouble() reads as strtod", () => {
     ["", 0],
     ["\0abc", 0],
     ["1.5\0abc", 1.5],
+    [`${"0".repeat(5000)}7\0abc`, 7],
+    [`\t${"0".repeat(5000)}7`, 7],
+    ["x\0abc", NaN],
+    [" \0", NaN],
     [" \t\n\v\f\r-2", -2],
     [" ", NaN],
     ["1 ", NaN],

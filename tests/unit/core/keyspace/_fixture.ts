@@ -13,6 +13,7 @@ import { AccessClock } from "../../../../src/core/keyspace/access_clock.ts";
 import { STRING_RAW } from "../../../../src/core/types/entry.ts";
 import { Key } from "../../../../src/core/keyspace/key.ts";
 import { Keyspace } from "../../../../src/core/keyspace/keyspace.ts";
+import type { ReadyKeys } from "../../../../src/core/keyspace/ready_keys.ts";
 import type { EntrySaver } from "../../../../src/core/keyspace/snapshot_marks.ts";
 import {
   expiresAt,
@@ -64,6 +65,7 @@ export class Shards {
       databases?: number;
       arenaBytes?: number;
       saver?: EntrySaver;
+      ready?: ReadyKeys;
     } = {},
   ) {
     const { shards = 4, databases = 4, arenaBytes = 64 << 20 } = options;
@@ -80,6 +82,7 @@ export class Shards {
       hashSeed: [1, 2] as const,
       limits: this.settings,
       ...options.saver !== undefined && { saver: options.saver },
+      ...options.ready !== undefined && { ready: options.ready },
     };
     this.keyspaces = Array.from({ length: shards }, (_, shard) => {
       const control = new Int32Array(

@@ -18,7 +18,15 @@ import {
   keepOld,
   keepOldOf,
 } from "../../../../src/core/keyspace/snapshot_marks.ts";
-import { SHARD_HOOKS } from "../../../../src/core/keyspace/shard_control.ts";
+import {
+  FLAG_OLD_HASHES,
+  SHARD_FLAGS,
+  SHARD_HOOKS,
+} from "../../../../src/core/keyspace/shard_control.ts";
+import {
+  isShared,
+  unshareValue,
+} from "../../../../src/core/keyspace/shared_value.ts";
 import { TYPE_HASH } from "../../../../src/core/types/entry.ts";
 import { Shards } from "./_fixture.ts";
 
@@ -31,7 +39,7 @@ class Pictured {
   readonly old: OldValues = this.space.hooks.oldValues;
   picture = 0;
 
-  begin(db = 0): void {
+  begin(db = 0, isWhole = false): void {
     const pattern = (prefix: string, suffix: string) => ({
       prefix: latin1BytesOf(prefix),
       suffix: latin1BytesOf(suffix),
@@ -39,7 +47,7 @@ class Pictured {
     this.picture = this.old.begin({
       db,
       patterns: [pattern("w_", ""), pattern("h_", "_h")],
-      fields: [latin1BytesOf("f"), latin1BytesOf("g")],
+      fields: isWhole ? null : [latin1BytesOf("f"), latin1BytesOf("g")],
       nowMs: NOW_MS,
     });
   }
@@ -142,6 +150,74 @@ Deno.test("what comes, goes or lies in a run is noted, too", () => {
   assertEquals(room.old.run, run);
   room.end();
   shards.delete("w_new");
+  shards.verifyEmpty();
+});
+
+Deno.test("hashes are noted as a whole if all fields are asked for", () => {
+  const room = new Pictured();
+  const { old, shards, space } = room;
+  const names = ["h_1_h", "h_2_h", "h_3_h"];
+  const keys = names.map((name) => shards.key(name));
+  const refs = () => keys.map((key) => space.peek(0, key));
+  for (const name of names) room.setHash(name, ["f", "F"], ["x", "X"]);
+  shards.set("w_1", "one");
+  room.begin(0, true);
+  const first = room.picture;
+  room.begin(0, true);
+  assertEquals(space.control[SHARD_FLAGS], FLAG_OLD_HASHES);
+  const isKept = () => keys.map((key, i) => old.keepsHash(0, key, refs()[i]!));
+  assertEquals(isKept(), [true, true, true]);
+  assertEquals(old.keepsHash(1, keys[0]!, refs()[0]!), false);
+  room.keep("h_1_h", "h_2_h", "w_1");
+  // Two pictures share the same value.
+  assertEquals(refs().map((ref) => isShared(space, ref)), [true, true, false]);
+  unshareValue(space, refs()[0]!);
+  room.setHash("h_1_h", ["f", "new"], ["y", "Y"]);
+  shards.delete("h_2_h");
+  assertEquals(isKept()[0], false);
+  const value = (picture: number, name: string, field: string) => {
+    if (!old.find(picture, shards.key(name), 7)) return "-";
+    if (old.reading === 0) return null;
+    const { hashes } = space.values;
+    const bytes = latin1BytesOf(field);
+    if (!hashes.find(old.reading, bytes, 0, 1, NOW_MS)) return null;
+    const { buf, off, length } = hashes.value;
+    return String.fromCharCode(...buf.subarray(off, off + length));
+  };
+  for (const picture of [first, room.picture]) {
+    for (const name of ["h_1_h", "h_2_h"]) {
+      assertEquals(value(picture, name, "f"), "F");
+      assertEquals(value(picture, name, "x"), "X");
+      assertEquals(value(picture, name, "y"), null);
+    }
+    assertEquals(value(picture, "h_3_h", "f"), "-");
+    assertEquals(value(picture, "w_1", "f"), null);
+  }
+  assertEquals(room.noted("w_1"), "one");
+  old.close(first);
+  while (!old.free(first, 1));
+  assertEquals(value(room.picture, "h_1_h", "f"), "F");
+  assertEquals(space.control[SHARD_FLAGS], FLAG_OLD_HASHES);
+  room.end();
+  assertEquals(space.control[SHARD_FLAGS], 0);
+  for (const name of ["h_1_h", "h_3_h", "w_1"]) shards.delete(name);
+  shards.verifyEmpty();
+});
+
+Deno.test("a long value is kept where it lies", () => {
+  const room = new Pictured();
+  const { shards, space } = room;
+  const long = "v".repeat(200_000);
+  room.setHash("h_1_h", ["f", long], ["g", long]);
+  room.begin();
+  const used = shards.usedBytes;
+  room.keep("h_1_h");
+  assert(shards.usedBytes - used < long.length);
+  space.delete(0, space.peek(0, shards.key("h_1_h")));
+  for (const field of [0, 1]) {
+    assertEquals(room.noted("h_1_h", field), `${"v".repeat(20)}... 200000`);
+  }
+  room.end();
   shards.verifyEmpty();
 });
 

@@ -27,10 +27,18 @@ function take(
   const node = space.hooks.tracked.find(key.buf, key.off, key.length, key.hash);
   const clients: [number, number][] = [];
   if (node !== 0) {
-    space.hooks.tracked.take(
-      node,
-      (client, worker) => clients.push([client, worker]),
-    );
+    const { tracked } = space.hooks;
+    const visit = (client: number, worker: number) => {
+      clients.push([client, worker]);
+    };
+    const count = tracked.clients(node);
+    const table = tracked.take(node, visit);
+    if (table !== null) {
+      assertEquals(clients.length, 0);
+      tracked.visitTaken(table, visit);
+      tracked.freeTaken(table);
+    }
+    assertEquals(clients.length, count);
   }
   return clients.sort((a, b) => a[0] - b[0]);
 }
@@ -41,7 +49,7 @@ seeded("tracked keys hold what a map of sets holds", (random) => {
   const before = shards.usedBytes;
   const model = new Map<string, Map<number, number>>();
   const names = Array.from({ length: 40 }, (_, i) => "k".repeat(i % 7) + i);
-  const clientCount = random.pick([2, 5, 200]);
+  const clientCount = random.pick([2, 5, 20, 200]);
   for (let i = 0; i < 5000; i++) {
     const name = random.pick(names);
     const known = model.get(name);
@@ -77,6 +85,37 @@ seeded("tracked keys hold what a map of sets holds", (random) => {
   assertEquals(space.hooks.tracked.count, 0);
   assertEquals(shards.usedBytes, before);
 });
+
+seeded("tables hold thousands of clients", (random) => {
+  const shards = new Shards({ shards: 1 });
+  const space = shards.keyspaces[0]!;
+  const { tracked } = space.hooks;
+  const before = shards.usedBytes;
+  for (let round = 0; round < 3; round++) {
+    const expected = new Map<number, number>();
+    const step = random.pick([1, 1 << 8, 1 << 16, -3]);
+    for (let i = 0; i < 9000; i++) {
+      // Some have the last bits of their numbers in common.
+      const client = Math.imul(1 + random.below(6000), step);
+      const outcome = tracked.note(shards.key("k"), client, i % 3);
+      if (expected.size === 0) assertEquals(outcome, NOTED_FIRST);
+      else assertEquals(outcome, expected.has(client) ? KNOWN : NOTED);
+      if (outcome !== KNOWN) expected.set(client, i % 3);
+    }
+    assertEquals(tracked.items, expected.size);
+    if (round === 2) {
+      tracked.forget();
+      while (reclaimSlice(space, 64));
+    } else {
+      assertEquals(
+        take(shards, space, "k"),
+        [...expected].sort((a, b) => a[0] - b[0]),
+      );
+    }
+    assertEquals(shards.usedBytes, before);
+  }
+  space.heap.verify();
+}, { count: 3 });
 
 Deno.test("a drawn key is one of those that are tracked", () => {
   const shards = new Shards({ shards: 1 });

@@ -17,8 +17,13 @@ import { Shards } from "./_fixture.ts";
 
 /** Commands that wait, over a few shards. */
 class Fixture {
-  readonly shards = new Shards();
-  readonly records = new WaiterRecords(this.shards.arena);
+  readonly shards: Shards;
+  readonly records: WaiterRecords;
+
+  constructor(ready?: ReadyKeys) {
+    this.shards = new Shards(ready === undefined ? {} : { ready });
+    this.records = new WaiterRecords(this.shards.arena);
+  }
 
   record(session: number, words: string, kind = WAITS_FOR_LIST): number {
     const args = new Arguments();
@@ -61,11 +66,17 @@ class Fixture {
     }
   }
 
-  /** Those who wait for a key, in their order. */
-  queue(name: string, db = 0): number[] {
+  /** The node of a key; 0 if nobody waits for it. */
+  node(name: string, db = 0): number {
     const key = this.shards.key(name);
     const { waiters } = this.shards.space(key).hooks;
-    const node = waiters.find(db, key.buf, key.off, key.length, key.hash);
+    return waiters.find(db, key.buf, key.off, key.length, key.hash);
+  }
+
+  /** Those who wait for a key, in their order. */
+  queue(name: string, db = 0): number[] {
+    const { waiters } = this.shards.space(this.shards.key(name)).hooks;
+    const node = this.node(name, db);
     const found: number[] = [];
     let at = node === 0 ? 0 : waiters.first(node);
     for (; at !== 0; at = waiters.next(at)) found.push(waiters.record(at));
@@ -152,6 +163,114 @@ Deno.test("ready keys are noted once and read in their order", () => {
   assertEquals(seen, ["0 a", "0 b", "1 a", "0 a"]);
   assertEquals(ready.count, 0);
 });
+
+Deno.test("a changed database visits no waiter", () => {
+  const ready = new ReadyKeys();
+  const fixture = new Fixture(ready);
+  const records = Array.from(
+    { length: 100 },
+    (_, i) => fixture.record(i, "BLPOP k 0"),
+  );
+  records.forEach((record, i) => fixture.wait(`k${i}`, record, i % 3));
+  for (const { hooks } of fixture.shards.keyspaces) {
+    hooks.signalDatabase(2);
+    hooks.signalExchanged(2, 0);
+  }
+  assertEquals(ready.isLeft(), false);
+  const seen = new Set<string>();
+  for (;;) {
+    const whole = ready.takeDatabases();
+    if (whole === null) break;
+    assertEquals(whole.databases, new Set([2, 0]));
+    const { waiters } = fixture.shards.keyspaces[whole.shard]!.hooks;
+    let cursor = 0;
+    do {
+      cursor = waiters.visitFrom(cursor, 2, (db, { buf, off, length }) => {
+        const bytes = buf.subarray(off, off + length);
+        seen.add(`${db} ${new TextDecoder().decode(bytes)}`);
+      });
+    } while (cursor !== 0);
+  }
+  assertEquals(seen, new Set(records.map((_, i) => `${i % 3} k${i}`)));
+  assertEquals(ready.count, 0);
+});
+
+seeded("very many ready keys are noted once", (random) => {
+  const ready = new ReadyKeys();
+  const shards = new Shards();
+  const key = shards.key("");
+  const noted: string[] = [];
+  for (let step = 0; step < 2000; step++) {
+    if (random.chance(0.1) && ready.isLeft()) {
+      const db = ready.read(key);
+      const bytes = key.buf.subarray(key.off, key.off + key.length);
+      const name = `${db} ${new TextDecoder().decode(bytes)}`;
+      assertEquals(name, noted.shift());
+      ready.advance();
+    }
+    const db = random.below(3);
+    const name = `k${random.below(300)}`;
+    // Some with a hash that others have.
+    const { shard, buf, off, length, hash } = shards.key(name);
+    ready.note(shard, db, buf, off, length, hash & 0x3f);
+    if (!noted.includes(`${db} ${name}`)) noted.push(`${db} ${name}`);
+    assertEquals(ready.isLeft(), noted.length > 0);
+  }
+}, { count: 3 });
+
+seeded("bookmarks keep their place in a queue", (random) => {
+  const fixture = new Fixture();
+  const { waiters } = fixture.shards.space(fixture.shards.key("k")).hooks;
+  const live: number[] = [];
+  /** The first command from a registration on; undefined for none. */
+  const recordFrom = (first: number) => {
+    let at = first;
+    while (at !== 0 && waiters.record(at) === 0) at = waiters.next(at);
+    return at === 0 ? undefined : waiters.record(at);
+  };
+  /** A bookmark, and who is behind it. */
+  let marks: { bookmark: number; behind: number[] }[] = [];
+  for (let step = 0; step < 2000; step++) {
+    const queue = fixture.queue("k").filter((record) => record !== 0);
+    assertEquals(queue, live);
+    if (live.length < 20 && random.chance(0.5)) {
+      const record = fixture.record(step, "BLPOP k 0");
+      fixture.wait("k", record);
+      live.push(record);
+      for (const { behind } of marks) behind.push(record);
+    } else if (live.length > 0 && random.chance(0.6)) {
+      const [record] = live.splice(random.below(live.length), 1);
+      fixture.remove(record!);
+      fixture.free(record!);
+      for (const { behind } of marks) {
+        const at = behind.indexOf(record!);
+        if (at >= 0) behind.splice(at, 1);
+      }
+    } else if (live.length > 0 && marks.length < 3) {
+      const from = random.below(live.length);
+      const record = live[from]!;
+      const before = fixture.records.registrations(record);
+      const bookmark = waiters.addBookmark(before);
+      const again = waiters.firstFrom(
+        fixture.node("k"),
+        waiters.place(before),
+      );
+      assertEquals(recordFrom(again), record);
+      marks.push({ bookmark, behind: live.slice(from) });
+    } else if (marks.length > 0) {
+      const mark = random.pick(marks);
+      marks = marks.filter((other) => other !== mark);
+      const next = waiters.passBookmark(mark.bookmark);
+      assertEquals(recordFrom(next), mark.behind[0]);
+    }
+  }
+  for (const { bookmark } of marks) waiters.passBookmark(bookmark);
+  for (const record of live) {
+    fixture.remove(record);
+    fixture.free(record);
+  }
+  fixture.shards.verifyEmpty();
+}, { count: 3 });
 
 seeded("queues agree with lists", (random) => {
   const fixture = new Fixture();

@@ -14,7 +14,11 @@ import { AccessClock } from "../../../../src/core/keyspace/access_clock.ts";
 import { WORKER_DOUBLES } from "../../../../src/core/keyspace/counters.ts";
 import { Keyspace } from "../../../../src/core/keyspace/keyspace.ts";
 import { ReadyKeys } from "../../../../src/core/keyspace/ready_keys.ts";
-import { shardControlWords } from "../../../../src/core/keyspace/shard_control.ts";
+import { reclaimSlice } from "../../../../src/core/keyspace/reclaim.ts";
+import {
+  SHARD_LATCH,
+  shardControlWords,
+} from "../../../../src/core/keyspace/shard_control.ts";
 import { WaiterRecords } from "../../../../src/core/keyspace/waiter_records.ts";
 import { Arena, reserveArena } from "../../../../src/core/memory/arena.ts";
 import { PagePool } from "../../../../src/core/memory/page_pool.ts";
@@ -28,6 +32,7 @@ import { Session } from "../../../../src/engine/executor/session.ts";
 import { noLocks } from "../../../_no_locks.ts";
 import { Tellings } from "../../../../src/engine/executor/tellings.ts";
 import { Latches } from "../../../../src/engine/latch/shard_latches.ts";
+import { SlowSteps } from "../../../../src/engine/latch/slow_steps.ts";
 import { takeReply } from "../../../../src/engine/messages/forwarding.ts";
 import { makeCommandTable } from "../../../../src/front/server/command_groups.ts";
 import { request } from "../../core/commands/_request.ts";
@@ -103,7 +108,8 @@ export class FakeWorker {
     const clock = new AccessClock(random);
     const ready = new ReadyKeys();
     const records = new WaiterRecords(arena);
-    const latches = new Latches(controls, counters, true, true);
+    const steps = new StepsBetween(workers);
+    const latches = new Latches(controls, counters, true, true, steps);
     const context = {
       ...{ arena, counters, clock, random, ready },
       pool: new PagePool(arena, true),
@@ -179,6 +185,25 @@ export class FakeWorker {
   }
 }
 
+/** Lets others act where a worker has given all latches back. */
+class StepsBetween extends SlowSteps {
+  readonly #workers: Workers;
+
+  constructor(workers: Workers) {
+    super(workers.process, 0, new Prng(0));
+    this.#workers = workers;
+  }
+
+  override step(): void {
+    const { between, controls } = this.#workers;
+    if (between === null) return;
+    if (controls.some((control) => control[SHARD_LATCH] !== 0)) return;
+    this.#workers.between = null;
+    between();
+    this.#workers.between = between;
+  }
+}
+
 /** All of them, and what is between them. */
 export class Workers {
   readonly arena: Arena = new Arena(reserveArena(64 << 20));
@@ -191,6 +216,8 @@ export class Workers {
   );
   /** Replies under way, in the order in which they were sent. */
   readonly messages: Message[] = [];
+  /** Run wherever others may act while a worker is at work. */
+  between: (() => void) | null = null;
   /** Wall clock. */
   wallMs = WALL_MS;
   /** Monotonic clock; see {@linkcode sleep}. */
@@ -241,6 +268,12 @@ export class Workers {
     }
   }
 
+  /** Hands over all replies that are under way. */
+  async deliverAll(): Promise<void> {
+    while (this.messages.length > 0) this.deliver();
+    await this.settle();
+  }
+
   /** Lets all promises settle. */
   async settle(): Promise<void> {
     for (let i = 0; i < 10; i++) await Promise.resolve();
@@ -252,7 +285,10 @@ export class Workers {
     const { keyspaces } = this.#all[0]!;
     for (const { hooks } of keyspaces) assertEquals(hooks.waiters.count, 0);
     this.client(0).run("DEL k l");
-    for (const { heap } of keyspaces) assertEquals(heap.usedBytes, 0);
+    for (const space of keyspaces) {
+      while (reclaimSlice(space, 1000));
+      assertEquals(space.heap.usedBytes, 0);
+    }
   }
 }
 

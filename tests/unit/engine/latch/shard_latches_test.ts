@@ -38,6 +38,8 @@ Deno.test("Latches takes marked shards, each once, and forgets them", () => {
   assertEquals(held(), []);
   latches.acquireMarked();
   assertEquals(held(), []);
+  latches.mark(2);
+  latches.unmark();
   latches.mark(0);
   latches.acquireMarked();
   assertEquals(held(), [0]);

@@ -1,0 +1,152 @@
+/**
+ * Keys with long names: what is there and what is replied is redis-server's, the log
+ * has the same, and no memory is lost.
+ *
+ * @module
+ */
+import { assert, assertEquals } from "@std/assert";
+import { hasRedisServer, startRedisServer } from "../_redis_server.ts";
+import { type Argument, plain, type TestClient } from "../_resp_client.ts";
+import { Random } from "../_random.ts";
+import { until } from "../_patience.ts";
+import { assertNothingLost, assertSameReplies } from "./_long_values.ts";
+import { settled, slicesSuite } from "./_slices.ts";
+
+const { suite } = slicesSuite();
+
+/** Some of them are as long as others, and differ at their ends. */
+const NAMES = Array.from(
+  { length: 12 },
+  (_, i) => `${"n".repeat(66_000 + (i & 1))}${i + 10}`,
+);
+
+/** Commands at random. */
+function commandOf(random: Random): Argument[] {
+  const name = () => random.pick(NAMES);
+  const text = () => "v".repeat(random.pick([1, 70, 70_000]));
+  switch (random.below(18)) {
+    case 0:
+      return ["SET", name(), text()];
+    case 1:
+      return ["SET", name(), text(), "EX", "1000"];
+    case 2:
+      return ["GET", name()];
+    case 3:
+      return ["MSET", name(), text(), "short", text(), name(), text()];
+    case 4:
+      return ["MGET", name(), "short", name()];
+    case 5:
+      return ["EXPIRE", name(), "1000"];
+    case 6:
+      return ["PERSIST", name()];
+    case 7:
+      return ["TTL", name()];
+    case 8:
+      return ["RENAME", name(), name()];
+    case 9:
+      return ["COPY", name(), name(), "REPLACE"];
+    case 10:
+      return ["DEL", name(), name()];
+    case 11:
+      return ["APPEND", name(), "text"];
+    case 12:
+      return ["HSET", name(), "f", text()];
+    case 13:
+      return ["SADD", name(), "a", "b"];
+    case 14:
+      return ["SUNIONSTORE", name(), name(), name()];
+    case 15:
+      return ["EXISTS", name(), name(), name()];
+    case 16:
+      return ["GETDEL", name()];
+    default:
+      return ["TYPE", name()];
+  }
+}
+
+async function assertSameKeys(
+  client: TestClient,
+  reference: TestClient,
+): Promise<void> {
+  const asked = NAMES.flatMap((name) => [["TYPE", name], ["STRLEN", name]]);
+  await assertSameReplies(client, reference, asked, "keys");
+}
+
+/** The names that a walk through all keys finds. */
+async function scanned(client: TestClient, count: string): Promise<string[]> {
+  const names = new Set<string>();
+  for (let cursor = "0";;) {
+    const [next, found] = plain(
+      await client.run("SCAN", cursor, "COUNT", count),
+    ) as [string, string[]];
+    for (const name of found) names.add(name);
+    cursor = next;
+    if (cursor === "0") return [...names].sort();
+  }
+}
+
+suite("keys with long names are as in redis-server", async (client) => {
+  if (!hasRedisServer("keys with long names")) return;
+  await using redis = await startRedisServer();
+  using reference = await redis.client({ resp: client.resp });
+  const random = new Random(client.resp);
+  for (let round = 1; round <= 16; round++) {
+    const some = Array.from({ length: 8 }, () => commandOf(random));
+    const commands = round % 4 === 0 ? [["MULTI"], ...some, ["EXEC"]] : some;
+    await assertSameReplies(client, reference, commands, `round ${round}`);
+  }
+  const keys = plain(await reference.run("KEYS", "*")) as string[];
+  assert((await scanned(client, "100")).join() === [...keys].sort().join());
+  assert((await scanned(client, "1")).join() === [...keys].sort().join());
+  await assertSameKeys(client, reference);
+  await settled(client);
+  assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
+  await assertSameKeys(client, reference);
+  await assertNothingLost(client, [...NAMES, "short"]);
+});
+
+suite("a long name is replied while its key changes and goes", async (
+  client,
+) => {
+  const name = "k".repeat(1 << 20);
+  const [, drawn, , , [, found], , gone] = (await client.pipeline([
+    ["SET", name, "v"],
+    ["RANDOMKEY"],
+    ["EXPIRE", name, "1000"],
+    ["PERSIST", name],
+    ["SCAN", "0", "COUNT", "1000"],
+    ["RENAME", name, "{k}other"],
+    ["RANDOMKEY"],
+  ])).map(plain) as [
+    null,
+    string,
+    null,
+    null,
+    [string, string[]],
+    null,
+    string,
+  ];
+  assert(drawn === name);
+  assert(found.length === 1 && found[0] === name);
+  assertEquals(gone, "{k}other");
+  await client.run("DEL", "{k}other");
+  await client.pipeline([["SET", name, "v", "PX", "1"], ["GET", name]]);
+  await until(
+    "it has expired",
+    async () => plain(await client.run("EXISTS", name)) === 0,
+  );
+  await assertNothingLost(client, [name]);
+});
+
+suite("a key with a long name is changed in slices", async (client) => {
+  const name = "k".repeat(1 << 20);
+  const members = Array.from({ length: 3000 }, (_, i) => `${i}`);
+  const replies = await client.pipeline([
+    ["SADD", name, ...members],
+    ["SREM", name, ...members.slice(10)],
+    ["SCARD", name],
+    ["DEL", name],
+  ]);
+  assertEquals(replies.map(plain), [3000, 2990, 10, 1]);
+  await assertNothingLost(client, [name]);
+});
