@@ -17,7 +17,7 @@ const LONG = "{u}long";
 const LATER = "{v}later";
 const TWIN = "{s}twin";
 /** With more, they are gone through as very many are. */
-const MANY_STREAMS = 30;
+const MANY_STREAMS = 11;
 const MANY = Array.from({ length: MANY_STREAMS }, (_, i) => `{${i % 9}}${i}`);
 
 /** One command, and the stream that it finds, by the number of its entries. */
@@ -202,7 +202,7 @@ export const STREAM_CHANGES: readonly StreamChange[] = [
     argv: (n) => ["XCLAIM", STREAM, "g", "b", "0", ...idsBetween(1, n)],
     reply: kept,
     pending: (n) => ({ a: 0, b: kept(n).length }),
-    atOnce: 128,
+    atOnce: 64,
   },
   {
     name: "XCLAIM FORCE JUSTID of entries in any order",
@@ -215,7 +215,7 @@ export const STREAM_CHANGES: readonly StreamChange[] = [
     reply: (n) => idsBetween(1, n).toReversed(),
     pending: (n) => ({ b: n }),
     // So are eight words behind the IDs.
-    atOnce: 120,
+    atOnce: 56,
   },
   {
     name: "XCLAIM of what is idle for too short a time",
@@ -226,7 +226,7 @@ export const STREAM_CHANGES: readonly StreamChange[] = [
     ],
     reply: () => [],
     pending: (n) => ({ a: n, b: 0 }),
-    atOnce: 126,
+    atOnce: 62,
   },
   {
     name: "XAUTOCLAIM",
@@ -234,7 +234,7 @@ export const STREAM_CHANGES: readonly StreamChange[] = [
     argv: (n) => ["XAUTOCLAIM", STREAM, "g", "b", "0", "-", "COUNT", `${n}`],
     reply: (n) => ["0-0", kept(n), deleted(n)],
     pending: (n) => ({ a: 0, b: kept(n).length }),
-    atOnce: 103,
+    atOnce: 205,
   },
   {
     name: "XAUTOCLAIM JUSTID, not to the end",
@@ -252,7 +252,7 @@ export const STREAM_CHANGES: readonly StreamChange[] = [
       a: n - kept(n - 9).length - deleted(n - 9).length + 1,
       b: kept(n - 9).length - 1,
     }),
-    atOnce: 113,
+    atOnce: 215,
   },
   {
     name: "XACK",

@@ -123,6 +123,8 @@ export class ManyGroupReadings implements ManyKeysWork, KeysSteps {
     ref: number,
     before: number,
   ): boolean {
+    if (space.hasReaders(ref)) unshareValue(space, ref);
+    keepOldOf(space, key);
     const { reply, args } = output;
     const { groupAt, keysAt, streams, count, isWithoutAck } = this.#options;
     const reader = this.#reader;
@@ -227,9 +229,6 @@ export class ManyGroupReadings implements ManyKeysWork, KeysSteps {
       this.error = DOLLAR_IN_XREADGROUP;
     } else if (!this.#readId(args, idAt)) this.error = STREAM_ID_INVALID;
     this.isOver = this.error !== null;
-    if (this.isOver) return;
-    if (space.hasReaders(ref)) unshareValue(space, ref);
-    keepOldOf(space, key);
   }
 
   #readId(args: KeyVisit["args"], at: number): boolean {

@@ -66,15 +66,16 @@ const AUTOCLAIM_COUNT_MAX = (2n ** 63n - 1n) / 16n;
 /** From here on Redis finds no memory for that list, whatever the machine. */
 const AUTOCLAIM_COUNT_TOO_HIGH = 2 ** 43;
 
-/** Entries that are claimed in one slice: each may lie in a node of its own. */
+/** Entries that are claimed at once, or in a slice: each may lie far from others. */
 const SLICE_CLAIMS = 64;
-/** More are claimed in slices. */
-const CLAIMS_AT_ONCE = 2 * SLICE_CLAIMS;
 /** Arguments that are read in one slice. */
-const SLICE_ARGUMENTS = 2 * CLAIMS_AT_ONCE;
-/** To claim an entry takes as long as to look at so many that are left. */
+const SLICE_ARGUMENTS = 256;
+/** To claim an entry takes as much longer as to look at so many that are left. */
 const LOOKS_PER_CLAIM = 4;
-const SLICE_LOOKS = SLICE_CLAIMS * LOOKS_PER_CLAIM;
+/** So much longer takes one that is not near the one before. */
+const LOOKS_PER_SEEK = 3;
+/** Entries that are looked at in one slice. */
+const SLICE_LOOKS = 512;
 /** More are gone on with in slices. */
 const LOOKS_AT_ONCE = 2 * SLICE_LOOKS;
 
@@ -364,7 +365,7 @@ function xclaimCommand(call: Call): void | Promise<LateReply> {
   const claim = CLAIM;
   const { by, given } = claim;
   by.set(group, minIdleMs);
-  if (argc - FIRST_ID > CLAIMS_AT_ONCE) {
+  if (argc - FIRST_ID > SLICE_CLAIMS) {
     CLAIM = new Claim();
     return makeChange(call, ref, new Claiming(call, claim, false));
   }
@@ -445,6 +446,7 @@ class AutoClaim {
       const isKept = isPlaced
         ? log.findBehind(ref, ID, cursor)
         : log.find(ref, ID, cursor);
+      if (!isPlaced || !log.wasNear) left -= LOOKS_PER_SEEK;
       isPlaced = true;
       if (!isKept) {
         by.record(output, space, ID);

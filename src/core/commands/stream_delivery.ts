@@ -42,8 +42,11 @@ import {
 export const SLICE_ENTRIES = 128;
 /** Entries that are read at once; more are gone on with in slices. */
 export const ENTRIES_AT_ONCE: number = 2 * SLICE_ENTRIES;
-/** A slice ends after the entry with which its reply takes as long as so many bytes. */
+/** A slice ends after the entry with which it has replied as much as so many bytes. */
 export const SLICE_BYTES: number = 1 << 18;
+
+/** To seek an entry takes as long as so many bytes of a reply. */
+const SEEK_BYTES = 2048;
 
 const ID = new StreamId();
 const LAST = new StreamId();
@@ -71,8 +74,8 @@ export class GroupReader implements GroupPlace {
   most = 0;
   /** Entries that were read. */
   done = 0;
-  /** How many bytes the fields take as long as that were read last. */
-  fieldsWeight = 0;
+  /** What was read last takes as long as so many bytes more than were written. */
+  moreBytes = 0;
   /** Whether entries are read that nobody of the group has got. */
   #isNew = false;
   #consumer = 0;
@@ -138,7 +141,7 @@ export class GroupReader implements GroupPlace {
     limit: number,
   ): boolean {
     const end = Math.min(this.most, count);
-    this.fieldsWeight = 0;
+    this.moreBytes = 0;
     return this.#isNew
       ? this.#readNew(output, space, ref, end, limit)
       : this.#readPending(output, space, ref, end, limit);
@@ -164,7 +167,7 @@ export class GroupReader implements GroupPlace {
     cursor.seek(ref, ID);
     let isOut = false;
     while (
-      this.done < end && reply.cost + this.fieldsWeight < limit && cursor.next()
+      this.done < end && reply.cost + this.moreBytes < limit && cursor.next()
     ) {
       const { id } = cursor.entry;
       if (!isWithoutAck) {
@@ -180,7 +183,7 @@ export class GroupReader implements GroupPlace {
       LAST.set(id);
       if (!isWithoutAck && output.effects.isOn) this.#record(output, space);
       replyEntry(reply, cursor.entry);
-      this.fieldsWeight += fieldsWeight(cursor.entry);
+      this.moreBytes += fieldsWeight(cursor.entry);
       this.done++;
     }
     if (this.done > before) {
@@ -215,16 +218,17 @@ export class GroupReader implements GroupPlace {
     groups.readLastId(group, LAST);
     let isThere = groups.firstOwned(this.#consumer, this.#next, PLACE);
     while (
-      isThere && this.done < end && reply.cost + this.fieldsWeight < limit
+      isThere && this.done < end && reply.cost + this.moreBytes < limit
     ) {
       groups.readOwned(PLACE, ID);
       const isKept = isPlaced
         ? log.findBehind(ref, ID, cursor)
         : log.find(ref, ID, cursor);
+      if (isPlaced && !log.wasNear) this.moreBytes += SEEK_BYTES;
       isPlaced = true;
       if (isKept) {
         replyEntry(reply, cursor.entry);
-        this.fieldsWeight += fieldsWeight(cursor.entry);
+        this.moreBytes += fieldsWeight(cursor.entry);
         groups.findPending(group, ID, PENDING_PLACE);
         groups.setDeliveredAt(PENDING_PLACE, nowMs);
         groups.countDelivery(PENDING_PLACE);

@@ -241,7 +241,7 @@ function xreadgroupCommand(call: Call): void | Promise<LateReply> {
         return goOn(call, i, served, { start, first, before, from });
       }
       left -= READER.done;
-      limit -= READER.fieldsWeight;
+      limit -= READER.moreBytes;
       reply.recount(head, READER.done);
       READER.end(call, space, key);
       served++;
@@ -496,7 +496,7 @@ const READ_KEY_WEIGHT = 8;
  * A stream that a group is read of may have to be copied before, or written to a
  * snapshot, as far as that is done at once.
  */
-const GROUP_READ_KEY_WEIGHT = 64;
+const GROUP_READ_KEY_WEIGHT = 160;
 
 /** Rows of these commands. */
 export const STREAM_READ_COMMANDS: readonly CommandSpec<Call>[] = [

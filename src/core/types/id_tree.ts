@@ -218,6 +218,31 @@ export class IdTree {
       place.index * this.#stride;
   }
 
+  /**
+   * Adds up a word of the payloads of the records behind a place and before
+   * another, or the end if that is none; ends with a leaf that makes it `most`.
+   */
+  sumBetween(
+    behind: TreePlace,
+    before: TreePlace,
+    word: number,
+    most: number,
+  ): number {
+    const stride = this.#stride;
+    let sum = 0;
+    let from = behind.index + 1;
+    for (let { leaf } = behind; leaf !== 0 && sum < most; from = 0) {
+      const words = this.#i32[leaf >>> SEGMENT_SHIFT]!;
+      const base = (leaf & UNIT_MASK) << 1;
+      const isEnd = leaf === before.leaf;
+      const end = isEnd ? before.index : words[base + COUNT]!;
+      const first = base + HEAD + ID_WORDS + word;
+      for (let i = from; i < end; i++) sum += words[first + i * stride]!;
+      leaf = isEnd ? 0 : words[base + BEHIND]!;
+    }
+    return sum;
+  }
+
   /** Records of a leaf. */
   leafRecords(leaf: number): number {
     return this.#word(leaf, COUNT);

@@ -62,6 +62,11 @@ export class StreamTrim {
 export class StreamLog {
   /** Whether the last trimming has ended for its number of leaves. */
   isTrimLeft = false;
+  /**
+   * Whether {@linkcode StreamLog.findBehind} has ended near where it began; else it
+   * took several times as long.
+   */
+  wasNear = false;
   /** The nodes. */
   readonly nodes: StreamNodes;
   /** Trees of all nodes but the last. */
@@ -178,9 +183,11 @@ export class StreamLog {
   findBehind(ref: number, id: StreamId, cursor: StreamCursor): boolean {
     for (let steps = NEAR_ENTRIES; steps > 0 && cursor.node !== 0; steps--) {
       const order = cursor.entry.id.compare(id);
+      this.wasNear = true;
       if (order >= 0) return order === 0;
       if (!cursor.next()) return false;
     }
+    this.wasNear = false;
     return this.find(ref, id, cursor);
   }
 
@@ -300,9 +307,7 @@ export class StreamLog {
     if (place.leaf !== 0 && !isSame(place, end)) {
       // The first node in part, those between as the tree knows them.
       while (cursor.next() && isSame(cursor.place, place)) count++;
-      while (
-        this.tree.next(place) && !isSame(place, end) && count < most
-      ) count += this.#countOf(place);
+      count += this.tree.sumBetween(place, end, RECORD_COUNT, most - count);
       if (count >= most) return count;
       this.#openAt(root, end, this.#reader);
       this.#reader.begin();
