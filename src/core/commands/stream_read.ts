@@ -13,6 +13,7 @@
 
 import { bytesOf } from "../base/bytes.ts";
 import { Key } from "../keyspace/key.ts";
+import { SHARD_READINGS } from "../keyspace/shard_control.ts";
 import {
   WAITS_FOR_GROUP,
   WAITS_FOR_STREAM,
@@ -484,11 +485,26 @@ const manyStreams: ManyKeysFinder<Call> = (call) => {
   return OPTIONS.isBlocking ? new StreamSearch() : job;
 };
 
-/** XREADGROUP of very many streams. */
-const manyGroups: ManyKeysFinder<Call> = (call) =>
-  readAhead(call, () => OPTIONS.read(call, true))
+/** XREADGROUP of very many streams, or of several that others still read. */
+const manyGroups: ManyKeysFinder<Call> = (call) => {
+  const weight = mayBeHeld(call) ? HELD_KEY_WEIGHT : GROUP_READ_KEY_WEIGHT;
+  return call.keyCount * weight > call.settings.backgroundThresholdKeys &&
+      readAhead(call, () => OPTIONS.read(call, true))
     ? new ManyGroupReadings(call, Object.assign(new ReadOptions(), OPTIONS))
     : null;
+};
+
+/**
+ * Whether replies are still read from values of the keys' shards, of which each
+ * has a copy made before it is changed. No latch is held, so one may just begin.
+ */
+function mayBeHeld(call: Call): boolean {
+  for (let i = 0; i < call.keyCount; i++) {
+    const { control } = call.keyspaces[call.key(i).shard]!;
+    if (control[SHARD_READINGS] !== 0) return true;
+  }
+  return false;
+}
 
 /** To look at a stream, and to leave it to a reader or a queue, takes so long. */
 const READ_KEY_WEIGHT = 8;
@@ -497,6 +513,8 @@ const READ_KEY_WEIGHT = 8;
  * snapshot, as far as that is done at once.
  */
 const GROUP_READ_KEY_WEIGHT = 160;
+/** The same where it is likely, because replies are still read from values. */
+const HELD_KEY_WEIGHT = 640;
 
 /** Rows of these commands. */
 export const STREAM_READ_COMMANDS: readonly CommandSpec<Call>[] = [
@@ -529,7 +547,7 @@ export const STREAM_READ_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "GROUP group-block:(group consumer) [COUNT count:integer] " +
       "[BLOCK milliseconds:integer] [NOACK] STREAMS streams:(key... id...)",
     replies: ["map", "array", "null"],
-    keyWeight: GROUP_READ_KEY_WEIGHT,
+    keyWeight: HELD_KEY_WEIGHT,
     manyKeys: manyGroups,
     oneKey: "with IDs",
     run: xreadgroupCommand,
