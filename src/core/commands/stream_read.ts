@@ -412,6 +412,10 @@ class StreamSearch implements ManyKeysWork, KeysSearch {
   readonly changes = 0;
   readonly found = -1;
   readonly #options = Object.assign(new ReadOptions(), OPTIONS);
+  /** What `$` stands for, and the arguments for which it does. */
+  readonly #latest = new IdList();
+  readonly #latestAt: number[] = [];
+  /** The same as text, which is made when no latch is held. */
   readonly #lastIds = new Map<number, Uint8Array>();
   /** Of a stream that is named twice: the number that it was given first. */
   readonly #firsts = new Map<number, number>();
@@ -441,13 +445,15 @@ class StreamSearch implements ManyKeysWork, KeysSearch {
 
   get wait(): KeysWait {
     const { waitMs } = this.#options;
-    const replaced = this.#lastIds;
+    const replaced = this.#writeIds();
     const numbers = this.#firsts;
     return { kind: WAITS_FOR_STREAM, waitMs, undo: "", replaced, numbers };
   }
 
   reset(): void {
     this.isForBackground = false;
+    this.#latest.clear();
+    this.#latestAt.length = 0;
     this.#lastIds.clear();
     this.#firsts.clear();
   }
@@ -467,12 +473,22 @@ class StreamSearch implements ManyKeysWork, KeysSearch {
     } else if (argumentIsCharacter({ args }, at, DOLLAR)) {
       ID.setLeast();
       if (ref !== 0) space.values.streams.readLastId(ref, ID);
-      this.#lastIds.set(at, bytesOf(ID.toString()));
+      this.#latest.add(ID);
+      this.#latestAt.push(at);
     } else {
       const { log } = space.values.streams;
       this.isForBackground = !idAt({ args }, at, ID) ||
         ref !== 0 && log.readLastEntry(ref, LAST) && LAST.compare(ID) > 0;
     }
+  }
+
+  /** The IDs as text. */
+  #writeIds(): ReadonlyMap<number, Uint8Array> {
+    for (let i = this.#lastIds.size; i < this.#latestAt.length; i++) {
+      this.#latest.read(i, ID);
+      this.#lastIds.set(this.#latestAt[i]!, bytesOf(ID.toString()));
+    }
+    return this.#lastIds;
   }
 }
 
