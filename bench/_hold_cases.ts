@@ -267,6 +267,7 @@ function manyKeys(count: number, named: number): HoldGroup {
     $ids: keys("", some).map(() => "0"),
     $30ids: keys("", 30).map(() => "0"),
     $latest: keys("", some).map(() => ">"),
+    $last: keys("", named).map(() => "$"),
     $some: [String(some)],
     $count: [String(named)],
   };
@@ -309,6 +310,7 @@ function manyKeys(count: number, named: number): HoldGroup {
       XREAD COUNT 1 STREAMS $streams $ids
       XREAD COUNT 1 STREAMS $30 $30ids
       XREADGROUP GROUP g c COUNT 1 STREAMS $streams $latest
+      XREAD BLOCK 10 STREAMS $empty $last
       LMPOP $count $empty LEFT
       ZMPOP $count $empty MIN
       BLPOP $empty 0.01

@@ -364,3 +364,46 @@ function shapeOf(reply: Reply): Plain {
     )
     : withoutFields(plain(reply));
 }
+
+suite("several streams that others still read", async (client, server) => {
+  // More than lies between who writes and who does not read.
+  const names = Array.from({ length: 40 }, (_, i) => `held:${i}`);
+  const last = names.slice(-5);
+  const value = "v".repeat(7000);
+  const fill = Array.from(
+    { length: 70 },
+    (_, i) => ["XADD", names[0]!, `1-${i + 1}`, "f", value],
+  );
+  await client.pipeline([
+    ...fill,
+    ...["a", "b", "c"].map((g) => ["XGROUP", "CREATE", names[0]!, g, "0"]),
+    ...names.slice(1).map((name) => ["COPY", names[0]!, name]),
+  ]);
+  const read = (group: string) => [
+    ...["XREADGROUP", "GROUP", group, "me", "COUNT", "3", "STREAMS"],
+    ...[...last, ...last.map(() => ">")],
+  ];
+  const sliced = () => statistic(client, "sherd_sliced_commands");
+  const before = await sliced();
+  const expected = plain(await client.run(...read("a")));
+  assertEquals(await sliced(), before);
+  using slow = await server.client();
+  await slow.sendCommands([
+    ["XREAD", "STREAMS", ...names, ...names.map(() => "0")],
+  ]);
+  await until("they are read", async () => {
+    const [info] = await client.pipeline([["CLIENT", "LIST"]]);
+    return /cmd=xread /.test(String(plain(info!)));
+  });
+  assertEquals(plain(await client.run(...read("b"))), expected);
+  assertEquals(await sliced(), before + 1);
+  await client.run("MULTI");
+  await client.run(...read("c"));
+  assertEquals(plain(await client.run("EXEC")), [expected]);
+  await client.run("DEL", ...last);
+  const all = plain(await slow.readReply());
+  assertEquals((all as Plain[]).length, names.length);
+  for (const row of all as Plain[][]) {
+    assertEquals((row[1] as Plain[]).length, fill.length);
+  }
+});

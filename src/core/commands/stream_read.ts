@@ -13,6 +13,7 @@
 
 import { bytesOf } from "../base/bytes.ts";
 import { Key } from "../keyspace/key.ts";
+import { SHARD_READINGS } from "../keyspace/shard_control.ts";
 import {
   WAITS_FOR_GROUP,
   WAITS_FOR_STREAM,
@@ -411,6 +412,10 @@ class StreamSearch implements ManyKeysWork, KeysSearch {
   readonly changes = 0;
   readonly found = -1;
   readonly #options = Object.assign(new ReadOptions(), OPTIONS);
+  /** What `$` stands for, and the arguments for which it does. */
+  readonly #latest = new IdList();
+  readonly #latestAt: number[] = [];
+  /** The same as text, which is made when no latch is held. */
   readonly #lastIds = new Map<number, Uint8Array>();
   /** Of a stream that is named twice: the number that it was given first. */
   readonly #firsts = new Map<number, number>();
@@ -440,13 +445,15 @@ class StreamSearch implements ManyKeysWork, KeysSearch {
 
   get wait(): KeysWait {
     const { waitMs } = this.#options;
-    const replaced = this.#lastIds;
+    const replaced = this.#writeIds();
     const numbers = this.#firsts;
     return { kind: WAITS_FOR_STREAM, waitMs, undo: "", replaced, numbers };
   }
 
   reset(): void {
     this.isForBackground = false;
+    this.#latest.clear();
+    this.#latestAt.length = 0;
     this.#lastIds.clear();
     this.#firsts.clear();
   }
@@ -466,12 +473,22 @@ class StreamSearch implements ManyKeysWork, KeysSearch {
     } else if (argumentIsCharacter({ args }, at, DOLLAR)) {
       ID.setLeast();
       if (ref !== 0) space.values.streams.readLastId(ref, ID);
-      this.#lastIds.set(at, bytesOf(ID.toString()));
+      this.#latest.add(ID);
+      this.#latestAt.push(at);
     } else {
       const { log } = space.values.streams;
       this.isForBackground = !idAt({ args }, at, ID) ||
         ref !== 0 && log.readLastEntry(ref, LAST) && LAST.compare(ID) > 0;
     }
+  }
+
+  /** The IDs as text. */
+  #writeIds(): ReadonlyMap<number, Uint8Array> {
+    for (let i = this.#lastIds.size; i < this.#latestAt.length; i++) {
+      this.#latest.read(i, ID);
+      this.#lastIds.set(this.#latestAt[i]!, bytesOf(ID.toString()));
+    }
+    return this.#lastIds;
   }
 }
 
@@ -484,11 +501,26 @@ const manyStreams: ManyKeysFinder<Call> = (call) => {
   return OPTIONS.isBlocking ? new StreamSearch() : job;
 };
 
-/** XREADGROUP of very many streams. */
-const manyGroups: ManyKeysFinder<Call> = (call) =>
-  readAhead(call, () => OPTIONS.read(call, true))
+/** XREADGROUP of very many streams, or of several that others still read. */
+const manyGroups: ManyKeysFinder<Call> = (call) => {
+  const weight = mayBeHeld(call) ? HELD_KEY_WEIGHT : GROUP_READ_KEY_WEIGHT;
+  return call.keyCount * weight > call.settings.backgroundThresholdKeys &&
+      readAhead(call, () => OPTIONS.read(call, true))
     ? new ManyGroupReadings(call, Object.assign(new ReadOptions(), OPTIONS))
     : null;
+};
+
+/**
+ * Whether replies are still read from values of the keys' shards, of which each
+ * has a copy made before it is changed. No latch is held, so one may just begin.
+ */
+function mayBeHeld(call: Call): boolean {
+  for (let i = 0; i < call.keyCount; i++) {
+    const { control } = call.keyspaces[call.key(i).shard]!;
+    if (control[SHARD_READINGS] !== 0) return true;
+  }
+  return false;
+}
 
 /** To look at a stream, and to leave it to a reader or a queue, takes so long. */
 const READ_KEY_WEIGHT = 8;
@@ -497,6 +529,8 @@ const READ_KEY_WEIGHT = 8;
  * snapshot, as far as that is done at once.
  */
 const GROUP_READ_KEY_WEIGHT = 160;
+/** The same where it is likely, because replies are still read from values. */
+const HELD_KEY_WEIGHT = 640;
 
 /** Rows of these commands. */
 export const STREAM_READ_COMMANDS: readonly CommandSpec<Call>[] = [
@@ -529,7 +563,7 @@ export const STREAM_READ_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "GROUP group-block:(group consumer) [COUNT count:integer] " +
       "[BLOCK milliseconds:integer] [NOACK] STREAMS streams:(key... id...)",
     replies: ["map", "array", "null"],
-    keyWeight: GROUP_READ_KEY_WEIGHT,
+    keyWeight: HELD_KEY_WEIGHT,
     manyKeys: manyGroups,
     oneKey: "with IDs",
     run: xreadgroupCommand,

@@ -16,7 +16,12 @@
  * @module
  */
 
-import { compareBytes, copyBytes } from "../base/bytes.ts";
+import {
+  compareBytes,
+  compareLong,
+  copyBytes,
+  LONG_RUN_BYTES,
+} from "../base/bytes.ts";
 import {
   type Arena,
   byteOf,
@@ -64,14 +69,7 @@ export class StreamNames {
     while (low < high) {
       const middle = (low + high) >>> 1;
       const ref = this.at(list, middle);
-      const order = compareBytes(
-        this.nameBuf(ref),
-        this.nameOff(ref),
-        this.nameLength(ref),
-        buf,
-        off,
-        length,
-      );
+      const order = this.#compare(ref, buf, off, length);
       if (order === 0) {
         this.#place = middle;
         return ref;
@@ -158,6 +156,16 @@ export class StreamNames {
       units += this.#heap.unitsOf(this.at(list, i));
     }
     return units << 3;
+  }
+
+  /** Order of the name of an object and another. */
+  #compare(ref: number, buf: Uint8Array, off: number, length: number): number {
+    const ownBuf = this.nameBuf(ref);
+    const ownOff = this.nameOff(ref);
+    const ownLength = this.nameLength(ref);
+    return length < LONG_RUN_BYTES || ownLength < LONG_RUN_BYTES
+      ? compareBytes(ownBuf, ownOff, ownLength, buf, off, length)
+      : compareLong(ownBuf, ownOff, ownLength, buf, off, length);
   }
 
   #withRoom(list: number, count: number): number {

@@ -488,7 +488,9 @@ seeded("groups do what maps do", (random) => {
   const { value, memory: { heap } } = streams;
   const { groups } = value;
   const ref = streams.entry();
+  const long = "x".repeat(1500);
   const names = ["g", "", "group", "\xff", "a", "gg"];
+  names.push(long, `${long}x`, `${long}\xff`, `${long.slice(1)}yx`, "xx");
   /** By group, by ID: consumer, time, deliveries. */
   const model = new Map<string, Map<string, [string, number, number]>>();
   const consumers = new Map<string, Set<string>>();
