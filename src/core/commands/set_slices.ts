@@ -23,7 +23,7 @@ import { RECORDED } from "./recorded.ts";
 import type { StagedNodes } from "./staged_nodes.ts";
 
 /** Members popped in one slice. */
-const SLICE_MEMBERS = 500;
+const SLICE_MEMBERS = 250;
 /** Bytes of members after which a slice ends. */
 export const SLICE_BYTES: number = 1 << 18;
 /** More members than this are popped in slices. */

@@ -208,7 +208,8 @@ export class OrderedTree {
   /**
    * The first node with which a search would compare a long key although their
    * order is not known (known_keys.ts), or 0: a search among those of a score, or
-   * by keys alone if that is NaN. `node` has the key already, or is 0.
+   * by keys alone, with or without an equal one, if that is NaN. `node` has the key
+   * already, or is 0.
    */
   firstUnknown(
     header: number,
@@ -220,6 +221,11 @@ export class OrderedTree {
   ): number {
     this.#search.beginTrial(score, node, buf, off, length);
     this.#countPassed(header);
+    if (Number.isNaN(score)) {
+      // Behind an equal key the search goes another way.
+      this.#search.tryUpToKey();
+      this.#countPassed(header);
+    }
     return this.#search.endTrial();
   }
 

@@ -97,6 +97,11 @@ export class TreeSearch {
     this.#score = score;
   }
 
+  /** A trial by keys alone goes on, as a search that passes over equal ones. */
+  tryUpToKey(): void {
+    this.#mode = UP_TO_KEY;
+  }
+
   /** Ends that: the node that was to be compared first, or 0. */
   endTrial(): number {
     const unknown = this.#unknown;

@@ -418,4 +418,24 @@ seeded("what a search will compare is known before", (random) => {
   }
   pair.verify();
   assert(compared < texts.length * 12, "few are compared");
+  // Of equal scores, with bounds that are equal to a key: before and behind it.
+  const encoder = new TextEncoder();
+  for (const text of texts) {
+    const bytes = encoder.encode(text);
+    const bound = [bytes, 0, bytes.length] as const;
+    const orders = new Orders();
+    KNOWN_KEYS.add(...bound, { hash: 0, nodes: new Map(), orders });
+    for (;;) {
+      const unknown = tree.firstUnknown(header, NaN, 0, ...bound);
+      if (unknown === 0) break;
+      const order = compareLong(...place(unknown), bytes.length, ...bound);
+      orders.set(unknown, order);
+    }
+    orders.missing = 0;
+    const before = tree.countBelowKey(header, ...bound, false);
+    const behind = tree.countBelowKey(header, ...bound, true);
+    assertEquals(behind, before + 1);
+    assertEquals(orders.missing, 0, "nothing is compared");
+    KNOWN_KEYS.clear();
+  }
 }, { count: 1 });
