@@ -150,3 +150,57 @@ suite("a key with a long name is changed in slices", async (client) => {
   assertEquals(replies.map(plain), [3000, 2990, 10, 1]);
   await assertNothingLost(client, [name]);
 });
+
+suite("keys with long names are watched and waited for", async (
+  client,
+  server,
+) => {
+  using other = await server.client();
+  const names = NAMES.slice(0, 4);
+  const [first, last] = [names[0]!, names[3]!];
+  await client.run("WATCH", ...names, ...names);
+  // Others that are as long, and the same ones of another database, are not these.
+  await other.pipeline([
+    ["SET", NAMES[6]!, "v"],
+    ["SELECT", "1"],
+    ["SET", first, "v"],
+    ["DEL", first],
+    ["SELECT", "0"],
+  ]);
+  const exec = [["MULTI"], ["GET", last], ["EXEC"]];
+  assertEquals(plain((await client.pipeline(exec))[2]!), [null]);
+  await client.run("WATCH", ...names);
+  await other.run("SET", last, "v");
+  assertEquals(plain((await client.pipeline(exec))[2]!), null);
+  const popped = client.run("BLPOP", first, names[1]!, "0");
+  await until(
+    "it waits",
+    async () =>
+      /blocked_clients:1\r/.test(
+        String(plain(await other.run("INFO", "clients"))),
+      ),
+  );
+  await other.run("RPUSH", names[2]!, "no");
+  await other.run("RPUSH", names[1]!, "v");
+  const [name, value] = plain(await popped) as string[];
+  assert(name === names[1]);
+  assertEquals(value, "v");
+  await client.run("DEL", ...NAMES);
+  await assertNothingLost(client, NAMES);
+});
+
+suite("KEYS lists long names", async (client) => {
+  const names = Array.from(
+    { length: 12 },
+    (_, i) => `${"n".repeat(300_000)}${i}`,
+  );
+  await client.run("MSET", ...names.flatMap((name) => [name, "v"]), "n", "v");
+  const listed = plain(await client.run("KEYS", "n*")) as string[];
+  assert(listed.sort().join() === [...names, "n"].sort().join());
+  assertEquals(plain(await client.run("KEYS", "x*")), []);
+  const exec = [["MULTI"], ["KEYS", "n*"], ["EXEC"]];
+  const [, , replies] = await client.pipeline(exec);
+  const [inside] = plain(replies!) as [string[]];
+  assert(inside.sort().join() === listed.join());
+  await assertNothingLost(client, [...names, "n"]);
+});

@@ -15,10 +15,11 @@
  * @module
  */
 
-import { copyBytes } from "../base/bytes.ts";
+import { copyBytes, equalLong } from "../base/bytes.ts";
 import { type Arena, byteOf, SEGMENT_SHIFT, wordOf } from "../memory/arena.ts";
 import { type Dict, DICT_COUNT, type NodeVisitor } from "../memory/dict.ts";
 import type { Heap } from "../memory/heap.ts";
+import { LONG_KEY_BYTES } from "../memory/known_keys.ts";
 import {
   KEY_LENGTH_MASK,
   NODE_HASH,
@@ -28,6 +29,7 @@ import {
 import type { Key } from "./key.ts";
 
 const QUALIFIER_BYTES = 4;
+const HEADER_WORDS = NODE_HEADER_BYTES >> 2;
 /** Spreads the same name of several qualifiers: the golden ratio. */
 const QUALIFIER_FACTOR = 0x9e3779b1;
 
@@ -69,6 +71,9 @@ export class KeyNotes {
     length: number,
     hash: number,
   ): number {
+    if (length >= LONG_KEY_BYTES) {
+      return this.#findLong(qualifier, buf, off, length, hash);
+    }
     const total = this.#readName(qualifier, buf, off, length);
     return this.#dict.find(
       this.#control,
@@ -85,21 +90,23 @@ export class KeyNotes {
    * of the user's are 0. May throw OutOfMemory.
    */
   add(qualifier: number, key: Key, moreWords = 0): number {
-    const length = this.#readName(qualifier, key.buf, key.off, key.length);
+    const length = QUALIFIER_BYTES + key.length;
     const words = wordsOf(length) + moreWords;
     const node = this.#heap.allocate((words + 1) >>> 1);
     const hash = hashIn(qualifier, key.hash);
     const all = this.#arena.i32[node >>> SEGMENT_SHIFT]!;
     const at = wordOf(node);
-    all.fill(0, at, at + words);
+    all.fill(0, at, at + HEADER_WORDS);
+    all.fill(0, at + (NODE_HEADER_BYTES + length >>> 2), at + words);
     all[at + NODE_KEY] = length;
     all[at + NODE_HASH] = hash;
+    all[at + HEADER_WORDS] = qualifier;
     copyBytes(
-      this.#name,
-      0,
+      key.buf,
+      key.off,
       this.#arena.u8[node >>> SEGMENT_SHIFT]!,
-      byteOf(node) + NODE_HEADER_BYTES,
-      length,
+      byteOf(node) + NODE_HEADER_BYTES + QUALIFIER_BYTES,
+      key.length,
     );
     try {
       this.#dict.insert(this.#control, this.#header, node, hash);
@@ -159,7 +166,7 @@ export class KeyNotes {
 
   /** The qualifier of a node's name. */
   qualifier(node: number): number {
-    return this.word(node, NODE_HEADER_BYTES >> 2);
+    return this.word(node, HEADER_WORDS);
   }
 
   /** Fills in the name of a node, but not its shard. */
@@ -169,6 +176,31 @@ export class KeyNotes {
     key.length = (this.word(node, NODE_KEY) & KEY_LENGTH_MASK) -
       QUALIFIER_BYTES;
     key.hash = hashIn(this.qualifier(node), this.word(node, NODE_HASH));
+  }
+
+  /** A long name is compared where it lies. */
+  #findLong(
+    qualifier: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+    hash: number,
+  ): number {
+    const total = QUALIFIER_BYTES + length;
+    let found = 0;
+    this.#dict.visitLike(
+      this.#control,
+      this.#header,
+      total,
+      hashIn(qualifier, hash),
+      (node) => {
+        if (found !== 0 || this.qualifier(node) !== qualifier) return;
+        const own = this.#arena.u8[node >>> SEGMENT_SHIFT]!;
+        const at = byteOf(node) + NODE_HEADER_BYTES + QUALIFIER_BYTES;
+        if (equalLong(own, at, buf, off, length)) found = node;
+      },
+    );
+    return found;
   }
 
   #readName(

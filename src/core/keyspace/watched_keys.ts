@@ -93,16 +93,13 @@ export class WatchedKeys {
     }
     notes.setWord(node, WATCHERS, notes.word(node, WATCHERS) + WATCHER);
     this.#control[SHARD_HOOKS]! |= HOOK_WATCH;
-    this.renew(node);
+    this.#begin(node, this.#exists(db, key));
     return node;
   }
 
   /** Begins a watch anew, with the version that the key has now. */
   renew(node: number): void {
-    this.#settle(node);
-    const watchers = this.#notes.word(node, WATCHERS) & ~WAS_THERE;
-    const isThere = this.#isThere(node) ? WAS_THERE : 0;
-    this.#notes.setWord(node, WATCHERS, watchers | isThere);
+    this.#begin(node, this.#isThere(node));
   }
 
   /** Drops a watcher. */
@@ -208,6 +205,17 @@ export class WatchedKeys {
   }
 
   readonly #settleNode = (node: number): void => this.#settle(node);
+
+  /** Begins a watch of a key that is there now, or is not. */
+  #begin(node: number, isThere: boolean): void {
+    this.#settle(node);
+    const watchers = this.#notes.word(node, WATCHERS) & ~WAS_THERE;
+    this.#notes.setWord(
+      node,
+      WATCHERS,
+      isThere ? watchers | WAS_THERE : watchers,
+    );
+  }
 
   #settle(node: number): void {
     const epoch = this.#epochOf(this.databaseOf(node));
