@@ -22,6 +22,10 @@ const PIECE_BYTES = 1 << 18;
 const PIECE_STRIDE = 2 ** 32;
 /** Keys of a step of the walk, and many more. */
 const STEP_KEYS = 512;
+/** Bytes of keys after which a latch is given back. */
+const SLICE_BYTES = 1 << 18;
+/** Bytes of keys that are listed in one hold of all latches. */
+const SHORT_BYTES = 1 << 20;
 /** Notes that are taken in one hold of a latch. */
 const NOTES_TAKEN = 512;
 /** Pictures that may be spoiled before all latches are held instead. */
@@ -37,6 +41,9 @@ export type KeysOutcome =
   /** All pictures are being taken by others, or this is not the time for one. */
   | "wait"
   | "done";
+
+/** What came of listing short names at once; refused: it is not the time. */
+export type ShortOutcome = "done" | "long" | "refused";
 
 /** Lists the keys of a database. */
 export class KeysWalk {
@@ -55,6 +62,9 @@ export class KeysWalk {
   #picture = -1;
   #attempts = 0;
   readonly #key = new Key();
+  /** Bytes of names that may yet be listed in this hold; whether there are more. */
+  #bytesMax = Infinity;
+  #isLong = false;
   #walk: ScanWalk | null = null;
   /** Where the keys of the shard that is walked begin, and how many precede. */
   #shardStart = 0;
@@ -83,23 +93,48 @@ export class KeysWalk {
    * this is not the time; says whether it has.
    */
   listAtOnce(nowMs: number, mustWait: () => boolean): boolean {
+    return this.#listHeld(nowMs, mustWait, Infinity);
+  }
+
+  /**
+   * The same of keys whose names are short. If they are not, they are to be listed
+   * in steps: nothing has been found then.
+   */
+  listShort(nowMs: number, mustWait: () => boolean): ShortOutcome {
+    if (this.#listHeld(nowMs, mustWait, SHORT_BYTES)) return "done";
+    if (!this.#isLong) return "refused";
+    this.#forget();
+    return "long";
+  }
+
+  #listHeld(
+    nowMs: number,
+    mustWait: () => boolean,
+    bytesMax: number,
+  ): boolean {
     this.#takenMs = nowMs;
+    this.#bytesMax = bytesMax;
+    this.#isLong = false;
     this.#latches.acquireAll();
     if (mustWait()) {
       this.#latches.releaseAll();
       return false;
     }
     const walk = new ScanWalk(this.#keyspaces, HELD, this.#db, 0);
-    while (!walk.isDone) walk.step(this.#visitAny, Infinity, Infinity);
+    while (!walk.isDone && !this.#isLong) {
+      walk.step(this.#visitAny, Infinity, Infinity);
+    }
     this.#latches.releaseAll();
-    return true;
+    return !this.#isLong;
   }
 
   readonly #visitAny = (space: Keyspace, ref: number): void => {
-    if (space.isExpired(ref, this.#takenMs)) return;
+    if (this.#isLong || space.isExpired(ref, this.#takenMs)) return;
     const key = this.#key;
     space.readName(ref, key);
-    if (this.#matches(key)) this.#write(key);
+    this.#bytesMax -= key.length;
+    if (this.#bytesMax < 0) this.#isLong = true;
+    else if (this.#matches(key)) this.#write(key);
   };
 
   /** Does a little; no latch is held. */
@@ -116,7 +151,16 @@ export class KeysWalk {
     while (walk.shard === shard && walk.entries < endEntries) {
       // Under the latch, that would take long.
       if (this.#count + STEP_KEYS > this.#hashes.length) this.#growNotes();
-      walk.step((space, ref) => this.#visit(space, ref), Infinity, Infinity);
+      let bytes = 0;
+      walk.isFull = false;
+      walk.step(
+        (space, ref) => {
+          bytes += this.#visit(space, ref);
+          if (bytes > SLICE_BYTES) walk.isFull = true;
+        },
+        Infinity,
+        Infinity,
+      );
       if (walk.hasShrunk) {
         // Some keys may have come twice: the shard is walked anew.
         this.#dropShard();
@@ -166,14 +210,15 @@ export class KeysWalk {
     this.found = this.#shardFound;
   }
 
-  #visit(space: Keyspace, ref: number): void {
-    if (space.isExpired(ref, this.#takenMs)) return;
+  /** Returns the bytes of the name. */
+  #visit(space: Keyspace, ref: number): number {
+    if (space.isExpired(ref, this.#takenMs)) return 0;
     const key = this.#key;
     space.readName(ref, key);
-    if (!this.#matches(key) || space.hooks.pictures.isNew(this.#picture, key)) {
-      return;
-    }
-    this.#write(key);
+    if (
+      this.#matches(key) && !space.hooks.pictures.isNew(this.#picture, key)
+    ) this.#write(key);
+    return key.length;
   }
 
   #matches({ buf, off, length }: Key): boolean {
@@ -288,8 +333,13 @@ export class KeysWalk {
     this.#attempts++;
     this.#walk = null;
     this.#picture = -1;
+    this.#forget();
+  }
+
+  #forget(): void {
     this.#rewind(0);
     this.found = 0;
+    this.#count = 0;
   }
 
   #giveBack(): void {

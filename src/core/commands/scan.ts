@@ -142,10 +142,15 @@ function keysCommand(call: Call): void | Promise<LateReply> {
   );
   // Inside of a transaction, all latches are held.
   const atOnceMax = call.settings.backgroundThreshold;
-  if (!call.canWait || later === null || countKeys(call) <= atOnceMax) {
-    const mustWait = () => call.lockGate.mustWaitToLook(call.db);
+  const mustWait = () => call.lockGate.mustWaitToLook(call.db);
+  if (!call.canWait || later === null) {
     if (walk.listAtOnce(call.nowMs, mustWait)) replyKeys(reply, walk);
     return;
+  }
+  if (countKeys(call) <= atOnceMax) {
+    const outcome = walk.listShort(call.nowMs, mustWait);
+    if (outcome === "done") replyKeys(reply, walk);
+    if (outcome !== "long") return;
   }
   return new Promise((resolve) => {
     const turn = (nowMs: number): void => {
