@@ -106,6 +106,36 @@ suite("a set is emptied of its long members, and made anew", async (client) => {
   await assertNothingLost(client, KEYS);
 });
 
+suite("long fields are counted up as in redis-server", async (client) => {
+  if (!hasRedisServer("long fields that are counted up")) return;
+  await using redis = await startRedisServer();
+  using reference = await redis.client({ resp: client.resp });
+  const random = new Random(client.resp);
+  const bys = ["1", "-3", "007", "9007199254740993", "x", "1.50", "inf", "-0"];
+  const huge = "9223372036854775807";
+  for (let round = 1; round <= 6; round++) {
+    const commands = Array.from({ length: 8 }, () => {
+      const field = PREFIX + String(random.below(12));
+      const by = random.pick([...bys, huge]);
+      const name = random.pick(["HINCRBY", "HINCRBYFLOAT", "HSETNX"]);
+      return random.below(5) === 0
+        ? ["HDEL", HASH, field]
+        : [name, HASH, field, by];
+    });
+    const all = round % 3 === 0 ? [["MULTI"], ...commands, ["EXEC"]] : commands;
+    await assertSameReplies(client, reference, all, `round ${round}`);
+    const fields = Array.from({ length: 12 }, (_, i) => PREFIX + i);
+    const read = [["HMGET", HASH, ...fields], ["HLEN", HASH]];
+    await assertSameReplies(client, reference, read, `after ${round}`);
+  }
+  const digest = ["DEBUG", "DIGEST-VALUE", HASH];
+  const before = plain(await client.run(...digest));
+  await settled(client);
+  assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
+  assertEquals(plain(await client.run(...digest)), before);
+  await assertNothingLost(client, [HASH]);
+});
+
 /** Elements that are too long together to be copied at once, but none alone. */
 const COUNT = 40;
 const ELEMENTS = Array.from(

@@ -69,7 +69,7 @@ import {
 } from "./hash_replies.ts";
 import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
 import { makeChange } from "./sliced_change.ts";
-import { stagePairs } from "./staged_nodes.ts";
+import { stageField, stagePairs } from "./staged_nodes.ts";
 import { WRONG } from "./typed_entry.ts";
 
 const INT64_MAX = 2n ** 63n - 1n;
@@ -81,6 +81,25 @@ const TEXT = new Uint8Array(INTEGER_BYTES_MAX);
 function stageFields(call: Call): void {
   lookFor(call, 2, 2);
   stagePairs(call, 2);
+}
+
+/** The field of HINCRBY, with the sum that it has if it is new. */
+function stageInteger(call: Call): void {
+  const { args, argc } = call;
+  lookFor(call, 2, 2);
+  if (argc !== 4 || args.bigAt(2) === 0) return;
+  const by = bigIntegerAt(call, 3);
+  if (by !== null) stageField(call, latin1BytesOf(String(by)));
+}
+
+/** That of HINCRBYFLOAT. */
+function stageFloat(call: Call): void {
+  const { args, argc } = call;
+  lookFor(call, 2, 2);
+  if (argc !== 4 || args.bigAt(2) === 0) return;
+  const by = parseLongDouble(args.source(3), args.off[3]!, args.length[3]!);
+  if (by === null || !isFiniteLongDouble(by)) return;
+  stageField(call, latin1BytesOf(formatLongDouble(by)));
 }
 
 /** `HSET key field value [field value ...]` */
@@ -278,7 +297,7 @@ function hincrbyCommand(call: Call): void {
     space.hooks.changed(call.db, call.key(0), HINCRBY);
   } else {
     const length = writeInteger(sum, TEXT, 0);
-    setText(call, space, found, TEXT, length, HINCRBY);
+    setText(call, space, found, TEXT, length, HINCRBY, !isThere);
   }
   reply.integer(sum);
 }
@@ -293,7 +312,8 @@ function incrementFar(call: Call): void {
   const space = call.keyspace(call.key(0));
   const { hashes } = space.values;
   let old: bigint | null = 0n;
-  if (found !== 0 && findField(call, space, found, 2)) {
+  const isThere = found !== 0 && findField(call, space, found, 2);
+  if (isThere) {
     hashes.readFound(found);
     const { value } = hashes;
     old = parseBigInteger(value.buf, value.off, value.length);
@@ -304,7 +324,7 @@ function incrementFar(call: Call): void {
     return reply.error(INCREMENT_OVERFLOW);
   }
   const length = writeBigInteger(sum, TEXT, 0);
-  setText(call, space, found, TEXT, length, HINCRBY);
+  setText(call, space, found, TEXT, length, HINCRBY, !isThere);
   reply.bigInteger(sum);
 }
 
@@ -319,7 +339,8 @@ function hincrbyfloatCommand(call: Call): void {
   const space = call.keyspace(call.key(0));
   const { hashes } = space.values;
   let sum = by;
-  if (found !== 0 && findField(call, space, found, 2)) {
+  const isThere = found !== 0 && findField(call, space, found, 2);
+  if (isThere) {
     hashes.readFound(found);
     const { value } = hashes;
     const old = parseLongDouble(value.buf, value.off, value.length);
@@ -328,7 +349,7 @@ function hincrbyfloatCommand(call: Call): void {
   }
   if (!isFiniteLongDouble(sum)) return reply.error(INCREMENT_NOT_FINITE);
   const text = latin1BytesOf(formatLongDouble(sum));
-  setText(call, space, found, text, text.length, HINCRBYFLOAT);
+  setText(call, space, found, text, text.length, HINCRBYFLOAT, !isThere);
   recordSum(call, text, found !== 0 && fieldsExpire(space, found));
   reply.bulk(text, 0, text.length);
 }
@@ -345,7 +366,10 @@ function recordSum(call: Call, text: Uint8Array, mayExpire: boolean): void {
   effects.argument(args, 2).constant(text);
 }
 
-/** Sets the field in argument 2, of a hash that is made if `found` is 0. */
+/**
+ * Sets the field in argument 2, of a hash that is made if `found` is 0; one that is
+ * new has been made a node if it is long.
+ */
 function setText(
   call: Call,
   space: Keyspace,
@@ -353,19 +377,26 @@ function setText(
   text: Uint8Array,
   length: number,
   event: number,
+  isNew: boolean,
 ): void {
-  const { args } = call;
+  const { args, staged } = call;
+  const { hashes } = space.values;
   const ref = found === 0 ? makeHash(call, 0) : found;
-  space.values.hashes.set(
-    ref,
-    args.source(2),
-    args.off[2]!,
-    args.length[2]!,
-    text,
-    0,
-    length,
-    KEEP_EXPIRE,
-  );
+  const fieldLength = args.length[2]!;
+  const run = isNew && staged !== null ? staged.take(3) : 0;
+  if (run !== 0) hashes.setRun(ref, run, fieldLength, length, KEEP_EXPIRE);
+  else {
+    hashes.set(
+      ref,
+      args.source(2),
+      args.off[2]!,
+      fieldLength,
+      text,
+      0,
+      length,
+      KEEP_EXPIRE,
+    );
+  }
   if (fieldsExpire(space, ref)) endHash(space, call.db, ref);
   space.hooks.changed(call.db, call.key(0), event);
 }
@@ -465,7 +496,7 @@ export const HASH_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_ACCESS_UPDATE,
     syntax: "key field increment:integer",
     replies: ["integer"],
-    stage: looksFor(2, 2),
+    stage: stageInteger,
     run: hincrbyCommand,
   },
   {
@@ -479,7 +510,7 @@ export const HASH_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_ACCESS_UPDATE,
     syntax: "key field increment:double",
     replies: ["string"],
-    stage: looksFor(2, 2),
+    stage: stageFloat,
     run: hincrbyfloatCommand,
   },
   {

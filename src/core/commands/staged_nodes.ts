@@ -40,27 +40,33 @@ export class StagedNodes {
     i: number,
     compared: ComparedArguments | null,
   ): void {
+    const off = args.off[i + 1]!;
+    const end = off + args.length[i + 1]!;
+    this.addField(args, i, args.source(i + 1).subarray(off, end), compared);
+  }
+
+  /** As above, of argument `i` and a value, which stands for the one behind it. */
+  addField(
+    args: Arguments,
+    i: number,
+    value: Uint8Array,
+    compared: ComparedArguments | null,
+  ): void {
     const externals = this.#externals;
-    const length = args.length[i]! + args.length[i + 1]!;
-    const run = externals.create(EXPIRE_BYTES + length);
+    const first = args.length[i]!;
+    const run = externals.create(EXPIRE_BYTES + first + value.length);
     if (run === 0) return;
     const into = externals.bytes(run);
     const at = externals.offset(run) + EXPIRE_BYTES;
-    const first = args.length[i]!;
-    const { off } = args;
-    copyBytes(args.source(i), off[i]!, into, at, first);
-    const known = KNOWN_KEYS.find(args.source(i), off[i]!, first);
+    const buf = args.source(i);
+    const off = args.off[i]!;
+    copyBytes(buf, off, into, at, first);
+    const known = KNOWN_KEYS.find(buf, off, first);
     if (known !== undefined) {
       known.nodes.set(run, true);
       compared?.add({ buf: into, off: at, length: first, key: known, at: i });
     }
-    copyBytes(
-      args.source(i + 1),
-      off[i + 1]!,
-      into,
-      at + first,
-      length - first,
-    );
+    copyBytes(value, 0, into, at + first, value.length);
     this.#runs.set(i + 1, run);
   }
 
@@ -144,6 +150,12 @@ export function stagePairs(call: Call, from: number): void {
     staged.addPair(args, i, call.compared);
   }
   call.staged = staged;
+}
+
+/** Makes a node of argument 2 and the value that it will have. */
+export function stageField(call: Call, value: Uint8Array): void {
+  call.staged = new StagedNodes(call.keyspaces[0]!.externals);
+  call.staged.addField(call.args, 2, value, call.compared);
 }
 
 /** Hashes the big ones among the arguments from one on, which are members. */
