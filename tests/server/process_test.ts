@@ -6,6 +6,7 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { startServer } from "../_harness.ts";
+import { pause } from "../_patience.ts";
 import { plain, TestClient } from "../_resp_client.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -57,6 +58,42 @@ Deno.test("SHUTDOWN ends the server with code 0", async () => {
   await client.sendCommands([["SHUTDOWN", "NOSAVE"]]);
   assertEquals((await server.exited).code, 0);
 });
+
+Deno.test("SHUTDOWN ends a server that is still loading with code 0", async () => {
+  const dir = await Deno.makeTempDir({ prefix: "sherd_loading_" });
+  try {
+    const path = `${dir}/socket`;
+    const child = new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "--quiet", "-A", "--unstable-net", "src/front/cli/main.ts"],
+        ...["--port", "0", "--unixsocket", path, "--dir", dir],
+        ...["--appendonly", "yes", "--workers", "2"],
+      ],
+      cwd: ROOT,
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    // The socket is there before the log has been read.
+    const client = await eventually(() => TestClient.connect(path));
+    await client.sendCommands([["SHUTDOWN"]]);
+    const { code, stderr } = await child.output();
+    client.close();
+    assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+/** What an attempt brings that does not fail. */
+async function eventually<T>(attempt: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await attempt();
+    } catch {
+      await pause(1);
+    }
+  }
+}
 
 Deno.test("a unix socket serves beside TCP and is removed at the end", async () => {
   const directory = await Deno.makeTempDir();

@@ -116,7 +116,7 @@ async function run(line: RunCommandLine): Promise<void> {
     return refuse(`Could not start: ${describe(cause)}`);
   }
   writePidFile(settings.pidfile, log);
-  announce(log, settings, server);
+  if (!server.wasShutDown) announce(log, settings, server);
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     Deno.addSignalListener(signal, () => {
       log.write("warning", `Received ${signal} scheduling shutdown...`);

@@ -56,14 +56,19 @@ const FALLBACK_BYTES = 4 * 2 ** 30;
 /** Time that workers get to stop by themselves. */
 const STOP_MS = 3000;
 
-/** Starts a server; resolves when it accepts connections. */
+/**
+ * Starts a server; resolves when it accepts connections and has loaded its data, or
+ * has been shut down while it was loading.
+ */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const server = new Server(options);
   try {
-    await server.begin();
+    // Threads that were ended meanwhile never tell that they have begun.
+    await Promise.race([server.begin(), server.finished]);
   } catch (cause) {
+    const { wasShutDown } = server;
     await server.stop();
-    throw cause;
+    if (!wasShutDown) throw cause;
   }
   return server;
 }
@@ -72,6 +77,8 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 export class Server {
   /** Settles when the server has stopped. */
   readonly finished: Promise<void>;
+  /** Whether it was told to shut down, and does. */
+  wasShutDown = false;
   readonly #options: ServerOptions;
   readonly #workers: WorkerThread[] = [];
   readonly #computeThreads: WorkerThread[] = [];
@@ -319,8 +326,10 @@ export class Server {
   #onMessage(worker: number, message: FromWorker): void {
     if (worker >= 0) this.#persistence!.onMessage(worker, message);
     if (message.kind === "log") this.#options.log(message.level, message.text);
-    else if (message.kind === "shutdown") this.stop();
-    else if (message.kind === "compute") this.#startComputing();
+    else if (message.kind === "shutdown") {
+      this.wasShutDown = true;
+      this.stop();
+    } else if (message.kind === "compute") this.#startComputing();
   }
 }
 
