@@ -437,7 +437,7 @@ function longElements(): HoldGroup {
         yield ["HSET", "{a}h", long(i), others(i)];
         yield ["RPUSH", "{a}l", long(i)];
         yield ["GEOADD", "{a}geo", "15", "37", long(i)];
-        yield ["XADD", "{a}x", `${i + 1}-1`, long(i), others(i)];
+        yield ["XADD", "{a}x", "*", long(i), others(i)];
       }
       for (let i = 0; i < 1000; i++) {
         yield ["SADD", "{a}hundreds", common.slice(0, 200_000) + digits(i)];

@@ -12,7 +12,7 @@ import { EXPIRED_SUBKEYS } from "../keyspace/counters.ts";
 import { HEXPIRED } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { keepOld } from "../keyspace/snapshot_marks.ts";
-import { recordField } from "../keyspace/field_expires.ts";
+import { recordFieldOf } from "../keyspace/field_expires.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import { TYPE_HASH } from "../types/entry.ts";
 import type { HashValue } from "../types/hash_value.ts";
@@ -103,9 +103,9 @@ function removeField(
   if (space.hasReaders(ref)) return;
   space.values.hashes.removeFound(ref);
   counters[EXPIRED_SUBKEYS] = counters[EXPIRED_SUBKEYS]! + 1;
-  if (space.effects?.isOn) {
-    const off = args.off[i]!;
-    recordField(space, db, ref, args.source(i), off, args.length[i]!);
+  const { effects, heap } = space;
+  if (effects?.isOn) {
+    recordFieldOf(effects, space, db, ref).lastingArgument(heap, args, i);
   }
   space.hooks.signalEntry(db, ref, HEXPIRED);
 }
