@@ -7,24 +7,14 @@
  * @module
  */
 
+import {
+  type Argv,
+  cases,
+  type HoldCase,
+  type HoldGroup,
+} from "./_hold_lines.ts";
+import { expiredFields, expiredKeys, middleSizes } from "./_hold_sizes.ts";
 import { digits, fillOne, fillStream } from "./_type_cases.ts";
-
-type Argv = readonly string[];
-
-/** A command, or a few that are sent one after the other. */
-export interface HoldCase {
-  name: string;
-  /** What is made anew before each run. */
-  before: readonly Argv[];
-  run: readonly Argv[];
-}
-
-/** Cases that share their data. */
-export interface HoldGroup {
-  name: string;
-  fill: () => Iterable<Argv>;
-  cases: readonly HoldCase[];
-}
 
 /** How much data there is. */
 export interface HoldSizes {
@@ -37,6 +27,8 @@ export interface HoldSizes {
 }
 
 const MEGABYTE = 1024 * 1024;
+/** Elements of which some are just below what is done in slices. */
+const MIDDLE_SIZES = [250, 500, 1000, 2000, 4000, 8000];
 /** Elements of a megabyte in each collection. */
 const LONG_ELEMENTS = 40;
 /** Short elements that have a long one among them. */
@@ -53,28 +45,10 @@ export function holdGroups(sizes: HoldSizes): readonly HoldGroup[] {
     longElements(),
     longStrings(sizes.stringBytes),
     longNames(),
+    expiredFields(sizes.arguments),
+    expiredKeys(sizes.arguments),
+    ...MIDDLE_SIZES.map(middleSizes),
   ];
-}
-
-/** Cases from lines: `command` or `before > command`, `$name` is replaced. */
-function cases(
-  lines: string,
-  names: Readonly<Record<string, readonly string[]>> = {},
-): HoldCase[] {
-  const argvs = (text: string): Argv[] =>
-    text.split(" ; ").map((command) =>
-      command.split(" ").flatMap((word) =>
-        names[word] ?? [word.replace(/^''$/, "")]
-      )
-    );
-  return lines.trim().split("\n").map((line) => {
-    const [first, second] = line.trim().split(" > ");
-    return {
-      name: second ?? first!,
-      before: second === undefined ? [] : argvs(first!),
-      run: argvs(second ?? first!),
-    };
-  });
 }
 
 const member = (i: number) => `m:${digits(i)}`;
