@@ -7,6 +7,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import type { TestServer } from "../_harness.ts";
+import { until } from "../_patience.ts";
 import { plain, type TestClient, toBinary } from "../_resp_client.ts";
 import { heard } from "./_heard.ts";
 import { slicesSuite, statistic } from "./_slices.ts";
@@ -22,6 +23,8 @@ const BASE = "{b}ase";
 /** More than is read in one hold, but not by their number. */
 const LONG_ENTRIES = 40;
 const LONG_VALUE = "long ".repeat(3000);
+/** Very many of these are more than a socket takes. */
+const VALUE = "v".repeat(100);
 /** Of so many fields an entry is made a node before the latch is taken. */
 const FIELDS = 9000;
 
@@ -214,6 +217,48 @@ suite("a stream of very many nodes is trimmed", async (client, server) => {
   await client.run("CONFIG", "SET", "stream-node-max-entries", "100");
   await expectFromLog(client);
 });
+
+suite(
+  "a part of very many nodes is counted while it is replied",
+  async (client, server) => {
+    await client.run("CONFIG", "SET", "stream-node-max-entries", "1");
+    const many = 25_000;
+    await client.pipeline(
+      idsBetween(1, many).map((id) => ["XADD", STREAM, id, "f", VALUE]),
+    );
+    await client.run("CONFIG", "SET", "stream-node-max-entries", "100");
+    const parts = [
+      ["XRANGE", STREAM, "2", "+"],
+      ["XRANGE", STREAM, "7", `${many - 7}`, "COUNT", `${many - 20}`],
+      ["XREVRANGE", STREAM, "+", "3", "COUNT", "20000"],
+      ["XREAD", "STREAMS", STREAM, STREAM, "1-0", "20-0"],
+    ];
+    const whole = [];
+    for (const argv of parts) whole.push(await rawInOneHold(client, argv));
+    for (const [i, argv] of parts.entries()) {
+      assert(await rawOf(client, argv) === whole[i], argv.join(" "));
+    }
+    // Who changes or deletes it does not change what is being replied.
+    using reader = await server.client({ resp: client.resp });
+    for (const [i, argv] of parts.entries()) {
+      await client.run("COPY", STREAM, BASE, "REPLACE");
+      await client.run("CONFIG", "RESETSTAT");
+      const reply = reader.pipelineFrames([argv]);
+      const name = argv[0]!.toLowerCase();
+      await until("it is being replied", async () => {
+        const info = plain(await client.run("INFO", "commandstats"));
+        return String(info).includes(`cmdstat_${name}:calls=1`);
+      });
+      const deleted = await client.pipeline([
+        ["XDEL", STREAM, "5000-0", "15000-0", "24000-0"],
+        ["XTRIM", STREAM, "MAXLEN", "20000"],
+        ["RENAME", BASE, STREAM],
+      ]);
+      assertEquals(plain(deleted[0]!), 3);
+      assert(toBinary((await reply)[0]!.raw) === whole[i], argv.join(" "));
+    }
+  },
+);
 
 suite("much is counted in the background", async (client) => {
   await client.run("CONFIG", "SET", "stream-node-max-entries", "1");

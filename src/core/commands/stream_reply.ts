@@ -20,6 +20,8 @@ import {
   STREAMED_ELEMENTS_MIN,
   streamElements,
   streamRest,
+  streamUncounted,
+  UNCOUNTED,
 } from "./element_stream.ts";
 
 const TEXT = new Uint8Array(INTEGER_BYTES_MAX);
@@ -116,6 +118,9 @@ export function fieldsWeight({ fieldCount }: NodeReader): number {
   return fieldCount * FIELD_BYTES;
 }
 
+/** Leaves of a stream's tree that are counted at once, or in one step. */
+const LEAVES_AT_ONCE = 256;
+
 /**
  * Replies an array of the entries from `start` to `end`, the last ones first if
  * `isReverse`, no more than `count` if that is not 0. One of `long` entries or
@@ -137,15 +142,10 @@ export function replyRange(
   const { streams } = space.values;
   const length = streams.length(ref);
   const most = count === 0 ? length : Math.min(count, length);
-  if (most >= long && reply.canStream) {
-    const counted = streams.log.countRange(ref, start, end, most);
-    const exact = Math.min(most, counted);
-    if (exact >= long) {
-      const cursor = streams.log.cursor();
-      const elements = new EntryElements(cursor, start, end, isReverse);
-      if (streamElements(call, space, ref, elements, 0, exact)) return direct;
-    }
-  }
+  if (
+    most >= long && reply.canStream &&
+    streamRange(call, space, ref, start, end, most, isReverse, long)
+  ) return direct;
   const head = reply.at;
   let limit = reply.canStream ? reply.cost + direct : Infinity;
   reply.array(most);
@@ -183,6 +183,40 @@ export function replyRange(
   }
   reply.recount(head, written);
   return limit - reply.cost;
+}
+
+/**
+ * Replies an array of up to `most` entries, of which there are `long` or more,
+ * while the peer takes it; false, with nothing written, if there are fewer, or no
+ * memory for that.
+ */
+function streamRange(
+  call: Call,
+  space: Keyspace,
+  ref: number,
+  start: StreamId,
+  end: StreamId,
+  most: number,
+  isReverse: boolean,
+  long: number,
+): boolean {
+  const { log } = space.values.streams;
+  const counting = log.counting();
+  counting.begin(ref, start, end);
+  let isLeft = counting.goOn(LEAVES_AT_ONCE);
+  while (isLeft && counting.count < long) {
+    isLeft = counting.goOn(LEAVES_AT_ONCE);
+  }
+  const counted = () => Math.min(most, counting.count);
+  if (counted() < long) return false;
+  const elements = new EntryElements(log.cursor(), start, end, isReverse);
+  if (!isLeft || counting.count >= most) {
+    return streamElements(call, space, ref, elements, 0, counted());
+  }
+  return streamUncounted(call, space, ref, elements, () => {
+    isLeft = counting.goOn(LEAVES_AT_ONCE);
+    return isLeft && counting.count < most ? UNCOUNTED : counted();
+  });
 }
 
 /** Where the rest of a reply begins, or ends if it goes backwards. */

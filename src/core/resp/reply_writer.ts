@@ -287,6 +287,19 @@ export class ReplyWriter {
     this.#header(ARRAY, n);
   }
 
+  /** Begins the head of an array that a source ends, which knows the count. */
+  beginArray(): void {
+    this.#room(1);
+    this.buf[this.at++] = ARRAY;
+  }
+
+  /** Ends such a head: an array of `n` replies. */
+  endArray(n: number): void {
+    const at = this.#room(24);
+    this.at = writeInteger(n, this.buf, at);
+    this.#lineEnd();
+  }
+
   /** Head of a map of `n` pairs; a flat array in RESP2. */
   map(n: number): void {
     if (this.resp === 3) this.#header(MAP, n);

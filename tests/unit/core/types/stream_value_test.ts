@@ -449,6 +449,10 @@ seeded("streams do what lists of nodes do", (random) => {
         assertEquals(counted, expected.length);
         const some5 = log.countRange(ref, idOf(from), idOf(to), 5);
         assert(some5 <= counted && some5 >= Math.min(5, counted));
+        const counting = log.counting();
+        counting.begin(ref, idOf(from), idOf(to));
+        while (counting.goOn(1));
+        assertEquals(counting.count, expected.length);
       }
     }
     if (i % 100 === 0) {
