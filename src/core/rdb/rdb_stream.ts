@@ -191,13 +191,14 @@ function readNodes(
     if (TEXT.length !== ID_BYTES) throw new BadFormat("a node has no ID");
     readRawId(TEXT.buf, TEXT.off, first);
     reader.string(TEXT);
-    const node = listpacks.load(TEXT.buf, TEXT.off, TEXT.length);
-    if (node === 0) throw new BadFormat("a listpack is damaged");
-    const count = streams.log.nodes.isNode(node)
-      ? countEntries(values, node, first, last, isFirst)
-      : -1;
+    const listpack = listpacks.load(TEXT.buf, TEXT.off, TEXT.length);
+    if (listpack === 0) throw new BadFormat("a listpack is damaged");
+    const node = adoptNode(values, listpack);
+    const count = node === 0
+      ? -1
+      : countEntries(values, node, first, last, isFirst);
     if (count < 0) {
-      listpacks.free(node);
+      listpacks.free(node || listpack);
       throw new BadFormat("a node of a stream is damaged");
     }
     streams.addNode(ref, first, node);
@@ -205,6 +206,17 @@ function readNodes(
     isFirst = false;
   }
   return length;
+}
+
+/** Makes a listpack a node, 0 if it cannot be one; OutOfMemory frees it. */
+function adoptNode({ streams, memory }: ValueTypes, listpack: number): number {
+  const { nodes } = streams.log;
+  try {
+    return nodes.isNode(listpack) ? nodes.adopt(listpack) : 0;
+  } catch (cause) {
+    memory.listpacks.free(listpack);
+    throw cause;
+  }
 }
 
 /**

@@ -144,7 +144,7 @@ export class StreamLog {
         setValueRoot(this.#arena, ref, root);
       }
       this.#setLast(root, made, id);
-    } else if (this.nodes.isFull(last, bytes)) {
+    } else if (this.nodes.isFull(last, bytes, fieldCount)) {
       const more = this.nodes.bytes(last) + MORE_BYTES;
       const made = run || this.nodes.create(fields, from, fieldCount, more);
       this.#beginNode(root, last, id, made);
@@ -174,10 +174,10 @@ export class StreamLog {
   }
 
   /** Whether an entry of so many bytes would be the first one of a node. */
-  beginsNode(ref: number, bytes: number): boolean {
+  beginsNode(ref: number, bytes: number, fieldCount: number): boolean {
     const root = valueRoot(this.#arena, ref);
     const last = root === 0 ? 0 : this.#word(root, LAST_NODE);
-    return last === 0 || this.nodes.isFull(last, bytes);
+    return last === 0 || this.nodes.isFull(last, bytes, fieldCount);
   }
 
   /** Goes to an entry; false if it is not there. */
