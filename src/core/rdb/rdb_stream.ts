@@ -29,6 +29,7 @@ import { PendingEntry } from "../types/stream_group.ts";
 import { ID_WORDS, StreamId } from "../types/stream_id.ts";
 import { entryNumber } from "../types/stream_lag.ts";
 import { NodeReader } from "../types/stream_node.ts";
+import { addEntriesOf } from "../types/stream_split.ts";
 import { StreamCounters } from "../types/stream_value.ts";
 import type { ValueTypes } from "../types/value_types.ts";
 import { BadFormat, type RdbReader, RdbString } from "./rdb_reader.ts";
@@ -201,7 +202,8 @@ function readNodes(
       listpacks.free(node || listpack);
       throw new BadFormat("a node of a stream is damaged");
     }
-    streams.addNode(ref, first, node);
+    if (streams.log.nodes.isTooLong(node)) addSplit(values, ref, node);
+    else streams.addNode(ref, first, node);
     length += count;
     isFirst = false;
   }
@@ -216,6 +218,15 @@ function adoptNode({ streams, memory }: ValueTypes, listpack: number): number {
   } catch (cause) {
     memory.listpacks.free(listpack);
     throw cause;
+  }
+}
+
+/** Adds the entries of the node that {@linkcode ENTRY} reads, and frees it. */
+function addSplit({ streams: { log } }: ValueTypes, ref: number, node: number) {
+  try {
+    addEntriesOf(ENTRY, log, ref);
+  } finally {
+    log.nodes.free(node);
   }
 }
 

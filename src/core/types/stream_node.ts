@@ -321,6 +321,16 @@ export class StreamNodes {
     return isNodeAt(buf, start + LISTPACK_HEADER_BYTES);
   }
 
+  /**
+   * Whether a node of several entries, which others have made, is much longer than
+   * nodes become here.
+   */
+  isTooLong(node: number): boolean {
+    const buf = this.#arena.u8[node >>> SEGMENT_SHIFT]!;
+    return this.bytes(node) > 2 * PACKED_BYTES_MAX &&
+      !isLone(buf, byteOf(node));
+  }
+
   /** Frees a node. */
   free(node: number): void {
     this.#heap.free(node);
