@@ -224,7 +224,7 @@ export const manyScanned: HeavyTest<Call> = (call) => {
 
 /** Whether a step of a scan meets texts that take long to be matched. */
 function meetsLong(
-  { args, nowMs }: Call,
+  { args }: Call,
   space: Keyspace,
   ref: number,
   count: number,
@@ -243,7 +243,7 @@ function meetsLong(
   do {
     if (type === TYPE_HASH) {
       const field = ({ length }: { length: number }) => meet(length);
-      cursor = hashes.scan(ref, cursor, { field }, nowMs);
+      cursor = hashes.scan(ref, cursor, { field });
     } else if (type === TYPE_SET) {
       const member = ({ length }: { length: number }) => meet(length);
       cursor = sets.scan(ref, cursor, { member });

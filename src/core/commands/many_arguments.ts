@@ -5,6 +5,7 @@
  * @module
  */
 
+import { fieldsExpire } from "../keyspace/field_expires.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import { TYPE_STREAM, TYPE_STRING, TYPE_ZSET } from "../types/entry.ts";
@@ -24,8 +25,8 @@ const WEIGHT_BYTES = 1 << 11;
 const SAMPLES = 16;
 /** What a string is that has elements: a sparse HyperLogLog, perhaps. */
 const STRING_WEIGHT = 4;
-/** A large sorted set has members in an order, too. */
-const ZSET_WEIGHT = 2;
+/** A large sorted set has members in an order, too, as have fields that expire. */
+const ORDERED_WEIGHT = 2;
 /** Arguments that are gone through in one slice. */
 const SLICE_ARGUMENTS = 500;
 /** Bytes of arguments after which a slice ends. */
@@ -78,7 +79,8 @@ export function argumentWeight(space: Keyspace, ref: number): number {
     return 1 + Math.floor(values.memoryBytes(ref, 1) / WEIGHT_BYTES);
   }
   const bytes = values.memoryBytes(ref, SAMPLES) / values.length(ref);
-  return (type === TYPE_ZSET ? ZSET_WEIGHT : 1) +
+  const isOrdered = type === TYPE_ZSET || fieldsExpire(space, ref);
+  return (isOrdered ? ORDERED_WEIGHT : 1) +
     Math.floor(bytes / WEIGHT_BYTES);
 }
 

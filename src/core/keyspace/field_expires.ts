@@ -86,6 +86,34 @@ export function endHash(space: Keyspace, db: number, ref: number): boolean {
   return true;
 }
 
+/**
+ * Removes up to `budget` fields that have expired, and has each recorded, but none
+ * of a hash that somebody reads; returns how many. The hash may be deleted then.
+ */
+export function expireFields(
+  space: Keyspace,
+  db: number,
+  ref: number,
+  nowMs: number,
+  budget: number,
+): number {
+  keepOld(space, db, ref);
+  // Who has just noted the hash as a whole reads it as it is.
+  if (isShared(space, ref)) return 0;
+  const removed = space.values.hashes.removeExpired(
+    ref,
+    nowMs,
+    budget,
+    !space.effects?.isOn ? null : {
+      field: ({ buf, off, length }) =>
+        recordField(space, db, ref, buf, off, length),
+    },
+  );
+  if (removed > 0) space.hooks.signalEntry(db, ref, HEXPIRED);
+  endHash(space, db, ref);
+  return removed;
+}
+
 /** Removes expired fields; what one slice saw. */
 export class FieldExpireSlice implements CycleSlice {
   /** Hashes looked at, and fields removed. */
@@ -147,33 +175,12 @@ export class FieldExpireSlice implements CycleSlice {
         hashes.expiresFrom(ref) > nowMs || isShared(space, ref) ||
         isLocked(space, db, ref)
       ) continue;
-      keepOld(space, db, ref);
-      // Who has just noted the hash as a whole reads it as it is.
-      if (isShared(space, ref)) continue;
       const budget = SLICE_ENTRIES - this.expired;
-      const removed = this.#remove(space, db, ref, nowMs, budget);
+      const removed = expireFields(space, db, ref, nowMs, budget);
       this.expired += removed;
       this.examined += removed;
-      if (removed > 0) space.hooks.signalEntry(db, ref, HEXPIRED);
-      const isThere = endHash(space, db, ref);
-      if (isThere && hashes.expiresFrom(ref) <= nowMs) return false;
+      if (removed === budget) return false;
     }
     return true;
-  }
-
-  /** Removes fields, up to a number of them, and has each recorded. */
-  #remove(
-    space: Keyspace,
-    db: number,
-    ref: number,
-    nowMs: number,
-    budget: number,
-  ): number {
-    const { hashes } = space.values;
-    if (!space.effects?.isOn) return hashes.removeExpired(ref, nowMs, budget);
-    return hashes.removeExpired(ref, nowMs, budget, {
-      field: ({ buf, off, length }) =>
-        recordField(space, db, ref, buf, off, length),
-    });
   }
 }

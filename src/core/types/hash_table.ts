@@ -67,10 +67,10 @@ export class HashTable {
     return queue === 0 ? Infinity : this.#queues.firstExpireAt(queue);
   }
 
-  /** Fields that have expired and are still there. */
-  countExpired(root: number, nowMs: number): number {
+  /** Fields that have expired and are still there, but no more than `most`. */
+  countExpired(root: number, nowMs: number, most = Infinity): number {
     const queue = this.#queueOf(root);
-    return queue === 0 ? 0 : this.#queues.countUntil(queue, nowMs);
+    return queue === 0 ? 0 : this.#queues.countUntil(queue, nowMs, most);
   }
 
   /** When a field expires; 0 for never. */
