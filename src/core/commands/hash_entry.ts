@@ -15,7 +15,7 @@ import { keepOld } from "../keyspace/snapshot_marks.ts";
 import {
   expireFields,
   fieldsExpire,
-  recordField,
+  recordFieldOf,
 } from "../keyspace/field_expires.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import { TYPE_HASH } from "../types/entry.ts";
@@ -112,9 +112,9 @@ function removeField(
   if (space.hasReaders(ref)) return;
   space.values.hashes.removeFound(ref);
   counters[EXPIRED_SUBKEYS] = counters[EXPIRED_SUBKEYS]! + 1;
-  if (space.effects?.isOn) {
-    const off = args.off[i]!;
-    recordField(space, db, ref, args.source(i), off, args.length[i]!);
+  const { effects, heap } = space;
+  if (effects?.isOn) {
+    recordFieldOf(effects, space, db, ref).lastingArgument(heap, args, i);
   }
   space.hooks.signalEntry(db, ref, HEXPIRED);
 }

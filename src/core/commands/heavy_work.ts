@@ -39,6 +39,8 @@ const BYTES_OF_ELEMENTS = 4;
 /** To sort an element takes as long as so many are read, and a byte of it. */
 const ELEMENTS_PER_SORTED = 2;
 const BYTES_PER_SORTED = 8;
+/** To write a byte of an element down takes as long as so many are read. */
+const BYTES_PER_WRITTEN = 2;
 /** Elements whose sizes are looked at; if there are more, others are guessed. */
 const FEW_ELEMENTS = 16;
 /** Elements that a step of a scan looks at if nothing else is said. */
@@ -82,15 +84,23 @@ export function elementsOf(call: Call, i: number, byteWeight = 1): number {
   const type = space.type(ref);
   if (type === TYPE_STRING) return 0;
   const count = space.length(ref);
-  const { backgroundThreshold, backgroundThresholdBytes } = call.settings;
+  const { backgroundThreshold } = call.settings;
   if (count > backgroundThreshold) return count;
   const values = space.values.of(type);
   const weight = type === TYPE_STREAM ? values.weight(ref) : 0;
   if (weight > backgroundThreshold) return weight;
   const samples = count <= FEW_ELEMENTS ? 0 : FEW_ELEMENTS;
-  const share = values.memoryBytes(ref, samples) * byteWeight *
-    backgroundThreshold / (backgroundThresholdBytes * BYTES_OF_ELEMENTS);
-  return Math.max(count, weight, Math.floor(share));
+  const bytes = values.memoryBytes(ref, samples);
+  return Math.max(count, weight, elementsLike(call, bytes * byteWeight));
+}
+
+/** Elements that are read in the time that so many bytes of long ones take. */
+export function elementsLike(
+  { settings: { backgroundThreshold, backgroundThresholdBytes } }: Call,
+  bytes: number,
+): number {
+  const bytesMax = backgroundThresholdBytes * BYTES_OF_ELEMENTS;
+  return Math.floor(bytes * backgroundThreshold / bytesMax);
 }
 
 /** Bytes of a key's string, 0 if it holds none. */
@@ -282,5 +292,5 @@ export const largePayload: HeavyTest<Call> = (call) =>
 
 /** A value to be written down: many elements, or a long string. */
 export const largeValue: HeavyTest<Call> = (call) =>
-  manyInFirst(call) ||
+  elementsOf(call, 0, BYTES_PER_WRITTEN) > call.settings.backgroundThreshold ||
   bytesOfKey(call, 0) > call.settings.backgroundThresholdBytes;

@@ -18,6 +18,7 @@ import { EXPIRED_SUBKEYS } from "./counters.ts";
 import type { CycleSlice } from "./expire_cycle.ts";
 import { DEL, HEXPIRED } from "./key_events.ts";
 import type { Keyspace } from "./keyspace.ts";
+import type { EffectLog } from "./effect_log.ts";
 import { fieldExpiresAt } from "./shard_control.ts";
 import { isLocked } from "./locking.ts";
 import { keepOld } from "./snapshot_marks.ts";
@@ -52,21 +53,22 @@ export function setFieldExpires(
   space.setWord(ref, NODE_KEY, keyWord ^ HAS_FIELD_EXPIRES);
 }
 
-/** Records that a field of a hash is removed because it has expired. */
-export function recordField(
+/**
+ * Begins the record of a field of a hash that is removed because it has expired;
+ * its name must follow.
+ */
+export function recordFieldOf(
+  effects: EffectLog,
   space: Keyspace,
   db: number,
   ref: number,
-  buf: Uint8Array,
-  off: number,
-  length: number,
-): void {
-  space.effects?.fieldDeletion(
+): EffectLog {
+  return effects.fieldDeletion(
     db,
     space.bytes(ref),
     space.keyOff(ref),
     space.keyLength(ref),
-  ).bytes(buf, off, length);
+  );
 }
 
 /**
@@ -100,13 +102,14 @@ export function expireFields(
   keepOld(space, db, ref);
   // Who has just noted the hash as a whole reads it as it is.
   if (isShared(space, ref)) return 0;
+  const { effects, heap } = space;
   const removed = space.values.hashes.removeExpired(
     ref,
     nowMs,
     budget,
-    !space.effects?.isOn ? null : {
+    !effects?.isOn ? null : {
       field: ({ buf, off, length }) =>
-        recordField(space, db, ref, buf, off, length),
+        recordFieldOf(effects, space, db, ref).lasting(heap, buf, off, length),
     },
   );
   if (removed > 0) space.hooks.signalEntry(db, ref, HEXPIRED);

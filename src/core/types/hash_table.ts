@@ -281,6 +281,7 @@ export class HashTable {
     assert(expiring === this.expiring(root), "who expires is in the queue");
     assert((queue === 0) === (expiring === 0), "a queue is not empty");
     if (queue !== 0) this.#queues.verify(queue);
+    nodes.verify(root);
   }
 
   /** Whether somebody reads a large node who has not looked for its field. */
