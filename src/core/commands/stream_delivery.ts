@@ -183,7 +183,7 @@ export class GroupReader implements GroupPlace {
       LAST.set(id);
       if (!isWithoutAck && output.effects.isOn) this.#record(output, space);
       replyEntry(reply, cursor.entry);
-      this.moreBytes += fieldsWeight(cursor.entry);
+      this.moreBytes += fieldsWeight(reply, cursor.entry);
       this.done++;
     }
     if (this.done > before) {
@@ -228,7 +228,7 @@ export class GroupReader implements GroupPlace {
       isPlaced = true;
       if (isKept) {
         replyEntry(reply, cursor.entry);
-        this.moreBytes += fieldsWeight(cursor.entry);
+        this.moreBytes += fieldsWeight(reply, cursor.entry);
         groups.findPending(group, ID, PENDING_PLACE);
         groups.setDeliveredAt(PENDING_PLACE, nowMs);
         groups.countDelivery(PENDING_PLACE);
