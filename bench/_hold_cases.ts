@@ -7,24 +7,14 @@
  * @module
  */
 
+import {
+  type Argv,
+  cases,
+  type HoldCase,
+  type HoldGroup,
+} from "./_hold_lines.ts";
+import { expiredFields, expiredKeys, middleSizes } from "./_hold_sizes.ts";
 import { digits, fillOne, fillStream } from "./_type_cases.ts";
-
-type Argv = readonly string[];
-
-/** A command, or a few that are sent one after the other. */
-export interface HoldCase {
-  name: string;
-  /** What is made anew before each run. */
-  before: readonly Argv[];
-  run: readonly Argv[];
-}
-
-/** Cases that share their data. */
-export interface HoldGroup {
-  name: string;
-  fill: () => Iterable<Argv>;
-  cases: readonly HoldCase[];
-}
 
 /** How much data there is. */
 export interface HoldSizes {
@@ -37,6 +27,8 @@ export interface HoldSizes {
 }
 
 const MEGABYTE = 1024 * 1024;
+/** Elements of which some are just below what is done in slices. */
+const MIDDLE_SIZES = [250, 500, 1000, 2000, 4000, 8000];
 /** Elements of a megabyte in each collection. */
 const LONG_ELEMENTS = 40;
 /** Short elements that have a long one among them. */
@@ -50,31 +42,15 @@ export function holdGroups(sizes: HoldSizes): readonly HoldGroup[] {
     manyKeys(sizes.elements, sizes.arguments),
     growth(sizes.arguments),
     streams(sizes.elements / 2),
+    manyNodes(sizes.elements * 4),
+    manyFields(),
     longElements(),
     longStrings(sizes.stringBytes),
     longNames(),
+    expiredFields(sizes.arguments),
+    expiredKeys(sizes.arguments),
+    ...MIDDLE_SIZES.map(middleSizes),
   ];
-}
-
-/** Cases from lines: `command` or `before > command`, `$name` is replaced. */
-function cases(
-  lines: string,
-  names: Readonly<Record<string, readonly string[]>> = {},
-): HoldCase[] {
-  const argvs = (text: string): Argv[] =>
-    text.split(" ; ").map((command) =>
-      command.split(" ").flatMap((word) =>
-        names[word] ?? [word.replace(/^''$/, "")]
-      )
-    );
-  return lines.trim().split("\n").map((line) => {
-    const [first, second] = line.trim().split(" > ");
-    return {
-      name: second ?? first!,
-      before: second === undefined ? [] : argvs(first!),
-      run: argvs(second ?? first!),
-    };
-  });
 }
 
 const member = (i: number) => `m:${digits(i)}`;
@@ -408,6 +384,73 @@ function streams(count: number): HoldGroup {
       DUMP {a}x
     `,
       ids,
+    ),
+  };
+}
+
+/** A stream of nodes of one entry each, of which a part is read. */
+function manyNodes(count: number): HoldGroup {
+  return {
+    name: "stream of very many nodes",
+    fill: function* () {
+      yield ["CONFIG", "SET", "stream-node-max-entries", "1"];
+      yield* fillStream("{a}x", 0, count);
+    },
+    cases: cases(`
+      XRANGE {a}x - +
+      XRANGE {a}x 2 +
+      XREVRANGE {a}x + 2 COUNT ${count - 10}
+      XREAD STREAMS {a}x 1-1
+      XREAD COUNT ${count - 10} STREAMS {a}x 2-1
+    `),
+  };
+}
+
+/** Fields of each entry. */
+const MANY_FIELDS = 300_000;
+
+function manyFields(): HoldGroup {
+  const pairs = Array.from(
+    { length: MANY_FIELDS },
+    (_, i) => [`f:${digits(i)}`, "v"],
+  ).flat();
+  const group = (key: string) =>
+    `COPY {a}x ${key} REPLACE ; XGROUP CREATE ${key} g 0`;
+  const delivered = `${group("{c}x")} ; XREADGROUP GROUP g c STREAMS {c}x $new`;
+  return {
+    name: "entries of very many fields",
+    fill: function* () {
+      for (let i = 0; i < 3; i++) {
+        yield ["XADD", "{a}x", `${i + 1}-1`, ...pairs];
+      }
+    },
+    cases: cases(
+      `
+      XRANGE {a}x - +
+      XRANGE {a}x 2 + COUNT 1
+      XREVRANGE {a}x + - COUNT 1
+      XREAD COUNT 1 STREAMS {a}x 1
+      XINFO STREAM {a}x
+      XINFO STREAM {a}x FULL
+      ${group("{c}x")} > XREADGROUP GROUP g c COUNT 1 STREAMS {c}x $new
+      ${group("{c}x")} > XREADGROUP GROUP g c STREAMS {c}x $new
+      ${delivered} > XREADGROUP GROUP g c STREAMS {c}x 0
+      ${delivered} > XCLAIM {c}x g d 0 1-1
+      ${delivered} > XCLAIM {c}x g d 0 1-1 2-1 3-1
+      ${delivered} > XAUTOCLAIM {c}x g d 0 -
+      DEL {c}x > XADD {c}x * $pairs
+      COPY {a}x {c}x REPLACE > XADD {c}x * $pairs
+      COPY {a}x {c}x REPLACE > XADD {c}x * f v
+      COPY {a}x {c}x REPLACE > XADD {c}x MAXLEN 1 * f v
+      COPY {a}x {c}x REPLACE > XDEL {c}x 1-1
+      COPY {a}x {c}x REPLACE > XDEL {c}x 2-1
+      COPY {a}x {c}x REPLACE > XTRIM {c}x MAXLEN 1
+      COPY {a}x {c}x REPLACE > XTRIM {c}x MINID 3
+      COPY {a}x {c}x REPLACE > XSETID {c}x 9-1
+      COPY {a}x {c}x REPLACE
+      DUMP {a}x
+    `,
+      { $pairs: pairs, $new: [">"] },
     ),
   };
 }

@@ -665,6 +665,7 @@ commandSuite(
       const values = lasting.map((name) => "v" + name);
       // Those behind it wait for their turn.
       const replies = await client.pipeline([
+        ["HSET", a!, "f7", "vf7"],
         ["HGETALL", a!],
         ["HKEYS", b!],
         ["HVALS", c!],
@@ -673,7 +674,7 @@ commandSuite(
         ["HRANDFIELD", e!],
         ["ECHO", "next"],
       ]);
-      const [all, names, texts, drawn, repeated, one, echo] = replies.map(
+      const [, all, names, texts, drawn, repeated, one, echo] = replies.map(
         plain,
       );
       const pairs = (reply: Plain): string[] =>

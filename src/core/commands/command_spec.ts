@@ -303,7 +303,7 @@ export interface CommandSpec<C> {
 }
 
 /** Weight of keys whose values are combined, or that are noted. */
-export const COMBINED_KEY_WEIGHT = 4;
+export const COMBINED_KEY_WEIGHT = 6;
 
 /** The key at one position. */
 export function keyAt(index: number, flags: string): KeySpec {

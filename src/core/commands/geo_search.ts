@@ -118,13 +118,16 @@ function geosearchstoreCommand(call: Call): void {
 /** A search by a command that looks at many members of its sorted set. */
 function largeSearch(form: Form): HeavyTest<Call> {
   const key = form === "geosearchstore" ? 1 : 0;
-  const manySearched = manyElements(key, STORED_BYTE_WEIGHT);
+  const manySearched = manyElements(key, STORED_WEIGHT);
   return (call) =>
     manySearched(call) &&
-    quietly(call, () => new GeoSearch(call, form).countMembers()) >
+    quietly(call, () => new GeoSearch(call, form).weigh()) >
       call.settings.backgroundThreshold;
 }
 
+/** To find a member takes as long as so many are read; to store it, too. */
+const FOUND_WEIGHT = 3;
+const STORED_WEIGHT = 7;
 /** To store a byte of a member takes as long as so many are read. */
 const STORED_BYTE_WEIGHT = 2;
 const CELLS = new GeoCells();
@@ -163,11 +166,11 @@ class GeoSearch {
   }
 
   /**
-   * How many members a search will look at, which costs little to know; 0 if
-   * there will be none. If it stores them, long ones count for several. What it
+   * How much a search has to do, in elements that are only read, which costs little
+   * to know; 0 if that is nothing. If it stores them, long ones count for several. What it
    * replies is not meant for anybody.
    */
-  countMembers(): number {
+  weigh(): number {
     const key = this.#call.key(this.#form === "geosearchstore" ? 1 : 0);
     const ref = this.#space.peek(this.#call.db, key);
     if (ref === 0 || this.#space.type(ref) !== TYPE_ZSET) return 0;
@@ -195,7 +198,7 @@ class GeoSearch {
       });
     }
     return Math.max(
-      count,
+      count * (isStored ? STORED_WEIGHT : FOUND_WEIGHT),
       elementsLike(this.#call, bytes * STORED_BYTE_WEIGHT),
     );
   }

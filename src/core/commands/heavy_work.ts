@@ -37,10 +37,12 @@ const CELLS_PER_BYTE = 4;
 /** Bytes of collections for each byte of the threshold. */
 const BYTES_OF_ELEMENTS = 4;
 /** To sort an element takes as long as so many are read, and a byte of it. */
-const ELEMENTS_PER_SORTED = 2;
+const ELEMENTS_PER_SORTED = 3;
 const BYTES_PER_SORTED = 8;
 /** To write a byte of an element down takes as long as so many are read. */
 const BYTES_PER_WRITTEN = 2;
+/** To copy an element takes as long as so many are read. */
+const ELEMENTS_PER_COPIED = 2;
 /** Elements whose sizes are looked at; if there are more, others are guessed. */
 const FEW_ELEMENTS = 16;
 /** Elements that a step of a scan looks at if nothing else is said. */
@@ -148,14 +150,17 @@ function lookupWeight(call: Call, i: number): number {
   return 1 + Math.floor(values.length(ref) / PACKED_PER_LOOKUP);
 }
 
-/** The least of the keys from `from` on is to be looked for in the others. */
-export function manyInEach(from = 0): HeavyTest<Call> {
+/**
+ * The least of the keys from `from` on is to be looked for in the others; to find
+ * an element takes as long as `weight` that are only read.
+ */
+export function manyInEach(from = 0, weight = 1): HeavyTest<Call> {
   return (call) => {
     let least = Infinity;
     for (let i = from; i < call.keyCount; i++) {
       least = Math.min(least, elementsOf(call, i));
     }
-    return least * sumOf(call, from, lookupWeight) >
+    return least * sumOf(call, from, lookupWeight) * weight >
       call.settings.backgroundThreshold;
   };
 }
@@ -184,6 +189,11 @@ export const manySorted: HeavyTest<Call> = (call) =>
 /** The first key has many elements. */
 export const manyInFirst: HeavyTest<Call> = (call) =>
   elementsOf(call, 0) > call.settings.backgroundThreshold;
+
+/** The first key has many elements to be copied, or written down. */
+export const manyCopied: HeavyTest<Call> = (call) =>
+  elementsOf(call, 0) * ELEMENTS_PER_COPIED >
+    call.settings.backgroundThreshold;
 
 /**
  * The first key has many elements, for each of which so many other keys are looked
@@ -283,7 +293,7 @@ export const largeTable: HeavyTest<Call> = (call) =>
 
 /** The value is to be copied because its new key lies in another shard. */
 export const largeMove: HeavyTest<Call> = (call) =>
-  call.key(0).shard !== call.key(1).shard && manyInFirst(call);
+  call.key(0).shard !== call.key(1).shard && manyCopied(call);
 
 /** A value is to be made of a long payload, which is argument 3. */
 export const largePayload: HeavyTest<Call> = (call) =>
@@ -292,5 +302,6 @@ export const largePayload: HeavyTest<Call> = (call) =>
 
 /** A value to be written down: many elements, or a long string. */
 export const largeValue: HeavyTest<Call> = (call) =>
-  elementsOf(call, 0, BYTES_PER_WRITTEN) > call.settings.backgroundThreshold ||
+  elementsOf(call, 0, BYTES_PER_WRITTEN / ELEMENTS_PER_COPIED) *
+        ELEMENTS_PER_COPIED > call.settings.backgroundThreshold ||
   bytesOfKey(call, 0) > call.settings.backgroundThresholdBytes;

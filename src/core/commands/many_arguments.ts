@@ -33,6 +33,8 @@ const SLICE_ARGUMENTS = 500;
 const SLICE_BYTES = 1 << 18;
 /** More arguments are gone through in slices. */
 const SLICED_ARGUMENTS_MIN = 1200;
+/** What it costs to let a field expire, or to add to a HyperLogLog. */
+export const DEAR_ARGUMENT = 2;
 /** No more than these are, unless they are long or their value is dear. */
 const UNWEIGHED_ARGUMENTS_MAX = 32;
 /** So are arguments of more bytes. */
@@ -40,18 +42,17 @@ const SLICED_BYTES_MIN = 4 * SLICE_BYTES;
 
 /**
  * Whether more than {@linkcode FEW_ARGUMENTS} arguments take long, of a command
- * with one key.
+ * with one key, which each take as long as `cost` that are only looked for.
  */
-export function isLongRequest(call: Call): boolean {
+export function isLongRequest(call: Call, cost = 1): boolean {
   const { args } = call;
-  if (
-    args.count > SLICED_ARGUMENTS_MIN || args.bytesAtMost > SLICED_BYTES_MIN
-  ) return true;
+  const most = SLICED_ARGUMENTS_MIN / cost;
+  if (args.count > most || args.bytesAtMost > SLICED_BYTES_MIN) return true;
   if (args.count <= UNWEIGHED_ARGUMENTS_MAX) return false;
   const key = call.key(0);
   const space = call.keyspace(key);
   const weight = argumentWeight(space, space.peek(call.db, key));
-  return args.count * weight > SLICED_ARGUMENTS_MIN;
+  return args.count * weight > most;
 }
 
 /**

@@ -24,6 +24,8 @@ import type { ComparedArguments } from "./compared_arguments.ts";
 /** Nodes by an argument that is in them. */
 export class StagedNodes {
   readonly #externals: ExternalStrings;
+  /** Bytes of the fields and values of the entry that is a node, or will be. */
+  entryBytes = 0;
   readonly #runs = new Map<number, number>();
   readonly #hashes = new Map<number, number>();
   /** Names by their arguments: several streams may need one. */
@@ -130,8 +132,12 @@ export class StagedNodes {
     return this.#hashes.get(i);
   }
 
-  /** Makes a node of a stream of the pairs of arguments from one on. */
-  addEntry(args: Arguments, from: number): void {
+  /**
+   * Makes a node of a stream of the pairs of arguments from one on, which have so
+   * many bytes.
+   */
+  addEntry(args: Arguments, from: number, bytes: number): void {
+    this.entryBytes = bytes;
     const externals = this.#externals;
     const count = (args.count - from) >> 1;
     const run = externals.create(firstEntryBytesMax(args, from, count));

@@ -206,7 +206,7 @@ class Claim {
         if (outcome === DROPPED) this.#dropped++;
         if (outcome !== CLAIMED) continue;
         by.claimed++;
-        bytes -= reply.cost - before + this.#fieldsWeight(space);
+        bytes -= reply.cost - before + this.#fieldsWeight(reply, space);
         before = reply.cost;
       } catch (cause) {
         by.endEarly(cause, space, by.claimed + this.#dropped);
@@ -254,8 +254,9 @@ class Claim {
   }
 
   /** How long the fields have taken of the entry that was claimed last. */
-  #fieldsWeight({ values }: Keyspace): number {
-    return this.given.isJustId ? 0 : fieldsWeight(values.streams.cursor.entry);
+  #fieldsWeight(reply: ReplyWriter, { values }: Keyspace): number {
+    if (this.given.isJustId) return 0;
+    return fieldsWeight(reply, values.streams.cursor.entry);
   }
 
   /** All is done: records what is left to be recorded, and tells. */
@@ -470,7 +471,7 @@ class AutoClaim {
         else {
           groups.countDelivery(PLACE);
           replyEntry(reply, cursor.entry);
-          fields += fieldsWeight(cursor.entry);
+          fields += fieldsWeight(reply, cursor.entry);
         }
         by.record(output, space, ID);
         by.claimed++;

@@ -190,7 +190,8 @@ export class GroupReader implements GroupPlace {
       LAST.set(id);
       if (!isWithoutAck && output.effects.isOn) this.#record(output, space);
       replyEntry(reply, cursor.entry);
-      this.moreBytes += fieldsWeight(cursor.entry) + this.#recordBytes;
+      this.moreBytes += fieldsWeight(reply, cursor.entry) +
+        this.#recordBytes;
       this.done++;
     }
     if (this.done > before) {
@@ -235,7 +236,8 @@ export class GroupReader implements GroupPlace {
       isPlaced = true;
       if (isKept) {
         replyEntry(reply, cursor.entry);
-        this.moreBytes += fieldsWeight(cursor.entry) + this.#recordBytes;
+        this.moreBytes += fieldsWeight(reply, cursor.entry) +
+          this.#recordBytes;
         groups.findPending(group, ID, PENDING_PLACE);
         groups.setDeliveredAt(PENDING_PLACE, nowMs);
         groups.countDelivery(PENDING_PLACE);

@@ -529,9 +529,9 @@ const READ_KEY_WEIGHT = 8;
  * A stream that a group is read of may have to be copied before, or written to a
  * snapshot, as far as that is done at once.
  */
-const GROUP_READ_KEY_WEIGHT = 160;
+const GROUP_READ_KEY_WEIGHT = 96;
 /** The same where it is likely, because replies are still read from values. */
-const HELD_KEY_WEIGHT = 640;
+const HELD_KEY_WEIGHT = 384;
 
 /** Rows of these commands. */
 export const STREAM_READ_COMMANDS: readonly CommandSpec<Call>[] = [

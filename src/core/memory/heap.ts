@@ -217,6 +217,19 @@ export class Heap {
     if (used === 0 && !this.#isOnlySlab(at)) this.#dropSlab(page, index);
   }
 
+  /**
+   * Cuts a run of pages down to those that so many units need, where it stands;
+   * false if it is no run, or would be none of so few.
+   */
+  shrink(ref: number, units: number): boolean {
+    if (units <= CLASS_UNITS_MAX || !this.isRun(ref)) return false;
+    const page = ref >>> PAGE_SHIFT;
+    const pages = Math.ceil(units / PAGE_UNITS);
+    this.#countRun(pages - this.#pool.lengthOf(page));
+    this.#pool.shrink(page, pages);
+    return true;
+  }
+
   /** Units that the object at `ref` may use. */
   unitsOf(ref: number): number {
     const at = (ref >>> PAGE_SHIFT) * PAGE_MAP_WORDS;

@@ -199,15 +199,12 @@ export class StreamValue implements ValueType {
   }
 
   /**
-   * Adds a node behind those that are there: a listpack that {@linkcode
-   * StreamNodes.isNode} has accepted, and which is the stream's then. For
-   * RESTORE. The IDs ascend; the counters are to be set afterwards. After
-   * OutOfMemory the listpack is freed.
+   * Adds a node ({@linkcode StreamNodes.adopt}) behind those that are there, which
+   * is the stream's then. For RESTORE. The IDs ascend; the counters are to be set
+   * afterwards. After OutOfMemory the node is freed.
    */
-  addNode(ref: number, first: StreamId, listpack: number): void {
-    let node = listpack;
+  addNode(ref: number, first: StreamId, node: number): void {
     try {
-      node = this.log.nodes.adopt(node);
       this.log.addNode(this.log.makeRoot(ref), first, node);
     } catch (cause) {
       this.log.nodes.free(node);
