@@ -3,8 +3,9 @@
  * place, under latches, or better run in the background.
  *
  * The sizes of values are known, or guessed, in constant time; the thresholds are
- * settings.
- * Below them a command takes less than about a millisecond.
+ * settings. Below them a command takes less than about a millisecond, also when its
+ * code is run for the first time and has not been compiled, which takes several times
+ * as long as later.
  *
  * @module
  */
@@ -37,12 +38,12 @@ const CELLS_PER_BYTE = 4;
 /** Bytes of collections for each byte of the threshold. */
 const BYTES_OF_ELEMENTS = 4;
 /** To sort an element takes as long as so many are read, and a byte of it. */
-const ELEMENTS_PER_SORTED = 3;
-const BYTES_PER_SORTED = 8;
+const ELEMENTS_PER_SORTED = 8;
+const BYTES_PER_SORTED = 16;
 /** To write a byte of an element down takes as long as so many are read. */
 const BYTES_PER_WRITTEN = 2;
 /** To copy an element takes as long as so many are read. */
-const ELEMENTS_PER_COPIED = 2;
+const ELEMENTS_PER_COPIED = 3;
 /** Elements whose sizes are looked at; if there are more, others are guessed. */
 const FEW_ELEMENTS = 16;
 /** Elements that a step of a scan looks at if nothing else is said. */
@@ -51,7 +52,7 @@ const SCANNED_ELEMENTS = 10;
 /** Elements of a packed value that are gone through as fast as one is read. */
 const PACKED_PER_LOOKUP = 128;
 /** To look a key up takes as long as so many elements are read. */
-const ELEMENTS_PER_LOOKUP = 3;
+const ELEMENTS_PER_LOOKUP = 6;
 /** To scan an element takes as long as so many are read. */
 const ELEMENTS_PER_SCAN = 2;
 /** To draw one that was not drawn before takes as long as so many are read. */
