@@ -330,6 +330,8 @@ class FieldSlices implements SlicedChange {
   readonly #errors = new ReplyWriter(0);
   #growth: StringGrowth | null = null;
   #isReady = false;
+  /** Whether nothing is done without the latch. */
+  #isAtOnce = false;
   #grew = false;
   #done = 0;
   #changes = 0;
@@ -344,6 +346,15 @@ class FieldSlices implements SlicedChange {
     this.#db = call.db;
     this.#record = readsOnly ? null : recordInSlices(call);
     this.#gathered = new GatheredReply(call.reply);
+  }
+
+  get place(): null | undefined {
+    return this.#growth?.place;
+  }
+
+  hurry(): void {
+    this.#isAtOnce = true;
+    this.#growth?.hurry();
   }
 
   step(space: Keyspace, _ref: number, args: Arguments): boolean {
@@ -411,6 +422,7 @@ class FieldSlices implements SlicedChange {
           return NO_REPLY;
         },
       );
+      if (this.#isAtOnce) this.#growth.hurry();
       return true;
     }
     const entry = ensureBit(this.#db, space, this.#key, ref, lastWritten);
@@ -420,7 +432,9 @@ class FieldSlices implements SlicedChange {
 
   #grow(space: Keyspace, args: Arguments): boolean {
     const growth = this.#growth!;
-    if (growth.step(space, space.peek(this.#db, this.#key), args)) return true;
+    // Without the latch nothing is looked up.
+    const ref = growth.place === null ? 0 : space.peek(this.#db, this.#key);
+    if (growth.step(space, ref, args)) return true;
     growth.finish(space, this.#db, this.#key, args);
     this.#growth = null;
     return true;

@@ -5,6 +5,9 @@
  * A string with room behind it is made longer where it lies, else it gets a new
  * run. Either way its length, which is what counts, changes at the end only.
  *
+ * Memory that nobody has used yet takes the kernel milliseconds when it is touched:
+ * that of a new run, of which nobody else knows, is touched without the latch.
+ *
  * @module
  */
 
@@ -12,6 +15,7 @@ import { copyBytes } from "../base/bytes.ts";
 import type { EffectLog } from "../keyspace/effect_log.ts";
 import type { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
+import { PAGE_BYTES } from "../memory/arena.ts";
 import { OutOfMemory } from "../memory/heap.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import { STRING_EXTERNAL } from "../types/entry.ts";
@@ -21,6 +25,8 @@ import type { ChangeRecord } from "./given_record.ts";
 
 /** Bytes that are copied or cleared in one slice. */
 const SLICE_BYTES = 1 << 19;
+/** Bytes that are touched or cleared in one slice without the latch. */
+const READY_BYTES = 1 << 20;
 /** With more bytes to copy and to clear, it is done in slices. */
 const SLICED_BYTES_MIN = 2 << 20;
 
@@ -78,6 +84,8 @@ function copiedBytes(
 
 /** Makes a string as long as it shall be. */
 export class StringGrowth implements SlicedChange {
+  /** Null while a new run is made, and its memory made ready. */
+  place: null | undefined = undefined;
   readonly #growth: Growth;
   readonly #end: GrowthEnd;
   readonly #record: ChangeRecord | null;
@@ -85,6 +93,12 @@ export class StringGrowth implements SlicedChange {
   #run = 0;
   /** Whether it is a new one. */
   #isNew = false;
+  /** Bytes that a new one is to have room for. */
+  #room = 0;
+  /** Whether nothing is done without the latch. */
+  #isAtOnce = false;
+  /** Bytes of a new one that have been touched. */
+  #ready = 0;
   #copied = 0;
   #cleared: number;
   #written = 0;
@@ -101,8 +115,17 @@ export class StringGrowth implements SlicedChange {
     this.#end = end;
   }
 
+  hurry(): void {
+    this.#isAtOnce = true;
+    this.place = undefined;
+  }
+
   step(space: Keyspace, ref: number, args: Arguments): boolean {
-    if (this.#run === 0) this.#begin(space, ref);
+    if (this.place === null) return this.#makeReady(space);
+    if (this.#run === 0 && !this.#begin(space, ref)) {
+      this.place = null;
+      return true;
+    }
     const { had, clearTo, argument, argumentAt } = this.#growth;
     const bytes = space.externals.bytes(this.#run);
     const start = space.externals.offset(this.#run);
@@ -143,21 +166,55 @@ export class StringGrowth implements SlicedChange {
       this.#written < length;
   }
 
-  #begin(space: Keyspace, ref: number): void {
-    const { had, length } = this.#growth;
+  /** Touches a part of a new run, and clears what is to be cleared of it. */
+  #makeReady(space: Keyspace): true {
+    if (this.#run === 0) {
+      this.#make(space);
+      // That there is no memory is for the next slice to say.
+      if (this.#run === 0) this.hurry();
+      return true;
+    }
     const { externals } = space;
+    const { had, clearTo, length } = this.#growth;
+    const bytes = externals.bytes(this.#run);
+    const start = externals.offset(this.#run);
+    const end = Math.min(length, this.#ready + READY_BYTES);
+    for (let at = this.#ready; at < end; at += PAGE_BYTES) {
+      bytes[start + at] = 0;
+    }
+    const from = Math.max(this.#ready, had);
+    const to = Math.min(end, clearTo);
+    if (from < to) {
+      bytes.fill(0, start + from, start + to);
+      this.#cleared = to;
+    }
+    this.#ready = end;
+    if (end === length) this.place = undefined;
+    return true;
+  }
+
+  /** Whether there is a run; if not, it is to be made without the latch. */
+  #begin(space: Keyspace, ref: number): boolean {
+    const { had, length } = this.#growth;
     const isExternal = ref !== 0 && space.encoding(ref) === STRING_EXTERNAL;
     if (isExternal && hasRoom(space, space.valueRef(ref), length)) {
       this.#run = space.valueRef(ref);
       this.#copied = had;
-      return;
+      return true;
     }
     // As where it is done at once, see Strings.resize.
-    const room = isExternal && length > had ? length + (length >>> 2) : length;
-    const made = externals.create(room) || externals.create(length);
-    if (made === 0) throw new OutOfMemory();
-    this.#run = made;
-    this.#isNew = true;
+    this.#room = isExternal && length > had ? length + (length >>> 2) : length;
+    if (!this.#isAtOnce) return false;
+    this.#make(space);
+    if (this.#run === 0) throw new OutOfMemory();
+    return true;
+  }
+
+  /** Makes a run, if there is memory. */
+  #make({ externals }: Keyspace): void {
+    this.#run = externals.create(this.#room) ||
+      externals.create(this.#growth.length);
+    this.#isNew = this.#run !== 0;
   }
 
   finish(
