@@ -484,6 +484,11 @@ function longElements(): HoldGroup {
         yield ["GEOADD", "{a}geo", "15", "37", long(i)];
         yield ["XADD", "{a}x", "*", long(i), others(i)];
       }
+      for (let i = 0; i < 3; i++) yield ["HSET", `w:${i}`, "f", long(i)];
+      yield [
+        ...["RPUSH", "{a}few"],
+        ...Array.from({ length: 300 }, (_, i) => `${i % 3}`),
+      ];
       const short = Array.from({ length: SHORT_ELEMENTS }, (_, i) => member(i));
       const one = common.repeat(4);
       yield ["SADD", "{a}one:s", ...short, one];
@@ -529,6 +534,8 @@ function longElements(): HoldGroup {
       COPY {a}h {c}h REPLACE > HSET {c}h $1 $new
       COPY {a}h {c}h REPLACE > HSET {c}h $pairs
       COPY {a}h {c}h REPLACE > HDEL {c}h $all
+      COPY {a}h {c}h REPLACE > HPEXPIRE {c}h 0 FIELDS 2 $1 none
+      COPY {a}h {c}h REPLACE > HPEXPIRE {c}h 1 FIELDS 1 $1 ; DEBUG SLEEP 0.005 ; HGET {c}h $1
       DEL {c}h > HSET {c}h $pairs
       ZRANGE {a}z 0 -1
       ZRANGE {a}z - $to BYLEX
@@ -564,6 +571,8 @@ function longElements(): HoldGroup {
       COPY {a}l {c}l REPLACE > LTRIM {c}l 10 20
       SORT {a}l ALPHA
       SORT {a}l BY nosort GET #
+      SORT {a}few BY nosort GET w:*->f GET w:*->f
+      SORT {a}few LIMIT 0 40 GET w:*->f STORE {c}few
       XRANGE {a}x - +
       XREAD STREAMS {a}x 0
       DEL {c}x > XADD {c}x * $pairs

@@ -155,6 +155,12 @@ export class StreamNames {
 
   /** Takes an object out, which is the caller's then; returns the list, or 0. */
   take(list: number, ref: number): number {
+    const length = this.nameLength(ref);
+    if (length < LONG_KEY_BYTES) {
+      this.find(list, this.nameBuf(ref), this.nameOff(ref), length);
+      return this.takeAt(list, this.#place);
+    }
+    // The name would be compared with others that are long.
     const words = this.#arena.i32[list >>> SEGMENT_SHIFT]!;
     const first = wordOf(list) + HEAD;
     return this.takeAt(list, words.indexOf(ref, first) - first);
