@@ -39,7 +39,7 @@ import { argumentIs, bigIntegerAt, readInteger } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
 import { streamReadKeys } from "./command_keys.ts";
 import { type CommandSpec, keysAfter, type LateReply } from "./command_spec.ts";
-import { DIRECT_BYTES_MAX, STREAMED_ELEMENTS_MIN } from "./element_stream.ts";
+import { DIRECT_BYTES_MAX } from "./element_stream.ts";
 import { ManyGroupReadings } from "./many_group_readings.ts";
 import {
   type KeysPass,
@@ -66,6 +66,7 @@ import {
   replyRange,
   replyStreamName,
   replyStreamsHead,
+  STREAMED_ENTRIES_MIN,
 } from "./stream_reply.ts";
 import { WRONG } from "./typed_entry.ts";
 
@@ -197,7 +198,7 @@ function xreadCommand(call: Call): void {
   // Those that are written at once are not many together.
   const long = Math.max(
     STREAMED_MIN,
-    Math.ceil(STREAMED_ELEMENTS_MIN / served),
+    Math.ceil(STREAMED_ENTRIES_MIN / served),
   );
   let direct = DIRECT_BYTES_MAX;
   for (let i = 0; i < streams; i++) {
