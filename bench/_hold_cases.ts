@@ -584,10 +584,13 @@ function longNames(): HoldGroup {
       DEL $c > COPY $a $c
       MSET $pairs
       KEYS *
+      KEYS *x
       SCAN 0 COUNT 100
+      SCAN 0 MATCH *x COUNT 100
       RANDOMKEY
       EXPIRE $a 1000
       WATCH $many ; UNWATCH
+      WATCH $c ; UNWATCH
       DEL $c > BLPOP $c 0.01
       DEL $many ; MSET $pairs
       BGSAVE

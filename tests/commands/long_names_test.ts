@@ -204,3 +204,71 @@ suite("KEYS lists long names", async (client) => {
   assert(inside.sort().join() === listed.join());
   await assertNothingLost(client, [...names, "n"]);
 });
+
+suite("long names are listed in steps while keys come and go", async (
+  client,
+  server,
+) => {
+  using other = await server.client();
+  const name = (i: number) => `${"n".repeat(70_000)}${i % 7}:${i}`;
+  const staying = Array.from({ length: 20 }, (_, i) => name(2 * i));
+  const going = Array.from({ length: 20 }, (_, i) => name(2 * i + 1));
+  await client.run("MSET", ...staying.flatMap((each) => [each, "v"]));
+  await client.run("CONFIG", "SET", "background-threshold", "1");
+  const random = new Random(client.resp);
+  for (let round = 0; round < 8; round++) {
+    const changes = Array.from({ length: 12 }, () => {
+      const [from, to] = [random.pick(going), random.pick(going)];
+      return random.pick([["SET", to, "v"], ["DEL", to], ["RENAME", from, to]]);
+    });
+    const pattern = random.pick(["*", "n*", "*n?:*"]);
+    const [, listed] = await Promise.all([
+      other.pipeline(changes),
+      client.run("KEYS", pattern),
+    ]);
+    const names = plain(listed) as string[];
+    const distinct = new Set(names);
+    assertEquals(distinct.size, names.length, "each is listed once");
+    assert(staying.every((each) => distinct.has(each)));
+    const all = [...staying, ...going];
+    assert(names.every((each) => all.includes(each)));
+  }
+  const [, few] = plain(
+    await client.run("SCAN", "0", "COUNT", "1000", "MATCH", "*n6:*"),
+  ) as [string, string[]];
+  const wanted = plain(await client.run("KEYS", "*n6:*")) as string[];
+  assert(few.sort().join() === wanted.sort().join());
+  assert(wanted.every((each) => each.includes("n6:")));
+  await client.run("CONFIG", "SET", "background-threshold", "5000");
+  await assertNothingLost(client, [...staying, ...going]);
+});
+
+suite("changes of watched keys with long names call transactions off", async (
+  client,
+  server,
+) => {
+  using other = await server.client();
+  const name = NAMES[0]!;
+  const changes = [
+    ["SET", name, "v"],
+    ["EXPIRE", name, "1000"],
+    ["PERSIST", name],
+    ["RENAME", name, NAMES[2]!],
+    ["MSET", NAMES[1]!, "v", name, "w"],
+    ["SADD", NAMES[4]!, "m"],
+    ["SDIFFSTORE", name, NAMES[4]!],
+    ["FLUSHALL"],
+    ["RPUSH", name, "a", "b"],
+    ["LMPOP", "2", NAMES[6]!, name, "LEFT"],
+    ["DEL", name],
+  ];
+  const exec = [["MULTI"], ["PING"], ["EXEC"]];
+  for (const change of changes) {
+    await client.run("WATCH", name, "short");
+    await other.run(...change);
+    const isChanged = change[0] !== "SADD";
+    const [, , reply] = await client.pipeline(exec);
+    assertEquals(plain(reply!), isChanged ? null : ["PONG"], change[0]);
+  }
+  await assertNothingLost(client, NAMES);
+});

@@ -1,8 +1,9 @@
 /**
- * Long names of keys, compared with those of the entries that may have them before a
- * command has its latches, as long members are (compared_arguments.ts).
+ * Long names of keys, compared with those of the entries that may have them, and of
+ * notes about such keys, before a command has its latches, as long members are
+ * (compared_arguments.ts).
  *
- * An entry is kept meanwhile, and nothing changes in its name. What is found to be
+ * An entry, or a run, is kept meanwhile, and nothing changes in the name. What is found to be
  * another name is compared anew when it is looked for: no two names are likely to
  * have one hash.
  *
@@ -11,6 +12,7 @@
 
 import { equalLong } from "../base/bytes.ts";
 import { Key } from "../keyspace/key.ts";
+import { visitNotedNames } from "../keyspace/noted_names.ts";
 import type { Heap } from "../memory/heap.ts";
 import { KNOWN_KEYS, type KnownKey } from "../memory/known_keys.ts";
 import type { Call } from "./call.ts";
@@ -62,11 +64,16 @@ export class ComparedNames {
       heap.keep(ref);
       found.push(space.keyOff(ref), ref);
     });
+    visitNotedNames(space, db, key, (run, at) => {
+      heap.keep(run);
+      found.push(at, run);
+    });
     latches.release(shard);
     const known = knownKey(hash);
     for (let at = 0; at < found.length; at += 2) {
       const ref = found[at + 1]!;
       this.#kept.push({ heap, node: ref });
+      if (known.nodes.has(ref)) continue;
       if (!equalLong(space.bytes(ref), found[at]!, buf, off, length)) continue;
       known.nodes.set(ref, true);
     }
