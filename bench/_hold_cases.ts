@@ -591,6 +591,9 @@ function longNames(): HoldGroup {
       EXPIRE $a 1000
       WATCH $many ; UNWATCH
       WATCH $c ; UNWATCH
+      CONFIG SET notify-keyspace-events KEA ; SET $a x ; EXPIRE $a 1000 ; SET $a x ; CONFIG SET notify-keyspace-events ''
+      HELLO 3 ; CLIENT TRACKING ON BCAST ; SET $a x ; CLIENT TRACKING OFF ; HELLO 2
+      HELLO 3 ; CLIENT TRACKING ON ; MGET $many ; SET $a x ; CLIENT TRACKING OFF ; HELLO 2
       DEL $c > BLPOP $c 0.01
       DEL $many ; MSET $pairs
       BGSAVE

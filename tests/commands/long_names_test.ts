@@ -9,6 +9,7 @@ import { hasRedisServer, startRedisServer } from "../_redis_server.ts";
 import { type Argument, plain, type TestClient } from "../_resp_client.ts";
 import { Random } from "../_random.ts";
 import { until } from "../_patience.ts";
+import { heard } from "./_heard.ts";
 import { assertNothingLost, assertSameReplies } from "./_long_values.ts";
 import { settled, slicesSuite } from "./_slices.ts";
 
@@ -271,4 +272,49 @@ suite("changes of watched keys with long names call transactions off", async (
     assertEquals(plain(reply!), isChanged ? null : ["PONG"], change[0]);
   }
   await assertNothingLost(client, NAMES);
+});
+
+suite("changes of keys with long names are told", async (client, server) => {
+  const [first, second, third] = NAMES as [string, string, string];
+  const changes = [
+    ["MSET", first, "a", "short", "b", second, "c"],
+    ["EXPIRE", second, "1000"],
+    ["RENAME", first, third],
+    ["DEL", second, third],
+  ];
+  const events = await heard(server, client, async () => {
+    await client.pipeline(changes);
+  });
+  const keyspace = (name: string) => `__keyspace@0__:${name}`;
+  const expected = [
+    ...[first, "short", second].map((name) => `${keyspace(name)} set`),
+    `${keyspace(second)} expire`,
+    `${keyspace(first)} rename_from`,
+    `${keyspace(third)} rename_to`,
+    ...[second, third].map((name) => `${keyspace(name)} del`),
+  ];
+  // Those of several shards may be told in another order than redis-server's.
+  assert(
+    events.filter((event) => !event.endsWith(" new")).sort().join() ===
+      expected.sort().join(),
+  );
+  using reader = await server.client({ resp: 3 });
+  await reader.run("CLIENT", "TRACKING", "ON");
+  await client.run("MSET", first, "a", second, "b");
+  await reader.run("MGET", first, second, third, "short");
+  await client.pipeline([["SET", first, "c"], ["SET", NAMES[4]!, "d"]]);
+  const tell = async () => {
+    const told = plain(await reader.readReply()) as [string, string[]];
+    return told[1][0]!;
+  };
+  assert(await tell() === first);
+  await client.run("DEL", third, second);
+  assert(await tell() === second);
+  await client.run("SET", "short", "e");
+  assert(await tell() === "short");
+  await reader.run("CLIENT", "TRACKING", "OFF");
+  await reader.run("CLIENT", "TRACKING", "ON", "BCAST");
+  await client.run("SET", first, "f");
+  assert(await tell() === first);
+  await assertNothingLost(client, [...NAMES, "short"]);
 });

@@ -159,7 +159,7 @@ class Assembly {
   readonly #mesh: Mesh;
   readonly #latches: Latches;
   // Store.
-  readonly #ready = new ReadyKeys();
+  readonly #ready = new ReadyKeys(() => this.#keyspaces[0]!.heap);
   readonly #records: WaiterRecords;
   readonly #tellings = new Tellings();
   readonly #lockRules = new LockRules();
@@ -284,7 +284,10 @@ class Assembly {
   /** A handle on every shard, and those who hear of events in them. */
   #makeKeyspaces(): void {
     const { hashSeed, slotShards } = this.#shared;
-    const notifications = new KeyNotifications(this.#tellings);
+    const notifications = new KeyNotifications(
+      this.#tellings,
+      () => this.#keyspaces[0]!.heap,
+    );
     const context = {
       arena: this.#arena,
       pool: this.#pool,
