@@ -569,6 +569,7 @@ function longNames(): HoldGroup {
     $c: [name(3)],
     $many: Array.from({ length: 40 }, (_, i) => name(i)),
     $pairs: Array.from({ length: 40 }, (_, i) => [name(i), "v"]).flat(),
+    $ids: Array.from({ length: 40 }, () => "0"),
   };
   return {
     name: "names of four megabytes",
@@ -595,8 +596,14 @@ function longNames(): HoldGroup {
       HELLO 3 ; CLIENT TRACKING ON BCAST ; SET $a x ; CLIENT TRACKING OFF ; HELLO 2
       HELLO 3 ; CLIENT TRACKING ON ; MGET $many ; SET $a x ; CLIENT TRACKING OFF ; HELLO 2
       DEL $c > BLPOP $c 0.01
-      DEL $many ; MSET $pairs
-      BGSAVE
+      DEL $many > BLPOP $many 0.01
+      DEL $many > XREAD BLOCK 10 STREAMS $many $ids
+      DEL $c > RPUSH $c a b ; BLPOP $c 1
+      DEL $c > RPUSH $c a b ; BLMPOP 1 1 $c LEFT COUNT 2
+      DEL $c > ZADD $c 1 a ; BZPOPMIN $c 1
+      DEL $b $c > XADD $b 1-1 f v ; XADD $c 1-1 f v ; XREAD STREAMS $b $c 0 0
+      MSET $pairs > DEL $many ; MSET $pairs
+      MSET $pairs > BGSAVE
     `,
       names,
     ),

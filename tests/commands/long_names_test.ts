@@ -318,3 +318,95 @@ suite("changes of keys with long names are told", async (client, server) => {
   assert(await tell() === first);
   await assertNothingLost(client, [...NAMES, "short"]);
 });
+
+suite("those who wait for keys with long names are served", async (
+  client,
+  server,
+) => {
+  const [first, second, third] = NAMES as [string, string, string];
+  const waits: [string[], string[], unknown][] = [
+    [["BLPOP", second, first, "0"], ["RPUSH", first, "a"], [first, "a"]],
+    [["BRPOP", first, first, "0"], ["RPUSH", first, "a", "b"], [first, "b"]],
+    [
+      ["BLMPOP", "0", "2", second, first, "LEFT", "COUNT", "9"],
+      ["RPUSH", first, "c"],
+      [first, ["c"]],
+    ],
+    [
+      ["BLMPOP", "0", "2", second, third, "LEFT", "COUNT", "5000"],
+      ["RPUSH", third, ...Array.from({ length: 4000 }, (_, i) => `${i}`)],
+      [third, Array.from({ length: 4000 }, (_, i) => `${i}`)],
+    ],
+    [
+      ["BLMOVE", second, third, "LEFT", "RIGHT", "0"],
+      ["LPUSH", second, "m"],
+      "m",
+    ],
+    [
+      ["BZPOPMIN", third, second, "0"],
+      ["ZADD", second, "1", "m"],
+      [second, "m", client.resp === 3 ? 1 : "1"],
+    ],
+    [
+      ["XREAD", "BLOCK", "0", "STREAMS", first, second, "$", "$"],
+      ["XADD", second, "1-1", "f", "v"],
+      client.resp === 3
+        ? { [second]: [["1-1", ["f", "v"]]] }
+        : [[second, [["1-1", ["f", "v"]]]]],
+    ],
+  ];
+  using other = await server.client();
+  for (const [wait, change, expected] of waits) {
+    await other.run("DEL", first, second, third);
+    using crowd = await server.client({ resp: client.resp });
+    const replies = [client.run(...wait)];
+    const waiting = async (count: number) =>
+      await until("they wait", async () => {
+        const info = String(plain(await other.run("INFO", "clients")));
+        return info.includes(`blocked_clients:${count}\r`);
+      });
+    await waiting(1);
+    replies.push(crowd.run(...wait));
+    await waiting(2);
+    // What is there for both is there for one at a time.
+    await other.run(...change);
+    const served = plain(await replies[0]!);
+    assert(sameText(served, expected), wait[0]);
+    if (wait[0] === "XREAD") {
+      assert(sameText(plain(await replies[1]!), expected));
+    } else {
+      if (wait[0] !== "BRPOP") await other.run(...change);
+      const next = wait[0] === "BRPOP" ? [first, "a"] : expected;
+      assert(sameText(plain(await replies[1]!), next), wait[0]);
+    }
+    await waiting(0);
+  }
+  {
+    // Who leaves meanwhile is given nothing.
+    using gone = await server.client();
+    gone.run("BLPOP", first, "0").catch(() => {});
+    await until("it waits", async () => {
+      const info = String(plain(await other.run("INFO", "clients")));
+      return info.includes("blocked_clients:1\r");
+    });
+  }
+  await until("it is gone", async () => {
+    const info = String(plain(await other.run("INFO", "clients")));
+    return info.includes("blocked_clients:0\r");
+  });
+  await other.run("DEL", first, second, third);
+  assertEquals(plain(await client.run("BLPOP", first, "0.01")), null);
+  await other.run("RPUSH", first, "x");
+  assertEquals(plain(await other.run("LRANGE", first, "0", "-1")), ["x"]);
+  await assertNothingLost(client, NAMES);
+});
+
+/** Whether two replies are the same, without printing megabytes. */
+function sameText(a: unknown, b: unknown): boolean {
+  const text = (value: unknown) =>
+    JSON.stringify(
+      value,
+      (_, each) => each instanceof Map ? Object.fromEntries(each) : each,
+    );
+  return text(a) === text(b);
+}

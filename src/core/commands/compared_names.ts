@@ -52,9 +52,17 @@ export class ComparedNames {
 
   /** Compares the name that is argument `i`. */
   compare(call: Call, i: number): void {
-    const { args, db, latches } = call;
+    const { args, db } = call;
     const key = new Key();
     call.fillKey(key, args.source(i), args.off[i]!, args.length[i]!);
+    this.compareKey(call, db, key);
+    // A name never changes, so it may be replied from where it lies.
+    call.keyspace(key).heap.setSteady(args.bigAt(i));
+  }
+
+  /** Compares the name of a key. */
+  compareKey(call: Call, db: number, key: Key): void {
+    const { latches } = call;
     const { buf, off, length, hash, shard } = key;
     const space = call.keyspace(key);
     const { heap } = space;
@@ -86,6 +94,14 @@ export class ComparedNames {
       each.off === from.off && each.buf === from.buf
     );
     if (name !== undefined) this.#add({ buf, off, length, known: name.known });
+  }
+
+  /** What is known of a name is known of the same in another key, until the next. */
+  lend(from: Key, { buf, off, length }: Key): void {
+    KNOWN_KEYS.clear();
+    this.resume();
+    const known = KNOWN_KEYS.find(from.buf, from.off, from.length);
+    if (known !== undefined) KNOWN_KEYS.add(buf, off, length, known);
   }
 
   /** What was found out is known again, in a slice of the command. */

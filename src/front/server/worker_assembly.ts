@@ -209,7 +209,7 @@ class Assembly {
     );
     this.#externals = new ExternalStrings(this.#arena, this.#pool);
     this.#process = new Int32Array(shared.process);
-    this.#records = new WaiterRecords(this.#arena);
+    this.#records = new WaiterRecords(this.#arena, this.#externals);
     this.#effects = new EffectLog(shared.effects, id);
     const slow = start.checks
       ? new SlowSteps(this.#process, PROCESS_SLOW_STEPS, new Prng(id))
