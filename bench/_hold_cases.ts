@@ -603,7 +603,8 @@ function longNames(): HoldGroup {
       DEL $c > ZADD $c 1 a ; BZPOPMIN $c 1
       DEL $b $c > XADD $b 1-1 f v ; XADD $c 1-1 f v ; XREAD STREAMS $b $c 0 0
       MSET $pairs > DEL $many ; MSET $pairs
-      MSET $pairs > BGSAVE
+      MSET $pairs > BGSAVE ; BLPOP none 0.5
+      MSET $pairs > BGREWRITEAOF ; BLPOP none 0.5
     `,
       names,
     ),

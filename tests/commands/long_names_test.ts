@@ -410,3 +410,41 @@ function sameText(a: unknown, b: unknown): boolean {
     );
   return text(a) === text(b);
 }
+
+suite("keys with long names are saved, and their log is written anew", async (
+  client,
+) => {
+  const random = new Random(client.resp + 10);
+  const names = [...NAMES, "n".repeat(1_200_000)];
+  const value = (name: string): string[] =>
+    random.pick([
+      ["SET", name, "v"],
+      ["SET", name, "v".repeat(100_000), "EX", "1000"],
+      ["SADD", name, "1", "2"],
+      ["RPUSH", name, ...Array.from({ length: 3000 }, (_, i) => `${i}`)],
+    ]);
+  const digest = async () => plain(await client.run("DEBUG", "DIGEST"));
+  for (const name of names) await client.run(...value(name));
+  const before = await digest();
+  assertEquals(plain(await client.run("DEBUG", "RELOAD")), "OK");
+  assertEquals(await digest(), before);
+  await client.pipeline([
+    ["BGREWRITEAOF"],
+    ...names.slice(0, 6).flatMap((name) => [
+      random.pick([["DEL", name], ["RENAME", name, names.at(-1)!]]),
+      ["DEL", name],
+      value(name),
+      ["EXPIRE", names.at(-2)!, "2000"],
+    ]),
+  ]);
+  await until("the log is written anew", async () => {
+    const info = String(plain(await client.run("INFO", "persistence")));
+    return info.includes("aof_rewrite_in_progress:0\r") &&
+      info.includes("aof_rewrite_scheduled:0\r");
+  });
+  const after = await digest();
+  await settled(client);
+  assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
+  assertEquals(await digest(), after);
+  await assertNothingLost(client, names);
+});
