@@ -398,6 +398,15 @@ suite("those who wait for keys with long names are served", async (
   assertEquals(plain(await client.run("BLPOP", first, "0.01")), null);
   await other.run("RPUSH", first, "x");
   assertEquals(plain(await other.run("LRANGE", first, "0", "-1")), ["x"]);
+  await other.run("SET", second, "v", "PX", "1");
+  await until(
+    "it has expired",
+    async () => plain(await other.run("EXISTS", second)) === 0,
+  );
+  await settled(client);
+  assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
+  assert(plain(await client.run("KEYS", "*"))!.toString() === first);
+  assertEquals(plain(await other.run("LRANGE", first, "0", "-1")), ["x"]);
   await assertNothingLost(client, NAMES);
 });
 

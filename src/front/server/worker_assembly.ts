@@ -312,6 +312,7 @@ class Assembly {
         new KeyspaceKind(context, new Int32Array(control), shard),
       );
     });
+    this.#effects.heap = this.#keyspaces[0]!.heap;
     this.#pubsub = new PubSub({
       mesh: this.#mesh,
       keyspaces: this.#keyspaces,
