@@ -637,11 +637,23 @@ function longNames(group: string, bytes: number, count: number): HoldGroup {
     $c: [name(3)],
     $many: Array.from({ length: count }, (_, i) => name(i + 1)),
     $pairs: Array.from({ length: count }, (_, i) => [name(i + 1), "v"]).flat(),
+    "$>": [">"],
     $ids: Array.from({ length: count }, () => "0"),
   };
   return {
     name: group,
-    fill: () => [["MSET", ...names.$pairs]],
+    fill: function* () {
+      yield ["MSET", ...names.$pairs];
+      yield ["XGROUP", "CREATE", "{a}x", name(1), "0", "MKSTREAM"];
+      yield ["XGROUP", "CREATE", "{a}x", name(2), "0"];
+      yield ["XGROUP", "CREATECONSUMER", "{a}x", name(1), name(1)];
+      yield ["XGROUP", "CREATECONSUMER", "{a}x", name(1), name(2)];
+      for (let i = 0; i < 40; i++) yield ["XADD", "{a}x", "*", "f", "v"];
+      yield [
+        ...["XREADGROUP", "GROUP", name(1), name(1), "COUNT", "30"],
+        ...["STREAMS", "{a}x", ">"],
+      ];
+    },
     cases: cases(
       `
       GET $a
@@ -673,6 +685,21 @@ function longNames(group: string, bytes: number, count: number): HoldGroup {
       MSET $pairs > DEL $many ; MSET $pairs
       MSET $pairs > BGSAVE ; BLPOP none 0.5
       MSET $pairs > BGREWRITEAOF ; BLPOP none 0.5
+      XGROUP DESTROY {a}x $c > XGROUP CREATE {a}x $c 0
+      XGROUP DELCONSUMER {a}x $a $c > XGROUP CREATECONSUMER {a}x $a $c
+      COPY {a}x {c}x REPLACE > XGROUP DELCONSUMER {c}x $a $a
+      COPY {a}x {c}x REPLACE > XGROUP DESTROY {c}x $a
+      COPY {a}x {c}x REPLACE > XREADGROUP GROUP $a $b STREAMS {c}x $>
+      COPY {a}x {c}x REPLACE > XREADGROUP GROUP $b $c STREAMS {c}x $>
+      XREADGROUP GROUP $a $a STREAMS {a}x 0
+      COPY {a}x {c}x REPLACE > XCLAIM {c}x $a $b 0 1-1
+      COPY {a}x {c}x REPLACE > XAUTOCLAIM {c}x $a $c 0 0
+      XACK {a}x $a 1-1
+      XPENDING {a}x $a
+      XPENDING {a}x $a - + 10
+      XINFO GROUPS {a}x
+      XINFO CONSUMERS {a}x $a
+      XINFO STREAM {a}x FULL
     `,
       names,
     ),

@@ -75,15 +75,22 @@ async function main(args: string[]): Promise<void> {
   await withServers({ sherd, workers: 2, only: "sherd" }, async () => {
     const dir = Deno.makeTempDirSync({ prefix: "sherd-holds-" });
     using _end = undoAtEnd(() => Deno.removeSync(dir, { recursive: true }));
-    const spec = sherdSpec(sherd, 2);
-    spec.command.push("--enable-debug-command", "yes", "--dir", dir);
-    if (values.log) spec.command.push("--appendonly", "yes");
-    for (const { name, fill, cases } of groups) {
+    for (const [i, { name, fill, cases }] of groups.entries()) {
       const chosen = name.includes(values.only)
         ? cases
         : cases.filter((one) => one.name.includes(values.only));
       if (chosen.length === 0) continue;
       progress(name);
+      // What one has logged is nothing for the next.
+      const own = `${dir}/${i}`;
+      Deno.mkdirSync(own);
+      const spec = sherdSpec(sherd, 2);
+      spec.command.push("--enable-debug-command", "yes", "--dir", own);
+      if (values.log) {
+        spec.command.push("--appendonly", "yes");
+        // That it is written anew is another matter.
+        spec.command.push("--auto-aof-rewrite-percentage", "0");
+      }
       await using server = await startServer(spec);
       using client = await TestClient.connect(server.port, {
         timeoutMs: 600_000,

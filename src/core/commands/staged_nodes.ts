@@ -28,6 +28,8 @@ export class StagedNodes {
   entryBytes = 0;
   readonly #runs = new Map<number, number>();
   readonly #hashes = new Map<number, number>();
+  /** Names by their arguments: several streams may need one. */
+  readonly #names: { readonly at: number; readonly run: number }[] = [];
 
   constructor(externals: ExternalStrings) {
     this.#externals = externals;
@@ -91,6 +93,24 @@ export class StagedNodes {
     this.#hashes.set(i, hash);
   }
 
+  /** Makes a node of argument `i`, the name of what has so many bytes before it. */
+  addName(args: Arguments, i: number, headBytes: number): void {
+    const externals = this.#externals;
+    const length = args.length[i]!;
+    const run = externals.create(headBytes + length);
+    if (run === 0) return;
+    const at = externals.offset(run) - EXTERNAL_HEADER_BYTES + headBytes;
+    const { off } = args;
+    copyBytes(args.source(i), off[i]!, externals.bytes(run), at, length);
+    this.#names.push({ at: i, run });
+  }
+
+  /** A node of the name that is argument `i`, the caller's now; 0 for none. */
+  takeName(i: number): number {
+    const place = this.#names.findIndex(({ at }) => at === i);
+    return place < 0 ? 0 : this.#names.splice(place, 1)[0]!.run;
+  }
+
   /** Says that the members in nodes are what was compared of the arguments. */
   know(compared: ComparedArguments): void {
     const externals = this.#externals;
@@ -139,11 +159,15 @@ export class StagedNodes {
 
   /** Frees the nodes that nobody has taken. */
   drop(): void {
-    for (const run of this.#runs.values()) {
-      this.#externals.adopt(run, 0);
-      this.#externals.unpin(run);
-    }
+    for (const run of this.#runs.values()) this.#drop(run);
+    for (const { run } of this.#names) this.#drop(run);
     this.#runs.clear();
+    this.#names.length = 0;
+  }
+
+  #drop(run: number): void {
+    this.#externals.adopt(run, 0);
+    this.#externals.unpin(run);
   }
 }
 

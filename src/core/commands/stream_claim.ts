@@ -30,6 +30,7 @@ import { StreamId } from "../types/stream_id.ts";
 import { argumentIs, bigIntegerAt } from "./arg_reader.ts";
 import type { Call, ChangePlace, SlicedChange } from "./call.ts";
 import { ClaimArguments, FIRST_ID, readFor } from "./claim_arguments.ts";
+import { groupNames } from "./compared_groups.ts";
 import {
   type CommandSpec,
   KEY_RW_DELETE,
@@ -121,12 +122,12 @@ class Claimant implements GroupPlace {
   }
 
   /** Records a pending entry as it is now, in the place of the command. */
-  record(output: Output, { values }: Keyspace, id: StreamId): void {
-    const { groups } = values.streams;
+  record(output: Output, space: Keyspace, id: StreamId): void {
+    const { groups } = space.values.streams;
     if (!output.effects.isOn) return;
     if (!groups.findPending(this.group, id, PLACE)) return;
     groups.readPending(PLACE, ENTRY);
-    recordClaim(output, this, groups, ENTRY, LAST);
+    recordClaim(output, this, space, ENTRY, LAST);
   }
 
   /**
@@ -148,7 +149,7 @@ class Claimant implements GroupPlace {
       space.values.streams.groups.setActiveAt(this.consumer, output.clockMs);
     } else if (this.isMade && output.effects.isOn) {
       // It was made for nothing.
-      recordConsumer(output, this);
+      recordConsumer(output, this, space);
     }
     if (changes > 0) space.hooks.changed(output.db, key, CHANGED, changes);
   }
@@ -268,7 +269,7 @@ class Claim {
       if (changes === 0) {
         space.hooks.signal(output.db, key, CHANGED);
         if (output.effects.isOn) {
-          recordGroupId(output, by, streams, by.group, SCRATCH);
+          recordGroupId(output, by, space, by.group, SCRATCH);
         }
       }
     }
@@ -630,6 +631,14 @@ function xautoclaimCommand(call: Call): void | Promise<LateReply> {
   if (DELETED.buf.length > KEPT_BYTES) DELETED = new ReplyWriter(1024);
 }
 
+/** Who claims, in the arguments of both. */
+const CLAIMANT_NAMES = {
+  key: 1,
+  group: 2,
+  consumer: 3,
+  makes: "consumer",
+} as const;
+
 /** Rows of these commands. */
 export const STREAM_CLAIM_COMMANDS: readonly CommandSpec<Call>[] = [
   {
@@ -645,6 +654,7 @@ export const STREAM_CLAIM_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax:
       "key group consumer min-idle-time start [COUNT count:integer] [JUSTID]",
     replies: ["array"],
+    stage: groupNames(CLAIMANT_NAMES),
     run: xautoclaimCommand,
   },
   {
@@ -661,6 +671,7 @@ export const STREAM_CLAIM_COMMANDS: readonly CommandSpec<Call>[] = [
       "[TIME unix-time-milliseconds:unix-time] [RETRYCOUNT count:integer] " +
       "[FORCE] [JUSTID] [LASTID lastid]",
     replies: ["array"],
+    stage: groupNames(CLAIMANT_NAMES),
     run: xclaimCommand,
   },
 ];

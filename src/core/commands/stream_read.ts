@@ -37,6 +37,7 @@ import { TYPE_STREAM } from "../types/entry.ts";
 import { StreamId } from "../types/stream_id.ts";
 import { argumentIs, bigIntegerAt, readInteger } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
+import { stageGroupReading } from "./compared_groups.ts";
 import { streamReadKeys } from "./command_keys.ts";
 import { type CommandSpec, keysAfter, type LateReply } from "./command_spec.ts";
 import { DIRECT_BYTES_MAX } from "./element_stream.ts";
@@ -314,7 +315,7 @@ function lookUp(call: Call, isGroup: boolean): boolean {
       GROUPS[i] = ref === 0 ? 0 : groupOf(call, i, ref, groupAt);
       if (GROUPS[i] === 0) {
         const key = args.copy(keysAt + i);
-        reply.error(noGroupToRead(key, args.copy(groupAt)));
+        reply.error(noGroupToRead(key, args.view(groupAt)));
         return false;
       }
     }
@@ -567,6 +568,7 @@ export const STREAM_READ_COMMANDS: readonly CommandSpec<Call>[] = [
     keyWeight: HELD_KEY_WEIGHT,
     manyKeys: manyGroups,
     oneKey: "with IDs",
+    stage: stageGroupReading,
     run: xreadgroupCommand,
   },
 ];

@@ -120,6 +120,8 @@ export class EffectLog implements EffectSink {
   /** Where its body begins. */
   #bodyStart = RECORD_HEADER_BYTES;
   #stagedEnd = RECORD_HEADER_BYTES;
+  /** Whether pieces lie before it in the same buffer. */
+  #isSplit = false;
   /** Arguments that the last command in it still wants. */
   #missing = 0;
   /** What was made ready for the command that runs; null for nothing. */
@@ -367,7 +369,7 @@ export class EffectLog implements EffectSink {
     assert(this.#missing === 0, "a recorded command has all its arguments");
     assert(this.#depth === 1, "no transaction is recorded");
     this.#endPiece();
-    this.#ended.copyTo(draft);
+    this.#ended.moveTo(draft);
     this.#clearStaged();
     this.silence();
   }
@@ -449,7 +451,7 @@ export class EffectLog implements EffectSink {
     heap.keep(run);
     this.#reserveStaged(VARINT_BYTES_MAX);
     this.#stagedEnd = putVarint(this.#staged, this.#stagedEnd, length);
-    this.#endPiece();
+    this.#splitPiece();
     const done = () => heap.letGo(run);
     this.#ended.add({ buf, from: off, end: off + length, done });
     return this.#endArgument();
@@ -659,13 +661,8 @@ export class EffectLog implements EffectSink {
 
   /** What is staged becomes a piece of the record. */
   #endPiece(): void {
-    const buf = this.#staged;
-    const from = this.#bodyStart;
-    const end = this.#stagedEnd;
-    if (end === from) return;
-    this.#ended.add({ buf, from, end });
-    // None of it is to be written over.
-    if (this.#prepared?.buf === buf) this.#prepared = null;
+    if (this.#stagedEnd === this.#bodyStart && !this.#isSplit) return;
+    this.#splitPiece();
     this.#stage(
       new Uint8Array(1024),
       RECORD_HEADER_BYTES,
@@ -673,17 +670,34 @@ export class EffectLog implements EffectSink {
     );
   }
 
+  /** The same, but what follows lies behind it in its buffer. */
+  #splitPiece(): void {
+    const buf = this.#staged;
+    const from = this.#bodyStart;
+    const end = this.#stagedEnd;
+    if (end === from) return;
+    this.#ended.add({ buf, from, end });
+    // None of it is to be written over.
+    if (this.#prepared?.buf === buf) this.#prepared = null;
+    this.#bodyStart = end;
+    this.#isSplit = true;
+  }
+
   /** Makes the record in the making one that lies in `buf`. */
   #stage(buf: Uint8Array<ArrayBuffer>, bodyStart: number, end: number): void {
     this.#staged = buf;
     this.#bodyStart = bodyStart;
     this.#stagedEnd = end;
+    this.#isSplit = false;
   }
 
   #clearStaged(): void {
     if (this.#prepared?.buf === this.#staged) this.#prepared = null;
-    if (this.#staged.length > KEPT_BYTES) this.#staged = new Uint8Array(1024);
+    if (this.#staged.length > KEPT_BYTES || this.#isSplit) {
+      this.#staged = new Uint8Array(1024);
+    }
     this.#bodyStart = this.#stagedEnd = RECORD_HEADER_BYTES;
+    this.#isSplit = false;
     this.#ended.clear();
   }
 
