@@ -46,7 +46,8 @@ export function holdGroups(sizes: HoldSizes): readonly HoldGroup[] {
     manyFields(),
     longElements(),
     longStrings(sizes.stringBytes),
-    longNames(),
+    longNames("names of four megabytes", 4 * MEGABYTE, 40),
+    longNames("names of 64 megabytes", 64 * MEGABYTE, 3),
     expiredFields(sizes.arguments),
     expiredKeys(sizes.arguments),
     ...MIDDLE_SIZES.map(middleSizes),
@@ -637,18 +638,19 @@ function longStrings(bytes: number): HoldGroup {
   };
 }
 
-function longNames(): HoldGroup {
-  const name = (i: number) => `{${i}}` + "n".repeat(4 * MEGABYTE);
+function longNames(group: string, bytes: number, count: number): HoldGroup {
+  const name = (i: number) => `{${i}}` + "n".repeat(bytes);
   const names = {
     $a: [name(1)],
     $b: [name(2)],
     $c: [name(3)],
-    $many: Array.from({ length: 40 }, (_, i) => name(i)),
-    $pairs: Array.from({ length: 40 }, (_, i) => [name(i), "v"]).flat(),
+    $many: Array.from({ length: count }, (_, i) => name(i + 1)),
+    $pairs: Array.from({ length: count }, (_, i) => [name(i + 1), "v"]).flat(),
     "$>": [">"],
+    $ids: Array.from({ length: count }, () => "0"),
   };
   return {
-    name: "names of four megabytes",
+    name: group,
     fill: function* () {
       yield ["MSET", ...names.$pairs];
       yield ["XGROUP", "CREATE", "{a}x", name(1), "0", "MKSTREAM"];
@@ -672,11 +674,26 @@ function longNames(): HoldGroup {
       DEL $c > COPY $a $c
       MSET $pairs
       KEYS *
+      KEYS *x
       SCAN 0 COUNT 100
+      SCAN 0 MATCH *x COUNT 100
       RANDOMKEY
       EXPIRE $a 1000
       WATCH $many ; UNWATCH
+      WATCH $c ; UNWATCH
+      CONFIG SET notify-keyspace-events KEA ; SET $a x ; SET $a y ; CONFIG SET notify-keyspace-events ''
+      HELLO 3 ; CLIENT TRACKING ON BCAST ; SET $a x ; CLIENT TRACKING OFF ; HELLO 2
+      HELLO 3 ; CLIENT TRACKING ON ; MGET $many ; SET $a x ; CLIENT TRACKING OFF ; HELLO 2
       DEL $c > BLPOP $c 0.01
+      DEL $many > BLPOP $many 0.01
+      DEL $many > XREAD BLOCK 10 STREAMS $many $ids
+      DEL $c ; RPUSH $c a b > BLPOP $c 1
+      DEL $c ; RPUSH $c a b > BLMPOP 1 1 $c LEFT COUNT 2
+      DEL $c ; ZADD $c 1 a > BZPOPMIN $c 1
+      DEL $b $c ; XADD $b 1-1 f v ; XADD $c 1-1 f v > XREAD STREAMS $b $c 0 0
+      MSET $pairs > DEL $many ; MSET $pairs
+      MSET $pairs > BGSAVE ; BLPOP none 0.5
+      MSET $pairs > BGREWRITEAOF ; BLPOP none 0.5
       XGROUP DESTROY {a}x $c > XGROUP CREATE {a}x $c 0
       XGROUP DELCONSUMER {a}x $a $c > XGROUP CREATECONSUMER {a}x $a $c
       COPY {a}x {c}x REPLACE > XGROUP DELCONSUMER {c}x $a $a
@@ -692,8 +709,6 @@ function longNames(): HoldGroup {
       XINFO GROUPS {a}x
       XINFO CONSUMERS {a}x $a
       XINFO STREAM {a}x FULL
-      DEL $many ; MSET $pairs
-      BGSAVE
     `,
       names,
     ),

@@ -1,8 +1,9 @@
 /**
- * Long names of keys, compared with those of the entries that may have them before a
- * command has its latches, as long members are (compared_arguments.ts).
+ * Long names of keys, compared with those of the entries that may have them, and of
+ * notes about such keys, before a command has its latches, as long members are
+ * (compared_arguments.ts).
  *
- * An entry is kept meanwhile, and nothing changes in its name. What is found to be
+ * An entry, or a run, is kept meanwhile, and nothing changes in the name. What is found to be
  * another name is compared anew when it is looked for: no two names are likely to
  * have one hash.
  *
@@ -11,6 +12,7 @@
 
 import { equalLong } from "../base/bytes.ts";
 import { Key } from "../keyspace/key.ts";
+import { visitNotedNames } from "../keyspace/noted_names.ts";
 import type { Heap } from "../memory/heap.ts";
 import { KNOWN_KEYS, type KnownKey } from "../memory/known_keys.ts";
 import type { Call } from "./call.ts";
@@ -50,9 +52,17 @@ export class ComparedNames {
 
   /** Compares the name that is argument `i`. */
   compare(call: Call, i: number): void {
-    const { args, db, latches } = call;
+    const { args, db } = call;
     const key = new Key();
     call.fillKey(key, args.source(i), args.off[i]!, args.length[i]!);
+    this.compareKey(call, db, key);
+    // A name never changes, so it may be replied from where it lies.
+    call.keyspace(key).heap.setSteady(args.bigAt(i));
+  }
+
+  /** Compares the name of a key. */
+  compareKey(call: Call, db: number, key: Key): void {
+    const { latches } = call;
     const { buf, off, length, hash, shard } = key;
     const space = call.keyspace(key);
     const { heap } = space;
@@ -62,11 +72,16 @@ export class ComparedNames {
       heap.keep(ref);
       found.push(space.keyOff(ref), ref);
     });
+    visitNotedNames(space, db, key, (run, at) => {
+      heap.keep(run);
+      found.push(at, run);
+    });
     latches.release(shard);
     const known = knownKey(hash);
     for (let at = 0; at < found.length; at += 2) {
       const ref = found[at + 1]!;
       this.#kept.push({ heap, node: ref });
+      if (known.nodes.has(ref)) continue;
       if (!equalLong(space.bytes(ref), found[at]!, buf, off, length)) continue;
       known.nodes.set(ref, true);
     }
@@ -79,6 +94,14 @@ export class ComparedNames {
       each.off === from.off && each.buf === from.buf
     );
     if (name !== undefined) this.#add({ buf, off, length, known: name.known });
+  }
+
+  /** What is known of a name is known of the same in another key, until the next. */
+  lend(from: Key, { buf, off, length }: Key): void {
+    KNOWN_KEYS.clear();
+    this.resume();
+    const known = KNOWN_KEYS.find(from.buf, from.off, from.length);
+    if (known !== undefined) KNOWN_KEYS.add(buf, off, length, known);
   }
 
   /** What was found out is known again, in a slice of the command. */

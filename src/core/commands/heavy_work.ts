@@ -40,7 +40,8 @@ const BYTES_OF_ELEMENTS = 4;
 /** To sort an element takes as long as so many are read, and a byte of it. */
 const ELEMENTS_PER_SORTED = 8;
 const BYTES_PER_SORTED = 16;
-/** To write a byte of an element down takes as long as so many are read. */
+/** To write an element down takes as long as so many are read, and a byte of it. */
+const ELEMENTS_PER_WRITTEN = 6;
 const BYTES_PER_WRITTEN = 2;
 /** To copy an element takes as long as so many are read. */
 const ELEMENTS_PER_COPIED = 3;
@@ -191,7 +192,7 @@ export const manySorted: HeavyTest<Call> = (call) =>
 export const manyInFirst: HeavyTest<Call> = (call) =>
   elementsOf(call, 0) > call.settings.backgroundThreshold;
 
-/** The first key has many elements to be copied, or written down. */
+/** The first key has many elements to be copied. */
 export const manyCopied: HeavyTest<Call> = (call) =>
   elementsOf(call, 0) * ELEMENTS_PER_COPIED >
     call.settings.backgroundThreshold;
@@ -303,6 +304,6 @@ export const largePayload: HeavyTest<Call> = (call) =>
 
 /** A value to be written down: many elements, or a long string. */
 export const largeValue: HeavyTest<Call> = (call) =>
-  elementsOf(call, 0, BYTES_PER_WRITTEN / ELEMENTS_PER_COPIED) *
-        ELEMENTS_PER_COPIED > call.settings.backgroundThreshold ||
+  elementsOf(call, 0, BYTES_PER_WRITTEN / ELEMENTS_PER_WRITTEN) *
+        ELEMENTS_PER_WRITTEN > call.settings.backgroundThreshold ||
   bytesOfKey(call, 0) > call.settings.backgroundThresholdBytes;

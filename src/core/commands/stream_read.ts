@@ -40,7 +40,7 @@ import type { Call } from "./call.ts";
 import { stageGroupReading } from "./compared_groups.ts";
 import { streamReadKeys } from "./command_keys.ts";
 import { type CommandSpec, keysAfter, type LateReply } from "./command_spec.ts";
-import { DIRECT_BYTES_MAX, STREAMED_ELEMENTS_MIN } from "./element_stream.ts";
+import { DIRECT_BYTES_MAX } from "./element_stream.ts";
 import { ManyGroupReadings } from "./many_group_readings.ts";
 import {
   type KeysPass,
@@ -67,6 +67,7 @@ import {
   replyRange,
   replyStreamName,
   replyStreamsHead,
+  STREAMED_ENTRIES_MIN,
 } from "./stream_reply.ts";
 import { WRONG } from "./typed_entry.ts";
 
@@ -198,7 +199,7 @@ function xreadCommand(call: Call): void {
   // Those that are written at once are not many together.
   const long = Math.max(
     STREAMED_MIN,
-    Math.ceil(STREAMED_ELEMENTS_MIN / served),
+    Math.ceil(STREAMED_ENTRIES_MIN / served),
   );
   let direct = DIRECT_BYTES_MAX;
   for (let i = 0; i < streams; i++) {

@@ -13,13 +13,15 @@ import type { Call } from "./call.ts";
 import {
   DIRECT_BYTES_MAX,
   type ElementWriter,
-  STREAMED_ELEMENTS_MIN,
   streamElements,
   streamRest,
   streamUncounted,
   UNCOUNTED,
 } from "./element_stream.ts";
 import { KeptFields, replyFields } from "./stream_fields.ts";
+
+/** Entries from which on a reply is written while the peer takes it. */
+export const STREAMED_ENTRIES_MIN = 512;
 
 const TWO_TO_32 = 4294967296;
 /** Upper words from minus this one up to it are those of exact doubles. */
@@ -108,7 +110,7 @@ export function replyRange(
   end: StreamId,
   count: number,
   isReverse: boolean,
-  long: number = STREAMED_ELEMENTS_MIN,
+  long: number = STREAMED_ENTRIES_MIN,
   direct: number = DIRECT_BYTES_MAX,
 ): number {
   const { reply } = call;

@@ -93,6 +93,8 @@ export class EffectLog implements EffectSink {
   /** Whether nobody else draws tickets. */
   readonly #isAlone: boolean;
   readonly #ring: EffectRingWriter;
+  /** Any heap of the arena in which arguments may lie; null if none is known. */
+  heap: Heap | null = null;
   #lastTicket = -1;
   /**
    * Requests that are recorded as they came, not in the ring yet: where they lie
@@ -407,8 +409,11 @@ export class EffectLog implements EffectSink {
     return this.bytes(bytes, 0, bytes.length);
   }
 
-  /** Adds an argument. */
+  /** Adds an argument; one in the arena as {@linkcode lasting}, if that is known. */
   bytes(buf: Uint8Array, off: number, length: number): this {
+    if (length >= LASTING_BYTES_MIN && this.heap !== null) {
+      return this.lasting(this.heap, buf, off, length);
+    }
     this.#stageArgument(buf, off, length);
     return this.#endArgument();
   }
@@ -419,9 +424,9 @@ export class EffectLog implements EffectSink {
    */
   lasting(heap: Heap, buf: Uint8Array, off: number, length: number): this {
     const run = length < LASTING_BYTES_MIN ? 0 : heap.steadyRunAt(buf, off);
-    return run === 0
-      ? this.bytes(buf, off, length)
-      : this.#keep(heap, run, buf, off, length);
+    if (run !== 0) return this.#keep(heap, run, buf, off, length);
+    this.#stageArgument(buf, off, length);
+    return this.#endArgument();
   }
 
   /**
