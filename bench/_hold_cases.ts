@@ -51,6 +51,7 @@ export function holdGroups(sizes: HoldSizes): readonly HoldGroup[] {
     longElements(),
     longStrings(sizes.stringBytes),
     longNames(),
+    longestName(64),
   ];
 }
 
@@ -583,15 +584,79 @@ function longNames(): HoldGroup {
       DEL $c > RENAME $a $c ; RENAME $c $a
       DEL $c > COPY $a $c
       MSET $pairs
+      DEL $many ; MSET $pairs
+      DEL $many > MSETNX $pairs
       KEYS *
       SCAN 0 COUNT 100
       RANDOMKEY
       EXPIRE $a 1000
       WATCH $many ; UNWATCH
       DEL $c > BLPOP $c 0.01
-      DEL $many ; MSET $pairs
       BGSAVE
     `,
+      names,
+    ),
+  };
+}
+
+/** Commands that make a key, or have its entry changed, of a very long name. */
+function longestName(megabytes: number): HoldGroup {
+  const names = {
+    $n: ["{n}" + "n".repeat(megabytes * MEGABYTE)],
+    $text: ["x".repeat(100)],
+  };
+  const few = Array.from({ length: 100 }, (_, i) => `${i}`);
+  const making = [
+    "SET $n x",
+    "SET $n $text EX 1000",
+    "MSETNX $n x {b}k x",
+    "INCR $n",
+    "APPEND $n $text",
+    "SETRANGE $n 1000 x",
+    "SETBIT $n 1000 1",
+    "BITOP NOT $n {a}t",
+    "PFADD $n x",
+    "LPUSH $n x",
+    "LMOVE {a}l $n LEFT LEFT",
+    "HSET $n f x",
+    "HINCRBY $n f 1",
+    "SADD $n x",
+    "SMOVE {a}s $n 0",
+    "SUNIONSTORE $n {a}s {b}s",
+    "ZADD $n 1 x",
+    "ZUNIONSTORE $n 1 {a}s",
+    "GEOADD $n 1 1 x",
+    "XADD $n * f x",
+    "XGROUP CREATE $n g $ MKSTREAM",
+    "SORT {a}s STORE $n",
+    "RENAME {a}t $n",
+    "RENAMENX {c}s $n",
+    "COPY {a}l $n",
+  ];
+  const changing = [
+    "SET $n x EX 1000",
+    "SET $n $text",
+    "APPEND $n $text",
+    "GETSET $n y",
+    "GETEX $n EX 1000",
+    "EXPIRE $n 1000",
+    "EXPIRE $n 1000 ; PERSIST $n",
+    "SUNIONSTORE $n {a}s {b}s",
+    "RENAME $n {c}t ; RENAME {c}t $n",
+    "MOVE $n 1",
+    "DEL $n",
+  ];
+  return {
+    name: `a name of ${megabytes} megabytes`,
+    fill: () => [
+      ["MSET", "{a}t", "x", "{b}t", "x"],
+      ["SADD", "{a}s", ...few],
+      ["SADD", "{b}s", ...few],
+      ["RPUSH", "{a}l", ...few],
+    ],
+    cases: cases(
+      making.map((line) => `DEL $n ; SET {a}t x ; SADD {c}s 1 > ${line}`)
+        .concat(changing.map((line) => `SET $n x > ${line}`)).join("\n"),
       names,
     ),
   };
