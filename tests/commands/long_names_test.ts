@@ -23,7 +23,8 @@ const NAMES = Array.from(
 /** Commands at random. */
 function commandOf(random: Random): Argument[] {
   const name = () => random.pick(NAMES);
-  const text = () => "v".repeat(random.pick([1, 70, 70_000]));
+  const text = () => "v".repeat(random.pick([1, 64, 65, 70_000]));
+  if (random.chance(0.5)) return makingCommandOf(random, name, text);
   switch (random.below(18)) {
     case 0:
       return ["SET", name(), text()];
@@ -64,11 +65,71 @@ function commandOf(random: Random): Argument[] {
   }
 }
 
+/** Those that may make a key, or have its entry made anew. */
+function makingCommandOf(
+  random: Random,
+  name: () => string,
+  text: () => string,
+): Argument[] {
+  const number = () => `${random.below(10)}`;
+  switch (random.below(24)) {
+    case 0:
+      return ["SET", name(), text(), random.pick(["NX", "XX", "KEEPTTL"])];
+    case 1:
+      return ["MSETNX", name(), text(), name(), text()];
+    case 2:
+      return ["INCR", name()];
+    case 3:
+      return ["SETRANGE", name(), random.pick(["10", "100", "70000"]), "text"];
+    case 4:
+      return ["SETBIT", name(), random.pick(["7", "700"]), "1"];
+    case 5:
+      return ["GETSET", name(), text()];
+    case 6:
+      return ["GETEX", name(), ...random.pick([["EX", "1000"], ["PERSIST"]])];
+    case 7:
+      return ["RPUSH", name(), text(), text()];
+    case 8:
+      return ["LMOVE", name(), name(), "LEFT", "RIGHT"];
+    case 9:
+      return ["HINCRBY", name(), "f", number()];
+    case 10:
+      return ["SADD", name(), number(), number(), number()];
+    case 11:
+      return ["SMOVE", name(), name(), number()];
+    case 12:
+      return ["SINTERSTORE", name(), name(), name()];
+    case 13:
+      return ["ZADD", name(), number(), number()];
+    case 14:
+      return ["ZRANGESTORE", name(), name(), "0", "-1"];
+    case 15:
+      return ["XADD", name(), `${random.below(100)}-1`, "f", text()];
+    case 16:
+      return ["XGROUP", "CREATE", name(), number(), "$", "MKSTREAM"];
+    case 17:
+      return ["SORT", name(), "ALPHA", "STORE", name()];
+    case 18:
+      return ["BITOP", "NOT", name(), name()];
+    case 19:
+      return ["PFADD", name(), number()];
+    case 20:
+      return ["RENAMENX", name(), name()];
+    case 21:
+      return ["MOVE", name(), "1"];
+    case 22:
+      return ["COPY", name(), name(), "DB", "1"];
+    default:
+      return ["SADD", name(), ...Array.from({ length: 600 }, (_, i) => `${i}`)];
+  }
+}
+
 async function assertSameKeys(
   client: TestClient,
   reference: TestClient,
 ): Promise<void> {
-  const asked = NAMES.flatMap((name) => [["TYPE", name], ["STRLEN", name]]);
+  const each = NAMES.flatMap((name) => [["TYPE", name], ["STRLEN", name]]);
+  const asked = [...each, ["SELECT", "1"], ...each, ["SELECT", "0"]];
   await assertSameReplies(client, reference, asked, "keys");
 }
 
@@ -90,7 +151,7 @@ suite("keys with long names are as in redis-server", async (client) => {
   await using redis = await startRedisServer();
   using reference = await redis.client({ resp: client.resp });
   const random = new Random(client.resp);
-  for (let round = 1; round <= 16; round++) {
+  for (let round = 1; round <= 24; round++) {
     const some = Array.from({ length: 8 }, () => commandOf(random));
     const commands = round % 4 === 0 ? [["MULTI"], ...some, ["EXEC"]] : some;
     await assertSameReplies(client, reference, commands, `round ${round}`);
@@ -102,6 +163,7 @@ suite("keys with long names are as in redis-server", async (client) => {
   await settled(client);
   assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
   await assertSameKeys(client, reference);
+  await client.pipeline([["SELECT", "1"], ["FLUSHDB"], ["SELECT", "0"]]);
   await assertNothingLost(client, [...NAMES, "short"]);
 });
 

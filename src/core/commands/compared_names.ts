@@ -1,6 +1,8 @@
 /**
  * Long names of keys, compared with those of the entries that may have them before a
- * command has its latches, as long members are (compared_arguments.ts).
+ * command has its latches, as long members are (compared_arguments.ts). Where there
+ * is no such entry and the command may make one, the run that it will lie in is made
+ * as well, with the name in it (../keyspace/long_names.ts).
  *
  * An entry is kept meanwhile, and nothing changes in its name. What is found to be
  * another name is compared anew when it is looked for: no two names are likely to
@@ -11,10 +13,19 @@
 
 import { equalLong } from "../base/bytes.ts";
 import { Key } from "../keyspace/key.ts";
-import type { Heap } from "../memory/heap.ts";
+import { noteName, prepareName, runOf } from "../keyspace/long_names.ts";
+import type { ExternalStrings } from "../memory/external.ts";
 import { KNOWN_KEYS, type KnownKey } from "../memory/known_keys.ts";
 import type { Call } from "./call.ts";
 import { knownKey } from "./compared_arguments.ts";
+import { KeptNodes } from "./kept_nodes.ts";
+
+/** Where a name stands among the arguments. */
+export interface NamedKey {
+  readonly at: number;
+  /** Whether the command may make the key. */
+  readonly mayBeMade: boolean;
+}
 
 /** A name that was compared, and where it lies. */
 interface ComparedName {
@@ -24,21 +35,30 @@ interface ComparedName {
   readonly known: KnownKey;
 }
 
+/** An entry that may have a name. */
+interface FoundName {
+  readonly db: number;
+  /** Where its own begins. */
+  readonly off: number;
+  readonly run: number;
+}
+
 /**
- * Compares those of a command's names that are long, of which the arguments are
- * given; null if there are none. No latch is held.
+ * Compares those of a command's names that are long, also in another database, if it
+ * has one to which it copies or moves; null if there are none. No latch is held.
  */
 export function compareNames(
   call: Call,
-  positions: Iterable<number>,
+  given: Iterable<NamedKey>,
+  otherDb: number,
 ): ComparedNames | null {
   // Nobody waits while records are replayed.
   if (call.nowMs === 0) return null;
   let names: ComparedNames | null = null;
-  for (const i of positions) {
-    if (call.args.bigAt(i) === 0) continue;
-    names ??= new ComparedNames();
-    names.compare(call, i);
+  for (const { at, mayBeMade } of given) {
+    if (call.args.bigAt(at) === 0) continue;
+    names ??= new ComparedNames(call, otherDb);
+    names.compare(call, at, mayBeMade);
   }
   return names;
 }
@@ -46,31 +66,75 @@ export function compareNames(
 /** The long names of a command's keys. */
 export class ComparedNames {
   readonly #names: ComparedName[] = [];
-  readonly #kept: { readonly heap: Heap; readonly node: number }[] = [];
+  readonly #byHash = new Map<number, ComparedName>();
+  readonly #kept = new KeptNodes();
+  /** Names for which runs were made. */
+  readonly #prepared: KnownKey[] = [];
+  /** Names that have no entry in the database in which keys may be made. */
+  readonly #absent = new Set<KnownKey>();
+  readonly #externals: ExternalStrings;
+  readonly #db: number;
+  readonly #targetDb: number;
+
+  constructor({ db, keyspaces, settings }: Call, otherDb: number) {
+    this.#externals = keyspaces[0]!.externals;
+    this.#db = db;
+    const isThere = otherDb >= 0 && otherDb < settings.databases;
+    this.#targetDb = isThere ? otherDb : db;
+  }
 
   /** Compares the name that is argument `i`. */
-  compare(call: Call, i: number): void {
-    const { args, db, latches } = call;
+  compare(call: Call, i: number, mayBeMade: boolean): void {
+    const { args } = call;
     const key = new Key();
     call.fillKey(key, args.source(i), args.off[i]!, args.length[i]!);
+    const { buf, off, length } = key;
+    const known = this.#find(key) ?? this.#look(call, key);
+    this.#add({ buf, off, length, known });
+    if (mayBeMade && known.run === 0 && this.#absent.has(known)) {
+      this.#prepare(call, key, known);
+    }
+  }
+
+  /** What is known of a name that was given before. */
+  #find({ buf, off, length, hash }: Key): KnownKey | undefined {
+    const name = this.#byHash.get(hash);
+    return name !== undefined && name.length === length &&
+        equalLong(name.buf, name.off, buf, off, length)
+      ? name.known
+      : undefined;
+  }
+
+  #look(call: Call, key: Key): KnownKey {
     const { buf, off, length, hash, shard } = key;
     const space = call.keyspace(key);
-    const { heap } = space;
-    const found: number[] = [];
-    latches.acquire(shard);
-    space.visitLike(db, key, (ref) => {
-      heap.keep(ref);
-      found.push(space.keyOff(ref), ref);
-    });
-    latches.release(shard);
-    const known = knownKey(hash);
-    for (let at = 0; at < found.length; at += 2) {
-      const ref = found[at + 1]!;
-      this.#kept.push({ heap, node: ref });
-      if (!equalLong(space.bytes(ref), found[at]!, buf, off, length)) continue;
-      known.nodes.set(ref, true);
+    const found: FoundName[] = [];
+    call.latches.acquire(shard);
+    for (const db of new Set([this.#db, this.#targetDb])) {
+      space.visitLike(db, key, (ref) => {
+        this.#kept.keep(space.heap, ref);
+        found.push({ db, off: space.keyOff(ref), run: runOf(space, ref) });
+      });
     }
-    this.#add({ buf, off, length, known });
+    call.latches.release(shard);
+    const known = knownKey(hash);
+    this.#absent.add(known);
+    for (const { db, off: at, run } of found) {
+      if (!equalLong(space.bytes(run), at, buf, off, length)) continue;
+      noteName(known, run);
+      if (db === this.#targetDb) this.#absent.delete(known);
+    }
+    return known;
+  }
+
+  #prepare(call: Call, key: Key, known: KnownKey): void {
+    const { heap } = call.keyspaces[0]!;
+    const run = prepareName(this.#externals, key);
+    if (run === 0) return;
+    known.run = run;
+    this.#prepared.push(known);
+    // It is known until the end, even if the key has gone by then.
+    this.#kept.keep(heap, run);
   }
 
   /** A name that may have been compared lies in a key, too. */
@@ -90,12 +154,17 @@ export class ComparedNames {
 
   /** The command has run, or will not. */
   drop(): void {
-    for (const { heap, node } of this.#kept) heap.letGo(node);
-    this.#kept.length = 0;
+    for (const known of this.#prepared) {
+      if (known.run !== 0) this.#externals.unpin(known.run);
+      known.run = 0;
+    }
+    this.#prepared.length = 0;
+    this.#kept.drop();
   }
 
   #add(name: ComparedName): void {
     this.#names.push(name);
+    this.#byHash.set(name.known.hash, name);
     KNOWN_KEYS.add(name.buf, name.off, name.length, name.known);
   }
 }
