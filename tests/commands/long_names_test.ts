@@ -10,7 +10,7 @@ import { type Argument, plain, type TestClient } from "../_resp_client.ts";
 import { Random } from "../_random.ts";
 import { until } from "../_patience.ts";
 import { assertNothingLost, assertSameReplies } from "./_long_values.ts";
-import { settled, slicesSuite } from "./_slices.ts";
+import { settled, slicesSuite, statistic } from "./_slices.ts";
 
 const { suite } = slicesSuite();
 
@@ -211,6 +211,36 @@ suite("a key with a long name is changed in slices", async (client) => {
   ]);
   assertEquals(replies.map(plain), [3000, 2990, 10, 1]);
   await assertNothingLost(client, [name]);
+});
+
+suite("very many keys, some of them with long names", async (client) => {
+  const names = [
+    ...NAMES.slice(0, 4),
+    ...Array.from({ length: 5000 }, (_, i) => `k${i}`),
+    ...NAMES.slice(2, 6),
+  ];
+  const pairs = (tag: string) => names.flatMap((name, i) => [name, tag + i]);
+  const slices = () => statistic(client, "sherd_sliced_commands");
+  const before = await slices();
+  const stored = plain(await client.run("MSET", ...pairs("a")));
+  assertEquals(stored, "OK");
+  // Of a key that is given twice the last value stays.
+  const last = (tag: string) =>
+    names.map((name) => tag + names.lastIndexOf(name));
+  assertEquals(plain(await client.run("MGET", ...names)), last("a"));
+  assertEquals(plain(await client.run("MSETNX", ...pairs("b"))), 0);
+  assertEquals(plain(await client.run("MSET", ...pairs("c"))), "OK");
+  assertEquals(plain(await client.run("MGET", ...names)), last("c"));
+  assertEquals(plain(await client.run("EXISTS", ...names)), names.length);
+  assertEquals(plain(await client.run("DEL", ...names)), names.length - 2);
+  assertEquals(plain(await client.run("MSETNX", ...pairs("d"))), 1);
+  assertEquals(plain(await client.run("MGET", ...names)), last("d"));
+  assert(await slices() >= before + 9);
+  await settled(client);
+  assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
+  assertEquals(plain(await client.run("MGET", ...names)), last("d"));
+  await client.run("DEL", ...names);
+  await assertNothingLost(client, names.slice(0, 2));
 });
 
 suite("keys with long names are watched and waited for", async (

@@ -35,6 +35,12 @@ interface ComparedName {
   readonly known: KnownKey;
 }
 
+/** A name for which a run was made. */
+interface PreparedName {
+  readonly known: KnownKey;
+  readonly externals: ExternalStrings;
+}
+
 /** An entry that may have a name. */
 interface FoundName {
   readonly db: number;
@@ -52,13 +58,15 @@ export function compareNames(
   given: Iterable<NamedKey>,
   otherDb: number,
 ): ComparedNames | null {
+  const { args, db, nowMs, settings: { databases } } = call;
   // Nobody waits while records are replayed.
-  if (call.nowMs === 0) return null;
+  if (nowMs === 0) return null;
+  const target = otherDb >= 0 && otherDb < databases ? otherDb : db;
   let names: ComparedNames | null = null;
   for (const { at, mayBeMade } of given) {
-    if (call.args.bigAt(at) === 0) continue;
-    names ??= new ComparedNames(call, otherDb);
-    names.compare(call, at, mayBeMade);
+    if (args.bigAt(at) === 0) continue;
+    names ??= new ComparedNames();
+    names.compare(call, at, target, mayBeMade);
   }
   return names;
 }
@@ -68,28 +76,21 @@ export class ComparedNames {
   readonly #names: ComparedName[] = [];
   readonly #byHash = new Map<number, ComparedName>();
   readonly #kept = new KeptNodes();
-  /** Names for which runs were made. */
-  readonly #prepared: KnownKey[] = [];
   /** Names that have no entry in the database in which keys may be made. */
   readonly #absent = new Set<KnownKey>();
-  readonly #externals: ExternalStrings;
-  readonly #db: number;
-  readonly #targetDb: number;
+  /** Names for which runs were made. */
+  readonly #prepared: PreparedName[] = [];
 
-  constructor({ db, keyspaces, settings }: Call, otherDb: number) {
-    this.#externals = keyspaces[0]!.externals;
-    this.#db = db;
-    const isThere = otherDb >= 0 && otherDb < settings.databases;
-    this.#targetDb = isThere ? otherDb : db;
-  }
-
-  /** Compares the name that is argument `i`. */
-  compare(call: Call, i: number, mayBeMade: boolean): void {
+  /**
+   * Compares the name that is argument `i`; the command makes it in the database
+   * `target`, if it may do so.
+   */
+  compare(call: Call, i: number, target: number, mayBeMade: boolean): void {
     const { args } = call;
     const key = new Key();
     call.fillKey(key, args.source(i), args.off[i]!, args.length[i]!);
     const { buf, off, length } = key;
-    const known = this.#find(key) ?? this.#look(call, key);
+    const known = this.#find(key) ?? this.#look(call, target, key);
     this.#add({ buf, off, length, known });
     if (mayBeMade && known.run === 0 && this.#absent.has(known)) {
       this.#prepare(call, key, known);
@@ -105,12 +106,12 @@ export class ComparedNames {
       : undefined;
   }
 
-  #look(call: Call, key: Key): KnownKey {
+  #look(call: Call, target: number, key: Key): KnownKey {
     const { buf, off, length, hash, shard } = key;
     const space = call.keyspace(key);
     const found: FoundName[] = [];
     call.latches.acquire(shard);
-    for (const db of new Set([this.#db, this.#targetDb])) {
+    for (const db of new Set([call.db, target])) {
       space.visitLike(db, key, (ref) => {
         this.#kept.keep(space.heap, ref);
         found.push({ db, off: space.keyOff(ref), run: runOf(space, ref) });
@@ -122,17 +123,17 @@ export class ComparedNames {
     for (const { db, off: at, run } of found) {
       if (!equalLong(space.bytes(run), at, buf, off, length)) continue;
       noteName(known, run);
-      if (db === this.#targetDb) this.#absent.delete(known);
+      if (db === target) this.#absent.delete(known);
     }
     return known;
   }
 
   #prepare(call: Call, key: Key, known: KnownKey): void {
-    const { heap } = call.keyspaces[0]!;
-    const run = prepareName(this.#externals, key);
+    const { externals, heap } = call.keyspace(key);
+    const run = prepareName(externals, key);
     if (run === 0) return;
     known.run = run;
-    this.#prepared.push(known);
+    this.#prepared.push({ known, externals });
     // It is known until the end, even if the key has gone by then.
     this.#kept.keep(heap, run);
   }
@@ -154,8 +155,8 @@ export class ComparedNames {
 
   /** The command has run, or will not. */
   drop(): void {
-    for (const known of this.#prepared) {
-      if (known.run !== 0) this.#externals.unpin(known.run);
+    for (const { known, externals } of this.#prepared) {
+      if (known.run !== 0) externals.unpin(known.run);
       known.run = 0;
     }
     this.#prepared.length = 0;
