@@ -10,11 +10,7 @@
  */
 
 import { assert } from "../../core/base/assert.ts";
-import type {
-  ChangeLocks,
-  ChangePlace,
-  SlicedChange,
-} from "../../core/commands/call.ts";
+import type { ChangePlace, SlicedChange } from "../../core/commands/call.ts";
 import type { LateReply } from "../../core/commands/command_spec.ts";
 import type { ComparedArguments } from "../../core/commands/compared_arguments.ts";
 import { recordKey } from "../../core/commands/recorded_keys.ts";
@@ -25,7 +21,7 @@ import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import type { ShardLatches } from "../../core/commands/call.ts";
 import { CHANGES, SLICED_COMMANDS } from "../../core/keyspace/counters.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
-import { KNOWN_KEYS } from "../../core/memory/known_keys.ts";
+import { KNOWN_KEYS, LONG_KEY_BYTES } from "../../core/memory/known_keys.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
 import { type ErrorReply, OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
 import {
@@ -57,8 +53,6 @@ export interface SlicedChangePorts {
   isAtOnce(): boolean;
   /** As {@linkcode ComputePoolPorts.lock}. */
   lock(spec: LockSpec): LockHandle | null;
-  /** Fills a key with its name and what follows from it. */
-  fillKey(key: Key, name: Uint8Array): void;
   monotonicMs(): number;
   later(run: () => void, delayMs: number): void;
   /** What the arguments of the running command were compared with. */
@@ -129,15 +123,14 @@ export class SlicedChanges {
     change: SlicedChange,
     given: Arguments,
   ): Promise<LateReply> | null => {
-    const { isAtOnce, lock, fillKey, process, counters } = this.#ports;
+    const { isAtOnce, lock, process, counters } = this.#ports;
     const { keepsOld } = change;
     if (
       isAtOnce() ||
       keepsOld !== true && Atomics.load(process, PROCESS_CUT_WAITS) !== 0
     ) return null;
-    const { buf, off, length } = changed;
-    const name = buf.slice(off, off + length);
-    const locks = locksOf(change, name);
+    const key = lastingKey(changed, given);
+    const locks = locksOf(change, key);
     const handle = lock({
       ...locks,
       ...{
@@ -151,8 +144,6 @@ export class SlicedChanges {
     if (handle === null && (keepsOld !== true || locks.write.length > 0)) {
       return null;
     }
-    const key = new Key();
-    fillKey(key, name);
     const { promise, resolve } = Promise.withResolvers<LateReply>();
     const compared = this.#ports.takeCompared();
     compared?.names?.addCopy(changed, key);
@@ -302,11 +293,39 @@ export class SlicedChanges {
   }
 }
 
-/** The keys that a change of the one of this name wants locked. */
-function locksOf(change: SlicedChange, name: Uint8Array): ChangeLocks {
+/**
+ * A key as it will still be in later turns. A long name stays where it is, if it is
+ * a big argument, which the change keeps.
+ */
+function lastingKey(changed: Key, args: Arguments): Key {
+  const { buf, off, length, hash, shard } = changed;
+  const key = new Key();
+  const isKept = length >= LONG_KEY_BYTES && isBigArgument(changed, args);
+  key.buf = isKept
+    ? buf.subarray(off, off + length)
+    : buf.slice(off, off + length);
+  Object.assign(key, { length, hash, shard });
+  const known = KNOWN_KEYS.find(buf, off, length);
+  if (known !== undefined) KNOWN_KEYS.add(key.buf, 0, length, known);
+  return key;
+}
+
+function isBigArgument({ buf, off }: Key, args: Arguments): boolean {
+  for (let i = 1; i < args.count; i++) {
+    if (args.bigAt(i) === 0) continue;
+    if (args.off[i] === off && args.source(i) === buf) return true;
+  }
+  return false;
+}
+
+/** The keys that a change of this one wants locked. */
+function locksOf(
+  change: SlicedChange,
+  key: Key,
+): Required<Pick<LockSpec, "read" | "write">> {
   if (change.locks !== undefined) return change.locks;
-  const names = [name, ...change.otherKeys ?? []];
+  const keys = [key, ...change.otherKeys ?? []];
   return change.isRead === true
-    ? { read: names, write: [] }
-    : { read: [], write: names };
+    ? { read: keys, write: [] }
+    : { read: [], write: keys };
 }
