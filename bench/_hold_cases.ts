@@ -604,8 +604,15 @@ function longestName(megabytes: number): HoldGroup {
   const names = {
     $n: ["{n}" + "n".repeat(megabytes * MEGABYTE)],
     $text: ["x".repeat(100)],
+    $many: Array.from({ length: 20000 }, (_, i) => `k${i}`),
+    $pairs: Array.from({ length: 20000 }, (_, i) => [`k${i}`, "x"]).flat(),
+    $several: Array.from(
+      { length: 20000 },
+      (_, i) => i % 2 === 0 ? "{a}s" : `j${i}`,
+    ),
   };
   const few = Array.from({ length: 100 }, (_, i) => `${i}`);
+  const emptied = "SELECT 1 ; FLUSHDB ; SELECT 0";
   const making = [
     "SET $n x",
     "SET $n $text EX 1000",
@@ -632,6 +639,13 @@ function longestName(megabytes: number): HoldGroup {
     "RENAME {a}t $n",
     "RENAMENX {c}s $n",
     "COPY {a}l $n",
+    "COPY $n $n DB 1",
+    "MSET $n x $pairs",
+    "MSETNX $n x $pairs",
+    "SADD $n $many",
+    "ZUNIONSTORE $n 2 {a}s {b}many",
+    "SUNIONSTORE $n {a}s {b}many",
+    "SUNIONSTORE $n $several",
   ];
   const changing = [
     "SET $n x EX 1000",
@@ -645,6 +659,10 @@ function longestName(megabytes: number): HoldGroup {
     "RENAME $n {c}t ; RENAME {c}t $n",
     "MOVE $n 1",
     "DEL $n",
+    "MSET $n y $pairs",
+    "MGET $n $many",
+    "DEL $n $many",
+    "EXISTS $n $many",
   ];
   return {
     name: `a name of ${megabytes} megabytes`,
@@ -653,10 +671,15 @@ function longestName(megabytes: number): HoldGroup {
       ["SADD", "{a}s", ...few],
       ["SADD", "{b}s", ...few],
       ["RPUSH", "{a}l", ...few],
+      ["SADD", "{b}many", ...names.$many],
     ],
     cases: cases(
-      making.map((line) => `DEL $n ; SET {a}t x ; SADD {c}s 1 > ${line}`)
-        .concat(changing.map((line) => `SET $n x > ${line}`)).join("\n"),
+      making.map((line) =>
+        `${emptied} ; DEL $n ; SET {a}t x ; SADD {c}s 1 > ${line}`
+      )
+        .concat(changing.map((line) => `${emptied} ; SET $n x > ${line}`)).join(
+          "\n",
+        ),
       names,
     ),
   };
