@@ -39,6 +39,8 @@ export interface HoldSizes {
 const MEGABYTE = 1024 * 1024;
 /** Elements of a megabyte in each collection. */
 const LONG_ELEMENTS = 40;
+/** Short elements that have a long one among them. */
+const SHORT_ELEMENTS = 500;
 
 /** All groups. */
 export function holdGroups(sizes: HoldSizes): readonly HoldGroup[] {
@@ -438,8 +440,22 @@ function longElements(): HoldGroup {
         yield ["HSET", "{a}h", long(i), others(i)];
         yield ["RPUSH", "{a}l", long(i)];
         yield ["GEOADD", "{a}geo", "15", "37", long(i)];
-        yield ["XADD", "{a}x", `${i + 1}-1`, long(i), others(i)];
+        yield ["XADD", "{a}x", "*", long(i), others(i)];
       }
+      const short = Array.from({ length: SHORT_ELEMENTS }, (_, i) => member(i));
+      const one = common.repeat(4);
+      yield ["SADD", "{a}one:s", ...short, one];
+      yield [
+        "HSET",
+        "{a}one:h",
+        ...short.flatMap((name) => [name, "v"]),
+        one,
+        "",
+      ];
+      yield [
+        ...["GEOADD", "{a}one:z", "15", "37", one],
+        ...short.flatMap((name) => ["15", "37", name]),
+      ];
       for (let i = 0; i < 1000; i++) {
         yield ["SADD", "{a}hundreds", common.slice(0, 200_000) + digits(i)];
       }
@@ -511,6 +527,14 @@ function longElements(): HoldGroup {
       DEL {c}x > XADD {c}x * $pairs
       COPY {a}x {c}x REPLACE > XTRIM {c}x MAXLEN 3
       DUMP {a}h
+      DUMP {a}one:h
+      COPY {a}one:h {c}one REPLACE
+      SUNIONSTORE {c}one {a}one:s {a}none
+      SINTERSTORE {c}one {a}one:s {a}one:s
+      ZUNIONSTORE {c}one 2 {a}one:z {a}one:s
+      ZRANGESTORE {c}one {a}one:z 0 -1
+      GEOSEARCHSTORE {c}one {a}one:z FROMLONLAT 15 37 BYRADIUS 1 km
+      GEORADIUS {a}one:z 15 37 1 km STORE {c}one
       DEL {c}p > PFADD {c}p $all
     `,
       names,

@@ -1,6 +1,6 @@
 /**
- * Values of few elements that are long, or of few entries and many pending, are
- * large, too: what is done with them is done in the background. So is a step of a
+ * Values of few elements that are long, also among more that are not, or of few
+ * entries and many pending, are large, too: what is done with them is done in the background. So is a step of a
  * scan through a packed value, which sees all of it.
  *
  * @module
@@ -27,10 +27,15 @@ const PACKED = `{${B}}packed`;
 const NUMBERS = `{${B}}numbers`;
 const SMALL = `{${B}}small`;
 const STREAM = `{${D}}stream`;
+const ONE_SET = `{${A}}one:set`;
+const ONE_HASH = `{${B}}one:hash`;
+const ONE_ZSET = `{${C}}one:zset`;
 const TARGET = `{${D}}target`;
 
 /** Two of them are more than the threshold allows. */
 const long = (i: number) => `${i}`.padEnd(2500, "long");
+/** One of them among others is more than that. */
+const VERY_LONG = "very long".repeat(9000);
 /** More pending entries than there are in the leaves of a small tree. */
 const PENDING = 4000;
 
@@ -46,6 +51,15 @@ async function fill(client: TestClient, key: string): Promise<void> {
     ["HSET", PACKED, ...integers.flatMap((i) => [i, i])],
     ["SADD", NUMBERS, ...integers],
     ["SADD", SMALL, "a", "b"],
+  ]);
+  const others = integers.slice(0, 30);
+  await client.pipeline([
+    ["SADD", ONE_SET, ...others, VERY_LONG],
+    ["HSET", ONE_HASH, "f", VERY_LONG, ...others.flatMap((i) => [i, i])],
+    [
+      ...["GEOADD", ONE_ZSET, "30", "30", VERY_LONG],
+      ...others.flatMap((i) => ["1", `${i}`, i]),
+    ],
   ]);
 }
 
@@ -79,11 +93,36 @@ const COMMANDS: readonly (readonly [isLong: boolean, argv: string[]])[] = [
   [true, ["SSCAN", NUMBERS, "0", "MATCH", "none"]],
   [true, ["HSCAN", HASH, "0"]],
   [true, ["ZSCAN", ZSET, "0", "COUNT", "100"]],
+  [true, ["COPY", ONE_SET, TARGET]],
+  [true, ["COPY", ONE_HASH, TARGET]],
+  [true, ["COPY", ONE_ZSET, TARGET]],
+  [true, ["DUMP", ONE_HASH]],
+  [true, ["SUNIONSTORE", TARGET, ONE_SET, SMALL]],
+  [true, ["SINTER", ONE_SET, ONE_SET]],
+  [true, ["ZUNIONSTORE", TARGET, "2", ONE_ZSET, SMALL]],
+  [true, ["ZRANGESTORE", TARGET, ONE_ZSET, "30", "30"]],
+  [false, ["ZRANGESTORE", TARGET, ONE_ZSET, "1", "5"]],
+  [true, geosearch("30")],
+  [false, geosearch("1")],
+  [true, georadius("30", "STORE")],
+  [true, georadius("30", "STOREDIST")],
+  [false, georadius("1", "STORE")],
   [false, ["SSCAN", SMALL, "0"]],
   [false, ["COPY", SMALL, TARGET]],
   [false, ["SORT", SMALL, "ALPHA"]],
   [false, ["SUNION", SMALL, SMALL]],
 ];
+
+function geosearch(place: string): string[] {
+  return [
+    ...["GEOSEARCHSTORE", TARGET, ONE_ZSET, "FROMLONLAT", place, place],
+    ...["BYRADIUS", "10", "km"],
+  ];
+}
+
+function georadius(place: string, store: string): string[] {
+  return ["GEORADIUS", ONE_ZSET, place, place, "10", "km", store, TARGET];
+}
 
 suite("large values of few elements", async (client) => {
   for (const [isLong, argv] of COMMANDS) {

@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { tagsOnDistinctSlots } from "../_harness.ts";
 import { pause, until, untilQuickEnough } from "../_patience.ts";
-import { type Plain, plain, type TestClient } from "../_resp_client.ts";
+import { type Plain, plain, TestClient } from "../_resp_client.ts";
 import { ask, type Exchange, expectReplies } from "./_replies.ts";
 import { commandSuite, type SuiteContext } from "./_suite.ts";
 
@@ -635,5 +635,124 @@ commandSuite(
       return fields === count;
     });
     assertEquals(await ask(client, "HGET h f1"), null);
+  },
+);
+
+/** Makes hashes of which most fields have expired; returns the names of the rest. */
+async function expireMost(
+  client: TestClient,
+  keys: readonly string[],
+): Promise<string[]> {
+  const count = 3000;
+  const lasting: string[] = [];
+  const expiring: string[] = [];
+  for (let i = 0; i < count; i++) {
+    (i % 100 === 7 ? lasting : expiring).push(`f${i}`);
+  }
+  const pairs = [...lasting, ...expiring].flatMap((name) => [name, "v" + name]);
+  for (const key of keys) await client.run("HSET", key, ...pairs);
+  for (const key of keys) await expireFields(client, key, ...expiring);
+  return lasting.sort();
+}
+
+commandSuite(
+  "who counts fields removes very many that have expired",
+  async ({ client, resp }) => {
+    const keys = [`${T}a`, `${T}b`, `${U}a`, `${U}b`, `${U}c`];
+    const [a, b, c, d, e] = keys;
+    await withoutCycle(client, async () => {
+      const lasting = await expireMost(client, keys);
+      const values = lasting.map((name) => "v" + name);
+      // Those behind it wait for their turn.
+      const replies = await client.pipeline([
+        ["HSET", a!, "f7", "vf7"],
+        ["HGETALL", a!],
+        ["HKEYS", b!],
+        ["HVALS", c!],
+        ["HRANDFIELD", d!, "100000", "WITHVALUES"],
+        ["HRANDFIELD", e!, "-200"],
+        ["HRANDFIELD", e!],
+        ["ECHO", "next"],
+      ]);
+      const [, all, names, texts, drawn, repeated, one, echo] = replies.map(
+        plain,
+      );
+      const pairs = (reply: Plain): string[] =>
+        flat(reply).flat().filter((_, i) => i % 2 === 0) as string[];
+      assertEquals(pairs(all!).sort(), lasting);
+      assertEquals((names as string[]).sort(), lasting);
+      assertEquals((texts as string[]).sort(), values.sort());
+      assertEquals(
+        (resp === 3
+          ? (drawn as Plain[][]).map(([name]) => name)
+          : pairs(drawn!))
+          .sort(),
+        lasting,
+      );
+      assertEquals((repeated as string[]).length, 200);
+      for (const name of [...repeated as string[], one]) {
+        assert(lasting.includes(name as string), `${name}`);
+      }
+      assertEquals(echo, "next");
+      for (const key of keys) {
+        const left = await ask(client, `HLEN ${key}`) as number;
+        assert(left < 30 + 512, `${key} has ${left} fields`);
+      }
+    });
+  },
+);
+
+commandSuite(
+  "expired fields are counted in a transaction; a hash of none else is empty",
+  async ({ client, server }) => {
+    const keys = [`${T}a`, `${U}a`];
+    await withoutCycle(client, async () => {
+      const lasting = await expireMost(client, keys);
+      const [, , , counted] = (await client.pipeline([
+        ["MULTI"],
+        ["HKEYS", keys[0]!],
+        ["HRANDFIELD", keys[1]!, "1000"],
+        ["EXEC"],
+      ])).map(plain) as [Plain, Plain, Plain, string[][]];
+      for (const names of counted) assertEquals(names.sort(), lasting);
+      // All of them are gone: so is the hash.
+      const last = ["DEL", `${U}b`, `${T}b`];
+      await client.run(...last);
+      const fields = Array.from({ length: 2000 }, (_, i) => `f${i}`);
+      for (const key of last.slice(1)) {
+        await client.run("HSET", key, ...fields.flatMap((name) => [name, "v"]));
+        await expireFields(client, key, ...fields);
+      }
+      using other = await TestClient.connect(server.port);
+      const [found, random] = await Promise.all([
+        ask(client, `HGETALL ${U}b`),
+        other.run("HRANDFIELD", `${T}b`),
+      ]);
+      assertEquals(flat(found), []);
+      assertEquals(plain(random), null);
+    });
+  },
+);
+
+commandSuite(
+  "a step of HSCAN ends at expired fields, too",
+  async ({ client }) => {
+    const [key] = [`${T}a`];
+    await withoutCycle(client, async () => {
+      const lasting = await expireMost(client, [key]);
+      const found = new Set<string>();
+      let cursor = "0";
+      let steps = 0;
+      do {
+        const [next, names] = plain(
+          await client.run("HSCAN", key, cursor, "COUNT", "50", "NOVALUES"),
+        ) as [string, string[]];
+        for (const name of names) found.add(name);
+        cursor = next;
+        steps++;
+      } while (cursor !== "0");
+      assertEquals([...found].sort(), lasting);
+      assert(steps > 20, `${steps} steps`);
+    });
   },
 );

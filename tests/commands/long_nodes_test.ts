@@ -8,6 +8,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { hasRedisServer, startRedisServer } from "../_redis_server.ts";
 import { type Argument, plain, type TestClient } from "../_resp_client.ts";
+import { until } from "../_patience.ts";
 import { Random } from "../_random.ts";
 import {
   assertNothingLost,
@@ -380,6 +381,49 @@ suite("long values leave a hash, and fields that expire lose it", async (
   assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
   assertEquals(plain(await client.run("HLEN", HASH)), 1);
   assertEquals(plain(await client.run("XLEN", STREAM)), 1);
+  await assertNothingLost(client, KEYS);
+});
+
+suite("long fields that expire are logged as deleted", async (client) => {
+  const long = (byte: string) => byte.repeat(600_000);
+  const [a, b, c, d] = ["a", "b", "c", "d"].map(long) as [
+    ...[string, string, string, string],
+  ];
+  const expire = async (ms: string, ...fields: string[]) => {
+    const count = `${fields.length}`;
+    await client.run("HPEXPIRE", HASH, ms, "FIELDS", count, ...fields);
+  };
+  const fill = [a, "1", b, "2", c, "3", d, "4", "short", "5"];
+  for (const more of [[], ["HSETNX", "HINCRBY"]]) {
+    await client.run("HSET", HASH, ...fill);
+    await client.run("DEBUG", "SET-ACTIVE-EXPIRE", "0");
+    await expire("1", a, b);
+    await until("both have expired", async () => {
+      const times = await client.run("HTTL", HASH, "FIELDS", "2", a, b);
+      return String(plain(times)) === "-2,-2";
+    });
+    // Who asks finds them expired.
+    assertEquals(plain(await client.run("HGET", HASH, a)), null);
+    for (const name of more) {
+      await client.run(name, HASH, name === "HSETNX" ? b : a, "7");
+    }
+    await client.run("DEBUG", "SET-ACTIVE-EXPIRE", "1");
+    await expire("1", c);
+    await expire("0", d, "none");
+    const left = 1 + more.length;
+    await until(
+      "what expires is deleted",
+      async () => plain(await client.run("HLEN", HASH)) === left,
+    );
+    const before = plain(await client.run("DEBUG", "DIGEST-VALUE", HASH));
+    await settled(client);
+    assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
+    assertEquals(
+      plain(await client.run("DEBUG", "DIGEST-VALUE", HASH)),
+      before,
+    );
+    await client.run("DEL", HASH);
+  }
   await assertNothingLost(client, KEYS);
 });
 

@@ -204,6 +204,12 @@ export type LateReply = (reply: ReplyWriter) => void;
 export type Handler<C> = (call: C) => void | Promise<LateReply>;
 
 /**
+ * What a handler returns that has let others have their turn
+ * ({@linkcode LockGate.giveWay}) and has replied nothing.
+ */
+export const GAVE_WAY: Promise<LateReply> = new Promise(() => {});
+
+/**
  * Whether a command with these arguments and keys would take so long that it is
  * better run in the background: see heavy_work.ts. The latches of its keys are
  * held; nothing may be changed.
@@ -297,7 +303,7 @@ export interface CommandSpec<C> {
 }
 
 /** Weight of keys whose values are combined, or that are noted. */
-export const COMBINED_KEY_WEIGHT = 4;
+export const COMBINED_KEY_WEIGHT = 6;
 
 /** The key at one position. */
 export function keyAt(index: number, flags: string): KeySpec {

@@ -94,6 +94,7 @@ export abstract class FieldChanges implements SlicedChange {
   }
 
   drop(space: Keyspace, db: number, key: Key): void {
+    this.#record?.drop?.();
     if (this.changed > 0) {
       space.hooks.changed(db, key, this.event, this.changed);
     }

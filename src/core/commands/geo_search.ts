@@ -53,7 +53,7 @@ import {
   STREAMED_ELEMENTS_MIN,
 } from "./element_stream.ts";
 import { findPlace, replyPoint } from "./geo.ts";
-import { manyElements, quietly } from "./heavy_work.ts";
+import { elementsLike, manyElements, quietly } from "./heavy_work.ts";
 import { readDouble, readPoint, readUnit } from "./geo_arguments.ts";
 import { readEntry, WRONG } from "./typed_entry.ts";
 
@@ -117,13 +117,19 @@ function geosearchstoreCommand(call: Call): void {
 
 /** A search by a command that looks at many members of its sorted set. */
 function largeSearch(form: Form): HeavyTest<Call> {
-  const manySearched = manyElements(form === "geosearchstore" ? 1 : 0);
+  const key = form === "geosearchstore" ? 1 : 0;
+  const manySearched = manyElements(key, STORED_WEIGHT);
   return (call) =>
     manySearched(call) &&
-    quietly(call, () => new GeoSearch(call, form).countMembers()) >
+    quietly(call, () => new GeoSearch(call, form).weigh()) >
       call.settings.backgroundThreshold;
 }
 
+/** To find a member takes as long as so many are read; to store it, too. */
+const FOUND_WEIGHT = 3;
+const STORED_WEIGHT = 5;
+/** To store a byte of a member takes as long as so many are read. */
+const STORED_BYTE_WEIGHT = 2;
 const CELLS = new GeoCells();
 const RANGE = new ScoreRange();
 RANGE.isMaxOpen = true;
@@ -160,10 +166,11 @@ class GeoSearch {
   }
 
   /**
-   * How many members a search will look at, which costs little to know; 0 if
-   * there will be none. What it replies is not meant for anybody.
+   * How much a search has to do, in elements that are only read, which costs little
+   * to know; 0 if that is nothing. If it stores them, long ones count for several. What it
+   * replies is not meant for anybody.
    */
-  countMembers(): number {
+  weigh(): number {
     const key = this.#call.key(this.#form === "geosearchstore" ? 1 : 0);
     const ref = this.#space.peek(this.#call.db, key);
     if (ref === 0 || this.#space.type(ref) !== TYPE_ZSET) return 0;
@@ -172,15 +179,28 @@ class GeoSearch {
     if (options === 0 || !this.#readOptions(options)) return 0;
     if (!this.#checkOptions()) return 0;
     const { zsets } = this.#space.values;
+    const isStored = this.#form === "geosearchstore" || this.#storeAt !== 0;
+    const countsBytes = isStored && zsets.longBytes(ref) > 0;
+    const { backgroundThreshold } = this.#call.settings;
     let count = 0;
+    let bytes = 0;
     CELLS.cover(this.#area);
     for (let cell = 0; cell < CELLS.count; cell++) {
       RANGE.min = CELLS.min[cell]!;
       RANGE.max = CELLS.end[cell]!;
       zsets.rangeOfScores(ref, RANGE);
-      count += Math.max(0, zsets.to - zsets.from);
+      const { from, to } = zsets;
+      if (to <= from) continue;
+      count += to - from;
+      if (!countsBytes || count > backgroundThreshold) continue;
+      zsets.visit(ref, from, to - from, false, {
+        member: (_buf, _off, length) => bytes += length,
+      });
     }
-    return count;
+    return Math.max(
+      count * (isStored ? STORED_WEIGHT : FOUND_WEIGHT),
+      elementsLike(this.#call, bytes * STORED_BYTE_WEIGHT),
+    );
   }
 
   /** Looks the sorted set up, reads the arguments, searches and replies. */

@@ -19,6 +19,8 @@ export interface ChangeRecord {
   addUpTo(args: Arguments, end: number): void;
   /** Is what the command at hand has done. */
   end(effects: EffectLog): void;
+  /** Will not be recorded; of a record that may keep what it copies later. */
+  drop?(): void;
 }
 
 /** The record of a command that was there before it began. */

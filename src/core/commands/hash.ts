@@ -39,6 +39,7 @@ import type { Call } from "./call.ts";
 import { RECORDED } from "./recorded.ts";
 import {
   type CommandSpec,
+  GAVE_WAY,
   KEY_RO,
   KEY_RO_ACCESS,
   KEY_RW_ACCESS_UPDATE,
@@ -52,6 +53,7 @@ import { ElementScan } from "./element_scan.ts";
 import { DIRECT_BYTES_MAX } from "./element_stream.ts";
 import {
   findField,
+  givesWayToExpiry,
   makeHash,
   prepareFields,
   readHash,
@@ -254,26 +256,27 @@ function hstrlenCommand(call: Call): void {
 }
 
 /** `HKEYS key` */
-function hkeysCommand(call: Call): void {
-  replyAll(call, FIELDS);
+function hkeysCommand(call: Call): void | Promise<LateReply> {
+  return replyAll(call, FIELDS);
 }
 
 /** `HVALS key` */
-function hvalsCommand(call: Call): void {
-  replyAll(call, VALUES);
+function hvalsCommand(call: Call): void | Promise<LateReply> {
+  return replyAll(call, VALUES);
 }
 
 /** `HGETALL key` */
-function hgetallCommand(call: Call): void {
-  replyAll(call, FIELDS | VALUES);
+function hgetallCommand(call: Call): void | Promise<LateReply> {
+  return replyAll(call, FIELDS | VALUES);
 }
 
-function replyAll(call: Call, parts: number): void {
+function replyAll(call: Call, parts: number): void | Promise<LateReply> {
   const { reply, nowMs } = call;
   const ref = readHash(call, 0);
   if (ref === WRONG) return;
   const space = call.keyspace(call.key(0));
   const { hashes } = space.values;
+  if (givesWayToExpiry(call, space, ref)) return GAVE_WAY;
   const count = ref === 0 ? 0 : hashes.liveLength(ref, nowMs);
   if (parts === (FIELDS | VALUES)) reply.map(count);
   else reply.array(count);
@@ -404,10 +407,16 @@ function setText(
 const SCAN = new ElementScan();
 
 /** Replies the fields that a scan accepts. */
-const SCANNED: FieldVisitor & { reply: ReplyWriter | undefined } = {
+const SCANNED: FieldVisitor & {
+  reply: ReplyWriter | undefined;
+  nowMs: number;
+} = {
   reply: undefined,
-  field(field, value) {
-    if (!SCAN.accepts(field.buf, field.off, field.length)) return;
+  nowMs: 0,
+  field(field, value, expireAtMs) {
+    const isAccepted = SCAN.accepts(field.buf, field.off, field.length);
+    // An expired one was met as well: there may be very many.
+    if (!isAccepted || expireAtMs !== 0 && expireAtMs <= this.nowMs) return;
     const reply = this.reply!;
     reply.bulk(field.buf, field.off, field.length);
     if (!SCAN.isWithoutValues) reply.bulk(value.buf, value.off, value.length);
@@ -424,7 +433,8 @@ function hscanCommand(call: Call): void {
   if (!SCAN.readOptions(true)) return;
   const { hashes } = call.keyspace(call.key(0)).values;
   SCANNED.reply = call.reply;
-  SCAN.run((cursor) => hashes.scan(ref, cursor, SCANNED, call.nowMs));
+  SCANNED.nowMs = call.nowMs;
+  SCAN.run((cursor) => hashes.scan(ref, cursor, SCANNED));
 }
 
 /** Rows of the hash commands. */

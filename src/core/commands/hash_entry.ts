@@ -12,13 +12,22 @@ import { EXPIRED_SUBKEYS } from "../keyspace/counters.ts";
 import { HEXPIRED } from "../keyspace/key_events.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { keepOld } from "../keyspace/snapshot_marks.ts";
-import { recordField } from "../keyspace/field_expires.ts";
+import {
+  expireFields,
+  fieldsExpire,
+  recordFieldOf,
+} from "../keyspace/field_expires.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import { TYPE_HASH } from "../types/entry.ts";
 import type { HashValue } from "../types/hash_value.ts";
 import type { Call } from "./call.ts";
 import type { StagedNodes } from "./staged_nodes.ts";
 import { readEntry, writeEntry } from "./typed_entry.ts";
+
+/** Expired fields, fewer than which are counted. */
+const EXPIRED_MAX = 512;
+/** So many of more are removed before others have their turn. */
+const REMOVED_AT_ONCE = 256;
 
 /** As {@linkcode readEntry}, for a hash. */
 export function readHash(call: Call, i: number): number {
@@ -103,11 +112,31 @@ function removeField(
   if (space.hasReaders(ref)) return;
   space.values.hashes.removeFound(ref);
   counters[EXPIRED_SUBKEYS] = counters[EXPIRED_SUBKEYS]! + 1;
-  if (space.effects?.isOn) {
-    const off = args.off[i]!;
-    recordField(space, db, ref, args.source(i), off, args.length[i]!);
+  const { effects, heap } = space;
+  if (effects?.isOn) {
+    recordFieldOf(effects, space, db, ref).lastingArgument(heap, args, i);
   }
   space.hooks.signalEntry(db, ref, HEXPIRED);
+}
+
+/**
+ * For a command that counts the fields that have not expired: where very many have,
+ * it removes some of these, and lets others have their turn. Says whether that is
+ * so: it must return {@linkcode GAVE_WAY} then.
+ */
+export function givesWayToExpiry(
+  { db, nowMs, counters, lockGate }: Call,
+  space: Keyspace,
+  ref: number,
+): boolean {
+  if (ref === 0 || !fieldsExpire(space, ref)) return false;
+  const { hashes } = space.values;
+  if (
+    !hashes.hasExpired(ref, nowMs, EXPIRED_MAX) || space.mustStay(db, ref)
+  ) return false;
+  const removed = expireFields(space, db, ref, nowMs, REMOVED_AT_ONCE);
+  counters[EXPIRED_SUBKEYS] = counters[EXPIRED_SUBKEYS]! + removed;
+  return removed > 0 && lockGate.giveWay();
 }
 
 /** As {@linkcode findField}, for a command that goes on when its call is over. */

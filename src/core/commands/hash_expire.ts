@@ -43,7 +43,11 @@ import {
   NO_EXPIRE,
   NO_FIELD,
 } from "./hash_expire_slices.ts";
-import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
+import {
+  DEAR_ARGUMENT,
+  FEW_ARGUMENTS,
+  isLongRequest,
+} from "./many_arguments.ts";
 import { RECORDED } from "./recorded.ts";
 import { makeChange } from "./sliced_change.ts";
 import { WRONG } from "./typed_entry.ts";
@@ -85,7 +89,7 @@ function expireFields(
   const count = readFieldCount(call, fieldsAt, NUMFIELDS_NOT_POSITIVE);
   if (Number.isNaN(count)) return;
   if (ref === 0) return replySame(call, NO_FIELD, count);
-  if (argc > FEW_ARGUMENTS && isLongRequest(call)) {
+  if (argc > FEW_ARGUMENTS && isLongRequest(call, DEAR_ARGUMENT)) {
     const from = fieldsAt + 2;
     const time = new FieldTime(call, expireAtMs, 3);
     return makeChange(call, ref, new FieldExpiry(call, from, time, condition));

@@ -43,12 +43,16 @@ class DeletionRecord implements ChangeRecord {
   }
 
   /** The field in argument `i` is deleted. */
-  note(args: Arguments, i: number): void {
+  note({ heap }: Keyspace, args: Arguments, i: number): void {
     this.#draft.replace(this.#db, RECORDED.HDEL, 3)
-      .argument(args, 1).argument(args, i);
+      .argument(args, 1).lastingArgument(heap, args, i);
   }
 
   addUpTo(): void {}
+
+  drop(): void {
+    this.#draft.drop();
+  }
 
   end(effects: EffectLog): void {
     this.#draft.recordIn(effects);
@@ -101,7 +105,7 @@ export class FieldTime {
     hashes.removeFound(ref);
     const counters = this.#counters;
     counters[EXPIRED_SUBKEYS] = counters[EXPIRED_SUBKEYS]! + 1;
-    this.#deletions?.note(args, i);
+    this.#deletions?.note(space, args, i);
   }
 }
 

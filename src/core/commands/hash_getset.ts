@@ -62,7 +62,11 @@ import {
   type SettingOptions,
 } from "./hash_getset_slices.ts";
 import { answerValue, replyValue, takeValue } from "./hash_replies.ts";
-import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
+import {
+  DEAR_ARGUMENT,
+  FEW_ARGUMENTS,
+  isLongRequest,
+} from "./many_arguments.ts";
 import { RECORDED } from "./recorded.ts";
 import { makeChange } from "./sliced_change.ts";
 import { WRONG } from "./typed_entry.ts";
@@ -128,7 +132,7 @@ function hgetexCommand(call: Call): void | Promise<LateReply> {
   const count = readFieldCount(call, fieldsAt, FIELD_COUNT_NOT_POSITIVE);
   if (Number.isNaN(count)) return;
   if (ref === 0) return replyNulls(call, count);
-  if (argc > FEW_ARGUMENTS && isLongRequest(call)) {
+  if (argc > FEW_ARGUMENTS && isLongRequest(call, DEAR_ARGUMENT)) {
     const from = fieldsAt + 2;
     const change = time >= 0
       ? new ExpiringValues(
@@ -286,7 +290,7 @@ function hsetexCommand(call: Call): void | Promise<LateReply> {
   const found = writeHash(call, 0);
   if (found === WRONG) return;
   if (found === 0 && HSETEX.isFxx) return reply.integer(0);
-  if (call.argc > FEW_ARGUMENTS && isLongRequest(call)) {
+  if (call.argc > FEW_ARGUMENTS && isLongRequest(call, DEAR_ARGUMENT)) {
     if (!HSETEX.hasTime || HSETEX.expireAtMs > nowMs) {
       const setting = new ConditionalSetting(call, HSETEX, found !== 0);
       return makeChange(call, found, setting);

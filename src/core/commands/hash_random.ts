@@ -17,14 +17,19 @@ import type { ReplyWriter } from "../resp/reply_writer.ts";
 import { ChosenFields } from "../types/hash_value.ts";
 import { argumentIs, bigIntegerAt, readInteger } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
-import { type CommandSpec, KEY_RO_ACCESS } from "./command_spec.ts";
+import {
+  type CommandSpec,
+  GAVE_WAY,
+  KEY_RO_ACCESS,
+  type LateReply,
+} from "./command_spec.ts";
 import {
   type ElementWriter,
   replyDrawn,
   replyElements,
   STREAMED_ELEMENTS_MIN,
 } from "./element_stream.ts";
-import { readHash } from "./hash_entry.ts";
+import { givesWayToExpiry, readHash } from "./hash_entry.ts";
 import {
   FieldReplies,
   FIELDS,
@@ -120,13 +125,14 @@ class SampledFields extends FieldReplies {
 }
 
 /** `HRANDFIELD key [count [WITHVALUES]]` */
-function hrandfieldCommand(call: Call): void {
+function hrandfieldCommand(call: Call): void | Promise<LateReply> {
   const { reply, argc, nowMs } = call;
   if (argc > 2) return drawFields(call);
   const ref = readHash(call, 0);
   if (ref === WRONG) return;
   const space = call.keyspace(call.key(0));
   const { hashes } = space.values;
+  if (givesWayToExpiry(call, space, ref)) return GAVE_WAY;
   if (ref === 0 || hashes.liveLength(ref, nowMs) === 0) {
     return reply.nullBulk();
   }
@@ -136,7 +142,7 @@ function hrandfieldCommand(call: Call): void {
 }
 
 /** `HRANDFIELD key count [WITHVALUES]`: of a negative count, fields may repeat. */
-function drawFields(call: Call): void {
+function drawFields(call: Call): void | Promise<LateReply> {
   const { reply, argc, nowMs } = call;
   const count = readInteger(call, 2);
   if (Number.isNaN(count)) return;
@@ -153,6 +159,7 @@ function drawFields(call: Call): void {
   if (ref === WRONG) return;
   const space = call.keyspace(call.key(0));
   const { hashes } = space.values;
+  if (givesWayToExpiry(call, space, ref)) return GAVE_WAY;
   const live = ref === 0 ? 0 : hashes.liveLength(ref, nowMs);
   if (live === 0 || count === 0) return reply.array(0);
   const parts = argc === 4 ? FIELDS | VALUES : FIELDS;

@@ -39,6 +39,10 @@ const BYTES_OF_ELEMENTS = 4;
 /** To sort an element takes as long as so many are read, and a byte of it. */
 const ELEMENTS_PER_SORTED = 2;
 const BYTES_PER_SORTED = 8;
+/** To write a byte of an element down takes as long as so many are read. */
+const BYTES_PER_WRITTEN = 2;
+/** To copy an element takes as long as so many are read. */
+const ELEMENTS_PER_COPIED = 2;
 /** Elements whose sizes are looked at; if there are more, others are guessed. */
 const FEW_ELEMENTS = 16;
 /** Elements that a step of a scan looks at if nothing else is said. */
@@ -82,15 +86,23 @@ export function elementsOf(call: Call, i: number, byteWeight = 1): number {
   const type = space.type(ref);
   if (type === TYPE_STRING) return 0;
   const count = space.length(ref);
-  const { backgroundThreshold, backgroundThresholdBytes } = call.settings;
+  const { backgroundThreshold } = call.settings;
   if (count > backgroundThreshold) return count;
   const values = space.values.of(type);
   const weight = type === TYPE_STREAM ? values.weight(ref) : 0;
   if (weight > backgroundThreshold) return weight;
   const samples = count <= FEW_ELEMENTS ? 0 : FEW_ELEMENTS;
-  const share = values.memoryBytes(ref, samples) * byteWeight *
-    backgroundThreshold / (backgroundThresholdBytes * BYTES_OF_ELEMENTS);
-  return Math.max(count, weight, Math.floor(share));
+  const bytes = values.memoryBytes(ref, samples);
+  return Math.max(count, weight, elementsLike(call, bytes * byteWeight));
+}
+
+/** Elements that are read in the time that so many bytes of long ones take. */
+export function elementsLike(
+  { settings: { backgroundThreshold, backgroundThresholdBytes } }: Call,
+  bytes: number,
+): number {
+  const bytesMax = backgroundThresholdBytes * BYTES_OF_ELEMENTS;
+  return Math.floor(bytes * backgroundThreshold / bytesMax);
 }
 
 /** Bytes of a key's string, 0 if it holds none. */
@@ -138,14 +150,17 @@ function lookupWeight(call: Call, i: number): number {
   return 1 + Math.floor(values.length(ref) / PACKED_PER_LOOKUP);
 }
 
-/** The least of the keys from `from` on is to be looked for in the others. */
-export function manyInEach(from = 0): HeavyTest<Call> {
+/**
+ * The least of the keys from `from` on is to be looked for in the others; to find
+ * an element takes as long as `weight` that are only read.
+ */
+export function manyInEach(from = 0, weight = 1): HeavyTest<Call> {
   return (call) => {
     let least = Infinity;
     for (let i = from; i < call.keyCount; i++) {
       least = Math.min(least, elementsOf(call, i));
     }
-    return least * sumOf(call, from, lookupWeight) >
+    return least * sumOf(call, from, lookupWeight) * weight >
       call.settings.backgroundThreshold;
   };
 }
@@ -174,6 +189,11 @@ export const manySorted: HeavyTest<Call> = (call) =>
 /** The first key has many elements. */
 export const manyInFirst: HeavyTest<Call> = (call) =>
   elementsOf(call, 0) > call.settings.backgroundThreshold;
+
+/** The first key has many elements to be copied, or written down. */
+export const manyCopied: HeavyTest<Call> = (call) =>
+  elementsOf(call, 0) * ELEMENTS_PER_COPIED >
+    call.settings.backgroundThreshold;
 
 /**
  * The first key has many elements, for each of which so many other keys are looked
@@ -224,7 +244,7 @@ export const manyScanned: HeavyTest<Call> = (call) => {
 
 /** Whether a step of a scan meets texts that take long to be matched. */
 function meetsLong(
-  { args, nowMs }: Call,
+  { args }: Call,
   space: Keyspace,
   ref: number,
   count: number,
@@ -243,7 +263,7 @@ function meetsLong(
   do {
     if (type === TYPE_HASH) {
       const field = ({ length }: { length: number }) => meet(length);
-      cursor = hashes.scan(ref, cursor, { field }, nowMs);
+      cursor = hashes.scan(ref, cursor, { field });
     } else if (type === TYPE_SET) {
       const member = ({ length }: { length: number }) => meet(length);
       cursor = sets.scan(ref, cursor, { member });
@@ -273,7 +293,7 @@ export const largeTable: HeavyTest<Call> = (call) =>
 
 /** The value is to be copied because its new key lies in another shard. */
 export const largeMove: HeavyTest<Call> = (call) =>
-  call.key(0).shard !== call.key(1).shard && manyInFirst(call);
+  call.key(0).shard !== call.key(1).shard && manyCopied(call);
 
 /** A value is to be made of a long payload, which is argument 3. */
 export const largePayload: HeavyTest<Call> = (call) =>
@@ -282,5 +302,6 @@ export const largePayload: HeavyTest<Call> = (call) =>
 
 /** A value to be written down: many elements, or a long string. */
 export const largeValue: HeavyTest<Call> = (call) =>
-  manyInFirst(call) ||
+  elementsOf(call, 0, BYTES_PER_WRITTEN / ELEMENTS_PER_COPIED) *
+        ELEMENTS_PER_COPIED > call.settings.backgroundThreshold ||
   bytesOfKey(call, 0) > call.settings.backgroundThresholdBytes;

@@ -70,7 +70,12 @@ import {
   UnionCounting,
   UnionStoring,
 } from "./hyperloglog_slices.ts";
-import { endOfSlice, FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
+import {
+  DEAR_ARGUMENT,
+  endOfSlice,
+  FEW_ARGUMENTS,
+  isLongRequest,
+} from "./many_arguments.ts";
 import { makeChange } from "./sliced_change.ts";
 import { type StagedNodes, stagePlaces } from "./staged_nodes.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
@@ -107,7 +112,7 @@ function pfaddCommand(call: Call): void | Promise<LateReply> {
   if (ref !== 0 && !isHll(space, ref)) {
     return call.reply.error(NOT_A_HYPERLOGLOG);
   }
-  if (call.argc > FEW_ARGUMENTS && isLongRequest(call)) {
+  if (call.argc > FEW_ARGUMENTS && isLongRequest(call, DEAR_ARGUMENT)) {
     return makeChange(call, ref, new RegisterRaising(call, ref === 0));
   }
   if (ref === 0) EDITOR.clear();

@@ -30,7 +30,7 @@ import {
   type OtherDatabaseFinder,
 } from "./command_spec.ts";
 import { readDatabase } from "./databases.ts";
-import { largeMove, manyInFirst } from "./heavy_work.ts";
+import { largeMove, manyCopied } from "./heavy_work.ts";
 import { manyCounted, manyDeleted, manyTouched } from "./many_keys.ts";
 
 const DB = bytesOf("db");
@@ -189,7 +189,7 @@ export const KEY_COMMANDS: readonly CommandSpec<Call>[] = [
     findOtherDatabase: copiedToDatabase,
     syntax: "source:key destination:key [DB destination-db:integer] [REPLACE]",
     replies: ["integer"],
-    isHeavy: manyInFirst,
+    isHeavy: manyCopied,
     run: copyCommand,
   },
   {

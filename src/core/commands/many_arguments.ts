@@ -5,6 +5,7 @@
  * @module
  */
 
+import { fieldsExpire } from "../keyspace/field_expires.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import { TYPE_STREAM, TYPE_STRING, TYPE_ZSET } from "../types/entry.ts";
@@ -24,14 +25,16 @@ const WEIGHT_BYTES = 1 << 11;
 const SAMPLES = 16;
 /** What a string is that has elements: a sparse HyperLogLog, perhaps. */
 const STRING_WEIGHT = 4;
-/** A large sorted set has members in an order, too. */
-const ZSET_WEIGHT = 2;
+/** A large sorted set has members in an order, too, as have fields that expire. */
+const ORDERED_WEIGHT = 2;
 /** Arguments that are gone through in one slice. */
 const SLICE_ARGUMENTS = 500;
 /** Bytes of arguments after which a slice ends. */
 const SLICE_BYTES = 1 << 18;
 /** More arguments are gone through in slices. */
 const SLICED_ARGUMENTS_MIN = 1200;
+/** What it costs to let a field expire, or to add to a HyperLogLog. */
+export const DEAR_ARGUMENT = 2;
 /** No more than these are, unless they are long or their value is dear. */
 const UNWEIGHED_ARGUMENTS_MAX = 32;
 /** So are arguments of more bytes. */
@@ -39,18 +42,17 @@ const SLICED_BYTES_MIN = 4 * SLICE_BYTES;
 
 /**
  * Whether more than {@linkcode FEW_ARGUMENTS} arguments take long, of a command
- * with one key.
+ * with one key, which each take as long as `cost` that are only looked for.
  */
-export function isLongRequest(call: Call): boolean {
+export function isLongRequest(call: Call, cost = 1): boolean {
   const { args } = call;
-  if (
-    args.count > SLICED_ARGUMENTS_MIN || args.bytesAtMost > SLICED_BYTES_MIN
-  ) return true;
+  const most = SLICED_ARGUMENTS_MIN / cost;
+  if (args.count > most || args.bytesAtMost > SLICED_BYTES_MIN) return true;
   if (args.count <= UNWEIGHED_ARGUMENTS_MAX) return false;
   const key = call.key(0);
   const space = call.keyspace(key);
   const weight = argumentWeight(space, space.peek(call.db, key));
-  return args.count * weight > SLICED_ARGUMENTS_MIN;
+  return args.count * weight > most;
 }
 
 /**
@@ -78,7 +80,8 @@ export function argumentWeight(space: Keyspace, ref: number): number {
     return 1 + Math.floor(values.memoryBytes(ref, 1) / WEIGHT_BYTES);
   }
   const bytes = values.memoryBytes(ref, SAMPLES) / values.length(ref);
-  return (type === TYPE_ZSET ? ZSET_WEIGHT : 1) +
+  const isOrdered = type === TYPE_ZSET || fieldsExpire(space, ref);
+  return (isOrdered ? ORDERED_WEIGHT : 1) +
     Math.floor(bytes / WEIGHT_BYTES);
 }
 

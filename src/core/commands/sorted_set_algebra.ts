@@ -60,8 +60,8 @@ const SCORE_OF_SET_MEMBER = 1;
 const PIECE_MEMBERS = 64;
 /** Source objects kept between commands. */
 const SOURCES_KEPT = 64;
-/** A member of a union, or a difference, takes as long as so many that are only read. */
-const UNION_WEIGHT = 2;
+/** A member that is combined with others takes as long as so many that are only read. */
+const COMBINED_WEIGHT = 2;
 
 /** One of the values that a command combines; filled anew for each command. */
 class Source {
@@ -529,7 +529,7 @@ export const SORTED_SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: SOURCE_KEYS,
     syntax: "numkeys:integer key... [WITHSCORES]",
     replies: ["array"],
-    isHeavy: manyInOthers(0, UNION_WEIGHT),
+    isHeavy: manyInOthers(0, COMBINED_WEIGHT),
     ...COMBINED,
     run: zdiffCommand,
   },
@@ -544,7 +544,7 @@ export const SORTED_SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: TARGET_AND_SOURCE_KEYS,
     syntax: "destination:key numkeys:integer key...",
     replies: ["integer"],
-    isHeavy: manyInOthers(1, UNION_WEIGHT),
+    isHeavy: manyInOthers(1, COMBINED_WEIGHT),
     ...COMBINED,
     run: zdiffstoreCommand,
   },
@@ -559,7 +559,7 @@ export const SORTED_SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: SOURCE_KEYS,
     syntax: `numkeys:integer key... ${WEIGHTS_SYNTAX} [WITHSCORES]`,
     replies: ["array"],
-    isHeavy: manyInEach(),
+    isHeavy: manyInEach(0, COMBINED_WEIGHT),
     ...COMBINED,
     run: zinterCommand,
   },
@@ -574,7 +574,7 @@ export const SORTED_SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: SOURCE_KEYS,
     syntax: "numkeys:integer key... [LIMIT limit:integer]",
     replies: ["integer"],
-    isHeavy: manyInEach(),
+    isHeavy: manyInEach(0, COMBINED_WEIGHT),
     ...COMBINED,
     run: zintercardCommand,
   },
@@ -589,7 +589,7 @@ export const SORTED_SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: TARGET_AND_SOURCE_KEYS,
     syntax: `destination:key numkeys:integer key... ${WEIGHTS_SYNTAX}`,
     replies: ["integer"],
-    isHeavy: manyInEach(1),
+    isHeavy: manyInEach(1, COMBINED_WEIGHT),
     ...COMBINED,
     run: zinterstoreCommand,
   },
@@ -604,7 +604,7 @@ export const SORTED_SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: SOURCE_KEYS,
     syntax: `numkeys:integer key... ${WEIGHTS_SYNTAX} [WITHSCORES]`,
     replies: ["array"],
-    isHeavy: manyElements(0, UNION_WEIGHT),
+    isHeavy: manyElements(0, COMBINED_WEIGHT),
     ...COMBINED,
     run: zunionCommand,
   },
@@ -619,7 +619,7 @@ export const SORTED_SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: TARGET_AND_SOURCE_KEYS,
     syntax: `destination:key numkeys:integer key... ${WEIGHTS_SYNTAX}`,
     replies: ["integer"],
-    isHeavy: manyElements(1, UNION_WEIGHT),
+    isHeavy: manyElements(1, COMBINED_WEIGHT),
     ...COMBINED,
     run: zunionstoreCommand,
   },

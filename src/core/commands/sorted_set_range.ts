@@ -47,7 +47,12 @@ import { readLexRange, readScoreRange } from "./sorted_set_bounds.ts";
 import { replyRanks } from "./sorted_set_replies.ts";
 import { makeChange } from "./sliced_change.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
-import { elementsOf, manyElements, quietly } from "./heavy_work.ts";
+import {
+  elementsLike,
+  elementsOf,
+  manyElements,
+  quietly,
+} from "./heavy_work.ts";
 
 /** Members removed in one slice. */
 const SLICE_MEMBERS = 1000;
@@ -293,12 +298,32 @@ const longRange: HeavyTest<Call> = (call) => {
     () => REQUEST.read(call, 2, BY_ARGUMENT, null, false),
   );
   if (!isGood) return false;
-  REQUEST.find(space.values.zsets, ref);
-  // As many as they count for, if they are long.
-  const weight = STORE_WEIGHT * elementsOf(call, 1) / space.length(ref);
-  return (REQUEST.to - REQUEST.from) * weight >
+  const { zsets } = space.values;
+  REQUEST.find(zsets, ref);
+  const { from, to } = REQUEST;
+  return STORE_WEIGHT * storedElements(call, zsets, ref, from, to) >
     call.settings.backgroundThreshold;
 };
+
+/** Members of a range, which count for as many as they are long. */
+function storedElements(
+  call: Call,
+  zsets: ZsetValue,
+  ref: number,
+  from: number,
+  to: number,
+): number {
+  const count = to - from;
+  if (count > call.settings.backgroundThreshold) return count;
+  if (zsets.longBytes(ref) === 0) {
+    return count * elementsOf(call, 1) / zsets.length(ref);
+  }
+  let bytes = 0;
+  zsets.visit(ref, from, count, false, {
+    member: (_buf, _off, length) => bytes += length,
+  });
+  return Math.max(count, elementsLike(call, bytes));
+}
 
 /** Makes what was asked for a value that no key has; returns its length. */
 function buildRange(call: Call, space: Keyspace, ref: number): number {

@@ -23,7 +23,7 @@ import { StreamCounters, type StreamValue } from "../types/stream_value.ts";
 import { argumentIs, integerAt, readInteger } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
 import { type CommandSpec, type HeavyTest, keyAt } from "./command_spec.ts";
-import { manyInFirst } from "./heavy_work.ts";
+import { elementsOf } from "./heavy_work.ts";
 import { groupOf, readStream, streamsOf } from "./stream_entry.ts";
 import { replyEntry, replyId, replyInt64, replyRange } from "./stream_reply.ts";
 import { WRONG } from "./typed_entry.ts";
@@ -132,6 +132,9 @@ function xinfoStreamCommand(call: Call): void {
 /** A group, a consumer or what is pending takes as long as so many elements. */
 const ELEMENTS_PER_LINE = 16;
 
+/** To show an entry takes as long as so many that are only read. */
+const ELEMENTS_PER_SHOWN = 3;
+
 /** To count a node takes as long as so many elements. */
 const ELEMENTS_PER_NODE = 2;
 /** An entry of more fields is long. */
@@ -183,7 +186,10 @@ const manyShown: HeavyTest<Call> = (call) => {
   if (hasLongEnd(streams, ref)) return true;
   if (argc < 4 || !argumentIs(call, 3, FULL)) return false;
   const count = argc === 6 ? integerAt(call, 5) : COUNT_DEFAULT;
-  if (count === 0 || count > backgroundThreshold) return manyInFirst(call);
+  const entriesMax = backgroundThreshold / ELEMENTS_PER_SHOWN;
+  if (count === 0 || count > entriesMax) {
+    return elementsOf(call, 0) > entriesMax;
+  }
   const most = count < 0 ? COUNT_DEFAULT : count;
   const linesMax = backgroundThreshold / ELEMENTS_PER_LINE;
   let lines = 0;

@@ -417,7 +417,30 @@ export class EffectLog implements EffectSink {
    */
   lasting(heap: Heap, buf: Uint8Array, off: number, length: number): this {
     const run = length < LASTING_BYTES_MIN ? 0 : heap.steadyRunAt(buf, off);
-    if (run === 0) return this.bytes(buf, off, length);
+    return run === 0
+      ? this.bytes(buf, off, length)
+      : this.#keep(heap, run, buf, off, length);
+  }
+
+  /**
+   * As {@linkcode lasting}, of argument `i` of the command at hand, of which
+   * nothing was prepared.
+   */
+  lastingArgument(heap: Heap, args: Arguments, i: number): this {
+    const run = args.bigAt(i);
+    const off = args.off[i]!;
+    return run === 0
+      ? this.argument(args, i)
+      : this.#keep(heap, run, args.source(i), off, args.length[i]!);
+  }
+
+  #keep(
+    heap: Heap,
+    run: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+  ): this {
     heap.keep(run);
     this.#reserveStaged(VARINT_BYTES_MAX);
     this.#stagedEnd = putVarint(this.#staged, this.#stagedEnd, length);

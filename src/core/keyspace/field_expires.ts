@@ -18,6 +18,7 @@ import { EXPIRED_SUBKEYS } from "./counters.ts";
 import type { CycleSlice } from "./expire_cycle.ts";
 import { DEL, HEXPIRED } from "./key_events.ts";
 import type { Keyspace } from "./keyspace.ts";
+import type { EffectLog } from "./effect_log.ts";
 import { fieldExpiresAt } from "./shard_control.ts";
 import { isLocked } from "./locking.ts";
 import { keepOld } from "./snapshot_marks.ts";
@@ -52,21 +53,22 @@ export function setFieldExpires(
   space.setWord(ref, NODE_KEY, keyWord ^ HAS_FIELD_EXPIRES);
 }
 
-/** Records that a field of a hash is removed because it has expired. */
-export function recordField(
+/**
+ * Begins the record of a field of a hash that is removed because it has expired;
+ * its name must follow.
+ */
+export function recordFieldOf(
+  effects: EffectLog,
   space: Keyspace,
   db: number,
   ref: number,
-  buf: Uint8Array,
-  off: number,
-  length: number,
-): void {
-  space.effects?.fieldDeletion(
+): EffectLog {
+  return effects.fieldDeletion(
     db,
     space.bytes(ref),
     space.keyOff(ref),
     space.keyLength(ref),
-  ).bytes(buf, off, length);
+  );
 }
 
 /**
@@ -84,6 +86,35 @@ export function endHash(space: Keyspace, db: number, ref: number): boolean {
     setFieldExpires(space, db, ref, false);
   }
   return true;
+}
+
+/**
+ * Removes up to `budget` fields that have expired, and has each recorded, but none
+ * of a hash that somebody reads; returns how many. The hash may be deleted then.
+ */
+export function expireFields(
+  space: Keyspace,
+  db: number,
+  ref: number,
+  nowMs: number,
+  budget: number,
+): number {
+  keepOld(space, db, ref);
+  // Who has just noted the hash as a whole reads it as it is.
+  if (isShared(space, ref)) return 0;
+  const { effects, heap } = space;
+  const removed = space.values.hashes.removeExpired(
+    ref,
+    nowMs,
+    budget,
+    !effects?.isOn ? null : {
+      field: ({ buf, off, length }) =>
+        recordFieldOf(effects, space, db, ref).lasting(heap, buf, off, length),
+    },
+  );
+  if (removed > 0) space.hooks.signalEntry(db, ref, HEXPIRED);
+  endHash(space, db, ref);
+  return removed;
 }
 
 /** Removes expired fields; what one slice saw. */
@@ -147,33 +178,12 @@ export class FieldExpireSlice implements CycleSlice {
         hashes.expiresFrom(ref) > nowMs || isShared(space, ref) ||
         isLocked(space, db, ref)
       ) continue;
-      keepOld(space, db, ref);
-      // Who has just noted the hash as a whole reads it as it is.
-      if (isShared(space, ref)) continue;
       const budget = SLICE_ENTRIES - this.expired;
-      const removed = this.#remove(space, db, ref, nowMs, budget);
+      const removed = expireFields(space, db, ref, nowMs, budget);
       this.expired += removed;
       this.examined += removed;
-      if (removed > 0) space.hooks.signalEntry(db, ref, HEXPIRED);
-      const isThere = endHash(space, db, ref);
-      if (isThere && hashes.expiresFrom(ref) <= nowMs) return false;
+      if (removed === budget) return false;
     }
     return true;
-  }
-
-  /** Removes fields, up to a number of them, and has each recorded. */
-  #remove(
-    space: Keyspace,
-    db: number,
-    ref: number,
-    nowMs: number,
-    budget: number,
-  ): number {
-    const { hashes } = space.values;
-    if (!space.effects?.isOn) return hashes.removeExpired(ref, nowMs, budget);
-    return hashes.removeExpired(ref, nowMs, budget, {
-      field: ({ buf, off, length }) =>
-        recordField(space, db, ref, buf, off, length),
-    });
   }
 }

@@ -248,7 +248,7 @@ const GENERAL: readonly SettingSpec[] = [
   live(
     "background-threshold-keys",
     integer(1n, LONG_MAX),
-    "2000",
+    "1200",
     "Keys of one command from which on it goes through them in slices",
   ),
   live(

@@ -89,9 +89,12 @@ export class ExpireQueues {
     return this.#timeAt(queue, 0);
   }
 
-  /** Nodes that expire up to and including a time; in the time they take. */
-  countUntil(queue: number, nowMs: number): number {
-    return this.#countFrom(queue, 0, nowMs);
+  /**
+   * Nodes that expire up to and including a time, in the time they take; or `most`,
+   * if they are at least that many.
+   */
+  countUntil(queue: number, nowMs: number, most = Infinity): number {
+    return Math.min(this.#countFrom(queue, 0, nowMs, most), most);
   }
 
   /** Adds a node that has a double; throws OutOfMemory before it has. */
@@ -161,12 +164,18 @@ export class ExpireQueues {
     }
   }
 
-  #countFrom(queue: number, place: number, nowMs: number): number {
+  #countFrom(
+    queue: number,
+    place: number,
+    nowMs: number,
+    most: number,
+  ): number {
     const end = this.#word(queue, COUNT);
     if (place >= end || this.#timeAt(queue, place) > nowMs) return 0;
     let count = 1;
-    for (let child = place * 4 + 1; child <= place * 4 + 4; child++) {
-      count += this.#countFrom(queue, child, nowMs);
+    const last = place * 4 + 4;
+    for (let child = place * 4 + 1; child <= last && count < most; child++) {
+      count += this.#countFrom(queue, child, nowMs, most - count);
     }
     return count;
   }

@@ -67,10 +67,10 @@ export class HashTable {
     return queue === 0 ? Infinity : this.#queues.firstExpireAt(queue);
   }
 
-  /** Fields that have expired and are still there. */
-  countExpired(root: number, nowMs: number): number {
+  /** Fields that have expired and are still there, but no more than `most`. */
+  countExpired(root: number, nowMs: number, most = Infinity): number {
     const queue = this.#queueOf(root);
-    return queue === 0 ? 0 : this.#queues.countUntil(queue, nowMs);
+    return queue === 0 ? 0 : this.#queues.countUntil(queue, nowMs, most);
   }
 
   /** When a field expires; 0 for never. */
@@ -281,6 +281,7 @@ export class HashTable {
     assert(expiring === this.expiring(root), "who expires is in the queue");
     assert((queue === 0) === (expiring === 0), "a queue is not empty");
     if (queue !== 0) this.#queues.verify(queue);
+    nodes.verify(root);
   }
 
   /** Whether somebody reads a large node who has not looked for its field. */

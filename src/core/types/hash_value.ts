@@ -155,6 +155,13 @@ export class HashValue implements ValueType {
     }
   }
 
+  /** Whether so many fields of a large hash have expired and are still there. */
+  hasExpired(ref: number, nowMs: number, count: number): boolean {
+    const table = this.tableOf(ref);
+    return table !== 0 &&
+      this.#table.countExpired(table, nowMs, count) === count;
+  }
+
   /** The table of a large hash, 0 for none. */
   tableOf(ref: number): number {
     return valueEncoding(this.#arena, ref) === HASH_TABLE
@@ -523,21 +530,17 @@ export class HashValue implements ValueType {
   }
 
   /**
-   * Visits fields as {@linkcode Dict.scan} has it: those of one cursor position
-   * of a table, or all of a packed hash. Returns the next cursor.
+   * Visits fields as {@linkcode Dict.scan} has it, expired ones as well: those of
+   * one cursor position of a table, or all of a packed hash. Returns the next
+   * cursor.
    */
-  scan(
-    ref: number,
-    cursor: number,
-    visitor: FieldVisitor,
-    nowMs: number,
-  ): number {
+  scan(ref: number, cursor: number, visitor: FieldVisitor): number {
     if (valueEncoding(this.#arena, ref) === HASH_TABLE) {
       const visit: NodeVisitor = (node) =>
-        this.#visitNode(node, visitor, nowMs);
+        this.#visitNode(node, visitor, -Infinity);
       return this.#table.nodes.scan(valueRoot(this.#arena, ref), cursor, visit);
     }
-    this.visitAll(ref, visitor, nowMs);
+    this.visitAll(ref, visitor, -Infinity);
     return 0;
   }
 

@@ -6,6 +6,9 @@
  * the first words of it), with nodes as node.ts has them: the key, with a double
  * before and bytes behind it if the type wants so.
  *
+ * The pages of its long nodes are counted, so that it is known at once what the
+ * table holds even if they are few among many.
+ *
  * @module
  */
 
@@ -16,7 +19,10 @@ import type { Prng } from "../base/prng.ts";
 import {
   type Arena,
   byteOf,
+  PAGE_BYTES,
+  PAGE_UNITS,
   SEGMENT_SHIFT,
+  UNIT_BYTES,
   UNIT_MASK,
   wordOf,
 } from "../memory/arena.ts";
@@ -25,6 +31,7 @@ import {
   DICT_BUCKETS,
   DICT_COUNT,
   DICT_HEADER_WORDS,
+  DICT_USER,
   type NodeVisitor,
 } from "../memory/dict.ts";
 import type { Heap } from "../memory/heap.ts";
@@ -45,6 +52,13 @@ import type { ValueMemory } from "./value_type.ts";
 
 /** Units of a root that is nothing but a table. */
 export const TABLE_UNITS: number = DICT_HEADER_WORDS / 2;
+
+/** Word of the header: pages of long nodes. */
+const LONG_PAGES = DICT_USER;
+/** Nodes with so much room are long; they are runs of pages. */
+const LONG_UNITS = 1 << 13;
+/** Bytes of key and what is behind it that a long node has at least. */
+const LONG_BYTES_MIN = 1 << 15;
 
 /** Attempts to hit a node at random before one is looked for. */
 const DRAWS_MAX = 200;
@@ -225,6 +239,7 @@ export class NodeTable {
       node,
       this.hashOf(node),
     );
+    if (this.#mayBeLong(node)) this.#countLong(root, node, 1);
   }
 
   /** Lets the table point at another node instead, of the same key. */
@@ -236,6 +251,8 @@ export class NodeTable {
       to,
       this.hashOf(to),
     );
+    if (this.#mayBeLong(from)) this.#countLong(root, from, -1);
+    if (this.#mayBeLong(to)) this.#countLong(root, to, 1);
   }
 
   /** Takes a node out, which is the caller's to free. */
@@ -246,6 +263,7 @@ export class NodeTable {
       node,
       this.hashOf(node),
     );
+    if (this.#mayBeLong(node)) this.#countLong(root, node, -1);
   }
 
   /** Takes a node out and frees it. */
@@ -298,14 +316,22 @@ export class NodeTable {
     const header = this.#arena.i32[root >>> SEGMENT_SHIFT]!;
     const at = wordOf(root);
     for (let left = budget; left > 0; left -= 8) {
-      if (!this.#dict.popBucket(header, at, visit)) return true;
+      if (this.#dict.popBucket(header, at, visit)) continue;
+      header[at + LONG_PAGES] = 0;
+      return true;
     }
     return false;
   }
 
+  /** Bytes of those nodes that are long. */
+  longBytes(root: number): number {
+    const words = this.#arena.i32[root >>> SEGMENT_SHIFT]!;
+    return words[wordOf(root) + LONG_PAGES]! * PAGE_BYTES;
+  }
+
   /**
-   * Bytes of the table and its nodes, the header not counted; of the nodes
-   * about `samples` are looked at, or all if that is 0.
+   * Bytes of the table and its nodes, the header not counted; of those that are
+   * not long about `samples` are looked at, or all if that is 0.
    */
   bytes(root: number, samples: number): number {
     const count = this.count(root);
@@ -316,15 +342,47 @@ export class NodeTable {
       if (samples > 0 && seen >= samples) break;
       const found = this.gather(root, bucket);
       for (let i = 0; i < found; i++) {
-        bytes += this.#heap.unitsOf(this.#dict.gathered(i)) << 3;
+        const units = this.#heap.unitsOf(this.#dict.gathered(i));
+        if (units < LONG_UNITS) bytes += units << 3;
       }
       seen += found;
     }
-    const nodes = seen === 0 ? 0 : Math.round(bytes / seen * count);
-    return nodes + this.#dict.tableBytes(
+    const short = seen === 0 ? 0 : Math.round(bytes / seen * count);
+    return short + this.longBytes(root) + this.#dict.tableBytes(
       this.#arena.i32[root >>> SEGMENT_SHIFT]!,
       wordOf(root),
     );
+  }
+
+  /** Checks the count of pages; for tests. */
+  verify(root: number): void {
+    let bytes = 0;
+    for (let bucket = 0; bucket < this.buckets(root); bucket++) {
+      const found = this.gather(root, bucket);
+      for (let i = 0; i < found; i++) {
+        const units = this.#heap.unitsOf(this.gathered(i));
+        if (units >= LONG_UNITS) bytes += units * UNIT_BYTES;
+      }
+    }
+    assert(bytes === this.longBytes(root), "pages of long nodes are counted");
+  }
+
+  /** Whether a node has as many bytes as long ones. */
+  #mayBeLong(node: number): boolean {
+    const words = this.#arena.i32[node >>> SEGMENT_SHIFT]!;
+    const at = (node & UNIT_MASK) << 1;
+    return (words[at + NODE_KEY]! & KEY_LENGTH_MASK) +
+        words[at + NODE_VALUE]! >=
+      LONG_BYTES_MIN;
+  }
+
+  /** Counts a node if it is long, or no longer so with `sign` -1. */
+  #countLong(root: number, node: number, sign: number): void {
+    const units = this.#heap.unitsOf(node);
+    if (units < LONG_UNITS) return;
+    const words = this.#arena.i32[root >>> SEGMENT_SHIFT]!;
+    const at = wordOf(root) + LONG_PAGES;
+    words[at] = words[at]! + sign * (units / PAGE_UNITS);
   }
 
   /** The byte view that holds a node. */

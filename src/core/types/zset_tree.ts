@@ -458,6 +458,7 @@ export class ZsetTree {
       this.#tree.count(treeOf(root)) === this.nodes.count(root),
       "table and tree have the same members",
     );
+    this.nodes.verify(root);
   }
 
   /** Gives the members of the batch their places in the tree. */

@@ -428,6 +428,13 @@ export class ZsetValue implements ValueType {
       : this.#heap.unitsOf(root) << 3;
   }
 
+  /** Bytes of those members that are long. */
+  longBytes(ref: number): number {
+    return this.#isLarge(ref)
+      ? this.#tree.nodes.longBytes(valueRoot(this.#arena, ref))
+      : 0;
+  }
+
   weight(ref: number): number {
     return this.#isLarge(ref)
       ? this.#tree.weight(valueRoot(this.#arena, ref))

@@ -29,8 +29,9 @@ import type { Tellings } from "./tellings.ts";
 
 /** Most requests that are run under one hold of a latch. */
 const TOGETHER_MAX = 16;
-/** Bytes of their replies after which no more are. */
-const TOGETHER_BYTES_MAX = 64 * 1024;
+/** Arguments of them after which no more are, and bytes of their replies. */
+const TOGETHER_ARGUMENTS_MAX = 64;
+const TOGETHER_BYTES_MAX = 16 * 1024;
 
 /** The executor's parts that are needed here. */
 export interface PipelineParts<C extends Call> {
@@ -116,7 +117,7 @@ export class PipelineRunner<C extends Call> {
    * their keys lie in one shard, under one hold of its latch: so a key that all
    * workers want changes hands once for several requests. Returns how many were
    * run, of which the last had {@linkcode outcome}; 0 if the first is nothing for
-   * this, and is to be run by itself.
+   * this, and is to be run by itself. None follows one that may take longer.
    */
   runTogether(
     session: Session,
@@ -137,12 +138,14 @@ export class PipelineRunner<C extends Call> {
     this.#latches.acquire(shard);
     let done = 0;
     const most = Math.min(count - from, TOGETHER_MAX);
+    const endBytes = reply.pendingBytes + TOGETHER_BYTES_MAX;
+    let argumentsLeft = TOGETHER_ARGUMENTS_MAX;
     const { control } = call.keyspaces[shard]!;
     // What the last one has changed may be waited for, or watched.
     while (
       done < most && control[SHARD_FLAGS] === 0 &&
       this.#ready.count === 0 && this.#tellings.count === 0 &&
-      reply.pendingBytes < TOGETHER_BYTES_MAX
+      argumentsLeft > 0 && reply.pendingBytes < endBytes
     ) {
       const args = requests[from + done]!;
       if (!isReadFor(args, shard)) break;
@@ -152,7 +155,8 @@ export class PipelineRunner<C extends Call> {
       this.#keys.takeHashed(args, shard, args.hash);
       done++;
       this.outcome = this.#runner.run(command);
-      if (this.outcome !== DONE) break;
+      if (this.outcome !== DONE || !command.isBrief) break;
+      argumentsLeft -= args.count;
     }
     this.#latches.release(shard);
     if (this.#ready.count !== 0) this.#serving.serve();

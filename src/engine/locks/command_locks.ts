@@ -169,10 +169,9 @@ export class CommandLocks {
 
   /**
    * Parks the command of a session, whatever is locked, until {@linkcode
-   * CommandLocks.wakeParked}; no latch is held.
+   * CommandLocks.wakeParked}; the latches of its keys are held.
    */
   park(session: Session): void {
-    this.withdraw(session, false);
     this.begin(session);
     this.#block();
     this.mustPark();

@@ -52,8 +52,10 @@ import {
   STREAMS_PER_WORKER,
 } from "./snapshot_protocol.ts";
 
-/** Longest hold of a latch, but for a single value. */
+/** Longest time that a worker writes in one go, but for a single value. */
 const SLICE_MS = 1;
+/** Longest hold of a latch, with the same exception. */
+const HOLD_MS = 0.5;
 /** While more bytes are under way, the walk waits. */
 const UNDER_WAY_BYTES_MAX = 8 * 1024 * 1024;
 /** Pieces of a large value that may be under way. */
@@ -298,7 +300,7 @@ export class SnapshotSource implements EntrySaver {
     while (mayGoOn && this.#hasWork() && !isOver()) {
       mayGoOn = this.#records.length > 0
         ? this.#writeLarge(isOver)
-        : this.#walk(isOver);
+        : this.#walk();
     }
     if (!this.#hasWork()) return this.#tellDone();
     const tookMs = monotonicMs() - startMs;
@@ -345,14 +347,15 @@ export class SnapshotSource implements EntrySaver {
   }
 
   /** Goes on with the walk; false if it has to wait. */
-  #walk(isOver: () => boolean): boolean {
+  #walk(): boolean {
     if (this.#isCongested()) return false;
-    const { owned, latches } = this.#parts;
+    const { owned, latches, monotonicMs } = this.#parts;
     const space = owned[this.#shardIndex]!;
     latches.acquire(space.shard);
+    const endMs = monotonicMs() + HOLD_MS;
     const isWalked = walkShard(
       space,
-      () => isOver() || this.#records.length > 0,
+      () => monotonicMs() >= endMs || this.#records.length > 0,
       (db, ref) => {
         if (this.#isAborted) return;
         this.#isLarge = isLargeValue(space, ref);

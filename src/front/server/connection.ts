@@ -686,8 +686,9 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
           mayReadAhead(session)
         ) continue;
         if (outcome === HELD) {
+          const held = ahead[i]!;
           ahead[i] = this.#args!;
-          this.#args = args;
+          this.#args = held;
         }
         if (i + 1 < count) parser.rewind(aheadEnds[i]!);
         return outcome;

@@ -56,6 +56,9 @@ Deno.test("an ExpireQueue gives its nodes in the order of their times", () => {
   assertEquals(queues.count(queue.queue), 5);
   assertEquals(queues.countUntil(queue.queue, 99), 0);
   assertEquals(queues.countUntil(queue.queue, 300), 3);
+  for (const most of [0, 1, 2, 3, 4]) {
+    assertEquals(queues.countUntil(queue.queue, 300, most), Math.min(3, most));
+  }
 
   const node = queues.first(queue.queue);
   queue.setTime(node, 450);

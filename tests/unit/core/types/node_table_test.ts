@@ -145,8 +145,31 @@ Deno.test("a NodeTable is cleared in slices", () => {
   assertEquals(table.memory.heap.usedBytes, 0);
 });
 
+Deno.test("a NodeTable knows a long node among many", () => {
+  const table = new Table(1 << 24);
+  const { nodes, root, memory: { heap } } = table;
+  for (let i = 0; i < 2000; i++) table.insert(`key ${i % 10}${i}`, 20);
+  const before = nodes.bytes(root, 5);
+  const used = heap.usedBytes;
+  const long = table.make("long", 1 << 20);
+  const longBytes = heap.usedBytes - used;
+  nodes.insert(root, long);
+  assertEquals(nodes.longBytes(root), longBytes);
+  const more = nodes.bytes(root, 5) - before - nodes.longBytes(root);
+  assert(Math.abs(more) < 1000, `${more}`);
+  const other = table.make("long", 1 << 19);
+  nodes.replace(root, long, other);
+  heap.free(long);
+  assertEquals(nodes.longBytes(root), heap.unitsOf(other) * 8);
+  nodes.remove(root, other);
+  assertEquals(nodes.longBytes(root), 0);
+  table.insert("long", 1 << 20);
+  table.free();
+  assertEquals(heap.usedBytes, 0);
+});
+
 seeded("NodeTables do what a map does", (random) => {
-  const table = new Table(1 << 22);
+  const table = new Table(1 << 26);
   const { nodes, root } = table;
   const model = new Map<string, number>();
   const keys = random.pick([10, 300, 3000]);
@@ -155,7 +178,9 @@ seeded("NodeTables do what a map does", (random) => {
     const key = `k${random.below(keys)}`.padEnd(random.below(20), "-");
     const node = table.find(key);
     assertEquals(node === 0 ? undefined : nodes.more(node), model.get(key));
-    const more = random.below(40);
+    const more = random.chance(0.02)
+      ? random.between(30_000, 100_000)
+      : random.below(40);
     switch (next()) {
       case "insert":
         if (node !== 0) break;
@@ -176,6 +201,7 @@ seeded("NodeTables do what a map does", (random) => {
     }
     if (i % 300 > 0) continue;
     table.verify();
+    nodes.verify(root);
     assertEquals(nodes.count(root), model.size);
     assertEquals(table.keys().sort(), [...model.keys()].sort());
     assertEquals(nodes.bytes(root, 0), table.memory.heap.usedBytes - 32);
