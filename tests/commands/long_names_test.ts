@@ -213,6 +213,50 @@ suite("a key with a long name is changed in slices", async (client) => {
   await assertNothingLost(client, [name]);
 });
 
+suite("values of keys with long names are combined in the background", async (
+  client,
+) => {
+  const [a, b, c, d] = NAMES as [string, string, string, string];
+  const some = (from: number) =>
+    Array.from({ length: 12_000 }, (_, i) => `${from + i}`);
+  const jobs = () => statistic(client, "sherd_background_commands");
+  await client.run("SADD", a, ...some(0));
+  await client.run("SADD", b, ...some(8_000));
+  const before = await jobs();
+  const replies = await client.pipeline([
+    ["SUNIONSTORE", c, a, b],
+    ["SINTERSTORE", a, a, b],
+    ["ZUNIONSTORE", d, "2", b, c, "WEIGHTS", "1", "2"],
+    ["ZCOUNT", d, "3", "3"],
+    ["COPY", c, a],
+    ["COPY", c, a, "REPLACE"],
+    ["RENAME", d, b],
+    ["SORT", c, "BY", "nosort", "STORE", c],
+    ["SINTERCARD", "2", a, a],
+  ]);
+  assertEquals(
+    replies.map(plain),
+    [20_000, 4_000, 20_000, 12_000, 0, 1, "OK", 20_000, 20_000],
+  );
+  assert(await jobs() >= before + 5);
+  const facts = ["TYPE", "SCARD", "ZCARD", "LLEN"].flatMap((command) =>
+    [a, b, c, d].map((name) => [command, name])
+  );
+  const told = async () =>
+    (await client.pipeline(facts)).map((frame) => String(plain(frame)));
+  const expected = await told();
+  assertEquals(expected.slice(0, 4), ["set", "zset", "list", "none"]);
+  const none = Array.from({ length: 3000 }, (_, i) => `none${i}`);
+  assertEquals(plain(await client.run("SUNIONSTORE", d, a, ...none)), 20_000);
+  const failed = await client.run("SUNIONSTORE", d, b, ...none, a);
+  assert(/WRONGTYPE/.test(String(plain(failed))));
+  await client.run("DEL", d);
+  await settled(client);
+  assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
+  assertEquals(await told(), expected);
+  await assertNothingLost(client, [a, b, c, d]);
+});
+
 suite("very many keys, some of them with long names", async (client) => {
   const names = [
     ...NAMES.slice(0, 4),

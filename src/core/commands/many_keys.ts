@@ -366,8 +366,8 @@ const JOB = job("as the keys say");
 const READING_JOB = job("read");
 
 /** As {@linkcode ManyKeysFinder}, of what is run in the background. */
-const manyInBackground: ManyKeysFinder<Call> = ({ settings, args }) =>
-  settings.backgroundThreads === 0 || args.hasBig ? null : JOB;
+const manyInBackground: ManyKeysFinder<Call> = ({ settings }) =>
+  settings.backgroundThreads === 0 ? null : JOB;
 
 /** The same of what changes nothing, whatever its key specs say. */
 export const manyRead: ManyKeysFinder<Call> = (call) =>

@@ -13,15 +13,16 @@ import { assert } from "../../core/base/assert.ts";
 import type { ChangePlace, SlicedChange } from "../../core/commands/call.ts";
 import type { LateReply } from "../../core/commands/command_spec.ts";
 import type { ComparedArguments } from "../../core/commands/compared_arguments.ts";
+import { lastingKey } from "../../core/commands/lasting_keys.ts";
 import { recordKey } from "../../core/commands/recorded_keys.ts";
 import { makeSlice } from "../../core/commands/sliced_change.ts";
 import type { EffectLog } from "../../core/keyspace/effect_log.ts";
-import { Key } from "../../core/keyspace/key.ts";
+import type { Key } from "../../core/keyspace/key.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import type { ShardLatches } from "../../core/commands/call.ts";
 import { CHANGES, SLICED_COMMANDS } from "../../core/keyspace/counters.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
-import { KNOWN_KEYS, LONG_KEY_BYTES } from "../../core/memory/known_keys.ts";
+import { KNOWN_KEYS } from "../../core/memory/known_keys.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
 import { type ErrorReply, OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
 import {
@@ -291,31 +292,6 @@ export class SlicedChanges {
     if (counters[CHANGES] !== changes) recordKey(effects, space, db, key);
     effects.endCommand(db, args, false);
   }
-}
-
-/**
- * A key as it will still be in later turns. A long name stays where it is, if it is
- * a big argument, which the change keeps.
- */
-function lastingKey(changed: Key, args: Arguments): Key {
-  const { buf, off, length, hash, shard } = changed;
-  const key = new Key();
-  const isKept = length >= LONG_KEY_BYTES && isBigArgument(changed, args);
-  key.buf = isKept
-    ? buf.subarray(off, off + length)
-    : buf.slice(off, off + length);
-  Object.assign(key, { length, hash, shard });
-  const known = KNOWN_KEYS.find(buf, off, length);
-  if (known !== undefined) KNOWN_KEYS.add(key.buf, 0, length, known);
-  return key;
-}
-
-function isBigArgument({ buf, off }: Key, args: Arguments): boolean {
-  for (let i = 1; i < args.count; i++) {
-    if (args.bigAt(i) === 0) continue;
-    if (args.off[i] === off && args.source(i) === buf) return true;
-  }
-  return false;
 }
 
 /** The keys that a change of this one wants locked. */
