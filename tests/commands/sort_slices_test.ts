@@ -33,7 +33,11 @@ const LONG_BYTES = 70_000;
 
 const { suite } = slicesSuite({
   runs: [[2, 3], [3, 2]],
-  more: ["--background-threshold", String(THRESHOLD)],
+  more: [
+    ...["--background-threshold", String(THRESHOLD)],
+    // SORT is to be the only one.
+    ...["--background-threshold-keys", "10000"],
+  ],
 });
 
 const locks = (client: TestClient) => statistic(client, "sherd_lock_handles");

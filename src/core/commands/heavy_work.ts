@@ -37,7 +37,7 @@ const CELLS_PER_BYTE = 4;
 /** Bytes of collections for each byte of the threshold. */
 const BYTES_OF_ELEMENTS = 4;
 /** To sort an element takes as long as so many are read, and a byte of it. */
-const ELEMENTS_PER_SORTED = 2;
+const ELEMENTS_PER_SORTED = 3;
 const BYTES_PER_SORTED = 8;
 /** To write a byte of an element down takes as long as so many are read. */
 const BYTES_PER_WRITTEN = 2;
