@@ -93,7 +93,14 @@ export class ComparedNames {
     const known = this.#find(key) ?? this.#look(call, target, key);
     this.#add({ buf, off, length, known });
     if (mayBeMade && known.run === 0 && this.#absent.has(known)) {
-      this.#prepare(call, key, known);
+      this.#prepare(call, { buf, off, length, known });
+    }
+  }
+
+  /** Makes runs for all names, whether they have entries or not. */
+  prepareAll(call: Call): void {
+    for (const name of this.#byHash.values()) {
+      if (name.known.run === 0) this.#prepare(call, name);
     }
   }
 
@@ -128,9 +135,10 @@ export class ComparedNames {
     return known;
   }
 
-  #prepare(call: Call, key: Key, known: KnownKey): void {
-    const { externals, heap } = call.keyspace(key);
-    const run = prepareName(externals, key);
+  #prepare(call: Call, name: ComparedName): void {
+    const { externals, heap } = call.keyspaces[0]!;
+    const { known } = name;
+    const run = prepareName(externals, name);
     if (run === 0) return;
     known.run = run;
     this.#prepared.push({ known, externals });

@@ -351,8 +351,12 @@ export const manyTouched: ManyKeysFinder<Call> = ({ clock }) =>
 export const manyDeleted: ManyKeysFinder<Call> = (call) =>
   new KeysDeleted(call);
 /** The same of MSET. */
-export const manyStored: ManyKeysFinder<Call> = (call) =>
-  (call.argc & 1) === 0 ? null : new StringsStored(call, false);
+export const manyStored: ManyKeysFinder<Call> = (call) => {
+  if ((call.argc & 1) === 0) return null;
+  // Entries are made anew of those that are there as well.
+  call.compared?.names?.prepareAll(call);
+  return new StringsStored(call, false);
+};
 /** The same of MSETNX. */
 export const manyStoredNew: ManyKeysFinder<Call> = (call) =>
   (call.argc & 1) === 0 ? null : new StringsStored(call, true);

@@ -72,7 +72,7 @@ export function liesInEntry(keyLength: number, length: number): boolean {
  */
 export function prepareName(
   externals: ExternalStrings,
-  { buf, off, length }: Key,
+  { buf, off, length }: Pick<Key, "buf" | "off" | "length">,
 ): number {
   const bytes = EXPIRE_BYTES + length + TAIL_BYTES;
   const run = externals.create(bytes);

@@ -231,17 +231,14 @@ export class SlicedChanges {
     do {
       const place = change.place === undefined ? running : change.place;
       if (place === null) {
-        if (!this.#stepFreely(running)) return this.#finish(running);
-        continue;
+        if (this.#stepFreely(running)) continue;
+        return this.#knowing(running, () => this.#finish(running));
       }
       const { space } = place;
       latches.acquire(space.shard);
       try {
-        if (!this.#step(running, place)) return this.#finish(running);
-      } catch (cause) {
-        if (!(cause instanceof OutOfMemory)) throw cause;
-        this.#drop(running);
-        return NO_MEMORY;
+        const late = this.#knowing(running, () => this.#slice(running, place));
+        if (late !== null) return late;
       } finally {
         latches.release(space.shard);
       }
@@ -253,14 +250,25 @@ export class SlicedChanges {
     return this.#ports.inNameOf(session, () => change.step(space, 0, args));
   }
 
-  #step(running: Running, place: ChangePlace): boolean {
-    const { change, db, args, session, compared } = running;
+  /** Does a slice; the reply if it was the last one, else null. */
+  #slice(running: Running, place: ChangePlace): LateReply | null {
+    const { change, db, args, session } = running;
+    const step = () => makeSlice(change, place, db, args);
+    try {
+      if (this.#ports.inNameOf(session, step)) return null;
+      return this.#finish(running);
+    } catch (cause) {
+      if (!(cause instanceof OutOfMemory)) throw cause;
+      this.#drop(running);
+      return NO_MEMORY;
+    }
+  }
+
+  /** Does something while it is known what the arguments were compared with. */
+  #knowing<T>({ compared }: Running, run: () => T): T {
     compared?.resume();
     try {
-      return this.#ports.inNameOf(
-        session,
-        () => makeSlice(change, place, db, args),
-      );
+      return run();
     } finally {
       if (compared !== null) KNOWN_KEYS.clear();
     }
