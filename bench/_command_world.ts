@@ -98,7 +98,8 @@ export class World {
       ...STRING_COMMANDS,
       ...STRING_NUMBER_COMMANDS,
     ]);
-    const records = new WaiterRecords(arena);
+    const [{ externals }] = call.keyspaces as [Keyspace];
+    const records = new WaiterRecords(arena, externals);
     this.#executor = new Executor(table, call, latches, {
       manyKeys: () => null,
       nowMs: () => Date.now(),

@@ -7,24 +7,14 @@
  * @module
  */
 
+import {
+  type Argv,
+  cases,
+  type HoldCase,
+  type HoldGroup,
+} from "./_hold_lines.ts";
+import { expiredFields, expiredKeys, middleSizes } from "./_hold_sizes.ts";
 import { digits, fillOne, fillStream } from "./_type_cases.ts";
-
-type Argv = readonly string[];
-
-/** A command, or a few that are sent one after the other. */
-export interface HoldCase {
-  name: string;
-  /** What is made anew before each run. */
-  before: readonly Argv[];
-  run: readonly Argv[];
-}
-
-/** Cases that share their data. */
-export interface HoldGroup {
-  name: string;
-  fill: () => Iterable<Argv>;
-  cases: readonly HoldCase[];
-}
 
 /** How much data there is. */
 export interface HoldSizes {
@@ -37,6 +27,8 @@ export interface HoldSizes {
 }
 
 const MEGABYTE = 1024 * 1024;
+/** Elements of which some are just below what is done in slices. */
+const MIDDLE_SIZES = [250, 500, 1000, 2000, 4000, 8000];
 /** Elements of a megabyte in each collection. */
 const LONG_ELEMENTS = 40;
 /** Short elements that have a long one among them. */
@@ -50,32 +42,17 @@ export function holdGroups(sizes: HoldSizes): readonly HoldGroup[] {
     manyKeys(sizes.elements, sizes.arguments),
     growth(sizes.arguments),
     streams(sizes.elements / 2),
+    manyNodes(sizes.elements * 4),
+    manyFields(),
     longElements(),
     longStrings(sizes.stringBytes),
-    longNames(),
+    longNames("names of four megabytes", 4 * MEGABYTE, 40),
+    longNames("names of 64 megabytes", 64 * MEGABYTE, 3),
     longestName(64),
+    expiredFields(sizes.arguments),
+    expiredKeys(sizes.arguments),
+    ...MIDDLE_SIZES.map(middleSizes),
   ];
-}
-
-/** Cases from lines: `command` or `before > command`, `$name` is replaced. */
-function cases(
-  lines: string,
-  names: Readonly<Record<string, readonly string[]>> = {},
-): HoldCase[] {
-  const argvs = (text: string): Argv[] =>
-    text.split(" ; ").map((command) =>
-      command.split(" ").flatMap((word) =>
-        names[word] ?? [word.replace(/^''$/, "")]
-      )
-    );
-  return lines.trim().split("\n").map((line) => {
-    const [first, second] = line.trim().split(" > ");
-    return {
-      name: second ?? first!,
-      before: second === undefined ? [] : argvs(first!),
-      run: argvs(second ?? first!),
-    };
-  });
 }
 
 const member = (i: number) => `m:${digits(i)}`;
@@ -413,6 +390,73 @@ function streams(count: number): HoldGroup {
   };
 }
 
+/** A stream of nodes of one entry each, of which a part is read. */
+function manyNodes(count: number): HoldGroup {
+  return {
+    name: "stream of very many nodes",
+    fill: function* () {
+      yield ["CONFIG", "SET", "stream-node-max-entries", "1"];
+      yield* fillStream("{a}x", 0, count);
+    },
+    cases: cases(`
+      XRANGE {a}x - +
+      XRANGE {a}x 2 +
+      XREVRANGE {a}x + 2 COUNT ${count - 10}
+      XREAD STREAMS {a}x 1-1
+      XREAD COUNT ${count - 10} STREAMS {a}x 2-1
+    `),
+  };
+}
+
+/** Fields of each entry. */
+const MANY_FIELDS = 300_000;
+
+function manyFields(): HoldGroup {
+  const pairs = Array.from(
+    { length: MANY_FIELDS },
+    (_, i) => [`f:${digits(i)}`, "v"],
+  ).flat();
+  const group = (key: string) =>
+    `COPY {a}x ${key} REPLACE ; XGROUP CREATE ${key} g 0`;
+  const delivered = `${group("{c}x")} ; XREADGROUP GROUP g c STREAMS {c}x $new`;
+  return {
+    name: "entries of very many fields",
+    fill: function* () {
+      for (let i = 0; i < 3; i++) {
+        yield ["XADD", "{a}x", `${i + 1}-1`, ...pairs];
+      }
+    },
+    cases: cases(
+      `
+      XRANGE {a}x - +
+      XRANGE {a}x 2 + COUNT 1
+      XREVRANGE {a}x + - COUNT 1
+      XREAD COUNT 1 STREAMS {a}x 1
+      XINFO STREAM {a}x
+      XINFO STREAM {a}x FULL
+      ${group("{c}x")} > XREADGROUP GROUP g c COUNT 1 STREAMS {c}x $new
+      ${group("{c}x")} > XREADGROUP GROUP g c STREAMS {c}x $new
+      ${delivered} > XREADGROUP GROUP g c STREAMS {c}x 0
+      ${delivered} > XCLAIM {c}x g d 0 1-1
+      ${delivered} > XCLAIM {c}x g d 0 1-1 2-1 3-1
+      ${delivered} > XAUTOCLAIM {c}x g d 0 -
+      DEL {c}x > XADD {c}x * $pairs
+      COPY {a}x {c}x REPLACE > XADD {c}x * $pairs
+      COPY {a}x {c}x REPLACE > XADD {c}x * f v
+      COPY {a}x {c}x REPLACE > XADD {c}x MAXLEN 1 * f v
+      COPY {a}x {c}x REPLACE > XDEL {c}x 1-1
+      COPY {a}x {c}x REPLACE > XDEL {c}x 2-1
+      COPY {a}x {c}x REPLACE > XTRIM {c}x MAXLEN 1
+      COPY {a}x {c}x REPLACE > XTRIM {c}x MINID 3
+      COPY {a}x {c}x REPLACE > XSETID {c}x 9-1
+      COPY {a}x {c}x REPLACE
+      DUMP {a}x
+    `,
+      { $pairs: pairs, $new: [">"] },
+    ),
+  };
+}
+
 function longElements(): HoldGroup {
   const common = "x".repeat(MEGABYTE);
   const long = (i: number) => common + digits(i);
@@ -586,18 +630,31 @@ function longStrings(bytes: number): HoldGroup {
   };
 }
 
-function longNames(): HoldGroup {
-  const name = (i: number) => `{${i}}` + "n".repeat(4 * MEGABYTE);
+function longNames(group: string, bytes: number, count: number): HoldGroup {
+  const name = (i: number) => `{${i}}` + "n".repeat(bytes);
   const names = {
     $a: [name(1)],
     $b: [name(2)],
     $c: [name(3)],
-    $many: Array.from({ length: 40 }, (_, i) => name(i)),
-    $pairs: Array.from({ length: 40 }, (_, i) => [name(i), "v"]).flat(),
+    $many: Array.from({ length: count }, (_, i) => name(i + 1)),
+    $pairs: Array.from({ length: count }, (_, i) => [name(i + 1), "v"]).flat(),
+    "$>": [">"],
+    $ids: Array.from({ length: count }, () => "0"),
   };
   return {
-    name: "names of four megabytes",
-    fill: () => [["MSET", ...names.$pairs]],
+    name: group,
+    fill: function* () {
+      yield ["MSET", ...names.$pairs];
+      yield ["XGROUP", "CREATE", "{a}x", name(1), "0", "MKSTREAM"];
+      yield ["XGROUP", "CREATE", "{a}x", name(2), "0"];
+      yield ["XGROUP", "CREATECONSUMER", "{a}x", name(1), name(1)];
+      yield ["XGROUP", "CREATECONSUMER", "{a}x", name(1), name(2)];
+      for (let i = 0; i < 40; i++) yield ["XADD", "{a}x", "*", "f", "v"];
+      yield [
+        ...["XREADGROUP", "GROUP", name(1), name(1), "COUNT", "30"],
+        ...["STREAMS", "{a}x", ">"],
+      ];
+    },
     cases: cases(
       `
       GET $a
@@ -611,12 +668,41 @@ function longNames(): HoldGroup {
       DEL $many ; MSET $pairs
       DEL $many > MSETNX $pairs
       KEYS *
+      KEYS *x
       SCAN 0 COUNT 100
+      SCAN 0 MATCH *x COUNT 100
       RANDOMKEY
       EXPIRE $a 1000
       WATCH $many ; UNWATCH
+      WATCH $c ; UNWATCH
+      CONFIG SET notify-keyspace-events KEA ; SET $a x ; SET $a y ; CONFIG SET notify-keyspace-events ''
+      HELLO 3 ; CLIENT TRACKING ON BCAST ; SET $a x ; CLIENT TRACKING OFF ; HELLO 2
+      HELLO 3 ; CLIENT TRACKING ON ; MGET $many ; SET $a x ; CLIENT TRACKING OFF ; HELLO 2
       DEL $c > BLPOP $c 0.01
-      BGSAVE
+      DEL $many > BLPOP $many 0.01
+      DEL $many > XREAD BLOCK 10 STREAMS $many $ids
+      DEL $c ; RPUSH $c a b > BLPOP $c 1
+      DEL $c ; RPUSH $c a b > BLMPOP 1 1 $c LEFT COUNT 2
+      DEL $c ; ZADD $c 1 a > BZPOPMIN $c 1
+      DEL $b $c ; XADD $b 1-1 f v ; XADD $c 1-1 f v > XREAD STREAMS $b $c 0 0
+      MSET $pairs > DEL $many ; MSET $pairs
+      MSET $pairs > BGSAVE ; BLPOP none 0.5
+      MSET $pairs > BGREWRITEAOF ; BLPOP none 0.5
+      XGROUP DESTROY {a}x $c > XGROUP CREATE {a}x $c 0
+      XGROUP DELCONSUMER {a}x $a $c > XGROUP CREATECONSUMER {a}x $a $c
+      COPY {a}x {c}x REPLACE > XGROUP DELCONSUMER {c}x $a $a
+      COPY {a}x {c}x REPLACE > XGROUP DESTROY {c}x $a
+      COPY {a}x {c}x REPLACE > XREADGROUP GROUP $a $b STREAMS {c}x $>
+      COPY {a}x {c}x REPLACE > XREADGROUP GROUP $b $c STREAMS {c}x $>
+      XREADGROUP GROUP $a $a STREAMS {a}x 0
+      COPY {a}x {c}x REPLACE > XCLAIM {c}x $a $b 0 1-1
+      COPY {a}x {c}x REPLACE > XAUTOCLAIM {c}x $a $c 0 0
+      XACK {a}x $a 1-1
+      XPENDING {a}x $a
+      XPENDING {a}x $a - + 10
+      XINFO GROUPS {a}x
+      XINFO CONSUMERS {a}x $a
+      XINFO STREAM {a}x FULL
     `,
       names,
     ),

@@ -23,7 +23,8 @@ import { TestClient } from "../tests/_resp_client.ts";
 import { plain } from "../tests/_resp_reply.ts";
 import { sendCommands } from "./_commands.ts";
 import { undoAtEnd } from "./_ending.ts";
-import { type HoldCase, holdGroups } from "./_hold_cases.ts";
+import { holdGroups } from "./_hold_cases.ts";
+import type { HoldCase } from "./_hold_lines.ts";
 import { sherdSpec, withServers } from "./_measure.ts";
 import { parseCount } from "./_options.ts";
 import { startServer } from "./_proc.ts";
@@ -74,15 +75,22 @@ async function main(args: string[]): Promise<void> {
   await withServers({ sherd, workers: 2, only: "sherd" }, async () => {
     const dir = Deno.makeTempDirSync({ prefix: "sherd-holds-" });
     using _end = undoAtEnd(() => Deno.removeSync(dir, { recursive: true }));
-    const spec = sherdSpec(sherd, 2);
-    spec.command.push("--enable-debug-command", "yes", "--dir", dir);
-    if (values.log) spec.command.push("--appendonly", "yes");
-    for (const { name, fill, cases } of groups) {
+    for (const [i, { name, fill, cases }] of groups.entries()) {
       const chosen = name.includes(values.only)
         ? cases
         : cases.filter((one) => one.name.includes(values.only));
       if (chosen.length === 0) continue;
       progress(name);
+      // What one has logged is nothing for the next.
+      const own = `${dir}/${i}`;
+      Deno.mkdirSync(own);
+      const spec = sherdSpec(sherd, 2);
+      spec.command.push("--enable-debug-command", "yes", "--dir", own);
+      if (values.log) {
+        spec.command.push("--appendonly", "yes");
+        // That it is written anew is another matter.
+        spec.command.push("--auto-aof-rewrite-percentage", "0");
+      }
       await using server = await startServer(spec);
       using client = await TestClient.connect(server.port, {
         timeoutMs: 600_000,

@@ -162,7 +162,8 @@ export class World {
       monotonicMs: this.#monotonicMs,
     });
     this.#expireCycle = new ExpireCycle(counters);
-    const records = new WaiterRecords(arena);
+    const { externals } = this.keyspaces[0]!;
+    const records = new WaiterRecords(arena, externals);
     this.#blocked = new BlockedSessions({
       ...{ keyspaces: this.keyspaces, latches, records },
       monotonicMs: this.#monotonicMs,

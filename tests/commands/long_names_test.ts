@@ -9,6 +9,7 @@ import { hasRedisServer, startRedisServer } from "../_redis_server.ts";
 import { type Argument, plain, type TestClient } from "../_resp_client.ts";
 import { Random } from "../_random.ts";
 import { until } from "../_patience.ts";
+import { heard } from "./_heard.ts";
 import { assertNothingLost, assertSameReplies } from "./_long_values.ts";
 import { settled, slicesSuite, statistic } from "./_slices.ts";
 
@@ -339,4 +340,256 @@ suite("KEYS lists long names", async (client) => {
   const [inside] = plain(replies!) as [string[]];
   assert(inside.sort().join() === listed.join());
   await assertNothingLost(client, [...names, "n"]);
+});
+
+suite("long names are listed in steps while keys come and go", async (
+  client,
+  server,
+) => {
+  using other = await server.client();
+  const name = (i: number) => `${"n".repeat(70_000)}${i % 7}:${i}`;
+  const staying = Array.from({ length: 20 }, (_, i) => name(2 * i));
+  const going = Array.from({ length: 20 }, (_, i) => name(2 * i + 1));
+  await client.run("MSET", ...staying.flatMap((each) => [each, "v"]));
+  await client.run("CONFIG", "SET", "background-threshold", "1");
+  const random = new Random(client.resp);
+  for (let round = 0; round < 8; round++) {
+    const changes = Array.from({ length: 12 }, () => {
+      const [from, to] = [random.pick(going), random.pick(going)];
+      return random.pick([["SET", to, "v"], ["DEL", to], ["RENAME", from, to]]);
+    });
+    const pattern = random.pick(["*", "n*", "*n?:*"]);
+    const [, listed] = await Promise.all([
+      other.pipeline(changes),
+      client.run("KEYS", pattern),
+    ]);
+    const names = plain(listed) as string[];
+    const distinct = new Set(names);
+    assertEquals(distinct.size, names.length, "each is listed once");
+    assert(staying.every((each) => distinct.has(each)));
+    const all = [...staying, ...going];
+    assert(names.every((each) => all.includes(each)));
+  }
+  const [, few] = plain(
+    await client.run("SCAN", "0", "COUNT", "1000", "MATCH", "*n6:*"),
+  ) as [string, string[]];
+  const wanted = plain(await client.run("KEYS", "*n6:*")) as string[];
+  assert(few.sort().join() === wanted.sort().join());
+  assert(wanted.every((each) => each.includes("n6:")));
+  await client.run("CONFIG", "SET", "background-threshold", "5000");
+  await assertNothingLost(client, [...staying, ...going]);
+});
+
+suite("changes of watched keys with long names call transactions off", async (
+  client,
+  server,
+) => {
+  using other = await server.client();
+  const name = NAMES[0]!;
+  const changes = [
+    ["SET", name, "v"],
+    ["EXPIRE", name, "1000"],
+    ["PERSIST", name],
+    ["RENAME", name, NAMES[2]!],
+    ["MSET", NAMES[1]!, "v", name, "w"],
+    ["SADD", NAMES[4]!, "m"],
+    ["SDIFFSTORE", name, NAMES[4]!],
+    ["FLUSHALL"],
+    ["RPUSH", name, "a", "b"],
+    ["LMPOP", "2", NAMES[6]!, name, "LEFT"],
+    ["DEL", name],
+  ];
+  const exec = [["MULTI"], ["PING"], ["EXEC"]];
+  for (const change of changes) {
+    await client.run("WATCH", name, "short");
+    await other.run(...change);
+    const isChanged = change[0] !== "SADD";
+    const [, , reply] = await client.pipeline(exec);
+    assertEquals(plain(reply!), isChanged ? null : ["PONG"], change[0]);
+  }
+  await assertNothingLost(client, NAMES);
+});
+
+suite("changes of keys with long names are told", async (client, server) => {
+  const [first, second, third] = NAMES as [string, string, string];
+  const changes = [
+    ["MSET", first, "a", "short", "b", second, "c"],
+    ["EXPIRE", second, "1000"],
+    ["RENAME", first, third],
+    ["DEL", second, third],
+  ];
+  const events = await heard(server, client, async () => {
+    await client.pipeline(changes);
+  });
+  const keyspace = (name: string) => `__keyspace@0__:${name}`;
+  const expected = [
+    ...[first, "short", second].map((name) => `${keyspace(name)} set`),
+    `${keyspace(second)} expire`,
+    `${keyspace(first)} rename_from`,
+    `${keyspace(third)} rename_to`,
+    ...[second, third].map((name) => `${keyspace(name)} del`),
+  ];
+  // Those of several shards may be told in another order than redis-server's.
+  assert(
+    events.filter((event) => !event.endsWith(" new")).sort().join() ===
+      expected.sort().join(),
+  );
+  using reader = await server.client({ resp: 3 });
+  await reader.run("CLIENT", "TRACKING", "ON");
+  await client.run("MSET", first, "a", second, "b");
+  await reader.run("MGET", first, second, third, "short");
+  await client.pipeline([["SET", first, "c"], ["SET", NAMES[4]!, "d"]]);
+  const tell = async () => {
+    const told = plain(await reader.readReply()) as [string, string[]];
+    return told[1][0]!;
+  };
+  assert(await tell() === first);
+  await client.run("DEL", third, second);
+  assert(await tell() === second);
+  await client.run("SET", "short", "e");
+  assert(await tell() === "short");
+  await reader.run("CLIENT", "TRACKING", "OFF");
+  await reader.run("CLIENT", "TRACKING", "ON", "BCAST");
+  await client.run("SET", first, "f");
+  assert(await tell() === first);
+  await assertNothingLost(client, [...NAMES, "short"]);
+});
+
+suite("those who wait for keys with long names are served", async (
+  client,
+  server,
+) => {
+  const [first, second, third] = NAMES as [string, string, string];
+  const waits: [string[], string[], unknown][] = [
+    [["BLPOP", second, first, "0"], ["RPUSH", first, "a"], [first, "a"]],
+    [["BRPOP", first, first, "0"], ["RPUSH", first, "a", "b"], [first, "b"]],
+    [
+      ["BLMPOP", "0", "2", second, first, "LEFT", "COUNT", "9"],
+      ["RPUSH", first, "c"],
+      [first, ["c"]],
+    ],
+    [
+      ["BLMPOP", "0", "2", second, third, "LEFT", "COUNT", "5000"],
+      ["RPUSH", third, ...Array.from({ length: 4000 }, (_, i) => `${i}`)],
+      [third, Array.from({ length: 4000 }, (_, i) => `${i}`)],
+    ],
+    [
+      ["BLMOVE", second, third, "LEFT", "RIGHT", "0"],
+      ["LPUSH", second, "m"],
+      "m",
+    ],
+    [
+      ["BZPOPMIN", third, second, "0"],
+      ["ZADD", second, "1", "m"],
+      [second, "m", client.resp === 3 ? 1 : "1"],
+    ],
+    [
+      ["XREAD", "BLOCK", "0", "STREAMS", first, second, "$", "$"],
+      ["XADD", second, "1-1", "f", "v"],
+      client.resp === 3
+        ? { [second]: [["1-1", ["f", "v"]]] }
+        : [[second, [["1-1", ["f", "v"]]]]],
+    ],
+  ];
+  using other = await server.client();
+  for (const [wait, change, expected] of waits) {
+    await other.run("DEL", first, second, third);
+    using crowd = await server.client({ resp: client.resp });
+    const replies = [client.run(...wait)];
+    const waiting = async (count: number) =>
+      await until("they wait", async () => {
+        const info = String(plain(await other.run("INFO", "clients")));
+        return info.includes(`blocked_clients:${count}\r`);
+      });
+    await waiting(1);
+    replies.push(crowd.run(...wait));
+    await waiting(2);
+    // What is there for both is there for one at a time.
+    await other.run(...change);
+    const served = plain(await replies[0]!);
+    assert(sameText(served, expected), wait[0]);
+    if (wait[0] === "XREAD") {
+      assert(sameText(plain(await replies[1]!), expected));
+    } else {
+      if (wait[0] !== "BRPOP") await other.run(...change);
+      const next = wait[0] === "BRPOP" ? [first, "a"] : expected;
+      assert(sameText(plain(await replies[1]!), next), wait[0]);
+    }
+    await waiting(0);
+  }
+  {
+    // Who leaves meanwhile is given nothing.
+    using gone = await server.client();
+    gone.run("BLPOP", first, "0").catch(() => {});
+    await until("it waits", async () => {
+      const info = String(plain(await other.run("INFO", "clients")));
+      return info.includes("blocked_clients:1\r");
+    });
+  }
+  await until("it is gone", async () => {
+    const info = String(plain(await other.run("INFO", "clients")));
+    return info.includes("blocked_clients:0\r");
+  });
+  await other.run("DEL", first, second, third);
+  assertEquals(plain(await client.run("BLPOP", first, "0.01")), null);
+  await other.run("RPUSH", first, "x");
+  assertEquals(plain(await other.run("LRANGE", first, "0", "-1")), ["x"]);
+  await other.run("SET", second, "v", "PX", "1");
+  await until(
+    "it has expired",
+    async () => plain(await other.run("EXISTS", second)) === 0,
+  );
+  await settled(client);
+  assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
+  assert(plain(await client.run("KEYS", "*"))!.toString() === first);
+  assertEquals(plain(await other.run("LRANGE", first, "0", "-1")), ["x"]);
+  await assertNothingLost(client, NAMES);
+});
+
+/** Whether two replies are the same, without printing megabytes. */
+function sameText(a: unknown, b: unknown): boolean {
+  const text = (value: unknown) =>
+    JSON.stringify(
+      value,
+      (_, each) => each instanceof Map ? Object.fromEntries(each) : each,
+    );
+  return text(a) === text(b);
+}
+
+suite("keys with long names are saved, and their log is written anew", async (
+  client,
+) => {
+  const random = new Random(client.resp + 10);
+  const names = [...NAMES, "n".repeat(1_200_000)];
+  const value = (name: string): string[] =>
+    random.pick([
+      ["SET", name, "v"],
+      ["SET", name, "v".repeat(100_000), "EX", "1000"],
+      ["SADD", name, "1", "2"],
+      ["RPUSH", name, ...Array.from({ length: 3000 }, (_, i) => `${i}`)],
+    ]);
+  const digest = async () => plain(await client.run("DEBUG", "DIGEST"));
+  for (const name of names) await client.run(...value(name));
+  const before = await digest();
+  assertEquals(plain(await client.run("DEBUG", "RELOAD")), "OK");
+  assertEquals(await digest(), before);
+  await client.pipeline([
+    ["BGREWRITEAOF"],
+    ...names.slice(0, 6).flatMap((name) => [
+      random.pick([["DEL", name], ["RENAME", name, names.at(-1)!]]),
+      ["DEL", name],
+      value(name),
+      ["EXPIRE", names.at(-2)!, "2000"],
+    ]),
+  ]);
+  await until("the log is written anew", async () => {
+    const info = String(plain(await client.run("INFO", "persistence")));
+    return info.includes("aof_rewrite_in_progress:0\r") &&
+      info.includes("aof_rewrite_scheduled:0\r");
+  });
+  const after = await digest();
+  await settled(client);
+  assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
+  assertEquals(await digest(), after);
+  await assertNothingLost(client, names);
 });

@@ -7,6 +7,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import type { TestServer } from "../_harness.ts";
+import { until } from "../_patience.ts";
 import { plain, type TestClient, toBinary } from "../_resp_client.ts";
 import { heard } from "./_heard.ts";
 import { slicesSuite, statistic } from "./_slices.ts";
@@ -22,6 +23,10 @@ const BASE = "{b}ase";
 /** More than is read in one hold, but not by their number. */
 const LONG_ENTRIES = 40;
 const LONG_VALUE = "long ".repeat(3000);
+/** What is replied behind a reply. */
+const MARK = "all of it";
+/** Very many of these are more than a socket takes. */
+const VALUE = "v".repeat(100);
 /** Of so many fields an entry is made a node before the latch is taken. */
 const FIELDS = 9000;
 
@@ -34,6 +39,17 @@ function fieldsOf(count: number, name = "field"): string[] {
 async function rawOf(client: TestClient, argv: Command): Promise<string> {
   const [frame] = await client.pipelineFrames([argv]);
   return toBinary(frame!.raw);
+}
+
+/** What comes up to these bytes. */
+async function rawUpTo(client: TestClient, end: string): Promise<string> {
+  let raw = "";
+  while (!raw.endsWith(end)) {
+    const bytes = await client.readBytes();
+    assert(bytes !== null, "the reply has an end");
+    raw += toBinary(bytes);
+  }
+  return raw;
 }
 
 /** The same in a transaction. */
@@ -159,7 +175,7 @@ suite("entries of very many fields", async (client, server) => {
     client,
     server,
     ["XREADGROUP", "GROUP", "g", "a", "STREAMS", STREAM, ">"],
-    true,
+    false,
   );
   // The ID is the server's, and so is what is trimmed.
   await client.run("XADD", STREAM, "MAXLEN", "~", "2", "*", ...fields);
@@ -173,6 +189,82 @@ suite("entries of very many fields", async (client, server) => {
   await client.run("XADD", STREAM, "*", ...fieldsOf(3000));
   await client.run("CONFIG", "SET", "stream-node-max-bytes", "4096");
   await expectFromLog(client);
+});
+
+suite("entries of many fields, but not very many", async (client, server) => {
+  const ids = idsBetween(1, 6);
+  const fields = fieldsOf(3000);
+  await client.pipeline([
+    ...ids.map((id) => ["XADD", STREAM, id, ...fields]),
+    ["XGROUP", "CREATE", STREAM, "g", "0"],
+  ]);
+  for (
+    const argv of [
+      ["XREADGROUP", "GROUP", "g", "a", "STREAMS", STREAM, ">"],
+      ["XREADGROUP", "GROUP", "g", "a", "STREAMS", STREAM, "1-0"],
+      ["XCLAIM", STREAM, "g", "b", "0", ...ids],
+      ["XAUTOCLAIM", STREAM, "g", "c", "0", "-"],
+    ]
+  ) await expectAsInOneHold(client, server, argv, true);
+});
+
+suite("fields are replied as they were", async (client, server) => {
+  const fields = fieldsOf(50_000);
+  const ids = idsBetween(1, 2);
+  const bulks = fields.map((text) => `$${text.length}\r\n${text}\r\n`);
+  const [first, second] = ids.map((id) =>
+    `*2\r\n$${id.length}\r\n${id}\r\n*${fields.length}\r\n${bulks.join("")}`
+  );
+  const both = `*2\r\n${first}${second}`;
+  await client.pipeline(ids.map((id) => ["XADD", BASE, id, ...fields]));
+  const ready = [
+    ["COPY", BASE, STREAM, "REPLACE"],
+    ["XGROUP", "CREATE", STREAM, "g", "0"],
+  ];
+  const read = ["XREADGROUP", "GROUP", "g", "a", "STREAMS", STREAM];
+  const delivered = [...ready, [...read, ">"]];
+  using reader = await server.client({ resp: client.resp });
+  const play = async (before: Command[], argv: Command, expected = both) => {
+    await client.pipeline(before);
+    await client.run("CONFIG", "RESETSTAT");
+    await reader.sendCommands([argv, ["ECHO", MARK]]);
+    const name = argv[0]!.toLowerCase();
+    await until("it is being replied", async () => {
+      const info = plain(await client.run("INFO", "commandstats"));
+      return String(info).includes(`cmdstat_${name}:calls=1`);
+    });
+    await client.pipeline([
+      ["XDEL", STREAM, "2-0"],
+      ["XADD", STREAM, "*", "f", "v"],
+      ["XTRIM", STREAM, "MAXLEN", "1"],
+      ["DEL", STREAM],
+      // What is free is written over.
+      ["SETRANGE", "{s}text", "16000000", "x"],
+      ["DEL", "{s}text"],
+    ]);
+    const raw = await rawUpTo(reader, `${MARK}\r\n`);
+    assert(raw.includes(expected), argv.join(" "));
+  };
+  const end = `*1\r\n${second}`;
+  await play(ready, ["XREAD", "STREAMS", STREAM, STREAM, "0-0", "1-0"], end);
+  await play(ready, ["XRANGE", STREAM, "-", "+", "COUNT", "2"]);
+  await play(ready, ["XREVRANGE", STREAM, "1-0", "-"], first);
+  await play(ready, [...read, ">"]);
+  await play(delivered, [...read, "1-0"], end);
+  await play(delivered, ["XCLAIM", STREAM, "g", "b", "0", ...ids]);
+  await play(delivered, ["XAUTOCLAIM", STREAM, "g", "b", "0", "0"]);
+  // Who leaves does not want them any more.
+  await client.pipeline(ready);
+  {
+    using leaver = await server.client();
+    await leaver.sendCommands([["XRANGE", STREAM, "-", "+"]]);
+  }
+  await client.run("DEL", STREAM);
+  // They come back from what DUMP and COPY have made of them.
+  const dumped = await client.runRaw("DUMP", BASE);
+  const payload = dumped.subarray(dumped.indexOf(10) + 1, dumped.length - 2);
+  assertEquals(plain(await client.run("RESTORE", STREAM, "0", payload)), "OK");
+  assert(await rawOf(client, ["XRANGE", STREAM, "-", "+"]) === both);
 });
 
 suite("several streams are read that have much", async (client) => {
@@ -214,6 +306,48 @@ suite("a stream of very many nodes is trimmed", async (client, server) => {
   await client.run("CONFIG", "SET", "stream-node-max-entries", "100");
   await expectFromLog(client);
 });
+
+suite(
+  "very many nodes are counted later",
+  async (client, server) => {
+    await client.run("CONFIG", "SET", "stream-node-max-entries", "1");
+    const many = 25_000;
+    await client.pipeline(
+      idsBetween(1, many).map((id) => ["XADD", STREAM, id, "f", VALUE]),
+    );
+    await client.run("CONFIG", "SET", "stream-node-max-entries", "100");
+    const parts = [
+      ["XRANGE", STREAM, "2", "+"],
+      ["XRANGE", STREAM, "7", `${many - 7}`, "COUNT", `${many - 20}`],
+      ["XREVRANGE", STREAM, "+", "3", "COUNT", "20000"],
+      ["XREAD", "STREAMS", STREAM, STREAM, "1-0", "20-0"],
+    ];
+    const whole = [];
+    for (const argv of parts) whole.push(await rawInOneHold(client, argv));
+    for (const [i, argv] of parts.entries()) {
+      assert(await rawOf(client, argv) === whole[i], argv.join(" "));
+    }
+    // Who changes or deletes it does not change what is being replied.
+    using reader = await server.client({ resp: client.resp });
+    for (const [i, argv] of parts.entries()) {
+      await client.run("COPY", STREAM, BASE, "REPLACE");
+      await client.run("CONFIG", "RESETSTAT");
+      const reply = reader.pipelineFrames([argv]);
+      const name = argv[0]!.toLowerCase();
+      await until("it is being replied", async () => {
+        const info = plain(await client.run("INFO", "commandstats"));
+        return String(info).includes(`cmdstat_${name}:calls=1`);
+      });
+      const deleted = await client.pipeline([
+        ["XDEL", STREAM, "5000-0", "15000-0", "24000-0"],
+        ["XTRIM", STREAM, "MAXLEN", "20000"],
+        ["RENAME", BASE, STREAM],
+      ]);
+      assertEquals(plain(deleted[0]!), 3);
+      assert(toBinary((await reply)[0]!.raw) === whole[i], argv.join(" "));
+    }
+  },
+);
 
 suite("much is counted in the background", async (client) => {
   await client.run("CONFIG", "SET", "stream-node-max-entries", "1");

@@ -81,6 +81,9 @@ export function equalLong(
   bOff: number,
   length: number,
 ): boolean {
+  const isSamePlace = a.buffer === b.buffer &&
+    a.byteOffset + aOff === b.byteOffset + bOff;
+  if (isSamePlace) return true;
   const done = alikeBytes(a, aOff, b, bOff, length);
   const left = length - done;
   return equalBytes(a, aOff + done, left, b, bOff + done, left);

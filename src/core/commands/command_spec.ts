@@ -293,7 +293,7 @@ export interface CommandSpec<C> {
   readonly repliesValues?: boolean;
   /**
    * A key takes as long as so many of MGET's; missing: as one of them, or as
-   * {@linkcode COMBINED_KEY_WEIGHT} if clients may have to be told of it.
+   * several if clients may have to be told of it.
    */
   readonly keyWeight?: number;
   /** Of those that may be run with one of very many: where the keys stand. */
@@ -303,7 +303,7 @@ export interface CommandSpec<C> {
 }
 
 /** Weight of keys whose values are combined, or that are noted. */
-export const COMBINED_KEY_WEIGHT = 6;
+export const COMBINED_KEY_WEIGHT = 8;
 
 /** The key at one position. */
 export function keyAt(index: number, flags: string): KeySpec {

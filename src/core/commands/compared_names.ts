@@ -1,12 +1,13 @@
 /**
- * Long names of keys, compared with those of the entries that may have them before a
- * command has its latches, as long members are (compared_arguments.ts). Where there
- * is no such entry and the command may make one, the run that it will lie in is made
- * as well, with the name in it (../keyspace/long_names.ts).
+ * Long names of keys, compared with those of the entries that may have them, and of
+ * notes about such keys, before a command has its latches, as long members are
+ * (compared_arguments.ts). Where there is no such entry and the command may make one,
+ * the run that it will lie in is made as well, with the name in it
+ * (../keyspace/long_names.ts).
  *
- * An entry is kept meanwhile, and nothing changes in its name. What is found to be
- * another name is compared anew when it is looked for: no two names are likely to
- * have one hash.
+ * An entry, or a run, is kept meanwhile, and nothing changes in the name. What is
+ * found to be another name is compared anew when it is looked for: no two names are
+ * likely to have one hash.
  *
  * @module
  */
@@ -14,6 +15,7 @@
 import { equalLong } from "../base/bytes.ts";
 import { Key } from "../keyspace/key.ts";
 import { noteName, prepareName, runOf } from "../keyspace/long_names.ts";
+import { visitNotedNames } from "../keyspace/noted_names.ts";
 import type { ExternalStrings } from "../memory/external.ts";
 import { KNOWN_KEYS, type KnownKey } from "../memory/known_keys.ts";
 import type { Call } from "./call.ts";
@@ -41,7 +43,7 @@ interface PreparedName {
   readonly externals: ExternalStrings;
 }
 
-/** An entry that may have a name. */
+/** An entry, or a note, that may have a name. */
 interface FoundName {
   readonly db: number;
   /** Where its own begins. */
@@ -90,8 +92,12 @@ export class ComparedNames {
     const key = new Key();
     call.fillKey(key, args.source(i), args.off[i]!, args.length[i]!);
     const { buf, off, length } = key;
-    const known = this.#find(key) ?? this.#look(call, target, key);
+    const known = this.#find(key) ??
+      this.#look(call, new Set([call.db, target]), key, target);
     this.#add({ buf, off, length, known });
+    const { heap } = call.keyspace(key);
+    // A name never changes, so it may be replied from where it lies.
+    heap.setSteady(args.bigAt(i));
     if (mayBeMade && known.run === 0 && this.#absent.has(known)) {
       this.#prepare(call, { buf, off, length, known });
     }
@@ -104,6 +110,13 @@ export class ComparedNames {
     }
   }
 
+  /** Compares the name of a key. */
+  compareKey(call: Call, db: number, key: Key): void {
+    const { buf, off, length } = key;
+    const known = this.#look(call, [db], key, db);
+    this.#add({ buf, off, length, known });
+  }
+
   /** What is known of a name that was given before. */
   #find({ buf, off, length, hash }: Key): KnownKey | undefined {
     const name = this.#byHash.get(hash);
@@ -113,24 +126,39 @@ export class ComparedNames {
       : undefined;
   }
 
-  #look(call: Call, target: number, key: Key): KnownKey {
+  #look(
+    call: Call,
+    databases: Iterable<number>,
+    key: Key,
+    target: number,
+  ): KnownKey {
     const { buf, off, length, hash, shard } = key;
     const space = call.keyspace(key);
-    const found: FoundName[] = [];
+    const entries: FoundName[] = [];
+    const noted: FoundName[] = [];
+    const find = (found: FoundName[], db: number, off: number, run: number) => {
+      this.#kept.keep(space.heap, run);
+      found.push({ db, off, run });
+    };
     call.latches.acquire(shard);
-    for (const db of new Set([call.db, target])) {
+    for (const db of databases) {
       space.visitLike(db, key, (ref) => {
-        this.#kept.keep(space.heap, ref);
-        found.push({ db, off: space.keyOff(ref), run: runOf(space, ref) });
+        find(entries, db, space.keyOff(ref), runOf(space, ref));
       });
+      visitNotedNames(space, db, key, (run, at) => find(noted, db, at, run));
     }
     call.latches.release(shard);
     const known = knownKey(hash);
     this.#absent.add(known);
-    for (const { db, off: at, run } of found) {
+    for (const { db, off: at, run } of entries) {
       if (!equalLong(space.bytes(run), at, buf, off, length)) continue;
       noteName(known, run);
       if (db === target) this.#absent.delete(known);
+    }
+    for (const { off: at, run } of noted) {
+      if (known.nodes.has(run)) continue;
+      if (!equalLong(space.bytes(run), at, buf, off, length)) continue;
+      known.nodes.set(run, true);
     }
     return known;
   }
@@ -152,6 +180,14 @@ export class ComparedNames {
       each.off === from.off && each.buf === from.buf
     );
     if (name !== undefined) this.#add({ buf, off, length, known: name.known });
+  }
+
+  /** What is known of a name is known of the same in another key, until the next. */
+  lend(from: Key, { buf, off, length }: Key): void {
+    KNOWN_KEYS.clear();
+    this.resume();
+    const known = KNOWN_KEYS.find(from.buf, from.off, from.length);
+    if (known !== undefined) KNOWN_KEYS.add(buf, off, length, known);
   }
 
   /** What was found out is known again, in a slice of the command. */

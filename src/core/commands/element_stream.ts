@@ -138,6 +138,32 @@ export function streamElements(
   return true;
 }
 
+/** What {@linkcode CountElements} answers while there is more to be counted. */
+export const UNCOUNTED = -1;
+
+/** Goes on counting elements; their number, when all are counted. */
+export type CountElements = () => number;
+
+/**
+ * As {@linkcode streamElements}, of as many elements from place 0 on as there turn
+ * out to be: they are counted before the first is written, without a latch.
+ */
+export function streamUncounted(
+  call: Call,
+  space: Keyspace,
+  ref: number,
+  elements: ElementWriter,
+  count: CountElements,
+): boolean {
+  const reading = ValueReading.begin(call, space, ref, true);
+  if (reading === null) return false;
+  const source = new ElementStream(call, reading, elements, 0, UNCOUNTED);
+  source.count = count;
+  call.reply.beginArray();
+  call.reply.stream(source);
+  return true;
+}
+
 /**
  * As {@linkcode replyLasting}, of all elements of a value whose key is deleted
  * next: a reply in pieces keeps it, and nobody has to wait for that. Who takes
@@ -188,7 +214,9 @@ class ElementStream implements ReplySource {
   readonly #reading: ValueReading;
   readonly #elements: ElementWriter;
   readonly #resp: 2 | 3;
-  readonly #to: number;
+  /** Counts the elements before they are written. */
+  count: CountElements | null = null;
+  #to: number;
   #at: number;
   /** What was written ahead of the peer, because others wait; null for nothing. */
   #ahead: WrittenAhead | null = null;
@@ -215,12 +243,30 @@ class ElementStream implements ReplySource {
       this.#ahead = null;
       return !this.#isReading;
     }
+    if (this.count !== null && !this.#endHead(this.count, writer, bytes)) {
+      return false;
+    }
     const { space, ref } = this.#reading;
     const limit = writer.cost + bytes;
     const elements = this.#elements;
     this.#at = elements.write(space, ref, this.#at, this.#to, writer, limit);
     if (this.#at < this.#to) return false;
     this.drop();
+    return true;
+  }
+
+  /** Counts a step further, or to the end; says whether the head is complete. */
+  #endHead(
+    count: CountElements,
+    writer: ReplyWriter,
+    bytes: number,
+  ): boolean {
+    do {
+      this.#to = count();
+    } while (this.#to === UNCOUNTED && bytes === Infinity);
+    if (this.#to === UNCOUNTED) return false;
+    this.count = null;
+    writer.endArray(this.#to);
     return true;
   }
 

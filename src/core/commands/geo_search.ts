@@ -126,8 +126,8 @@ function largeSearch(form: Form): HeavyTest<Call> {
 }
 
 /** To find a member takes as long as so many are read; to store it, too. */
-const FOUND_WEIGHT = 3;
-const STORED_WEIGHT = 7;
+const FOUND_WEIGHT = 10;
+const STORED_WEIGHT = 14;
 /** To store a byte of a member takes as long as so many are read. */
 const STORED_BYTE_WEIGHT = 2;
 const CELLS = new GeoCells();

@@ -2,6 +2,8 @@
  * KEYS over many keys: a picture of one instant, taken in small steps while
  * others go on. See key_pictures.ts for how.
  *
+ * Long names are kept where they lie, and matched when no latch is held.
+ *
  * @module
  */
 
@@ -11,8 +13,11 @@ import { globMatch } from "../base/glob.ts";
 import { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { ScanWalk, type ShardHolds } from "../keyspace/scan_walk.ts";
+import { LONG_KEY_BYTES } from "../memory/known_keys.ts";
+import { writePieces } from "../resp/bytes_source.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
 import type { Call, LockGate, ShardLatches } from "./call.ts";
+import { KeptNames } from "./kept_names.ts";
 
 /** Entries that are looked at in one turn. */
 const TURN_ENTRIES = 2048;
@@ -26,6 +31,8 @@ const STEP_KEYS = 512;
 const SLICE_BYTES = 1 << 18;
 /** Bytes of keys that are listed in one hold of all latches. */
 const SHORT_BYTES = 1 << 20;
+/** What a name costs that is kept, in bytes that are listed. */
+const KEPT_BYTES = 1 << 10;
 /** Notes that are taken in one hold of a latch. */
 const NOTES_TAKEN = 512;
 /** Pictures that may be spoiled before all latches are held instead. */
@@ -50,7 +57,9 @@ export class KeysWalk {
   /** The keys that were found, as bulk strings, in buffers none of which is large. */
   readonly #out: ReplyWriter[] = [new ReplyWriter()];
   /** How many. */
-  found = 0;
+  #found = 0;
+  /** Those of them that are long. */
+  readonly #long: KeptNames;
   readonly #keyspaces: readonly Keyspace[];
   readonly #latches: ShardLatches;
   readonly #gate: LockGate;
@@ -69,6 +78,7 @@ export class KeysWalk {
   /** Where the keys of the shard that is walked begin, and how many precede. */
   #shardStart = 0;
   #shardFound = 0;
+  #shardLong = 0;
   /** Hash and position in `out` of each key of the shard. */
   #hashes = new Int32Array(1024);
   #positions = new Float64Array(1024);
@@ -77,15 +87,19 @@ export class KeysWalk {
   /** `pattern` is null if every key matches. */
   constructor(call: Call, pattern: Uint8Array | null) {
     this.#keyspaces = call.keyspaces;
+    this.#long = new KeptNames(call.keyspaces[0]!.heap);
     this.#latches = call.latches;
     this.#gate = call.lockGate;
     this.#db = call.db;
     this.#pattern = pattern;
   }
 
-  /** The bytes of the keys that were found. */
-  get pieces(): readonly Uint8Array[] {
-    return this.#out.map(({ buf, at }) => buf.subarray(0, at));
+  /** Replies the keys that were found. */
+  reply(reply: ReplyWriter): void {
+    reply.array(this.#found + this.#long.count);
+    this.#long.reply(reply);
+    const pieces = this.#out.map(({ buf, at }) => buf.subarray(0, at));
+    writePieces(reply, pieces);
   }
 
   /**
@@ -125,15 +139,18 @@ export class KeysWalk {
       walk.step(this.#visitAny, Infinity, Infinity);
     }
     this.#latches.releaseAll();
-    return !this.#isLong;
+    if (this.#isLong) return false;
+    this.#filterLong(0);
+    return true;
   }
 
   readonly #visitAny = (space: Keyspace, ref: number): void => {
     if (this.#isLong || space.isExpired(ref, this.#takenMs)) return;
     const key = this.#key;
     space.readName(ref, key);
-    this.#bytesMax -= key.length;
+    this.#bytesMax -= costOf(key);
     if (this.#bytesMax < 0) this.#isLong = true;
+    else if (key.length >= LONG_KEY_BYTES) this.#long.add(key);
     else if (this.#matches(key)) this.#write(key);
   };
 
@@ -152,6 +169,7 @@ export class KeysWalk {
       // Under the latch, that would take long.
       if (this.#count + STEP_KEYS > this.#hashes.length) this.#growNotes();
       let bytes = 0;
+      const long = this.#long.count;
       walk.isFull = false;
       walk.step(
         (space, ref) => {
@@ -161,6 +179,7 @@ export class KeysWalk {
         Infinity,
         Infinity,
       );
+      this.#filterLong(long);
       if (walk.hasShrunk) {
         // Some keys may have come twice: the shard is walked anew.
         this.#dropShard();
@@ -200,28 +219,40 @@ export class KeysWalk {
 
   #beginShard(shard: number): ScanWalk {
     this.#shardStart = this.#end();
-    this.#shardFound = this.found;
+    this.#shardFound = this.#found;
+    this.#shardLong = this.#long.count;
     this.#count = 0;
     return new ScanWalk(this.#keyspaces, this.#latches, this.#db, shard);
   }
 
   #dropShard(): void {
     this.#rewind(this.#shardStart);
-    this.found = this.#shardFound;
+    this.#found = this.#shardFound;
+    this.#long.filter(this.#shardLong, () => false);
   }
 
-  /** Returns the bytes of the name. */
+  /** Returns what the name costs. */
   #visit(space: Keyspace, ref: number): number {
     if (space.isExpired(ref, this.#takenMs)) return 0;
     const key = this.#key;
     space.readName(ref, key);
+    const isLong = key.length >= LONG_KEY_BYTES;
     if (
-      this.#matches(key) && !space.hooks.pictures.isNew(this.#picture, key)
-    ) this.#write(key);
-    return key.length;
+      (isLong || this.#matches(key)) &&
+      !space.hooks.pictures.isNew(this.#picture, key)
+    ) {
+      if (isLong) this.#long.add(key);
+      else this.#write(key);
+    }
+    return costOf(key);
   }
 
-  #matches({ buf, off, length }: Key): boolean {
+  /** Forgets the long names from a number on that do not match; takes no latch. */
+  #filterLong(from: number): void {
+    this.#long.filter(from, (name) => this.#matches(name));
+  }
+
+  #matches({ buf, off, length }: Pick<Key, "buf" | "off" | "length">): boolean {
     const pattern = this.#pattern;
     return pattern === null ||
       globMatch(pattern, 0, pattern.length, buf, off, length, false);
@@ -242,7 +273,7 @@ export class KeysWalk {
     this.#hashes[this.#count] = key.hash;
     this.#positions[this.#count] = this.#end() - 2 - key.length;
     this.#count++;
-    this.found++;
+    this.#found++;
   }
 
   /** Adds the keys that were there and are gone; false if all was for nothing. */
@@ -256,11 +287,18 @@ export class KeysWalk {
     this.#latches.release(shard);
     if (isSpoiled) return false;
     const gone: { bytes: Uint8Array; hash: number }[] = [];
+    const long = this.#long.count;
     this.#takeNotes(space, (key) => {
+      if (key.length >= LONG_KEY_BYTES) return this.#long.add(key);
       if (!this.#matches(key)) return;
       const bytes = key.buf.slice(key.off, key.off + key.length);
       gone.push({ bytes, hash: key.hash });
     });
+    this.#filterLong(long);
+    this.#long.filter(
+      long,
+      (name) => !this.#long.has(name, this.#shardLong, long),
+    );
     this.#addGone(gone);
     return true;
   }
@@ -293,7 +331,7 @@ export class KeysWalk {
       const isMet = (met.get(hash) ?? []).some((at) => this.#isAt(bytes, at));
       if (isMet) continue;
       this.#writer().bulk(bytes, 0, bytes.length);
-      this.found++;
+      this.#found++;
     }
   }
 
@@ -338,7 +376,8 @@ export class KeysWalk {
 
   #forget(): void {
     this.#rewind(0);
-    this.found = 0;
+    this.#long.filter(0, () => false);
+    this.#found = 0;
     this.#count = 0;
   }
 
@@ -356,4 +395,9 @@ export class KeysWalk {
       this.#latches.release(space.shard);
     }
   }
+}
+
+/** What it costs to list a name, in bytes. */
+function costOf({ length }: Key): number {
+  return length >= LONG_KEY_BYTES ? KEPT_BYTES : length;
 }

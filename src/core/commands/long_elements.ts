@@ -35,6 +35,14 @@ export class KeptElements implements LongStrings {
     reply.bulkFrom(new KeptBytes(heap, run, source, off, length), length);
     return true;
   }
+
+  keep(run: number): void {
+    this.#heap.keep(run);
+  }
+
+  letGo(run: number): void {
+    this.#heap.letGo(run);
+  }
 }
 
 /** Bytes in a run that is kept. */

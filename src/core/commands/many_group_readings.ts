@@ -224,7 +224,7 @@ export class ManyGroupReadings implements ManyKeysWork, KeysSteps {
           args.off[groupAt]!,
           args.length[groupAt]!,
         ) === 0
-    ) this.error = noGroupToRead(args.copy(keysAt + i), args.copy(groupAt));
+    ) this.error = noGroupToRead(args.view(keysAt + i), args.view(groupAt));
     else if (argumentIsCharacter({ args }, idAt, DOLLAR)) {
       this.error = DOLLAR_IN_XREADGROUP;
     } else if (!this.#readId(args, idAt)) this.error = STREAM_ID_INVALID;

@@ -12,16 +12,18 @@
 import { bytesOf, equalsIgnoreCase } from "../base/bytes.ts";
 import { globMatch } from "../base/glob.ts";
 import { TYPE_NAMES } from "../types/entry.ts";
+import { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { isLocked } from "../keyspace/locking.ts";
 import { keysAt } from "../keyspace/shard_control.ts";
 import { ScanWalk } from "../keyspace/scan_walk.ts";
-import { writePieces } from "../resp/bytes_source.ts";
+import { LONG_KEY_BYTES } from "../memory/known_keys.ts";
 import { INVALID_CURSOR, SYNTAX_ERROR } from "../resp/error_reply.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import { argumentIs, readInteger } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
 import type { CommandSpec, LateReply } from "./command_spec.ts";
+import { type KeptName, KeptNames } from "./kept_names.ts";
 import { KeysWalk } from "./keys_walk.ts";
 import { parseCursor } from "./scan_cursor.ts";
 
@@ -87,11 +89,14 @@ class ScanFilter {
     return true;
   }
 
-  /** Whether an entry is to be returned, if it has not expired. */
-  accepts(call: Call, space: Keyspace, ref: number): boolean {
-    return (this.#patternAt === 0 ||
-      matches(call, this.#patternAt, space, ref)) &&
-      (this.#type === -1 || space.type(ref) === this.#type);
+  /** Whether an entry is to be returned, as far as its name says. */
+  acceptsName(call: Call, name: Pick<Key, "buf" | "off" | "length">): boolean {
+    return this.#patternAt === 0 || matches(call, this.#patternAt, name);
+  }
+
+  /** The same as far as its type says. */
+  acceptsType(space: Keyspace, ref: number): boolean {
+    return this.#type === -1 || space.type(ref) === this.#type;
   }
 }
 
@@ -105,12 +110,19 @@ function scanCommand(call: Call): void {
   const start = reply.at;
   let found = 0;
   let limit = 0;
+  const key = new Key();
+  const long = new KeptNames(call.keyspaces[0]!.heap);
+  const isWanted = (name: KeptName) => filter.acceptsName(call, name);
   const visit = (space: Keyspace, ref: number): void => {
-    if (!filter.accepts(call, space, ref)) return;
+    if (!filter.acceptsType(space, ref)) return;
+    space.readName(ref, key);
+    const isLong = key.length >= LONG_KEY_BYTES;
+    if (!isLong && !filter.acceptsName(call, key)) return;
     if (space.isExpired(ref, nowMs)) {
       if (!isLocked(space, db, ref)) space.meetExpired(db, ref);
       return;
     }
+    if (isLong) return long.add(key);
     replyKey(reply, space, ref);
     found++;
     walk.isFull = reply.cost >= limit;
@@ -123,6 +135,10 @@ function scanCommand(call: Call): void {
     limit = reply.cost + SLICE_BYTES;
     walk.isFull = false;
     walk.step(visit, positionsMax, filter.count);
+    // No latch is held while long names are matched.
+    long.filter(0, isWanted);
+    found += long.count;
+    long.reply(reply);
   } while (
     !walk.isDone && walk.positions < positionsMax && walk.entries < filter.count
   );
@@ -144,27 +160,22 @@ function keysCommand(call: Call): void | Promise<LateReply> {
   const atOnceMax = call.settings.backgroundThreshold;
   const mustWait = () => call.lockGate.mustWaitToLook(call.db);
   if (!call.canWait || later === null) {
-    if (walk.listAtOnce(call.nowMs, mustWait)) replyKeys(reply, walk);
+    if (walk.listAtOnce(call.nowMs, mustWait)) walk.reply(reply);
     return;
   }
   if (countKeys(call) <= atOnceMax) {
     const outcome = walk.listShort(call.nowMs, mustWait);
-    if (outcome === "done") replyKeys(reply, walk);
+    if (outcome === "done") walk.reply(reply);
     if (outcome !== "long") return;
   }
   return new Promise((resolve) => {
     const turn = (nowMs: number): void => {
       const outcome = walk.step(nowMs);
-      if (outcome === "done") resolve((late) => replyKeys(late, walk));
+      if (outcome === "done") resolve((late) => walk.reply(late));
       else later(turn, outcome === "more" ? 0 : PICTURE_WAIT_MS);
     };
     later(turn, 0);
   });
-}
-
-function replyKeys(reply: ReplyWriter, { found, pieces }: KeysWalk): void {
-  reply.array(found);
-  writePieces(reply, pieces);
 }
 
 /** Keys of the database, about: others may add and delete some meanwhile. */
@@ -258,17 +269,16 @@ function matchesAll(call: Call, at: number): boolean {
 function matches(
   call: Call,
   at: number,
-  space: Keyspace,
-  ref: number,
+  { buf, off, length }: Pick<Key, "buf" | "off" | "length">,
 ): boolean {
   const { args } = call;
   return globMatch(
     args.source(at),
     args.off[at]!,
     args.length[at]!,
-    space.bytes(ref),
-    space.keyOff(ref),
-    space.keyLength(ref),
+    buf,
+    off,
+    length,
     false,
   );
 }

@@ -61,7 +61,7 @@ const DIFFERENCE = 2;
 /** Source objects kept between commands. */
 const SOURCES_KEPT = 64;
 /** A member of a union, or a difference, takes as long as so many that are only read. */
-const MEMBER_WEIGHT = 2;
+const MEMBER_WEIGHT = 3;
 
 /** One of the sets that a command combines; filled anew for each command. */
 class Source {

@@ -14,6 +14,7 @@ import { type EffectSink, NOT_RECORDED } from "../keyspace/effect_sink.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import { REPLY_BUFFER_BYTES, ReplyWriter } from "../resp/reply_writer.ts";
 import type { Call } from "./call.ts";
+import type { StagedNodes } from "./staged_nodes.ts";
 import {
   pieceOf,
   type ReplyPiece,
@@ -34,6 +35,8 @@ export interface Output {
   readonly nowMs: number;
   /** As {@linkcode Call.clockMs}. */
   readonly clockMs: number;
+  /** As {@linkcode Call.staged}, of a command that is not in slices. */
+  readonly staged?: StagedNodes | null;
 }
 
 /** The output of one change. */
@@ -119,7 +122,7 @@ export class SlicedOutput implements Output {
   record(effects: EffectLog): void {
     // A log that has begun meanwhile begins with what is left.
     if (effects.isOn && this.#draft === null) effects.silence();
-    else if (effects.isOn) effects.replaceWith(this.#draft!);
+    else this.#draft?.recordIn(effects);
   }
 
   /** Replies all that was written. */

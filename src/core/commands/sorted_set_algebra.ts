@@ -61,7 +61,7 @@ const PIECE_MEMBERS = 64;
 /** Source objects kept between commands. */
 const SOURCES_KEPT = 64;
 /** A member that is combined with others takes as long as so many that are only read. */
-const COMBINED_WEIGHT = 2;
+const COMBINED_WEIGHT = 4;
 
 /** One of the values that a command combines; filled anew for each command. */
 class Source {

@@ -199,7 +199,7 @@ class RangeRequest {
 }
 
 /** To store a member takes as long as so many are read. */
-const STORE_WEIGHT = 2;
+const STORE_WEIGHT = 4;
 const manyBehindFirst = manyElements(1, STORE_WEIGHT);
 const REQUEST = new RangeRequest();
 

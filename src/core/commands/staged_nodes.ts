@@ -24,8 +24,12 @@ import type { ComparedArguments } from "./compared_arguments.ts";
 /** Nodes by an argument that is in them. */
 export class StagedNodes {
   readonly #externals: ExternalStrings;
+  /** Bytes of the fields and values of the entry that is a node, or will be. */
+  entryBytes = 0;
   readonly #runs = new Map<number, number>();
   readonly #hashes = new Map<number, number>();
+  /** Names by their arguments: several streams may need one. */
+  readonly #names: { readonly at: number; readonly run: number }[] = [];
 
   constructor(externals: ExternalStrings) {
     this.#externals = externals;
@@ -89,6 +93,24 @@ export class StagedNodes {
     this.#hashes.set(i, hash);
   }
 
+  /** Makes a node of argument `i`, the name of what has so many bytes before it. */
+  addName(args: Arguments, i: number, headBytes: number): void {
+    const externals = this.#externals;
+    const length = args.length[i]!;
+    const run = externals.create(headBytes + length);
+    if (run === 0) return;
+    const at = externals.offset(run) - EXTERNAL_HEADER_BYTES + headBytes;
+    const { off } = args;
+    copyBytes(args.source(i), off[i]!, externals.bytes(run), at, length);
+    this.#names.push({ at: i, run });
+  }
+
+  /** A node of the name that is argument `i`, the caller's now; 0 for none. */
+  takeName(i: number): number {
+    const place = this.#names.findIndex(({ at }) => at === i);
+    return place < 0 ? 0 : this.#names.splice(place, 1)[0]!.run;
+  }
+
   /** Says that the members in nodes are what was compared of the arguments. */
   know(compared: ComparedArguments): void {
     const externals = this.#externals;
@@ -110,8 +132,12 @@ export class StagedNodes {
     return this.#hashes.get(i);
   }
 
-  /** Makes a node of a stream of the pairs of arguments from one on. */
-  addEntry(args: Arguments, from: number): void {
+  /**
+   * Makes a node of a stream of the pairs of arguments from one on, which have so
+   * many bytes.
+   */
+  addEntry(args: Arguments, from: number, bytes: number): void {
+    this.entryBytes = bytes;
     const externals = this.#externals;
     const count = (args.count - from) >> 1;
     const run = externals.create(firstEntryBytesMax(args, from, count));
@@ -133,11 +159,15 @@ export class StagedNodes {
 
   /** Frees the nodes that nobody has taken. */
   drop(): void {
-    for (const run of this.#runs.values()) {
-      this.#externals.adopt(run, 0);
-      this.#externals.unpin(run);
-    }
+    for (const run of this.#runs.values()) this.#drop(run);
+    for (const { run } of this.#names) this.#drop(run);
     this.#runs.clear();
+    this.#names.length = 0;
+  }
+
+  #drop(run: number): void {
+    this.#externals.adopt(run, 0);
+    this.#externals.unpin(run);
   }
 }
 

@@ -91,14 +91,15 @@ function xaddCommand(call: Call): void | Promise<LateReply> {
   else streams.readLastId(ref, ID);
   if (ID.isGreatest()) return reply.error(STREAM_EXHAUSTED);
   if (!chooseId(nowMs)) return reply.error(XADD_ID_TOO_SMALL);
-  let bytes = 0;
-  for (let i = from; i < argc; i++) bytes += args.length[i]!;
+  const { staged } = call;
+  const bytes = staged === null ? bytesFrom(call, from) : staged.entryBytes;
   if (bytes > NODE_BYTES_MAX) return reply.error(STREAM_ENTRY_TOO_LARGE);
   if (ref === 0) ref = space.create(call.db, key, TYPE_STREAM);
-  const run = call.staged !== null && streams.log.beginsNode(ref, bytes)
-    ? call.staged.take(from)
+  const fieldCount = (argc - from) >> 1;
+  const run = staged !== null && streams.log.beginsNode(ref, bytes, fieldCount)
+    ? staged.take(from)
     : 0;
-  streams.log.add(ref, ID, args, from, (argc - from) >> 1, bytes, run);
+  streams.log.add(ref, ID, args, from, fieldCount, bytes, run);
   const removed = OPTIONS.hasTrim
     ? trimStream(space, ref, OPTIONS.trim, SLICE_LEAVES)
     : 0;
@@ -122,11 +123,17 @@ function stageEntry(call: Call): void {
   if (!quietly(call, () => OPTIONS.read(call, true))) return;
   const from = OPTIONS.idAt + 1;
   if (argc - from < 2 || (argc - from) % 2 === 1) return;
-  let bytes = 0;
-  for (let i = from; i < argc; i++) bytes += args.length[i]!;
+  const bytes = bytesFrom(call, from);
   if (bytes > NODE_BYTES_MAX) return;
   call.staged = new StagedNodes(call.keyspaces[0]!.externals);
-  call.staged.addEntry(args, from);
+  call.staged.addEntry(args, from, bytes);
+}
+
+/** Bytes of the arguments from one on. */
+function bytesFrom({ args, argc }: Call, from: number): number {
+  let bytes = 0;
+  for (let i = from; i < argc; i++) bytes += args.length[i]!;
+  return bytes;
 }
 
 function trimLater(

@@ -30,6 +30,7 @@ import { StreamId } from "../types/stream_id.ts";
 import { argumentIs, bigIntegerAt } from "./arg_reader.ts";
 import type { Call, ChangePlace, SlicedChange } from "./call.ts";
 import { ClaimArguments, FIRST_ID, readFor } from "./claim_arguments.ts";
+import { groupNames } from "./compared_groups.ts";
 import {
   type CommandSpec,
   KEY_RW_DELETE,
@@ -121,12 +122,12 @@ class Claimant implements GroupPlace {
   }
 
   /** Records a pending entry as it is now, in the place of the command. */
-  record(output: Output, { values }: Keyspace, id: StreamId): void {
-    const { groups } = values.streams;
+  record(output: Output, space: Keyspace, id: StreamId): void {
+    const { groups } = space.values.streams;
     if (!output.effects.isOn) return;
     if (!groups.findPending(this.group, id, PLACE)) return;
     groups.readPending(PLACE, ENTRY);
-    recordClaim(output, this, groups, ENTRY, LAST);
+    recordClaim(output, this, space, ENTRY, LAST);
   }
 
   /**
@@ -148,7 +149,7 @@ class Claimant implements GroupPlace {
       space.values.streams.groups.setActiveAt(this.consumer, output.clockMs);
     } else if (this.isMade && output.effects.isOn) {
       // It was made for nothing.
-      recordConsumer(output, this);
+      recordConsumer(output, this, space);
     }
     if (changes > 0) space.hooks.changed(output.db, key, CHANGED, changes);
   }
@@ -205,7 +206,7 @@ class Claim {
         if (outcome === DROPPED) this.#dropped++;
         if (outcome !== CLAIMED) continue;
         by.claimed++;
-        bytes -= reply.cost - before + this.#fieldsWeight(space);
+        bytes -= reply.cost - before + this.#fieldsWeight(reply, space);
         before = reply.cost;
       } catch (cause) {
         by.endEarly(cause, space, by.claimed + this.#dropped);
@@ -253,8 +254,9 @@ class Claim {
   }
 
   /** How long the fields have taken of the entry that was claimed last. */
-  #fieldsWeight({ values }: Keyspace): number {
-    return this.given.isJustId ? 0 : fieldsWeight(values.streams.cursor.entry);
+  #fieldsWeight(reply: ReplyWriter, { values }: Keyspace): number {
+    if (this.given.isJustId) return 0;
+    return fieldsWeight(reply, values.streams.cursor.entry);
   }
 
   /** All is done: records what is left to be recorded, and tells. */
@@ -267,7 +269,7 @@ class Claim {
       if (changes === 0) {
         space.hooks.signal(output.db, key, CHANGED);
         if (output.effects.isOn) {
-          recordGroupId(output, by, streams, by.group, SCRATCH);
+          recordGroupId(output, by, space, by.group, SCRATCH);
         }
       }
     }
@@ -469,7 +471,7 @@ class AutoClaim {
         else {
           groups.countDelivery(PLACE);
           replyEntry(reply, cursor.entry);
-          fields += fieldsWeight(cursor.entry);
+          fields += fieldsWeight(reply, cursor.entry);
         }
         by.record(output, space, ID);
         by.claimed++;
@@ -629,6 +631,14 @@ function xautoclaimCommand(call: Call): void | Promise<LateReply> {
   if (DELETED.buf.length > KEPT_BYTES) DELETED = new ReplyWriter(1024);
 }
 
+/** Who claims, in the arguments of both. */
+const CLAIMANT_NAMES = {
+  key: 1,
+  group: 2,
+  consumer: 3,
+  makes: "consumer",
+} as const;
+
 /** Rows of these commands. */
 export const STREAM_CLAIM_COMMANDS: readonly CommandSpec<Call>[] = [
   {
@@ -644,6 +654,7 @@ export const STREAM_CLAIM_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax:
       "key group consumer min-idle-time start [COUNT count:integer] [JUSTID]",
     replies: ["array"],
+    stage: groupNames(CLAIMANT_NAMES),
     run: xautoclaimCommand,
   },
   {
@@ -660,6 +671,7 @@ export const STREAM_CLAIM_COMMANDS: readonly CommandSpec<Call>[] = [
       "[TIME unix-time-milliseconds:unix-time] [RETRYCOUNT count:integer] " +
       "[FORCE] [JUSTID] [LASTID lastid]",
     replies: ["array"],
+    stage: groupNames(CLAIMANT_NAMES),
     run: xclaimCommand,
   },
 ];

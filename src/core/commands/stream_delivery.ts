@@ -45,6 +45,8 @@ export const ENTRIES_AT_ONCE: number = 2 * SLICE_ENTRIES;
 /** A slice ends after the entry with which it has replied as much as so many bytes. */
 export const SLICE_BYTES: number = 1 << 18;
 
+/** To record an entry with long names takes as long as so many bytes of a reply. */
+const RECORD_BYTES = 2048;
 /** To seek an entry takes as long as so many bytes of a reply. */
 const SEEK_BYTES = 2048;
 
@@ -79,6 +81,8 @@ export class GroupReader implements GroupPlace {
   /** Whether entries are read that nobody of the group has got. */
   #isNew = false;
   #consumer = 0;
+  /** What an entry takes to be recorded, as bytes that are replied. */
+  #recordBytes = 0;
   /** Whether the consumer was made for this. */
   #isMade = false;
   /** Of those that are pending, the next has no lesser ID. */
@@ -99,6 +103,9 @@ export class GroupReader implements GroupPlace {
     const { group } = this;
     const nameAt = this.groupAt + 1;
     this.done = 0;
+    const hasLongName = args.bigAt(this.groupAt) !== 0 ||
+      args.bigAt(nameAt) !== 0;
+    this.#recordBytes = hasLongName && effects.isOn ? RECORD_BYTES : 0;
     this.#isNew = this.behind.isGreatest();
     this.#consumer = consumerOf(args, space, group, nameAt);
     this.#isMade = false;
@@ -116,7 +123,7 @@ export class GroupReader implements GroupPlace {
     }
     groups.readLastId(group, ID);
     if (log.readLastEntry(ref, LAST) && LAST.compare(ID) > 0) return true;
-    if (this.#isMade && effects.isOn) recordConsumer(output, this);
+    if (this.#isMade && effects.isOn) recordConsumer(output, this, space);
     return false;
   }
 
@@ -183,7 +190,8 @@ export class GroupReader implements GroupPlace {
       LAST.set(id);
       if (!isWithoutAck && output.effects.isOn) this.#record(output, space);
       replyEntry(reply, cursor.entry);
-      this.moreBytes += fieldsWeight(cursor.entry);
+      this.moreBytes += fieldsWeight(reply, cursor.entry) +
+        this.#recordBytes;
       this.done++;
     }
     if (this.done > before) {
@@ -201,7 +209,7 @@ export class GroupReader implements GroupPlace {
     DELIVERED.deliveredAtMs = output.nowMs;
     DELIVERED.deliveriesHi = 0;
     DELIVERED.deliveriesLo = 1;
-    recordClaim(output, this, space.values.streams.groups, DELIVERED, LAST);
+    recordClaim(output, this, space, DELIVERED, LAST);
   }
 
   #readPending(
@@ -228,13 +236,14 @@ export class GroupReader implements GroupPlace {
       isPlaced = true;
       if (isKept) {
         replyEntry(reply, cursor.entry);
-        this.moreBytes += fieldsWeight(cursor.entry);
+        this.moreBytes += fieldsWeight(reply, cursor.entry) +
+          this.#recordBytes;
         groups.findPending(group, ID, PENDING_PLACE);
         groups.setDeliveredAt(PENDING_PLACE, nowMs);
         groups.countDelivery(PENDING_PLACE);
         if (output.effects.isOn) {
           groups.readPending(PENDING_PLACE, DELIVERED);
-          recordClaim(output, this, groups, DELIVERED, LAST);
+          recordClaim(output, this, space, DELIVERED, LAST);
         }
       } else {
         reply.array(2);
@@ -260,11 +269,10 @@ export class GroupReader implements GroupPlace {
   end(output: Output, space: Keyspace, key: Key): void {
     if (output.effects.isOn) {
       if (this.#isMade && (!this.#isNew || this.isWithoutAck)) {
-        recordConsumer(output, this);
+        recordConsumer(output, this, space);
       }
       if (this.#isNew) {
-        const { streams } = space.values;
-        recordGroupId(output, this, streams, this.group, SCRATCH);
+        recordGroupId(output, this, space, this.group, SCRATCH);
       }
     }
     // Whoever reads what was delivered before changes nothing.

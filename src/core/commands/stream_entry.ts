@@ -83,7 +83,7 @@ export function groupToUse(call: Call, ref: number): number {
   const group = ref === 0 ? 0 : groupOf(call, 0, ref, 2);
   if (group === 0) {
     const { args } = call;
-    call.reply.error(noKeyOrGroup(args.copy(1), args.copy(2)));
+    call.reply.error(noKeyOrGroup(args.view(1), args.view(2)));
   }
   return group;
 }
@@ -102,7 +102,10 @@ export function consumerOf(
 
 /** Makes that consumer, and counts it as a change; may throw OutOfMemory. */
 export function addConsumer(
-  { args, db, clockMs }: Pick<Output, "args" | "db" | "clockMs">,
+  { args, db, clockMs, staged }: Pick<
+    Output,
+    "args" | "db" | "clockMs" | "staged"
+  >,
   { space, key }: ChangePlace,
   group: number,
   i: number,
@@ -113,6 +116,7 @@ export function addConsumer(
     args.off[i]!,
     args.length[i]!,
     clockMs,
+    staged?.takeName(i) ?? 0,
   );
   space.hooks.changed(db, key, XGROUP_CREATECONSUMER);
   return consumer;

@@ -25,6 +25,7 @@ import { TYPE_STREAM } from "../types/entry.ts";
 import { StreamId } from "../types/stream_id.ts";
 import { argumentIs } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
+import { groupNames } from "./compared_groups.ts";
 import {
   type CommandSpec,
   KEY_RW_UPDATE,
@@ -135,7 +136,7 @@ function find(
     return false;
   }
   if (FOUND.group === 0 && needsGroup) {
-    reply.error(noSuchGroup(args.copy(2), args.copy(3)));
+    reply.error(noSuchGroup(args.view(2), args.view(3)));
     return false;
   }
   return true;
@@ -163,6 +164,7 @@ function xgroupCreateCommand(call: Call): void {
     args.length[3]!,
     ID,
     READ,
+    call.staged?.takeName(3) ?? 0,
   );
   space.hooks.changed(call.db, key, XGROUP_CREATE);
   reply.ok();
@@ -274,6 +276,7 @@ export const STREAM_GROUP_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: KEY_RW_UPDATE,
     syntax: "key group id...",
     replies: ["integer"],
+    stage: groupNames({ key: 1, group: 2 }),
     run: xackCommand,
   },
   {
@@ -294,6 +297,7 @@ export const STREAM_GROUP_COMMANDS: readonly CommandSpec<Call>[] = [
         syntax: "key group id-selector:(id|new-id=$) [MKSTREAM] " +
           "[ENTRIESREAD entriesread:integer]",
         replies: ["status"],
+        stage: groupNames({ key: 2, group: 3, makes: "group" }),
         run: xgroupCreateCommand,
       },
       {
@@ -306,6 +310,7 @@ export const STREAM_GROUP_COMMANDS: readonly CommandSpec<Call>[] = [
         keys: [keyAt(2, "RW insert")],
         syntax: "key group consumer",
         replies: ["integer"],
+        stage: groupNames({ key: 2, group: 3, consumer: 4, makes: "consumer" }),
         run: xgroupCreateconsumerCommand,
       },
       {
@@ -318,6 +323,7 @@ export const STREAM_GROUP_COMMANDS: readonly CommandSpec<Call>[] = [
         keys: [keyAt(2, "RW delete")],
         syntax: "key group consumer",
         replies: ["integer"],
+        stage: groupNames({ key: 2, group: 3, consumer: 4 }),
         run: xgroupDelconsumerCommand,
       },
       {
@@ -330,6 +336,7 @@ export const STREAM_GROUP_COMMANDS: readonly CommandSpec<Call>[] = [
         keys: [keyAt(2, "RW delete")],
         syntax: "key group",
         replies: ["integer"],
+        stage: groupNames({ key: 2, group: 3 }),
         run: xgroupDestroyCommand,
       },
       {
@@ -353,6 +360,7 @@ export const STREAM_GROUP_COMMANDS: readonly CommandSpec<Call>[] = [
         syntax: "key group id-selector:(id|new-id=$) " +
           "[ENTRIESREAD entriesread:integer]",
         replies: ["status"],
+        stage: groupNames({ key: 2, group: 3 }),
         run: xgroupSetidCommand,
       },
     ],

@@ -22,6 +22,7 @@ import type { StreamNames } from "../types/stream_names.ts";
 import { StreamCounters, type StreamValue } from "../types/stream_value.ts";
 import { argumentIs, integerAt, readInteger } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
+import { groupNames } from "./compared_groups.ts";
 import { type CommandSpec, type HeavyTest, keyAt } from "./command_spec.ts";
 import { elementsOf } from "./heavy_work.ts";
 import { groupOf, readStream, streamsOf } from "./stream_entry.ts";
@@ -70,7 +71,7 @@ function xinfoConsumersCommand(call: Call): void {
   if (ref === 0) return;
   const group = groupOf(call, 0, ref, 3);
   if (group === 0) {
-    return reply.error(noSuchGroup(args.copy(2), args.copy(3)));
+    return reply.error(noSuchGroup(args.view(2), args.view(3)));
   }
   const { groups } = streamsOf(call, 0);
   const count = groups.consumerCount(group);
@@ -393,6 +394,7 @@ export const STREAM_INFO_COMMANDS: readonly CommandSpec<Call>[] = [
         syntax: "key group",
         replies: ["array"],
         isHeavy: manyConsumers,
+        stage: groupNames({ key: 2, group: 3 }),
         run: xinfoConsumersCommand,
       },
       {

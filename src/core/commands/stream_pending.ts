@@ -13,6 +13,7 @@ import { PendingEntry, type StreamGroups } from "../types/stream_group.ts";
 import { StreamId } from "../types/stream_id.ts";
 import { argumentIs, integerAt, readInteger } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
+import { stagePending } from "./compared_groups.ts";
 import {
   type CommandSpec,
   type HeavyTest,
@@ -213,6 +214,7 @@ export const STREAM_PENDING_COMMANDS: readonly CommandSpec<Call>[] = [
       "end count:integer [consumer])]",
     replies: ["array"],
     isHeavy: manyPending,
+    stage: stagePending,
     run: xpendingCommand,
   },
 ];

@@ -37,9 +37,10 @@ import { TYPE_STREAM } from "../types/entry.ts";
 import { StreamId } from "../types/stream_id.ts";
 import { argumentIs, bigIntegerAt, readInteger } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
+import { stageGroupReading } from "./compared_groups.ts";
 import { streamReadKeys } from "./command_keys.ts";
 import { type CommandSpec, keysAfter, type LateReply } from "./command_spec.ts";
-import { DIRECT_BYTES_MAX, STREAMED_ELEMENTS_MIN } from "./element_stream.ts";
+import { DIRECT_BYTES_MAX } from "./element_stream.ts";
 import { ManyGroupReadings } from "./many_group_readings.ts";
 import {
   type KeysPass,
@@ -66,6 +67,7 @@ import {
   replyRange,
   replyStreamName,
   replyStreamsHead,
+  STREAMED_ENTRIES_MIN,
 } from "./stream_reply.ts";
 import { WRONG } from "./typed_entry.ts";
 
@@ -197,7 +199,7 @@ function xreadCommand(call: Call): void {
   // Those that are written at once are not many together.
   const long = Math.max(
     STREAMED_MIN,
-    Math.ceil(STREAMED_ELEMENTS_MIN / served),
+    Math.ceil(STREAMED_ENTRIES_MIN / served),
   );
   let direct = DIRECT_BYTES_MAX;
   for (let i = 0; i < streams; i++) {
@@ -313,7 +315,7 @@ function lookUp(call: Call, isGroup: boolean): boolean {
       GROUPS[i] = ref === 0 ? 0 : groupOf(call, i, ref, groupAt);
       if (GROUPS[i] === 0) {
         const key = args.copy(keysAt + i);
-        reply.error(noGroupToRead(key, args.copy(groupAt)));
+        reply.error(noGroupToRead(key, args.view(groupAt)));
         return false;
       }
     }
@@ -528,9 +530,9 @@ const READ_KEY_WEIGHT = 8;
  * A stream that a group is read of may have to be copied before, or written to a
  * snapshot, as far as that is done at once.
  */
-const GROUP_READ_KEY_WEIGHT = 160;
+const GROUP_READ_KEY_WEIGHT = 96;
 /** The same where it is likely, because replies are still read from values. */
-const HELD_KEY_WEIGHT = 640;
+const HELD_KEY_WEIGHT = 384;
 
 /** Rows of these commands. */
 export const STREAM_READ_COMMANDS: readonly CommandSpec<Call>[] = [
@@ -566,6 +568,7 @@ export const STREAM_READ_COMMANDS: readonly CommandSpec<Call>[] = [
     keyWeight: HELD_KEY_WEIGHT,
     manyKeys: manyGroups,
     oneKey: "with IDs",
+    stage: stageGroupReading,
     run: xreadgroupCommand,
   },
 ];

@@ -10,9 +10,10 @@
 import { bytesOf } from "../base/bytes.ts";
 import type { EffectLog } from "../keyspace/effect_log.ts";
 import type { EffectSink } from "../keyspace/effect_sink.ts";
-import type { PendingEntry, StreamGroups } from "../types/stream_group.ts";
+import type { Keyspace } from "../keyspace/keyspace.ts";
+import type { PendingEntry } from "../types/stream_group.ts";
 import { ID_BYTES_MAX, StreamId } from "../types/stream_id.ts";
-import type { StreamCounters, StreamValue } from "../types/stream_value.ts";
+import type { StreamCounters } from "../types/stream_value.ts";
 import { argumentIs } from "./arg_reader.ts";
 import { RECORDED } from "./recorded.ts";
 import type { Output } from "./sliced_output.ts";
@@ -78,14 +79,16 @@ export interface GroupPlace {
 export function recordClaim(
   { effects, args, db }: Recorder,
   { keyAt, groupAt }: GroupPlace,
-  { consumerNames }: StreamGroups,
+  { heap, values }: Keyspace,
   entry: PendingEntry,
   lastId: StreamId,
 ): void {
+  const { consumerNames } = values.streams.groups;
   effects.replace(db, RECORDED.XCLAIM, 14)
     .argument(args, keyAt)
-    .argument(args, groupAt)
-    .bytes(
+    .lastingArgument(heap, args, groupAt)
+    .lasting(
+      heap,
       consumerNames.nameBuf(entry.consumer),
       consumerNames.nameOff(entry.consumer),
       consumerNames.nameLength(entry.consumer),
@@ -104,14 +107,14 @@ export function recordClaim(
 export function recordGroupId(
   { effects, args, db }: Recorder,
   { keyAt, groupAt }: GroupPlace,
-  { groups }: StreamValue,
+  { heap, values: { streams: { groups } } }: Keyspace,
   group: number,
   scratch: { id: StreamId; read: { hi: number; lo: number } },
 ): void {
   groups.readLastId(group, scratch.id);
   groups.readEntriesRead(group, scratch.read);
   effects.replace(db, RECORDED.XGROUP, 7).constant(SETID)
-    .argument(args, keyAt).argument(args, groupAt);
+    .argument(args, keyAt).lastingArgument(heap, args, groupAt);
   id(effects, scratch.id);
   effects.constant(ENTRIESREAD).int64(scratch.read.hi, scratch.read.lo);
 }
@@ -120,9 +123,10 @@ export function recordGroupId(
 export function recordConsumer(
   { effects, args, db }: Recorder,
   { keyAt, groupAt }: GroupPlace,
+  { heap }: Keyspace,
 ): void {
   effects.replace(db, RECORDED.XGROUP, 5).constant(CREATECONSUMER)
     .argument(args, keyAt)
-    .argument(args, groupAt)
-    .argument(args, groupAt + 1);
+    .lastingArgument(heap, args, groupAt)
+    .lastingArgument(heap, args, groupAt + 1);
 }

@@ -4,11 +4,7 @@
  * @module
  */
 
-import { Int64, writeInt64 } from "../base/int64.ts";
-import { INTEGER_BYTES_MAX } from "../base/integer.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
-import { isIntegerHead, readInt64Element } from "../memory/listpack_element.ts";
-import { elementBytes } from "../memory/listpack_format.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { StreamCursor } from "../types/stream_cursor.ts";
 import { ID_BYTES_MAX, StreamId } from "../types/stream_id.ts";
@@ -17,13 +13,16 @@ import type { Call } from "./call.ts";
 import {
   DIRECT_BYTES_MAX,
   type ElementWriter,
-  STREAMED_ELEMENTS_MIN,
   streamElements,
   streamRest,
+  streamUncounted,
+  UNCOUNTED,
 } from "./element_stream.ts";
+import { KeptFields, replyFields } from "./stream_fields.ts";
 
-const TEXT = new Uint8Array(INTEGER_BYTES_MAX);
-const NUMBER = new Int64();
+/** Entries from which on a reply is written while the peer takes it. */
+export const STREAMED_ENTRIES_MIN = 512;
+
 const TWO_TO_32 = 4294967296;
 /** Upper words from minus this one up to it are those of exact doubles. */
 const EXACT_HI = 1 << 21;
@@ -67,54 +66,35 @@ export function replyStreamName(
   reply.bulk(buf, off, length);
 }
 
-/** An entry: its ID, and its fields and values as an array. */
+/**
+ * An entry: its ID, and its fields and values as an array. Those of a lone node are
+ * left to the peer's taking them.
+ */
 export function replyEntry(reply: ReplyWriter, entry: NodeReader): void {
-  const { buf, fieldCount } = entry;
   reply.array(2);
   replyId(reply, entry.id);
-  reply.array(fieldCount * 2);
-  let { at } = entry;
-  if (entry.hasOwnFields) {
-    for (let i = fieldCount * 2; i > 0; i--) at = replyElement(reply, buf, at);
-  } else {
-    let fieldAt = entry.firstFieldsAt;
-    for (let i = fieldCount; i > 0; i--) {
-      fieldAt = replyElement(reply, buf, fieldAt);
-      at = replyElement(reply, buf, at);
-    }
+  reply.array(entry.fieldCount * 2);
+  if (isLate(reply, entry)) {
+    return reply.stream(new KeptFields(reply.longs!, entry));
   }
-  entry.at = at;
-  entry.left = 0;
+  replyFields(reply, entry);
 }
 
-/** An element of a listpack as a bulk string; returns where the next begins. */
-function replyElement(reply: ReplyWriter, buf: Uint8Array, at: number): number {
-  const byte = buf[at]!;
-  if (byte >= 0x80 && byte < 0xc0) {
-    const length = byte & 0x3f;
-    reply.bulk(buf, at + 1, length);
-    return at + length + 2;
-  }
-  if (isIntegerHead(byte)) {
-    readInt64Element(buf, at, NUMBER);
-    reply.bulk(TEXT, 0, writeInt64(NUMBER.hi, NUMBER.lo, TEXT, 0));
-  } else if (byte < 0xf0) {
-    reply.bulk(buf, at + 2, (byte & 15) << 8 | buf[at + 1]!);
-  } else {
-    const length = buf[at + 1]! | buf[at + 2]! << 8 | buf[at + 3]! << 16 |
-      buf[at + 4]! << 24;
-    reply.bulk(buf, at + 5, length);
-  }
-  return at + elementBytes(buf, at);
+/** Whether the fields of an entry are read when the peer takes them. */
+function isLate({ canStream, longs }: ReplyWriter, entry: NodeReader): boolean {
+  return entry.isLone && canStream && longs !== null;
 }
 
 /** A field of an entry with its value takes as long as so many bytes more. */
 const FIELD_BYTES = 128;
 
 /** As many bytes of a reply take as long as the fields of an entry do. */
-export function fieldsWeight({ fieldCount }: NodeReader): number {
-  return fieldCount * FIELD_BYTES;
+export function fieldsWeight(reply: ReplyWriter, entry: NodeReader): number {
+  return isLate(reply, entry) ? 0 : entry.fieldCount * FIELD_BYTES;
 }
+
+/** Leaves of a stream's tree that are counted at once, or in one step. */
+const LEAVES_AT_ONCE = 256;
 
 /**
  * Replies an array of the entries from `start` to `end`, the last ones first if
@@ -130,22 +110,17 @@ export function replyRange(
   end: StreamId,
   count: number,
   isReverse: boolean,
-  long: number = STREAMED_ELEMENTS_MIN,
+  long: number = STREAMED_ENTRIES_MIN,
   direct: number = DIRECT_BYTES_MAX,
 ): number {
   const { reply } = call;
   const { streams } = space.values;
   const length = streams.length(ref);
   const most = count === 0 ? length : Math.min(count, length);
-  if (most >= long && reply.canStream) {
-    const counted = streams.log.countRange(ref, start, end, most);
-    const exact = Math.min(most, counted);
-    if (exact >= long) {
-      const cursor = streams.log.cursor();
-      const elements = new EntryElements(cursor, start, end, isReverse);
-      if (streamElements(call, space, ref, elements, 0, exact)) return direct;
-    }
-  }
+  if (
+    most >= long && reply.canStream &&
+    streamRange(call, space, ref, start, end, most, isReverse, long)
+  ) return direct;
   const head = reply.at;
   let limit = reply.canStream ? reply.cost + direct : Infinity;
   reply.array(most);
@@ -156,7 +131,7 @@ export function replyRange(
     cursor.seekBehind(ref, end);
     while (written < most && cursor.previous()) {
       if (entry.id.compare(start) < 0) break;
-      limit -= fieldsWeight(entry);
+      limit -= fieldsWeight(reply, entry);
       if (reply.cost >= limit) {
         REST.set(entry.id);
         const range = [start, REST, most - written, isReverse] as const;
@@ -170,7 +145,7 @@ export function replyRange(
     cursor.seek(ref, start);
     while (written < most && cursor.next()) {
       if (entry.id.compare(end) > 0) break;
-      limit -= fieldsWeight(entry);
+      limit -= fieldsWeight(reply, entry);
       if (reply.cost >= limit) {
         REST.set(entry.id);
         const range = [REST, end, most - written, isReverse] as const;
@@ -183,6 +158,40 @@ export function replyRange(
   }
   reply.recount(head, written);
   return limit - reply.cost;
+}
+
+/**
+ * Replies an array of up to `most` entries, of which there are `long` or more,
+ * while the peer takes it; false, with nothing written, if there are fewer, or no
+ * memory for that.
+ */
+function streamRange(
+  call: Call,
+  space: Keyspace,
+  ref: number,
+  start: StreamId,
+  end: StreamId,
+  most: number,
+  isReverse: boolean,
+  long: number,
+): boolean {
+  const { log } = space.values.streams;
+  const counting = log.counting();
+  counting.begin(ref, start, end);
+  let isLeft = counting.goOn(LEAVES_AT_ONCE);
+  while (isLeft && counting.count < long) {
+    isLeft = counting.goOn(LEAVES_AT_ONCE);
+  }
+  const counted = () => Math.min(most, counting.count);
+  if (counted() < long) return false;
+  const elements = new EntryElements(log.cursor(), start, end, isReverse);
+  if (!isLeft || counting.count >= most) {
+    return streamElements(call, space, ref, elements, 0, counted());
+  }
+  return streamUncounted(call, space, ref, elements, () => {
+    isLeft = counting.goOn(LEAVES_AT_ONCE);
+    return isLeft && counting.count < most ? UNCOUNTED : counted();
+  });
 }
 
 /** Where the rest of a reply begins, or ends if it goes backwards. */

@@ -144,6 +144,12 @@ export class EffectDraft implements EffectSink {
     }
   }
 
+  /** As {@linkcode append}, of bytes that are kept where they lie. */
+  appendKept(piece: BytePiece): void {
+    this.#endBlock();
+    this.#blocks.push(piece);
+  }
+
   /** Is what the command at hand has done; a log that has ended wants nothing. */
   recordIn(effects: EffectLog): void {
     if (effects.isOn) effects.replaceWith(this);

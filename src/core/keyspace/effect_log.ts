@@ -93,6 +93,8 @@ export class EffectLog implements EffectSink {
   /** Whether nobody else draws tickets. */
   readonly #isAlone: boolean;
   readonly #ring: EffectRingWriter;
+  /** Any heap of the arena in which arguments may lie; null if none is known. */
+  heap: Heap | null = null;
   #lastTicket = -1;
   /**
    * Requests that are recorded as they came, not in the ring yet: where they lie
@@ -118,6 +120,8 @@ export class EffectLog implements EffectSink {
   /** Where its body begins. */
   #bodyStart = RECORD_HEADER_BYTES;
   #stagedEnd = RECORD_HEADER_BYTES;
+  /** Whether pieces lie before it in the same buffer. */
+  #isSplit = false;
   /** Arguments that the last command in it still wants. */
   #missing = 0;
   /** What was made ready for the command that runs; null for nothing. */
@@ -365,7 +369,7 @@ export class EffectLog implements EffectSink {
     assert(this.#missing === 0, "a recorded command has all its arguments");
     assert(this.#depth === 1, "no transaction is recorded");
     this.#endPiece();
-    this.#ended.copyTo(draft);
+    this.#ended.moveTo(draft);
     this.#clearStaged();
     this.silence();
   }
@@ -405,8 +409,11 @@ export class EffectLog implements EffectSink {
     return this.bytes(bytes, 0, bytes.length);
   }
 
-  /** Adds an argument. */
+  /** Adds an argument; one in the arena as {@linkcode lasting}, if that is known. */
   bytes(buf: Uint8Array, off: number, length: number): this {
+    if (length >= LASTING_BYTES_MIN && this.heap !== null) {
+      return this.lasting(this.heap, buf, off, length);
+    }
     this.#stageArgument(buf, off, length);
     return this.#endArgument();
   }
@@ -417,9 +424,9 @@ export class EffectLog implements EffectSink {
    */
   lasting(heap: Heap, buf: Uint8Array, off: number, length: number): this {
     const run = length < LASTING_BYTES_MIN ? 0 : heap.steadyRunAt(buf, off);
-    return run === 0
-      ? this.bytes(buf, off, length)
-      : this.#keep(heap, run, buf, off, length);
+    if (run !== 0) return this.#keep(heap, run, buf, off, length);
+    this.#stageArgument(buf, off, length);
+    return this.#endArgument();
   }
 
   /**
@@ -444,7 +451,7 @@ export class EffectLog implements EffectSink {
     heap.keep(run);
     this.#reserveStaged(VARINT_BYTES_MAX);
     this.#stagedEnd = putVarint(this.#staged, this.#stagedEnd, length);
-    this.#endPiece();
+    this.#splitPiece();
     const done = () => heap.letGo(run);
     this.#ended.add({ buf, from: off, end: off + length, done });
     return this.#endArgument();
@@ -654,13 +661,8 @@ export class EffectLog implements EffectSink {
 
   /** What is staged becomes a piece of the record. */
   #endPiece(): void {
-    const buf = this.#staged;
-    const from = this.#bodyStart;
-    const end = this.#stagedEnd;
-    if (end === from) return;
-    this.#ended.add({ buf, from, end });
-    // None of it is to be written over.
-    if (this.#prepared?.buf === buf) this.#prepared = null;
+    if (this.#stagedEnd === this.#bodyStart && !this.#isSplit) return;
+    this.#splitPiece();
     this.#stage(
       new Uint8Array(1024),
       RECORD_HEADER_BYTES,
@@ -668,17 +670,34 @@ export class EffectLog implements EffectSink {
     );
   }
 
+  /** The same, but what follows lies behind it in its buffer. */
+  #splitPiece(): void {
+    const buf = this.#staged;
+    const from = this.#bodyStart;
+    const end = this.#stagedEnd;
+    if (end === from) return;
+    this.#ended.add({ buf, from, end });
+    // None of it is to be written over.
+    if (this.#prepared?.buf === buf) this.#prepared = null;
+    this.#bodyStart = end;
+    this.#isSplit = true;
+  }
+
   /** Makes the record in the making one that lies in `buf`. */
   #stage(buf: Uint8Array<ArrayBuffer>, bodyStart: number, end: number): void {
     this.#staged = buf;
     this.#bodyStart = bodyStart;
     this.#stagedEnd = end;
+    this.#isSplit = false;
   }
 
   #clearStaged(): void {
     if (this.#prepared?.buf === this.#staged) this.#prepared = null;
-    if (this.#staged.length > KEPT_BYTES) this.#staged = new Uint8Array(1024);
+    if (this.#staged.length > KEPT_BYTES || this.#isSplit) {
+      this.#staged = new Uint8Array(1024);
+    }
     this.#bodyStart = this.#stagedEnd = RECORD_HEADER_BYTES;
+    this.#isSplit = false;
     this.#ended.clear();
   }
 

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Heap } from "../memory/heap.ts";
 import type { Arguments } from "../resp/arguments.ts";
 
 /** Takes commands, argument by argument. */
@@ -19,6 +20,13 @@ export interface EffectSink {
   constant(bytes: Uint8Array): this;
   /** Adds an argument. */
   bytes(buf: Uint8Array, off: number, length: number): this;
+  /**
+   * Adds an argument that lies in the arena; a long one in a steady run may be
+   * copied when no latch is held any more.
+   */
+  lasting(heap: Heap, buf: Uint8Array, off: number, length: number): this;
+  /** As {@linkcode lasting}, of argument `i` of the command at hand. */
+  lastingArgument(heap: Heap, args: Arguments, i: number): this;
   /** Adds an argument: an integer of up to 64 bits in decimal. */
   integer(value: number): this;
   /** Adds an argument: an integer of two words in decimal. */
@@ -38,6 +46,12 @@ export const NOT_RECORDED: EffectSink = {
     return this;
   },
   bytes() {
+    return this;
+  },
+  lasting() {
+    return this;
+  },
+  lastingArgument() {
     return this;
   },
   integer() {

@@ -102,11 +102,7 @@ export class KeyHooks {
     notesAt: (header: number) => KeyNotes,
   ) {
     const { arena, control, dict, heap, shard } = space;
-    this.watched = new WatchedKeys(
-      notesAt(SHARD_WATCHED),
-      control,
-      (db, key) => space.peek(db, key) !== 0,
-    );
+    this.watched = new WatchedKeys(notesAt(SHARD_WATCHED), space);
     this.waiters = new Waiters(
       notesAt(SHARD_WAITERS),
       heap,

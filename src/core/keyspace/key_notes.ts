@@ -4,9 +4,13 @@
  *
  * ```text
  * node   word 0, word 2   the user's
- *        key   qualifier (4 bytes, little endian), then the name
+ *        key   qualifier (4 bytes, little endian), then the name; of a long one
+ *              the run in which it lies, and its offset there
  *        then, from the next word on, more words of the user
  * ```
+ *
+ * A long name is not copied: the run in which it lies, which is an entry's or an
+ * argument's, is kept as long as the note is there. Nothing changes in either.
  *
  * The qualifier keeps apart equal names: of several databases, or of several
  * kinds. Every method asks that the caller holds the shard's latch. Nodes never
@@ -19,7 +23,7 @@ import { copyBytes, equalLong } from "../base/bytes.ts";
 import { type Arena, byteOf, SEGMENT_SHIFT, wordOf } from "../memory/arena.ts";
 import { type Dict, DICT_COUNT, type NodeVisitor } from "../memory/dict.ts";
 import type { Heap } from "../memory/heap.ts";
-import { LONG_KEY_BYTES } from "../memory/known_keys.ts";
+import { KNOWN_KEYS, LONG_KEY_BYTES } from "../memory/known_keys.ts";
 import {
   KEY_LENGTH_MASK,
   NODE_HASH,
@@ -30,6 +34,11 @@ import type { Key } from "./key.ts";
 
 const QUALIFIER_BYTES = 4;
 const HEADER_WORDS = NODE_HEADER_BYTES >> 2;
+/** Words of a node with a long name: the run that it lies in, ... */
+const RUN = HEADER_WORDS + 1;
+/** ... the offset of its first byte there. */
+const OFFSET = HEADER_WORDS + 2;
+const LONG_WORDS = HEADER_WORDS + 3;
 /** Spreads the same name of several qualifiers: the golden ratio. */
 const QUALIFIER_FACTOR = 0x9e3779b1;
 
@@ -91,27 +100,32 @@ export class KeyNotes {
    */
   add(qualifier: number, key: Key, moreWords = 0): number {
     const length = QUALIFIER_BYTES + key.length;
+    const isLong = key.length >= LONG_KEY_BYTES;
     const words = wordsOf(length) + moreWords;
     const node = this.#heap.allocate((words + 1) >>> 1);
     const hash = hashIn(qualifier, key.hash);
     const all = this.#arena.i32[node >>> SEGMENT_SHIFT]!;
     const at = wordOf(node);
     all.fill(0, at, at + HEADER_WORDS);
-    all.fill(0, at + (NODE_HEADER_BYTES + length >>> 2), at + words);
+    const restFrom = isLong ? HEADER_WORDS : NODE_HEADER_BYTES + length >>> 2;
+    all.fill(0, at + restFrom, at + words);
     all[at + NODE_KEY] = length;
     all[at + NODE_HASH] = hash;
     all[at + HEADER_WORDS] = qualifier;
-    copyBytes(
-      key.buf,
-      key.off,
-      this.#arena.u8[node >>> SEGMENT_SHIFT]!,
-      byteOf(node) + NODE_HEADER_BYTES + QUALIFIER_BYTES,
-      key.length,
-    );
     try {
+      if (isLong) this.#keepName(node, key);
+      else {
+        copyBytes(
+          key.buf,
+          key.off,
+          this.#arena.u8[node >>> SEGMENT_SHIFT]!,
+          byteOf(node) + NODE_HEADER_BYTES + QUALIFIER_BYTES,
+          key.length,
+        );
+      }
       this.#dict.insert(this.#control, this.#header, node, hash);
     } catch (cause) {
-      this.#heap.free(node);
+      this.free(node);
       throw cause;
     }
     return node;
@@ -120,7 +134,7 @@ export class KeyNotes {
   /** Takes a node out and frees it. */
   remove(node: number): void {
     this.takeOut(node);
-    this.#heap.free(node);
+    this.free(node);
   }
 
   /** Takes a node out, to be freed later. */
@@ -131,6 +145,8 @@ export class KeyNotes {
 
   /** Frees a node that is in no dictionary any more. */
   free(node: number): void {
+    const run = this.#isLong(node) ? this.word(node, RUN) : 0;
+    if (run !== 0) this.#heap.letGo(run);
     this.#heap.free(node);
   }
 
@@ -171,14 +187,66 @@ export class KeyNotes {
 
   /** Fills in the name of a node, but not its shard. */
   readKey(node: number, key: Key): void {
-    key.buf = this.#arena.u8[node >>> SEGMENT_SHIFT]!;
-    key.off = byteOf(node) + NODE_HEADER_BYTES + QUALIFIER_BYTES;
+    if (this.#isLong(node)) {
+      const run = this.word(node, RUN);
+      key.buf = this.#arena.u8[run >>> SEGMENT_SHIFT]!;
+      key.off = byteOf(run) + this.word(node, OFFSET);
+    } else {
+      key.buf = this.#arena.u8[node >>> SEGMENT_SHIFT]!;
+      key.off = byteOf(node) + NODE_HEADER_BYTES + QUALIFIER_BYTES;
+    }
     key.length = (this.word(node, NODE_KEY) & KEY_LENGTH_MASK) -
       QUALIFIER_BYTES;
     key.hash = hashIn(this.qualifier(node), this.word(node, NODE_HASH));
   }
 
-  /** A long name is compared where it lies. */
+  /**
+   * Visits the nodes that a long name may have, with the runs in which theirs lie,
+   * and where these begin in their segments.
+   */
+  visitLike(
+    qualifier: number,
+    length: number,
+    hash: number,
+    visit: (node: number, run: number, off: number) => void,
+  ): void {
+    this.#dict.visitLike(
+      this.#control,
+      this.#header,
+      QUALIFIER_BYTES + length,
+      hashIn(qualifier, hash),
+      (node) => {
+        if (this.qualifier(node) !== qualifier) return;
+        const run = this.word(node, RUN);
+        visit(node, run, byteOf(run) + this.word(node, OFFSET));
+      },
+    );
+  }
+
+  #isLong(node: number): boolean {
+    return (this.word(node, NODE_KEY) & KEY_LENGTH_MASK) >=
+      QUALIFIER_BYTES + LONG_KEY_BYTES;
+  }
+
+  /** Keeps the run of a name, or of a copy if it lies in none. */
+  #keepName(node: number, { buf, off, length }: Key): void {
+    const heap = this.#heap;
+    const found = heap.runAt(buf, off);
+    const run = found || heap.allocate((length + 7) >>> 3);
+    const bytes = this.#arena.u8[run >>> SEGMENT_SHIFT]!;
+    heap.keep(run);
+    this.setWord(node, RUN, run);
+    if (found !== 0) {
+      const from = bytes.byteOffset + byteOf(run);
+      return this.setWord(node, OFFSET, buf.byteOffset + off - from);
+    }
+    copyBytes(buf, off, bytes, byteOf(run), length);
+    this.setWord(node, OFFSET, 0);
+    // It goes when nobody keeps it any more.
+    heap.free(run);
+  }
+
+  /** A long name is compared where it lies, if it has not been before. */
   #findLong(
     qualifier: number,
     buf: Uint8Array,
@@ -186,20 +254,14 @@ export class KeyNotes {
     length: number,
     hash: number,
   ): number {
-    const total = QUALIFIER_BYTES + length;
     let found = 0;
-    this.#dict.visitLike(
-      this.#control,
-      this.#header,
-      total,
-      hashIn(qualifier, hash),
-      (node) => {
-        if (found !== 0 || this.qualifier(node) !== qualifier) return;
-        const own = this.#arena.u8[node >>> SEGMENT_SHIFT]!;
-        const at = byteOf(node) + NODE_HEADER_BYTES + QUALIFIER_BYTES;
-        if (equalLong(own, at, buf, off, length)) found = node;
-      },
-    );
+    this.visitLike(qualifier, length, hash, (node, run, at) => {
+      if (found !== 0) return;
+      const own = this.#arena.u8[run >>> SEGMENT_SHIFT]!;
+      const isSame = KNOWN_KEYS.has(run, buf, off, length) ??
+        equalLong(own, at, buf, off, length);
+      if (isSame) found = node;
+    });
     return found;
   }
 
@@ -223,6 +285,7 @@ export class KeyNotes {
 
 /** Words of a node whose key has so many bytes. */
 function wordsOf(keyBytes: number): number {
+  if (keyBytes >= QUALIFIER_BYTES + LONG_KEY_BYTES) return LONG_WORDS;
   return (NODE_HEADER_BYTES + keyBytes + 3) >>> 2;
 }
 

@@ -3,7 +3,7 @@
  * in the order of the changes.
  *
  * Noted while a command runs, and looked at when it has given its latches back.
- * The bytes are copied, as a key may be gone by then.
+ * The names are copied or kept, as a key may be gone by then.
  *
  * Of a database that is emptied, or exchanged with another, all keys have changed:
  * noted is that those are to be found which somebody waits for (waiters.ts).
@@ -11,11 +11,11 @@
  * @module
  */
 
-import { copyBytes, equalBytes } from "../base/bytes.ts";
+import { equalBytes, equalLong } from "../base/bytes.ts";
+import type { Heap } from "../memory/heap.ts";
+import { LONG_KEY_BYTES } from "../memory/known_keys.ts";
 import type { Key } from "./key.ts";
-
-/** Buffers that grew beyond this are not kept. */
-const KEPT_BYTES = 1 << 16;
+import { NotedBytes } from "./noted_bytes.ts";
 
 /** Up to here keys are compared with all others that wait to be looked at. */
 const FEW_KEYS = 16;
@@ -40,11 +40,15 @@ export class ReadyKeys {
   readonly #whole = new Map<number, Set<number>>();
   readonly #shards: number[] = [];
   readonly #databases: number[] = [];
-  readonly #offsets: number[] = [];
+  readonly #places: number[] = [];
   readonly #lengths: number[] = [];
   readonly #hashes: number[] = [];
-  #bytes = new Uint8Array(256);
-  #end = 0;
+  readonly #names: NotedBytes;
+
+  /** `heap` gives any heap of the arena, or null: see {@linkcode NotedBytes}. */
+  constructor(heap: () => Heap | null = () => null) {
+    this.#names = new NotedBytes(heap);
+  }
 
   /** Keys and shards that were noted and are not yet done with. */
   get count(): number {
@@ -61,19 +65,11 @@ export class ReadyKeys {
     hash: number,
   ): void {
     if (this.#has(db, buf, off, length, hash)) return;
-    const end = this.#end + length;
-    if (end > this.#bytes.length) {
-      const grown = new Uint8Array(end * 2);
-      grown.set(this.#bytes.subarray(0, this.#end));
-      this.#bytes = grown;
-    }
-    copyBytes(buf, off, this.#bytes, this.#end, length);
     this.#shards.push(shard);
     this.#databases.push(db);
-    this.#offsets.push(this.#end);
+    this.#places.push(this.#names.add(buf, off, length));
     this.#lengths.push(length);
     this.#hashes.push(hash);
-    this.#end = end;
     this.#count++;
   }
 
@@ -101,8 +97,9 @@ export class ReadyKeys {
   /** Fills in the key at hand and returns its database. */
   read(key: Key): number {
     const i = this.#from;
-    key.buf = this.#bytes;
-    key.off = this.#offsets[i]!;
+    const place = this.#places[i]!;
+    key.buf = this.#names.buf(place);
+    key.off = this.#names.off(place);
     key.length = this.#lengths[i]!;
     key.hash = this.#hashes[i]!;
     key.shard = this.#shards[i]!;
@@ -113,12 +110,12 @@ export class ReadyKeys {
   advance(): void {
     this.#from++;
     if (this.#from < this.#count) return;
-    this.#from = this.#count = this.#end = 0;
+    this.#from = this.#count = 0;
     this.#byHash.clear();
     this.#before.length = 0;
-    this.#shards.length = this.#databases.length = this.#offsets.length = 0;
+    this.#shards.length = this.#databases.length = this.#places.length = 0;
     this.#lengths.length = this.#hashes.length = 0;
-    if (this.#bytes.length > KEPT_BYTES) this.#bytes = new Uint8Array(256);
+    this.#names.clear();
   }
 
   #has(
@@ -154,14 +151,14 @@ export class ReadyKeys {
     length: number,
     hash: number,
   ): boolean {
-    return this.#hashes[i] === hash && this.#databases[i] === db &&
-      equalBytes(
-        this.#bytes,
-        this.#offsets[i]!,
-        this.#lengths[i]!,
-        buf,
-        off,
-        length,
-      );
+    if (
+      this.#hashes[i] !== hash || this.#databases[i] !== db ||
+      this.#lengths[i] !== length
+    ) return false;
+    const own = this.#names.buf(this.#places[i]!);
+    const at = this.#names.off(this.#places[i]!);
+    return length < LONG_KEY_BYTES
+      ? equalBytes(own, at, length, buf, off, length)
+      : equalLong(own, at, buf, off, length);
   }
 }

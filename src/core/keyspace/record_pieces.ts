@@ -44,11 +44,14 @@ export class RecordPieces {
     return joined;
   }
 
-  /** Copies them to the end of a draft. */
-  copyTo(draft: EffectDraft): void {
-    for (const { buf, from, end } of this.#pieces) {
-      draft.append(buf, from, end - from);
+  /** Moves them to the end of a draft; those that nobody keeps are copied. */
+  moveTo(draft: EffectDraft): void {
+    for (const piece of this.#pieces) {
+      const { buf, from, end, done } = piece;
+      if (done === undefined) draft.append(buf, from, end - from);
+      else draft.appendKept(piece);
     }
+    this.#leave();
   }
 
   /** Makes them a record, padding included, which waits for room in the ring. */

@@ -59,7 +59,7 @@ const WORKER = 2;
 const MORE_WORDS = 3;
 
 /** Keys are noted whatever their database. */
-const QUALIFIER = 0;
+export const TRACKED_QUALIFIER = 0;
 /** Up to here the clients of a key are few. */
 const FEW_CLIENTS = 8;
 /** Draws from the dictionary before its first node is taken. */
@@ -75,7 +75,6 @@ export const NOTED_FIRST = 2;
 /** The tracked keys of one shard. */
 export class TrackedKeys {
   readonly #notes: KeyNotes;
-  readonly #heap: Heap;
   readonly #dict: Dict;
   readonly #tables: ClientTables;
   readonly #control: Int32Array;
@@ -92,7 +91,6 @@ export class TrackedKeys {
     control: Int32Array,
   ) {
     this.#notes = notes;
-    this.#heap = heap;
     this.#dict = dict;
     this.#tables = new ClientTables(heap, arena);
     this.#control = control;
@@ -110,7 +108,7 @@ export class TrackedKeys {
 
   /** The node of a key, or 0. */
   find(buf: Uint8Array, off: number, length: number, hash: number): number {
-    return this.#notes.find(QUALIFIER, buf, off, length, hash);
+    return this.#notes.find(TRACKED_QUALIFIER, buf, off, length, hash);
   }
 
   /** Clients of a key. */
@@ -126,7 +124,7 @@ export class TrackedKeys {
     const notes = this.#notes;
     const found = this.find(key.buf, key.off, key.length, key.hash);
     if (found === 0) {
-      const node = notes.add(QUALIFIER, key, MORE_WORDS);
+      const node = notes.add(TRACKED_QUALIFIER, key, MORE_WORDS);
       this.#control[SHARD_HOOKS]! |= HOOK_TRACKED;
       const more = notes.moreAt(node);
       notes.setWord(node, more + CLIENT, client);
@@ -235,7 +233,7 @@ export class TrackedKeys {
     let left = budget;
     const free = (node: number): void => {
       if (this.#readTable(node)) left -= this.#tables.free(this.#root);
-      this.#heap.free(node);
+      this.#notes.free(node);
       left--;
     };
     while (

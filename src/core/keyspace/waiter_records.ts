@@ -7,7 +7,8 @@
  *      1  worker of its connection          5  first registration, or 0
  *      2  session                           6  arguments
  *      3  database                          7  worker of its cache + 1, or 0
- *      then the length of each argument, then their bytes
+ *      then the length of each argument, then the run of each one that came in one,
+ *      or 0, then the bytes of the others
  * ```
  *
  * The claim word is the sole arbiter of what becomes of the command: whoever
@@ -21,6 +22,7 @@
 
 import { copyBytes } from "../base/bytes.ts";
 import { type Arena, byteOf, SEGMENT_SHIFT, wordOf } from "../memory/arena.ts";
+import type { ExternalStrings } from "../memory/external.ts";
 import type { Heap } from "../memory/heap.ts";
 import type { Arguments } from "../resp/arguments.ts";
 
@@ -78,10 +80,12 @@ export interface KeysAt {
 /** Reads and writes waiter records. */
 export class WaiterRecords {
   readonly #arena: Arena;
+  readonly #externals: ExternalStrings;
 
   /** `arena` are the worker's views. */
-  constructor(arena: Arena) {
+  constructor(arena: Arena, externals: ExternalStrings) {
     this.#arena = arena;
+    this.#externals = externals;
   }
 
   /**
@@ -102,12 +106,14 @@ export class WaiterRecords {
 
   /** Units of memory that a record takes. */
   unitsOf(
-    { count, length }: Arguments,
+    args: Arguments,
     replaced: ReadonlyMap<number, Uint8Array> | null,
   ): number {
-    let bytes = (LENGTHS + count) * 4;
-    for (let i = 0; i < count; i++) {
-      bytes += replaced?.get(i)?.length ?? length[i]!;
+    let bytes = (LENGTHS + 2 * args.count) * 4;
+    for (let i = 0; i < args.count; i++) {
+      const other = replaced?.get(i);
+      if (other !== undefined) bytes += other.length;
+      else if (args.bigAt(i) === 0) bytes += args.length[i]!;
     }
     return (bytes + 7) >>> 3;
   }
@@ -133,10 +139,17 @@ export class WaiterRecords {
     words[at + FIRST_KEY] = waiter.keysAt?.first ?? 0;
     words[at + KEYS] = waiter.keysAt?.count ?? 0;
     const to = this.#arena.u8[ref >>> SEGMENT_SHIFT]!;
-    let end = byteOf(ref) + (LENGTHS + count) * 4;
+    let end = byteOf(ref) + (LENGTHS + 2 * count) * 4;
     for (let i = 0; i < count; i++) {
       const other = replaced?.get(i);
       const length = other?.length ?? args.length[i]!;
+      const run = other === undefined ? args.bigAt(i) : 0;
+      words[at + LENGTHS + i] = length;
+      words[at + LENGTHS + count + i] = run;
+      if (run !== 0) {
+        this.#externals.pin(run);
+        continue;
+      }
       copyBytes(
         other ?? args.source(i),
         other === undefined ? args.off[i]! : 0,
@@ -144,9 +157,18 @@ export class WaiterRecords {
         end,
         length,
       );
-      words[at + LENGTHS + i] = length;
       end += length;
     }
+  }
+
+  /** Gives the memory of a record back; `heap` is that of which it was taken. */
+  free(ref: number, heap: Heap): void {
+    const count = this.#word(ref, ARGUMENTS);
+    for (let i = 0; i < count; i++) {
+      const run = this.#word(ref, LENGTHS + count + i);
+      if (run !== 0) this.#externals.unpin(run);
+    }
+    heap.free(ref);
   }
 
   /** From now on the command may be claimed. */
@@ -159,31 +181,55 @@ export class WaiterRecords {
     this.#change(ref, BEGUN, ENDED);
   }
 
-  /** Lets `args` point to the arguments, for as long as the record lives. */
+  /**
+   * Lets `args` point to the arguments, for as long as the record lives. Their runs
+   * are the record's, unless they are taken: see {@linkcode yieldTaken}.
+   */
   load(ref: number, args: Arguments): void {
     args.clear();
-    args.buf = this.#arena.u8[ref >>> SEGMENT_SHIFT]!;
+    const { u8 } = this.#arena;
+    args.buf = u8[ref >>> SEGMENT_SHIFT]!;
     const words = this.#arena.i32[ref >>> SEGMENT_SHIFT]!;
     const at = wordOf(ref);
     const count = words[at + ARGUMENTS]!;
-    let off = byteOf(ref) + (LENGTHS + count) * 4;
+    let off = byteOf(ref) + (LENGTHS + 2 * count) * 4;
     for (let i = 0; i < count; i++) {
       const length = words[at + LENGTHS + i]!;
+      const run = words[at + LENGTHS + count + i]!;
+      if (run !== 0) {
+        const from = this.#externals.offset(run);
+        args.addBig(run, u8, run >>> SEGMENT_SHIFT, from, length);
+        continue;
+      }
       args.add(off, length);
       off += length;
     }
   }
 
+  /** The runs that were taken from loaded arguments are the record's no longer. */
+  yieldTaken(ref: number, args: Arguments): void {
+    const words = this.#arena.i32[ref >>> SEGMENT_SHIFT]!;
+    const runs = wordOf(ref) + LENGTHS + this.argumentCount(ref);
+    for (let i = 0; i < args.count; i++) {
+      if (args.bigAt(i) === 0) words[runs + i] = 0;
+    }
+  }
+
   /** Copies the arguments with these numbers, which go up. */
   copyArguments(ref: number, numbers: readonly number[]): Uint8Array[] {
-    const bytes = this.#arena.u8[ref >>> SEGMENT_SHIFT]!;
     const words = this.#arena.i32[ref >>> SEGMENT_SHIFT]!;
     const lengths = wordOf(ref) + LENGTHS;
-    let off = byteOf(ref) + (LENGTHS + this.argumentCount(ref)) * 4;
+    const runs = lengths + this.argumentCount(ref);
+    let off = byteOf(ref) + (LENGTHS + 2 * this.argumentCount(ref)) * 4;
     let at = 0;
     return numbers.map((i) => {
-      for (; at < i; at++) off += words[lengths + at]!;
-      return bytes.slice(off, off + words[lengths + at]!);
+      for (; at < i; at++) {
+        if (words[runs + at] === 0) off += words[lengths + at]!;
+      }
+      const run = words[runs + i]!;
+      const from = run === 0 ? off : this.#externals.offset(run);
+      const bytes = this.#arena.u8[(run || ref) >>> SEGMENT_SHIFT]!;
+      return bytes.slice(from, from + words[lengths + i]!);
     });
   }
 

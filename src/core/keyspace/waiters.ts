@@ -12,7 +12,7 @@
  * registration   word 0  previous    word 4  record, see waiter_records.ts
  *                     1  next             5  the record's next registration
  *                     2  node             6  shard
- *                     3  place in time    7  number of the key, if there are many
+ *                     3  place in time    7  number of the key among the record's
  * ```
  *
  * A command has one record and a registration per key. A key has a node only
@@ -216,7 +216,7 @@ export class Waiters {
     return this.#word(registration, PLACE);
   }
 
-  /** Number of the key, of a command of very many. */
+  /** Number of the key among those of its command. */
   number(registration: number): number {
     return this.#word(registration, NUMBER);
   }

@@ -32,8 +32,10 @@
  */
 
 import { NODE_META, NODE_VALUE } from "../memory/node.ts";
+import { LONG_KEY_BYTES } from "../memory/known_keys.ts";
 import { Key } from "./key.ts";
 import type { KeyNotes } from "./key_notes.ts";
+import type { Keyspace } from "./keyspace.ts";
 import {
   databaseEpochsAt,
   databasesOf,
@@ -60,22 +62,16 @@ export class WatchedKeys {
   readonly #notes: KeyNotes;
   readonly #control: Int32Array;
   readonly #epochs: number;
-  readonly #exists: (db: number, key: Key) => boolean;
+  readonly #space: Keyspace;
   readonly #key = new Key();
 
-  /**
-   * The notes' qualifiers are databases; `control` has the hook word; `exists`
-   * says whether a database has a key.
-   */
-  constructor(
-    notes: KeyNotes,
-    control: Int32Array,
-    exists: (db: number, key: Key) => boolean,
-  ) {
+  /** The notes' qualifiers are databases. */
+  constructor(notes: KeyNotes, space: Keyspace) {
+    const { control } = space;
     this.#notes = notes;
     this.#control = control;
     this.#epochs = databaseEpochsAt(databasesOf(control));
-    this.#exists = exists;
+    this.#space = space;
   }
 
   /** Keys that are watched. */
@@ -86,14 +82,15 @@ export class WatchedKeys {
   /** Adds a watcher and returns the key's node; may throw OutOfMemory. */
   watch(db: number, key: Key): number {
     const notes = this.#notes;
+    const ref = this.#space.peek(db, key);
     let node = notes.find(db, key.buf, key.off, key.length, key.hash);
     if (node === 0) {
-      node = notes.add(db, key, MORE_WORDS);
+      node = notes.add(db, this.#nameOf(ref, key), MORE_WORDS);
       this.#setEpoch(node, this.#epochOf(db));
     }
     notes.setWord(node, WATCHERS, notes.word(node, WATCHERS) + WATCHER);
     this.#control[SHARD_HOOKS]! |= HOOK_WATCH;
-    this.#begin(node, this.#exists(db, key));
+    this.#begin(node, ref !== 0);
     return node;
   }
 
@@ -228,7 +225,17 @@ export class WatchedKeys {
   #isThere(node: number): boolean {
     const key = this.#key;
     this.keyOf(node, key);
-    return this.#exists(this.databaseOf(node), key);
+    return this.#space.peek(this.databaseOf(node), key) !== 0;
+  }
+
+  /**
+   * A name where it lies. A long one is best the entry's: so it is not compared
+   * when the entry is looked for again.
+   */
+  #nameOf(ref: number, key: Key): Key {
+    if (ref === 0 || key.length < LONG_KEY_BYTES) return key;
+    this.#space.readName(ref, this.#key);
+    return this.#key;
   }
 
   #epochOf(db: number): number {

@@ -217,6 +217,19 @@ export class Heap {
     if (used === 0 && !this.#isOnlySlab(at)) this.#dropSlab(page, index);
   }
 
+  /**
+   * Cuts a run of pages down to those that so many units need, where it stands;
+   * false if it is no run, or would be none of so few.
+   */
+  shrink(ref: number, units: number): boolean {
+    if (units <= CLASS_UNITS_MAX || !this.isRun(ref)) return false;
+    const page = ref >>> PAGE_SHIFT;
+    const pages = Math.ceil(units / PAGE_UNITS);
+    this.#countRun(pages - this.#pool.lengthOf(page));
+    this.#pool.shrink(page, pages);
+    return true;
+  }
+
   /** Units that the object at `ref` may use. */
   unitsOf(ref: number): number {
     const at = (ref >>> PAGE_SHIFT) * PAGE_MAP_WORDS;
@@ -247,14 +260,16 @@ export class Heap {
     this.#pool.setSteady(ref >>> PAGE_SHIFT, isSteady);
   }
 
-  /** The steady run in which bytes of the arena lie, 0 for none. */
+  /** The run in which bytes of the arena lie, 0 for none. */
+  runAt(buf: Uint8Array, off: number): number {
+    const page = this.#pageAt(buf, off);
+    return page < 0 ? 0 : this.#pool.runOf(page) << PAGE_SHIFT;
+  }
+
+  /** The same if it is a steady run. */
   steadyRunAt(buf: Uint8Array, off: number): number {
-    const { u8 } = this.#arena;
-    const segment = u8.findIndex(({ buffer }) => buffer === buf.buffer);
-    if (segment < 0) return 0;
-    const at = buf.byteOffset - u8[segment]!.byteOffset + off;
-    const page = segment * PAGES_PER_SEGMENT + Math.floor(at / PAGE_BYTES);
-    return this.#pool.steadyRunOf(page) << PAGE_SHIFT;
+    const page = this.#pageAt(buf, off);
+    return page < 0 ? 0 : this.#pool.steadyRunOf(page) << PAGE_SHIFT;
   }
 
   /** As {@linkcode PagePool.keep}. */
@@ -415,6 +430,15 @@ export class Heap {
     const used = this.#map[at + USED]!;
     assert(used + seen.size === fresh, "objects are counted exactly");
     assert(used < SLAB_OBJECTS[index]!, "a slab in a list has room");
+  }
+
+  /** The page in which bytes lie, -1 if they are not in the arena. */
+  #pageAt(buf: Uint8Array, off: number): number {
+    const { u8 } = this.#arena;
+    const segment = u8.findIndex(({ buffer }) => buffer === buf.buffer);
+    if (segment < 0) return -1;
+    const at = buf.byteOffset - u8[segment]!.byteOffset + off;
+    return segment * PAGES_PER_SEGMENT + Math.floor(at / PAGE_BYTES);
   }
 
   #allocateRun(units: number): number {

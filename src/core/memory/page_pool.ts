@@ -204,17 +204,20 @@ export class PagePool {
     this.#map[first * PAGE_MAP_WORDS + STEADY] = isSteady ? 1 : 0;
   }
 
-  /** The steady run that a page in use belongs to; 0 if it is another one. */
-  steadyRunOf(page: number): number {
+  /** The run that a page in use belongs to; 0 if it is one of a slab. */
+  runOf(page: number): number {
     let first = page;
     while (this.#map[first * PAGE_MAP_WORDS + STATE] !== RUN_USED) {
       if (first % PAGES_PER_SEGMENT === 0) return 0;
       first--;
     }
-    return this.#map[first * PAGE_MAP_WORDS + STEADY] === 1 &&
-        page - first < this.lengthOf(first)
-      ? first
-      : 0;
+    return page - first < this.lengthOf(first) ? first : 0;
+  }
+
+  /** The same if it is a steady run. */
+  steadyRunOf(page: number): number {
+    const first = this.runOf(page);
+    return this.#map[first * PAGE_MAP_WORDS + STEADY] === 1 ? first : 0;
   }
 
   #free(first: number): void {

@@ -94,10 +94,11 @@ export function writeEntry(
   clock: AccessClock,
 ): void {
   writeEntryHead(writer, space, ref, notes, clock);
+  writeName(writer, space, ref);
   writeValue(writer, space, ref);
 }
 
-/** Writes all of an entry that comes before its value. */
+/** Writes all of an entry that comes before its key. */
 export function writeEntryHead(
   writer: RdbWriter,
   space: Keyspace,
@@ -118,5 +119,13 @@ export function writeEntryHead(
     writer.byte(clock.decayed(space.clockOf(ref)));
   }
   writer.byte(kindOf(space, ref));
+}
+
+/** Writes the key of an entry. */
+export function writeName(
+  writer: RdbWriter,
+  space: Keyspace,
+  ref: number,
+): void {
   writer.string(space.bytes(ref), space.keyOff(ref), space.keyLength(ref));
 }

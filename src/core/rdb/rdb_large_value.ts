@@ -1,16 +1,17 @@
 /**
- * Large values, written a little at a time: what a snapshot does with a value
- * that would take longer than anyone may wait.
+ * Large values and long names, written a little at a time: what a snapshot does
+ * with what would take longer than anyone may wait.
  *
  * A collection is shared (shared_value.ts) until all of it is written, and the
  * run of a string pinned: who wants to change it changes a copy, who deletes it
- * leaves it here.
+ * leaves it here. That of a name is kept.
  *
  * @module
  */
 
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { releaseValue, shareValue } from "../keyspace/shared_value.ts";
+import type { Heap } from "../memory/heap.ts";
 import { STRING_EXTERNAL, TYPE_STREAM, TYPE_STRING } from "../types/entry.ts";
 import type { ValueTypes } from "../types/value_types.ts";
 import { beginHash, continueHash } from "./rdb_hash.ts";
@@ -88,8 +89,70 @@ export function isLargeValue(space: Keyspace, ref: number): boolean {
       values.memoryBytes(ref, ALL) >= LARGE_BYTES_MIN);
 }
 
+/** A part of a record that is written a little at a time. */
+export interface RecordPart {
+  /**
+   * Writes on until `isOver` says so, which is asked often; says whether all is
+   * written. No latch is needed.
+   */
+  write(writer: RdbWriter, isOver: () => boolean): boolean;
+  /** Lets go of what is written; the shard's latch is held. */
+  release(): void;
+}
+
+/** A long name of a key that is being written. */
+export class LongName implements RecordPart {
+  readonly #heap: Heap;
+  readonly #run: number;
+  readonly #bytes: Uint8Array;
+  readonly #off: number;
+  readonly #length: number;
+  #steps: Generator<void, void> | null = null;
+
+  /** Keeps the name of an entry; the shard's latch is held. */
+  constructor(space: Keyspace, ref: number) {
+    this.#heap = space.heap;
+    this.#run = ref;
+    this.#bytes = space.bytes(ref);
+    this.#off = space.keyOff(ref);
+    this.#length = space.keyLength(ref);
+    space.heap.keep(ref);
+  }
+
+  write(writer: RdbWriter, isOver: () => boolean): boolean {
+    this.#steps ??= stringInSteps(
+      writer,
+      this.#bytes,
+      this.#off,
+      this.#length,
+    );
+    while (this.#steps.next().done !== true) if (isOver()) return false;
+    return true;
+  }
+
+  release(): void {
+    this.#heap.letGo(this.#run);
+  }
+}
+
+/** Bytes that are written already. */
+export class WrittenBytes implements RecordPart {
+  readonly #bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  write(writer: RdbWriter): boolean {
+    writer.raw(this.#bytes, 0, this.#bytes.length);
+    return true;
+  }
+
+  release(): void {}
+}
+
 /** A value that is being written. */
-export class LargeValue {
+export class LargeValue implements RecordPart {
   /** The shard of the value. */
   readonly space: Keyspace;
   /** What shares a collection, and can be read as an entry; or 0. */
@@ -110,7 +173,14 @@ export class LargeValue {
       space.externals.pin(run);
       this.#run = run;
       this.reading = 0;
-      this.#way = (writer) => stringInSteps(writer, space, run);
+      const { externals } = space;
+      this.#way = (writer) =>
+        stringInSteps(
+          writer,
+          externals.bytes(run),
+          externals.offset(run),
+          externals.length(run),
+        );
     } else {
       this.#way = WAYS.get(kindOf(space, ref))!;
       this.reading = shareValue(space, ref);
@@ -118,17 +188,12 @@ export class LargeValue {
     }
   }
 
-  /**
-   * Writes on until `isOver` says so, which is asked often; says whether all is
-   * written. No latch is needed.
-   */
   write(writer: RdbWriter, isOver: () => boolean): boolean {
     this.#steps ??= this.#way(writer, this.space.values, this.reading);
     while (this.#steps.next().done !== true) if (isOver()) return false;
     return true;
   }
 
-  /** Lets go of the value; the shard's latch is held. */
   release(): void {
     if (this.#run !== 0) this.space.externals.unpin(this.#run);
     else releaseValue(this.space, this.reading);
@@ -138,12 +203,10 @@ export class LargeValue {
 /** A string that may be compressed is written in one step. */
 function* stringInSteps(
   writer: RdbWriter,
-  { externals }: Keyspace,
-  run: number,
+  bytes: Uint8Array,
+  off: number,
+  length: number,
 ): Generator<void, void> {
-  const length = externals.length(run);
-  const bytes = externals.bytes(run);
-  const off = externals.offset(run);
   if (length <= COMPRESSED_BYTES_MAX) return writer.string(bytes, off, length);
   writer.length(length);
   for (let at = 0; at < length; at += STRING_STEP_BYTES) {

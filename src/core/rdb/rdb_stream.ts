@@ -29,6 +29,7 @@ import { PendingEntry } from "../types/stream_group.ts";
 import { ID_WORDS, StreamId } from "../types/stream_id.ts";
 import { entryNumber } from "../types/stream_lag.ts";
 import { NodeReader } from "../types/stream_node.ts";
+import { addEntriesOf } from "../types/stream_split.ts";
 import { StreamCounters } from "../types/stream_value.ts";
 import type { ValueTypes } from "../types/value_types.ts";
 import { BadFormat, type RdbReader, RdbString } from "./rdb_reader.ts";
@@ -191,20 +192,42 @@ function readNodes(
     if (TEXT.length !== ID_BYTES) throw new BadFormat("a node has no ID");
     readRawId(TEXT.buf, TEXT.off, first);
     reader.string(TEXT);
-    const node = listpacks.load(TEXT.buf, TEXT.off, TEXT.length);
-    if (node === 0) throw new BadFormat("a listpack is damaged");
-    const count = streams.log.nodes.isNode(node)
-      ? countEntries(values, node, first, last, isFirst)
-      : -1;
+    const listpack = listpacks.load(TEXT.buf, TEXT.off, TEXT.length);
+    if (listpack === 0) throw new BadFormat("a listpack is damaged");
+    const node = adoptNode(values, listpack);
+    const count = node === 0
+      ? -1
+      : countEntries(values, node, first, last, isFirst);
     if (count < 0) {
-      listpacks.free(node);
+      listpacks.free(node || listpack);
       throw new BadFormat("a node of a stream is damaged");
     }
-    streams.addNode(ref, first, node);
+    if (streams.log.nodes.isTooLong(node)) addSplit(values, ref, node);
+    else streams.addNode(ref, first, node);
     length += count;
     isFirst = false;
   }
   return length;
+}
+
+/** Makes a listpack a node, 0 if it cannot be one; OutOfMemory frees it. */
+function adoptNode({ streams, memory }: ValueTypes, listpack: number): number {
+  const { nodes } = streams.log;
+  try {
+    return nodes.isNode(listpack) ? nodes.adopt(listpack) : 0;
+  } catch (cause) {
+    memory.listpacks.free(listpack);
+    throw cause;
+  }
+}
+
+/** Adds the entries of the node that {@linkcode ENTRY} reads, and frees it. */
+function addSplit({ streams: { log } }: ValueTypes, ref: number, node: number) {
+  try {
+    addEntriesOf(ENTRY, log, ref);
+  } finally {
+    log.nodes.free(node);
+  }
 }
 
 /**

@@ -14,8 +14,8 @@ import type { ReplySpan, ReplyWriter } from "./reply_writer.ts";
 /** The rest of a reply. No latch is held when it is called. */
 export interface ReplySource {
   /**
-   * Writes about `bytes` more, whole elements only; says whether that was all,
-   * and lets go of what it held then.
+   * Writes about `bytes` more, whole elements only, or nothing yet, if it has
+   * looked for long; says whether that was all, and lets go of what it held then.
    */
   write(writer: ReplyWriter, bytes: number): boolean;
   /** Lets go: the rest is not wanted. */

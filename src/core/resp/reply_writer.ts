@@ -47,6 +47,10 @@ export interface LongStrings {
     off: number,
     length: number,
   ): boolean;
+  /** Keeps a steady run (page_pool.ts), whatever becomes of what lies in it. */
+  keep(run: number): void;
+  /** Ends that. */
+  letGo(run: number): void;
 }
 
 /** Bytes from which on a string is long enough to be taken over. */
@@ -258,10 +262,9 @@ export class ReplyWriter {
 
   /** A bulk string whose bytes come from a source; asks for `canStream`. */
   bulkFrom(source: ReplySource, length: number): void {
-    this.#header(BULK, length);
+    this.beginBulk(length);
     this.stream(source);
-    this.#room(2);
-    this.#lineEnd();
+    this.endBulk();
   }
 
   /** The rest of a reply comes from a source; asks for `canStream`. */
@@ -285,6 +288,30 @@ export class ReplyWriter {
   /** Head of an array of `n` replies. */
   array(n: number): void {
     this.#header(ARRAY, n);
+  }
+
+  /** Begins a bulk string whose bytes are written raw, in pieces. */
+  beginBulk(length: number): void {
+    this.#header(BULK, length);
+  }
+
+  /** Ends it. */
+  endBulk(): void {
+    this.#room(2);
+    this.#lineEnd();
+  }
+
+  /** Begins the head of an array that a source ends, which knows the count. */
+  beginArray(): void {
+    this.#room(1);
+    this.buf[this.at++] = ARRAY;
+  }
+
+  /** Ends such a head: an array of `n` replies. */
+  endArray(n: number): void {
+    const at = this.#room(24);
+    this.at = writeInteger(n, this.buf, at);
+    this.#lineEnd();
   }
 
   /** Head of a map of `n` pairs; a flat array in RESP2. */

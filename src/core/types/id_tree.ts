@@ -219,26 +219,27 @@ export class IdTree {
   }
 
   /**
-   * Adds up a word of the payloads of the records behind a place and before
-   * another, or the end if that is none; ends with a leaf that makes it `most`.
+   * Adds up a word of the payloads of the records from a place on and before
+   * another, or the end if that is none, but goes through no more than so many
+   * leaves. The place is the next record then, or none if all are added up.
    */
-  sumBetween(
-    behind: TreePlace,
+  sumUpTo(
+    place: TreePlace,
     before: TreePlace,
     word: number,
-    most: number,
+    leaves: number,
   ): number {
     const stride = this.#stride;
     let sum = 0;
-    let from = behind.index + 1;
-    for (let { leaf } = behind; leaf !== 0 && sum < most; from = 0) {
-      const words = this.#i32[leaf >>> SEGMENT_SHIFT]!;
-      const base = (leaf & UNIT_MASK) << 1;
-      const isEnd = leaf === before.leaf;
+    for (let left = leaves; place.leaf !== 0 && left > 0; left--) {
+      const words = this.#i32[place.leaf >>> SEGMENT_SHIFT]!;
+      const base = (place.leaf & UNIT_MASK) << 1;
+      const isEnd = place.leaf === before.leaf;
       const end = isEnd ? before.index : words[base + COUNT]!;
       const first = base + HEAD + ID_WORDS + word;
-      for (let i = from; i < end; i++) sum += words[first + i * stride]!;
-      leaf = isEnd ? 0 : words[base + BEHIND]!;
+      for (let i = place.index; i < end; i++) sum += words[first + i * stride]!;
+      place.leaf = isEnd ? 0 : words[base + BEHIND]!;
+      place.index = 0;
     }
     return sum;
   }

@@ -95,15 +95,16 @@ export class StreamGroups {
     this.#owned = new IdTree(arena, heap, 0);
   }
 
-  /** A group that is in no list yet. */
+  /** A group that is in no list yet; `run` as {@linkcode StreamNames.make} has it. */
   make(
     buf: Uint8Array,
     off: number,
     length: number,
     lastId: StreamId,
     entriesRead: Int64,
+    run = 0,
   ): number {
-    const group = this.names.make(buf, off, length);
+    const group = this.names.make(buf, off, length, run);
     this.setLastId(group, lastId);
     this.setEntriesRead(group, entriesRead);
     return group;
@@ -141,6 +142,17 @@ export class StreamGroups {
     return this.consumerNames.at(this.#word(group, CONSUMERS), place);
   }
 
+  /** As {@linkcode StreamNames.firstUnknown}, of the consumers of a group. */
+  firstUnknownConsumer(
+    group: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+  ): number {
+    const list = this.#word(group, CONSUMERS);
+    return this.consumerNames.firstUnknown(list, buf, off, length);
+  }
+
   /** The consumer of a name, or 0. */
   findConsumer(
     group: number,
@@ -152,20 +164,26 @@ export class StreamGroups {
     return this.consumerNames.find(list, buf, off, length);
   }
 
-  /** A new consumer, seen at a time; may throw OutOfMemory. */
+  /**
+   * A new consumer, seen at a time; `run` as {@linkcode StreamNames.make} has it.
+   * May throw OutOfMemory.
+   */
   addConsumer(
     group: number,
     buf: Uint8Array,
     off: number,
     length: number,
     nowMs: number,
+    run = 0,
   ): number {
-    const consumer = this.consumerNames.make(buf, off, length);
+    const { consumerNames } = this;
+    const consumer = consumerNames.make(buf, off, length, run);
     this.setSeenAt(consumer, nowMs);
     this.setActiveAt(consumer, -1);
     try {
       const list = this.#word(group, CONSUMERS);
-      this.#setWord(group, CONSUMERS, this.consumerNames.add(list, consumer));
+      const added = consumerNames.add(list, consumer, buf, off);
+      this.#setWord(group, CONSUMERS, added);
     } catch (cause) {
       this.#heap.free(consumer);
       throw cause;

@@ -22,6 +22,7 @@ import {
 import type { Heap } from "../memory/heap.ts";
 import { setValueRoot, valueRoot } from "./entry.ts";
 import { IdTree, TREE_RECORDS, TreePlace } from "./id_tree.ts";
+import { EntryCount } from "./stream_count.ts";
 import { StreamCursor } from "./stream_cursor.ts";
 import { StreamId } from "./stream_id.ts";
 import { type EntryFields, NodeReader, StreamNodes } from "./stream_node.ts";
@@ -45,6 +46,8 @@ import type { EncodingLimits } from "./value_type.ts";
 const MORE_BYTES = 64;
 /** An entry is looked for among so many behind another before it is sought. */
 const NEAR_ENTRIES = 8;
+/** Leaves that are counted before it is looked whether there are enough. */
+const LEAVES_COUNTED = 16;
 
 /** How a stream is to be trimmed. */
 export class StreamTrim {
@@ -77,6 +80,7 @@ export class StreamLog {
   readonly #endPlace = new TreePlace();
   readonly #reader = new NodeReader();
   readonly #cursor: StreamCursor;
+  readonly #counting: EntryCount;
   readonly #id = new StreamId();
   readonly #least = new StreamId();
 
@@ -87,11 +91,17 @@ export class StreamLog {
     this.nodes = new StreamNodes(arena, heap, limits);
     this.tree = new IdTree(arena, heap, NODE_RECORD_WORDS);
     this.#cursor = this.cursor();
+    this.#counting = this.counting();
   }
 
   /** A cursor over the entries of any stream of this arena. */
   cursor(): StreamCursor {
     return new StreamCursor(this.#arena, this.tree);
+  }
+
+  /** A count of entries of any stream of this arena. */
+  counting(): EntryCount {
+    return new EntryCount(this.#arena, this.tree);
   }
 
   /** Makes the root of a stream without entries, if there is none; returns it. */
@@ -134,7 +144,7 @@ export class StreamLog {
         setValueRoot(this.#arena, ref, root);
       }
       this.#setLast(root, made, id);
-    } else if (this.nodes.isFull(last, bytes)) {
+    } else if (this.nodes.isFull(last, bytes, fieldCount)) {
       const more = this.nodes.bytes(last) + MORE_BYTES;
       const made = run || this.nodes.create(fields, from, fieldCount, more);
       this.#beginNode(root, last, id, made);
@@ -164,10 +174,10 @@ export class StreamLog {
   }
 
   /** Whether an entry of so many bytes would be the first one of a node. */
-  beginsNode(ref: number, bytes: number): boolean {
+  beginsNode(ref: number, bytes: number, fieldCount: number): boolean {
     const root = valueRoot(this.#arena, ref);
     const last = root === 0 ? 0 : this.#word(root, LAST_NODE);
-    return last === 0 || this.nodes.isFull(last, bytes);
+    return last === 0 || this.nodes.isFull(last, bytes, fieldCount);
   }
 
   /** Goes to an entry; false if it is not there. */
@@ -277,8 +287,7 @@ export class StreamLog {
   }
 
   /**
-   * Counts the entries from one ID to another, but no further than `most` and
-   * those of a node more.
+   * Counts the entries from one ID to another, but not much further than `most`.
    */
   countRange(
     ref: number,
@@ -286,35 +295,10 @@ export class StreamLog {
     to: StreamId,
     most: number,
   ): number {
-    const root = valueRoot(this.#arena, ref);
-    if (root === 0 || from.compare(to) > 0) return 0;
-    const words = this.#words(root);
-    const at = wordOf(root);
-    if (
-      from.compareWords(words, at + FIRST_ID) <= 0 &&
-      to.compareWords(words, at + LAST_ID) >= 0
-    ) return words[at + LENGTH]!;
-    const cursor = this.#cursor;
-    cursor.seek(ref, from);
-    if (cursor.node === 0) return 0;
-    let count = 0;
-    const end = this.#endPlace;
-    if (to.compareWords(words, at + LAST_NODE_ID) >= 0) end.leaf = 0;
-    else if (!this.tree.findUpTo(words, at + NODES, to, end)) return 0;
-    const place = this.#place;
-    place.leaf = cursor.place.leaf;
-    place.index = cursor.place.index;
-    if (place.leaf !== 0 && !isSame(place, end)) {
-      // The first node in part, those between as the tree knows them.
-      while (cursor.next() && isSame(cursor.place, place)) count++;
-      count += this.tree.sumBetween(place, end, RECORD_COUNT, most - count);
-      if (count >= most) return count;
-      this.#openAt(root, end, this.#reader);
-      this.#reader.begin();
-      return count + this.#countTo(this.#reader, to);
-    }
-    while (cursor.next() && cursor.entry.id.compare(to) <= 0) count++;
-    return count;
+    const counting = this.#counting;
+    counting.begin(ref, from, to);
+    while (counting.count < most && counting.goOn(LEAVES_COUNTED));
+    return counting.count;
   }
 
   /** Visits all nodes in order. */
@@ -658,14 +642,6 @@ export class StreamLog {
     }
   }
 
-  #countTo(reader: NodeReader, to: StreamId): number {
-    let count = 0;
-    while (reader.next() && reader.id.compare(to) <= 0) {
-      if (!reader.isDeleted) count++;
-    }
-    return count;
-  }
-
   #nodeOf(place: TreePlace): number {
     return this.tree.words(place)[this.tree.payloadAt(place) + RECORD_NODE]!;
   }
@@ -693,8 +669,4 @@ export class StreamLog {
       ((ref & UNIT_MASK) << 1) + index
     ] = value;
   }
-}
-
-function isSame(a: TreePlace, b: TreePlace): boolean {
-  return a.leaf === b.leaf && (a.leaf === 0 || a.index === b.index);
 }

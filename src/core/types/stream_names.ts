@@ -10,8 +10,10 @@
  * Names are ordered as `memcmp` has it, a name before those it begins: the order
  * in which Redis's radix tree walks. List 0 is empty, and an empty list is 0.
  *
- * Cost: find is O(log n) names compared; add and remove move the references
- * behind.
+ * An object with a long name is a run of pages, which does not move: its name may be
+ * read without the latch as long as it is kept (page_pool.ts).
+ *
+ * Cost: find is O(log n) names compared; add and take move the references behind.
  *
  * @module
  */
@@ -30,6 +32,8 @@ import {
   wordOf,
 } from "../memory/arena.ts";
 import type { Heap } from "../memory/heap.ts";
+import { KNOWN_KEYS, LONG_KEY_BYTES } from "../memory/known_keys.ts";
+import { CLASS_UNITS_MAX } from "../memory/size_classes.ts";
 
 /** Word of a named object that has the length of its name. */
 export const NAME_LENGTH = 0;
@@ -45,11 +49,15 @@ export class StreamNames {
   /** Where the name that was looked for is, or would be. */
   #place = 0;
 
+  /** Bytes of an object before its name. */
+  readonly headBytes: number;
+
   /** Names begin after `nameWords` words, which is an even number. */
   constructor(arena: Arena, heap: Heap, nameWords: number) {
     this.#arena = arena;
     this.#heap = heap;
     this.#nameWords = nameWords;
+    this.headBytes = nameWords * 4;
   }
 
   /** How many there are. */
@@ -82,25 +90,58 @@ export class StreamNames {
   }
 
   /**
-   * An object with a name, all of its other words 0, that is in no list yet.
+   * The first long name with which a long one would have to be compared to be
+   * found, but whose order is not known (known_keys.ts): its object, or 0.
    */
-  make(buf: Uint8Array, off: number, length: number): number {
-    const ref = this.#heap.allocate((this.#nameWords * 4 + length + 7) >>> 3);
+  firstUnknown(
+    list: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+  ): number {
+    let low = 0;
+    let high = this.count(list);
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const ref = this.at(list, middle);
+      if (
+        this.nameLength(ref) >= LONG_KEY_BYTES &&
+        KNOWN_KEYS.order(ref, buf, off, length) === undefined
+      ) return ref;
+      const order = this.#compare(ref, buf, off, length);
+      if (order === 0) return 0;
+      if (order < 0) low = middle + 1;
+      else high = middle;
+    }
+    return 0;
+  }
+
+  /**
+   * An object with a name, all of its other words 0, that is in no list yet. It is
+   * made of a run of pages that has the name in its place already, and is the
+   * heap's from now on, unless that is 0.
+   */
+  make(buf: Uint8Array, off: number, length: number, run = 0): number {
+    const units = (this.headBytes + length + 7) >>> 3;
+    const ref = run === 0 ? this.#heap.allocate(units) : run;
+    if (run !== 0) this.#heap.adoptRun(run);
+    if (run !== 0 || units > CLASS_UNITS_MAX) this.#heap.setSteady(ref);
     const words = this.#arena.i32[ref >>> SEGMENT_SHIFT]!;
     const at = wordOf(ref);
     words.fill(0, at, at + this.#nameWords);
     words[at + NAME_LENGTH] = length;
-    copyBytes(buf, off, this.nameBuf(ref), this.nameOff(ref), length);
+    if (run === 0) {
+      copyBytes(buf, off, this.nameBuf(ref), this.nameOff(ref), length);
+    }
     return ref;
   }
 
   /**
-   * Adds an object whose name is in no list; returns the list, which may have
-   * moved. May throw OutOfMemory.
+   * Adds an object whose name, which is also given, is in no list; returns the
+   * list, which may have moved. May throw OutOfMemory.
    */
-  add(list: number, ref: number): number {
-    const name = this.nameBuf(ref);
-    this.find(list, name, this.nameOff(ref), this.nameLength(ref));
+  add(list: number, ref: number, buf: Uint8Array, off: number): number {
+    this.find(list, buf, off, this.nameLength(ref));
     const place = this.#place;
     const count = this.count(list);
     const grown = this.#withRoom(list, count);
@@ -114,9 +155,9 @@ export class StreamNames {
 
   /** Takes an object out, which is the caller's then; returns the list, or 0. */
   take(list: number, ref: number): number {
-    const name = this.nameBuf(ref);
-    this.find(list, name, this.nameOff(ref), this.nameLength(ref));
-    return this.takeAt(list, this.#place);
+    const words = this.#arena.i32[list >>> SEGMENT_SHIFT]!;
+    const first = wordOf(list) + HEAD;
+    return this.takeAt(list, words.indexOf(ref, first) - first);
   }
 
   /** As {@linkcode StreamNames.take}, by the place. */
@@ -140,7 +181,7 @@ export class StreamNames {
 
   /** Where the name begins. */
   nameOff(ref: number): number {
-    return byteOf(ref) + this.#nameWords * 4;
+    return byteOf(ref) + this.headBytes;
   }
 
   /** Bytes of the name. */
@@ -163,6 +204,10 @@ export class StreamNames {
     const ownBuf = this.nameBuf(ref);
     const ownOff = this.nameOff(ref);
     const ownLength = this.nameLength(ref);
+    if (length >= LONG_KEY_BYTES && ownLength >= LONG_KEY_BYTES) {
+      const known = KNOWN_KEYS.order(ref, buf, off, length);
+      if (known !== undefined) return known;
+    }
     return length < LONG_RUN_BYTES || ownLength < LONG_RUN_BYTES
       ? compareBytes(ownBuf, ownOff, ownLength, buf, off, length)
       : compareLong(ownBuf, ownOff, ownLength, buf, off, length);

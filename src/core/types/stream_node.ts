@@ -19,6 +19,11 @@
  * An allocation has room for a few bytes more, so that marking an entry, which
  * may lengthen the two counters, never needs memory: deleting cannot fail.
  *
+ * A long node with a single entry, deleted or not, which may have very many fields,
+ * is a *lone* one: in the bytes behind it stands where its entry begins, so that
+ * nobody has to pass its fields to find that or what comes next. It is a steady run
+ * (page_pool.ts): a reply may keep it, and read the fields when the peer takes them.
+ *
  * @module
  */
 
@@ -56,8 +61,10 @@ export const NODE_BYTES_MAX = 2 ** 30;
 const END = 0xff;
 const HEADER_COUNT = 4;
 const COUNT_UNKNOWN = 0xffff;
-/** Bytes of an allocation behind the node that stay free; see above. */
+/** Bytes of an allocation behind the node that are no part of it; see above. */
 const SLACK_BYTES = 4;
+/** Least bytes of a field and its value. */
+const FIELD_BYTES_MIN = 4;
 /** Bytes of a node without its fields and entries, at most. */
 const FRONT_BYTES_MAX = LISTPACK_HEADER_BYTES + 1 +
   4 * INTEGER_ELEMENT_BYTES_MAX;
@@ -79,8 +86,8 @@ export interface EntryFields {
 const DELTA = new Int64();
 const SEQ_DELTA = new Int64();
 
-/** Nodes from which on replies are sent from where they lie. */
-const LONG_NODE_BYTES = 1 << 19;
+/** Bytes from which on a node is long. */
+const LONG_NODE_BYTES = 1 << 16;
 
 /** Operations on the nodes of one heap. */
 export class StreamNodes {
@@ -109,12 +116,15 @@ export class StreamNodes {
   }
 
   /** Whether an entry of so many bytes in fields and values begins a new node. */
-  isFull(node: number, entryBytes: number): boolean {
+  isFull(node: number, entryBytes: number, fieldCount: number): boolean {
     const { streamNodeMaxBytes, streamNodeMaxEntries } = this.#limits;
     const most = atMost(streamNodeMaxBytes, PACKED_BYTES_MAX);
     const buf = this.#arena.u8[node >>> SEGMENT_SHIFT]!;
     const start = byteOf(node);
-    if (wordAt(buf, start) + entryBytes >= most) return true;
+    const bytes = wordAt(buf, start) + entryBytes;
+    if (bytes >= most) return true;
+    // What elements take besides does not count for Redis.
+    if (bytes + fieldCount * FIELD_BYTES_MIN >= PACKED_BYTES_MAX) return true;
     const at = start + LISTPACK_HEADER_BYTES;
     const deletedAt = at + elementBytes(buf, at);
     return readIntegerElement(buf, at) + readIntegerElement(buf, deletedAt) >=
@@ -145,18 +155,10 @@ export class StreamNodes {
     this.#settle(run);
   }
 
-  /**
-   * A long node with a single entry is a steady run (page_pool.ts): nothing in it
-   * moves, unless another entry is added.
-   */
+  /** A node that has become a lone one is a steady run from now on. */
   #settle(node: number): void {
-    if (this.bytes(node) < LONG_NODE_BYTES) return;
     const buf = this.#arena.u8[node >>> SEGMENT_SHIFT]!;
-    const at = byteOf(node) + LISTPACK_HEADER_BYTES;
-    const deletedAt = at + elementBytes(buf, at);
-    const entries = readIntegerElement(buf, at) +
-      readIntegerElement(buf, deletedAt);
-    if (entries === 1) this.#heap.setSteady(node);
+    if (isLone(buf, byteOf(node))) this.#heap.setSteady(node);
   }
 
   /** Says that something in a node is about to move, which nobody keeps. */
@@ -230,24 +232,30 @@ export class StreamNodes {
     const bytes = this.bytes(node);
     const units = (bytes + SLACK_BYTES + 7) >>> 3;
     if (units >= this.#heap.unitsOf(node)) return node;
+    if (this.#heap.shrink(node, units)) return node;
     const made = this.#heap.tryAllocate(units);
     if (made === 0) return node;
     if (this.#heap.unitsOf(made) >= this.#heap.unitsOf(node)) {
       this.#heap.free(made);
       return node;
     }
-    const moved = this.#moveTo(made, node, bytes);
-    this.#settle(moved);
-    return moved;
+    return this.#moveTo(made, node, bytes);
   }
 
   /**
-   * Makes sure of the room that is kept behind a node, for one that was made
-   * elsewhere; returns it, perhaps moved.
+   * Makes a listpack that {@linkcode StreamNodes.isNode} has accepted a node, with
+   * what is behind it; returns it, perhaps moved.
    */
   adopt(node: number): number {
     const adopted = this.#makeRoom(node, 0);
-    this.#settle(adopted);
+    const buf = this.#arena.u8[adopted >>> SEGMENT_SHIFT]!;
+    const start = byteOf(adopted);
+    if (isLone(buf, start)) {
+      const fieldsAt = skipElements(buf, start + LISTPACK_HEADER_BYTES, 2);
+      const fields = readIntegerElement(buf, fieldsAt);
+      noteFrontEnd(buf, start, skipElements(buf, fieldsAt, 1 + fields));
+      this.#heap.setSteady(adopted);
+    }
     return adopted;
   }
 
@@ -260,7 +268,7 @@ export class StreamNodes {
       byteOf(node),
       target.#arena.u8[made >>> SEGMENT_SHIFT]!,
       byteOf(made),
-      bytes,
+      bytes + SLACK_BYTES,
     );
     target.#settle(made);
     return made;
@@ -311,6 +319,16 @@ export class StreamNodes {
     const buf = this.#arena.u8[listpack >>> SEGMENT_SHIFT]!;
     const start = byteOf(listpack);
     return isNodeAt(buf, start + LISTPACK_HEADER_BYTES);
+  }
+
+  /**
+   * Whether a node of several entries, which others have made, is much longer than
+   * nodes become here.
+   */
+  isTooLong(node: number): boolean {
+    const buf = this.#arena.u8[node >>> SEGMENT_SHIFT]!;
+    return this.bytes(node) > 2 * PACKED_BYTES_MAX &&
+      !isLone(buf, byteOf(node));
   }
 
   /** Frees a node. */
@@ -402,6 +420,7 @@ export function writeFirstEntry(
   for (let i = 0; i < fieldCount; i++) {
     at = writeText(out, at, fields, from + i * 2);
   }
+  const frontEnd = at;
   at = writeIntegerElement(out, at, 0);
   at = writeIntegerElement(out, at, ENTRY_SAMEFIELDS);
   at = writeIntegerElement(out, at, 0);
@@ -412,6 +431,7 @@ export function writeFirstEntry(
   at = writeIntegerElement(out, at, ENTRY_HEAD_ELEMENTS + fieldCount);
   // Front: four and the fields; entry: three, the values and their count.
   finish(out, start, at, 0, 8 + fieldCount * 2);
+  if (isLone(out, start)) noteFrontEnd(out, start, frontEnd);
 }
 
 function writeText(
@@ -427,6 +447,19 @@ function writeText(
     fields.off[i]!,
     fields.length[i]!,
   );
+}
+
+/** Whether a node is a lone one. */
+function isLone(buf: Uint8Array, start: number): boolean {
+  if (wordAt(buf, start) < LONG_NODE_BYTES) return false;
+  const at = start + LISTPACK_HEADER_BYTES;
+  const deletedAt = at + elementBytes(buf, at);
+  return readIntegerElement(buf, at) + readIntegerElement(buf, deletedAt) === 1;
+}
+
+/** Notes behind a lone node where its fields end. */
+function noteFrontEnd(buf: Uint8Array, start: number, at: number): void {
+  setWordAt(buf, start + wordAt(buf, start), at - start);
 }
 
 /** Writes the end and the counters of the listpack. */
@@ -446,6 +479,10 @@ function finish(
 
 /** Goes through the entries of one node, from either end. */
 export class NodeReader {
+  /** The node. */
+  node = 0;
+  /** Whether it is a lone one. */
+  isLone = false;
   /** The view that has the node. */
   buf: Uint8Array = ELEMENT;
   /** Fields of the node's first entry. */
@@ -473,7 +510,9 @@ export class NodeReader {
   open(arena: Arena, node: number, words: Int32Array, idAt: number): void {
     const buf = arena.u8[node >>> SEGMENT_SHIFT]!;
     const start = byteOf(node);
+    this.node = node;
     this.buf = buf;
+    this.isLone = isLone(buf, start);
     this.first.read(words, idAt);
     this.#end = start + wordAt(buf, start) - 1;
     let at = start + LISTPACK_HEADER_BYTES;
@@ -482,7 +521,9 @@ export class NodeReader {
     this.firstFieldCount = readIntegerElement(buf, at);
     at += elementBytes(buf, at);
     this.firstFieldsAt = at;
-    this.#frontEnd = skipElements(buf, at, this.firstFieldCount);
+    this.#frontEnd = this.isLone
+      ? start + wordAt(buf, this.#end + 1)
+      : skipElements(buf, at, this.firstFieldCount);
   }
 
   /** Goes before the first entry. */
@@ -501,6 +542,7 @@ export class NodeReader {
   next(): boolean {
     const { buf } = this;
     let { at } = this;
+    if (this.isLone && at !== this.#frontEnd) return false;
     for (let left = this.left; left > 0; left--) at += elementBytes(buf, at);
     at += elementBytes(buf, at);
     if (at >= this.#end) return false;
@@ -511,6 +553,11 @@ export class NodeReader {
   /** Goes to the entry before, deleted or not; false if there is none. */
   previous(): boolean {
     const { buf } = this;
+    if (this.isLone) {
+      if (this.entryAt !== this.#end) return false;
+      this.#enter(this.#frontEnd + elementBytes(buf, this.#frontEnd));
+      return true;
+    }
     let at = elementBefore(buf, this.entryAt);
     const elements = readIntegerElement(buf, at);
     if (elements === 0) return false;

@@ -142,8 +142,9 @@ export class StreamValue implements ValueType {
   }
 
   /**
-   * Adds a group whose name is not there; returns it. Throws OutOfMemory before
-   * anything is changed, also for a value that is still empty.
+   * Adds a group whose name is not there; returns it. `run` is as {@linkcode
+   * StreamNames.make} has it. Throws OutOfMemory before anything is changed, also
+   * for a value that is still empty.
    */
   addGroup(
     ref: number,
@@ -152,11 +153,12 @@ export class StreamValue implements ValueType {
     length: number,
     lastId: StreamId,
     entriesRead: Int64,
+    run = 0,
   ): number {
     const { groups } = this;
-    const group = groups.make(buf, off, length, lastId, entriesRead);
+    const group = groups.make(buf, off, length, lastId, entriesRead, run);
     try {
-      const list = groups.names.add(this.groupList(ref), group);
+      const list = groups.names.add(this.groupList(ref), group, buf, off);
       const isNew = valueRoot(this.#arena, ref) === 0;
       try {
         this.#setWord(this.log.makeRoot(ref), GROUPS, list);
@@ -186,7 +188,9 @@ export class StreamValue implements ValueType {
     if (spare === 0) return false;
     try {
       const root = this.log.makeRoot(spare);
-      this.#setWord(root, GROUPS, this.groups.names.add(0, group));
+      const { names } = this.groups;
+      const list = names.add(0, group, names.nameBuf(group), 0);
+      this.#setWord(root, GROUPS, list);
       return true;
     } catch (cause) {
       if (cause instanceof OutOfMemory) return false;
@@ -195,15 +199,12 @@ export class StreamValue implements ValueType {
   }
 
   /**
-   * Adds a node behind those that are there: a listpack that {@linkcode
-   * StreamNodes.isNode} has accepted, and which is the stream's then. For
-   * RESTORE. The IDs ascend; the counters are to be set afterwards. After
-   * OutOfMemory the listpack is freed.
+   * Adds a node ({@linkcode StreamNodes.adopt}) behind those that are there, which
+   * is the stream's then. For RESTORE. The IDs ascend; the counters are to be set
+   * afterwards. After OutOfMemory the node is freed.
    */
-  addNode(ref: number, first: StreamId, listpack: number): void {
-    let node = listpack;
+  addNode(ref: number, first: StreamId, node: number): void {
     try {
-      node = this.log.nodes.adopt(node);
       this.log.addNode(this.log.makeRoot(ref), first, node);
     } catch (cause) {
       this.log.nodes.free(node);
@@ -288,8 +289,14 @@ export class StreamValue implements ValueType {
     for (let i = 0; i < source.groupCount(sourceRef); i++) {
       const from = source.groupAt(sourceRef, i);
       const group = groups.copyFrom(source.groups, from);
+      const { names } = groups;
       try {
-        const list = groups.names.add(this.#word(root, GROUPS), group);
+        const list = names.add(
+          this.#word(root, GROUPS),
+          group,
+          names.nameBuf(group),
+          names.nameOff(group),
+        );
         this.#setWord(root, GROUPS, list);
       } catch (cause) {
         groups.free(group);

@@ -132,9 +132,9 @@ export class BlockedSessions {
   }
 
   #free(record: number, home: number): void {
-    const { latches, keyspaces } = this.#ports;
+    const { latches, keyspaces, records } = this.#ports;
     latches.acquire(home);
-    keyspaces[home]!.heap.free(record);
+    records.free(record, keyspaces[home]!.heap);
     latches.release(home);
   }
 
@@ -192,7 +192,7 @@ export class BlockedSessions {
     for (const shard of shards) latches.mark(shard);
     latches.acquireMarked();
     removeRegistrations(keyspaces, records, record);
-    keyspaces[home]!.heap.free(record);
+    records.free(record, keyspaces[home]!.heap);
     latches.releaseMarked();
   }
 

@@ -97,11 +97,11 @@ function register(
   try {
     for (let i = 0; i < call.waitKeys; i++) {
       const key = call.key(i);
-      call.keyspace(key).hooks.waiters.add(call.db, key, record, records);
+      call.keyspace(key).hooks.waiters.add(call.db, key, record, records, i);
     }
   } catch (cause) {
     removeRegistrations(call.keyspaces, records, record);
-    heap.free(record);
+    records.free(record, heap);
     throw cause;
   }
   return record;

@@ -15,6 +15,7 @@
  *   and taken out of the other queues in slices, where it has waited.
  * - A command that finds much takes it in slices, its key locked. It has been
  *   served then, and those behind it wait on until the key is released.
+ * - A long name of a key is compared before its latch is taken.
  * - However many wait, latches are given back after some of them. When a database
  *   was emptied, or exchanged with another, the keys that somebody waits for are
  *   gone through in the same way.
@@ -24,6 +25,7 @@
 
 import type { Call } from "../../core/commands/call.ts";
 import { FLAG, type LateReply } from "../../core/commands/command_spec.ts";
+import { ComparedNames } from "../../core/commands/compared_names.ts";
 import { oneKeyArguments } from "../../core/commands/one_key.ts";
 import type {
   Command,
@@ -47,6 +49,7 @@ import {
   WAITS_FOR_STREAM,
   WAITS_FOR_ZSET,
 } from "../../core/keyspace/waiter_records.ts";
+import { KNOWN_KEYS, LONG_KEY_BYTES } from "../../core/memory/known_keys.ts";
 import { Arguments } from "../../core/resp/arguments.ts";
 import { ReplyWriter } from "../../core/resp/reply_writer.ts";
 import { TYPE_LIST, TYPE_STREAM, TYPE_ZSET } from "../../core/types/entry.ts";
@@ -100,6 +103,8 @@ export class Serving<C extends Call> {
   readonly #args = new Arguments();
   readonly #reply = new ReplyWriter();
   readonly #key = new Key();
+  /** What is known of its name, if it is a long one. */
+  #names: ComparedNames | null = null;
   /**
    * The session in whose name commands are run. What goes on in slices takes it
    * over, and the next command has another.
@@ -168,9 +173,21 @@ export class Serving<C extends Call> {
 
   #serveKeys(): void {
     while (this.#ready.isLeft()) {
-      this.#serveKey();
+      const key = this.#key;
+      const db = this.#ready.read(key);
+      if (key.length < LONG_KEY_BYTES) this.#serveKey(db);
+      else this.#serveLong(db);
       this.#ready.advance();
     }
+  }
+
+  #serveLong(db: number): void {
+    const names = this.#names = new ComparedNames();
+    names.compareKey(this.#call, db, this.#key);
+    this.#serveKey(db);
+    names.drop();
+    KNOWN_KEYS.clear();
+    this.#names = null;
   }
 
   /** Serves all keys of databases of a shard that have something for somebody. */
@@ -194,9 +211,8 @@ export class Serving<C extends Call> {
     } while (cursor !== 0);
   }
 
-  #serveKey(): void {
+  #serveKey(db: number): void {
     const key = this.#key;
-    const db = this.#ready.read(key);
     const space = this.#call.keyspaces[key.shard]!;
     const { waiters } = space.hooks;
     const latches = this.#latches;
@@ -324,6 +340,8 @@ export class Serving<C extends Call> {
     )!;
     this.#guest.command = command;
     this.#ports.fillKeys(command);
+    const isOfMany = this.#records.keysAt(record) !== null;
+    this.#names?.lend(this.#key, call.key(isOfMany ? 0 : number));
     return command;
   }
 
@@ -372,6 +390,7 @@ export class Serving<C extends Call> {
     if (records.keysAt(record) === null) {
       removeRegistrations(call.keyspaces, records, record);
     }
+    if (late !== null) records.yieldTaken(record, call.args);
     const worker = records.worker(record);
     const session = records.session(record);
     records.end(record);

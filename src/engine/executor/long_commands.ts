@@ -6,10 +6,7 @@
  */
 
 import type { Call } from "../../core/commands/call.ts";
-import {
-  COMBINED_KEY_WEIGHT,
-  type Handler,
-} from "../../core/commands/command_spec.ts";
+import type { Handler } from "../../core/commands/command_spec.ts";
 import type { Command } from "../../core/commands/command_table.ts";
 import {
   HOOK_OLD_VALUES,
@@ -33,6 +30,9 @@ export interface LongCommandParts<C extends Call> {
   readonly told: ToldCommands<C>;
   readonly ports: Pick<ExecutorPorts<C>, "background" | "manyKeys">;
 }
+
+/** Weight of keys that clients may have to be told of. */
+const HOOKED_KEY_WEIGHT = 4;
 
 /** Begins what is at hand, whose keys have been filled in; one per worker. */
 export class LongCommands<C extends Call> {
@@ -73,7 +73,7 @@ export class LongCommands<C extends Call> {
     const isHooked = this.#parts.call.keyspaces.some(({ control }) =>
       (control[SHARD_HOOKS]! & (HOOK_TRACKED | HOOK_OLD_VALUES)) !== 0
     );
-    return isHooked ? COMBINED_KEY_WEIGHT : 1;
+    return isHooked ? HOOKED_KEY_WEIGHT : 1;
   }
 
   /** Begins a command in the background, the latches of its keys being held. */

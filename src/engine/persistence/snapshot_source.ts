@@ -6,7 +6,8 @@
  * each. It waits while too many bytes are under way, so memory stays bounded by
  * what is changed meanwhile.
  *
- * A large value is only shared while the latch is held, and written later and in
+ * A long name is kept while the latch is held, and written later and in slices. A
+ * large value is only shared while the latch is held, and written later and in
  * slices, in pieces of its own (rdb_large_value.ts). Its key is locked for reading
  * until then, so that nobody has to copy the value who wants to change it: a
  * command that comes before the walk has the value written first
@@ -19,6 +20,7 @@
 import type { AccessClock } from "../../core/keyspace/access_clock.ts";
 import type { Key } from "../../core/keyspace/key.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
+import { isLongName } from "../../core/keyspace/long_names.ts";
 import {
   type CutCounts,
   cutShard,
@@ -30,8 +32,20 @@ import {
   walkShard,
 } from "../../core/keyspace/snapshot_marks.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
-import { writeEntry, writeEntryHead } from "../../core/rdb/rdb_file_writer.ts";
-import { isLargeValue, LargeValue } from "../../core/rdb/rdb_large_value.ts";
+import { NODE_KEY } from "../../core/memory/node.ts";
+import {
+  writeEntry,
+  writeEntryHead,
+  writeName,
+} from "../../core/rdb/rdb_file_writer.ts";
+import {
+  isLargeValue,
+  LargeValue,
+  LongName,
+  type RecordPart,
+  WrittenBytes,
+} from "../../core/rdb/rdb_large_value.ts";
+import { writeValue } from "../../core/rdb/rdb_value.ts";
 import { RdbWriter } from "../../core/rdb/rdb_writer.ts";
 import { concat } from "@std/bytes";
 import type { WatchedHold } from "../compute/value_holds.ts";
@@ -96,12 +110,14 @@ export interface SnapshotSourceParts {
   report(report: SnapshotReport): void;
 }
 
-/** A large value that is yet to be written. */
+/** An entry with a large value, or a long name, that is yet to be written. */
 interface LargeRecord {
+  readonly space: Keyspace;
   readonly db: number;
-  /** All that comes before the value. */
-  readonly head: Uint8Array;
-  readonly value: LargeValue;
+  /** All of it, in its order. */
+  readonly parts: readonly RecordPart[];
+  /** How many of them are written. */
+  partsWritten: number;
   /** Keeps others from changing the value; null if they may, and copy. */
   readonly hold: WatchedHold | null;
   /** Whether a command waits for it. */
@@ -116,7 +132,7 @@ export class SnapshotSource implements EntrySaver {
   #small: PieceWriter | null = null;
   /** Those of large values. */
   #large: PieceWriter | null = null;
-  /** Large values that are to be written, the first one perhaps begun. */
+  /** Large records that are to be written, the first one perhaps begun. */
   readonly #records: LargeRecord[] = [];
   readonly #headWriter = new RdbWriter();
   /** The hold of the value that is saved next. */
@@ -168,7 +184,10 @@ export class SnapshotSource implements EntrySaver {
     if (this.#isAborted) return;
     const isLarge = this.#isLarge ?? isLargeValue(space, ref);
     this.#isLarge = null;
-    if (isLarge && this.#putOff(space, db, ref)) return;
+    const isLong = isLongName(space.word(ref, NODE_KEY));
+    if ((isLarge || isLong) && this.#putOff(space, db, ref, isLarge, isLong)) {
+      return;
+    }
     const pieces = this.#small!;
     pieces.beginRecord(db);
     const { clock } = this.#parts;
@@ -215,34 +234,40 @@ export class SnapshotSource implements EntrySaver {
     report({ step: "piece", piece });
   };
 
-  /** Keeps a large value to be written later; false if there is no memory. */
-  #putOff(space: Keyspace, db: number, ref: number): boolean {
-    const head: Uint8Array[] = [];
-    const writer = this.#headWriter;
-    writer.begin(
-      {
-        write: (buf, off, length) => {
-          head.push(buf.slice(off, off + length));
-        },
-      },
-      false,
-      false,
-    );
-    writeEntryHead(writer, space, ref, this.#notes, this.#parts.clock);
-    writer.flush();
+  /**
+   * Keeps an entry with a large value, or a long name, to be written later; false if
+   * there is no memory.
+   */
+  #putOff(
+    space: Keyspace,
+    db: number,
+    ref: number,
+    isLarge: boolean,
+    isLong: boolean,
+  ): boolean {
     const hold = this.#hold;
     this.#hold = null;
-    let value: LargeValue;
+    const parts: RecordPart[] = [];
+    parts.push(this.#written((writer) => {
+      writeEntryHead(writer, space, ref, this.#notes, this.#parts.clock);
+      if (!isLong) writeName(writer, space, ref);
+    }));
+    if (isLong) parts.push(new LongName(space, ref));
     try {
-      value = new LargeValue(space, ref);
+      parts.push(
+        isLarge
+          ? new LargeValue(space, ref)
+          : this.#written((writer) => writeValue(writer, space, ref)),
+      );
     } catch (cause) {
       if (!(cause instanceof OutOfMemory)) throw cause;
+      for (const part of parts) part.release();
       // Latches are held.
       if (hold !== null) this.#parts.later(() => hold.release(), 0);
       return false;
     }
     const isUrgent = this.#isUrgent;
-    const record = { db, head: concat(head), value, hold, isUrgent };
+    const record = { space, db, parts, partsWritten: 0, hold, isUrgent };
     // What is waited for comes first, but for a record that has begun.
     let at = isUrgent ? 0 : this.#records.length;
     while (this.#records[at]?.isBegun || this.#records[at]?.isUrgent) at++;
@@ -250,6 +275,24 @@ export class SnapshotSource implements EntrySaver {
     // Latches are held.
     this.#plan(0);
     return true;
+  }
+
+  /** What is written now, uncompressed, to be a part of a record. */
+  #written(write: (writer: RdbWriter) => void): WrittenBytes {
+    const pieces: Uint8Array[] = [];
+    const writer = this.#headWriter;
+    writer.begin(
+      {
+        write: (buf, off, length) => {
+          pieces.push(buf.slice(off, off + length));
+        },
+      },
+      false,
+      false,
+    );
+    write(writer);
+    writer.flush();
+    return new WrittenBytes(concat(pieces));
   }
 
   #cut(cutsLog: boolean): void {
@@ -379,14 +422,14 @@ export class SnapshotSource implements EntrySaver {
       if (this.#isCongested()) return false;
       record.isBegun = true;
       pieces.beginRecord(record.db);
-      pieces.writer.raw(record.head, 0, record.head.length);
     }
     if (this.#isAhead(pieces)) return false;
-    const isDone = record.value.write(
-      pieces.writer,
-      () => isOver() || this.#isAhead(pieces),
-    );
-    if (!isDone) return true;
+    const mustRest = () => isOver() || this.#isAhead(pieces);
+    while (record.partsWritten < record.parts.length) {
+      const part = record.parts[record.partsWritten]!;
+      if (!part.write(pieces.writer, mustRest)) return true;
+      record.partsWritten++;
+    }
     pieces.endRecord();
     this.#drop(record);
     return true;
@@ -408,10 +451,11 @@ export class SnapshotSource implements EntrySaver {
 
   #drop(record: LargeRecord): void {
     const { latches } = this.#parts;
+    const { space: { shard }, parts, hold } = record;
     this.#records.shift();
-    latches.acquire(record.value.space.shard);
-    record.value.release();
-    latches.release(record.value.space.shard);
-    record.hold?.release();
+    latches.acquire(shard);
+    for (const part of parts) part.release();
+    latches.release(shard);
+    hold?.release();
   }
 }

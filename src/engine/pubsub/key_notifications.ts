@@ -10,8 +10,7 @@
  * in the order in which the events happened.
  *
  * ```text
- * notes   [ event, hooks, database, length of the key ] ...
- * bytes   key, key, ...
+ * notes   [ event, hooks, database, length and place of the key ] ...
  * ```
  *
  * Nothing of this runs, and nothing is allocated, while no class of events is
@@ -20,21 +19,24 @@
  * @module
  */
 
-import { bytesOf, copyBytes } from "../../core/base/bytes.ts";
+import { bytesOf } from "../../core/base/bytes.ts";
 import {
   EVENT_NAMES,
   type KeyEventListener,
   NOTIFY_KEYEVENT,
   NOTIFY_KEYSPACE,
 } from "../../core/keyspace/key_events.ts";
+import { NotedBytes } from "../../core/keyspace/noted_bytes.ts";
 import { CHANNEL } from "../../core/keyspace/subscriber_counts.ts";
+import type { Heap } from "../../core/memory/heap.ts";
 import type { Tellings } from "../executor/tellings.ts";
 import type { PubSub } from "./pubsub.ts";
 
-const NOTE_WORDS = 4;
-/** Sizes that are kept when the notes have been published. */
+const NOTE_WORDS = 5;
+/** Room for the first few notes. */
+const FIRST_WORDS = 16 * NOTE_WORDS;
+/** Words that are kept when the notes have been published. */
 const KEPT_WORDS = 4096;
-const KEPT_BYTES = 64 * 1024;
 
 const NAMES = EVENT_NAMES.map(bytesOf);
 
@@ -44,14 +46,17 @@ export class KeyNotifications implements KeyEventListener {
   count = 0;
   /** Where they are published; set before the first one. */
   pubsub: Pick<PubSub, "publish"> | null = null;
-  #notes = new Int32Array(64);
-  #bytes = new Uint8Array(1024);
-  #byteCount = 0;
+  #notes = new Int32Array(FIRST_WORDS);
+  readonly #keys: NotedBytes;
   readonly #tellings: Tellings;
 
-  /** Is asked by `tellings` to publish. */
-  constructor(tellings: Tellings) {
+  /**
+   * Is asked by `tellings` to publish; `heap` gives any heap of the arena, or null:
+   * see {@linkcode NotedBytes}.
+   */
+  constructor(tellings: Tellings, heap: () => Heap | null = () => null) {
     this.#tellings = tellings;
+    this.#keys = new NotedBytes(heap);
     tellings.tell(() => this.publish());
   }
 
@@ -70,10 +75,7 @@ export class KeyNotifications implements KeyEventListener {
     notes[at + 1] = hooks;
     notes[at + 2] = db;
     notes[at + 3] = length;
-    const end = this.#byteCount + length;
-    if (end > this.#bytes.length) this.#growBytes(end);
-    copyBytes(buf, off, this.#bytes, this.#byteCount, length);
-    this.#byteCount = end;
+    notes[at + 4] = this.#keys.add(buf, off, length);
     this.count++;
     this.#tellings.count++;
   }
@@ -83,14 +85,13 @@ export class KeyNotifications implements KeyEventListener {
     if (this.count === 0) return;
     const pubsub = this.pubsub!;
     const notes = this.#notes;
-    let off = 0;
     for (let i = 0; i < this.count; i++) {
       const at = i * NOTE_WORDS;
       const hooks = notes[at + 1]!;
       const db = notes[at + 2]!;
       const name = NAMES[notes[at]!]!;
       // Messages may wait for their receivers, so they get bytes of their own.
-      const key = this.#bytes.slice(off, off += notes[at + 3]!);
+      const key = this.#keys.copy(notes[at + 4]!, notes[at + 3]!);
       if ((hooks & NOTIFY_KEYSPACE) !== 0) {
         const channel = channelOf("keyspace", db, key);
         pubsub.publish(CHANNEL, channel, name, ignoreCount);
@@ -100,21 +101,15 @@ export class KeyNotifications implements KeyEventListener {
         pubsub.publish(CHANNEL, channel, key, ignoreCount);
       }
     }
-    this.count = this.#byteCount = 0;
-    if (notes.length > KEPT_WORDS) this.#notes = new Int32Array(64);
-    if (this.#bytes.length > KEPT_BYTES) this.#bytes = new Uint8Array(1024);
+    this.count = 0;
+    if (notes.length > KEPT_WORDS) this.#notes = new Int32Array(FIRST_WORDS);
+    this.#keys.clear();
   }
 
   #growNotes(): void {
     const grown = new Int32Array(this.#notes.length * 2);
     grown.set(this.#notes);
     this.#notes = grown;
-  }
-
-  #growBytes(length: number): void {
-    const grown = new Uint8Array(Math.max(length, this.#bytes.length * 2));
-    grown.set(this.#bytes.subarray(0, this.#byteCount));
-    this.#bytes = grown;
   }
 }
 

@@ -3,24 +3,22 @@
  * which a change is made, under latches, to that at which it is told.
  *
  * ```text
- * words   [ length of the key, or -1 for all keys; session that made the change;
- *           count of clients, client, worker, client, worker ... ] ...
+ * words   [ length of the key, or -1 for all keys; its place; session that made the
+ *           change; count of clients, client, worker, client, worker ... ] ...
  *         of many clients, in place of these: -1, shard, table, places
- * bytes   key, key, ...
  * ```
  *
  * @module
  */
 
-import { copyBytes } from "../../core/base/bytes.ts";
 import type { ClientTable } from "../../core/keyspace/client_tables.ts";
+import { NotedBytes } from "../../core/keyspace/noted_bytes.ts";
+import type { Heap } from "../../core/memory/heap.ts";
 
-/** Buffers that grew beyond this are not kept. */
-const KEPT_BYTES = 64 * 1024;
+/** An array that grew beyond this is not kept. */
 const KEPT_WORDS = 16 * 1024;
-const FIRST_BYTES = 1024;
 /** Words of a note: before the clients, and of a table of them. */
-const HEAD_WORDS = 3;
+const HEAD_WORDS = 4;
 const TABLE_WORDS = 3;
 /** Stands for the count of clients where they are in a table. */
 const IN_TABLE = -1;
@@ -46,20 +44,16 @@ export class CacheNotes {
   count = 0;
   #words: number[] = [];
   #countAt = 0;
-  #bytes = new Uint8Array(FIRST_BYTES);
-  #end = 0;
+  readonly #keys: NotedBytes;
+
+  /** `heap` gives any heap of the arena, or null: see {@linkcode NotedBytes}. */
+  constructor(heap: () => Heap | null) {
+    this.#keys = new NotedBytes(heap);
+  }
 
   /** Begins the note of a key; {@linkcode addClient} completes it. */
   begin(buf: Uint8Array, off: number, length: number, writer: number): void {
-    const end = this.#end + length;
-    if (end > this.#bytes.length) {
-      const grown = new Uint8Array(end * 2);
-      grown.set(this.#bytes.subarray(0, this.#end));
-      this.#bytes = grown;
-    }
-    copyBytes(buf, off, this.#bytes, this.#end, length);
-    this.#end = end;
-    this.#words.push(length, writer, 0);
+    this.#words.push(length, this.#keys.add(buf, off, length), writer, 0);
     this.#countAt = this.#words.length - 1;
     this.count++;
   }
@@ -78,24 +72,23 @@ export class CacheNotes {
 
   /** Notes that all keys have changed. */
   addAll(): void {
-    this.#words.push(-1, 0, 0);
+    this.#words.push(-1, 0, 0, 0);
     this.count++;
   }
 
   /** Hands the notes out, in their order, and forgets them. */
   take(reader: CacheNoteReader): void {
     const words = this.#words;
-    let off = 0;
     for (let at = 0; at < words.length;) {
       const length = words[at]!;
-      const writer = words[at + 1]!;
-      const count = words[at + 2]!;
+      const writer = words[at + 2]!;
+      const count = words[at + 3]!;
       const first = at + HEAD_WORDS;
       const end = first + (count === IN_TABLE ? TABLE_WORDS : 2 * count);
       if (length < 0) reader.all();
       else {
         // Messages may be kept until they are sent, so they get their own.
-        const key = this.#bytes.slice(off, off += length);
+        const key = this.#keys.copy(words[at + 1]!, length);
         if (count === IN_TABLE) {
           const [shard, table, places] = words.slice(first, end);
           const taken = { table: table!, places: places! };
@@ -104,11 +97,9 @@ export class CacheNotes {
       }
       at = end;
     }
-    this.count = this.#end = 0;
+    this.count = 0;
     if (words.length > KEPT_WORDS) this.#words = [];
     else words.length = 0;
-    if (this.#bytes.length > KEPT_BYTES) {
-      this.#bytes = new Uint8Array(FIRST_BYTES);
-    }
+    this.#keys.clear();
   }
 }

@@ -103,9 +103,9 @@ export class Tracking implements CacheListener {
   readonly #self: number;
   readonly #workers: number;
   /** Changes of tracked keys that are to be told when no latch is held. */
-  readonly #notes = new CacheNotes();
+  readonly #notes: CacheNotes;
   /** Changes that are to be told by prefix at the end of the batch. */
-  readonly #changes = new CacheNotes();
+  readonly #changes: CacheNotes;
   /** The note at hand, and the last one of which each worker will be told. */
   #note = 0;
   readonly #counted: Float64Array;
@@ -116,6 +116,9 @@ export class Tracking implements CacheListener {
   /** Serves the records that come over the mesh. */
   constructor(parts: TrackingParts) {
     this.#parts = parts;
+    const heap = () => parts.keyspaces[0]!.heap;
+    this.#notes = new CacheNotes(heap);
+    this.#changes = new CacheNotes(heap);
     this.trackers = parts.trackers;
     this.prefixes = parts.prefixes;
     const { mesh, tellings } = parts;

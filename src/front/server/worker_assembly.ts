@@ -159,7 +159,7 @@ class Assembly {
   readonly #mesh: Mesh;
   readonly #latches: Latches;
   // Store.
-  readonly #ready = new ReadyKeys();
+  readonly #ready = new ReadyKeys(() => this.#keyspaces[0]!.heap);
   readonly #records: WaiterRecords;
   readonly #tellings = new Tellings();
   readonly #lockRules = new LockRules();
@@ -209,7 +209,7 @@ class Assembly {
     );
     this.#externals = new ExternalStrings(this.#arena, this.#pool);
     this.#process = new Int32Array(shared.process);
-    this.#records = new WaiterRecords(this.#arena);
+    this.#records = new WaiterRecords(this.#arena, this.#externals);
     this.#effects = new EffectLog(shared.effects, id);
     const slow = start.checks
       ? new SlowSteps(this.#process, PROCESS_SLOW_STEPS, new Prng(id))
@@ -284,7 +284,10 @@ class Assembly {
   /** A handle on every shard, and those who hear of events in them. */
   #makeKeyspaces(): void {
     const { hashSeed, slotShards } = this.#shared;
-    const notifications = new KeyNotifications(this.#tellings);
+    const notifications = new KeyNotifications(
+      this.#tellings,
+      () => this.#keyspaces[0]!.heap,
+    );
     const context = {
       arena: this.#arena,
       pool: this.#pool,
@@ -309,6 +312,7 @@ class Assembly {
         new KeyspaceKind(context, new Int32Array(control), shard),
       );
     });
+    this.#effects.heap = this.#keyspaces[0]!.heap;
     this.#pubsub = new PubSub({
       mesh: this.#mesh,
       keyspaces: this.#keyspaces,

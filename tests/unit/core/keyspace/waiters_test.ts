@@ -22,7 +22,8 @@ class Fixture {
 
   constructor(ready?: ReadyKeys) {
     this.shards = new Shards(ready === undefined ? {} : { ready });
-    this.records = new WaiterRecords(this.shards.arena);
+    const { arena, keyspaces } = this.shards;
+    this.records = new WaiterRecords(arena, keyspaces[0]!.externals);
   }
 
   record(session: number, words: string, kind = WAITS_FOR_LIST): number {

@@ -1,13 +1,16 @@
 /** Streams in the snapshot format: rdb_stream.ts. */
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { asciiOf } from "../../../../src/core/base/bytes.ts";
 import { Int64 } from "../../../../src/core/base/int64.ts";
+import { byteOf, SEGMENT_SHIFT } from "../../../../src/core/memory/arena.ts";
 import { BadFormat } from "../../../../src/core/rdb/rdb_reader.ts";
 import { TreePlace } from "../../../../src/core/types/id_tree.ts";
 import { PendingEntry } from "../../../../src/core/types/stream_group.ts";
 import { StreamId } from "../../../../src/core/types/stream_id.ts";
+import { NodeReader } from "../../../../src/core/types/stream_node.ts";
 import { StreamCounters } from "../../../../src/core/types/stream_value.ts";
-import { hexBytes } from "./_format.ts";
+import { type Entry, entryOf, fieldsOf, idOf } from "../types/_streams.ts";
+import { hexBytes, written } from "./_format.ts";
 import { VALUES } from "./_samples.ts";
 import { Values } from "./_values.ts";
 
@@ -102,6 +105,73 @@ Deno.test("a stream without entries is one", () => {
   values.verify();
   assertEquals(countersOf(values), "0 5-18446744073709551615 0-0 3-4 7");
   assertEquals(values.dump(), bytes);
+  values.end();
+});
+
+/** Entries of several kinds of fields, some of which are deleted, in one node. */
+function overlongNode(values: Values, entries: readonly Entry[]): Uint8Array {
+  const { streams, memory: { arena } } = values.space.values;
+  const { nodes } = streams.log;
+  const [[first, ...texts]] = entries as [Entry];
+  const firstId = idOf(first);
+  let node = nodes.create(fieldsOf(texts), 0, texts.length / 2, 0);
+  for (const [id, ...texts] of entries.slice(1)) {
+    const fields = fieldsOf(texts);
+    const count = texts.length / 2;
+    node = nodes.append(node, firstId, idOf(id), fields, 0, count);
+  }
+  const words = new Int32Array(4);
+  firstId.write(words, 0);
+  const reader = new NodeReader();
+  for (let i = 0; i < entries.length; i += 7) {
+    reader.open(arena, node, words, 0);
+    reader.begin();
+    for (let j = 0; j <= i; j++) reader.next();
+    nodes.markDeleted(node, reader);
+  }
+  const at = byteOf(node);
+  const bytes = arena.u8[node >>> SEGMENT_SHIFT]!
+    .slice(at, at + nodes.bytes(node));
+  nodes.free(node);
+  return bytes;
+}
+
+Deno.test("a node that is much too long becomes several", () => {
+  const values = new Values();
+  const { streams } = values.space.values;
+  const entries = Array.from({ length: 2000 }, (_, i): Entry => {
+    const value = "value ".repeat(i % 60);
+    if (i % 10 < 8) return [`5-${i}`, "f", value, "g", `${i * 1e12}`];
+    return [`${6 + i}-0`, "12", "-7", `own ${i}`, value, "", "9".repeat(25)];
+  }).sort(([a], [b]) => idOf(a).compare(idOf(b)));
+  const listpack = overlongNode(values, entries);
+  const left = entries.filter((_, i) => i % 7 !== 0);
+  const payload = written((writer) => {
+    writer.byte(19);
+    writer.length(1);
+    writer.length(16);
+    writer.raw(
+      Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 5, ...Array(8).fill(0)),
+      0,
+      16,
+    );
+    writer.string(listpack, 0, listpack.length);
+    writer.length(left.length);
+    for (const part of [3000, 1, 0, 0, 2005, 0, 5000, 0]) {
+      writer.length64(0, part);
+    }
+  }, false);
+  values.restore(payload);
+  values.verify();
+  assertEquals(countersOf(values), `${left.length} 3000-1 5-1 2005-0 5000`);
+  const cursor = streams.cursor;
+  cursor.seek(values.ref, new StreamId());
+  for (const entry of left) {
+    assert(cursor.next());
+    assertEquals(entryOf(cursor.entry), entry);
+  }
+  assert(!cursor.next());
+  assert(streams.log.nodeCount(values.ref) > left.length / 100);
   values.end();
 });
 

@@ -165,6 +165,98 @@ Deno.test("a listpack that is no node is told from one", () => {
   assert(!isNode("2", "0", "1", "f", "0", "2", "0", "0", "v", "4"));
 });
 
+/** Fields and values of an entry that is a lone node. */
+function manyTexts(fields: number): string[] {
+  return Array.from({ length: fields }, (_, i) => [`field:${i}`, `${i % 300}`])
+    .flat();
+}
+
+Deno.test("a lone node is read from either end, wherever it is moved", () => {
+  const streams = new Streams(1 << 24);
+  const { nodes } = streams.value.log;
+  const { heap } = streams.memory;
+  const entry: Entry = ["5-1", ...manyTexts(9000)];
+  const node = new Node(streams, entry);
+  const expectLone = (isDeleted: boolean) => {
+    node.open();
+    const { buf, firstFieldsAt, isLone } = node.reader;
+    assert(isLone);
+    assertEquals(heap.steadyRunAt(buf, firstFieldsAt), node.ref);
+    assertEquals(node.forward(), [[entry, isDeleted]]);
+    assertEquals(node.backward(), [[entry, isDeleted]]);
+  };
+  expectLone(false);
+  const units = heap.unitsOf(node.ref);
+  assertEquals(nodes.trim(node.ref), node.ref);
+  assert(heap.unitsOf(node.ref) < units, "pages are given back in place");
+  expectLone(false);
+  const copy = nodes.copyTo(node.ref, nodes);
+  node.delete(0);
+  expectLone(true);
+  nodes.free(node.ref);
+  node.ref = copy;
+  expectLone(false);
+  const bytes = Uint8Array.from(node.bytes);
+  nodes.free(copy);
+  const listpack = streams.listpacks.load(bytes, 0, bytes.length);
+  assert(nodes.isNode(listpack));
+  node.ref = nodes.adopt(listpack);
+  expectLone(false);
+  // Nothing may follow in it, however short its texts are.
+  assert(nodes.isFull(node.ref, 0, 1));
+  nodes.free(node.ref);
+  assertEquals(heap.usedBytes, 0);
+});
+
+Deno.test("a lone node may have fields in front that its entry has not", () => {
+  const streams = new Streams(1 << 24);
+  const { nodes } = streams.value.log;
+  const texts = manyTexts(6000);
+  for (const deleted of [0, 1]) {
+    let listpack = streams.listpacks.create(1 << 17);
+    const front = [`${1 - deleted}`, `${deleted}`, "1", "f", "0"];
+    const entry = [`${deleted}`, "0", "0", "6000", ...texts, "12004"];
+    for (const element of [...front, ...entry]) {
+      const bytes = bytesOf(element);
+      listpack = streams.listpacks.append(listpack, bytes, 0, bytes.length);
+    }
+    const node = new Node(streams, ["5-1", "f", "v"]);
+    nodes.free(node.ref);
+    assert(nodes.isNode(listpack));
+    node.ref = nodes.adopt(listpack);
+    node.open();
+    assert(node.reader.isLone);
+    assertEquals(node.forward(), [[["5-1", ...texts], deleted === 1]]);
+    assertEquals(node.backward(), node.forward());
+    nodes.free(node.ref);
+  }
+  assertEquals(streams.memory.heap.usedBytes, 0);
+});
+
+Deno.test("very many short fields begin a node", () => {
+  const streams = new Streams(1 << 24);
+  streams.limits.streamNodeMaxBytes = 0;
+  const { log } = streams.value;
+  const ref = streams.entry();
+  const short = (count: number) => Array.from({ length: count * 2 }, () => "");
+  const nodes = () => log.nodeCount(ref);
+  streams.add(ref, ["1-0", "f", "v"]);
+  streams.add(ref, ["2-0", ...short(20_000)]);
+  assertEquals(nodes(), 1);
+  streams.add(ref, ["3-0", ...short(20_000)]);
+  assertEquals(nodes(), 2);
+  streams.add(ref, ["4-0", "f", "v"]);
+  assertEquals(nodes(), 2);
+  streams.add(ref, ["5-0", ...short(40_000)]);
+  streams.add(ref, ["6-0", "f", "v"]);
+  assertEquals(nodes(), 4);
+  streams.value.verify(ref);
+  assertEquals(
+    streams.range(ref).map(({ length }) => length),
+    [3, 40_001, 40_001, 3, 80_001, 3],
+  );
+});
+
 seeded("nodes keep what they are given", (random) => {
   const streams = new Streams(1 << 24);
   for (let i = 0; i < 5; i++) {

@@ -330,7 +330,10 @@ class Model {
 
   add(entry: Entry): void {
     const last = this.nodes.at(-1);
-    if (last !== undefined && last.length < this.maxEntries) {
+    if (
+      last !== undefined && last.length < this.maxEntries &&
+      !isLong(entry) && !isLong(last[0]!.entry)
+    ) {
       last.push({ entry, isDeleted: false });
     } else this.nodes.push([{ entry, isDeleted: false }]);
     this.added++;
@@ -397,6 +400,13 @@ class Model {
   }
 }
 
+/** Makes a node of its own of an entry. */
+const LONG = "long ".repeat(30_000);
+
+function isLong(entry: Entry): boolean {
+  return entry.at(-1) === LONG;
+}
+
 seeded("streams do what lists of nodes do", (random) => {
   const streams = new Streams(1 << 26);
   const { value, memory: { heap } } = streams;
@@ -412,7 +422,8 @@ seeded("streams do what lists of nodes do", (random) => {
       case "add": {
         for (let j = random.below(20); j >= 0; j--) {
           model.last += 1 + random.below(2);
-          const entry: Entry = [`${model.last}-0`, "f", `${i}`, "g", "x"];
+          const value = random.chance(0.002) ? LONG : "x";
+          const entry: Entry = [`${model.last}-0`, "f", `${i}`, "g", value];
           streams.add(ref, entry);
           model.add(entry);
         }
@@ -449,6 +460,10 @@ seeded("streams do what lists of nodes do", (random) => {
         assertEquals(counted, expected.length);
         const some5 = log.countRange(ref, idOf(from), idOf(to), 5);
         assert(some5 <= counted && some5 >= Math.min(5, counted));
+        const counting = log.counting();
+        counting.begin(ref, idOf(from), idOf(to));
+        while (counting.goOn(1));
+        assertEquals(counting.count, expected.length);
       }
     }
     if (i % 100 === 0) {

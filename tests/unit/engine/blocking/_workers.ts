@@ -107,7 +107,6 @@ export class FakeWorker {
     const random = new Prng(id);
     const clock = new AccessClock(random);
     const ready = new ReadyKeys();
-    const records = new WaiterRecords(arena);
     const steps = new StepsBetween(workers);
     const latches = new Latches(controls, counters, true, true, steps);
     const context = {
@@ -120,6 +119,7 @@ export class FakeWorker {
       new Keyspace(context, control, shard)
     );
     this.keyspaces = keyspaces;
+    const records = new WaiterRecords(arena, keyspaces[0]!.externals);
     this.#call = new Call({
       ...{ keyspaces, settings, counters, clock, random, latches },
       slotShards: Uint16Array.from({ length: 16384 }, (_, i) => i % SHARDS),

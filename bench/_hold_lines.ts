@@ -1,0 +1,44 @@
+/**
+ * Cases of the bench of holds, written as lines.
+ *
+ * @module
+ */
+
+/** A command with its arguments. */
+export type Argv = readonly string[];
+
+/** A command, or a few that are sent one after the other. */
+export interface HoldCase {
+  name: string;
+  /** What is made anew before each run. */
+  before: readonly Argv[];
+  run: readonly Argv[];
+}
+
+/** Cases that share their data. */
+export interface HoldGroup {
+  name: string;
+  fill: () => Iterable<Argv>;
+  cases: readonly HoldCase[];
+}
+
+/** Cases from lines: `command` or `before > command`, `$name` is replaced. */
+export function cases(
+  lines: string,
+  names: Readonly<Record<string, readonly string[]>> = {},
+): HoldCase[] {
+  const argvs = (text: string): Argv[] =>
+    text.split(" ; ").map((command) =>
+      command.split(" ").flatMap((word) =>
+        names[word] ?? [word.replace(/^''$/, "")]
+      )
+    );
+  return lines.trim().split("\n").map((line) => {
+    const [first, second] = line.trim().split(" > ");
+    return {
+      name: second ?? first!,
+      before: second === undefined ? [] : argvs(first!),
+      run: argvs(second ?? first!),
+    };
+  });
+}
