@@ -48,6 +48,7 @@ export function holdGroups(sizes: HoldSizes): readonly HoldGroup[] {
     longStrings(sizes.stringBytes),
     longNames("names of four megabytes", 4 * MEGABYTE, 40),
     longNames("names of 64 megabytes", 64 * MEGABYTE, 3),
+    longestName(64),
     expiredFields(sizes.arguments),
     expiredKeys(sizes.arguments),
     ...MIDDLE_SIZES.map(middleSizes),
@@ -673,6 +674,8 @@ function longNames(group: string, bytes: number, count: number): HoldGroup {
       DEL $c > RENAME $a $c ; RENAME $c $a
       DEL $c > COPY $a $c
       MSET $pairs
+      DEL $many ; MSET $pairs
+      DEL $many > MSETNX $pairs
       KEYS *
       KEYS *x
       SCAN 0 COUNT 100
@@ -710,6 +713,92 @@ function longNames(group: string, bytes: number, count: number): HoldGroup {
       XINFO CONSUMERS {a}x $a
       XINFO STREAM {a}x FULL
     `,
+      names,
+    ),
+  };
+}
+
+/** Commands that make a key, or have its entry changed, of a very long name. */
+function longestName(megabytes: number): HoldGroup {
+  const names = {
+    $n: ["{n}" + "n".repeat(megabytes * MEGABYTE)],
+    $text: ["x".repeat(100)],
+    $many: Array.from({ length: 20000 }, (_, i) => `k${i}`),
+    $pairs: Array.from({ length: 20000 }, (_, i) => [`k${i}`, "x"]).flat(),
+    $several: Array.from(
+      { length: 20000 },
+      (_, i) => i % 2 === 0 ? "{a}s" : `j${i}`,
+    ),
+  };
+  const few = Array.from({ length: 100 }, (_, i) => `${i}`);
+  const emptied = "SELECT 1 ; FLUSHDB ; SELECT 0";
+  const making = [
+    "SET $n x",
+    "SET $n $text EX 1000",
+    "MSETNX $n x {b}k x",
+    "INCR $n",
+    "APPEND $n $text",
+    "SETRANGE $n 1000 x",
+    "SETBIT $n 1000 1",
+    "BITOP NOT $n {a}t",
+    "PFADD $n x",
+    "LPUSH $n x",
+    "LMOVE {a}l $n LEFT LEFT",
+    "HSET $n f x",
+    "HINCRBY $n f 1",
+    "SADD $n x",
+    "SMOVE {a}s $n 0",
+    "SUNIONSTORE $n {a}s {b}s",
+    "ZADD $n 1 x",
+    "ZUNIONSTORE $n 1 {a}s",
+    "GEOADD $n 1 1 x",
+    "XADD $n * f x",
+    "XGROUP CREATE $n g $ MKSTREAM",
+    "SORT {a}s STORE $n",
+    "RENAME {a}t $n",
+    "RENAMENX {c}s $n",
+    "COPY {a}l $n",
+    "COPY $n $n DB 1",
+    "MSET $n x $pairs",
+    "MSETNX $n x $pairs",
+    "SADD $n $many",
+    "ZUNIONSTORE $n 2 {a}s {b}many",
+    "SUNIONSTORE $n {a}s {b}many",
+    "SUNIONSTORE $n $several",
+  ];
+  const changing = [
+    "SET $n x EX 1000",
+    "SET $n $text",
+    "APPEND $n $text",
+    "GETSET $n y",
+    "GETEX $n EX 1000",
+    "EXPIRE $n 1000",
+    "EXPIRE $n 1000 ; PERSIST $n",
+    "SUNIONSTORE $n {a}s {b}s",
+    "RENAME $n {c}t ; RENAME {c}t $n",
+    "MOVE $n 1",
+    "DEL $n",
+    "MSET $n y $pairs",
+    "MGET $n $many",
+    "DEL $n $many",
+    "EXISTS $n $many",
+  ];
+  return {
+    name: `a name of ${megabytes} megabytes`,
+    fill: () => [
+      ["MSET", "{a}t", "x", "{b}t", "x"],
+      ["SADD", "{a}s", ...few],
+      ["SADD", "{b}s", ...few],
+      ["RPUSH", "{a}l", ...few],
+      ["SADD", "{b}many", ...names.$many],
+    ],
+    cases: cases(
+      making.map((line) =>
+        `${emptied} ; DEL $n ; SET {a}t x ; SADD {c}s 1 > ${line}`
+      )
+        .concat(changing.map((line) => `${emptied} ; SET $n x > ${line}`)).join(
+          "\n",
+        ),
       names,
     ),
   };

@@ -11,7 +11,7 @@ import { Random } from "../_random.ts";
 import { until } from "../_patience.ts";
 import { heard } from "./_heard.ts";
 import { assertNothingLost, assertSameReplies } from "./_long_values.ts";
-import { settled, slicesSuite } from "./_slices.ts";
+import { settled, slicesSuite, statistic } from "./_slices.ts";
 
 const { suite } = slicesSuite();
 
@@ -24,7 +24,8 @@ const NAMES = Array.from(
 /** Commands at random. */
 function commandOf(random: Random): Argument[] {
   const name = () => random.pick(NAMES);
-  const text = () => "v".repeat(random.pick([1, 70, 70_000]));
+  const text = () => "v".repeat(random.pick([1, 64, 65, 70_000]));
+  if (random.chance(0.5)) return makingCommandOf(random, name, text);
   switch (random.below(18)) {
     case 0:
       return ["SET", name(), text()];
@@ -65,11 +66,71 @@ function commandOf(random: Random): Argument[] {
   }
 }
 
+/** Those that may make a key, or have its entry made anew. */
+function makingCommandOf(
+  random: Random,
+  name: () => string,
+  text: () => string,
+): Argument[] {
+  const number = () => `${random.below(10)}`;
+  switch (random.below(24)) {
+    case 0:
+      return ["SET", name(), text(), random.pick(["NX", "XX", "KEEPTTL"])];
+    case 1:
+      return ["MSETNX", name(), text(), name(), text()];
+    case 2:
+      return ["INCR", name()];
+    case 3:
+      return ["SETRANGE", name(), random.pick(["10", "100", "70000"]), "text"];
+    case 4:
+      return ["SETBIT", name(), random.pick(["7", "700"]), "1"];
+    case 5:
+      return ["GETSET", name(), text()];
+    case 6:
+      return ["GETEX", name(), ...random.pick([["EX", "1000"], ["PERSIST"]])];
+    case 7:
+      return ["RPUSH", name(), text(), text()];
+    case 8:
+      return ["LMOVE", name(), name(), "LEFT", "RIGHT"];
+    case 9:
+      return ["HINCRBY", name(), "f", number()];
+    case 10:
+      return ["SADD", name(), number(), number(), number()];
+    case 11:
+      return ["SMOVE", name(), name(), number()];
+    case 12:
+      return ["SINTERSTORE", name(), name(), name()];
+    case 13:
+      return ["ZADD", name(), number(), number()];
+    case 14:
+      return ["ZRANGESTORE", name(), name(), "0", "-1"];
+    case 15:
+      return ["XADD", name(), `${random.below(100)}-1`, "f", text()];
+    case 16:
+      return ["XGROUP", "CREATE", name(), number(), "$", "MKSTREAM"];
+    case 17:
+      return ["SORT", name(), "ALPHA", "STORE", name()];
+    case 18:
+      return ["BITOP", "NOT", name(), name()];
+    case 19:
+      return ["PFADD", name(), number()];
+    case 20:
+      return ["RENAMENX", name(), name()];
+    case 21:
+      return ["MOVE", name(), "1"];
+    case 22:
+      return ["COPY", name(), name(), "DB", "1"];
+    default:
+      return ["SADD", name(), ...Array.from({ length: 600 }, (_, i) => `${i}`)];
+  }
+}
+
 async function assertSameKeys(
   client: TestClient,
   reference: TestClient,
 ): Promise<void> {
-  const asked = NAMES.flatMap((name) => [["TYPE", name], ["STRLEN", name]]);
+  const each = NAMES.flatMap((name) => [["TYPE", name], ["STRLEN", name]]);
+  const asked = [...each, ["SELECT", "1"], ...each, ["SELECT", "0"]];
   await assertSameReplies(client, reference, asked, "keys");
 }
 
@@ -91,7 +152,7 @@ suite("keys with long names are as in redis-server", async (client) => {
   await using redis = await startRedisServer();
   using reference = await redis.client({ resp: client.resp });
   const random = new Random(client.resp);
-  for (let round = 1; round <= 16; round++) {
+  for (let round = 1; round <= 24; round++) {
     const some = Array.from({ length: 8 }, () => commandOf(random));
     const commands = round % 4 === 0 ? [["MULTI"], ...some, ["EXEC"]] : some;
     await assertSameReplies(client, reference, commands, `round ${round}`);
@@ -103,6 +164,7 @@ suite("keys with long names are as in redis-server", async (client) => {
   await settled(client);
   assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
   await assertSameKeys(client, reference);
+  await client.pipeline([["SELECT", "1"], ["FLUSHDB"], ["SELECT", "0"]]);
   await assertNothingLost(client, [...NAMES, "short"]);
 });
 
@@ -150,6 +212,80 @@ suite("a key with a long name is changed in slices", async (client) => {
   ]);
   assertEquals(replies.map(plain), [3000, 2990, 10, 1]);
   await assertNothingLost(client, [name]);
+});
+
+suite("values of keys with long names are combined in the background", async (
+  client,
+) => {
+  const [a, b, c, d] = NAMES as [string, string, string, string];
+  const some = (from: number) =>
+    Array.from({ length: 12_000 }, (_, i) => `${from + i}`);
+  const jobs = () => statistic(client, "sherd_background_commands");
+  await client.run("SADD", a, ...some(0));
+  await client.run("SADD", b, ...some(8_000));
+  const before = await jobs();
+  const replies = await client.pipeline([
+    ["SUNIONSTORE", c, a, b],
+    ["SINTERSTORE", a, a, b],
+    ["ZUNIONSTORE", d, "2", b, c, "WEIGHTS", "1", "2"],
+    ["ZCOUNT", d, "3", "3"],
+    ["COPY", c, a],
+    ["COPY", c, a, "REPLACE"],
+    ["RENAME", d, b],
+    ["SORT", c, "BY", "nosort", "STORE", c],
+    ["SINTERCARD", "2", a, a],
+  ]);
+  assertEquals(
+    replies.map(plain),
+    [20_000, 4_000, 20_000, 12_000, 0, 1, "OK", 20_000, 20_000],
+  );
+  assert(await jobs() >= before + 5);
+  const facts = ["TYPE", "SCARD", "ZCARD", "LLEN"].flatMap((command) =>
+    [a, b, c, d].map((name) => [command, name])
+  );
+  const told = async () =>
+    (await client.pipeline(facts)).map((frame) => String(plain(frame)));
+  const expected = await told();
+  assertEquals(expected.slice(0, 4), ["set", "zset", "list", "none"]);
+  const none = Array.from({ length: 3000 }, (_, i) => `none${i}`);
+  assertEquals(plain(await client.run("SUNIONSTORE", d, a, ...none)), 20_000);
+  const failed = await client.run("SUNIONSTORE", d, b, ...none, a);
+  assert(/WRONGTYPE/.test(String(plain(failed))));
+  await client.run("DEL", d);
+  await settled(client);
+  assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
+  assertEquals(await told(), expected);
+  await assertNothingLost(client, [a, b, c, d]);
+});
+
+suite("very many keys, some of them with long names", async (client) => {
+  const names = [
+    ...NAMES.slice(0, 4),
+    ...Array.from({ length: 5000 }, (_, i) => `k${i}`),
+    ...NAMES.slice(2, 6),
+  ];
+  const pairs = (tag: string) => names.flatMap((name, i) => [name, tag + i]);
+  const slices = () => statistic(client, "sherd_sliced_commands");
+  const before = await slices();
+  const stored = plain(await client.run("MSET", ...pairs("a")));
+  assertEquals(stored, "OK");
+  // Of a key that is given twice the last value stays.
+  const last = (tag: string) =>
+    names.map((name) => tag + names.lastIndexOf(name));
+  assertEquals(plain(await client.run("MGET", ...names)), last("a"));
+  assertEquals(plain(await client.run("MSETNX", ...pairs("b"))), 0);
+  assertEquals(plain(await client.run("MSET", ...pairs("c"))), "OK");
+  assertEquals(plain(await client.run("MGET", ...names)), last("c"));
+  assertEquals(plain(await client.run("EXISTS", ...names)), names.length);
+  assertEquals(plain(await client.run("DEL", ...names)), names.length - 2);
+  assertEquals(plain(await client.run("MSETNX", ...pairs("d"))), 1);
+  assertEquals(plain(await client.run("MGET", ...names)), last("d"));
+  assert(await slices() >= before + 9);
+  await settled(client);
+  assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
+  assertEquals(plain(await client.run("MGET", ...names)), last("d"));
+  await client.run("DEL", ...names);
+  await assertNothingLost(client, names.slice(0, 2));
 });
 
 suite("keys with long names are watched and waited for", async (

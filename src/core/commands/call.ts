@@ -12,6 +12,7 @@
 import { assert } from "../base/assert.ts";
 import { hashSlot } from "../base/crc16.ts";
 import { halfSipHash } from "../base/half_siphash.ts";
+import { KNOWN_KEYS, LONG_KEY_BYTES } from "../memory/known_keys.ts";
 import type { Prng } from "../base/prng.ts";
 import type { AccessClock } from "../keyspace/access_clock.ts";
 import { EffectLog } from "../keyspace/effect_log.ts";
@@ -344,12 +345,21 @@ export class Call {
     return this.#otherKey;
   }
 
+  /** What big arguments have been compared with; it is the caller's then. */
+  takeCompared(): ComparedArguments | null {
+    const { compared } = this;
+    this.compared = null;
+    return compared;
+  }
+
   /** Fills `key` with bytes and what follows from them. */
   fillKey(key: Key, buf: Uint8Array, off: number, length: number): void {
     key.buf = buf;
     key.off = off;
     key.length = length;
-    key.hash = halfSipHash(buf, off, length, this.#seed0, this.#seed1);
+    key.hash = length < LONG_KEY_BYTES
+      ? halfSipHash(buf, off, length, this.#seed0, this.#seed1)
+      : KNOWN_KEYS.hash(buf, off, length, this.#seed0, this.#seed1);
     key.shard = this.slotShards[hashSlot(buf, off, length)]!;
   }
 

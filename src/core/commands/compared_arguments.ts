@@ -21,6 +21,7 @@ import { TYPE_HASH, TYPE_LIST, TYPE_SET, TYPE_ZSET } from "../types/entry.ts";
 import type { NodeTable } from "../types/node_table.ts";
 import type { Call } from "./call.ts";
 import type { ComparedNames } from "./compared_names.ts";
+import { KeptNodes } from "./kept_nodes.ts";
 
 /** An argument. */
 export interface LookedFor {
@@ -46,7 +47,7 @@ interface Candidate {
 export class ComparedArguments {
   /** The names of its keys, if some are long. */
   names: ComparedNames | null = null;
-  readonly #kept: { readonly heap: Heap; readonly node: number }[] = [];
+  readonly #kept = new KeptNodes();
   readonly #looked: LookedFor[] = [];
 
   /** Adds an argument that is looked for, wherever its bytes lie. */
@@ -63,7 +64,7 @@ export class ComparedArguments {
 
   /** A node has been kept, and compared, for a while. */
   keep(heap: Heap, node: number): void {
-    this.#kept.push({ heap, node });
+    this.#kept.add(heap, node);
   }
 
   /** What was found out is known again, in a slice of the command. */
@@ -76,19 +77,18 @@ export class ComparedArguments {
 
   /** Compares arguments with what they may be, which is kept. */
   compare(candidates: readonly Candidate[]): void {
-    for (const { argument, buf, off, node } of candidates) {
+    for (const { argument, buf, off, heap, node } of candidates) {
       const { length, key } = argument;
       const other = [argument.buf, argument.off] as const;
       key.nodes.set(node, equalLong(buf, off, ...other, length));
+      this.#kept.add(heap, node);
     }
-    this.#kept.push(...candidates);
   }
 
   /** The command has run, or will not. */
   drop(): void {
     this.names?.drop();
-    for (const { heap, node } of this.#kept) heap.letGo(node);
-    this.#kept.length = 0;
+    this.#kept.drop();
   }
 }
 
@@ -215,7 +215,7 @@ export function candidatesIn(
 
 /** A key of which no more is known. */
 export function knownKey(hash: number): KnownKey {
-  return { hash, nodes: new Map(), orders: new Map() };
+  return { hash, nodes: new Map(), orders: new Map(), run: 0 };
 }
 
 /** Takes the latch of the key, {@linkcode KEY}, that is argument `keyAt`. */

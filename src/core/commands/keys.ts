@@ -5,7 +5,7 @@
  * @module
  */
 
-import { bytesOf, equalBytes } from "../base/bytes.ts";
+import { bytesOf, equalLong } from "../base/bytes.ts";
 import { TYPE_NAMES } from "../types/entry.ts";
 import type { Key } from "../keyspace/key.ts";
 import {
@@ -17,7 +17,7 @@ import {
   RENAME_FROM,
   RENAME_TO,
 } from "../keyspace/key_events.ts";
-import { copyEntry, moveEntry } from "../keyspace/transfer.ts";
+import { copyEntry, moveEntry, moveToDatabase } from "../keyspace/transfer.ts";
 import { NO_SUCH_KEY, SAME_OBJECT, SYNTAX_ERROR } from "../resp/error_reply.ts";
 import { argumentIs } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
@@ -164,15 +164,15 @@ function moveCommand(call: Call): void {
   const ref = space.lookupWrite(db, key, nowMs);
   if (ref === 0) return reply.integer(0);
   if (space.lookupWrite(targetDb, key, nowMs) !== 0) return reply.integer(0);
-  moveEntry(space, db, ref, space, targetDb, key, 0);
+  moveToDatabase(space, db, ref, targetDb, key);
   space.hooks.changed(db, key, MOVE_FROM);
   space.hooks.signal(targetDb, key, MOVE_TO);
   reply.integer(1);
 }
 
 function isSameKey(a: Key, b: Key): boolean {
-  return a.hash === b.hash &&
-    equalBytes(a.buf, a.off, a.length, b.buf, b.off, b.length);
+  return a.hash === b.hash && a.length === b.length &&
+    equalLong(a.buf, a.off, b.buf, b.off, a.length);
 }
 
 /** Rows of the commands about keys. */

@@ -15,12 +15,13 @@ import type { EffectLog } from "../keyspace/effect_log.ts";
 import { DEL, NEW, SET } from "../keyspace/key_events.ts";
 import type { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
+import { liesInEntry } from "../keyspace/long_names.ts";
 import { keepOldOf } from "../keyspace/snapshot_marks.ts";
 import { makeApart, makeApartIn, makeRun } from "../keyspace/strings_apart.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import type { ErrorReply } from "../resp/error_reply.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
-import { EXTERNAL_BYTES_MIN, TYPE_STRING } from "../types/entry.ts";
+import { TYPE_STRING } from "../types/entry.ts";
 import type { Call, WaitUndo } from "./call.ts";
 import { COMBINED_KEY_WEIGHT, type LateReply } from "./command_spec.ts";
 import { replyString } from "./string_value.ts";
@@ -271,9 +272,9 @@ class StringsStored implements ManyKeysWork {
     {
       order: "distinct",
       isLatched: false,
-      visit: ({ space, i, args }) => {
+      visit: ({ space, key, i, args }) => {
         const at = 2 * i + 2;
-        if (args.length[at]! < EXTERNAL_BYTES_MIN) return;
+        if (liesInEntry(key.length, args.length[at]!)) return;
         const run = args.takeBig(at);
         if (run !== 0) space.externals.trim(run);
         this.#made[i] = run !== 0 ? run : makeRun(space, args, at);
@@ -350,8 +351,12 @@ export const manyTouched: ManyKeysFinder<Call> = ({ clock }) =>
 export const manyDeleted: ManyKeysFinder<Call> = (call) =>
   new KeysDeleted(call);
 /** The same of MSET. */
-export const manyStored: ManyKeysFinder<Call> = (call) =>
-  (call.argc & 1) === 0 ? null : new StringsStored(call, false);
+export const manyStored: ManyKeysFinder<Call> = (call) => {
+  if ((call.argc & 1) === 0) return null;
+  // Entries are made anew of those that are there as well.
+  call.compared?.names?.prepareAll(call);
+  return new StringsStored(call, false);
+};
 /** The same of MSETNX. */
 export const manyStoredNew: ManyKeysFinder<Call> = (call) =>
   (call.argc & 1) === 0 ? null : new StringsStored(call, true);
@@ -365,8 +370,8 @@ const JOB = job("as the keys say");
 const READING_JOB = job("read");
 
 /** As {@linkcode ManyKeysFinder}, of what is run in the background. */
-const manyInBackground: ManyKeysFinder<Call> = ({ settings, args }) =>
-  settings.backgroundThreads === 0 || args.hasBig ? null : JOB;
+const manyInBackground: ManyKeysFinder<Call> = ({ settings }) =>
+  settings.backgroundThreads === 0 ? null : JOB;
 
 /** The same of what changes nothing, whatever its key specs say. */
 export const manyRead: ManyKeysFinder<Call> = (call) =>

@@ -7,10 +7,9 @@
  *
  * References of entries are good until the next call that may write: a change of
  * length or expire may move the entry.
- * * What an entry's value is, and who is told of changes, are subjects of their
- * own: strings.ts, begun_value.ts and ../types for values, key_hooks.ts and
- * snapshot_marks.ts for changes, locking.ts, shared_value.ts and
- * detached_values.ts for entries that must stay for a while.
+ * Subjects of their own are: strings.ts, begun_value.ts and ../types, values;
+ * long_names.ts, names; key_hooks.ts and snapshot_marks.ts, who is told of changes;
+ * locking.ts, shared_value.ts and detached_values.ts, entries that must stay.
  *
  * @module
  */
@@ -70,7 +69,7 @@ import { KeyLocks, type LockSurroundings } from "./key_locks.ts";
 import { KeyNotes } from "./key_notes.ts";
 import { lockNode } from "./locking.ts";
 import type { ReadyKeys } from "./ready_keys.ts";
-import { isLongName, remakeEntry } from "./long_names.ts";
+import { isLongName, makeLong, shiftEntry } from "./long_names.ts";
 import { leaveValue } from "./shared_value.ts";
 import {
   DATABASE_WORDS,
@@ -400,10 +399,14 @@ export class Keyspace {
   ): number {
     const meta = kind | this.#clockFor(existing) << CLOCK_SHIFT |
       this.control[SHARD_EPOCH]!;
+    if (key.length >= LONG_KEY_BYTES) {
+      const long = makeLong(this, db, key, existing, meta, expireAtMs);
+      if (existing === 0 && !this.#isQuiet) this.hooks.signal(db, key, NEW);
+      return long;
+    }
     const has = expireAtMs !== 0;
     const size = NODE_HEADER_BYTES + (has ? EXPIRE_BYTES : 0) + key.length +
       tail;
-    const units = (size + 7) >>> 3;
     if (existing !== 0) {
       const had = this.word(existing, NODE_KEY) < 0;
       if (
@@ -413,19 +416,18 @@ export class Keyspace {
         setFieldExpires(this, db, existing, false);
         this.#freeValue(existing);
         this.setWord(existing, NODE_META, meta);
-        if (has) this.#setExpireAt(existing, expireAtMs);
+        if (has) this.setExpireAt(existing, expireAtMs);
         return existing;
       }
     }
-    const ref = this.heap.allocate(units);
+    const ref = this.heap.allocate((size + 7) >>> 3);
     const words = this.arena.i32[ref >>> SEGMENT_SHIFT]!;
     const at = wordOf(ref);
     words[at + NODE_META] = meta;
     words[at + NODE_KEY] = has ? key.length | HAS_EXPIRE : key.length;
     words[at + NODE_HASH] = key.hash;
-    if (has) this.#setExpireAt(ref, expireAtMs);
+    if (has) this.setExpireAt(ref, expireAtMs);
     copyBytes(key.buf, key.off, this.bytes(ref), this.keyOff(ref), key.length);
-    if (key.length >= LONG_KEY_BYTES) this.heap.setSteady(ref);
     try {
       if (existing === 0) this.#enter(db, ref, key.hash, has);
       else this.#exchange(db, existing, ref, has);
@@ -518,7 +520,7 @@ export class Keyspace {
    * Moves an entry of `from` bytes to a place for `to` bytes if its class
    * changes, keeping the first `kept` bytes; returns it. Throws OutOfMemory
    * before anything is changed, but never when the entry gets smaller: it stays
-   * where it is if memory is short.
+   * where it is if memory is short. Not for one with a long name.
    */
   resize(
     db: number,
@@ -547,7 +549,6 @@ export class Keyspace {
     const hash = this.word(to, NODE_HASH);
     dict.replace(control, keysAt(db), ref, to, hash);
     const keyWord = this.word(to, NODE_KEY);
-    if (isLongName(keyWord)) this.heap.setSteady(to);
     if (keyWord < 0) dict.replace(control, expiresAt(db), ref, to, hash);
     if ((keyWord & HAS_FIELD_EXPIRES) !== 0) {
       dict.replace(control, fieldExpiresAt(db), ref, to, hash);
@@ -562,7 +563,7 @@ export class Keyspace {
     const has = expireAtMs !== 0;
     let moved = ref;
     if (had !== has && isLongName(keyWord)) {
-      moved = remakeEntry(this, db, ref, has);
+      moved = shiftEntry(this, db, ref);
     } else if (had !== has) {
       const size = this.entryBytes(ref);
       const key = keyWord & ~HAS_EXPIRE;
@@ -595,7 +596,7 @@ export class Keyspace {
         this.setWord(moved, NODE_KEY, key | HAS_EXPIRE);
       }
     }
-    if (has) this.#setExpireAt(moved, expireAtMs);
+    if (has) this.setExpireAt(moved, expireAtMs);
     return moved;
   }
 
@@ -791,7 +792,8 @@ export class Keyspace {
     else this.values.of(type).free(ref);
   }
 
-  #setExpireAt(ref: number, expireAtMs: number): void {
+  /** Writes when an entry expires that has room for it. */
+  setExpireAt(ref: number, expireAtMs: number): void {
     this.arena.f64[ref >>> SEGMENT_SHIFT]![(ref & UNIT_MASK) + 2] = expireAtMs;
   }
 }

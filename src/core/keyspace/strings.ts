@@ -4,7 +4,8 @@
  * ```text
  * short  [ header | key | bytes ]          the entry holds them
  * long   [ header | key ] -> [ bytes ]     in a run of their own, from
- *                                          EXTERNAL_BYTES_MIN on
+ *                                          EXTERNAL_BYTES_MIN on, or less if
+ *                                          the name is long (long_names.ts)
  * ```
  *
  * A long string stays in its run when it gets shorter. A run may have several
@@ -25,14 +26,10 @@ import {
   NODE_KEY,
   NODE_VALUE,
 } from "../memory/node.ts";
-import {
-  EXTERNAL_BYTES_MIN,
-  kindOf,
-  STRING_EXTERNAL,
-  TYPE_STRING,
-} from "../types/entry.ts";
+import { kindOf, STRING_EXTERNAL, TYPE_STRING } from "../types/entry.ts";
 import type { Key } from "./key.ts";
 import type { Keyspace } from "./keyspace.ts";
+import { isLongName, liesInEntry } from "./long_names.ts";
 
 const EXTERNAL_KIND = kindOf(TYPE_STRING, STRING_EXTERNAL);
 
@@ -87,7 +84,7 @@ export class Strings {
     expireAtMs: number,
   ): number {
     const space = this.#space;
-    if (length >= EXTERNAL_BYTES_MIN) {
+    if (!liesInEntry(key.length, length)) {
       const run = this.#makeRun(length);
       copyBytes(
         source,
@@ -128,7 +125,7 @@ export class Strings {
     encoding: number,
     expireAtMs: number,
   ): number {
-    if (length >= EXTERNAL_BYTES_MIN) {
+    if (!liesInEntry(key.length, length)) {
       const run = this.#makeRun(length);
       return this.setExternal(db, key, existing, run, expireAtMs);
     }
@@ -186,16 +183,11 @@ export class Strings {
       this.#resizeRun(ref, kept, length);
       return ref;
     }
-    if (length >= EXTERNAL_BYTES_MIN) return this.#moveOut(db, ref, length);
     const space = this.#space;
-    const head = this.#headBytes(ref);
-    const moved = space.resize(
-      db,
-      ref,
-      head + kept,
-      head + space.word(ref, NODE_VALUE),
-      head + length,
-    );
+    if (!liesInEntry(space.keyLength(ref), length)) {
+      return this.#moveOut(db, ref, length);
+    }
+    const moved = this.#resizeEntry(db, ref, kept, length);
     space.setWord(moved, NODE_VALUE, length);
     space.setKind(moved, kindOf(TYPE_STRING, encoding));
     return moved;
@@ -209,10 +201,14 @@ export class Strings {
     this.#externals.unpin(run);
   }
 
-  /** Bytes of an entry up to its value. */
-  #headBytes(ref: number): number {
-    const keyWord = this.#space.word(ref, NODE_KEY);
-    return keyOffset(keyWord) + (keyWord & KEY_LENGTH_MASK);
+  /** Makes room for `length` bytes in an entry, and keeps the first ones. */
+  #resizeEntry(db: number, ref: number, kept: number, length: number): number {
+    const space = this.#space;
+    const keyWord = space.word(ref, NODE_KEY);
+    if (isLongName(keyWord)) return ref;
+    const head = keyOffset(keyWord) + (keyWord & KEY_LENGTH_MASK);
+    const had = head + space.word(ref, NODE_VALUE);
+    return space.resize(db, ref, head + kept, had, head + length);
   }
 
   #isExternal(ref: number): boolean {
@@ -239,8 +235,7 @@ export class Strings {
       had,
     );
     this.#heap.adoptRun(run);
-    const head = this.#headBytes(ref);
-    const moved = space.resize(db, ref, head, head + had, head);
+    const moved = this.#resizeEntry(db, ref, 0, 0);
     space.setWord(moved, NODE_VALUE, run);
     space.setKind(moved, EXTERNAL_KIND);
     return moved;

@@ -8,6 +8,7 @@
 import { copyBytes } from "../base/bytes.ts";
 import { SEGMENT_SHIFT, wordOf } from "../memory/arena.ts";
 import { OutOfMemory } from "../memory/heap.ts";
+import { LONG_KEY_BYTES } from "../memory/known_keys.ts";
 import {
   NODE_HASH,
   NODE_HEADER_BYTES,
@@ -24,6 +25,7 @@ import {
 } from "../types/entry.ts";
 import type { Key } from "./key.ts";
 import type { Keyspace } from "./keyspace.ts";
+import { makeLongEntry } from "./long_names.ts";
 
 /** A run with the bytes of an argument; may throw OutOfMemory. Takes no latch. */
 export function makeRun(
@@ -75,6 +77,12 @@ function makeEntry(
   value: number,
   tail: number,
 ): number {
+  if (key.length >= LONG_KEY_BYTES) {
+    const long = makeLongEntry(space, key, false);
+    space.setWord(long, NODE_META, kind);
+    space.setWord(long, NODE_VALUE, value);
+    return long;
+  }
   const bytes = NODE_HEADER_BYTES + key.length + tail;
   const ref = space.heap.allocate((bytes + 7) >>> 3);
   const words = space.arena.i32[ref >>> SEGMENT_SHIFT]!;

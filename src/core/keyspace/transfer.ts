@@ -8,11 +8,19 @@
  * @module
  */
 
-import { STRING_EXTERNAL, TYPE_STRING } from "../types/entry.ts";
-import type { Key } from "./key.ts";
-import type { Keyspace } from "./keyspace.ts";
+import { NODE_KEY } from "../memory/node.ts";
+import {
+  HAS_FIELD_EXPIRES,
+  STRING_EXTERNAL,
+  TYPE_STRING,
+} from "../types/entry.ts";
 import { fieldsExpire, setFieldExpires } from "./field_expires.ts";
+import type { Key } from "./key.ts";
+import { NEW } from "./key_events.ts";
+import type { Keyspace } from "./keyspace.ts";
+import { fieldExpiresAt } from "./shard_control.ts";
 import { unshareValue } from "./shared_value.ts";
+import { keepOld } from "./snapshot_marks.ts";
 
 /**
  * Moves an entry's value, expire and access clock to another key; the source
@@ -43,6 +51,37 @@ export function moveEntry(
   } else made = copyEntry(source, ref, target, targetDb, key, existing);
   target.setClock(made, clock);
   source.delete(db, ref);
+}
+
+/**
+ * Moves an entry to another database of its shard, in which the key is not. Throws
+ * OutOfMemory before anything is changed.
+ */
+export function moveToDatabase(
+  space: Keyspace,
+  db: number,
+  ref: number,
+  targetDb: number,
+  key: Key,
+): void {
+  const { control, dict } = space;
+  keepOld(space, db, ref);
+  if (space.hasReaders(ref)) unshareValue(space, ref);
+  const hasFields = fieldsExpire(space, ref);
+  const fields = fieldExpiresAt(targetDb);
+  if (hasFields) dict.insert(control, fields, ref, key.hash);
+  try {
+    space.attach(targetDb, ref, key.hash);
+  } catch (cause) {
+    if (hasFields) dict.remove(control, fields, ref, key.hash);
+    throw cause;
+  }
+  space.detach(db, ref);
+  if (hasFields) {
+    const keyWord = space.word(ref, NODE_KEY);
+    space.setWord(ref, NODE_KEY, keyWord | HAS_FIELD_EXPIRES);
+  }
+  space.hooks.signal(targetDb, key, NEW);
 }
 
 /** Copies an entry's value and expire to another key; returns its entry. */

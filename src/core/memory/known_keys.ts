@@ -22,6 +22,8 @@ export interface KnownKey {
   readonly nodes: Map<number, boolean>;
   /** Nodes of sorted sets, and the order of theirs and this one, as `memcmp`'s. */
   readonly orders: Map<number, number>;
+  /** A run with the bytes for the entry that will have them; 0 for none. */
+  run: number;
 }
 
 /** The long keys of a command. */

@@ -21,7 +21,9 @@ import {
   shareValue,
 } from "../../core/keyspace/shared_value.ts";
 import { STRING_EXTERNAL, TYPE_STRING } from "../../core/types/entry.ts";
-import type { LockSpec } from "../locks/lock_spec.ts";
+import { longKeyIn } from "../../core/commands/lasting_keys.ts";
+import { LONG_KEY_BYTES } from "../../core/memory/known_keys.ts";
+import type { KeyToLock, LockSpec } from "../locks/lock_spec.ts";
 import { type JobKey, NO_VALUE } from "./compute_job.ts";
 
 const WRITES = KEY.RW | KEY.OW | KEY.RM;
@@ -78,11 +80,12 @@ export class CapturedKeys {
 
   /** What is to be locked. */
   names(): Pick<LockSpec, "read" | "write" | "db" | "writeDb"> {
-    const read: Uint8Array[] = [];
-    const write: Uint8Array[] = [];
+    const read: KeyToLock[] = [];
+    const write: KeyToLock[] = [];
     let [db, writeDb] = [0, 0];
-    for (const { key: { buf, off, length }, job } of this.#keys) {
-      const name = buf.slice(off, off + length);
+    for (const { key, job } of this.#keys) {
+      const { buf, off, length } = key;
+      const name = length < LONG_KEY_BYTES ? buf.slice(off, off + length) : key;
       if (job.isWritten) {
         write.push(name);
         writeDb = job.db;
@@ -103,9 +106,9 @@ export class CapturedKeys {
   }
 
   /**
-   * Captures the call's keys, whose bytes lie in `args` at `starts`; those that
-   * may be written are in the database `writeDb`. May throw OutOfMemory; what was
-   * captured is to be released then.
+   * Captures the call's keys, whose bytes lie in `args` at `starts`, or, of long
+   * ones, in big arguments; those that may be written are in the database `writeDb`.
+   * May throw OutOfMemory; what was captured is to be released then.
    */
   capture(
     call: Call,
@@ -116,8 +119,15 @@ export class CapturedKeys {
   ): void {
     for (let i = 0; i < call.keyCount; i++) {
       const at = positions.positions[i]!;
-      const key = new Key();
-      call.fillKey(key, args, starts[at]!, call.key(i).length);
+      const { length, hash, shard } = call.key(i);
+      const long = length < LONG_KEY_BYTES
+        ? null
+        : longKeyIn(call.key(i), call.args);
+      if (long !== null) call.compared?.names?.addCopy(call.key(i), long);
+      const key = long ?? Object.assign(new Key(), {
+        ...{ buf: args, off: starts[at]! },
+        ...{ length, hash, shard },
+      });
       const space = call.keyspace(key);
       const isWritten = (positions.flags[i]! & WRITES) !== 0;
       const db = isWritten ? writeDb : call.db;

@@ -27,6 +27,7 @@ import {
   type KeyPositions,
   RequestView,
 } from "../../core/commands/command_keys.ts";
+import type { ComparedArguments } from "../../core/commands/compared_arguments.ts";
 import type { LateReply } from "../../core/commands/command_spec.ts";
 import type { Command } from "../../core/commands/command_table.ts";
 import {
@@ -39,6 +40,7 @@ import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import { keepOldOf } from "../../core/keyspace/snapshot_marks.ts";
 import { isCopied, unshareWith } from "../../core/keyspace/shared_value.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
+import { KNOWN_KEYS } from "../../core/memory/known_keys.ts";
 import { TYPE_STRING } from "../../core/types/entry.ts";
 import { Arguments } from "../../core/resp/arguments.ts";
 import { OUT_OF_MEMORY } from "../../core/resp/error_reply.ts";
@@ -142,6 +144,8 @@ interface OpenJob<C> extends JobAndKeys {
   readonly handle: LockHandle | null;
   /** Keep others from changing values if there is no handle. */
   readonly holds: readonly ValueHold[];
+  /** What long names were compared with; null for nothing. */
+  readonly compared: ComparedArguments | null;
   /** Null if the job is none of a command. */
   readonly caller: Caller<C> | null;
   readonly resolve: (reply: LateReply) => void;
@@ -195,8 +199,7 @@ export class ComputePool<C extends Call> {
     const { settings, args } = call;
     if (
       settings.backgroundThreads === 0 || call.keyCount > KEYS_MAX ||
-      Atomics.load(load, 0) >= settings.backgroundQueue ||
-      args.hasBig && hasBigKey(call, positions)
+      Atomics.load(load, 0) >= settings.backgroundQueue
     ) return null;
     const { bytes, ends, bigs } = copyArguments(args);
     const starts = ends.map((end, i) => end - args.length[i]!);
@@ -248,6 +251,7 @@ export class ComputePool<C extends Call> {
     return new Promise((resolve) =>
       this.#start(job, {
         ...{ keys, handle, holds, resolve, take: null },
+        compared: call.takeCompared(),
         caller: { command, session },
       })
     );
@@ -269,6 +273,7 @@ export class ComputePool<C extends Call> {
         keys: new CapturedKeys(),
         handle: null,
         holds: [],
+        compared: null,
         caller: null,
         take,
       },
@@ -326,6 +331,7 @@ export class ComputePool<C extends Call> {
       keys,
       handle: null,
       holds: [],
+      compared: null,
       caller: null,
       resolve: done,
       take: null,
@@ -370,7 +376,8 @@ export class ComputePool<C extends Call> {
     Atomics.sub(load, 0, 1);
     Atomics.sub(load, 1 + open.thread, 1);
     if (open.take !== null) return open.take(result);
-    const { keys } = open;
+    const { keys, compared } = open;
+    compared?.resume();
     for (let i = 0; i < keys.count; i++) latches.mark(keys.space(i).shard);
     latches.acquireMarked();
     const nowMs = this.#ports.nowMs();
@@ -393,6 +400,8 @@ export class ComputePool<C extends Call> {
     latches.releaseMarked();
     open.handle?.close();
     for (const hold of open.holds) hold.release();
+    compared?.drop();
+    KNOWN_KEYS.clear();
     if (!isGood) {
       counters[BACKGROUND_RETRIES] = counters[BACKGROUND_RETRIES]! + 1;
       this.#runInPlace(open, args);
@@ -481,12 +490,4 @@ function writeDbOf<C extends Call>(command: Command<C>, call: C): number {
 /** RENAME and its like only delete the key in the other shard. */
 function isMove({ fullName }: Command<never>): boolean {
   return fullName === "rename" || fullName === "renamenx";
-}
-
-/** Whether a key is so long that it streamed into the arena. */
-function hasBigKey(call: Call, { positions, count }: KeyPositions): boolean {
-  for (let i = 0; i < count; i++) {
-    if (call.args.bigAt(positions[i]!) !== 0) return true;
-  }
-  return false;
 }

@@ -15,7 +15,7 @@
  */
 
 import { assert, InvariantError } from "../../core/base/assert.ts";
-import { equalBytes } from "../../core/base/bytes.ts";
+import { equalBytes, equalLong } from "../../core/base/bytes.ts";
 import type { Call } from "../../core/commands/call.ts";
 import {
   findKeysToRun,
@@ -216,12 +216,7 @@ export class ComputeRunner<C extends Call> {
     command.findOtherKeys?.(view, positions);
     for (let i = 0; i < positions.count; i++) {
       const at = positions.positions[i]!;
-      call.fillKey(
-        call.ensureKey(i),
-        args.buf,
-        args.off[at]!,
-        args.length[at]!,
-      );
+      fillKey(call, call.ensureKey(i), at);
     }
     call.keyCount = positions.count;
   }
@@ -286,9 +281,10 @@ export class ComputeRunner<C extends Call> {
       if (!before.isWritten) return;
       fillKey(call, key, before.at);
       // A key may be named twice, and is taken once.
-      if (written.some(({ key: other }) => isNamed(job, other, db, key))) {
-        return;
-      }
+      const isTaken = written.some(({ key: other }) =>
+        isNamed(call, job, other, db, key)
+      );
+      if (isTaken) return;
       const ref = space.peek(db, key);
       if (ref === 0) {
         if (before.kind === NO_VALUE) return;
@@ -365,7 +361,7 @@ function copyValue(call: Call, space: Keyspace, job: ComputeJob): void {
 
 function fillKey(call: Call, key: Key, at: number): void {
   const { args } = call;
-  call.fillKey(key, args.buf, args.off[at]!, args.length[at]!);
+  call.fillKey(key, args.source(at), args.off[at]!, args.length[at]!);
 }
 
 /** Whether a key holds what it held before the command ran. */
@@ -386,20 +382,16 @@ function isAsBefore(space: Keyspace, ref: number, before: JobKey): boolean {
 }
 
 /** Whether a key of the job has this name. */
-function isNamed(job: ComputeJob, i: number, db: number, key: Key): boolean {
-  return job.keys[i]!.db === db &&
-    isArgument(job, job.keys[i]!.at, key.buf, key.off, key.length);
-}
-
-function isArgument(
+function isNamed(
+  { args }: Call,
   job: ComputeJob,
-  at: number,
-  buf: Uint8Array,
-  off: number,
-  length: number,
+  i: number,
+  db: number,
+  { buf, off, length }: Pick<Key, "buf" | "off" | "length">,
 ): boolean {
-  const from = at === 0 ? 0 : job.ends[at - 1]!;
-  return equalBytes(buf, off, length, job.bytes, from, job.ends[at]! - from);
+  const { at, db: own } = job.keys[i]!;
+  return own === db && args.length[at] === length &&
+    equalLong(args.source(at), args.off[at]!, buf, off, length);
 }
 
 /** Finds keys of a job by name. */
@@ -418,15 +410,14 @@ class JobNames {
   /** Number of the key of this name, or -1; the last one that may be written. */
   find(db: number, buf: Uint8Array, off: number, length: number): number {
     const job = this.#job;
-    const isNamed = (i: number) =>
-      job.keys[i]!.db === db &&
-      isArgument(job, job.keys[i]!.at, buf, off, length);
+    const name = { buf, off, length };
+    const isThis = (i: number) => isNamed(this.#call, job, i, db, name);
     if (job.keys.length > FEW_KEYS) {
       this.#byHash ??= this.#hashed();
       this.#call.fillKey(this.#key, buf, off, length);
-      return this.#byHash.get(this.#key.hash)?.findLast(isNamed) ?? -1;
+      return this.#byHash.get(this.#key.hash)?.findLast(isThis) ?? -1;
     }
-    return job.keys.findLastIndex((_, i) => isNamed(i));
+    return job.keys.findLastIndex((_, i) => isThis(i));
   }
 
   #hashed(): Map<number, number[]> {

@@ -32,6 +32,7 @@
  */
 
 import type { Call } from "../../core/commands/call.ts";
+import type { ComparedArguments } from "../../core/commands/compared_arguments.ts";
 import type { LateReply } from "../../core/commands/command_spec.ts";
 import type { KeyPositions } from "../../core/commands/command_keys.ts";
 import { KEY } from "../../core/commands/command_spec.ts";
@@ -65,6 +66,7 @@ import {
   SHARD_FLAGS,
 } from "../../core/keyspace/shard_control.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
+import { KNOWN_KEYS } from "../../core/memory/known_keys.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
 import {
   type ErrorReply,
@@ -146,6 +148,8 @@ interface Running<C extends Call> extends SearchingKeys<C> {
   readonly writes: Uint8Array | null;
   /** What is run in the background, when that has begun. */
   job: LockedJob<C> | null;
+  /** What long names were compared with; null for nothing. */
+  readonly compared: ComparedArguments | null;
   readonly remembers: boolean;
   readonly noTouch: boolean;
   /** Number of the owner of the locks. */
@@ -232,6 +236,7 @@ export class ManyKeys<C extends Call> {
       places: new Int32Array(work.locking === "none" ? 0 : order.count),
       ...{ isWrite, writes, job: null, late: null },
       keysAt: { first: positions[0]!, count: order.count },
+      compared: call.takeCompared(),
       remembers: isTracking && session.tracking!.remembers,
       noTouch: call.keyspaces[0]!.noTouch,
       ...{ owner: handle.id, locked: 0, wait: null, tookMs: 0, steps: null },
@@ -300,6 +305,7 @@ export class ManyKeys<C extends Call> {
     const { freeBig, effects, settle, count, runInPlace } = this.#ports;
     const { command, session, args, db, resp, work, resolve } = running;
     this.#running.delete(running);
+    running.compared?.drop();
     if (end === "in place") {
       settle();
       return runInPlace(session, db, resp, args, (late) => {
@@ -761,6 +767,7 @@ export class ManyKeys<C extends Call> {
   #inside<T>(running: Running<C>, run: () => T, isChange = false): T {
     const { call, locks, mustBeStill } = this.#ports;
     const { session } = call;
+    const { compared } = running;
     const { isExempt } = locks;
     const [{ noTouch, keepsExpired }] = call.keyspaces as [Keyspace];
     const isStill = !isChange && mustBeStill();
@@ -770,9 +777,11 @@ export class ManyKeys<C extends Call> {
       space.keepsExpired = isStill;
     }
     locks.isExempt = running.isWrite;
+    compared?.resume();
     try {
       return run();
     } finally {
+      if (compared !== null) KNOWN_KEYS.clear();
       call.session = session;
       for (const space of call.keyspaces) {
         space.noTouch = noTouch;

@@ -10,17 +10,14 @@
  */
 
 import { assert } from "../../core/base/assert.ts";
-import type {
-  ChangeLocks,
-  ChangePlace,
-  SlicedChange,
-} from "../../core/commands/call.ts";
+import type { ChangePlace, SlicedChange } from "../../core/commands/call.ts";
 import type { LateReply } from "../../core/commands/command_spec.ts";
 import type { ComparedArguments } from "../../core/commands/compared_arguments.ts";
+import { lastingKey } from "../../core/commands/lasting_keys.ts";
 import { recordKey } from "../../core/commands/recorded_keys.ts";
 import { makeSlice } from "../../core/commands/sliced_change.ts";
 import type { EffectLog } from "../../core/keyspace/effect_log.ts";
-import { Key } from "../../core/keyspace/key.ts";
+import type { Key } from "../../core/keyspace/key.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import type { ShardLatches } from "../../core/commands/call.ts";
 import { CHANGES, SLICED_COMMANDS } from "../../core/keyspace/counters.ts";
@@ -57,8 +54,6 @@ export interface SlicedChangePorts {
   isAtOnce(): boolean;
   /** As {@linkcode ComputePoolPorts.lock}. */
   lock(spec: LockSpec): LockHandle | null;
-  /** Fills a key with its name and what follows from it. */
-  fillKey(key: Key, name: Uint8Array): void;
   monotonicMs(): number;
   later(run: () => void, delayMs: number): void;
   /** What the arguments of the running command were compared with. */
@@ -129,15 +124,14 @@ export class SlicedChanges {
     change: SlicedChange,
     given: Arguments,
   ): Promise<LateReply> | null => {
-    const { isAtOnce, lock, fillKey, process, counters } = this.#ports;
+    const { isAtOnce, lock, process, counters } = this.#ports;
     const { keepsOld } = change;
     if (
       isAtOnce() ||
       keepsOld !== true && Atomics.load(process, PROCESS_CUT_WAITS) !== 0
     ) return null;
-    const { buf, off, length } = changed;
-    const name = buf.slice(off, off + length);
-    const locks = locksOf(change, name);
+    const key = lastingKey(changed, given);
+    const locks = locksOf(change, key);
     const handle = lock({
       ...locks,
       ...{
@@ -151,8 +145,6 @@ export class SlicedChanges {
     if (handle === null && (keepsOld !== true || locks.write.length > 0)) {
       return null;
     }
-    const key = new Key();
-    fillKey(key, name);
     const { promise, resolve } = Promise.withResolvers<LateReply>();
     const compared = this.#ports.takeCompared();
     compared?.names?.addCopy(changed, key);
@@ -239,17 +231,14 @@ export class SlicedChanges {
     do {
       const place = change.place === undefined ? running : change.place;
       if (place === null) {
-        if (!this.#stepFreely(running)) return this.#finish(running);
-        continue;
+        if (this.#stepFreely(running)) continue;
+        return this.#knowing(running, () => this.#finish(running));
       }
       const { space } = place;
       latches.acquire(space.shard);
       try {
-        if (!this.#step(running, place)) return this.#finish(running);
-      } catch (cause) {
-        if (!(cause instanceof OutOfMemory)) throw cause;
-        this.#drop(running);
-        return NO_MEMORY;
+        const late = this.#knowing(running, () => this.#slice(running, place));
+        if (late !== null) return late;
       } finally {
         latches.release(space.shard);
       }
@@ -261,14 +250,25 @@ export class SlicedChanges {
     return this.#ports.inNameOf(session, () => change.step(space, 0, args));
   }
 
-  #step(running: Running, place: ChangePlace): boolean {
-    const { change, db, args, session, compared } = running;
+  /** Does a slice; the reply if it was the last one, else null. */
+  #slice(running: Running, place: ChangePlace): LateReply | null {
+    const { change, db, args, session } = running;
+    const step = () => makeSlice(change, place, db, args);
+    try {
+      if (this.#ports.inNameOf(session, step)) return null;
+      return this.#finish(running);
+    } catch (cause) {
+      if (!(cause instanceof OutOfMemory)) throw cause;
+      this.#drop(running);
+      return NO_MEMORY;
+    }
+  }
+
+  /** Does something while it is known what the arguments were compared with. */
+  #knowing<T>({ compared }: Running, run: () => T): T {
     compared?.resume();
     try {
-      return this.#ports.inNameOf(
-        session,
-        () => makeSlice(change, place, db, args),
-      );
+      return run();
     } finally {
       if (compared !== null) KNOWN_KEYS.clear();
     }
@@ -302,11 +302,14 @@ export class SlicedChanges {
   }
 }
 
-/** The keys that a change of the one of this name wants locked. */
-function locksOf(change: SlicedChange, name: Uint8Array): ChangeLocks {
+/** The keys that a change of this one wants locked. */
+function locksOf(
+  change: SlicedChange,
+  key: Key,
+): Required<Pick<LockSpec, "read" | "write">> {
   if (change.locks !== undefined) return change.locks;
-  const names = [name, ...change.otherKeys ?? []];
+  const keys = [key, ...change.otherKeys ?? []];
   return change.isRead === true
-    ? { read: names, write: [] }
-    : { read: [], write: names };
+    ? { read: keys, write: [] }
+    : { read: [], write: keys };
 }

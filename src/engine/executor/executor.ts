@@ -358,7 +358,11 @@ export class Executor<C extends Call> implements WorkerGate {
       if (args.bigAt(i) === 0) continue;
       noteFloatText(args.source(i), args.off[i]!, args.length[i]!);
     }
-    const names = compareNames(this.#call, this.#keys.namesOf(command));
+    const names = compareNames(
+      this.#call,
+      this.#keys.namesOf(command),
+      this.#keys.otherDatabaseOf(command),
+    );
     command.stage?.(this.#call);
     if (names !== null) {
       this.#call.compared ??= new ComparedArguments();

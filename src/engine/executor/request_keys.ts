@@ -14,7 +14,8 @@ import {
   KeyPositions,
   RequestView,
 } from "../../core/commands/command_keys.ts";
-import { FLAG } from "../../core/commands/command_spec.ts";
+import type { NamedKey } from "../../core/commands/compared_names.ts";
+import { FLAG, KEY } from "../../core/commands/command_spec.ts";
 import {
   type Command,
   type CommandTable,
@@ -36,9 +37,6 @@ import { ownerOf } from "../messages/shared_state.ts";
 /** Words that the error of an unknown command echoes. */
 const ECHOED_ARGUMENTS_MAX = 32;
 
-/** Where the name of the only key stands, or those of none. */
-const ONE_NAME = [1];
-const NO_NAMES: readonly number[] = [];
 /** Groups of commands that look at no keys but those they name. */
 const CLIENT_GROUPS: ReadonlySet<string> = new Set([
   "connection",
@@ -99,13 +97,22 @@ export class RequestKeys<C extends Call> {
   }
 
   /** Which arguments of the command at hand are the names of its keys. */
-  namesOf(command: Command<C>): Iterable<number> {
-    if (command.keyKind === KEY_KIND.NONE) return NO_NAMES;
-    if (command.keyKind === KEY_KIND.SINGLE) return ONE_NAME;
+  namesOf(command: Command<C>): NamedKey[] {
+    if (command.keyKind === KEY_KIND.NONE) return [];
     const { positions, view } = this;
     view.reset(this.#call.args, 0);
     findKeysToRun(command.spec, view, positions);
-    return positions.positions.slice(0, positions.count);
+    return Array.from({ length: positions.count }, (_, i) => ({
+      at: positions.positions[i]!,
+      mayBeMade: mayMake(command, positions.flags[i]!),
+    }));
+  }
+
+  /** The other database of the command at hand; NaN for none. */
+  otherDatabaseOf(command: Command<C>): number {
+    const { view } = this;
+    view.reset(this.#call.args, 0);
+    return command.spec.findOtherDatabase?.(view) ?? NaN;
   }
 
   /** Notes in a request that has one key its command, and the key's place. */
@@ -221,6 +228,14 @@ const HTTP_WORDS = [latin1BytesOf("post"), latin1BytesOf("host:")];
 function looksEverywhere(command: Command<never>): boolean {
   return !CLIENT_GROUPS.has(command.group) ||
     command.fullName === "client|tracking";
+}
+
+/** Whether a command may make a key that is not there, by what it does to it. */
+function mayMake({ flags }: Command<never>, does: number): boolean {
+  if ((flags & FLAG.WRITE) === 0 || (does & KEY.DELETE) !== 0) return false;
+  // RENAME makes a key, and yet is no command that needs memory.
+  return (does & KEY.OW) !== 0 || (does & KEY.INSERT) !== 0 ||
+    (does & KEY.RW) !== 0 && (flags & FLAG.DENYOOM) !== 0;
 }
 
 /** The error of a request that no command has the name of. */

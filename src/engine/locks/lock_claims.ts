@@ -16,7 +16,7 @@ import { Key } from "../../core/keyspace/key.ts";
 import { PLACE_NESTED, PLACE_WRITE } from "../../core/keyspace/key_locks.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import { lockKey } from "../../core/keyspace/locking.ts";
-import type { LockSpec } from "./lock_spec.ts";
+import type { KeyToLock, LockSpec } from "./lock_spec.ts";
 import type { LockWait, LockWaits } from "./lock_waits.ts";
 import { isSmall, unwatchKey, watchKey } from "./watched_claims.ts";
 
@@ -47,17 +47,19 @@ export interface KeyPlacing {
   readonly hashSeed: readonly [number, number];
 }
 
-/** The keys of a spec in their order, each once. Copies them. */
+/** The keys of a spec in their order, each once. */
 export function claimsOf(
   spec: Pick<LockSpec, "read" | "write" | "writeDb">,
   db: number,
   placing: KeyPlacing,
 ): LockClaim[] {
   const claims: LockClaim[] = [];
-  const add = (bytes: Uint8Array, db: number, isWrite: boolean) =>
-    claims.push(newClaim(db, keyOf(bytes, placing), isWrite));
-  for (const bytes of spec.read ?? []) add(bytes, db, false);
-  for (const bytes of spec.write ?? []) add(bytes, spec.writeDb ?? db, true);
+  const add = (given: KeyToLock, db: number, isWrite: boolean) => {
+    const key = given instanceof Key ? given : keyOf(given, placing);
+    claims.push(newClaim(db, key, isWrite));
+  };
+  for (const given of spec.read ?? []) add(given, db, false);
+  for (const given of spec.write ?? []) add(given, spec.writeDb ?? db, true);
   claims.sort(compareClaims);
   let kept = 0;
   for (const claim of claims) {

@@ -38,13 +38,20 @@
  *
  * @module
  */
+import type { Key } from "../../core/keyspace/key.ts";
+
+/**
+ * A key to be locked: its name, which is copied, or the key, which stays as it is
+ * as long as the handle is there, and has no more bytes than its name.
+ */
+export type KeyToLock = Uint8Array | Key;
 
 /** What is to be locked, and how. */
 export interface LockSpec {
   /** Keys to be read. */
-  readonly read?: readonly Uint8Array[];
+  readonly read?: readonly KeyToLock[];
   /** Keys to be changed; those also named to be read are locked once, for that. */
-  readonly write?: readonly Uint8Array[];
+  readonly write?: readonly KeyToLock[];
   /** Their database, 0 by default. */
   readonly db?: number;
   /** The database of the keys to be changed, if it is another one. */

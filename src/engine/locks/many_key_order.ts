@@ -7,7 +7,7 @@
  */
 
 import { assert } from "../../core/base/assert.ts";
-import { equalBytes } from "../../core/base/bytes.ts";
+import { equalLong } from "../../core/base/bytes.ts";
 import type { Call } from "../../core/commands/call.ts";
 import type { Key } from "../../core/keyspace/key.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
@@ -152,13 +152,13 @@ export class ManyKeyOrder {
   #isSame(i: number, other: number, args: Arguments): boolean {
     const at = this.#positions[i]!;
     const otherAt = this.#positions[other]!;
-    return equalBytes(
+    const length = args.length[at]!;
+    return length === args.length[otherAt] && equalLong(
       args.source(at),
       args.off[at]!,
-      args.length[at]!,
       args.source(otherAt),
       args.off[otherAt]!,
-      args.length[otherAt]!,
+      length,
     );
   }
 }

@@ -550,14 +550,9 @@ class Assembly {
       counters: this.#counters,
       isAtOnce: () => this.#executor.isAtOnce,
       lock,
-      fillKey: (key, name) => this.#call.fillKey(key, name, 0, name.length),
       monotonicMs,
       later: this.#later,
-      takeCompared: () => {
-        const { compared } = this.#call;
-        this.#call.compared = null;
-        return compared;
-      },
+      takeCompared: () => this.#call.takeCompared(),
       freeBig: (args) => this.#worker.freeBig(args),
       settle: this.#settle,
       session: () => this.#call.session,

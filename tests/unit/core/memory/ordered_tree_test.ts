@@ -399,7 +399,12 @@ seeded("what a search will compare is known before", (random) => {
     const { key, node } = pair.make(1, text);
     const [buf, off] = place(node);
     const orders = new Orders();
-    KNOWN_KEYS.add(buf, off, key.length, { hash: 0, nodes: new Map(), orders });
+    KNOWN_KEYS.add(buf, off, key.length, {
+      hash: 0,
+      nodes: new Map(),
+      orders,
+      run: 0,
+    });
     for (;;) {
       const own = [buf, off, key.length] as const;
       const unknown = tree.firstUnknown(header, 1, node, ...own);
@@ -424,7 +429,7 @@ seeded("what a search will compare is known before", (random) => {
     const bytes = encoder.encode(text);
     const bound = [bytes, 0, bytes.length] as const;
     const orders = new Orders();
-    KNOWN_KEYS.add(...bound, { hash: 0, nodes: new Map(), orders });
+    KNOWN_KEYS.add(...bound, { hash: 0, nodes: new Map(), orders, run: 0 });
     for (;;) {
       const unknown = tree.firstUnknown(header, NaN, 0, ...bound);
       if (unknown === 0) break;

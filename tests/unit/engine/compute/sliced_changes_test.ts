@@ -1,6 +1,5 @@
 /** Changes in slices while memory is short: what was promised, and is recorded. */
 import { assert, assertEquals } from "@std/assert";
-import type { Call } from "../../../../src/core/commands/call.ts";
 import { SlicedChanges } from "../../../../src/engine/compute/sliced_changes.ts";
 import type { LockHandle } from "../../../../src/engine/locks/lock_spec.ts";
 import type { Session } from "../../../../src/engine/executor/session.ts";
@@ -27,7 +26,6 @@ class SlicedWorld {
       inSlices: (...given) => this.changes.begin(...given),
     });
     const { latches, effects, counters } = world;
-    const call: Call = world.call;
     let nowMs = 0;
     this.#session = world.session();
     this.changes = new SlicedChanges({
@@ -35,7 +33,6 @@ class SlicedWorld {
       process: new Int32Array(64),
       isAtOnce: () => world.executor.ignoresFlags,
       lock: () => ({ close: () => {} }) as LockHandle,
-      fillKey: (key, name) => call.fillKey(key, name, 0, name.length),
       // Each slice takes a turn.
       monotonicMs: () => nowMs++,
       later: (run) => void this.#turns.push(run),
