@@ -12,6 +12,7 @@ import {
   cases,
   type HoldCase,
   type HoldGroup,
+  member,
 } from "./_hold_lines.ts";
 import {
   longElements,
@@ -20,7 +21,12 @@ import {
   longStrings,
   MEGABYTE,
 } from "./_hold_long.ts";
-import { expiredFields, expiredKeys, middleSizes } from "./_hold_sizes.ts";
+import {
+  expiredFields,
+  expiredKeys,
+  KEYS_AT_ONCE,
+  middleSizes,
+} from "./_hold_sizes.ts";
 import { digits, fillOne, fillStream } from "./_type_cases.ts";
 
 /** How much data there is. */
@@ -56,8 +62,6 @@ export function holdGroups(sizes: HoldSizes): readonly HoldGroup[] {
     ...MIDDLE_SIZES.map(middleSizes),
   ];
 }
-
-const member = (i: number) => `m:${digits(i)}`;
 
 function manyElements(count: number): HoldGroup {
   function* fill(): Iterable<Argv> {
@@ -236,7 +240,7 @@ function manyKeys(count: number, named: number): HoldGroup {
   const some = Math.min(named, 4000);
   const names = {
     $keys: keys("key:", named),
-    $1900: keys("key:", 1900),
+    $1190: keys("key:", KEYS_AT_ONCE),
     $pairs: keys("key:", named).flatMap((key) => [key, "v"]),
     $new: keys("new:", named).flatMap((key) => [key, "v"]),
     $empty: keys("none:", named),
@@ -270,16 +274,16 @@ function manyKeys(count: number, named: number): HoldGroup {
       ...cases(
         `
       MGET $keys
-      MGET $1900
+      MGET $1190
       MSET $pairs
       MSETNX $pairs
       EXISTS $keys
-      EXISTS $1900
+      EXISTS $1190
       TOUCH $keys
       MSET $new > DEL $new
       MSET $new > UNLINK $new
       WATCH $keys ; UNWATCH
-      WATCH $1900 ; UNWATCH
+      WATCH $1190 ; UNWATCH
       WATCH $keys ; MULTI ; EXEC
       SUNION $sets
       SINTER $sets

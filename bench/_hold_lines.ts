@@ -4,6 +4,8 @@
  * @module
  */
 
+import { digits } from "./_type_cases.ts";
+
 /** A command with its arguments. */
 export type Argv = readonly string[];
 
@@ -42,3 +44,6 @@ export function cases(
     };
   });
 }
+
+/** A short element. */
+export const member = (i: number): string => `m:${digits(i)}`;

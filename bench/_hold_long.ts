@@ -4,7 +4,7 @@
  * @module
  */
 
-import { cases, type HoldGroup } from "./_hold_lines.ts";
+import { cases, type HoldGroup, member } from "./_hold_lines.ts";
 import { digits } from "./_type_cases.ts";
 
 /** Bytes of one. */
@@ -13,8 +13,6 @@ export const MEGABYTE = 1024 * 1024;
 const LONG_ELEMENTS = 40;
 /** Short elements that have a long one among them. */
 const SHORT_ELEMENTS = 500;
-
-const member = (i: number) => `m:${digits(i)}`;
 
 /** Elements of a megabyte, alone and among short ones. */
 export function longElements(): HoldGroup {

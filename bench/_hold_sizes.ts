@@ -6,16 +6,15 @@
  * @module
  */
 
-import { type Argv, cases, type HoldGroup } from "./_hold_lines.ts";
+import { type Argv, cases, type HoldGroup, member } from "./_hold_lines.ts";
 import { digits, fillOne, fillStream } from "./_type_cases.ts";
 
 /** Keys of one command that are noted, or combined, in one hold. */
 const COMBINED_KEYS = 190;
-/** Keys that are gone through in one hold, and fields. */
-const KEYS_AT_ONCE = 1190;
+/** Keys that are gone through in one hold. */
+export const KEYS_AT_ONCE = 1190;
+/** Fields that are. */
 const FIELDS_AT_ONCE = 500;
-
-const member = (i: number) => `m:${digits(i)}`;
 
 /** Everything on values of so many elements. */
 export function middleSizes(count: number): HoldGroup {
