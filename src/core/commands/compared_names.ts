@@ -182,14 +182,6 @@ export class ComparedNames {
     if (name !== undefined) this.#add({ buf, off, length, known: name.known });
   }
 
-  /** What is known of a name is known of the same in another key, until the next. */
-  lend(from: Key, { buf, off, length }: Key): void {
-    KNOWN_KEYS.clear();
-    this.resume();
-    const known = KNOWN_KEYS.find(from.buf, from.off, from.length);
-    if (known !== undefined) KNOWN_KEYS.add(buf, off, length, known);
-  }
-
   /** What was found out is known again, in a slice of the command. */
   resume(): void {
     for (const { buf, off, length, known } of this.#names) {

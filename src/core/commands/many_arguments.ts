@@ -30,7 +30,7 @@ const ORDERED_WEIGHT = 2;
 /** Arguments that are gone through in one slice. */
 const SLICE_ARGUMENTS = 500;
 /** Bytes of arguments after which a slice ends. */
-const SLICE_BYTES = 1 << 18;
+const SLICE_BYTES = 1 << 17;
 /** More arguments are gone through in slices. */
 const SLICED_ARGUMENTS_MIN = 1200;
 /** What it costs to let a field expire, or to add to a HyperLogLog. */

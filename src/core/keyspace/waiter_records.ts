@@ -25,6 +25,7 @@ import { type Arena, byteOf, SEGMENT_SHIFT, wordOf } from "../memory/arena.ts";
 import type { ExternalStrings } from "../memory/external.ts";
 import type { Heap } from "../memory/heap.ts";
 import type { Arguments } from "../resp/arguments.ts";
+import type { ArgumentPart } from "./own_arguments.ts";
 
 /** Claim word: nobody acts on the command. */
 const WAITING = 1;
@@ -181,55 +182,49 @@ export class WaiterRecords {
     this.#change(ref, BEGUN, ENDED);
   }
 
-  /**
-   * Lets `args` point to the arguments, for as long as the record lives. Their runs
-   * are the record's, unless they are taken: see {@linkcode yieldTaken}.
-   */
+  /** Lets `args` point to the arguments, of which none lies in a run. */
   load(ref: number, args: Arguments): void {
     args.clear();
-    const { u8 } = this.#arena;
-    args.buf = u8[ref >>> SEGMENT_SHIFT]!;
+    args.buf = this.#arena.u8[ref >>> SEGMENT_SHIFT]!;
     const words = this.#arena.i32[ref >>> SEGMENT_SHIFT]!;
-    const at = wordOf(ref);
-    const count = words[at + ARGUMENTS]!;
+    const lengths = wordOf(ref) + LENGTHS;
+    const count = this.argumentCount(ref);
     let off = byteOf(ref) + (LENGTHS + 2 * count) * 4;
     for (let i = 0; i < count; i++) {
-      const length = words[at + LENGTHS + i]!;
-      const run = words[at + LENGTHS + count + i]!;
-      if (run !== 0) {
-        const from = this.#externals.offset(run);
-        args.addBig(run, u8, run >>> SEGMENT_SHIFT, from, length);
-        continue;
-      }
+      const length = words[lengths + i]!;
       args.add(off, length);
       off += length;
     }
   }
 
-  /** The runs that were taken from loaded arguments are the record's no longer. */
-  yieldTaken(ref: number, args: Arguments): void {
+  /** Whether some of the arguments lie in runs. */
+  hasRuns(ref: number): boolean {
     const words = this.#arena.i32[ref >>> SEGMENT_SHIFT]!;
-    const runs = wordOf(ref) + LENGTHS + this.argumentCount(ref);
-    for (let i = 0; i < args.count; i++) {
-      if (args.bigAt(i) === 0) words[runs + i] = 0;
-    }
+    const count = this.argumentCount(ref);
+    const runs = wordOf(ref) + LENGTHS + count;
+    for (let i = 0; i < count; i++) if (words[runs + i] !== 0) return true;
+    return false;
   }
 
-  /** Copies the arguments with these numbers, which go up. */
-  copyArguments(ref: number, numbers: readonly number[]): Uint8Array[] {
+  /**
+   * The arguments with these numbers, which go up, for a command that has them for
+   * itself: see own_arguments.ts.
+   */
+  argumentParts(ref: number, numbers: readonly number[]): ArgumentPart[] {
     const words = this.#arena.i32[ref >>> SEGMENT_SHIFT]!;
+    const bytes = this.#arena.u8[ref >>> SEGMENT_SHIFT]!;
+    const count = this.argumentCount(ref);
     const lengths = wordOf(ref) + LENGTHS;
-    const runs = lengths + this.argumentCount(ref);
-    let off = byteOf(ref) + (LENGTHS + 2 * this.argumentCount(ref)) * 4;
+    const runs = lengths + count;
+    let off = byteOf(ref) + (LENGTHS + 2 * count) * 4;
     let at = 0;
     return numbers.map((i) => {
       for (; at < i; at++) {
         if (words[runs + at] === 0) off += words[lengths + at]!;
       }
       const run = words[runs + i]!;
-      const from = run === 0 ? off : this.#externals.offset(run);
-      const bytes = this.#arena.u8[(run || ref) >>> SEGMENT_SHIFT]!;
-      return bytes.slice(from, from + words[lengths + i]!);
+      const length = words[lengths + i]!;
+      return run === 0 ? bytes.slice(off, off + length) : { run, length };
     });
   }
 

@@ -63,6 +63,11 @@ export class ExternalStrings {
     Atomics.store(words, at + 1, 1);
   }
 
+  /** As {@linkcode PagePool.touchAhead}. */
+  touchAhead(): void {
+    this.#pool.touchAhead();
+  }
+
   /** Bytes that fit. */
   capacity(ref: number): number {
     return this.#pool.lengthOf(ref >>> PAGE_SHIFT) * PAGE_BYTES -

@@ -61,7 +61,7 @@ const NEXT = 7;
 
 /**
  * Words of the pool: latch, pages in use, list heads (page number + 1), and of
- * each segment up to which page it was used, and is near.
+ * each segment up to which page it was used, is near, and has its memory.
  */
 const LATCH_AT = 0;
 const USED_AT = 16;
@@ -69,6 +69,7 @@ const PEAK_AT = 17;
 const HEADS_AT = 32;
 const FRONTIERS_AT = 64;
 const NEAR_AT = 96;
+const READY_AT = 160;
 const LIST_COUNT = 20;
 /** Steps in a list of mixed lengths before a longer list is tried. */
 const FIT_STEPS = 16;
@@ -83,6 +84,9 @@ export const PAGES_PER_SEGMENT: number = SEGMENT_BYTES / PAGE_BYTES;
 export const WANTS_NEAR = 128;
 /** Pages that shall be ready beyond those that were ever used. */
 const NEAR_PAGES = (8 << 20) / PAGE_BYTES;
+/** Pages that are touched before a slice, whose memory is not yet ready. */
+const TOUCHED_PAGES = (1 << 20) / PAGE_BYTES;
+const WORDS_PER_PAGE = PAGE_BYTES / 4;
 /** Few pages of a segment are not worth it. */
 const NEAR_FROM = (16 << 20) / PAGE_BYTES;
 
@@ -93,6 +97,7 @@ const GIVEN = 1 << 30;
 export class PagePool {
   readonly #map: Int32Array;
   readonly #words: Int32Array;
+  readonly #segments: readonly Int32Array[];
   readonly #latched: boolean;
   readonly #pageCount: number;
 
@@ -100,6 +105,7 @@ export class PagePool {
   constructor(arena: Arena, latched: boolean) {
     this.#map = arena.pageMap;
     this.#words = arena.pool;
+    this.#segments = arena.i32;
     this.#latched = latched;
     this.#pageCount = arena.capacityBytes / PAGE_BYTES;
   }
@@ -152,6 +158,30 @@ export class PagePool {
     if (frontier < NEAR_FROM || wanted <= near) return null;
     Atomics.store(words, NEAR_AT + segment, wanted);
     return [near, wanted];
+  }
+
+  /** The memory of a segment is ready up to a page, which was far before. */
+  noteReady(segment: number, end: number): void {
+    Atomics.store(this.#words, READY_AT + segment, end);
+  }
+
+  /**
+   * Touches the pages that are used next where their memory is not ready, because
+   * they are used up faster than it is made: for who is about to write much, and
+   * holds no latch yet.
+   */
+  touchAhead(): void {
+    const words = this.#words;
+    this.#segments.forEach((segment, i) => {
+      const frontier = Atomics.load(words, FRONTIERS_AT + i);
+      if (frontier === 0) return;
+      const end = Math.min(frontier + TOUCHED_PAGES, this.#pagesOf(i));
+      const ready = Atomics.load(words, READY_AT + i);
+      for (let page = Math.max(frontier, ready); page < end; page++) {
+        // Whoever takes it meanwhile may write there.
+        Atomics.or(segment, page * WORDS_PER_PAGE, 0);
+      }
+    });
   }
 
   /** Says whether pages behind a run are wanted before long. */

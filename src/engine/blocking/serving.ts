@@ -15,7 +15,9 @@
  *   and taken out of the other queues in slices, where it has waited.
  * - A command that finds much takes it in slices, its key locked. It has been
  *   served then, and those behind it wait on until the key is released.
- * - A long name of a key is compared before its latch is taken.
+ * - A long name of a key is compared before its latch is taken. Who waits with long
+ *   arguments, be they names of keys or of others, is served from arguments of its
+ *   own: the latches are given back, and what takes long with them is done before.
  * - However many wait, latches are given back after some of them. When a database
  *   was emptied, or exchanged with another, the keys that somebody waits for are
  *   gone through in the same way.
@@ -37,6 +39,7 @@ import {
   SHARD_HOOKS,
 } from "../../core/keyspace/shard_control.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
+import { freeRuns, ownArguments } from "../../core/keyspace/own_arguments.ts";
 import type { WaitedVisitor } from "../../core/keyspace/waiters.ts";
 import type {
   ReadyDatabases,
@@ -61,6 +64,10 @@ import { removeRegistrations } from "./registering.ts";
 export interface ServingPorts<C extends Call> {
   /** Fills in the keys of a command whose arguments the call has. */
   fillKeys(command: Command<C>): void;
+  /** As {@linkcode LongArguments.prepare}. */
+  prepareLong(command: Command<C>): void;
+  /** As {@linkcode LongArguments.forget}. */
+  forgetLong(): void;
   /**
    * Runs a command whose latches are held; what it does in slices promises its
    * reply, and has its arguments.
@@ -103,6 +110,8 @@ export class Serving<C extends Call> {
   readonly #args = new Arguments();
   readonly #reply = new ReplyWriter();
   readonly #key = new Key();
+  /** The arguments of the command at hand, if it has long ones. */
+  #own: Arguments | null = null;
   /** What is known of its name, if it is a long one. */
   #names: ComparedNames | null = null;
   /**
@@ -224,7 +233,7 @@ export class Serving<C extends Call> {
     while (at !== 0 && uses !== 0) {
       if (looks >= LOOKS_IN_ONE_HOLD) {
         // Thousands may wait: others have their turn in between.
-        at = this.#rest(space, db, key, at, 0);
+        at = this.#rest(space, db, key, at, null);
         uses = this.#uses(space, db, key);
         looks = 0;
         continue;
@@ -237,50 +246,56 @@ export class Serving<C extends Call> {
       }
       looks += LOOKS_PER_TRY;
       const command = this.#load(record, waiters.number(at), db);
-      if (!this.#holdsLatches()) {
+      if (this.#own !== null || !this.#holdsLatches()) {
         const found = at;
         const place = waiters.place(found);
-        at = this.#rest(space, db, key, found, this.#call.keyCount);
+        at = this.#rest(space, db, key, found, command);
         uses = this.#uses(space, db, key);
         if (
           at !== found || waiters.record(at) !== record ||
           waiters.place(at) !== place || !this.#canUse(record, uses)
-        ) continue;
+        ) {
+          this.#unload();
+          continue;
+        }
       }
       // Nobody else leaves the queue while the latch is held.
       const next = waiters.next(at);
-      if (
-        !this.#ports.mustDefer(command, key) && this.#records.claim(record)
-      ) {
-        // Those behind are served when the key is released.
-        if (this.#attempt(record, command) && isBeingChanged(space, db, key)) {
-          break;
-        }
-        uses = this.#uses(space, db, key);
-      }
+      const mayTry = !this.#ports.mustDefer(command, key) &&
+        this.#records.claim(record);
+      const goesOn = mayTry && this.#attempt(record, command);
+      this.#unload();
+      // Those behind are served when the key is released.
+      if (goesOn && isBeingChanged(space, db, key)) break;
+      if (mayTry) uses = this.#uses(space, db, key);
       at = next;
     }
     latches.releaseMarked();
   }
 
   /**
-   * Gives all latches back, and takes that of a key again and those of the first
-   * keys of the command at hand; returns the registration in the queue of the key
-   * with which it goes on: the one given, if it is still there.
+   * Gives all latches back, and takes that of a key again and, if there is a command
+   * at hand, those of its keys; returns the registration in the queue of the key with
+   * which it goes on: the one given, if it is still there.
    */
   #rest(
     space: Keyspace,
     db: number,
     key: Key,
     at: number,
-    keyCount: number,
+    command: Command<C> | null,
   ): number {
     const { waiters } = space.hooks;
     const place = waiters.place(at);
     const bookmark = waiters.isFirst(at) ? 0 : waiters.addBookmark(at);
     const latches = this.#latches;
     latches.releaseMarked();
+    if (command !== null && this.#own !== null) {
+      this.#ports.prepareLong(command);
+      this.#ports.fillKeys(command);
+    }
     latches.mark(key.shard);
+    const keyCount = command === null ? 0 : this.#call.keyCount;
     for (let i = 0; i < keyCount; i++) latches.mark(this.#call.key(i).shard);
     latches.acquireMarked();
     if (bookmark !== 0) return waiters.passBookmark(bookmark);
@@ -324,40 +339,56 @@ export class Serving<C extends Call> {
 
   /**
    * Makes a waiting command the one at hand; one of very many keys with that of
-   * this number.
+   * this number. Its keys are filled in, unless it has arguments of its own.
    */
   #load(record: number, number: number, db: number): Command<C> {
     const call = this.#call;
-    const args = this.#arguments(record, number);
-    call.args = args;
-    this.#guest.id = this.#records.session(record);
+    const records = this.#records;
+    const isOfMany = records.keysAt(record) !== null;
+    const own = isOfMany || records.hasRuns(record)
+      ? this.#ownArguments(record, number)
+      : null;
+    if (own === null) records.load(record, this.#args);
+    const args = call.args = own ?? this.#args;
+    this.#own = args.hasBig ? args : null;
+    this.#guest.id = records.session(record);
     this.#guest.db = db;
-    this.#guest.resp = this.#reply.resp = this.#records.resp(record);
+    this.#guest.resp = this.#reply.resp = records.resp(record);
     const command = this.#table.lookup(
       args.source(0),
       args.off[0]!,
       args.length[0]!,
     )!;
     this.#guest.command = command;
-    this.#ports.fillKeys(command);
-    const isOfMany = this.#records.keysAt(record) !== null;
-    this.#names?.lend(this.#key, call.key(isOfMany ? 0 : number));
+    if (this.#own === null) this.#ports.fillKeys(command);
     return command;
   }
 
-  #arguments(record: number, number: number): Arguments {
+  /** Is done with the command at hand. */
+  #unload(): void {
+    const own = this.#own;
+    if (own === null) return;
+    this.#own = null;
+    this.#ports.forgetLong();
+    freeRuns(own, this.#call.keyspaces[0]!.externals);
+    this.#names?.resume();
+  }
+
+  #ownArguments(record: number, number: number): Arguments {
     const records = this.#records;
+    const { arena, externals } = this.#call.keyspaces[0]!;
     const keysAt = records.keysAt(record);
-    if (keysAt === null) {
-      records.load(record, this.#args);
-      return this.#args;
-    }
-    const copy = (numbers: readonly number[]) =>
-      records.copyArguments(record, numbers);
-    const [name] = copy([0]);
-    const { spec } = this.#table.lookup(name!, 0, name!.length)!;
     const count = records.argumentCount(record);
-    return oneKeyArguments(spec.oneKey!, count, keysAt, number, copy);
+    const partsOf = (numbers: readonly number[]) =>
+      records.argumentParts(record, numbers);
+    if (keysAt === null) {
+      const all = Array.from({ length: count }, (_, i) => i);
+      return ownArguments(arena, externals, partsOf(all));
+    }
+    const [name] = partsOf([0]) as [Uint8Array];
+    const { spec } = this.#table.lookup(name, 0, name.length)!;
+    const parts = oneKeyArguments(spec.oneKey!, count, keysAt, number, partsOf);
+    return ownArguments(arena, externals, parts);
   }
 
   #holdsLatches(): boolean {
@@ -390,7 +421,6 @@ export class Serving<C extends Call> {
     if (records.keysAt(record) === null) {
       removeRegistrations(call.keyspaces, records, record);
     }
-    if (late !== null) records.yieldTaken(record, call.args);
     const worker = records.worker(record);
     const session = records.session(record);
     records.end(record);

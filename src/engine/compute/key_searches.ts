@@ -20,6 +20,11 @@ import { Key } from "../../core/keyspace/key.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import { unlockKey } from "../../core/keyspace/locking.ts";
 import {
+  type ArgumentPart,
+  freeRuns,
+  ownArguments,
+} from "../../core/keyspace/own_arguments.ts";
+import {
   FLAG_SNAPSHOT,
   SHARD_FLAGS,
 } from "../../core/keyspace/shard_control.ts";
@@ -100,6 +105,12 @@ export type KeysEnd = "done" | "in place" | "gone" | "under way" | ErrorReply;
  */
 export type SearchEnd = "done" | "gone" | "under way" | "again" | ErrorReply;
 
+/** Argument `i`, for a command of its own. */
+function partOf(args: Arguments, i: number): ArgumentPart {
+  const run = args.bigAt(i);
+  return run === 0 ? args.copy(i) : { run, length: args.length[i]! };
+}
+
 /** One per worker. */
 export class KeySearches<C extends Call, R extends SearchingKeys<C>> {
   readonly #ports: SearchPorts<C>;
@@ -172,14 +183,17 @@ export class KeySearches<C extends Call, R extends SearchingKeys<C>> {
       places[number] = 0;
       return !isForSnapshot;
     };
-    const one = oneKeyArguments(
+    const parts = oneKeyArguments(
       command.spec.oneKey!,
       args.count,
       keysAt,
       found,
-      (numbers) => numbers.map((i) => args.copy(i)),
+      (numbers) => numbers.map((i) => partOf(args, i)),
     );
+    const { arena, externals } = space;
+    const one = ownArguments(arena, externals, parts);
     const late = runOfMany(session, one, nowMs, unlock);
+    freeRuns(one, externals);
     if (late === null) return "again";
     running.late = late;
     return typeof late === "function" ? "done" : "under way";

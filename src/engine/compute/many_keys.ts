@@ -96,8 +96,6 @@ import {
 const TURN_MS = 1;
 /** A latch is given back after so long. */
 const SLICE_MS = 0.25;
-/** Keys between two looks at the clock. */
-const KEYS_PER_LOOK = 16;
 /** Arguments that are written down in a step. */
 const RECORDED_PER_STEP = 256;
 /** Places in queues beyond which a wait begins anew. */
@@ -409,6 +407,7 @@ export class ManyKeys<C extends Call> {
     while (running.locked < order.distinct) {
       const space = call.keyspaces[order.shardAt(running.locked)]!;
       let outcome: Locking;
+      space.externals.touchAhead();
       latches.acquire(space.shard);
       try {
         outcome = this.#inside(running, () => this.#lockSome(running, space));
@@ -437,7 +436,7 @@ export class ManyKeys<C extends Call> {
     let at = first;
     let isFree = true;
     for (; at < end && isFree; at++) {
-      if (at % KEYS_PER_LOOK === 0 && at > first && monotonicMs() > endMs) {
+      if (at % order.keysPerLook === 0 && at > first && monotonicMs() > endMs) {
         break;
       }
       const i = order.numberAt(at);
@@ -543,7 +542,9 @@ export class ManyKeys<C extends Call> {
       const endMs = monotonicMs() + SLICE_MS;
       this.#inside(running, () => {
         for (; at < last; at++) {
-          if (at % KEYS_PER_LOOK === 0 && at > first && monotonicMs() > endMs) {
+          if (
+            at % order.keysPerLook === 0 && at > first && monotonicMs() > endMs
+          ) {
             break;
           }
           const i = order.numberAt(at);
@@ -711,12 +712,15 @@ export class ManyKeys<C extends Call> {
     const { order, args } = running;
     const isGiven = way === "given";
     const { key } = given;
+    call.keyspaces[0]!.externals.touchAhead();
     const endMs = monotonicMs() + SLICE_MS;
     let at = from;
     let held = -1;
     try {
       for (; at < count; at++) {
-        if (at % KEYS_PER_LOOK === 0 && at > from && monotonicMs() > endMs) {
+        if (
+          at % order.keysPerLook === 0 && at > from && monotonicMs() > endMs
+        ) {
           break;
         }
         const i = isGiven ? at : order.numberAt(at);

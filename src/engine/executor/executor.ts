@@ -24,13 +24,7 @@
 
 import { assert } from "../../core/base/assert.ts";
 import { latin1BytesOf } from "../../core/base/bytes.ts";
-import {
-  forgetFloatTexts,
-  noteFloatText,
-} from "../../core/base/long_float_text.ts";
 import type { Call } from "../../core/commands/call.ts";
-import { ComparedArguments } from "../../core/commands/compared_arguments.ts";
-import { compareNames } from "../../core/commands/compared_names.ts";
 import {
   FLAG,
   type Handler,
@@ -42,6 +36,7 @@ import {
   type CommandTable,
   KEY_KIND,
 } from "../../core/commands/command_table.ts";
+import { FEW_ARGUMENTS } from "../../core/commands/many_arguments.ts";
 import type { EffectLog } from "../../core/keyspace/effect_log.ts";
 import { mayBeLocked } from "../../core/keyspace/key_locks.ts";
 import { LookAhead } from "../../core/keyspace/look_ahead.ts";
@@ -50,7 +45,6 @@ import {
   FLAG_KEY_LOCKS,
   SHARD_FLAGS,
 } from "../../core/keyspace/shard_control.ts";
-import { KNOWN_KEYS } from "../../core/memory/known_keys.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
 import {
   type ErrorReply,
@@ -76,6 +70,7 @@ import { CommandRunner } from "./command_runner.ts";
 import type { ExecutorPorts } from "./executor_ports.ts";
 import type { WorkerGate } from "./gate.ts";
 import { GatedRequests } from "./gated_requests.ts";
+import { LongArguments } from "./long_arguments.ts";
 import { KEYS_KEPT, LongCommands } from "./long_commands.ts";
 import { LockAsking, LOCKS_FREE, LOCKS_PARKED } from "./lock_asking.ts";
 import { DONE, HELD, PARKED } from "./outcome.ts";
@@ -89,6 +84,11 @@ import { TransactionRunner } from "./transaction_runner.ts";
 
 /** What is replied to a command that EXEC will run. */
 const QUEUED = latin1BytesOf("+QUEUED\r\n");
+
+/** What arguments have together that are copied under latches. */
+const LONG_REQUEST_BYTES = 512 * 1024;
+/** What the names of keys have together that are compared in one hold. */
+const NAMES_BYTES_MAX = 512 * 1024;
 
 /** Runs requests; one object per worker. */
 export class Executor<C extends Call> implements WorkerGate {
@@ -128,6 +128,7 @@ export class Executor<C extends Call> implements WorkerGate {
   readonly #rejections: Rejections<C>;
   readonly #gated: GatedRequests<C>;
   readonly #serving: Serving<C>;
+  readonly #longArguments: LongArguments<C>;
   /** The session while no command runs. */
   readonly #nobody = new Session({
     id: 0,
@@ -161,6 +162,7 @@ export class Executor<C extends Call> implements WorkerGate {
       ports.process,
     );
     const keys = this.#keys = new RequestKeys(table, call);
+    const longArguments = this.#longArguments = new LongArguments(call, keys);
     const lookAhead = this.#lookAhead = new LookAhead(
       call.keyspaces[0]!.arena.i32,
     );
@@ -207,6 +209,8 @@ export class Executor<C extends Call> implements WorkerGate {
         run: (command) => this.#runServed(command),
         remember: (client, worker) => ports.remember(call, client, worker),
         mustDefer: (command, key) => asking.mustDefer(command, key),
+        prepareLong: (command) => longArguments.prepare(command),
+        forgetLong: () => longArguments.forget(),
         served: ports.served,
         servedLater: ports.servedLater,
       },
@@ -340,42 +344,19 @@ export class Executor<C extends Call> implements WorkerGate {
     handler: Handler<C> = command.run,
   ): number {
     const { args } = this.#call;
-    return args.hasBig || args.count > command.argumentsMax
+    return args.hasBig ||
+        args.count > FEW_ARGUMENTS &&
+          (args.count > command.argumentsMax ||
+            args.bytesAtMost > LONG_REQUEST_BYTES)
       ? this.#dispatchLong(command, handler)
       : this.#dispatchNow(command, handler);
   }
 
-  /**
-   * A command with long arguments, or very many, of which a record is made in advance, and nodes
-   * of what it will add.
-   */
+  /** A command with long arguments, or very many. */
   #dispatchLong(command: Command<C>, handler: Handler<C>): number {
-    const { db, args } = this.#call;
-    const isRecorded = this.#effects.isOn &&
-      (command.flags & FLAG.WRITE) !== 0;
-    if (isRecorded) this.#effects.prepare(db, args);
-    for (let i = 1; i < args.count; i++) {
-      if (args.bigAt(i) === 0) continue;
-      noteFloatText(args.source(i), args.off[i]!, args.length[i]!);
-    }
-    const names = compareNames(
-      this.#call,
-      this.#keys.namesOf(command),
-      this.#keys.otherDatabaseOf(command),
-    );
-    command.stage?.(this.#call);
-    if (names !== null) {
-      this.#call.compared ??= new ComparedArguments();
-      this.#call.compared.names = names;
-    }
+    this.#longArguments.prepare(command);
     const outcome = this.#dispatchNow(command, handler);
-    if (isRecorded) this.#effects.forgetPrepared();
-    this.#call.staged?.drop();
-    this.#call.staged = null;
-    this.#call.compared?.drop();
-    this.#call.compared = null;
-    KNOWN_KEYS.clear();
-    forgetFloatTexts();
+    this.#longArguments.forget();
     return outcome;
   }
 
@@ -508,9 +489,12 @@ export class Executor<C extends Call> implements WorkerGate {
   ): number {
     const call = this.#call;
     const count = call.keyCount;
+    const haveMuch = call.args.bytesAtMost > NAMES_BYTES_MAX &&
+      this.#keys.nameBytes > NAMES_BYTES_MAX;
     if (
-      count * command.keyWeight > call.settings.backgroundThresholdKeys &&
-      !this.ignoresFlags && this.#long.beginMany(command)
+      (haveMuch ||
+        count * command.keyWeight > call.settings.backgroundThresholdKeys) &&
+      !this.ignoresFlags && this.#long.beginMany(command, haveMuch)
     ) return PARKED;
     if (looksFurther) this.#latches.markAll();
     for (let i = 0; i < count; i++) {
@@ -548,8 +532,9 @@ export class Executor<C extends Call> implements WorkerGate {
     }
     if (isBlocking && this.#serving.isOvertaking()) {
       this.#latches.releaseMarked();
+      this.#longArguments.forget();
       this.#serving.serve();
-      return this.#runWide(command, handler);
+      return this.#dispatch(command, handler);
     }
     const outcome = isBlocking
       ? this.#runBlocking(command, handler)
@@ -630,6 +615,18 @@ export class Executor<C extends Call> implements WorkerGate {
     unlock: () => boolean,
   ): LateReply | Promise<LateReply> | null {
     const call = this.#call;
+    const { hasBig } = call.args;
+    if (hasBig) this.#longArguments.prepare(command);
+    const late = this.#runPrepared(command, unlock);
+    if (hasBig) this.#longArguments.forget();
+    return late;
+  }
+
+  #runPrepared(
+    command: Command<C>,
+    unlock: () => boolean,
+  ): LateReply | Promise<LateReply> | null {
+    const call = this.#call;
     this.#keys.fill(command);
     const { shard } = call.key(0);
     this.#latches.mark(shard);
@@ -638,6 +635,7 @@ export class Executor<C extends Call> implements WorkerGate {
     const isFree = unlock();
     if (!isFree || isBlocking && this.#serving.isOvertaking()) {
       this.#latches.releaseMarked();
+      this.#longArguments.forget();
       if (isFree) this.#serving.serve();
       return null;
     }

@@ -18,6 +18,7 @@ import {
 import { Key } from "../../core/keyspace/key.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import { mayBeLocked } from "../../core/keyspace/key_locks.ts";
+import { NotedBytes } from "../../core/keyspace/noted_bytes.ts";
 import type { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
 import {
   FLAG_KEY_LOCKS,
@@ -169,17 +170,20 @@ export class LockAsking<C extends Call> {
     if ((flags & MUST_ASK) === 0 || locks.isExempt) return false;
     const { session, db } = call;
     const { shard, hash, length } = from;
-    const bytes = from.buf.slice(from.off, from.off + length);
+    const name = new NotedBytes(() => call.keyspaces[0]!.heap);
+    const place = name.add(from.buf, from.off, length);
     const guest = guestSession(0);
     guest.db = db;
     guest.onLockWake = () => {
       locks.withdraw(guest, true);
-      ready.note(shard, db, bytes, 0, length, hash);
+      ready.note(shard, db, name.buf(place), name.off(place), length, hash);
+      name.clear();
       settle();
     };
     call.session = guest;
     const outcome = this.ask(command, null, true);
     call.session = session;
+    if (outcome !== LOCKS_PARKED) name.clear();
     return outcome !== LOCKS_FREE;
   }
 

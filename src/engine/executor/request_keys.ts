@@ -21,6 +21,7 @@ import {
   type CommandTable,
   KEY_KIND,
 } from "../../core/commands/command_table.ts";
+import { LONG_KEY_BYTES } from "../../core/memory/known_keys.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
 import {
   type ErrorReply,
@@ -94,6 +95,20 @@ export class RequestKeys<C extends Call> {
     }
     call.keyCount = positions.count;
     return looksFurther;
+  }
+
+  /**
+   * Bytes of the names that were filled in, without long ones, which are compared
+   * before.
+   */
+  get nameBytes(): number {
+    const call = this.#call;
+    let bytes = 0;
+    for (let i = 0; i < call.keyCount; i++) {
+      const { length } = call.key(i);
+      if (length < LONG_KEY_BYTES) bytes += length;
+    }
+    return bytes;
   }
 
   /** Which arguments of the command at hand are the names of its keys. */

@@ -15,12 +15,19 @@ import type { Arguments } from "../../core/resp/arguments.ts";
 /** Keys that can be ordered: as many as a request has arguments. */
 const KEYS_MAX = 2 ** 20;
 
+/** Keys that are gone through between two looks at the clock. */
+const KEYS_PER_LOOK = 16;
+/** Names of more bytes are long enough for a look each. */
+const LOOK_BYTES = 1 << 11;
+
 /** The keys of one command. */
 export class ManyKeyOrder {
   /** Keys that were given. */
   readonly count: number;
   /** Different keys among them. */
   readonly distinct: number;
+  /** After so many keys one looks at the clock: names of some length take long. */
+  readonly keysPerLook: number;
   /** By number: the argument that is the key. */
   readonly #positions: Int32Array;
   readonly #hashes: Int32Array;
@@ -47,12 +54,15 @@ export class ManyKeyOrder {
     this.#times = new Int32Array(count);
     this.#ends = new Int32Array(call.keyspaces.length);
     const counts = new Int32Array(call.keyspaces.length);
+    let nameBytes = 0;
     for (let i = 0; i < count; i++) {
-      const { hash, shard } = call.key(i);
+      const { hash, shard, length } = call.key(i);
+      nameBytes += length;
       this.#hashes[i] = hash;
       this.#shards[i] = shard;
       counts[shard]!++;
     }
+    this.keysPerLook = nameBytes > count * LOOK_BYTES ? 1 : KEYS_PER_LOOK;
     this.distinct = this.#sort(counts, args);
   }
 

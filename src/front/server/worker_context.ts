@@ -8,6 +8,7 @@ import {
   CONNECTIONS_BLOCKED,
   CONNECTIONS_OPEN,
 } from "../../core/keyspace/counters.ts";
+import { freeRuns } from "../../core/keyspace/own_arguments.ts";
 import { SEGMENT_SHIFT } from "../../core/memory/arena.ts";
 import type { ExternalStrings } from "../../core/memory/external.ts";
 import { Arguments } from "../../core/resp/arguments.ts";
@@ -279,11 +280,7 @@ export class WorkerContext {
 
   /** Frees the big arguments that their command did not keep. */
   freeBig(args: Arguments): void {
-    for (let i = 0; i < args.count; i++) {
-      const ref = args.takeBig(i);
-      if (ref !== 0) this.externals.unpin(ref);
-    }
-    args.clear();
+    freeRuns(args, this.externals);
   }
 
   /** Commands have run: at the end of the turn, the log writer hears of it. */

@@ -33,3 +33,17 @@ Deno.test("memory is made ready before it is used, and stays as it is", async ()
   pool.give(first);
   await ahead.stop();
 });
+
+Deno.test("who is faster than that touches what is next, and changes nothing", () => {
+  const buffers = reserveArena(64 << 20);
+  const pool = new PagePool(new Arena(buffers), false);
+  pool.format();
+  const bytes = new Uint8Array(buffers.segments[0]!);
+  bytes.fill(7);
+  pool.touchAhead();
+  while (pool.take(5 * MEGABYTE) > 0) pool.touchAhead();
+  pool.noteReady(0, 64 * MEGABYTE);
+  pool.touchAhead();
+  assert(bytes.every((byte) => byte === 7));
+  assertEquals(pool.verify(), pool.usedPages);
+});
