@@ -142,6 +142,8 @@ class FileReading {
   /** Parts before that ticket are handed on, and no others. */
   #partsEnd = 0;
   readonly #reader = new CommandReader();
+  /** Frames that are looked at again lie here. */
+  #again = new Uint8Array(0);
 
   constructor(
     file: DiskFile,
@@ -414,14 +416,15 @@ class FileReading {
     }
   }
 
-  /** The frame at a place of the file; null if none is whole there. */
+  /** The frame at a place of the file, lent; null if none is whole there. */
   #frameAt(at: number, frame: FrameHead): Uint8Array | null {
     const head = new Uint8Array(FRAME_HEAD_BYTES);
     if (readFully(this.#file, at, head) < head.length) return null;
     if (readFrame(head, 0, head.length, frame) !== FRAME_SHORT) return null;
     const bytes = FRAME_HEAD_BYTES + frame.bytes;
     if (at + bytes > this.#fileBytes) return null;
-    const whole = new Uint8Array(bytes);
+    if (bytes > this.#again.length) this.#again = new Uint8Array(bytes);
+    const whole = this.#again.subarray(0, bytes);
     readFully(this.#file, at, whole);
     return readFrame(whole, 0, bytes, frame) === FRAME_WHOLE ? whole : null;
   }
