@@ -43,7 +43,11 @@ import type { Arguments } from "../resp/arguments.ts";
 import { writeInt64 } from "../base/int64.ts";
 import type { EffectDraft } from "./effect_draft.ts";
 import type { EffectSink } from "./effect_sink.ts";
-import { LONG_ARGUMENT_BYTES, PreparedRecord } from "./prepared_record.ts";
+import {
+  commandBytes,
+  LONG_ARGUMENT_BYTES,
+  PreparedRecord,
+} from "./prepared_record.ts";
 import { RecordPieces } from "./record_pieces.ts";
 import type { BytePiece } from "./waiting_bytes.ts";
 import {
@@ -102,6 +106,8 @@ export class EffectLog implements EffectSink {
   heap: Heap | null = null;
   /** How long a record becomes before it is put in parts. */
   partBytes = PART_BYTES;
+  /** How long a command can be that is recorded. */
+  commandBytesMax = BODY_BYTES_MAX;
   #lastTicket = -1;
   /**
    * Requests that are recorded as they came, not in the ring yet: where they lie
@@ -192,10 +198,12 @@ export class EffectLog implements EffectSink {
    * Makes ready what will be recorded if the command that is to be run next is
    * recorded as it was given, or its long arguments in other words: so that
    * nothing long is copied under its latches. {@linkcode
-   * EffectLog.forgetPrepared} must follow when it has run.
+   * EffectLog.forgetPrepared} must follow when it has run. False if it is too long.
    */
-  prepare(db: number, args: Arguments): void {
+  prepare(db: number, args: Arguments): boolean {
+    if (commandBytes(args) > this.commandBytesMax) return false;
     this.#prepared = new PreparedRecord(db, args);
+    return true;
   }
 
   /** The command for which a record was prepared has run. */
@@ -778,15 +786,12 @@ export class EffectLog implements EffectSink {
     if (this.#stagedEnd + bytes <= this.#staged.length) return;
     if (this.#stagedEnd - this.#bodyStart > KEPT_BYTES) this.#endPiece();
     const needed = this.#stagedEnd + bytes;
-    const grown = new Uint8Array(withSpare(needed));
+    const grown = new Uint8Array(
+      needed + Math.min(needed >>> 1, SPARE_BYTES_MAX),
+    );
     grown.set(this.#staged.subarray(0, this.#stagedEnd));
     this.#staged = grown;
   }
-}
-
-/** Bytes of a buffer that has to hold so many, and more before long. */
-function withSpare(bytes: number): number {
-  return bytes + Math.min(bytes >> 1, SPARE_BYTES_MAX);
 }
 
 const DEL = bytesOf("DEL");

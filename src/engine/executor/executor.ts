@@ -56,6 +56,7 @@ import {
   type ErrorReply,
   NOT_IN_TRANSACTION,
   OUT_OF_MEMORY,
+  TOO_LONG_FOR_LOG,
   unknownSubcommand,
   wrongNumberOfArguments,
 } from "../../core/resp/error_reply.ts";
@@ -353,7 +354,9 @@ export class Executor<C extends Call> implements WorkerGate {
     const { db, args } = this.#call;
     const isRecorded = this.#effects.isOn &&
       (command.flags & FLAG.WRITE) !== 0;
-    if (isRecorded) this.#effects.prepare(db, args);
+    if (isRecorded && !this.#effects.prepare(db, args)) {
+      return this.#rejections.reject(command, TOO_LONG_FOR_LOG);
+    }
     for (let i = 1; i < args.count; i++) {
       if (args.bigAt(i) === 0) continue;
       noteFloatText(args.source(i), args.off[i]!, args.length[i]!);

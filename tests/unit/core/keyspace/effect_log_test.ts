@@ -511,6 +511,16 @@ Deno.test("effect log: what is long is recorded in parts, of whole commands", ()
   assertEquals(drain.take().length, 1);
 });
 
+Deno.test("effect log: a command that is too long for a record is not prepared", () => {
+  const { log, drain } = logOf();
+  log.commandBytesMax = 40;
+  assert(log.prepare(0, request("SET", "a", "x".repeat(11))));
+  log.forgetPrepared();
+  assert(!log.prepare(0, request("SET", "a", "x".repeat(12))));
+  run(log, "SET b 1");
+  assertEquals(linesOf(drain.take()), ["SET b 1"]);
+});
+
 Deno.test("effect records: sizes beyond 31 bits", () => {
   assertEquals(recordBytes(2 ** 31 + 1), 2 ** 31 + 12);
   assertEquals(recordBytes(2 ** 32 - 4), 2 ** 32 + 4);
