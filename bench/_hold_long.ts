@@ -156,7 +156,10 @@ export function longElements(): HoldGroup {
 /** Strings of so many bytes. */
 export function longStrings(bytes: number): HoldGroup {
   const end = String(bytes - 1);
-  const names = { $long: ["x".repeat(Math.min(bytes, 64 * MEGABYTE))] };
+  const longBytes = Math.min(bytes, 64 * MEGABYTE);
+  const names = { $long: ["x".repeat(longBytes)] };
+  // Of the quarter that a string gets more than it needs.
+  const inRoom = String(Math.floor(longBytes * 1.2));
   return {
     name: "long strings",
     fill: () => [
@@ -179,6 +182,7 @@ export function longStrings(bytes: number): HoldGroup {
       SET {c}t $long > GETSET {c}t x
       SET {c}t $long > GETDEL {c}t
       SET {c}t $long > APPEND {c}t x
+      SET {c}t $long ; APPEND {c}t x > SETRANGE {c}t ${inRoom} x
       COPY {a}t {c}t REPLACE > APPEND {c}t x
       COPY {a}t {c}t REPLACE > SETRANGE {c}t 1000 x
       COPY {a}t {c}t REPLACE > SETBIT {c}t 1000 1

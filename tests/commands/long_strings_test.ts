@@ -87,3 +87,36 @@ suite("long payloads are in the log as they were restored", async (client) => {
   assertEquals(plain(await client.run("DEBUG", "LOADAOF")), "OK");
   assertEquals(await picture(), before);
 });
+
+suite("a long string grows into the room behind it", async (client) => {
+  const had = 10 << 20;
+  const end = 12 << 20;
+  await client.run("SET", "junk", new Uint8Array(2 * had).fill(90));
+  await client.run("DEL", "junk");
+  await client.run("SET", "text", new Uint8Array(had).fill(65));
+  // A quarter more than asked, so that appending stays linear.
+  await client.run("APPEND", "text", "b");
+  await client.run("COPY", "text", "other");
+  await client.run("APPEND", "other", "b");
+  const [ranged, appended] = await client.pipeline([
+    ["SETRANGE", "text", String(end + 100_000), "c"],
+    ["APPEND", "other", new Uint8Array(end - had).fill(68)],
+  ]);
+  assertEquals(plain(ranged!), end + 100_001);
+  assertEquals(plain(appended!), end + 2);
+  const expected = new Uint8Array(end + 100_001);
+  expected.fill(65, 0, had);
+  expected[had] = 98;
+  expected[end + 100_000] = 99;
+  const text = await client.run("GET", "text");
+  assert(text.type === "bulk" && text.value.length === expected.length);
+  assert(
+    equalBytes(text.value, 0, text.value.length, expected, 0, expected.length),
+  );
+  const other = await client.run("GET", "other");
+  const longer = new Uint8Array(end + 2).fill(68);
+  longer.fill(65, 0, had);
+  longer.fill(98, had, had + 2);
+  assert(other.type === "bulk" && other.value.length === longer.length);
+  assert(equalBytes(other.value, 0, longer.length, longer, 0, longer.length));
+});

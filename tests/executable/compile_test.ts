@@ -9,6 +9,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { TestClient } from "../_resp_client.ts";
 import { plain } from "../_resp_reply.ts";
 import { ServerProcess } from "../_server_process.ts";
+import { outputOf } from "../../src/front/cli/compile.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -27,6 +28,20 @@ function compile(output: string): string | null {
   }
   throw new Error(why);
 }
+
+Deno.test("compile: where the executable goes, and what is no such place", () => {
+  const usage = "Usage: deno task compile [OUTPUT]\n";
+  assertEquals(outputOf(["/bin/x"]), { output: "/bin/x" });
+  assertEquals(outputOf([]), { output: `${Deno.cwd()}/sherd` });
+  for (const help of ["--help", "-h"]) {
+    assertEquals(outputOf([help]), { usage, isError: false });
+  }
+  assertEquals(outputOf(["x", "--quick"]), {
+    usage: `Unknown option: --quick\n${usage}`,
+    isError: true,
+  });
+  assertEquals(outputOf(["x", "y"]), { usage, isError: true });
+});
 
 const directory = Deno.makeTempDirSync({ prefix: "sherd_compile_" });
 const program = compile(`${directory}/sherd`);

@@ -6,7 +6,8 @@
  * run. Either way its length, which is what counts, changes at the end only.
  *
  * Memory that nobody has used yet takes the kernel milliseconds when it is touched:
- * that of a new run, of which nobody else knows, is touched without the latch.
+ * that of a new run, of which nobody else knows, is touched without the latch, and
+ * so is room behind a string, which is nobody else's while its key is locked.
  *
  * @module
  */
@@ -84,7 +85,7 @@ function copiedBytes(
 
 /** Makes a string as long as it shall be. */
 export class StringGrowth implements SlicedChange {
-  /** Null while a new run is made, and its memory made ready. */
+  /** Null while a new run is made, or memory made ready. */
   place: null | undefined = undefined;
   readonly #growth: Growth;
   readonly #end: GrowthEnd;
@@ -97,7 +98,7 @@ export class StringGrowth implements SlicedChange {
   #room = 0;
   /** Whether nothing is done without the latch. */
   #isAtOnce = false;
-  /** Bytes of a new one that have been touched. */
+  /** Bytes of it that have been touched. */
   #ready = 0;
   #copied = 0;
   #cleared: number;
@@ -166,7 +167,7 @@ export class StringGrowth implements SlicedChange {
       this.#written < length;
   }
 
-  /** Touches a part of a new run, and clears what is to be cleared of it. */
+  /** Touches a part of the run, and clears what is to be cleared of it. */
   #makeReady(space: Keyspace): true {
     if (this.#run === 0) {
       this.#make(space);
@@ -193,14 +194,14 @@ export class StringGrowth implements SlicedChange {
     return true;
   }
 
-  /** Whether there is a run; if not, it is to be made without the latch. */
+  /** Whether there is a run; if not, it is made ready without the latch. */
   #begin(space: Keyspace, ref: number): boolean {
     const { had, length } = this.#growth;
     const isExternal = ref !== 0 && space.encoding(ref) === STRING_EXTERNAL;
     if (isExternal && hasRoom(space, space.valueRef(ref), length)) {
       this.#run = space.valueRef(ref);
-      this.#copied = had;
-      return true;
+      this.#copied = this.#ready = had;
+      return this.#isAtOnce || had === length;
     }
     // As where it is done at once, see Strings.resize.
     this.#room = isExternal && length > had ? length + (length >>> 2) : length;

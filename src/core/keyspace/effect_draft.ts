@@ -27,6 +27,8 @@ import type { BytePiece } from "./waiting_bytes.ts";
 const FIRST_BLOCK_BYTES = 1 << 12;
 /** Bytes of a block that is one of many. */
 const BLOCK_BYTES_MAX = 1 << 18;
+/** Bytes after which it may be parted where a command begins. */
+const PART_BYTES_MIN = 1 << 20;
 /** Bytes from which on they are rather kept where they lie. */
 const KEPT_BYTES_MIN = 1 << 16;
 
@@ -39,6 +41,10 @@ export class EffectDraft implements EffectSink {
   /** Where its bytes begin: the first leaves room for the record's head. */
   #from = RECORD_HEADER_BYTES;
   #end = RECORD_HEADER_BYTES;
+  /** Bytes in blocks before it since it could be parted. */
+  #bytesBefore = 0;
+  /** Whether it may be parted before the next block. */
+  #canPart = false;
 
   /**
    * All of it, which is given up; before the first piece there is room for the
@@ -51,6 +57,8 @@ export class EffectDraft implements EffectSink {
 
   /** Begins a command; all its arguments must follow, its name first. */
   command(db: number, argc: number): this {
+    const bytes = this.#bytesBefore + this.#end - this.#from;
+    if (bytes >= PART_BYTES_MIN) this.beginPart();
     this.#varint(db);
     this.#varint(argc);
     return this;
@@ -114,7 +122,7 @@ export class EffectDraft implements EffectSink {
     this.#endBlock();
     heap.keep(run);
     const done = () => heap.letGo(run);
-    this.#blocks.push({ buf, from: off, end: off + length, done });
+    this.#push({ buf, from: off, end: off + length, done });
     return this;
   }
 
@@ -147,7 +155,14 @@ export class EffectDraft implements EffectSink {
   /** As {@linkcode append}, of bytes that are kept where they lie. */
   appendKept(piece: BytePiece): void {
     this.#endBlock();
-    this.#blocks.push(piece);
+    this.#push(piece);
+  }
+
+  /** A command begins here: the record may be parted. */
+  beginPart(): void {
+    this.#endBlock();
+    this.#canPart = true;
+    this.#bytesBefore = 0;
   }
 
   /** Is what the command at hand has done; a log that has ended wants nothing. */
@@ -171,8 +186,14 @@ export class EffectDraft implements EffectSink {
 
   #endBlock(): void {
     if (this.#from === this.#end) return;
-    this.#blocks.push({ buf: this.#buf, from: this.#from, end: this.#end });
+    this.#push({ buf: this.#buf, from: this.#from, end: this.#end });
     this.#from = this.#end;
+  }
+
+  #push(piece: BytePiece): void {
+    this.#blocks.push(this.#canPart ? { ...piece, canPart: true } : piece);
+    this.#canPart = false;
+    this.#bytesBefore += piece.end - piece.from;
   }
 }
 

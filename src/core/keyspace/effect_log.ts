@@ -43,11 +43,16 @@ import type { Arguments } from "../resp/arguments.ts";
 import { writeInt64 } from "../base/int64.ts";
 import type { EffectDraft } from "./effect_draft.ts";
 import type { EffectSink } from "./effect_sink.ts";
-import { LONG_ARGUMENT_BYTES, PreparedRecord } from "./prepared_record.ts";
+import {
+  commandBytes,
+  LONG_ARGUMENT_BYTES,
+  PreparedRecord,
+} from "./prepared_record.ts";
 import { RecordPieces } from "./record_pieces.ts";
 import type { BytePiece } from "./waiting_bytes.ts";
 import {
   BATCH_MARK,
+  BODY_BYTES_MAX,
   putVarint,
   putWord,
   RECORD_HEADER_BYTES,
@@ -80,6 +85,10 @@ const BATCH_BYTES_MAX = 8192;
 const KEPT_BYTES = 1 << 20;
 /** Arguments from which on they are better copied later. */
 const LASTING_BYTES_MIN = 1 << 16;
+/** Records that are longer are put in parts, if they are of several commands. */
+const PART_BYTES = 1 << 26;
+/** Places where a record can be parted are a fraction of that apart, or more. */
+const PLACES = 64;
 /** What is longer is not copied where it can be given up. */
 const COPIED_BYTES_MAX = 1 << 15;
 /** Most bytes that a buffer gets beyond what is asked for. */
@@ -95,6 +104,10 @@ export class EffectLog implements EffectSink {
   readonly #ring: EffectRingWriter;
   /** Any heap of the arena in which arguments may lie; null if none is known. */
   heap: Heap | null = null;
+  /** How long a record becomes before it is put in parts. */
+  partBytes = PART_BYTES;
+  /** How long a command can be that is recorded. */
+  commandBytesMax = BODY_BYTES_MAX;
   #lastTicket = -1;
   /**
    * Requests that are recorded as they came, not in the ring yet: where they lie
@@ -185,10 +198,12 @@ export class EffectLog implements EffectSink {
    * Makes ready what will be recorded if the command that is to be run next is
    * recorded as it was given, or its long arguments in other words: so that
    * nothing long is copied under its latches. {@linkcode
-   * EffectLog.forgetPrepared} must follow when it has run.
+   * EffectLog.forgetPrepared} must follow when it has run. False if it is too long.
    */
-  prepare(db: number, args: Arguments): void {
+  prepare(db: number, args: Arguments): boolean {
+    if (commandBytes(args) > this.commandBytesMax) return false;
     this.#prepared = new PreparedRecord(db, args);
+    return true;
   }
 
   /** The command for which a record was prepared has run. */
@@ -579,14 +594,15 @@ export class EffectLog implements EffectSink {
     this.#sourceView = viewOf(source);
   }
 
-  #drawTicket(): number {
+  /** Draws so many tickets; returns the first. */
+  #drawTicket(count = 1): number {
     const words = this.#words;
     let ticket: number;
     if (this.#isAlone) {
       ticket = words[LOG_NEXT_TICKET]!;
-      words[LOG_NEXT_TICKET] = ticket + 1;
-    } else ticket = Atomics.add(words, LOG_NEXT_TICKET, 1);
-    this.#lastTicket = ticket >>> 0;
+      words[LOG_NEXT_TICKET] = ticket + count;
+    } else ticket = Atomics.add(words, LOG_NEXT_TICKET, count);
+    this.#lastTicket = ticket + count - 1 >>> 0;
     return ticket;
   }
 
@@ -606,12 +622,12 @@ export class EffectLog implements EffectSink {
 
   /** The pieces of a long record wait, whatever room there is. */
   #commitPieces(): void {
-    const body = this.#ended.bytes + this.#stagedEnd - this.#bodyStart;
-    const padding = recordBytes(body) - RECORD_HEADER_BYTES - body;
-    this.#staged.fill(0, this.#stagedEnd, this.#stagedEnd + padding);
-    this.#stagedEnd += padding;
     this.#endPiece();
-    this.#ended.putInto(this.#ring.waiting, body, this.#drawTicket());
+    const { waiting } = this.#ring;
+    const ends = this.#ended.partEnds(this.partBytes);
+    const ticket = this.#drawTicket(ends.length);
+    if (ends.length === 1) this.#ended.putInto(waiting, ticket);
+    else this.#ended.putPartsInto(waiting, ends, ticket);
     this.#clearStaged();
     this.#ring.defer();
   }
@@ -626,6 +642,7 @@ export class EffectLog implements EffectSink {
     end: number,
   ): void {
     const bodyBytes = end - start - RECORD_HEADER_BYTES;
+    assert(bodyBytes <= BODY_BYTES_MAX, "a command fits into a record");
     putWord(staged, start, bodyBytes);
     putWord(staged, start + 4, this.#drawTicket());
     const bytes = recordBytes(bodyBytes);
@@ -645,6 +662,7 @@ export class EffectLog implements EffectSink {
    */
   #stagePieces(pieces: readonly BytePiece[]): void {
     assert(this.#missing === 0, "a recorded command has all its arguments");
+    this.#beginPart();
     let bytes = 0;
     for (const { from, end } of pieces) bytes += end - from;
     if (bytes <= COPIED_BYTES_MAX) {
@@ -657,6 +675,14 @@ export class EffectLog implements EffectSink {
     }
     this.#endPiece();
     for (const piece of pieces) this.#ended.add(piece);
+  }
+
+  /** A command begins here: a long record may be parted. */
+  #beginPart(): void {
+    const staged = this.#stagedEnd - this.#bodyStart;
+    if (this.#ended.bytesOfPart + staged < this.partBytes / PLACES) return;
+    this.#endPiece();
+    this.#ended.beginPart();
   }
 
   /** What is staged becomes a piece of the record. */
@@ -739,6 +765,7 @@ export class EffectLog implements EffectSink {
 
   #stageHead(db: number, argc: number): void {
     assert(this.#missing === 0, "a recorded command has all its arguments");
+    this.#beginPart();
     this.#missing = argc;
     this.#reserveStaged(2 * VARINT_BYTES_MAX);
     this.#stagedEnd = putVarint(
@@ -759,15 +786,12 @@ export class EffectLog implements EffectSink {
     if (this.#stagedEnd + bytes <= this.#staged.length) return;
     if (this.#stagedEnd - this.#bodyStart > KEPT_BYTES) this.#endPiece();
     const needed = this.#stagedEnd + bytes;
-    const grown = new Uint8Array(withSpare(needed));
+    const grown = new Uint8Array(
+      needed + Math.min(needed >>> 1, SPARE_BYTES_MAX),
+    );
     grown.set(this.#staged.subarray(0, this.#stagedEnd));
     this.#staged = grown;
   }
-}
-
-/** Bytes of a buffer that has to hold so many, and more before long. */
-function withSpare(bytes: number): number {
-  return bytes + Math.min(bytes >> 1, SPARE_BYTES_MAX);
 }
 
 const DEL = bytesOf("DEL");

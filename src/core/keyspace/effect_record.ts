@@ -8,10 +8,11 @@
  *
  * ```text
  * record    body length (u32)  ticket (u32)  body  zeros up to four bytes
- * body      command, command, ...  or  batch
+ * body      command, command, ...  or  batch  or  part
  * command   database  argument count  argument, argument, ...
  * argument  length  bytes
  * batch     database  0  padding (a byte)  so many zeros  request, request, ...
+ * part      0  0  255  parts before  parts behind  command, command, ...
  * ```
  *
  * A batch has a request as it came, in RESP, or several that came in a pipeline:
@@ -19,7 +20,13 @@
  * them lie in words as they did where they were copied from ({@linkcode
  * copyBytes}).
  *
- * Words are little endian. Databases, counts and lengths are varints: seven bits
+ * What one transaction, or one command, has done may be more than anybody wants to
+ * hold in memory. It is recorded in parts then, which are records with tickets
+ * that follow each other, each with whole commands. They take effect together:
+ * where the last one is missing, as the process has stopped before it was written,
+ * none of them means anything.
+ *
+ * Words are little endian. Databases, counts, lengths and numbers of parts are varints: seven bits
  * a byte, the lowest first, the high bit set in all but the last. The length is
  * that of the body alone. A ticket is the number of a record among those of all
  * workers, counted from 0, without gaps, modulo 2^32.
@@ -44,9 +51,48 @@ export const VARINT_BYTES_MAX = 5;
 /** Stands where a command has its number of arguments, before a batch. */
 export const BATCH_MARK = 0;
 
+/** Most bytes of a body: arguments are not further from its beginning. */
+export const BODY_BYTES_MAX: number = 2 ** 31 - 1;
+
+/** The first three bytes of a part, as those of a word. */
+const PART_HEAD = 0xff0000;
+/** Stands where a batch has its padding. */
+const PART_MARK = 0xff;
+/** Most bytes of what stands before the commands of a part. */
+const PART_HEAD_BYTES_MAX = 3 + 2 * VARINT_BYTES_MAX;
+
 /** Bytes of a record with a body of so many, padding included. */
 export function recordBytes(bodyBytes: number): number {
-  return RECORD_HEADER_BYTES + (bodyBytes + 3 & ~3);
+  return RECORD_HEADER_BYTES + bodyBytes + paddingBytes(bodyBytes);
+}
+
+/** How many zeros follow a body of so many bytes. */
+export function paddingBytes(bodyBytes: number): number {
+  return -bodyBytes & 3;
+}
+
+/**
+ * The head of a record that is a part, and what stands before its commands, of
+ * which there are so many bytes; `before` and `behind` are numbers of parts.
+ */
+export function makePartHead(
+  commandBytes: number,
+  ticket: number,
+  before: number,
+  behind: number,
+): Uint8Array {
+  const head = new Uint8Array(RECORD_HEADER_BYTES + PART_HEAD_BYTES_MAX);
+  head[RECORD_HEADER_BYTES + 2] = PART_MARK;
+  const at = putVarint(head, RECORD_HEADER_BYTES + 3, before);
+  const end = putVarint(head, at, behind);
+  putWord(head, 0, end - RECORD_HEADER_BYTES + commandBytes);
+  putWord(head, 4, ticket);
+  return head.subarray(0, end);
+}
+
+/** Whether the record at `at` is a part; what it says is all there. */
+export function isPartAt(buf: Uint8Array, at: number): boolean {
+  return (readWord(buf, at + RECORD_HEADER_BYTES) & 0xffffff) === PART_HEAD;
 }
 
 /** Writes a varint below 2^31; returns the position behind it. */
@@ -99,6 +145,8 @@ export class CommandReader {
   #at = 0;
   #end = 0;
   #isBatch = false;
+  #partsBefore = 0;
+  #partsBehind = 0;
 
   /** Begins with a body of `length` bytes at `off`. */
   reset(buf: Uint8Array, off: number, length: number): void {
@@ -107,6 +155,17 @@ export class CommandReader {
     this.#end = off + length;
     this.#isBatch = false;
     this.isDamaged = false;
+    this.#partsBefore = this.#partsBehind = 0;
+  }
+
+  /** Of a part, once {@linkcode next} has been called: how many are before it. */
+  get partsBefore(): number {
+    return this.#partsBefore;
+  }
+
+  /** Of a part, once {@linkcode next} has been called: how many are behind it. */
+  get partsBehind(): number {
+    return this.#partsBehind;
   }
 
   /**
@@ -132,9 +191,15 @@ export class CommandReader {
     this.db = this.#varint();
     const count = this.#varint();
     if (count === BATCH_MARK && !this.isDamaged) {
-      this.#isBatch = true;
       // It is there, as there is no request without it.
-      this.#at += 1 + (this.#buf[this.#at] ?? 0);
+      const padding = this.#buf[this.#at++] ?? 0;
+      if (padding === PART_MARK) {
+        this.#partsBefore = this.#varint();
+        this.#partsBehind = this.#varint();
+        return this.next();
+      }
+      this.#isBatch = true;
+      this.#at += padding;
       return this.#nextRequest();
     }
     if (count < 1) this.isDamaged = true;

@@ -29,6 +29,13 @@ const WORDS_BYTES = 512;
 /** Room behind a record for words, and for short records that follow it. */
 const FOLLOWING_BYTES = 1 << 16;
 
+/** Bytes of a command as it was given, at most. */
+export function commandBytes({ count, length }: Arguments): number {
+  let bytes = (2 + count) * VARINT_BYTES_MAX;
+  for (let i = 0; i < count; i++) bytes += length[i]!;
+  return bytes;
+}
+
 /** The record of one command. */
 export class PreparedRecord {
   /** The arguments of the command, wherever they lie. */
@@ -41,10 +48,9 @@ export class PreparedRecord {
   /** Copies the arguments of a command in a database. */
   constructor(db: number, args: Arguments) {
     const { count, length } = args;
-    let bytes = (2 + count) * VARINT_BYTES_MAX;
+    const bytes = commandBytes(args);
     let before = RECORD_HEADER_BYTES + WORDS_BYTES;
     for (let i = 0; i < count; i++) {
-      bytes += length[i]!;
       // The key may be named by a command before this one, too.
       if (length[i]! < LONG_ARGUMENT_BYTES) before += length[i]!;
     }

@@ -18,6 +18,8 @@ export interface BytePiece {
   from: number;
   /** Where they end; what lies behind is free, if there is no `done`. */
   end: number;
+  /** Whether a command begins with them, before which a record may be parted. */
+  readonly canPart?: boolean;
   /** Lets go of what they lie in, when they have been copied. */
   readonly done?: () => void;
 }

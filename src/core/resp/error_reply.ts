@@ -175,6 +175,9 @@ export const LCS_TOO_LARGE = new ErrorReply(
 export const LCS_OUT_OF_MEMORY = new ErrorReply(
   "ERR Insufficient memory, failed allocating transient memory for LCS",
 );
+export const TOO_LONG_FOR_LOG = new ErrorReply(
+  "ERR command is too long for the append-only log",
+);
 export const LFU_NOT_SELECTED = new ErrorReply(
   "ERR An LFU maxmemory policy is not selected, access frequency not " +
     "tracked. Please note that when switching between policies at runtime " +

@@ -65,7 +65,7 @@ export interface ServingPorts<C extends Call> {
   /** Fills in the keys of a command whose arguments the call has. */
   fillKeys(command: Command<C>): void;
   /** As {@linkcode LongArguments.prepare}. */
-  prepareLong(command: Command<C>): void;
+  prepareLong(command: Command<C>): boolean;
   /** As {@linkcode LongArguments.forget}. */
   forgetLong(): void;
   /**

@@ -50,6 +50,7 @@ import {
   type ErrorReply,
   NOT_IN_TRANSACTION,
   OUT_OF_MEMORY,
+  TOO_LONG_FOR_LOG,
   unknownSubcommand,
   wrongNumberOfArguments,
 } from "../../core/resp/error_reply.ts";
@@ -354,7 +355,9 @@ export class Executor<C extends Call> implements WorkerGate {
 
   /** A command with long arguments, or very many. */
   #dispatchLong(command: Command<C>, handler: Handler<C>): number {
-    this.#longArguments.prepare(command);
+    if (!this.#longArguments.prepare(command)) {
+      return this.#rejections.reject(command, TOO_LONG_FOR_LOG);
+    }
     const outcome = this.#dispatchNow(command, handler);
     this.#longArguments.forget();
     return outcome;

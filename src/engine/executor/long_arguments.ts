@@ -32,15 +32,15 @@ export class LongArguments<C extends Call> {
 
   /**
    * Does so for the command whose arguments the call has; no latch is held. {@linkcode
-   * LongArguments.forget} must follow.
+   * LongArguments.forget} must follow. False if the log cannot have it: nothing was
+   * done then.
    */
-  prepare(command: Command<C>): void {
+  prepare(command: Command<C>): boolean {
     const call = this.#call;
     const { db, args, effects } = call;
     call.keyspaces[0]!.externals.touchAhead();
-    if (effects.isOn && (command.flags & FLAG.WRITE) !== 0) {
-      effects.prepare(db, args);
-    }
+    const isRecorded = effects.isOn && (command.flags & FLAG.WRITE) !== 0;
+    if (isRecorded && !effects.prepare(db, args)) return false;
     for (let i = 1; i < args.count; i++) {
       if (args.bigAt(i) === 0) continue;
       noteFloatText(args.source(i), args.off[i]!, args.length[i]!);
@@ -51,9 +51,10 @@ export class LongArguments<C extends Call> {
       this.#keys.otherDatabaseOf(command),
     );
     command.stage?.(call);
-    if (names === null) return;
+    if (names === null) return true;
     call.compared ??= new ComparedArguments();
     call.compared.names = names;
+    return true;
   }
 
   /** The command has run, or will not. */

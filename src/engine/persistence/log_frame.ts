@@ -25,6 +25,7 @@
 import { crc32c, crc32cIn } from "../../core/base/crc32c.ts";
 import type { Crc32cMemory } from "../../core/base/crc32c_fold.ts";
 import {
+  isPartAt,
   readWord,
   RECORD_HEADER_BYTES,
   recordBytes,
@@ -38,8 +39,8 @@ export const FRAME_HEAD_BYTES = 24;
 export const FILE_MAGIC = "SHERDAOF";
 /** How frames begin: "\xf2SHF". */
 const FRAME_MARK = 0x464853f2;
-/** 2: there are batches. */
-const VERSION = 2;
+/** 2: there are batches; 3: parts. */
+const VERSION = 3;
 
 const BYTES_AT = 4;
 const TICKET_AT = 8;
@@ -127,6 +128,19 @@ export interface FrameHead {
   lastTicket: number;
   /** How many there are. */
   count: number;
+  /** Whether some of them are parts. */
+  hasParts: boolean;
+}
+
+/** What is filled in. */
+export function emptyFrameHead(): FrameHead {
+  return {
+    bytes: 0,
+    firstTicket: 0,
+    lastTicket: 0,
+    count: 0,
+    hasParts: false,
+  };
 }
 
 /** It is whole. */
@@ -175,6 +189,7 @@ function checkRecords(
   const first = frame.firstTicket | 0;
   let count = 0;
   let ahead = -1;
+  let hasParts = false;
   for (let at = start; at < end; count++) {
     if (end - at < RECORD_HEADER_BYTES) return false;
     const distance = readWord(buf, at + 4) - first | 0;
@@ -182,10 +197,12 @@ function checkRecords(
     ahead = distance;
     const body = readWord(buf, at);
     if (body > end - at - RECORD_HEADER_BYTES) return false;
+    hasParts ||= isPartAt(buf, at);
     at += recordBytes(body);
     if (at > end) return false;
   }
   frame.lastTicket = frame.firstTicket + ahead;
+  frame.hasParts = hasParts;
   return count === frame.count;
 }
 

@@ -13,14 +13,24 @@
  * So are tickets that are missing: at the end of the last file, the log is cut
  * before the first of them.
  *
+ * Parts of a record are handed on if the last of them is there, which is looked up
+ * in the file when the first one is met: nobody has them all in memory.
+ *
  * @module
  */
 
-import { readWord, recordBytes } from "../../core/keyspace/effect_record.ts";
+import {
+  CommandReader,
+  isPartAt,
+  readWord,
+  RECORD_HEADER_BYTES,
+  recordBytes,
+} from "../../core/keyspace/effect_record.ts";
 import { type DiskFile, readFully } from "./disk.ts";
 import { LogDamage, type LogDirectory } from "./log_directory.ts";
 import type { LogFile } from "./log_manifest.ts";
 import {
+  emptyFrameHead,
   FILE_HEAD_BYTES,
   FRAME_BAD,
   FRAME_HEAD_BYTES,
@@ -126,6 +136,14 @@ class FileReading {
   #kept: KeptFrame[] = [];
   #keptCount = 0;
   #keptLast = -1;
+  /** Where in the file the first of them begins. */
+  #keptFrom = 0;
+  #keepsParts = false;
+  /** Parts before that ticket are handed on, and no others. */
+  #partsEnd = 0;
+  readonly #reader = new CommandReader();
+  /** Frames that are looked at again lie here. */
+  #again = new Uint8Array(0);
 
   constructor(
     file: DiskFile,
@@ -144,12 +162,7 @@ class FileReading {
     const report = this.#report;
     this.#readHead();
     report.size = FILE_HEAD_BYTES;
-    const frame: FrameHead = {
-      bytes: 0,
-      firstTicket: 0,
-      lastTicket: 0,
-      count: 0,
-    };
+    const frame = emptyFrameHead();
     while (this.#start + this.#at < this.#fileBytes) {
       const found = this.#nextFrame(frame);
       if (found !== FRAME_WHOLE) {
@@ -223,19 +236,95 @@ class FileReading {
     if (firstTicket < report.nextTicket) {
       throw this.#damage(`record ${firstTicket} comes again`);
     }
+    const place = this.#start + this.#at;
     if (
       this.#kept.length === 0 && firstTicket === report.nextTicket &&
       lastTicket - firstTicket + 1 === count
     ) {
-      report.nextTicket += count;
-      report.records += count;
-      return this.#sink.records(this.#buf, from, to, count);
+      return frame.hasParts
+        ? this.#passParts(this.#buf, from, to, place)
+        : this.#pass(this.#buf, from, to, count);
     }
+    if (this.#kept.length === 0) this.#keptFrom = place;
     this.#kept.push({ buf: this.#buf.slice(from, to), at: 0 });
     this.#keptCount += count;
     this.#keptLast = Math.max(this.#keptLast, lastTicket);
+    this.#keepsParts ||= frame.hasParts;
     if (this.#keptLast + 1 - report.nextTicket !== this.#keptCount) return;
     return this.#merge();
+  }
+
+  #pass(
+    buf: Uint8Array,
+    from: number,
+    to: number,
+    count: number,
+  ): void | Promise<void> {
+    this.#report.nextTicket += count;
+    this.#report.records += count;
+    return this.#sink.records(buf, from, to, count);
+  }
+
+  /** Hands records on, but no parts of which the last one is not there. */
+  async #passParts(
+    buf: Uint8Array,
+    from: number,
+    to: number,
+    place: number,
+  ): Promise<void> {
+    let start = from;
+    let count = 0;
+    for (let at = from; at < to;) {
+      const ticket = this.#report.nextTicket + count;
+      const next = at + recordBytes(readWord(buf, at));
+      if (isPartAt(buf, at) && !this.#takesPart(buf, at, ticket, place)) {
+        if (count > 0) await this.#pass(buf, start, at, count);
+        this.#report.nextTicket += 1;
+        start = next;
+        count = 0;
+      } else count++;
+      at = next;
+    }
+    if (count > 0) await this.#pass(buf, start, to, count);
+  }
+
+  /** Whether a part is handed on; the others do not lie before `place`. */
+  #takesPart(
+    buf: Uint8Array,
+    at: number,
+    ticket: number,
+    place: number,
+  ): boolean {
+    const reader = this.#readerAt(buf, at);
+    if (reader.partsBefore === 0) {
+      const last = ticket + reader.partsBehind;
+      this.#partsEnd = this.#hasLastPart(ticket, last, place) ? last + 1 : 0;
+    }
+    return ticket < this.#partsEnd;
+  }
+
+  /** Whether record `last` is the last part of what began with `first`. */
+  #hasLastPart(first: number, last: number, place: number): boolean {
+    const frame = emptyFrameHead();
+    for (let at = place;;) {
+      const buf = this.#frameAt(at, frame);
+      if (buf === null) return false;
+      for (let from = FRAME_HEAD_BYTES; from < buf.length;) {
+        if (readWord(buf, from + 4) === last % 2 ** 32) {
+          return isPartAt(buf, from) &&
+            this.#readerAt(buf, from).partsBefore === last - first;
+        }
+        from += recordBytes(readWord(buf, from));
+      }
+      at += buf.length;
+    }
+  }
+
+  #readerAt(buf: Uint8Array, at: number): CommandReader {
+    const reader = this.#reader;
+    reader.reset(buf, at + RECORD_HEADER_BYTES, readWord(buf, at));
+    reader.next();
+    return reader;
   }
 
   /** All tickets up to the last are there. */
@@ -259,12 +348,14 @@ class FileReading {
       end += bytes;
     }
     const count = this.#keptCount;
-    report.nextTicket += count;
-    report.records += count;
+    const hasParts = this.#keepsParts;
     this.#kept = [];
     this.#keptCount = 0;
     this.#keptLast = -1;
-    return this.#sink.records(merged, 0, end, count);
+    this.#keepsParts = false;
+    return hasParts
+      ? this.#passParts(merged, 0, end, this.#keptFrom)
+      : this.#pass(merged, 0, end, count);
   }
 
   /** Whether there is nothing but zeros from the position on. */
@@ -308,16 +399,16 @@ class FileReading {
    */
   #findFrame(from: number): number {
     const window = new Uint8Array(WINDOW_BYTES);
-    const frame = { bytes: 0, firstTicket: 0, lastTicket: 0, count: 0 };
+    const frame = emptyFrameHead();
     let start = from;
     for (;;) {
       const end = readFully(this.#file, start, window);
       for (let at = 0; at < end; at++) {
         const found = readFrame(window, at, end, frame);
         if (found === FRAME_BAD) continue;
-        if (found === FRAME_SHORT && !this.#isWholeAt(start + at, frame)) {
-          continue;
-        }
+        if (
+          found === FRAME_SHORT && this.#frameAt(start + at, frame) === null
+        ) continue;
         if (frame.firstTicket >= this.#report.nextTicket) return start + at;
       }
       if (end < window.length) return -1;
@@ -325,15 +416,16 @@ class FileReading {
     }
   }
 
-  /** Whether a frame that reaches behind the window is whole. */
-  #isWholeAt(at: number, frame: FrameHead): boolean {
+  /** The frame at a place of the file, lent; null if none is whole there. */
+  #frameAt(at: number, frame: FrameHead): Uint8Array | null {
     const head = new Uint8Array(FRAME_HEAD_BYTES);
-    if (readFully(this.#file, at, head) < head.length) return false;
-    if (readFrame(head, 0, head.length, frame) !== FRAME_SHORT) return false;
+    if (readFully(this.#file, at, head) < head.length) return null;
+    if (readFrame(head, 0, head.length, frame) !== FRAME_SHORT) return null;
     const bytes = FRAME_HEAD_BYTES + frame.bytes;
-    if (at + bytes > this.#fileBytes) return false;
-    const whole = new Uint8Array(bytes);
+    if (at + bytes > this.#fileBytes) return null;
+    if (bytes > this.#again.length) this.#again = new Uint8Array(bytes);
+    const whole = this.#again.subarray(0, bytes);
     readFully(this.#file, at, whole);
-    return readFrame(whole, 0, bytes, frame) === FRAME_WHOLE;
+    return readFrame(whole, 0, bytes, frame) === FRAME_WHOLE ? whole : null;
   }
 }

@@ -13,6 +13,10 @@ import { replayWordsBytes } from "./replay.ts";
 
 /** Bytes of a chunk; a record that is larger has one of its own. */
 const CHUNK_BYTES = 1 << 20;
+/** What is longer is used again. */
+const LONG_BYTES = 16 << 20;
+/** Room of such a chunk, for a next record that is somewhat longer. */
+const SPARE_BYTES = 4 << 20;
 /** Chunks that may be under way. */
 const CHUNKS = 4;
 
@@ -34,6 +38,8 @@ export class RecordFeeder implements RecordSink {
   readonly #post: (worker: number, chunk: RecordChunk) => void;
   readonly #words: SharedArrayBuffer;
   readonly #free: Uint8Array[] = [];
+  /** A very long one; memory that is let go of is not free for a while. */
+  #longFree: Uint8Array | null = null;
   #chunk: Uint8Array | null = null;
   #end = 0;
   #count = 0;
@@ -99,8 +105,7 @@ export class RecordFeeder implements RecordSink {
         continue;
       }
       const bytes = recordBytes(readWord(buf, at));
-      await this.#takeChunk();
-      this.#chunk = new Uint8Array(new SharedArrayBuffer(bytes));
+      this.#chunk = await this.#takeLong(bytes);
       this.#chunk.set(buf.subarray(at, at + bytes));
       this.#end = bytes;
       this.#count = 1;
@@ -125,6 +130,7 @@ export class RecordFeeder implements RecordSink {
       this.#takenBefore++;
       const { chunk } = underWay.shift()!;
       if (chunk.length === CHUNK_BYTES) this.#free.push(chunk);
+      else if (chunk.length > LONG_BYTES) this.#longFree = chunk;
     }
     const wake = this.#wake;
     this.#wake = null;
@@ -138,6 +144,21 @@ export class RecordFeeder implements RecordSink {
     const chunk = this.#free.pop();
     if (chunk !== undefined) return chunk;
     return new Uint8Array(new SharedArrayBuffer(CHUNK_BYTES));
+  }
+
+  /** A chunk for one record; a very long one is alone under way. */
+  async #takeLong(bytes: number): Promise<Uint8Array> {
+    const most = bytes > LONG_BYTES ? 1 : CHUNKS;
+    while (this.#underWay.length >= most) await this.#sleep();
+    this.#checkError();
+    if (bytes <= LONG_BYTES) {
+      return new Uint8Array(new SharedArrayBuffer(bytes));
+    }
+    const free = this.#longFree;
+    this.#longFree = null;
+    return free !== null && free.length >= bytes
+      ? free
+      : new Uint8Array(new SharedArrayBuffer(bytes + SPARE_BYTES));
   }
 
   #sleep(): Promise<void> {

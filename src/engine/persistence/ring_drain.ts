@@ -112,10 +112,12 @@ export class RingDrain {
     let wholeEnd = this.#wholeEnd;
     let { count, lastTicket } = this;
     while (end - wholeEnd >= RECORD_HEADER_BYTES) {
-      const body = words[wholeEnd >> 2]! >>> 0;
+      // There are buffers of more than 2 ** 31 bytes.
+      const word = wholeEnd / 4;
+      const body = words[word]! >>> 0;
       const next = wholeEnd + recordBytes(body);
       if (next > end || body > end) break;
-      const ticket = words[(wholeEnd >> 2) + 1]!;
+      const ticket = words[word + 1]!;
       if (hasCut && (ticket - cut | 0) >= 0) break;
       if (count === 0) this.firstTicket = ticket;
       lastTicket = ticket;
@@ -152,9 +154,8 @@ export class RingDrain {
     const length = this.#buf.length;
     if (bytes <= length) return;
     // Whole words, and some to spare.
-    const wanted =
-      (Math.max(bytes, length + Math.min(length, SPARE_BYTES_MAX)) |
-        3) + 1;
+    const most = Math.max(bytes, length + Math.min(length, SPARE_BYTES_MAX));
+    const wanted = most + 4 - most % 4;
     if (this.#memory !== null && wanted <= MEMORY_BYTES_MAX) {
       this.#memory.grow(wanted);
       return this.#setBuffer(this.#memory.bytes);
@@ -172,5 +173,5 @@ export class RingDrain {
 }
 
 function wordsOf(buf: Uint8Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
-  return new Int32Array(buf.buffer, buf.byteOffset, buf.length >> 2);
+  return new Int32Array(buf.buffer, buf.byteOffset, Math.floor(buf.length / 4));
 }

@@ -13,6 +13,7 @@
 
 const ROOT = new URL("../../../", import.meta.url);
 const DEFAULT_OUTPUT = "sherd";
+const USAGE = "Usage: deno task compile [OUTPUT]\n";
 /** Entries, which the bundles replace name by name. */
 const ENTRIES = [
   "src/front/cli/main.ts",
@@ -91,4 +92,31 @@ function absolute(path: string): string {
   return path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
 }
 
-if (import.meta.main) compile(absolute(Deno.args[0] ?? DEFAULT_OUTPUT));
+/**
+ * The path that arguments ask for, or the text that a person gets instead: how to
+ * call it, with a reason if that is not what was asked for.
+ */
+export function outputOf(
+  argv: readonly string[],
+): { output: string } | { usage: string; isError: boolean } {
+  const [first] = argv;
+  if (first === "--help" || first === "-h") {
+    return { usage: USAGE, isError: false };
+  }
+  const option = argv.find((arg) => arg.startsWith("-"));
+  if (option !== undefined) {
+    return { usage: `Unknown option: ${option}\n${USAGE}`, isError: true };
+  }
+  if (argv.length > 1) return { usage: USAGE, isError: true };
+  return { output: absolute(first ?? DEFAULT_OUTPUT) };
+}
+
+if (import.meta.main) {
+  const asked = outputOf(Deno.args);
+  if ("output" in asked) compile(asked.output);
+  else {
+    const stream = asked.isError ? Deno.stderr : Deno.stdout;
+    stream.writeSync(new TextEncoder().encode(asked.usage));
+    if (asked.isError) Deno.exit(1);
+  }
+}

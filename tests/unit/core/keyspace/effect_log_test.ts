@@ -10,6 +10,7 @@ import { EffectLog } from "../../../../src/core/keyspace/effect_log.ts";
 import {
   CommandReader,
   putVarint,
+  recordBytes,
 } from "../../../../src/core/keyspace/effect_record.ts";
 import {
   LOG_IS_ON,
@@ -478,6 +479,51 @@ Deno.test("effect log: a record that was prepared is that of its command", () =>
   assertEquals(lines.filter((line) => line.endsWith(text)).length, 4);
   assertEquals(lines.filter((line) => line === "INCR n").length, 100_000);
   assertEquals(log.lastTicket, 3 + 1 + 4 + 100_000 - 1);
+});
+
+Deno.test("effect log: what is long is recorded in parts, of whole commands", () => {
+  const { log, drain } = logOf(1 << 23);
+  const long = "x".repeat(700_000);
+  const draft = new EffectDraft();
+  for (let i = 0; i < 4; i++) {
+    draft.command(0, 3).constant(bytesOf("SET")).constant(bytesOf(`d${i}`))
+      .constant(bytesOf(long));
+  }
+  log.partBytes = 1 << 20;
+  log.begin();
+  run(log, `SET a ${long}`);
+  run(log, "SET b 1");
+  run(log, `SET c ${long}`);
+  log.replaceWith(draft);
+  run(log, "SET e 1");
+  log.end();
+  run(log, "SET f 1");
+  const records = drain.take();
+  assertEquals(
+    records.map(({ commands }) => commands.map(({ argv }) => argv[1])),
+    [["a", "b", "c"], ["d0", "d1"], ["d2", "d3"], ["e"], ["f"]],
+  );
+  assertEquals(records.map(({ ticket }) => ticket), [0, 1, 2, 3, 4]);
+  assertEquals(log.lastTicket, 4);
+  // One command is not parted.
+  log.partBytes = 64;
+  run(log, `SET a ${long}`);
+  assertEquals(drain.take().length, 1);
+});
+
+Deno.test("effect log: a command that is too long for a record is not prepared", () => {
+  const { log, drain } = logOf();
+  log.commandBytesMax = 40;
+  assert(log.prepare(0, request("SET", "a", "x".repeat(11))));
+  log.forgetPrepared();
+  assert(!log.prepare(0, request("SET", "a", "x".repeat(12))));
+  run(log, "SET b 1");
+  assertEquals(linesOf(drain.take()), ["SET b 1"]);
+});
+
+Deno.test("effect records: sizes beyond 31 bits", () => {
+  assertEquals(recordBytes(2 ** 31 + 1), 2 ** 31 + 12);
+  assertEquals(recordBytes(2 ** 32 - 4), 2 ** 32 + 4);
 });
 
 Deno.test("effect log: long drafts, among other things", () => {

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import {
+  emptyFrameHead,
   FILE_HEAD_BYTES,
   FRAME_BAD,
   FRAME_SHORT,
@@ -13,7 +14,7 @@ import { frame } from "./_records.ts";
 const FIRST = 2 ** 32 + 5;
 
 function look(buf: Uint8Array, at = 0, end = buf.length) {
-  const head = { bytes: 0, firstTicket: 0, lastTicket: 0, count: 0 };
+  const head = emptyFrameHead();
   return { found: readFrame(buf, at, end, head), head };
 }
 

@@ -12,7 +12,7 @@ import {
 import { FaultyDisk } from "../../../_faulty_disk.ts";
 import type { Random } from "../../../_random.ts";
 import { seeded } from "../../../_harness.ts";
-import { readCommands, TestLog } from "./_log.ts";
+import { commandsOn, readCommands, TestLog } from "./_log.ts";
 import { frame } from "./_records.ts";
 
 const FILE = "/log/a.1.incr.aof";
@@ -246,3 +246,55 @@ seeded(
   },
   { count: 40 },
 );
+
+/** Fills the disk of a log with transactions that are recorded in parts. */
+function putTransactions(log: TestLog, random: Random, first: number): void {
+  for (let i = first; i < first + 12; i++) {
+    const worker = random.below(2);
+    const effects = log.effects[worker]!;
+    effects.partBytes = 64;
+    effects.begin();
+    for (let left = random.below(6); left >= 0; left--) {
+      const text = "x".repeat(1 + random.below(100));
+      log.put(worker, "SET", `key:${i}`, text, String(left));
+    }
+    effects.end();
+    if (random.below(2) === 0) effects.publish();
+    if (random.below(3) === 0) log.writer.wake();
+  }
+  log.effects.forEach((effects) => effects.publish());
+  log.writer.wake();
+}
+
+seeded("parts of a record count together, or not at all", async (random) => {
+  const disk = new FaultyDisk();
+  disk.canReserve = false;
+  const options = { workers: 2, policy: "always" } as const;
+  const before = await TestLog.open(disk, options);
+  putTransactions(before, random, 0);
+  const whole = disk.contents(FILE);
+  const all = await commandsOn(disk);
+  for (let times = 0; times < 20; times++) {
+    const end = FILE_HEAD_BYTES +
+      random.below(whole.length - FILE_HEAD_BYTES + 1);
+    disk.put(FILE, whole.slice(0, end));
+    const kept = await commandsOn(disk);
+    assertEquals(kept, all.slice(0, kept.length));
+    // The last command of a transaction says so.
+    if (kept.length > 0) assertEquals(kept.at(-1)![3], "0");
+    // It goes on behind parts that were cut off.
+    const more = await TestLog.open(disk, options);
+    putTransactions(more, random, 12);
+    const { commands, report } = await readCommands(more.directory);
+    assertEquals(commands.slice(0, kept.length), kept);
+    const behind = commands.slice(kept.length);
+    const keys = behind.filter((words) => words[3] === "0");
+    assertEquals(
+      keys.map((words) => words[1]).toSorted(),
+      upTo(12, 12).map((i) => `key:${i}`),
+    );
+    assertEquals(report.nextTicket, more.writer.nextTicket);
+    assertEquals(report.torn, "");
+    more.writer.close();
+  }
+});
