@@ -11,8 +11,9 @@ import {
   type TestClient,
   toBinary,
 } from "../_resp_client.ts";
+import { until } from "../_patience.ts";
 import { Folder } from "../persistence/_snapshots.ts";
-import { LockRoom } from "./_locks.ts";
+import { LockRoom, texts } from "./_locks.ts";
 import { ask } from "./_replies.ts";
 import { commandSuite } from "./_suite.ts";
 
@@ -169,7 +170,10 @@ commandSuite(
       const names = await fill(client, [key!], 60, 100_000);
       using slow = await server.client({ resp });
       const reading = slow.sendCommands([["HGETALL", key!]]);
-      await ask(client, ["HGET", key!, "live0"]);
+      await until(
+        "the hash is read",
+        async () => texts(await ask(client, "LOCKS LIST")).includes("reply"),
+      );
       await check(client, key!, names);
       const before = await ask(client, ["HGETALL", key!]);
       // Who changes it does not wait for the slow one, who sees it as it was.
