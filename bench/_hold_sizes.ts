@@ -188,10 +188,18 @@ export function middleSizes(count: number): HoldGroup {
   };
 }
 
+/** Commands on a hash that may not be changed meanwhile. */
+function locked(commands: string): string {
+  return `DEBUG KEYLOCK TAKE l READ {a}h ; ${commands} ; DEBUG KEYLOCK CLOSE l`;
+}
+
 /** A hash of which all fields but one have expired, and none is removed. */
 export function expiredFields(count: number): HoldGroup {
   const fields = Array.from({ length: count }, (_, i) => member(i));
-  const names = { $fields: fields.slice(0, FIELDS_AT_ONCE) };
+  const names = {
+    $fields: fields.slice(0, FIELDS_AT_ONCE),
+    $number: [`${FIELDS_AT_ONCE}`],
+  };
   const before: Argv[] = [
     ["DEL", "{a}h"],
     ["HSET", "{a}h", "stays", "v", ...fields.flatMap((name) => [name, "v"])],
@@ -201,6 +209,14 @@ export function expiredFields(count: number): HoldGroup {
   const lines = `
     HGETALL {a}h
     HKEYS {a}h
+    HGETALL {a}h ; HGETALL {a}h
+    HGETALL {a}h ; HRANDFIELD {a}h ; HRANDFIELD {a}h -2000 ; HRANDFIELD {a}h 10
+    ${locked("HGETALL {a}h ; HVALS {a}h")}
+    ${locked("HRANDFIELD {a}h")}
+    ${locked("HRANDFIELD {a}h -10 WITHVALUES")}
+    ${locked("HRANDFIELD {a}h 10")}
+    ${locked("HTTL {a}h FIELDS $number $fields ; HPERSIST {a}h FIELDS 1 stays")}
+    BGSAVE ; HGETALL {a}h ; HRANDFIELD {a}h -10 ; HRANDFIELD {a}h
     HLEN {a}h
     HGET {a}h stays
     HMGET {a}h $fields

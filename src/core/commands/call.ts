@@ -66,8 +66,7 @@ export interface LockGate {
   mayLook(): boolean;
   /**
    * Lets others have their turn: the command must do nothing more then, it will be
-   * run anew. False if it has to go on, as in a transaction. If it has keys, their
-   * latches are held.
+   * run anew. False if it has to go on, as in a transaction. No latch is held.
    */
   giveWay(): boolean;
 }

@@ -204,12 +204,6 @@ export type LateReply = (reply: ReplyWriter) => void;
 export type Handler<C> = (call: C) => void | Promise<LateReply>;
 
 /**
- * What a handler returns that has let others have their turn
- * ({@linkcode LockGate.giveWay}) and has replied nothing.
- */
-export const GAVE_WAY: Promise<LateReply> = new Promise(() => {});
-
-/**
  * Whether a command with these arguments and keys would take so long that it is
  * better run in the background: see heavy_work.ts. The latches of its keys are
  * held; nothing may be changed.

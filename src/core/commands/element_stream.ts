@@ -15,6 +15,8 @@ import { ValueReading } from "./value_reading.ts";
 export const STREAMED_ELEMENTS_MIN = 2048;
 /** First size of the buffer of what is written ahead of a peer. */
 const AHEAD_BYTES = 1 << 16;
+/** Steps in which it is written: some may find nothing. */
+const STEPS_AHEAD = 16;
 /** Elements that are counted as fast as one is written. */
 const COUNTED_ELEMENTS = 64;
 /** To draw an element takes as long as so many are written. */
@@ -29,8 +31,8 @@ export const DIRECT_BYTES_MAX: number = 1 << 20;
 export interface ElementWriter {
   /**
    * Writes the elements from place `from` on, until those before place `to` are
-   * written or the writer's position has passed `limit`; returns the next
-   * place. `ref` is an entry with the value, and stays valid.
+   * written, the writer's position has passed `limit`, or, if there is one, many
+   * places had nothing to be written; returns the next place. `ref` is an entry with the value, and stays valid.
    */
   write(
     space: Keyspace,
@@ -138,28 +140,34 @@ export function streamElements(
   return true;
 }
 
-/** What {@linkcode CountElements} answers while there is more to be counted. */
+/** What {@linkcode EndHead} answers while there is more to be counted. */
 export const UNCOUNTED = -1;
 
-/** Goes on counting elements; their number, when all are counted. */
-export type CountElements = () => number;
+/**
+ * Goes on counting the elements of an entry with the value, `ref`; when all are
+ * counted it ends the head of the reply, and answers the place behind the last one.
+ */
+export type EndHead = (writer: ReplyWriter, ref: number) => number;
 
 /**
  * As {@linkcode streamElements}, of as many elements from place 0 on as there turn
- * out to be: they are counted before the first is written, without a latch.
+ * out to be, or as a map of them: they are counted before the first is written,
+ * without a latch.
  */
 export function streamUncounted(
   call: Call,
   space: Keyspace,
   ref: number,
   elements: ElementWriter,
-  count: CountElements,
+  endHead: EndHead,
+  isMap = false,
 ): boolean {
   const reading = ValueReading.begin(call, space, ref, true);
   if (reading === null) return false;
   const source = new ElementStream(call, reading, elements, 0, UNCOUNTED);
-  source.count = count;
-  call.reply.beginArray();
+  source.endHead = endHead;
+  if (isMap) call.reply.beginMap();
+  else call.reply.beginArray();
   call.reply.stream(source);
   return true;
 }
@@ -214,8 +222,8 @@ class ElementStream implements ReplySource {
   readonly #reading: ValueReading;
   readonly #elements: ElementWriter;
   readonly #resp: 2 | 3;
-  /** Counts the elements before they are written. */
-  count: CountElements | null = null;
+  /** Counts the elements before they are written; null if they are counted. */
+  endHead: EndHead | null = null;
   #to: number;
   #at: number;
   /** What was written ahead of the peer, because others wait; null for nothing. */
@@ -243,7 +251,7 @@ class ElementStream implements ReplySource {
       this.#ahead = null;
       return !this.#isReading;
     }
-    if (this.count !== null && !this.#endHead(this.count, writer, bytes)) {
+    if (this.endHead !== null && !this.#count(this.endHead, writer, bytes)) {
       return false;
     }
     const { space, ref } = this.#reading;
@@ -256,17 +264,12 @@ class ElementStream implements ReplySource {
   }
 
   /** Counts a step further, or to the end; says whether the head is complete. */
-  #endHead(
-    count: CountElements,
-    writer: ReplyWriter,
-    bytes: number,
-  ): boolean {
+  #count(endHead: EndHead, writer: ReplyWriter, bytes: number): boolean {
     do {
-      this.#to = count();
+      this.#to = endHead(writer, this.#reading.ref);
     } while (this.#to === UNCOUNTED && bytes === Infinity);
     if (this.#to === UNCOUNTED) return false;
-    this.count = null;
-    writer.endArray(this.#to);
+    this.endHead = null;
     return true;
   }
 
@@ -281,7 +284,10 @@ class ElementStream implements ReplySource {
     if (this.#ahead !== null) return;
     const writer = new ReplyWriter(AHEAD_BYTES);
     writer.resp = this.#resp;
-    this.write(writer, DIRECT_BYTES_MAX);
+    for (let i = 0; i < STEPS_AHEAD && this.#isReading; i++) {
+      const bytes = DIRECT_BYTES_MAX - writer.cost;
+      if (bytes <= 0 || this.write(writer, bytes)) break;
+    }
     this.#ahead = new WrittenAhead(writer.buf, writer.at);
   }
 }

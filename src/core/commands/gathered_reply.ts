@@ -108,6 +108,12 @@ function replyBytes(reply: ReplyWriter, pieces: readonly ReplyPiece[]): void {
   else source.write(reply, Infinity);
 }
 
+/** Replies one piece; nothing may follow. */
+export function replyPiece(reply: ReplyWriter, piece: ReplyPiece): void {
+  if (piece.spans.length > 0) replyMarked(reply, piece);
+  else reply.raw(piece.bytes);
+}
+
 function replyMarked(reply: ReplyWriter, { bytes, spans }: ReplyPiece): void {
   if (reply.canStream) return reply.append(bytes, spans);
   let from = 0;

@@ -39,7 +39,6 @@ import type { Call } from "./call.ts";
 import { RECORDED } from "./recorded.ts";
 import {
   type CommandSpec,
-  GAVE_WAY,
   KEY_RO,
   KEY_RO_ACCESS,
   KEY_RW_ACCESS_UPDATE,
@@ -53,7 +52,7 @@ import { ElementScan } from "./element_scan.ts";
 import { DIRECT_BYTES_MAX } from "./element_stream.ts";
 import {
   findField,
-  givesWayToExpiry,
+  hasManyExpired,
   makeHash,
   prepareFields,
   readHash,
@@ -67,6 +66,7 @@ import {
   FIELDS,
   replyFields,
   replyValue,
+  streamLiveFields,
   VALUES,
 } from "./hash_replies.ts";
 import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
@@ -256,27 +256,30 @@ function hstrlenCommand(call: Call): void {
 }
 
 /** `HKEYS key` */
-function hkeysCommand(call: Call): void | Promise<LateReply> {
-  return replyAll(call, FIELDS);
+function hkeysCommand(call: Call): void {
+  replyAll(call, FIELDS);
 }
 
 /** `HVALS key` */
-function hvalsCommand(call: Call): void | Promise<LateReply> {
-  return replyAll(call, VALUES);
+function hvalsCommand(call: Call): void {
+  replyAll(call, VALUES);
 }
 
 /** `HGETALL key` */
-function hgetallCommand(call: Call): void | Promise<LateReply> {
-  return replyAll(call, FIELDS | VALUES);
+function hgetallCommand(call: Call): void {
+  replyAll(call, FIELDS | VALUES);
 }
 
-function replyAll(call: Call, parts: number): void | Promise<LateReply> {
+function replyAll(call: Call, parts: number): void {
   const { reply, nowMs } = call;
   const ref = readHash(call, 0);
   if (ref === WRONG) return;
   const space = call.keyspace(call.key(0));
   const { hashes } = space.values;
-  if (givesWayToExpiry(call, space, ref)) return GAVE_WAY;
+  if (
+    hasManyExpired(call, space, ref) && reply.canStream &&
+    streamLiveFields(call, space, ref, parts)
+  ) return;
   const count = ref === 0 ? 0 : hashes.liveLength(ref, nowMs);
   if (parts === (FIELDS | VALUES)) reply.map(count);
   else reply.array(count);

@@ -24,10 +24,10 @@ import type { Call } from "./call.ts";
 import type { StagedNodes } from "./staged_nodes.ts";
 import { readEntry, writeEntry } from "./typed_entry.ts";
 
-/** Expired fields, fewer than which are counted. */
+/** Expired fields, fewer than which are counted under the latch. */
 const EXPIRED_MAX = 512;
-/** So many of more are removed before others have their turn. */
-const REMOVED_AT_ONCE = 256;
+/** So many of more are removed by who meets them. */
+const REMOVED_AT_ONCE = 128;
 
 /** As {@linkcode readEntry}, for a hash. */
 export function readHash(call: Call, i: number): number {
@@ -121,22 +121,21 @@ function removeField(
 
 /**
  * For a command that counts the fields that have not expired: where very many have,
- * it removes some of these, and lets others have their turn. Says whether that is
- * so: it must return {@linkcode GAVE_WAY} then.
+ * it removes some of these. Says whether it is left with so many that they are
+ * better counted without the latch.
  */
-export function givesWayToExpiry(
-  { db, nowMs, counters, lockGate }: Call,
+export function hasManyExpired(
+  { db, nowMs, counters }: Call,
   space: Keyspace,
   ref: number,
 ): boolean {
   if (ref === 0 || !fieldsExpire(space, ref)) return false;
   const { hashes } = space.values;
-  if (
-    !hashes.hasExpired(ref, nowMs, EXPIRED_MAX) || space.mustStay(db, ref)
-  ) return false;
+  if (!hashes.hasExpired(ref, nowMs, EXPIRED_MAX)) return false;
+  if (space.mustStay(db, ref)) return true;
   const removed = expireFields(space, db, ref, nowMs, REMOVED_AT_ONCE);
   counters[EXPIRED_SUBKEYS] = counters[EXPIRED_SUBKEYS]! + removed;
-  return removed > 0 && lockGate.giveWay();
+  return removed === 0 || hashes.hasExpired(ref, nowMs, EXPIRED_MAX);
 }
 
 /** As {@linkcode findField}, for a command that goes on when its call is over. */

@@ -8,16 +8,28 @@ import type { Keyspace } from "../keyspace/keyspace.ts";
 import { fieldsExpire } from "../keyspace/field_expires.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { ListpackItem } from "../memory/listpack.ts";
+import { CountedNodes } from "../types/expire_queue.ts";
 import type { FieldVisitor, HashValue } from "../types/hash_value.ts";
 import type { Answer } from "./argument_answers.ts";
 import type { Call } from "./call.ts";
-import { type ElementWriter, replyLasting } from "./element_stream.ts";
+import {
+  type ElementWriter,
+  type EndHead,
+  replyLasting,
+  streamUncounted,
+  UNCOUNTED,
+} from "./element_stream.ts";
 import { findField } from "./hash_entry.ts";
 
 /** What is written of each field: its name. */
 export const FIELDS = 1;
 /** Its value. */
 export const VALUES = 2;
+
+/** Places whose fields are looked at in one step of a reply. */
+export const PLACES_AT_ONCE = 1024;
+/** Expired fields that are counted in one. */
+const COUNTED_AT_ONCE = 8192;
 
 /** Writes fields, values or both. */
 export class FieldReplies implements FieldVisitor {
@@ -86,10 +98,37 @@ export class HashElements implements ElementWriter {
       return to;
     }
     let place = from;
-    while (place < to && reply.cost < limit) {
+    const end = Math.min(to, from + PLACES_AT_ONCE);
+    while (place < end && reply.cost < limit) {
       place = hashes.visit(ref, place, replies, this.nowMs);
     }
     return place;
+  }
+}
+
+/**
+ * Counts the fields of a large hash that are live at a time, a step after the other,
+ * while the hash does not change.
+ */
+export class LiveCount {
+  readonly #expired = new CountedNodes();
+  readonly #nowMs: number;
+
+  /** Those that are live at this time. */
+  constructor(nowMs: number) {
+    this.#nowMs = nowMs;
+  }
+
+  /** Goes on; says whether all are counted. */
+  step({ values: { hashes } }: Keyspace, ref: number): boolean {
+    const most = this.#expired.count + COUNTED_AT_ONCE;
+    hashes.countExpiredOn(ref, this.#nowMs, this.#expired, most);
+    return this.#expired.count < most;
+  }
+
+  /** How many there are, when all are counted. */
+  of({ values: { hashes } }: Keyspace, ref: number): number {
+    return hashes.length(ref) - this.#expired.count;
   }
 }
 
@@ -113,6 +152,29 @@ export function replyFields(
     : ELEMENTS[parts]!;
   const from = hashes.firstPlace(ref);
   replyLasting(call, space, ref, elements, from, hashes.endPlace(ref), count);
+}
+
+/**
+ * As {@linkcode replyFields}, of a large hash of which very many have expired, with
+ * the head: they are counted while the peer waits. False, with nothing written, if
+ * there is no memory for that.
+ */
+export function streamLiveFields(
+  call: Call,
+  space: Keyspace,
+  ref: number,
+  parts: number,
+): boolean {
+  const elements = new HashElements(parts, false, call.nowMs);
+  const live = new LiveCount(call.nowMs);
+  const isMap = parts === (FIELDS | VALUES);
+  const endHead: EndHead = (writer, ref) => {
+    if (!live.step(space, ref)) return UNCOUNTED;
+    if (isMap) writer.endMap(live.of(space, ref));
+    else writer.endArray(live.of(space, ref));
+    return space.values.hashes.endPlace(ref);
+  };
+  return streamUncounted(call, space, ref, elements, endHead, isMap);
 }
 
 /**

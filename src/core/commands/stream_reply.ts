@@ -188,9 +188,11 @@ function streamRange(
   if (!isLeft || counting.count >= most) {
     return streamElements(call, space, ref, elements, 0, counted());
   }
-  return streamUncounted(call, space, ref, elements, () => {
+  return streamUncounted(call, space, ref, elements, (writer) => {
     isLeft = counting.goOn(LEAVES_AT_ONCE);
-    return isLeft && counting.count < most ? UNCOUNTED : counted();
+    if (isLeft && counting.count < most) return UNCOUNTED;
+    writer.endArray(counted());
+    return counted();
   });
 }
 

@@ -307,11 +307,22 @@ export class ReplyWriter {
     this.buf[this.at++] = ARRAY;
   }
 
+  /** The same of a map. */
+  beginMap(): void {
+    this.#room(1);
+    this.buf[this.at++] = this.resp === 3 ? MAP : ARRAY;
+  }
+
   /** Ends such a head: an array of `n` replies. */
   endArray(n: number): void {
     const at = this.#room(24);
     this.at = writeInteger(n, this.buf, at);
     this.#lineEnd();
+  }
+
+  /** Ends that of a map of `n` pairs. */
+  endMap(n: number): void {
+    this.endArray(this.resp === 3 ? n : n * 2);
   }
 
   /** Head of a map of `n` pairs; a flat array in RESP2. */

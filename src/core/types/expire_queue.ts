@@ -47,6 +47,14 @@ const HEADER_UNITS = (BLOCK_REFS + BLOCKS_MAX) / 2;
 /** Units from a node's start to its double. */
 const NODE_TIME = 2;
 
+/** How far the nodes of a queue have been counted, parents first. */
+export class CountedNodes {
+  /** The place to be looked at next; negative if there is none. */
+  place = 0;
+  /** Nodes so far. */
+  count = 0;
+}
+
 /** Operations on the queues of one heap; a queue is named by its header. */
 export class ExpireQueues {
   readonly #arena: Arena;
@@ -94,7 +102,36 @@ export class ExpireQueues {
    * if they are at least that many.
    */
   countUntil(queue: number, nowMs: number, most = Infinity): number {
-    return Math.min(this.#countFrom(queue, 0, nowMs, most), most);
+    const counted = new CountedNodes();
+    this.countOn(queue, nowMs, counted, most);
+    return counted.count;
+  }
+
+  /**
+   * Goes on counting nodes that expire up to and including a time until they are
+   * `most`; all are counted if that was not reached. The queue does not change
+   * meanwhile.
+   */
+  countOn(
+    queue: number,
+    nowMs: number,
+    counted: CountedNodes,
+    most: number,
+  ): void {
+    const end = this.#word(queue, COUNT);
+    let { place, count } = counted;
+    while (place >= 0 && count < most) {
+      if (place < end && this.#timeAt(queue, place) <= nowMs) {
+        count++;
+        place = place * 4 + 1;
+        continue;
+      }
+      // Those below expire later: on with the next sibling, or that of a parent.
+      while (place > 0 && (place & 3) === 0) place = (place >> 2) - 1;
+      place = place === 0 ? -1 : place + 1;
+    }
+    counted.place = place;
+    counted.count = count;
   }
 
   /** Adds a node that has a double; throws OutOfMemory before it has. */
@@ -162,22 +199,6 @@ export class ExpireQueues {
       const parent = this.#timeAt(queue, (place - 1) >> 2);
       assert(parent <= time, "no node expires before its parent");
     }
-  }
-
-  #countFrom(
-    queue: number,
-    place: number,
-    nowMs: number,
-    most: number,
-  ): number {
-    const end = this.#word(queue, COUNT);
-    if (place >= end || this.#timeAt(queue, place) > nowMs) return 0;
-    let count = 1;
-    const last = place * 4 + 4;
-    for (let child = place * 4 + 1; child <= last && count < most; child++) {
-      count += this.#countFrom(queue, child, nowMs, most - count);
-    }
-    return count;
   }
 
   /** Puts a node where it belongs, the place given being free. */

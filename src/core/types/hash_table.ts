@@ -22,7 +22,7 @@ import type { Heap } from "../memory/heap.ts";
 import { KNOWN_KEYS } from "../memory/known_keys.ts";
 import { CLASS_UNITS_MAX } from "../memory/size_classes.ts";
 import { EXPIRE_BYTES, NODE_HEADER_BYTES } from "../memory/node.ts";
-import { ExpireQueues } from "./expire_queue.ts";
+import { type CountedNodes, ExpireQueues } from "./expire_queue.ts";
 import { NodeTable, TABLE_UNITS } from "./node_table.ts";
 import type { ValueMemory } from "./value_type.ts";
 
@@ -71,6 +71,17 @@ export class HashTable {
   countExpired(root: number, nowMs: number, most = Infinity): number {
     const queue = this.#queueOf(root);
     return queue === 0 ? 0 : this.#queues.countUntil(queue, nowMs, most);
+  }
+
+  /** As {@linkcode ExpireQueues.countOn}, of the fields that have expired. */
+  countExpiredOn(
+    root: number,
+    nowMs: number,
+    counted: CountedNodes,
+    most: number,
+  ): void {
+    const queue = this.#queueOf(root);
+    if (queue !== 0) this.#queues.countOn(queue, nowMs, counted, most);
   }
 
   /** When a field expires; 0 for never. */

@@ -43,6 +43,7 @@ import {
   type Listpacks,
 } from "../memory/listpack.ts";
 import { setValue, setValueRoot, valueEncoding, valueRoot } from "./entry.ts";
+import type { CountedNodes } from "./expire_queue.ts";
 import { HashTable, NEVER } from "./hash_table.ts";
 import type { NodeTable } from "./node_table.ts";
 import { type FieldVisitor, PackedHash } from "./packed_hash.ts";
@@ -60,9 +61,6 @@ export const HASH_LISTPACK_EX = 2;
 
 /** Leaves the expire of a field as it is. */
 export const KEEP_EXPIRE = -1;
-
-/** Draws that may hit expired fields before one is looked for. */
-const DRAWS_MAX = 100;
 
 /** The hashes of one keyspace, by their entries. */
 export class HashValue implements ValueType {
@@ -111,13 +109,6 @@ export class HashValue implements ValueType {
   /** A field of a table that is visited, and its value. */
   readonly #visitedField = new ListpackItem();
   readonly #visitedValue = new ListpackItem();
-  /** Keeps what it visits in `field` and `value`. */
-  readonly #keeper: FieldVisitor = {
-    field: (field, value) => {
-      keep(this.field, field);
-      keep(this.value, value);
-    },
-  };
 
   /** One object per keyspace. */
   constructor(memory: ValueMemory) {
@@ -160,6 +151,19 @@ export class HashValue implements ValueType {
     const table = this.tableOf(ref);
     return table !== 0 &&
       this.#table.countExpired(table, nowMs, count) === count;
+  }
+
+  /**
+   * Goes on counting the expired fields of a large hash, which does not change
+   * meanwhile, as {@linkcode ExpireQueues.countOn} has it.
+   */
+  countExpiredOn(
+    ref: number,
+    nowMs: number,
+    counted: CountedNodes,
+    most: number,
+  ): void {
+    this.#table.countExpiredOn(this.tableOf(ref), nowMs, counted, most);
   }
 
   /** The table of a large hash, 0 for none. */
@@ -545,16 +549,55 @@ export class HashValue implements ValueType {
   }
 
   /**
-   * Draws a live field at random into `field` and `value`, all equally likely;
-   * there must be one.
+   * Draws a live field at random into `field` and `value`, all equally likely; says
+   * whether one was met in so many tries.
    */
-  draw(ref: number, nowMs: number): void {
-    for (let i = 0; i < DRAWS_MAX; i++) {
+  draw(ref: number, nowMs: number, tries = Infinity): boolean {
+    for (let i = 0; i < tries; i++) {
       this.#drawAny(ref);
-      if (this.expireAtMs === 0 || this.expireAtMs > nowMs) return;
+      if (this.expireAtMs === 0 || this.expireAtMs > nowMs) return true;
     }
-    // Nearly all have expired.
-    this.sample(ref, 1, this.liveLength(ref, nowMs), this.#keeper, nowMs);
+    return false;
+  }
+
+  /**
+   * Where the live fields of one place are, for {@linkcode HashValue.readLive};
+   * returns the next place.
+   */
+  gatherLive(
+    ref: number,
+    place: number,
+    nowMs: number,
+    into: number[],
+  ): number {
+    const root = valueRoot(this.#arena, ref);
+    const encoding = valueEncoding(this.#arena, ref);
+    if (encoding === HASH_TABLE) {
+      const { nodes } = this.#table;
+      const found = nodes.gather(root, place);
+      for (let i = 0; i < found; i++) {
+        const node = nodes.gathered(i);
+        const expireAtMs = this.#table.expireAt(node);
+        if (expireAtMs === 0 || expireAtMs > nowMs) into.push(node);
+      }
+      return place + 1;
+    }
+    const packed = this.#packed;
+    const next = packed.readAt(root, encoding === HASH_LISTPACK_EX, place);
+    const { expireAtMs } = packed;
+    if (expireAtMs === 0 || expireAtMs > nowMs) into.push(place);
+    return next;
+  }
+
+  /** Reads a field that was gathered into `field` and `value`. */
+  readLive(ref: number, at: number): void {
+    const encoding = valueEncoding(this.#arena, ref);
+    if (encoding === HASH_TABLE) {
+      this.#readField(at, this.field);
+      return this.#readValue(at, this.value);
+    }
+    const root = valueRoot(this.#arena, ref);
+    this.#packed.readAt(root, encoding === HASH_LISTPACK_EX, at);
   }
 
   /**
@@ -808,12 +851,4 @@ export class ChosenFields extends SelectionSampler implements FieldVisitor {
     if (this.wanted === 0 || !this.takesNext()) return;
     this.#visitor.field(field, value, expireAtMs);
   }
-}
-
-/** Makes an item one of the bytes of another. */
-function keep(item: ListpackItem, other: ListpackItem): void {
-  item.isInteger = false;
-  item.buf = other.buf;
-  item.off = other.off;
-  item.length = other.length;
 }

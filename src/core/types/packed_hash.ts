@@ -240,7 +240,7 @@ export class PackedHash {
     visitor: FieldVisitor,
     nowMs: number,
   ): number {
-    const next = this.#readAt(root, expires, place);
+    const next = this.readAt(root, expires, place);
     const { expireAtMs } = this;
     if (expireAtMs === 0 || expireAtMs > nowMs) {
       visitor.field(this.field, this.value, expireAtMs);
@@ -251,7 +251,7 @@ export class PackedHash {
   /** Reads field number `index` into `field` and `value`. */
   readNth(root: number, expires: boolean, index: number): void {
     const place = this.#listpacks.seek(root, index * (expires ? 3 : 2));
-    this.#readAt(root, expires, place);
+    this.readAt(root, expires, place);
   }
 
   /** An expiring hash of the fields of a plain one, which is freed. */
@@ -262,7 +262,7 @@ export class PackedHash {
     // An expire of 0 takes two bytes.
     let made = listpacks.create(listpacks.bytes(root) + listpacks.count(root));
     for (let pos = LISTPACK_HEADER_BYTES; pos < end;) {
-      pos = this.#readAt(root, false, pos);
+      pos = this.readAt(root, false, pos);
       made = listpacks.appendPair(
         made,
         field.buf,
@@ -279,7 +279,7 @@ export class PackedHash {
   }
 
   /** Reads the field at a place; returns the next place. */
-  #readAt(root: number, expires: boolean, place: number): number {
+  readAt(root: number, expires: boolean, place: number): number {
     const listpacks = this.#listpacks;
     let pos = listpacks.read(root, place, this.field);
     pos = listpacks.read(root, pos, this.value);

@@ -13,7 +13,6 @@
 import type { Call } from "../../core/commands/call.ts";
 import {
   FLAG,
-  GAVE_WAY,
   type Handler,
   type LateReply,
 } from "../../core/commands/command_spec.ts";
@@ -35,7 +34,7 @@ import type { ReplyWriter } from "../../core/resp/reply_writer.ts";
 import { PROCESS_KEEPS_OLD } from "../persistence/snapshot_protocol.ts";
 import type { CommandAccounts } from "./command_accounts.ts";
 import type { CommandTimer } from "./command_timer.ts";
-import { DONE, HELD, PARKED } from "./outcome.ts";
+import { DONE, PARKED } from "./outcome.ts";
 
 /** Commands that may change a value, if only what is cached in it. */
 const CHANGES_VALUES = FLAG.WRITE | FLAG.MAY_REPLICATE;
@@ -68,8 +67,7 @@ export class CommandRunner<C extends Call> {
 
   /**
    * Runs the command whose arguments and keys the call has: {@linkcode DONE}, or
-   * {@linkcode PARKED} if its reply comes later, or {@linkcode HELD} if it lets
-   * others have their turn.
+   * {@linkcode PARKED} if its reply comes later.
    */
   run(command: Command<C>, handler: Handler<C> = command.run): number {
     if (
@@ -123,10 +121,6 @@ export class CommandRunner<C extends Call> {
     // over.
     if (waits) this.#accounts.countCalls(command, -1);
     if (promise === undefined) return DONE;
-    if (promise === GAVE_WAY) {
-      this.#accounts.countCalls(command, -1);
-      return HELD;
-    }
     this.pending = promise;
     // What changes keys in slices may have read them before.
     this.pendingHasRead = command.keyKind !== KEY_KIND.NONE;

@@ -169,7 +169,7 @@ export class CommandLocks {
 
   /**
    * Parks the command of a session, whatever is locked, until {@linkcode
-   * CommandLocks.wakeParked}; the latches of its keys are held.
+   * CommandLocks.wakeParked}; no latch is held.
    */
   park(session: Session): void {
     this.begin(session);

@@ -2,7 +2,10 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { SEGMENT_SHIFT, UNIT_MASK } from "../../../../src/core/memory/arena.ts";
 import { OutOfMemory } from "../../../../src/core/memory/heap.ts";
-import { ExpireQueues } from "../../../../src/core/types/expire_queue.ts";
+import {
+  CountedNodes,
+  ExpireQueues,
+} from "../../../../src/core/types/expire_queue.ts";
 import { seeded } from "../../../_harness.ts";
 import { Memory, ROUNDS } from "../memory/_memory.ts";
 
@@ -134,6 +137,13 @@ seeded("ExpireQueues agree with a sorted list", (random) => {
     assertEquals(queues.count(queue.queue), model.size);
     const due = [...model.values()].filter((t) => t <= time).length;
     assertEquals(queues.countUntil(queue.queue, time), due);
+    const counted = new CountedNodes();
+    let most = 0;
+    do {
+      most = counted.count + random.between(1, 500);
+      queues.countOn(queue.queue, time, counted, most);
+    } while (counted.count === most);
+    assertEquals(counted.count, due);
   }
   const expected = [...model.values()].sort((a, b) => a - b);
   assertEquals(expected.map(() => queue.shift()), expected);

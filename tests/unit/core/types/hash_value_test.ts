@@ -247,6 +247,21 @@ Deno.test("draws of a hash are uniform in every encoding", () => {
     }
     assertUniform(drawn, live, draws / live, `draw, ${encoding}`);
 
+    const places: number[] = [];
+    const end = hashes.values.endPlace(ref);
+    for (let place = hashes.values.firstPlace(ref); place < end;) {
+      place = hashes.values.gatherLive(ref, place, 1000, places);
+    }
+    const gathered = places.map((at) => {
+      hashes.values.readLive(ref, at);
+      const { field, value } = hashes.values;
+      const name = asciiOf(field.buf, field.off, field.length);
+      const text = asciiOf(value.buf, value.off, value.length);
+      assertEquals(text, name.replace("f", "v"));
+      return name;
+    });
+    assertEquals(gathered.sort(), [...drawn.keys()].sort());
+
     for (const size of [1, 7, 30, live - 1]) {
       drawn.clear();
       const samples = 3000;
