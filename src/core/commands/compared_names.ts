@@ -93,6 +93,7 @@ export class ComparedNames {
     call.fillKey(key, args.source(i), args.off[i]!, args.length[i]!);
     const { buf, off, length } = key;
     const known = this.#find(key) ??
+      KNOWN_KEYS.alike(key.hash, buf, off, length) ??
       this.#look(call, new Set([call.db, target]), key, target);
     this.#add({ buf, off, length, known });
     const { heap } = call.keyspace(key);

@@ -13,7 +13,7 @@
 
 import { equalBytes, equalLong } from "../base/bytes.ts";
 import type { Heap } from "../memory/heap.ts";
-import { LONG_KEY_BYTES } from "../memory/known_keys.ts";
+import { KNOWN_KEYS, LONG_KEY_BYTES } from "../memory/known_keys.ts";
 import type { Key } from "./key.ts";
 import { NotedBytes } from "./noted_bytes.ts";
 
@@ -157,8 +157,11 @@ export class ReadyKeys {
     ) return false;
     const own = this.#names.buf(this.#places[i]!);
     const at = this.#names.off(this.#places[i]!);
-    return length < LONG_KEY_BYTES
-      ? equalBytes(own, at, length, buf, off, length)
-      : equalLong(own, at, buf, off, length);
+    if (length < LONG_KEY_BYTES) {
+      return equalBytes(own, at, length, buf, off, length);
+    }
+    const known = KNOWN_KEYS.find(own, at, length);
+    return known !== undefined && known === KNOWN_KEYS.find(buf, off, length) ||
+      equalLong(own, at, buf, off, length);
   }
 }

@@ -10,6 +10,7 @@
  * @module
  */
 
+import { equalLong } from "../base/bytes.ts";
 import { halfSipHash } from "../base/half_siphash.ts";
 
 /** Shorter keys are hashed and compared where they are looked for. */
@@ -56,6 +57,20 @@ export class KnownKeys {
       this.#at++;
     }
     return undefined;
+  }
+
+  /** A key that has the same bytes, wherever they lie. */
+  alike(
+    hash: number,
+    buf: Uint8Array,
+    off: number,
+    length: number,
+  ): KnownKey | undefined {
+    const at = this.#keys.findIndex((key, i) =>
+      key.hash === hash && this.#lengths[i] === length &&
+      equalLong(this.#bufs[i]!, this.#offs[i]!, buf, off, length)
+    );
+    return this.#keys[at];
   }
 
   /** The hash of a long key. */

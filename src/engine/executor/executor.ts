@@ -605,6 +605,7 @@ export class Executor<C extends Call> implements WorkerGate {
     const own = { session: call.session, args: call.args, reply: call.reply };
     const reply = new ReplyWriter();
     reply.resp = session.resp;
+    reply.longs = own.reply.longs;
     Object.assign(call, { session, args, reply });
     this.beginBatch(nowMs);
     const late = this.#runUnlocked(session.command as Command<C>, unlock);
