@@ -605,7 +605,9 @@ export class Executor<C extends Call> implements WorkerGate {
     const own = { session: call.session, args: call.args, reply: call.reply };
     const reply = new ReplyWriter();
     reply.resp = session.resp;
+    // The name of the key may be long.
     reply.longs = own.reply.longs;
+    reply.canStream = true;
     Object.assign(call, { session, args, reply });
     this.beginBatch(nowMs);
     const late = this.#runUnlocked(session.command as Command<C>, unlock);
