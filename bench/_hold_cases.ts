@@ -27,6 +27,7 @@ import {
   KEYS_AT_ONCE,
   middleSizes,
 } from "./_hold_sizes.ts";
+import { longWords } from "./_hold_words.ts";
 import { digits, fillOne, fillStream } from "./_type_cases.ts";
 
 /** How much data there is. */
@@ -57,6 +58,8 @@ export function holdGroups(sizes: HoldSizes): readonly HoldGroup[] {
     longNames("names of four megabytes", 4 * MEGABYTE, 40),
     longNames("names of 64 megabytes", 64 * MEGABYTE, 3),
     longestName(64),
+    longWords(60_000),
+    longWords(6_000),
     expiredFields(sizes.arguments),
     expiredKeys(sizes.arguments),
     ...MIDDLE_SIZES.map(middleSizes),

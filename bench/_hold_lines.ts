@@ -14,6 +14,8 @@ export interface HoldCase {
   name: string;
   /** What is made anew before each run. */
   before: readonly Argv[];
+  /** What another client waits with. */
+  waiting?: Argv;
   run: readonly Argv[];
 }
 
@@ -24,7 +26,10 @@ export interface HoldGroup {
   cases: readonly HoldCase[];
 }
 
-/** Cases from lines: `command` or `before > command`, `$name` is replaced. */
+/**
+ * Cases from lines: `command`, `before > command`, or one of these with what another
+ * client waits with, `waiting & command`; `$name` is replaced.
+ */
 export function cases(
   lines: string,
   names: Readonly<Record<string, readonly string[]>> = {},
@@ -37,10 +42,13 @@ export function cases(
     );
   return lines.trim().split("\n").map((line) => {
     const [first, second] = line.trim().split(" > ");
+    const name = second ?? first!;
+    const [waiting, woken] = name.split(" & ");
     return {
-      name: second ?? first!,
+      name,
       before: second === undefined ? [] : argvs(first!),
-      run: argvs(second ?? first!),
+      waiting: woken === undefined ? [] : argvs(waiting!)[0]!,
+      run: argvs(woken ?? name),
     };
   });
 }

@@ -209,6 +209,11 @@ export function longNames(
   count: number,
 ): HoldGroup {
   const name = (i: number) => `{${i}}` + "n".repeat(bytes);
+  // Some of 64 megabytes are enough.
+  const streams = Array.from(
+    { length: bytes > 16 * MEGABYTE ? 4 : 150 },
+    (_, i) => `s:${i}`,
+  );
   const names = {
     $a: [name(1)],
     $b: [name(2)],
@@ -217,7 +222,13 @@ export function longNames(
     $pairs: Array.from({ length: count }, (_, i) => [name(i + 1), "v"]).flat(),
     "$>": [">"],
     $ids: Array.from({ length: count }, () => "0"),
+    $none: Array.from({ length: 300 }, (_, i) => `none:${i}`),
+    $streams: streams,
+    "$>s": streams.map(() => ">"),
   };
+  const many = ["DEL $streams"].concat(
+    streams.map((key) => `XGROUP CREATE ${key} $a $ MKSTREAM`),
+  ).join(" ; ");
   return {
     name: group,
     fill: function* () {
@@ -261,6 +272,15 @@ export function longNames(
       DEL $c ; RPUSH $c a b > BLPOP $c 1
       DEL $c ; RPUSH $c a b > BLMPOP 1 1 $c LEFT COUNT 2
       DEL $c ; ZADD $c 1 a > BZPOPMIN $c 1
+      DEL l $c > BLMOVE l $c LEFT LEFT 0 & RPUSH l v
+      DEL l $c > BLMOVE $c l LEFT LEFT 0 & RPUSH $c v
+      DEL l $c > BLPOP l $c 0 & RPUSH l v
+      DEL l $many > BLMPOP 0 2 l $c LEFT & RPUSH $c a b
+      DEL $many ; RPUSH $c v > BLPOP $none $c 0
+      DEL $many > BLPOP $none $c 0 & RPUSH $c v
+      DEL y ; XGROUP CREATE y $a $ MKSTREAM > XREADGROUP GROUP $a $b BLOCK 0 STREAMS y $> & XADD y * f v
+      ${many} > XREADGROUP GROUP $a $b BLOCK 0 STREAMS $streams $>s & XADD s:7 * f v
+      ${many} ; XADD s:7 * f v ; XADD s:140 * f v > XREADGROUP GROUP $a $b STREAMS $streams $>s
       DEL $b $c ; XADD $b 1-1 f v ; XADD $c 1-1 f v > XREAD STREAMS $b $c 0 0
       MSET $pairs > DEL $many ; MSET $pairs
       MSET $pairs > BGSAVE ; BLPOP none 0.5

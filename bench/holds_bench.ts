@@ -119,17 +119,35 @@ async function main(args: string[]): Promise<void> {
 async function measure(
   port: number,
   client: TestClient,
-  { before, run }: HoldCase,
+  { before, waiting = [], run }: HoldCase,
   runs: number,
 ): Promise<number[]> {
   const holds: number[] = [];
   for (let i = 0; i < runs; i++) {
     if (before.length > 0) await sendCommands(port, before);
+    using other = await waiter(port, client, waiting);
     await client.run("DEBUG", "LATCHES");
     await sendAndDrop(client, run);
+    await other?.readReply();
     holds.push(Number(plain(await client.run("DEBUG", "LATCHES"))));
   }
   return holds;
+}
+
+/** Another client that waits with a command; null for none. */
+async function waiter(
+  port: number,
+  client: TestClient,
+  waiting: readonly string[],
+): Promise<TestClient | null> {
+  if (waiting.length === 0) return null;
+  const other = await TestClient.connect(port, { timeoutMs: 600_000 });
+  await other.sendCommands([waiting]);
+  let clients = "";
+  while (!clients.includes("blocked_clients:1\r")) {
+    clients = String(plain(await client.run("INFO", "clients")));
+  }
+  return other;
 }
 
 /** Sends commands and reads their replies without looking at them. */

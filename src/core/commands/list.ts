@@ -72,6 +72,8 @@ import { WRONG } from "./typed_entry.ts";
 
 /** Elements that LPOS looks at before a list is searched in the background. */
 const PROBED_ELEMENTS = 1000;
+/** To compare an element with so many bytes may take long. */
+const COMPARED_ELEMENT_BYTES = 1 << 8;
 /** Elements with so many bytes mostly lie by themselves. */
 const LONG_ELEMENT_BYTES = 1 << 13;
 /** Bytes that LPOS compares with such an element before that. */
@@ -347,14 +349,17 @@ function lposCommand(call: Call): void {
 const longSearch: HeavyTest<Call> = (call) => {
   const { args, db } = call;
   const length = args.length[2]!;
-  const isLong = length >= LONG_ELEMENT_BYTES;
+  const isLong = length >= COMPARED_ELEMENT_BYTES;
   if (!isLong && !manyInFirst(call)) return false;
   const key = call.key(0);
   const space = call.keyspace(key);
   const ref = space.peek(db, key);
   if (ref === 0 || space.type(ref) !== TYPE_LIST) return false;
   const { lists } = space.values;
-  const isMuch = isLong && comparesMuch(call, lists.nodes(ref));
+  const pieces = length >= LONG_ELEMENT_BYTES
+    ? lists.nodes(ref)
+    : lists.length(ref);
+  const isMuch = isLong && comparesMuch(call, pieces);
   if (isLong && !isMuch && !manyInFirst(call)) return false;
   return quietly(call, () => {
     if (!readSearch(call)) return false;
