@@ -279,8 +279,8 @@ export function longNames(
       DEL $many ; RPUSH $c v > BLPOP $none $c 0
       DEL $many > BLPOP $none $c 0 & RPUSH $c v
       DEL y ; XGROUP CREATE y $a $ MKSTREAM > XREADGROUP GROUP $a $b BLOCK 0 STREAMS y $> & XADD y * f v
-      ${many} > XREADGROUP GROUP $a $b BLOCK 0 STREAMS $streams $>s & XADD s:7 * f v
-      ${many} ; XADD s:7 * f v ; XADD s:140 * f v > XREADGROUP GROUP $a $b STREAMS $streams $>s
+      ${many} > XREADGROUP GROUP $a $b BLOCK 0 STREAMS $streams $>s & XADD s:3 * f v
+      ${many} ; XADD s:3 * f v ; XADD s:2 * f v > XREADGROUP GROUP $a $b STREAMS $streams $>s
       DEL $b $c ; XADD $b 1-1 f v ; XADD $c 1-1 f v > XREAD STREAMS $b $c 0 0
       MSET $pairs > DEL $many ; MSET $pairs
       MSET $pairs > BGSAVE ; BLPOP none 0.5
