@@ -32,7 +32,8 @@ export interface ElementWriter {
   /**
    * Writes the elements from place `from` on, until those before place `to` are
    * written, the writer's position has passed `limit`, or, if there is one, many
-   * places had nothing to be written; returns the next place. `ref` is an entry with the value, and stays valid.
+   * places had nothing to be written; returns the next place. `ref` is an entry with
+   * the value, and stays valid.
    */
   write(
     space: Keyspace,
