@@ -9,6 +9,9 @@
  *
  * The server checks its rules (`SHERD_CHECKS=1`), which measures holds.
  *
+ * With `--first` each command runs once, as the first that a server of its own
+ * does, which has loaded the data from a snapshot: its code has not run before.
+ *
  * Traps: it is the worker's processor time that counts, so that a thread that
  * loses its core while it holds a latch does not matter here; for others it does.
  * The first run of all compiles the code as well, and any may meet the garbage
@@ -27,7 +30,7 @@ import { holdGroups } from "./_hold_cases.ts";
 import type { HoldCase } from "./_hold_lines.ts";
 import { sherdSpec, withServers } from "./_measure.ts";
 import { parseCount } from "./_options.ts";
-import { startServer } from "./_proc.ts";
+import { type ServerSpec, startServer } from "./_proc.ts";
 import { markdown, median, print, progress } from "./_report.ts";
 import { Sherd } from "./_sherd.ts";
 
@@ -42,6 +45,7 @@ const USAGE = `Usage: deno run -A bench/holds_bench.ts [OPTIONS]
   --runs N        runs of each command (5)
   --only TEXT     groups, and commands, with TEXT in their name (all)
   --log           with an append-only log
+  --first         each command once, the first of a server
   --above N       shows only what takes longer, in microseconds (0)
   --sherd CHOICE  what is measured; see load.ts
 `;
@@ -56,6 +60,7 @@ async function main(args: string[]): Promise<void> {
       runs: { type: "string", default: "5" },
       only: { type: "string", default: "" },
       log: { type: "boolean", default: false },
+      first: { type: "boolean", default: false },
       above: { type: "string", default: "0" },
       sherd: { type: "string" },
       help: { type: "boolean", short: "h", default: false },
@@ -96,8 +101,10 @@ async function main(args: string[]): Promise<void> {
         timeoutMs: 600_000,
       });
       await sendCommands(server.port, fill());
-      for (const one of chosen) {
-        const holds = await measure(server.port, client, one, runs);
+      for (const [at, one] of chosen.entries()) {
+        const holds = values.first
+          ? await measureFirst(spec, client, one, `${own}/${at}`)
+          : await measure(server.port, client, one, runs);
         const [least, middle] = [Math.min(...holds), median(holds)];
         if (least < above) continue;
         rows.push([
@@ -113,6 +120,33 @@ async function main(args: string[]): Promise<void> {
     }
   });
   print(markdown(["data", "command", "us", "median", "max", ""], rows));
+}
+
+/**
+ * Microseconds of the longest hold of a server that does nothing before. Its data is
+ * that of another one, whose client is given; it works in `dir`.
+ */
+async function measureFirst(
+  spec: ServerSpec,
+  from: TestClient,
+  one: HoldCase,
+  dir: string,
+): Promise<number[]> {
+  await sendAndDrop(from, [...one.before, ["SAVE"]]);
+  Deno.mkdirSync(dir);
+  Deno.renameSync(`${dir}/../dump.rdb`, `${dir}/dump.rdb`);
+  await using server = await startServer({
+    ...spec,
+    command: [...spec.command, "--dir", dir],
+  });
+  using client = await TestClient.connect(server.port, {
+    timeoutMs: 600_000,
+  });
+  // What asks for the longest hold has holds of its own.
+  await client.run("DEBUG", "LATCHES");
+  const holds = await measure(server.port, client, { ...one, before: [] }, 1);
+  Deno.removeSync(dir, { recursive: true });
+  return holds;
 }
 
 /** Microseconds of the longest hold of each run. */

@@ -154,9 +154,11 @@ export class Evictor {
   /**
    * Evicts until a command may take memory; false if nothing more can go and
    * the command must be refused. When the time for it is up, the command is
-   * let through although the data is still above the limit. No latch is held.
+   * let through although the data is still above the limit. No latch is held, and
+   * the memory of the pages that are used next is made ready.
    */
   makeRoom(): boolean {
+    this.#pages.keepReady();
     if (this.#freePages() < this.#reservedPages() && !this.#makePages()) {
       return false;
     }

@@ -63,9 +63,9 @@ export class ExternalStrings {
     Atomics.store(words, at + 1, 1);
   }
 
-  /** As {@linkcode PagePool.touchAhead}. */
-  touchAhead(): void {
-    this.#pool.touchAhead();
+  /** As {@linkcode PagePool.keepReady}. */
+  keepReady(): void {
+    this.#pool.keepReady();
   }
 
   /** Bytes that fit. */

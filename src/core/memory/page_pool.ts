@@ -60,12 +60,14 @@ const PREVIOUS = 6;
 const NEXT = 7;
 
 /**
- * Words of the pool: latch, pages in use, list heads (page number + 1), and of
- * each segment up to which page it was used, is near, and has its memory.
+ * Words of the pool: latch, pages in use, whether fewer than {@linkcode READY_PAGES}
+ * are ready, list heads (page number + 1), and of each segment up to which page it
+ * was used, is near, and has its memory.
  */
 const LATCH_AT = 0;
 const USED_AT = 16;
 const PEAK_AT = 17;
+const SHORT_AT = 18;
 const HEADS_AT = 32;
 const FRONTIERS_AT = 64;
 const NEAR_AT = 96;
@@ -82,13 +84,15 @@ export const PAGES_PER_SEGMENT: number = SEGMENT_BYTES / PAGE_BYTES;
  * sets it to 1 wakes who waits at it.
  */
 export const WANTS_NEAR = 128;
-/** Pages that shall be ready beyond those that were ever used. */
-const NEAR_PAGES = (8 << 20) / PAGE_BYTES;
-/** Pages that are touched before a slice, whose memory is not yet ready. */
-const TOUCHED_PAGES = (1 << 20) / PAGE_BYTES;
+/**
+ * Pages that shall be ready beyond those that were ever used: as many as these, but
+ * no fewer and no more than so many.
+ */
+const NEAR_PAGES_MIN = (4 << 20) / PAGE_BYTES;
+const NEAR_PAGES_MAX = (8 << 20) / PAGE_BYTES;
+/** Pages that are ready, or are touched by who is about to write: see keepReady. */
+const READY_PAGES = (1 << 20) / PAGE_BYTES;
 const WORDS_PER_PAGE = PAGE_BYTES / 4;
-/** Few pages of a segment are not worth it. */
-const NEAR_FROM = (16 << 20) / PAGE_BYTES;
 
 /** Bit of the keepers of a run that has been given back. */
 const GIVEN = 1 << 30;
@@ -153,34 +157,51 @@ export class PagePool {
   takeFar(segment: number): [number, number] | null {
     const words = this.#words;
     const frontier = Atomics.load(words, FRONTIERS_AT + segment);
+    if (frontier === 0) return null;
     const near = Math.max(frontier, words[NEAR_AT + segment]!);
-    const wanted = Math.min(frontier + NEAR_PAGES, this.#pagesOf(segment));
-    if (frontier < NEAR_FROM || wanted <= near) return null;
+    const wanted = Math.min(
+      frontier + nearPages(frontier),
+      this.#pagesOf(segment),
+    );
+    if (wanted <= near) return null;
     Atomics.store(words, NEAR_AT + segment, wanted);
     return [near, wanted];
   }
 
   /** The memory of a segment is ready up to a page, which was far before. */
   noteReady(segment: number, end: number): void {
-    Atomics.store(this.#words, READY_AT + segment, end);
+    const at = READY_AT + segment;
+    // That another one has noted more meanwhile may be lost, and is made good.
+    if (Atomics.load(this.#words, at) < end) {
+      Atomics.store(this.#words, at, end);
+    }
   }
 
   /**
-   * Touches the pages that are used next where their memory is not ready, because
-   * they are used up faster than it is made: for who is about to write much, and
-   * holds no latch yet.
+   * Sees to it that the memory of pages that are used next is ready, a megabyte of
+   * each segment: where they are used up faster than it is made, they are touched.
+   * For who is about to write, and holds no latch yet. A load and a test as long as
+   * nothing is to be done.
    */
-  touchAhead(): void {
+  keepReady(): void {
+    if (this.#words[SHORT_AT] !== 0) this.#touchAhead();
+  }
+
+  #touchAhead(): void {
     const words = this.#words;
+    Atomics.store(words, SHORT_AT, 0);
     this.#segments.forEach((segment, i) => {
       const frontier = Atomics.load(words, FRONTIERS_AT + i);
       if (frontier === 0) return;
-      const end = Math.min(frontier + TOUCHED_PAGES, this.#pagesOf(i));
+      // For some time, so that it need not be looked after again at once.
+      const end = Math.min(frontier + 2 * READY_PAGES, this.#pagesOf(i));
       const ready = Atomics.load(words, READY_AT + i);
+      if (ready >= Math.min(frontier + READY_PAGES, end)) return;
       for (let page = Math.max(frontier, ready); page < end; page++) {
         // Whoever takes it meanwhile may write there.
         Atomics.or(segment, page * WORDS_PER_PAGE, 0);
       }
+      this.noteReady(i, end);
     });
   }
 
@@ -191,8 +212,11 @@ export class PagePool {
     const end = first % PAGES_PER_SEGMENT + pages;
     if (end <= words[FRONTIERS_AT + segment]!) return false;
     Atomics.store(words, FRONTIERS_AT + segment, end);
-    const wanted = Math.min(end + NEAR_PAGES / 2, this.#pagesOf(segment));
-    return end >= NEAR_FROM && wanted > words[NEAR_AT + segment]!;
+    const most = this.#pagesOf(segment);
+    const ready = Math.min(end + READY_PAGES, most);
+    if (ready > words[READY_AT + segment]!) words[SHORT_AT] = 1;
+    const wanted = Math.min(end + nearPages(end) / 2, most);
+    return wanted > words[NEAR_AT + segment]!;
   }
 
   #pagesOf(segment: number): number {
@@ -446,6 +470,10 @@ export class PagePool {
     this.#map[at + STATE] = 0;
     this.#map[at + LENGTH] = 0;
   }
+}
+
+function nearPages(used: number): number {
+  return Math.max(NEAR_PAGES_MIN, Math.min(NEAR_PAGES_MAX, used));
 }
 
 function listOf(pages: number): number {

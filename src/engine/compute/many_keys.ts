@@ -407,7 +407,7 @@ export class ManyKeys<C extends Call> {
     while (running.locked < order.distinct) {
       const space = call.keyspaces[order.shardAt(running.locked)]!;
       let outcome: Locking;
-      space.externals.touchAhead();
+      space.externals.keepReady();
       latches.acquire(space.shard);
       try {
         outcome = this.#inside(running, () => this.#lockSome(running, space));
@@ -712,7 +712,7 @@ export class ManyKeys<C extends Call> {
     const { order, args } = running;
     const isGiven = way === "given";
     const { key } = given;
-    call.keyspaces[0]!.externals.touchAhead();
+    call.keyspaces[0]!.externals.keepReady();
     const endMs = monotonicMs() + SLICE_MS;
     let at = from;
     let held = -1;

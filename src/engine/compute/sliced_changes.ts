@@ -235,7 +235,7 @@ export class SlicedChanges {
         return this.#knowing(running, () => this.#finish(running));
       }
       const { space } = place;
-      space.externals.touchAhead();
+      space.externals.keepReady();
       latches.acquire(space.shard);
       try {
         const late = this.#knowing(running, () => this.#slice(running, place));

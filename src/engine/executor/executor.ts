@@ -45,6 +45,7 @@ import {
   FLAG_KEY_LOCKS,
   SHARD_FLAGS,
 } from "../../core/keyspace/shard_control.ts";
+import type { ExternalStrings } from "../../core/memory/external.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
 import {
   type ErrorReply,
@@ -117,6 +118,7 @@ export class Executor<C extends Call> implements WorkerGate {
   readonly #ports: ExecutorPorts<C>;
   readonly #tellings: Tellings;
   readonly #effects: EffectLog;
+  readonly #externals: ExternalStrings;
   readonly #runner: CommandRunner<C>;
   readonly #keys: RequestKeys<C>;
   readonly #asking: LockAsking<C>;
@@ -154,6 +156,7 @@ export class Executor<C extends Call> implements WorkerGate {
     this.#ports = ports;
     this.#tellings = ports.tellings;
     this.#effects = call.effects;
+    this.#externals = call.keyspaces[0]!.externals;
     this.#ready = ready;
     this.#locks = locks;
     const accounts = this.accounts = new CommandAccounts(call, ports);
@@ -257,6 +260,7 @@ export class Executor<C extends Call> implements WorkerGate {
   beginBatch(nowMs: number): void {
     this.#call.nowMs = nowMs;
     this.#call.clock.tell(nowMs);
+    this.#externals.keepReady();
     this.accounts.timer.beginBatch();
   }
 

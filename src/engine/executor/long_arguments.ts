@@ -38,7 +38,7 @@ export class LongArguments<C extends Call> {
   prepare(command: Command<C>): boolean {
     const call = this.#call;
     const { db, args, effects } = call;
-    call.keyspaces[0]!.externals.touchAhead();
+    call.keyspaces[0]!.externals.keepReady();
     const isRecorded = effects.isOn && (command.flags & FLAG.WRITE) !== 0;
     if (isRecorded && !effects.prepare(db, args)) return false;
     for (let i = 1; i < args.count; i++) {

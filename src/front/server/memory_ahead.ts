@@ -4,12 +4,12 @@
  * would stand still, with its latch held.
  *
  * The page pool tells when the pages that were never used come near; another
- * thread of the process has them made then, eight megabytes at a time, which also
- * takes less than one after the other: SETs of 1.5 million new keys took a worker
+ * thread of the process has them made then, four to eight megabytes at a time, which
+ * also takes less than one after the other: SETs of 1.5 million new keys took a worker
  * 2.2 s of processor time before, 1.55 with this, and the other thread 0.3.
  *
  * Who writes very much in little time gets there first, and touches the next pages
- * itself, before it has its latches ({@linkcode PagePool.touchAhead}).
+ * itself, before it has its latch ({@linkcode PagePool.keepReady}).
  *
  * It is a hint. Where it cannot be given (another system, an older kernel, no
  * permission for foreign functions), memory is made when it is touched.

@@ -23,6 +23,7 @@ import { DurableLog } from "./durable_log.ts";
 import { SYNC_POLICIES } from "./log_link.ts";
 import { DenoDisk } from "./deno_disk.ts";
 import { machineBytes } from "./host_facts.ts";
+import { trimHeaps } from "./heap_trim.ts";
 import { adviseHugePages } from "./huge_pages.ts";
 import { MemoryAhead } from "./memory_ahead.ts";
 import { StartError } from "./log_thread_handle.ts";
@@ -89,6 +90,7 @@ export class Server {
   #port = -1;
   #persistence: Persistence | null = null;
   #memoryAhead: MemoryAhead | null = null;
+  #trimming: Promise<void> | null = null;
 
   /** Use {@linkcode startServer}. */
   constructor(options: ServerOptions) {
@@ -153,6 +155,7 @@ export class Server {
       });
     }
     await Promise.all(this.#workers.map((worker) => worker.next("ready")));
+    this.#trimming = trimHeaps();
     await this.#listen();
     if (settings.appendonly) await this.#loadLog(snapshot);
     else if (isSnapshotLoaded) {
@@ -247,6 +250,7 @@ export class Server {
     for (const thread of this.#computeThreads) thread.terminate();
     await this.#log?.stop();
     await this.#memoryAhead?.stop();
+    await this.#trimming;
     for (const waker of wakers) if (waker >= 0) systemCalls!.close(waker);
     const path = this.#options.settings.unixsocket;
     if (path !== "") {

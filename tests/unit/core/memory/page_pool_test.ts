@@ -24,23 +24,24 @@ function makePool(pages: number, latched = false): PagePool {
 }
 
 Deno.test("PagePool tells once of pages that come near", () => {
-  const pool = makePool(10_000);
+  const pool = makePool(12_000);
   assertEquals(pool.takeFar(0), null);
-  pool.take(3000);
-  // A small data set wants nothing.
+  // A small data set wants four megabytes.
+  pool.take(99);
+  assertEquals(pool.takeFar(0), [100, 1124]);
   assertEquals(pool.takeFar(0), null);
-  pool.take(2000);
-  assertEquals(pool.takeFar(0), [5001, 7049]);
+  pool.take(1400);
+  assertEquals(pool.takeFar(0), [1500, 3000]);
+  pool.take(3500);
+  assertEquals(pool.takeFar(0), [5000, 7048]);
   assertEquals(pool.takeFar(0), null);
   const run = pool.take(1000);
-  assertEquals(pool.takeFar(0), [7049, 8049]);
+  assertEquals(pool.takeFar(0), [7048, 8048]);
   pool.give(run);
   pool.take(1000);
   assertEquals(pool.takeFar(0), null);
-  pool.take(4000);
-  assertEquals(pool.takeFar(0), null);
-  pool.take(2500);
-  assertEquals(pool.takeFar(0), [8501, 10_000]);
+  pool.take(4001);
+  assertEquals(pool.takeFar(0), [10_001, 12_000]);
   pool.take(1499);
   assertEquals(pool.takeFar(0), null);
 });

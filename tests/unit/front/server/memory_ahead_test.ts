@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import {
   Arena,
+  type ArenaBuffers,
   PAGE_BYTES,
   reserveArena,
 } from "../../../../src/core/memory/arena.ts";
@@ -19,9 +20,8 @@ Deno.test("memory is made ready before it is used, and stays as it is", async ()
   assert(ahead !== null);
   const words = new Int32Array(buffers.pool);
   const bytes = new Uint8Array(buffers.segments[0]!);
-  const first = pool.take(15 * MEGABYTE);
-  assertEquals(words[WANTS_NEAR], 0);
   bytes.fill(7);
+  const first = pool.take(MEGABYTE);
   for (let i = 0; i < 10; i++) {
     assert(pool.take(3 * MEGABYTE) > 0);
     await until("it is ready", () => Atomics.load(words, WANTS_NEAR) === 0);
@@ -40,10 +40,50 @@ Deno.test("who is faster than that touches what is next, and changes nothing", (
   pool.format();
   const bytes = new Uint8Array(buffers.segments[0]!);
   bytes.fill(7);
-  pool.touchAhead();
-  while (pool.take(5 * MEGABYTE) > 0) pool.touchAhead();
+  pool.keepReady();
+  while (pool.take(5 * MEGABYTE) > 0) pool.keepReady();
   pool.noteReady(0, 64 * MEGABYTE);
-  pool.touchAhead();
+  pool.keepReady();
   assert(bytes.every((byte) => byte === 7));
   assertEquals(pool.verify(), pool.usedPages);
 });
+
+Deno.test("a megabyte has its memory when somebody begins to write", () => {
+  const buffers = reserveArena(64 << 20);
+  const pool = new PagePool(new Arena(buffers), false);
+  pool.format();
+  assert(!isPresent(buffers, 100));
+  for (let i = 0; i < 50; i++) {
+    assert(pool.take(25) > 0);
+    pool.keepReady();
+    const first = pool.take(MEGABYTE);
+    // The run's own first page and the last of the megabyte.
+    for (const page of [first, first + MEGABYTE - 26]) {
+      assert(isPresent(buffers, page));
+    }
+    // Beyond lies what nobody has asked for.
+    assert(!isPresent(buffers, first + 4 * MEGABYTE));
+  }
+});
+
+/** Whether a page has memory: mincore(2). */
+function isPresent(buffers: ArenaBuffers, page: number): boolean {
+  const library = openLibc();
+  const bytes = new Uint8Array(buffers.segments[0]!, page * PAGE_BYTES);
+  const address = Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes));
+  // Pages of the arena do not begin where those of the system do.
+  const start = address - address % BigInt(PAGE_BYTES) + BigInt(PAGE_BYTES);
+  const found = new Uint8Array(1);
+  assertEquals(
+    library.symbols.mincore(Deno.UnsafePointer.create(start), 1n, found),
+    0,
+  );
+  library.close();
+  return (found[0]! & 1) === 1;
+}
+
+function openLibc() {
+  return Deno.dlopen("libc.so.6", {
+    mincore: { parameters: ["pointer", "usize", "buffer"], result: "i32" },
+  });
+}
