@@ -124,7 +124,7 @@ const CASES: readonly Case[] = [
     ...{ encoding: "quicklist", look: ["LINDEX", K, "0"] },
   },
   {
-    ...{ head: ["PFADD", K], width: 1, argument: member, atOnce: AT_ONCE / 2 },
+    ...{ head: ["PFADD", K], width: 1, argument: member, atOnce: AT_ONCE / 6 },
     ...{ encoding: "raw", look: ["EXISTS", K] },
   },
 ];

@@ -70,12 +70,7 @@ import {
   UnionCounting,
   UnionStoring,
 } from "./hyperloglog_slices.ts";
-import {
-  DEAR_ARGUMENT,
-  endOfSlice,
-  FEW_ARGUMENTS,
-  isLongRequest,
-} from "./many_arguments.ts";
+import { endOfSlice, FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
 import { makeChange } from "./sliced_change.ts";
 import { type StagedNodes, stagePlaces } from "./staged_nodes.ts";
 import { readEntry, writeEntry, WRONG } from "./typed_entry.ts";
@@ -90,6 +85,8 @@ const SELF_TEST_ELEMENTS = 100_000;
 const SELF_TEST_SPARSE = 1000;
 /** Bytes of a sparse one, as a power of two, that cost as much as an element. */
 const WEIGHT_SHIFT = 8;
+/** To hash an element takes as long as to look for so many arguments. */
+const HASHED_WEIGHT = 3;
 /** How far off the estimates of the self-test may be: six standard errors. */
 const SELF_TEST_ERROR = 6 * 1.04 / 128;
 
@@ -112,7 +109,7 @@ function pfaddCommand(call: Call): void | Promise<LateReply> {
   if (ref !== 0 && !isHll(space, ref)) {
     return call.reply.error(NOT_A_HYPERLOGLOG);
   }
-  if (call.argc > FEW_ARGUMENTS && isLongRequest(call, DEAR_ARGUMENT)) {
+  if (call.argc > FEW_ARGUMENTS && isLongRequest(call, 2 * HASHED_WEIGHT)) {
     return makeChange(call, ref, new RegisterRaising(call, ref === 0));
   }
   if (ref === 0) EDITOR.clear();
@@ -175,7 +172,8 @@ class RegisterRaising implements SlicedChange {
       else if (!load(editor, space, ref)) this.error = HYPERLOGLOG_CORRUPT;
     }
     // Each change of a sparse one looks through its opcodes.
-    const weight = editor.isDense ? 1 : 1 + (editor.length >> WEIGHT_SHIFT);
+    const weight = HASHED_WEIGHT +
+      (editor.isDense ? 0 : editor.length >> WEIGHT_SHIFT);
     const end = endOfSlice(args, this.#at, 1, weight);
     this.#record?.addUpTo(args, end);
     for (; this.#at < end && this.error === null; this.#at++) {

@@ -33,7 +33,7 @@ const SLICE_ARGUMENTS = 500;
 const SLICE_BYTES = 1 << 17;
 /** More arguments are gone through in slices. */
 const SLICED_ARGUMENTS_MIN = 1200;
-/** What it costs to let a field expire, or to add to a HyperLogLog. */
+/** What it costs to let a field expire. */
 export const DEAR_ARGUMENT = 2;
 /** No more than these are, unless they are long or their value is dear. */
 const UNWEIGHED_ARGUMENTS_MAX = 32;

@@ -63,16 +63,20 @@ function xpendingCommand(call: Call): void {
   replyOwned(call, groups, consumer, count, minIdleMs);
 }
 
+/** To reply an entry, or a consumer, takes as long as to read so many elements. */
+const ELEMENTS_PER_LINE = 10;
+
 /**
  * Many entries may be looked at, all of a group's or as many as are asked for, or
  * many consumers are counted up.
  */
 const manyPending: HeavyTest<Call> = (call) => {
-  const { argc, settings: { backgroundThreshold } } = call;
+  const { argc } = call;
+  const linesMax = call.settings.backgroundThreshold / ELEMENTS_PER_LINE;
   const isSummary = argc === 3;
   if (!isSummary && argc < 6) return false;
   const isFiltered = isSummary || argumentIs(call, 3, IDLE);
-  if (!isFiltered && !(integerAt(call, 5) > backgroundThreshold)) return false;
+  if (!isFiltered && !(integerAt(call, 5) > linesMax)) return false;
   const key = call.key(0);
   const space = call.keyspace(key);
   const ref = space.peek(call.db, key);
@@ -83,7 +87,7 @@ const manyPending: HeavyTest<Call> = (call) => {
   const lines = isSummary
     ? groups.consumerCount(group)
     : groups.pendingCount(group);
-  return lines > backgroundThreshold;
+  return lines > linesMax;
 };
 
 /** Finds the group of argument 2; false after an error reply. */
