@@ -33,7 +33,7 @@ const MATCHED_BYTES_MAX = 1 << 17;
 /** A byte of a payload takes as long as so many of a string. */
 const BYTES_PER_PAYLOAD_BYTE = 8;
 /** Cells of the table of LCS for each byte of the threshold. */
-const CELLS_PER_BYTE = 4;
+const CELLS_PER_BYTE = 1;
 
 /** Bytes of collections for each byte of the threshold. */
 const BYTES_OF_ELEMENTS = 4;

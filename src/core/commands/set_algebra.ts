@@ -60,8 +60,13 @@ const DIFFERENCE = 2;
 
 /** Source objects kept between commands. */
 const SOURCES_KEPT = 64;
-/** A member of a union, or a difference, takes as long as so many that are only read. */
+/**
+ * A member of a union, or a difference, takes as long as so many that are only read, as
+ * does one of an intersection that is stored.
+ */
 const MEMBER_WEIGHT = 3;
+/** One that is looked for in other sets. */
+const FOUND_WEIGHT = 2;
 
 /** One of the sets that a command combines; filled anew for each command. */
 class Source {
@@ -428,7 +433,7 @@ export const SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     tips: ["nondeterministic_output_order"],
     syntax: "key...",
     replies: ["set"],
-    isHeavy: manyInEach(),
+    isHeavy: manyInEach(0, FOUND_WEIGHT),
     ...COMBINED,
     run: sinterCommand,
   },
@@ -443,7 +448,7 @@ export const SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: [numKeysAt(1, "RO access")],
     syntax: "numkeys:integer key... [LIMIT limit:integer]",
     replies: ["integer"],
-    isHeavy: manyInEach(),
+    isHeavy: manyInEach(0, FOUND_WEIGHT),
     ...COMBINED,
     run: sintercardCommand,
   },
@@ -458,7 +463,7 @@ export const SET_ALGEBRA_COMMANDS: readonly CommandSpec<Call>[] = [
     keys: TARGET_AND_SOURCE_KEYS,
     syntax: "destination:key key...",
     replies: ["integer"],
-    isHeavy: manyInEach(1),
+    isHeavy: manyInEach(1, MEMBER_WEIGHT),
     ...COMBINED,
     run: sinterstoreCommand,
   },

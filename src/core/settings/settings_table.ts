@@ -236,7 +236,7 @@ const GENERAL: readonly SettingSpec[] = [
   live(
     "background-threshold",
     integer(1n, LONG_MAX),
-    "5000",
+    "2000",
     "Elements from which on a command is run in the background",
   ),
   live(
