@@ -134,12 +134,12 @@ const ROWS: readonly string[] = [
   // What has expired.
   "SET a 1 PX 1 ; @wait ; GET a ; GET a ; SET b 1 PX 1 ; @wait ; SET b 2",
   "SET a 1 PX 1 ; SET b 1 PX 1 ; @wait ; INCR a ; MGET a b ; DEL b",
-  "SET a 1 PX 1 ; @wait ; APPEND a x ; LPUSH l 1 ; PEXPIRE l 1 ; @wait ; RPUSH l 2",
+  "SET a 1 PX 1 ; @wait ; APPEND a x ; LPUSH l 1 ; PEXPIRE l 3 ; @wait ; RPUSH l 2",
   "SET a 1 PX 1 ; @wait ; RENAME a b ; SET c 1 PX 1 ; SET d 2 ; @wait ; RENAME d c",
   "SET a 1 PX 1 ; SET b 1 PX 1 ; @wait ; MULTI ; GET a ; SET c 1 ; INCR b ; EXEC",
   "SET a 1 PX 1 ; @wait ; @cycle ; GET a ; SELECT 2 ; SET b 1 PX 1 ; @wait ; @cycle",
   "SET a 1 PX 1 ; @wait ; EXISTS a ; TYPE a ; TTL a ; SET a 1 PX 1 ; @wait ; TTL a",
-  "SADD s 1 ; SADD t 1 ; PEXPIRE s 1 ; @wait ; SUNIONSTORE u s t ; SINTERSTORE u s t",
+  "SADD s 1 ; SADD t 1 ; PEXPIRE s 3 ; @wait ; SUNIONSTORE u s t ; SINTERSTORE u s t",
   "SET a 1 PX 1 ; @wait ; COPY a b ; SET a 1 ; SET b 1 PX 1 ; @wait ; COPY a b",
   "SET a 1 PX 1 ; @wait ; RANDOMKEY ; DBSIZE",
   // Commands that have waited.
