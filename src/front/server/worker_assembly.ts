@@ -108,6 +108,8 @@ import { WorkerLocks } from "./worker_locks.ts";
 
 /** Time between two rounds of the periodic work. */
 const CRON_MS = 100;
+/** To copy a value that is read takes as long as a command on so much less of it. */
+const SMALL_SHARE = 2.5;
 
 /** What a worker needs of its thread. */
 export interface ThreadPorts {
@@ -524,7 +526,7 @@ class Assembly {
       settle: this.#settle,
     });
     this.#valueHolds = new ValueHolds({
-      smallMax: () => settings.backgroundThreshold,
+      smallMax: () => settings.backgroundThreshold * SMALL_SHARE,
       smallBytesMax: () => settings.backgroundThresholdBytes,
       canCopy: () => settings.backgroundThreads > 0,
       lock,
