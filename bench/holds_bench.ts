@@ -14,7 +14,7 @@
  *
  * Traps: it is the worker's processor time that counts, so that a thread that
  * loses its core while it holds a latch does not matter here; for others it does.
- * The first run of all compiles the code as well, and any may meet the garbage
+ * The first runs are of code that is interpreted yet, and any may meet the garbage
  * collector: the least of several is what a command needs. What the server does
  * by itself at that moment (expiry, freeing) counts, too.
  *
