@@ -13,7 +13,7 @@
  * @module
  */
 
-import { mayCallSystem } from "./host_facts.ts";
+import { openCLibrary } from "./c_library.ts";
 
 const SYMBOLS = {
   malloc_trim: { parameters: ["usize"], result: "i32", nonblocking: true },
@@ -24,13 +24,8 @@ const SYMBOLS = {
  * memory meanwhile waits for its own share only.
  */
 export async function trimHeaps(): Promise<void> {
-  if (!mayCallSystem()) return;
-  let library: Deno.DynamicLibrary<typeof SYMBOLS>;
-  try {
-    library = Deno.dlopen("libc.so.6", SYMBOLS);
-  } catch {
-    return;
-  }
+  const library = openCLibrary(SYMBOLS);
+  if (library === null) return;
   await library.symbols.malloc_trim(0n);
   library.close();
 }

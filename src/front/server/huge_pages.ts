@@ -15,40 +15,29 @@
  * @module
  */
 
-import { mayCallSystem } from "./host_facts.ts";
+import { openCLibrary } from "./c_library.ts";
 
 const HUGE_BYTES = 2n * 1024n * 1024n;
 const MADV_HUGEPAGE = 14;
+const SYMBOLS = {
+  madvise: { parameters: ["pointer", "usize", "i32"], result: "i32" },
+} as const;
 
 /** Advises for every buffer; says whether the kernel took the advice. */
 export function adviseHugePages(
   buffers: readonly SharedArrayBuffer[],
 ): boolean {
-  if (!mayCallSystem()) return false;
-  try {
-    using libc = openLibc();
-    return buffers.every((buffer) => libc.advise(buffer));
-  } catch {
-    return false;
-  }
-}
-
-function openLibc(): Disposable & {
-  advise(buffer: SharedArrayBuffer): boolean;
-} {
-  const library = Deno.dlopen("libc.so.6", {
-    madvise: { parameters: ["pointer", "usize", "i32"], result: "i32" },
+  const library = openCLibrary(SYMBOLS);
+  if (library === null) return false;
+  const isTaken = buffers.every((buffer) => {
+    const start = Deno.UnsafePointer.of(new Uint8Array(buffer));
+    const first = Deno.UnsafePointer.value(start);
+    const from = (first + HUGE_BYTES - 1n) / HUGE_BYTES * HUGE_BYTES;
+    const length = first + BigInt(buffer.byteLength) - from;
+    if (length < HUGE_BYTES) return true;
+    const aligned = Deno.UnsafePointer.create(from);
+    return library.symbols.madvise(aligned, length, MADV_HUGEPAGE) === 0;
   });
-  return {
-    advise(buffer) {
-      const start = Deno.UnsafePointer.of(new Uint8Array(buffer));
-      const first = Deno.UnsafePointer.value(start);
-      const from = (first + HUGE_BYTES - 1n) / HUGE_BYTES * HUGE_BYTES;
-      const length = first + BigInt(buffer.byteLength) - from;
-      if (length < HUGE_BYTES) return true;
-      const aligned = Deno.UnsafePointer.create(from);
-      return library.symbols.madvise(aligned, length, MADV_HUGEPAGE) === 0;
-    },
-    [Symbol.dispose]: () => library.close(),
-  };
+  library.close();
+  return isTaken;
 }

@@ -25,7 +25,7 @@ import {
   PAGE_BYTES,
 } from "../../core/memory/arena.ts";
 import { PagePool, WANTS_NEAR } from "../../core/memory/page_pool.ts";
-import { mayCallSystem } from "./host_facts.ts";
+import { openCLibrary } from "./c_library.ts";
 
 const MADV_POPULATE_WRITE = 23;
 const SYMBOLS = {
@@ -58,13 +58,8 @@ export class MemoryAhead {
 
   /** Begins; null where it cannot be done. */
   static start(buffers: ArenaBuffers): MemoryAhead | null {
-    if (!mayCallSystem()) return null;
-    try {
-      const library = Deno.dlopen("libc.so.6", SYMBOLS);
-      return new MemoryAhead(buffers, library);
-    } catch {
-      return null;
-    }
+    const library = openCLibrary(SYMBOLS);
+    return library === null ? null : new MemoryAhead(buffers, library);
   }
 
   /** Ends; resolves when it has. */

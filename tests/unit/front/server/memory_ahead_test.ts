@@ -6,10 +6,16 @@ import {
   reserveArena,
 } from "../../../../src/core/memory/arena.ts";
 import { PagePool, WANTS_NEAR } from "../../../../src/core/memory/page_pool.ts";
+import { openCLibrary } from "../../../../src/front/server/c_library.ts";
 import { MemoryAhead } from "../../../../src/front/server/memory_ahead.ts";
 import { until } from "../../../_patience.ts";
 
 const MEGABYTE = (1 << 20) / PAGE_BYTES;
+const MADV_NOHUGEPAGE = 15;
+const SYMBOLS = {
+  mincore: { parameters: ["pointer", "usize", "buffer"], result: "i32" },
+  madvise: { parameters: ["pointer", "usize", "i32"], result: "i32" },
+} as const;
 
 Deno.test("memory is made ready before it is used, and stays as it is", async () => {
   const buffers = reserveArena(64 << 20);
@@ -50,6 +56,7 @@ Deno.test("who is faster than that touches what is next, and changes nothing", (
 
 Deno.test("a megabyte has its memory when somebody begins to write", () => {
   const buffers = reserveArena(64 << 20);
+  refuseHugePages(buffers);
   const pool = new PagePool(new Arena(buffers), false);
   pool.format();
   assert(!isPresent(buffers, 100));
@@ -68,22 +75,27 @@ Deno.test("a megabyte has its memory when somebody begins to write", () => {
 
 /** Whether a page has memory: mincore(2). */
 function isPresent(buffers: ArenaBuffers, page: number): boolean {
-  const library = openLibc();
-  const bytes = new Uint8Array(buffers.segments[0]!, page * PAGE_BYTES);
-  const address = Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes));
-  // Pages of the arena do not begin where those of the system do.
-  const start = address - address % BigInt(PAGE_BYTES) + BigInt(PAGE_BYTES);
+  const library = openCLibrary(SYMBOLS)!;
   const found = new Uint8Array(1);
-  assertEquals(
-    library.symbols.mincore(Deno.UnsafePointer.create(start), 1n, found),
-    0,
-  );
+  const { mincore } = library.symbols;
+  assertEquals(mincore(systemPage(buffers, page), 1n, found), 0);
   library.close();
   return (found[0]! & 1) === 1;
 }
 
-function openLibc() {
-  return Deno.dlopen("libc.so.6", {
-    mincore: { parameters: ["pointer", "usize", "buffer"], result: "i32" },
-  });
+/** A system that gives huge pages to all would give more than is touched. */
+function refuseHugePages(buffers: ArenaBuffers): void {
+  const library = openCLibrary(SYMBOLS)!;
+  const { madvise } = library.symbols;
+  const bytes = BigInt(buffers.segments[0]!.byteLength - 2 * PAGE_BYTES);
+  assertEquals(madvise(systemPage(buffers, 0), bytes, MADV_NOHUGEPAGE), 0);
+  library.close();
+}
+
+/** The page of the system in which one of the arena ends: they begin elsewhere. */
+function systemPage(buffers: ArenaBuffers, page: number): Deno.PointerValue {
+  const bytes = new Uint8Array(buffers.segments[0]!, page * PAGE_BYTES);
+  const address = Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes));
+  const start = address - address % BigInt(PAGE_BYTES) + BigInt(PAGE_BYTES);
+  return Deno.UnsafePointer.create(start);
 }
