@@ -275,6 +275,8 @@ suite("many elements are drawn in the background", async (client) => {
     [false, PLACES, ["ZRANDMEMBER", PLACES, "-150"]],
     [false, HASH, ["HRANDFIELD", HASH, "150"]],
     [false, HASH, ["HRANDFIELD", HASH, "-150"]],
+    [false, HASH, ["HRANDFIELD", HASH, "800"]],
+    [false, HASH, ["HRANDFIELD", HASH, "-800"]],
   ];
   for (const [isLong, key, argv] of draws) {
     const [reply, count] = await runCounted(client, ...argv);
@@ -293,6 +295,41 @@ suite("many elements are drawn in the background", async (client) => {
   const scored = await client.run("ZRANDMEMBER", PLACES, "150", "WITHSCORES");
   assertEquals((plain(scored) as Plain[]).flat().length, 300);
 });
+
+suite(
+  "fields of a large hash are drawn while the peer takes them",
+  async (client) => {
+    const all = Array.from({ length: 5000 }, (_, i) => `f${i}`);
+    await client.run(
+      "HSET",
+      HASH,
+      ...all.flatMap((name) => [name, `v${name}`]),
+    );
+    const argv = ["HRANDFIELD", HASH, "1000", "WITHVALUES"];
+    const found: Plain[] = [];
+    for (const resp of ["2", "3"]) {
+      await client.run("HELLO", resp);
+      found.push(
+        ...(await client.pipeline([
+          argv,
+          ["HDEL", HASH, "f0"],
+          ["MULTI"],
+          argv,
+          [
+            "EXEC",
+          ],
+        ])).map(plain),
+      );
+    }
+    for (const reply of [found[0], (found[4] as Plain[])[0], found[5]]) {
+      const words = (reply as Plain[]).flat() as string[];
+      const names = words.filter((_, i) => i % 2 === 0);
+      assertEquals(new Set(names).size, 1000);
+      assert(names.every((name, i) => words[2 * i + 1] === `v${name}`));
+      assert(names.every((name) => /^f\d+$/.test(name)));
+    }
+  },
+);
 
 suite(
   "a search goes on while its target is overwritten",

@@ -20,7 +20,7 @@ const STEPS_AHEAD = 16;
 /** Elements that are counted as fast as one is written. */
 const COUNTED_ELEMENTS = 64;
 /** To draw an element takes as long as so many are written. */
-const WRITTEN_PER_DRAW = 2;
+const WRITTEN_PER_DRAW = 4;
 /** Bytes from which on a reply of a few large elements is. */
 export const DIRECT_BYTES_MAX: number = 1 << 20;
 

@@ -6,9 +6,9 @@
 
 import { bytesOf, latin1BytesOf } from "../base/bytes.ts";
 import type { Prng } from "../base/prng.ts";
+import { IntegerSet } from "../base/sampling.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { releaseValue, shareValue } from "../keyspace/shared_value.ts";
-import type { ListpackItem } from "../memory/listpack.ts";
 import {
   SYNTAX_ERROR,
   VALUE_OUT_OF_RANGE,
@@ -26,8 +26,7 @@ import {
 import {
   type ElementWriter,
   replyDrawn,
-  replyElements,
-  STREAMED_ELEMENTS_MIN,
+  replyLasting,
   streamUncounted,
   UNCOUNTED,
 } from "./element_stream.ts";
@@ -42,7 +41,6 @@ import {
   VALUES,
 } from "./hash_replies.ts";
 import { pieceOf, replyPiece, writerLike } from "./gathered_reply.ts";
-import { lateBulk, LateElements } from "./late_elements.ts";
 import { makeChange } from "./sliced_change.ts";
 import { WRONG } from "./typed_entry.ts";
 
@@ -54,6 +52,8 @@ const DRAWS_MAX = 100;
 const SLICE_PLACES = 256;
 /** If one of so many fields is live, or more, draws meet these soon. */
 const LIVE_SHARE = 8;
+/** Most fields that are drawn until they all differ. */
+const SAMPLED_MAX = 2048;
 
 /** Draws a field for each place, of live ones that are known if these are few. */
 class DrawnElements extends HashElements {
@@ -81,6 +81,34 @@ class DrawnElements extends HashElements {
     for (; place < to && reply.cost < limit; place++) {
       if (live === null) hashes.draw(ref, this.nowMs);
       else hashes.readLive(ref, live[this.#random.below(live.length)]!);
+      replies.drawn(hashes);
+    }
+    return place;
+  }
+}
+
+/** Draws a field for each place that was not drawn before. */
+class SampledElements extends HashElements {
+  readonly #drawn: IntegerSet;
+
+  /** For so many places. */
+  constructor(parts: number, isNested: boolean, nowMs: number, places: number) {
+    super(parts, isNested, nowMs);
+    this.#drawn = new IntegerSet(places);
+  }
+
+  override write(
+    { values: { hashes } }: Keyspace,
+    ref: number,
+    from: number,
+    to: number,
+    reply: ReplyWriter,
+    limit: number,
+  ): number {
+    const replies = this.repliesTo(reply);
+    let place = from;
+    for (; place < to && reply.cost < limit; place++) {
+      hashes.drawOther(ref, this.#drawn, this.nowMs);
       replies.drawn(hashes);
     }
     return place;
@@ -206,27 +234,6 @@ class FieldDraw implements SlicedChange {
   }
 }
 
-/** Writes fields as long as there is room. */
-class SampledFields extends FieldReplies {
-  readonly #late: LateElements;
-
-  constructor(late: LateElements) {
-    super();
-    this.#late = late;
-  }
-
-  override field(field: ListpackItem, value: ListpackItem): void {
-    if (!this.#late.isFull) return super.field(field, value);
-    if (this.isNested) this.#late.add((reply) => reply.array(2));
-    if ((this.parts & FIELDS) !== 0) this.#leave(field);
-    if ((this.parts & VALUES) !== 0) this.#leave(value);
-  }
-
-  #leave({ buf, off, length }: ListpackItem): void {
-    this.#late.add(lateBulk(buf, off, length));
-  }
-}
-
 /** `HRANDFIELD key [count [WITHVALUES]]` */
 function hrandfieldCommand(call: Call): void | Promise<LateReply> {
   const { reply, argc, nowMs } = call;
@@ -289,17 +296,15 @@ function drawFields(call: Call): void | Promise<LateReply> {
   if (taken === live) {
     return replyFields(call, space, ref, parts, isNested, live);
   }
-  if (taken < STREAMED_ELEMENTS_MIN) {
-    const late = new LateElements(reply);
-    const replies = new SampledFields(late);
-    Object.assign(replies, { reply, parts, isNested });
-    hashes.sample(ref, taken, live, replies, nowMs);
-    return late.reply(call, space, ref);
+  if (taken <= SAMPLED_MAX && hashes.areSooner(ref, taken, live)) {
+    const sampled = new SampledElements(parts, isNested, nowMs, taken);
+    return replyDrawn(call, space, ref, sampled, taken);
   }
   chosen.begin(taken, live);
   const from = hashes.firstPlace(ref);
   const to = hashes.endPlace(ref);
-  replyElements(call, space, ref, chosen, from, to, taken);
+  // It goes through all of them until it has enough.
+  replyLasting(call, space, ref, chosen, from, to, hashes.length(ref));
 }
 
 /**

@@ -33,7 +33,7 @@ import {
   writeInteger,
 } from "../base/integer.ts";
 import type { Prng } from "../base/prng.ts";
-import { IntegerSet, SelectionSampler } from "../base/sampling.ts";
+import { type IntegerSet, SelectionSampler } from "../base/sampling.ts";
 import { type Arena, SEGMENT_SHIFT } from "../memory/arena.ts";
 import type { NodeVisitor } from "../memory/dict.ts";
 import type { Heap } from "../memory/heap.ts";
@@ -601,37 +601,27 @@ export class HashValue implements ValueType {
   }
 
   /**
-   * Visits `count` of the `live` fields that have not expired, all sets of them
-   * equally likely.
+   * Whether `count` of the `live` fields are better drawn, until they all differ,
+   * than chosen while one goes through all.
    */
-  sample(
-    ref: number,
-    count: number,
-    live: number,
-    visitor: FieldVisitor,
-    nowMs: number,
-  ): void {
+  areSooner(ref: number, count: number, live: number): boolean {
+    return valueEncoding(this.#arena, ref) === HASH_TABLE && count * 4 < live &&
+      live * 2 > this.length(ref);
+  }
+
+  /**
+   * As {@linkcode HashValue.draw}, from a table, one that is not among those that
+   * were `drawn`; it is from now on.
+   */
+  drawOther(ref: number, drawn: IntegerSet, nowMs: number): void {
     const root = valueRoot(this.#arena, ref);
-    if (
-      valueEncoding(this.#arena, ref) === HASH_TABLE && count * 4 < live &&
-      live * 2 > this.length(ref)
-    ) {
-      const drawn = new IntegerSet(count);
-      for (let left = count; left > 0;) {
-        const node = this.#table.nodes.draw(root);
-        const expireAtMs = this.#table.expireAt(node);
-        if (expireAtMs !== 0 && expireAtMs <= nowMs) continue;
-        if (!drawn.add(node)) continue;
-        this.#visitNode(node, visitor, nowMs);
-        left--;
-      }
-      return;
-    }
-    const chosen = new ChosenFields(this.#memory.random, visitor);
-    chosen.begin(Math.min(count, live), live);
-    const end = this.endPlace(ref);
-    for (let place = this.firstPlace(ref); place < end && chosen.wanted > 0;) {
-      place = this.visit(ref, place, chosen, nowMs);
+    for (;;) {
+      const node = this.#table.nodes.draw(root);
+      const expireAtMs = this.#table.expireAt(node);
+      if (expireAtMs !== 0 && expireAtMs <= nowMs) continue;
+      if (!drawn.add(node)) continue;
+      this.#readField(node, this.field);
+      return this.#readValue(node, this.value);
     }
   }
 
