@@ -121,9 +121,14 @@ export class LockAsking<C extends Call> {
     if ((flags & (FLAG_KEY_LOCKS | FLAG_WHOLE_LOCK)) === 0) return true;
     if ((flags & FLAG_WHOLE_LOCK) !== 0) return false;
     const { call } = this.#parts;
+    const isOfOne = command.spec.findOtherDatabase === undefined;
     for (let i = 0; i < call.keyCount; i++) {
       const key = call.key(i);
-      if (mayBeLocked(call.keyspace(key).control, key.hash)) return false;
+      const { control, locks } = call.keyspace(key);
+      if (!mayBeLocked(control, key.hash)) continue;
+      if (!isOfOne) return false;
+      const { buf, off, length, hash } = key;
+      if (locks.find(call.db, buf, off, length, hash) !== 0) return false;
     }
     return true;
   }
