@@ -10,7 +10,8 @@
  * The server checks its rules (`SHERD_CHECKS=1`), which measures holds.
  *
  * With `--first` each command runs once, as the first that a server of its own
- * does, which has loaded the data from a snapshot: its code has not run before.
+ * does, which has loaded the data from a snapshot: of its code has run only what the
+ * server runs by itself when it begins.
  *
  * Traps: it is the worker's processor time that counts, so that a thread that
  * loses its core while it holds a latch does not matter here; for others it does.
@@ -22,6 +23,7 @@
  */
 
 import { parseArgs } from "node:util";
+import { delay } from "@std/async";
 import { TestClient } from "../tests/_resp_client.ts";
 import { plain } from "../tests/_resp_reply.ts";
 import { sendCommands } from "./_commands.ts";
@@ -36,6 +38,8 @@ import { Sherd } from "./_sherd.ts";
 
 /** What a hold may last, in microseconds. */
 const HOLD_MAX = 1000;
+/** Time for two workers to make their code fast; see src/front/server/warm_up.ts. */
+const WARM_UP_MS = 800;
 
 const USAGE = `Usage: deno run -A bench/holds_bench.ts [OPTIONS]
 
@@ -142,6 +146,8 @@ async function measureFirst(
   using client = await TestClient.connect(server.port, {
     timeoutMs: 600_000,
   });
+  // Workers run commands of their own at first, one after the other.
+  await delay(WARM_UP_MS);
   // What asks for the longest hold has holds of its own.
   await client.run("DEBUG", "LATCHES");
   const holds = await measure(server.port, client, { ...one, before: [] }, 1);

@@ -116,6 +116,7 @@ export class Settings {
   readonly backgroundThresholdBytes: number = 0;
   readonly backgroundThresholdKeys: number = 0;
   readonly backgroundQueue: number = 0;
+  readonly warmUp: boolean = false;
   readonly loglevel: number = LOG_LEVEL.NOTICE;
   readonly logfile: string = "";
   readonly pidfile: string = "";

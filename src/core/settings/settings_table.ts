@@ -257,6 +257,12 @@ const GENERAL: readonly SettingSpec[] = [
     "64",
     "Most commands in the background at a time; more are run at once",
   ),
+  atStart(
+    "warm-up",
+    BOOLEAN,
+    "no",
+    "Whether workers run commands of their own at first, which makes others fast",
+  ),
   live(
     "loglevel",
     oneOf("debug", "verbose", "notice", "warning", "nothing"),

@@ -33,11 +33,12 @@ const EXIT_BUG = 70;
  * What the program does unless it is told otherwise, and a server within another
  * program does not.
  */
-const PROGRAM_DEFAULTS: readonly Directive[] = [{
-  name: "appendonly",
-  words: ["yes"],
-  origin: { line: 0, text: "appendonly yes" },
-}];
+const PROGRAM_DEFAULTS: readonly Directive[] = ["appendonly", "warm-up"]
+  .map((name) => ({
+    name,
+    words: ["yes"],
+    origin: { line: 0, text: `${name} yes` },
+  }));
 
 interface Tool {
   readonly usage: string;

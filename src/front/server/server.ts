@@ -157,6 +157,7 @@ export class Server {
     await Promise.all(this.#workers.map((worker) => worker.next("ready")));
     this.#trimming = trimHeaps();
     await this.#listen();
+    if (settings.warmUp) this.#warmUp();
     if (settings.appendonly) await this.#loadLog(snapshot);
     else if (isSnapshotLoaded) {
       await this.#persistence.start({
@@ -281,6 +282,17 @@ export class Server {
       worker.send({ kind: "listen", port: bound, unix: false });
       await worker.next("listening");
     }
+  }
+
+  /** One worker after the other, so that the others have their cores. */
+  async #warmUp(): Promise<void> {
+    for (const worker of this.#workers) {
+      const warm = worker.next("warm");
+      worker.send({ kind: "warm-up" });
+      // One that fails is told of where it matters.
+      if (!await warm.then(() => true, () => false)) return;
+    }
+    if (this.#stopping === null) this.#trimming = trimHeaps();
   }
 
   #spawn(start: WorkerStart): void {

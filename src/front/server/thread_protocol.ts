@@ -61,6 +61,8 @@ export type ToWorker =
   | { readonly kind: "unlog" }
   /** Listen on this TCP port (0: any; -1: none) and perhaps the unix socket. */
   | { readonly kind: "listen"; readonly port: number; readonly unix: boolean }
+  /** Run commands of your own; see warm_up.ts. */
+  | { readonly kind: "warm-up" }
   /** Take part in a snapshot. */
   | { readonly kind: "snapshot"; readonly order: SnapshotOrder }
   /** Answer to an `ask`. */
@@ -127,6 +129,8 @@ export type FromWorker =
   | { readonly kind: "unlogged" }
   | { readonly kind: "loaded"; readonly outcome: LoadOutcome }
   | { readonly kind: "emptied" }
+  /** It has run commands of its own. */
+  | { readonly kind: "warm" }
   /** It has stopped, all but for what may still wake it; see EventLoop.end. */
   | { readonly kind: "stopped"; readonly waker: number };
 

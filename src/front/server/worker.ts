@@ -19,6 +19,8 @@ import { LogLink } from "./log_link.ts";
 import { loadShare } from "./rdb_loading.ts";
 import { followSnapshots, shutDown } from "./snapshot_requests.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./thread_protocol.ts";
+import { giveWay } from "./network/giving_way.ts";
+import { WarmUp } from "./warm_up.ts";
 import { assembleWorker } from "./worker_assembly.ts";
 import type { WorkerContext } from "./worker_context.ts";
 
@@ -54,6 +56,8 @@ self.onmessage = (event: MessageEvent<ToWorker>) => {
       return disconnectLog();
     case "listen":
       return listen(message.port, message.unix);
+    case "warm-up":
+      return warmUp(worker!);
     case "snapshot":
       return source!.order(message.order);
     case "answer":
@@ -84,6 +88,16 @@ function begin(start: WorkerStart): void {
   });
   ({ worker, source, attachThreads } = assembled);
   listeners = new Listeners(worker);
+}
+
+/** Lets others go first, whenever there is something for them to do. */
+function warmUp({ table, settings, loop, shared }: WorkerContext): void {
+  const commands = new WarmUp(table, settings, shared.hashSeed);
+  const step = () => {
+    if (!isStopping && commands.step()) giveWay(loop, step);
+    else tell({ kind: "warm" });
+  };
+  giveWay(loop, step);
 }
 
 function connectLog(port: MessagePort): void {

@@ -1,0 +1,187 @@
+/**
+ * The commands that a worker runs when it has just begun: those that may hold their
+ * latches for long, and what they need.
+ *
+ * @module
+ */
+
+/**
+ * A line each, names and options as they are, words that begin with `$` as
+ * {@linkcode warmUpWords} has it. `EACH` runs what follows for each element.
+ */
+export const WARM_UP_LINES: readonly string[] = `
+SET s $text
+GET s
+APPEND s x
+SETRANGE s 5 abc
+GETRANGE s 0 100
+SETBIT s 100 1
+BITCOUNT s
+BITPOS s 1
+BITFIELD s INCRBY u8 0 1 GET u8 8
+BITOP XOR t s s
+LCS s s IDX
+DUMP s
+MSET $pairs
+MGET $members
+EXISTS $members
+DEL $members
+PFADD p $members
+PFADD q $pairs
+PFCOUNT p q
+PFMERGE o p q
+SADD a $numbers
+SADD b $members
+SADD a $members
+SMEMBERS a
+SMISMEMBER a $members
+SUNION a b
+SINTER a b
+SDIFF a b
+SUNIONSTORE c a b
+SINTERSTORE c a b
+SDIFFSTORE c a b
+SINTERCARD 2 a b
+SRANDMEMBER a $half
+SRANDMEMBER a $minus
+SSCAN a 0 COUNT $count
+COPY a c REPLACE
+RENAME c d
+RENAME d c
+SPOP c $half
+SREM c $members
+SORT b ALPHA
+SORT b ALPHA STORE c
+SORT b BY nosort GET w:*
+DUMP a
+HSET h $pairs
+HGETALL h
+HKEYS h
+HRANDFIELD h $half WITHVALUES
+HRANDFIELD h $minus
+HSCAN h 0 COUNT $count
+HMGET h $members
+COPY h g REPLACE
+HPEXPIRE g 1000000 FIELDS $count $members
+HGETEX g PX 1000000 FIELDS $count $members
+HPERSIST g FIELDS $count $members
+HGETDEL g FIELDS $count $members
+DUMP h
+HDEL h $members
+ZADD z $scored
+ZADD y $scored
+ZADD l $level
+ZRANGE z 0 -1 WITHSCORES
+ZRANGE z 1 $half BYSCORE
+ZRANGE l - + BYLEX
+ZUNION 2 z y WITHSCORES
+ZINTER 2 z y
+ZDIFF 2 z y
+ZUNIONSTORE x 2 z y
+ZINTERSTORE x 2 z y
+ZDIFFSTORE x 2 z y
+ZRANGESTORE x z 0 -1
+ZINTERCARD 2 z y
+ZRANDMEMBER z $half
+ZRANDMEMBER z $minus WITHSCORES
+ZMSCORE z $members
+ZSCAN z 0 COUNT $count
+COPY z x REPLACE
+ZREMRANGEBYRANK x 1 10
+ZREMRANGEBYSCORE x 1 20
+ZREMRANGEBYLEX l [m:000000001 [m:000000020
+ZPOPMIN x 10
+ZMPOP 1 x MAX COUNT 10
+DUMP z
+ZREM z $members
+GEOADD n $places
+GEOSEARCH n FROMLONLAT 15 37 BYRADIUS 6000 km ASC WITHDIST
+GEOSEARCH n FROMLONLAT 15 37 BYRADIUS 6000 km ASC COUNT 5
+GEOSEARCHSTORE m n FROMLONLAT 15 37 BYRADIUS 60 km
+GEORADIUS n 15 37 60 km STORE m
+GEORADIUSBYMEMBER n m:000000001 60 km
+GEOPOS n $members
+GEOHASH n $members
+RPUSH i $numbers
+LPUSH j $members
+LRANGE i 0 -1
+LPOS i none
+LPOS i 7 COUNT 0
+LINSERT i AFTER none x
+SORT i
+SORT i BY w:* GET v:*
+LREM j 0 none
+COPY j k
+LTRIM j 1 -2
+DUMP j
+LPOP j $half
+LMPOP 1 j RIGHT COUNT 10
+EACH XADD r 1-$i f v$i
+XGROUP CREATE r one 0
+XGROUP CREATE r two 0
+XRANGE r - +
+XREVRANGE r + -
+XREAD COUNT $half STREAMS r 0
+XREADGROUP GROUP one c COUNT $count STREAMS r >
+XREADGROUP GROUP one c COUNT $count STREAMS r 0
+XREADGROUP GROUP two c NOACK STREAMS r >
+XPENDING r one - + $count
+XPENDING r one
+XCLAIM r one d 0 $ids
+XCLAIM r one c 0 $ids JUSTID
+XAUTOCLAIM r one d 0 0 COUNT $count
+XINFO STREAM r FULL COUNT 0
+XINFO CONSUMERS r one
+XINFO GROUPS r
+COPY r u
+DUMP r
+XACK r one $ids
+XDEL u $ids
+XTRIM r MAXLEN 10
+MEMORY USAGE n SAMPLES 0
+DEL s t p q o a b c h g z y l x n m i j k r u`.trim().split("\n");
+
+/** The words of a line's commands, on values of so many elements. */
+export function* warmUpWords(
+  line: string,
+  elements: number,
+): Generator<string[]> {
+  if (!line.startsWith("EACH ")) {
+    yield line.split(" ").flatMap((word) => wordsOf(word, elements));
+    return;
+  }
+  for (let i = 1; i <= elements; i++) {
+    yield line.slice("EACH ".length).replaceAll("$i", `${i}`).split(" ");
+  }
+}
+
+function wordsOf(word: string, elements: number): string[] {
+  const each = (words: (i: number) => string[]) =>
+    Array.from({ length: elements }, (_, i) => words(i)).flat();
+  const member = (i: number) => `m:${String(i).padStart(9, "0")}`;
+  switch (word) {
+    case "$count":
+      return [`${elements}`];
+    case "$half":
+      return [`${elements >> 1}`];
+    case "$minus":
+      return [`-${elements}`];
+    case "$text":
+      return ["abcdefgh".repeat(elements >> 1)];
+    case "$members":
+      return each((i) => [member(i)]);
+    case "$pairs":
+      return each((i) => [member(i), `v${i}`]);
+    case "$scored":
+      return each((i) => [`${i}.5`, member(i)]);
+    case "$level":
+      return each((i) => ["0", member(i)]);
+    case "$numbers":
+      return each((i) => [`${i * 7919 % 1009}`]);
+    case "$places":
+      return each((i) => [`${15 + i / 999}`, `${37 - i / 999}`, member(i)]);
+    case "$ids":
+      return each((i) => [`1-${i + 1}`]);
+  }
+  return [word];
+}

@@ -1,0 +1,32 @@
+/** What a worker runs at first: src/front/server/warm_up.ts. */
+import { assertEquals } from "@std/assert";
+import { Settings } from "../../../../src/core/settings/settings.ts";
+import { makeCommandTable } from "../../../../src/front/server/command_groups.ts";
+import { WarmUp } from "../../../../src/front/server/warm_up.ts";
+import { WARM_UP_LINES } from "../../../../src/front/server/warm_up_lines.ts";
+
+/** Those that do the same as others, or take a payload in the background. */
+const OTHERS = ["renamenx", "restore", "restore-asking", "keys"];
+
+Deno.test("a worker runs commands of its own, and nothing of them is left", () => {
+  const table = makeCommandTable();
+  const settings = new Settings({ cores: 1, dir: "/" });
+  settings.load([]);
+  const warmUp = new WarmUp(table, settings, [1, 2]);
+  let steps = 1;
+  while (warmUp.step()) steps++;
+  assertEquals(steps, WARM_UP_LINES.length);
+  assertEquals(warmUp.keys, 0);
+});
+
+Deno.test("all commands that may take long are among them", () => {
+  const run = new Set(WARM_UP_LINES.flatMap((line) => {
+    const [first, second] = line.replace("EACH ", "").toLowerCase().split(" ");
+    return [first, `${first}|${second}`];
+  }));
+  const missing = makeCommandTable().commands
+    .filter(({ isHeavy, spec }) => isHeavy !== undefined && !run.has(spec.name))
+    .map(({ spec }) => spec.name)
+    .filter((name) => !OTHERS.includes(name) && !name.endsWith("_ro"));
+  assertEquals(missing, []);
+});
