@@ -55,6 +55,8 @@ SORT b ALPHA STORE c
 SORT b BY nosort GET w:*
 DUMP a
 HSET h $pairs
+HSET f $pairs
+HSET h $pairs
 HGETALL h
 HKEYS h
 HRANDFIELD h $half WITHVALUES
@@ -94,6 +96,7 @@ ZPOPMIN x 10
 ZMPOP 1 x MAX COUNT 10
 DUMP z
 ZREM z $members
+ZREM y $members
 GEOADD n $places
 GEOSEARCH n FROMLONLAT 15 37 BYRADIUS 6000 km ASC WITHDIST
 GEOSEARCH n FROMLONLAT 15 37 BYRADIUS 6000 km ASC COUNT 5
@@ -131,6 +134,7 @@ XCLAIM r one d 0 $ids
 XCLAIM r one c 0 $ids JUSTID
 XAUTOCLAIM r one d 0 0 COUNT $count
 XINFO STREAM r FULL COUNT 0
+XINFO STREAM r FULL COUNT 0
 XINFO CONSUMERS r one
 XINFO GROUPS r
 COPY r u
@@ -139,7 +143,7 @@ XACK r one $ids
 XDEL u $ids
 XTRIM r MAXLEN 10
 MEMORY USAGE n SAMPLES 0
-DEL s t p q o a b c h g z y l x n m i j k r u`.trim().split("\n");
+DEL s t p q o a b c h f g z y l x n m i j k r u`.trim().split("\n");
 
 /** The words of a line's commands, on values of so many elements. */
 export function* warmUpWords(
