@@ -5,7 +5,8 @@
  * Code that has run a few times only is interpreted, which takes ten to twenty times
  * as long, and a command of some hundred elements holds its latches meanwhile: the
  * first SUNION of 500 members held them for 3 ms, and for 0.6 after this. Each
- * command runs in a turn of its own; all of them take a worker a tenth of a second.
+ * command runs in a turn of its own; all of them, and what V8 compiles meanwhile, take
+ * 0.2 s of processor time.
  *
  * Handlers are called as they are, not by the executor, whose calls V8 would
  * otherwise see go to all commands before it has seen those of the first clients.
