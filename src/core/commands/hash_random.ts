@@ -53,7 +53,7 @@ const SLICE_PLACES = 256;
 /** If one of so many fields is live, or more, draws meet these soon. */
 const LIVE_SHARE = 8;
 /** To look at a field and choose takes as long as so many are written. */
-const LOOKS_PER_FIELD = 2;
+const WRITTEN_PER_LOOK = 2;
 /** Most fields that are drawn until they all differ. */
 const SAMPLED_MAX = 2048;
 
@@ -298,7 +298,7 @@ function drawFields(call: Call): void | Promise<LateReply> {
   if (taken === live) {
     return replyFields(call, space, ref, parts, isNested, live);
   }
-  if (taken <= SAMPLED_MAX && hashes.areSooner(ref, taken, live)) {
+  if (taken <= SAMPLED_MAX && hashes.drawsFaster(ref, taken, live)) {
     const sampled = new SampledElements(parts, isNested, nowMs, taken);
     return replyDrawn(call, space, ref, sampled, taken);
   }
@@ -306,7 +306,7 @@ function drawFields(call: Call): void | Promise<LateReply> {
   const from = hashes.firstPlace(ref);
   const to = hashes.endPlace(ref);
   // It looks at all of them and chooses, until it has enough.
-  const cost = hashes.length(ref) * LOOKS_PER_FIELD;
+  const cost = hashes.length(ref) * WRITTEN_PER_LOOK;
   replyLasting(call, space, ref, chosen, from, to, cost);
 }
 

@@ -604,7 +604,7 @@ export class HashValue implements ValueType {
    * Whether `count` of the `live` fields are better drawn, until they all differ,
    * than chosen while one goes through all.
    */
-  areSooner(ref: number, count: number, live: number): boolean {
+  drawsFaster(ref: number, count: number, live: number): boolean {
     return valueEncoding(this.#arena, ref) === HASH_TABLE && count * 4 < live &&
       live * 2 > this.length(ref);
   }

@@ -291,7 +291,7 @@ function sampleInto(
 ): void {
   const { values } = hashes;
   const visitor = collector(sample);
-  if (values.areSooner(ref, size, live)) {
+  if (values.drawsFaster(ref, size, live)) {
     const drawn = new IntegerSet(size);
     for (let i = 0; i < size; i++) {
       values.drawOther(ref, drawn, 1000);
