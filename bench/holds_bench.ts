@@ -104,6 +104,8 @@ async function main(args: string[]): Promise<void> {
       using client = await TestClient.connect(server.port, {
         timeoutMs: 600_000,
       });
+      // Workers run commands of their own at first, one after the other.
+      await delay(WARM_UP_MS);
       await sendCommands(server.port, fill());
       for (const [at, one] of chosen.entries()) {
         const holds = values.first
@@ -146,7 +148,6 @@ async function measureFirst(
   using client = await TestClient.connect(server.port, {
     timeoutMs: 600_000,
   });
-  // Workers run commands of their own at first, one after the other.
   await delay(WARM_UP_MS);
   // What asks for the longest hold has holds of its own.
   await client.run("DEBUG", "LATCHES");
