@@ -15,7 +15,7 @@ import {
   valueNotBetween,
 } from "../resp/error_reply.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
-import { ChosenFields } from "../types/hash_value.ts";
+import { ChosenFields, type HashValue } from "../types/hash_value.ts";
 import { argumentIs, bigIntegerAt, readInteger } from "./arg_reader.ts";
 import type { Call, SlicedChange } from "./call.ts";
 import {
@@ -69,37 +69,6 @@ class DrawnElements extends HashElements {
   }
 
   override write(
-    space: Keyspace,
-    ref: number,
-    from: number,
-    to: number,
-    reply: ReplyWriter,
-    limit: number,
-  ): number {
-    const { hashes } = space.values;
-    const { live } = this;
-    const replies = this.repliesTo(reply);
-    let place = from;
-    for (; place < to && reply.cost < limit; place++) {
-      if (live === null) hashes.draw(ref, this.nowMs);
-      else hashes.readLive(ref, live[this.#random.below(live.length)]!);
-      replies.drawn(hashes);
-    }
-    return place;
-  }
-}
-
-/** Draws a field for each place that was not drawn before. */
-class SampledElements extends HashElements {
-  readonly #drawn: IntegerSet;
-
-  /** For so many places. */
-  constructor(parts: number, isNested: boolean, nowMs: number, places: number) {
-    super(parts, isNested, nowMs);
-    this.#drawn = new IntegerSet(places);
-  }
-
-  override write(
     { values: { hashes } }: Keyspace,
     ref: number,
     from: number,
@@ -110,10 +79,32 @@ class SampledElements extends HashElements {
     const replies = this.repliesTo(reply);
     let place = from;
     for (; place < to && reply.cost < limit; place++) {
-      hashes.drawOther(ref, this.#drawn, this.nowMs);
+      this.draw(hashes, ref);
       replies.drawn(hashes);
     }
     return place;
+  }
+
+  /** Draws the field of the next place. */
+  protected draw(hashes: HashValue, ref: number): void {
+    const { live } = this;
+    if (live === null) hashes.draw(ref, this.nowMs);
+    else hashes.readLive(ref, live[this.#random.below(live.length)]!);
+  }
+}
+
+/** Draws a field for each place that was not drawn before. */
+class SampledElements extends DrawnElements {
+  readonly #drawn: IntegerSet;
+
+  /** For so many places. */
+  constructor(parts: number, isNested: boolean, call: Call, places: number) {
+    super(parts, isNested, call);
+    this.#drawn = new IntegerSet(places);
+  }
+
+  protected override draw(hashes: HashValue, ref: number): void {
+    hashes.drawOther(ref, this.#drawn, this.nowMs);
   }
 }
 
@@ -299,7 +290,7 @@ function drawFields(call: Call): void | Promise<LateReply> {
     return replyFields(call, space, ref, parts, isNested, live);
   }
   if (taken <= SAMPLED_MAX && hashes.drawsFaster(ref, taken, live)) {
-    const sampled = new SampledElements(parts, isNested, nowMs, taken);
+    const sampled = new SampledElements(parts, isNested, call, taken);
     return replyDrawn(call, space, ref, sampled, taken);
   }
   chosen.begin(taken, live);
