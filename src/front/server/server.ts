@@ -292,6 +292,8 @@ export class Server {
       // One that fails is told of where it matters.
       if (!await warm.then(() => true, () => false)) return;
     }
+    // Who stops waits for the one that is under way.
+    await this.#trimming;
     if (this.#stopping === null) this.#trimming = trimHeaps();
   }
 
