@@ -82,6 +82,8 @@ const CASES: readonly Case[] = [
   },
   {
     ...{ head: ["HSET", K], width: 2, argument: fields },
+    // A table: while fields are packed, fewer are set at once.
+    fill: [["HSET", K, "f1", "x".repeat(100)]],
     ...{ encoding: "hashtable", look: ["HLEN", K] },
   },
   {
@@ -326,6 +328,22 @@ suite("few arguments of many bytes are added in slices", async (client) => {
   assertEquals(plain(await client.run("RPUSH", K, ...big)), 40);
   assertEquals(await sliced(client) - before, 1);
   assertEquals(plain(await client.run("LRANGE", K, "0", "-1")), big);
+});
+
+suite("a packed hash of many fields is made in slices", async (client) => {
+  for (const [count, slices] of [[200, 0], [500, 1]]) {
+    const values = Array.from({ length: count! }, (_, i) => `v${i % 7}`);
+    const pairs = values.flatMap((value, i) => [member(i), value]);
+    const before = await sliced(client);
+    await client.run("DEL", K);
+    // The first field is set twice.
+    const added = await client.run("HSET", K, ...pairs, member(0), "x");
+    assertEquals(plain(added), count);
+    assertEquals(await sliced(client) - before, slices);
+    assertEquals(plain(await client.run("OBJECT", "ENCODING", K)), "listpack");
+    values[0] = "x";
+    assertEquals(plain(await client.run("HVALS", K)), values);
+  }
 });
 
 suite("what is wrong is said before anything is done", async (client) => {

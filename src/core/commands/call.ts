@@ -11,6 +11,7 @@
 
 import { assert } from "../base/assert.ts";
 import { hashSlot } from "../base/crc16.ts";
+import { DOUBLE_ZERO } from "../base/steady_code.ts";
 import { halfSipHash } from "../base/half_siphash.ts";
 import { KNOWN_KEYS, LONG_KEY_BYTES } from "../memory/known_keys.ts";
 import type { Prng } from "../base/prng.ts";
@@ -254,7 +255,7 @@ export class Call {
    * Milliseconds of the epoch; one value for a batch of commands. 0 while
    * records are replayed: nothing may expire then but what they say.
    */
-  nowMs = 0;
+  nowMs = DOUBLE_ZERO;
   /** The time while records are replayed. */
   replayMs = 0;
   /** Big arguments that have been made nodes; null for none. */

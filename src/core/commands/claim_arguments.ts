@@ -7,6 +7,7 @@
  */
 
 import { bytesOf } from "../base/bytes.ts";
+import { DOUBLE_ZERO } from "../base/steady_code.ts";
 import { Int64, parseInt64 } from "../base/int64.ts";
 import {
   type ErrorReply,
@@ -40,7 +41,7 @@ export class ClaimArguments {
   readonly ids: IdList = new IdList();
   isForced = false;
   isJustId = false;
-  deliveredAtMs = 0;
+  deliveredAtMs = DOUBLE_ZERO;
   hasDeliveries = false;
   readonly deliveries: Int64 = new Int64();
   readonly lastId: StreamId = new StreamId();
@@ -48,7 +49,7 @@ export class ClaimArguments {
   #at = FIRST_ID;
   /** Whether it is an option, or an ID that may be one. */
   #isBehindIds = false;
-  #atMs = 0;
+  #atMs = DOUBLE_ZERO;
 
   /** Begins at the first ID. */
   begin({ clockMs }: ClaimInput): void {

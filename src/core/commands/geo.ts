@@ -6,6 +6,7 @@
  */
 
 import { bytesOf } from "../base/bytes.ts";
+import { DOUBLE_ZERO } from "../base/steady_code.ts";
 import { formatDistance, geoDistance } from "../base/geo_area.ts";
 import {
   decodeGeohash,
@@ -71,8 +72,8 @@ const SCORES_KEPT = 64;
 
 /** Scores of the places that a call adds. */
 let scores = new Float64Array(SCORES_KEPT);
-const POINT: GeoPoint = { longitude: 0, latitude: 0 };
-const OTHER: GeoPoint = { longitude: 0, latitude: 0 };
+const POINT: GeoPoint = { longitude: DOUBLE_ZERO, latitude: DOUBLE_ZERO };
+const OTHER: GeoPoint = { longitude: DOUBLE_ZERO, latitude: DOUBLE_ZERO };
 const TEXT = new Uint8Array(GEOHASH_TEXT_BYTES);
 
 /** The members of GEOADD. */
@@ -156,7 +157,7 @@ function addManyPlaces(
 
 /** GEOADD of many places, recorded as ZADD of their scores. */
 class PlaceAddition extends ScoredAddition {
-  readonly #point: GeoPoint = { longitude: 0, latitude: 0 };
+  readonly #point: GeoPoint = { longitude: DOUBLE_ZERO, latitude: DOUBLE_ZERO };
   readonly #draft: EffectDraft | null;
   readonly #heap: Heap;
   #recorded: number;

@@ -11,6 +11,7 @@
  */
 
 import { bytesOf } from "../base/bytes.ts";
+import { DOUBLE_ZERO } from "../base/steady_code.ts";
 import { formatDistance, GeoArea, GeoCells } from "../base/geo_area.ts";
 import { decodeGeohash, type GeoPoint } from "../base/geohash.ts";
 import { sortIndexes, sortIndexesBetween } from "../base/index_sort.ts";
@@ -133,7 +134,7 @@ const STORED_BYTE_WEIGHT = 2;
 const CELLS = new GeoCells();
 const RANGE = new ScoreRange();
 RANGE.isMaxOpen = true;
-const POINT: GeoPoint = { longitude: 0, latitude: 0 };
+const POINT: GeoPoint = { longitude: DOUBLE_ZERO, latitude: DOUBLE_ZERO };
 /** Places for which a list is kept for the next search. */
 const KEPT_PLACES_MAX = 4096;
 /** A list that is not in use. */

@@ -5,6 +5,7 @@
  */
 
 import { latin1BytesOf } from "../base/bytes.ts";
+import { DOUBLE_ZERO } from "../base/steady_code.ts";
 import {
   INTEGER_BYTES_MAX,
   parseBigInteger,
@@ -69,7 +70,11 @@ import {
   streamLiveFields,
   VALUES,
 } from "./hash_replies.ts";
-import { FEW_ARGUMENTS, isLongRequest } from "./many_arguments.ts";
+import {
+  costOfPacking,
+  FEW_ARGUMENTS,
+  isLongRequest,
+} from "./many_arguments.ts";
 import { makeChange } from "./sliced_change.ts";
 import { stageField, stagePairs } from "./staged_nodes.ts";
 import { WRONG } from "./typed_entry.ts";
@@ -106,7 +111,7 @@ function stageFloat(call: Call): void {
 
 /** `HSET key field value [field value ...]` */
 function hsetCommand(call: Call): void | Promise<LateReply> {
-  if (call.argc > FEW_ARGUMENTS && isLongRequest(call)) {
+  if (call.argc > FEW_ARGUMENTS && isLongSetting(call)) {
     return setManyFields(call, "hset");
   }
   const added = setFields(call, "hset");
@@ -115,10 +120,15 @@ function hsetCommand(call: Call): void | Promise<LateReply> {
 
 /** `HMSET key field value [field value ...]` */
 function hmsetCommand(call: Call): void | Promise<LateReply> {
-  if (call.argc > FEW_ARGUMENTS && isLongRequest(call)) {
+  if (call.argc > FEW_ARGUMENTS && isLongSetting(call)) {
     return setManyFields(call, "hmset");
   }
   if (setFields(call, "hmset") >= 0) call.reply.ok();
+}
+
+/** Whether fields are so many that they are set in slices. */
+function isLongSetting(call: Call): boolean {
+  return isLongRequest(call, 1, costOfPacking(call));
 }
 
 /** HSET or HMSET of very many fields. */
@@ -415,7 +425,7 @@ const SCANNED: FieldVisitor & {
   nowMs: number;
 } = {
   reply: undefined,
-  nowMs: 0,
+  nowMs: DOUBLE_ZERO,
   field(field, value, expireAtMs) {
     const isAccepted = SCAN.accepts(field.buf, field.off, field.length);
     // An expired one was met as well: there may be very many.

@@ -9,6 +9,7 @@
 
 import { assert } from "../base/assert.ts";
 import { equalBytes } from "../base/bytes.ts";
+import { DOUBLE_ZERO } from "../base/steady_code.ts";
 import { globMatch } from "../base/glob.ts";
 import { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
@@ -67,7 +68,7 @@ export class KeysWalk {
   /** Null if every key matches. */
   readonly #pattern: Uint8Array | null;
   /** When the picture was taken. */
-  #takenMs = 0;
+  #takenMs = DOUBLE_ZERO;
   #picture = -1;
   #attempts = 0;
   readonly #key = new Key();

@@ -42,17 +42,27 @@ const SLICED_BYTES_MIN = 4 * SLICE_BYTES;
 
 /**
  * Whether more than {@linkcode FEW_ARGUMENTS} arguments take long, of a command
- * with one key, which each take as long as `cost` that are only looked for.
+ * with one key, which each take as long as `cost` that are only looked for, or
+ * `costOfNew` if there is no value yet.
  */
-export function isLongRequest(call: Call, cost = 1): boolean {
+export function isLongRequest(call: Call, cost = 1, costOfNew = cost): boolean {
   const { args } = call;
   const most = SLICED_ARGUMENTS_MIN / cost;
   if (args.count > most || args.bytesAtMost > SLICED_BYTES_MIN) return true;
   if (args.count <= UNWEIGHED_ARGUMENTS_MAX) return false;
   const key = call.key(0);
   const space = call.keyspace(key);
-  const weight = argumentWeight(space, space.peek(call.db, key));
-  return args.count * weight > most;
+  const ref = space.peek(call.db, key);
+  if (ref === 0) return args.count * costOfNew > SLICED_ARGUMENTS_MIN;
+  return args.count * argumentWeight(space, ref) > most;
+}
+
+/**
+ * How dear an argument is that becomes an element of a new value: while that is packed,
+ * each is looked for among those before, which are half of them on average.
+ */
+export function costOfPacking({ args }: Call): number {
+  return Math.max(1, Math.floor(args.bytesAtMost / 2 / WEIGHT_BYTES));
 }
 
 /**

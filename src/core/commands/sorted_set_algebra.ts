@@ -16,6 +16,7 @@
 import { assert } from "../base/assert.ts";
 import { bytesOf } from "../base/bytes.ts";
 import { parseDouble } from "../base/double.ts";
+import { DOUBLE_ZERO } from "../base/steady_code.ts";
 import {
   DEL,
   ZDIFFSTORE,
@@ -70,7 +71,7 @@ class Source {
   length = 0;
   weight = 1;
   /** Score of the member that was found. */
-  score = 0;
+  score = DOUBLE_ZERO;
   #isSet = false;
   #visitor!: ScoredVisitor;
   readonly #setVisitor: MemberVisitor = {

@@ -134,7 +134,7 @@ function xinfoStreamCommand(call: Call): void {
 const ELEMENTS_PER_LINE = 16;
 
 /** To show an entry takes as long as so many that are only read. */
-const ELEMENTS_PER_SHOWN = 3;
+const ELEMENTS_PER_SHOWN = 5;
 
 /** To count a node takes as long as so many elements. */
 const ELEMENTS_PER_NODE = 2;

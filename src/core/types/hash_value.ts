@@ -27,6 +27,7 @@
  */
 
 import { assert } from "../base/assert.ts";
+import { DOUBLE_ZERO } from "../base/steady_code.ts";
 import {
   INTEGER_BYTES_MAX,
   parseSafeInteger,
@@ -74,7 +75,7 @@ export class HashValue implements ValueType {
   /** The field that was drawn. */
   readonly field: ListpackItem;
   /** When the field that was found expires; 0 for never. */
-  expireAtMs = 0;
+  expireAtMs = DOUBLE_ZERO;
   readonly #arena: Arena;
   readonly #heap: Heap;
   readonly #listpacks: Listpacks;

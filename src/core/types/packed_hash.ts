@@ -13,6 +13,7 @@
  * @module
  */
 
+import { DOUBLE_ZERO } from "../base/steady_code.ts";
 import {
   LISTPACK_EMPTY_BYTES,
   LISTPACK_HEADER_BYTES,
@@ -37,7 +38,7 @@ export class PackedHash {
   /** Position of the value of the field that was found. */
   valuePos = 0;
   /** When that field expires; 0 for never. */
-  expireAtMs = 0;
+  expireAtMs = DOUBLE_ZERO;
   /** Fields that were removed as expired. */
   removed = 0;
   /** When the field that was passed last expires, or Infinity. */

@@ -25,6 +25,7 @@
  */
 
 import { assert } from "../base/assert.ts";
+import { DOUBLE_ZERO } from "../base/steady_code.ts";
 import type { Int64 } from "../base/int64.ts";
 import {
   type Arena,
@@ -64,7 +65,7 @@ export class PendingEntry {
   /** The consumer that has it. */
   consumer = 0;
   /** When it was delivered, in milliseconds of the epoch. */
-  deliveredAtMs = 0;
+  deliveredAtMs = DOUBLE_ZERO;
   /** How often, upper word. */
   deliveriesHi = 0;
   /** How often, lower word. */

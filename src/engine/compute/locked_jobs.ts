@@ -7,6 +7,7 @@
  */
 
 import { assert } from "../../core/base/assert.ts";
+import { DOUBLE_ZERO } from "../../core/base/steady_code.ts";
 import type { Call, ShardLatches } from "../../core/commands/call.ts";
 import type { LateReply } from "../../core/commands/command_spec.ts";
 import { GivenRecord } from "../../core/commands/given_record.ts";
@@ -72,7 +73,7 @@ export class LockedJob<C extends Call> implements JobKeys {
   /** By number of a key in the job: its number in the command. */
   readonly #numbers: Int32Array;
   readonly #key = new Key();
-  #nowMs = 0;
+  #nowMs = DOUBLE_ZERO;
   #isRecorded = false;
   #result: ComputeResult | null = null;
   #hasRoom = true;

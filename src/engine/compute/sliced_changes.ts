@@ -10,6 +10,7 @@
  */
 
 import { assert } from "../../core/base/assert.ts";
+import { DOUBLE_ZERO } from "../../core/base/steady_code.ts";
 import type { ChangePlace, SlicedChange } from "../../core/commands/call.ts";
 import type { LateReply } from "../../core/commands/command_spec.ts";
 import type { ComparedArguments } from "../../core/commands/compared_arguments.ts";
@@ -153,7 +154,7 @@ export class SlicedChanges {
       ...{ space, db, key, change, args: given, handle, session, resolve },
       command: session.command!,
       compared,
-      tookMs: 0,
+      tookMs: DOUBLE_ZERO,
     };
     // One who has waited may be served before the command at hand is parked.
     this.keepArguments();

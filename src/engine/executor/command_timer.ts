@@ -10,6 +10,7 @@
  * @module
  */
 
+import { DOUBLE_ZERO } from "../../core/base/steady_code.ts";
 import type { Command } from "../../core/commands/command_table.ts";
 import {
   CALLS,
@@ -48,7 +49,7 @@ export class CommandTimer<C> {
   /** When the last command ended, if it was timed and nothing came between. */
   #endedMs = -1;
   /** When the run of brief commands began that is being timed. */
-  #runStartMs = 0;
+  #runStartMs = DOUBLE_ZERO;
   #run: Command<C> | null = null;
   /** Calls of that command before the run. */
   #runCalls = 0;

@@ -13,6 +13,7 @@
  */
 
 import { assert } from "../../core/base/assert.ts";
+import { DOUBLE_ZERO } from "../../core/base/steady_code.ts";
 import {
   downgradeKey,
   lendOrphan,
@@ -80,9 +81,9 @@ export class HeldKeys implements DiscoveringHandle {
   /** What was asked for first. */
   readonly spec: LockSpec;
   /** When the locks were granted, in monotonic milliseconds. */
-  sinceMs = 0;
+  sinceMs = DOUBLE_ZERO;
   /** The same, in milliseconds of the epoch: time stands still for reads. */
-  grantedMs = 0;
+  grantedMs = DOUBLE_ZERO;
   /** Whether the watchdog has complained. */
   hasWarned = false;
   /** Whether all shards as a whole are locked instead. */

@@ -5,6 +5,7 @@
  */
 
 import { Prng } from "../../core/base/prng.ts";
+import { expectTransfers } from "../../core/base/steady_code.ts";
 import { AccessClock } from "../../core/keyspace/access_clock.ts";
 import { WORKER_DOUBLES } from "../../core/keyspace/counters.ts";
 import { EffectLog } from "../../core/keyspace/effect_log.ts";
@@ -58,6 +59,7 @@ export function beginComputing(
   start: ComputeStart,
   tell: (message: FromWorker) => void,
 ): void {
+  expectTransfers();
   const { shared, id } = start;
   const settings = new Settings(start.host);
   const counters = new Float64Array(WORKER_DOUBLES);

@@ -22,6 +22,7 @@
  * @module
  */
 
+import { DOUBLE_ZERO } from "../../core/base/steady_code.ts";
 import { FLAG } from "../../core/commands/command_spec.ts";
 import {
   GATE_AUTH,
@@ -138,7 +139,7 @@ export class Connection implements SocketHandler, Subscriber, CacheReceiver {
   #queue: OutputQueue | null = null;
   #owed: OwedReplies | null = null;
   /** Since when pieces are sent without a look at anything else. */
-  #sendingSinceMs = 0;
+  #sendingSinceMs = DOUBLE_ZERO;
   #outputLimit: OutputLimit | null = null;
   /** The ticket behind all that its unsent replies can tell of. */
   #seenTicket = 0;
