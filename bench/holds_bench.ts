@@ -39,7 +39,7 @@ import { Sherd } from "./_sherd.ts";
 /** What a hold may last, in microseconds. */
 const HOLD_MAX = 1000;
 /** Time for two workers to make their code fast; see src/front/server/warm_up.ts. */
-const WARM_UP_MS = 800;
+const WARM_UP_MS = 1500;
 
 const USAGE = `Usage: deno run -A bench/holds_bench.ts [OPTIONS]
 

@@ -22,3 +22,8 @@ export class CheckedKeyspace extends Keyspace {
     return super.lookupWrite(db, key, nowMs);
   }
 }
+
+/** What keyspaces are made of, with checks or without. */
+export function keyspaceClass(checks: boolean): typeof Keyspace {
+  return checks ? CheckedKeyspace : Keyspace;
+}

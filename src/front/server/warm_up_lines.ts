@@ -11,9 +11,11 @@
 
 /**
  * A line each, names and options as they are, words that begin with `$` as
- * {@linkcode warmUpWords} has it. `EACH` runs what follows for each element.
+ * {@linkcode warmUpWords} has it. `EACH` runs what follows for each element; `PACKED`
+ * says how many elements are packed from here on.
  */
 export const WARM_UP_LINES: readonly string[] = `
+PACKED 64
 PFADD p $members
 PFADD q $pairs
 PFCOUNT p q
@@ -58,6 +60,26 @@ HPERSIST g FIELDS $count $members
 HGETDEL g FIELDS $count $members
 DUMP h
 HDEL h $members
+PACKED 1000
+HSET s $pairs
+HSET s $pairs
+HGETALL s
+HRANDFIELD s $half WITHVALUES
+HRANDFIELD s $minus
+HMGET s $members
+COPY s e REPLACE
+HPEXPIRE e 1000000 FIELDS $count $members
+HGETEX e PX 1000000 FIELDS $count $members
+HPERSIST e FIELDS $count $members
+HGETDEL e FIELDS $count $members
+DUMP s
+HDEL s $members
+ZADD t $scored
+ZADD t $scored
+ZREM t $members
+SADD w $members
+SREM w $members
+PACKED 64
 ZADD z $scored
 ZADD y $scored
 ZADD l $level
@@ -84,6 +106,8 @@ ZPOPMIN x 10
 ZMPOP 1 x MAX COUNT 10
 DUMP z
 ZREM z $members
+ZADD y $level
+ZADD y $scored
 ZREM y $members
 GEOADD n $places
 GEOSEARCH n FROMLONLAT 15 37 BYRADIUS 6000 km ASC WITHDIST

@@ -9,6 +9,7 @@
  */
 /// <reference lib="deno.worker" />
 
+import { expectTransfers } from "../../core/base/steady_code.ts";
 import { emptyDatabases } from "../../core/commands/databases.ts";
 import { PROCESS_TCP_PORT } from "../../engine/messages/shared_state.ts";
 import type { SnapshotSource } from "../../engine/persistence/snapshot_source.ts";
@@ -81,6 +82,7 @@ self.onmessage = (event: MessageEvent<ToWorker>) => {
 };
 
 function begin(start: WorkerStart): void {
+  expectTransfers();
   const assembled = assembleWorker(start, {
     tell,
     fail,
@@ -91,8 +93,9 @@ function begin(start: WorkerStart): void {
 }
 
 /** Lets others go first, whenever there is something for them to do. */
-function warmUp({ table, settings, loop, shared }: WorkerContext): void {
-  const commands = new WarmUp(table, settings, shared.hashSeed);
+function warmUp(worker: WorkerContext): void {
+  const { table, loop, shared, checks } = worker;
+  const commands = new WarmUp(table, shared.hashSeed, checks);
   const step = () => {
     if (!isStopping && commands.step()) giveWay(loop, step);
     else tell({ kind: "warm" });

@@ -26,9 +26,9 @@ import { CHANGES } from "../../core/keyspace/counters.ts";
 import { Prng } from "../../core/base/prng.ts";
 import { AccessClock } from "../../core/keyspace/access_clock.ts";
 import { EffectLog } from "../../core/keyspace/effect_log.ts";
-import { CheckedKeyspace } from "../../core/keyspace/checked_keyspace.ts";
+import { keyspaceClass } from "../../core/keyspace/checked_keyspace.ts";
 import type { Key } from "../../core/keyspace/key.ts";
-import { Keyspace } from "../../core/keyspace/keyspace.ts";
+import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
 import { WaiterRecords } from "../../core/keyspace/waiter_records.ts";
 import { Evictor } from "../../core/keyspace/evict.ts";
@@ -308,10 +308,10 @@ class Assembly {
       },
       locks: this.#lockRules,
     };
-    const KeyspaceKind = this.#start.checks ? CheckedKeyspace : Keyspace;
+    const KeyspaceClass = keyspaceClass(this.#start.checks);
     this.#shared.controls.forEach((control, shard) => {
       this.#keyspaces.push(
-        new KeyspaceKind(context, new Int32Array(control), shard),
+        new KeyspaceClass(context, new Int32Array(control), shard),
       );
     });
     this.#effects.heap = this.#keyspaces[0]!.heap;
