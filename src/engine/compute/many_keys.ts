@@ -31,7 +31,6 @@
  * @module
  */
 
-import { DOUBLE_ZERO } from "../../core/base/steady_code.ts";
 import type { Call } from "../../core/commands/call.ts";
 import type { ComparedArguments } from "../../core/commands/compared_arguments.ts";
 import type { LateReply } from "../../core/commands/command_spec.ts";
@@ -238,13 +237,7 @@ export class ManyKeys<C extends Call> {
       compared: call.takeCompared(),
       remembers: isTracking && session.tracking!.remembers,
       noTouch: call.keyspaces[0]!.noTouch,
-      ...{
-        owner: handle.id,
-        locked: 0,
-        wait: null,
-        tookMs: DOUBLE_ZERO,
-        steps: null,
-      },
+      ...{ owner: handle.id, locked: 0, wait: null, tookMs: 0, steps: null },
       ...{ isWoken: false, hasExpired: false },
       ...{ isAsleep: false, isPlanned: false },
     };
