@@ -346,6 +346,15 @@ suite("a packed hash of many fields is made in slices", async (client) => {
   }
 });
 
+suite("a new table of as many fields is made at once", async (client) => {
+  const long = "x".repeat(100);
+  const pairs = Array.from({ length: 500 }, (_, i) => [member(i), long]);
+  const before = await sliced(client);
+  assertEquals(plain(await client.run("HSET", K, ...pairs.flat())), 500);
+  assertEquals(await sliced(client) - before, 0);
+  assertEquals(plain(await client.run("OBJECT", "ENCODING", K)), "hashtable");
+});
+
 suite("what is wrong is said before anything is done", async (client) => {
   const zadd = command(
     CASES.find(({ head }) => head[0] === "ZADD")!,

@@ -71,7 +71,7 @@ import {
   VALUES,
 } from "./hash_replies.ts";
 import {
-  costOfPacking,
+  DEAR_ARGUMENT,
   FEW_ARGUMENTS,
   isLongRequest,
 } from "./many_arguments.ts";
@@ -81,6 +81,8 @@ import { WRONG } from "./typed_entry.ts";
 
 const INT64_MAX = 2n ** 63n - 1n;
 const INT64_MIN = -(2n ** 63n);
+/** Fields of a new hash that are packed at once. */
+const PACKED_AT_ONCE = 350;
 /** Text of a number on its way to a value. */
 const TEXT = new Uint8Array(INTEGER_BYTES_MAX);
 
@@ -128,7 +130,19 @@ function hmsetCommand(call: Call): void | Promise<LateReply> {
 
 /** Whether fields are so many that they are set in slices. */
 function isLongSetting(call: Call): boolean {
-  return isLongRequest(call, 1, costOfPacking(call));
+  return isLongRequest(call, 1, packsMany(call) ? DEAR_ARGUMENT : 1);
+}
+
+/** Whether many fields of a new hash are packed: each is looked for among those before. */
+function packsMany(
+  { args, settings: { hashMaxListpackEntries, hashMaxListpackValue } }: Call,
+): boolean {
+  const fields = Math.min(args.count >> 1, hashMaxListpackEntries);
+  if (fields <= PACKED_AT_ONCE) return false;
+  for (let i = 2; i < args.count; i++) {
+    if (args.length[i]! > hashMaxListpackValue) return false;
+  }
+  return true;
 }
 
 /** HSET or HMSET of very many fields. */

@@ -58,14 +58,6 @@ export function isLongRequest(call: Call, cost = 1, costOfNew = cost): boolean {
 }
 
 /**
- * How dear an argument is that becomes an element of a new value: while that is packed,
- * each is looked for among those before, which are half of them on average.
- */
-export function costOfPacking({ args }: Call): number {
-  return Math.max(1, Math.floor(args.bytesAtMost / 2 / WEIGHT_BYTES));
-}
-
-/**
  * Whether it takes long to change so many members of a sorted set, of a command
  * with one key: each long one may have to be compared with others.
  */

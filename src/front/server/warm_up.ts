@@ -10,7 +10,7 @@
  *
  * What is compiled is good for as long as all is as V8 has seen it: objects of the same
  * classes, fields that have changed before, ways that have been taken. So requests are
- * parsed, time passes, and values are too large to be packed.
+ * parsed, time passes, and there are values that are packed and others.
  *
  * Handlers are called as they are, not by the executor, whose calls V8 would
  * otherwise see go to all commands before it has seen those of the first clients.
