@@ -38,8 +38,6 @@ import { Sherd } from "./_sherd.ts";
 
 /** What a hold may last, in microseconds. */
 const HOLD_MAX = 1000;
-/** Time for two workers to make their code fast; see src/front/server/warm_up.ts. */
-const WARM_UP_MS = 1500;
 
 const USAGE = `Usage: deno run -A bench/holds_bench.ts [OPTIONS]
 
@@ -104,8 +102,6 @@ async function main(args: string[]): Promise<void> {
       using client = await TestClient.connect(server.port, {
         timeoutMs: 600_000,
       });
-      // Workers run commands of their own at first, one after the other.
-      await delay(WARM_UP_MS);
       await sendCommands(server.port, fill());
       for (const [at, one] of chosen.entries()) {
         const holds = values.first
@@ -148,7 +144,8 @@ async function measureFirst(
   using client = await TestClient.connect(server.port, {
     timeoutMs: 600_000,
   });
-  await delay(WARM_UP_MS);
+  // What it has loaded, and run by itself, comes before the first command.
+  while (plain(await client.run("PING")) instanceof Error) await delay(1);
   // What asks for the longest hold has holds of its own.
   await client.run("DEBUG", "LATCHES");
   const holds = await measure(server.port, client, { ...one, before: [] }, 1);

@@ -60,29 +60,67 @@ Deno.test("SHUTDOWN ends the server with code 0", async () => {
 });
 
 Deno.test("SHUTDOWN ends a server that is still loading with code 0", async () => {
-  const dir = await Deno.makeTempDir({ prefix: "sherd_loading_" });
-  try {
-    const path = `${dir}/socket`;
-    const child = new Deno.Command(Deno.execPath(), {
-      args: [
-        ...["run", "--quiet", "-A", "--unstable-net", "src/front/cli/main.ts"],
-        ...["--port", "0", "--unixsocket", path, "--dir", dir],
-        ...["--appendonly", "yes", "--workers", "2"],
-      ],
-      cwd: ROOT,
-      stdout: "null",
-      stderr: "piped",
-    }).spawn();
+  await withStarting(["--appendonly", "yes"], async (path, child) => {
     // The socket is there before the log has been read.
     const client = await eventually(() => TestClient.connect(path));
     await client.sendCommands([["SHUTDOWN"]]);
     const { code, stderr } = await child.output();
     client.close();
     assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
+  });
+});
+
+Deno.test("who connects while workers warm up waits, and loses nothing", async () => {
+  await withStarting(["--appendonly", "no"], async (path, child) => {
+    using client = await eventually(() => TestClient.connect(path));
+    const leaver = await TestClient.connect(path);
+    await leaver.sendCommands([["SET", "left", "1"], ["INCR", "left"]]);
+    leaver.close();
+    const replies = await client.pipeline([
+      ["PING"],
+      ["SET", "k", "v"],
+      ["MULTI"],
+      ["INCR", "n"],
+      ["GET", "k"],
+      ["EXEC"],
+    ]);
+    assertEquals(replies.map(plain), [
+      "PONG",
+      "OK",
+      "OK",
+      "QUEUED",
+      "QUEUED",
+      [1, "v"],
+    ]);
+    await client.sendCommands([["SHUTDOWN", "NOSAVE"]]);
+    const { code, stderr } = await child.output();
+    assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
+  });
+});
+
+/** A server that has just been spawned, with a unix socket and a folder of its own. */
+async function withStarting(
+  flags: string[],
+  use: (path: string, child: Deno.ChildProcess) => Promise<void>,
+): Promise<void> {
+  const dir = await Deno.makeTempDir({ prefix: "sherd_starting_" });
+  try {
+    const path = `${dir}/socket`;
+    const child = new Deno.Command(Deno.execPath(), {
+      args: [
+        ...["run", "--quiet", "-A", "--unstable-net", "src/front/cli/main.ts"],
+        ...["--port", "0", "--unixsocket", path, "--dir", dir],
+        ...["--workers", "2", ...flags],
+      ],
+      cwd: ROOT,
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    await use(path, child);
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
-});
+}
 
 /** What an attempt brings that does not fail. */
 async function eventually<T>(attempt: () => Promise<T>): Promise<T> {

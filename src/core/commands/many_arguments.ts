@@ -28,7 +28,7 @@ const STRING_WEIGHT = 4;
 /** A large sorted set has members in an order, too, as have fields that expire. */
 const ORDERED_WEIGHT = 2;
 /** Arguments that are gone through in one slice. */
-const SLICE_ARGUMENTS = 300;
+const SLICE_ARGUMENTS = 100;
 /** Bytes of arguments after which a slice ends. */
 const SLICE_BYTES = 1 << 17;
 /** More arguments are gone through in slices. */

@@ -99,13 +99,12 @@ export class RdbWriter {
   }
 
   /**
-   * Gives away the buffer with what is in it, which the sink does not get, and
-   * goes on with another.
+   * What is in the buffer, which the sink does not get; in one of its own, to be
+   * transferred (see base/steady_code.ts).
    */
-  takeBuffer(): Uint8Array<ArrayBuffer> {
+  take(): Uint8Array<ArrayBuffer> {
     this.#sum();
-    const taken = this.buf.subarray(0, this.at);
-    this.buf = new Uint8Array(this.buf.length);
+    const taken = this.buf.slice(0, this.at);
     this.at = 0;
     this.#summed = 0;
     return taken;

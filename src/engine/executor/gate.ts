@@ -28,6 +28,12 @@ export const GATE_LOG_FAILED = 16;
 /** Somebody sees all commands (MONITOR); holds nothing back. */
 export const GATE_MONITORED = 32;
 
+/**
+ * The worker warms up, or is about to: all commands are held back. While data is
+ * being loaded, which comes first, they are refused instead.
+ */
+export const GATE_COLD = 64;
+
 /** While there is one of them, data does not change by itself. */
 export const GATES_STILL: number = GATE_PAUSE | GATE_STOP | GATE_LOADING |
   GATE_LOG_FAILED;

@@ -18,6 +18,8 @@ import type { CommandLocks } from "../locks/command_locks.ts";
 import type { CommandRunner } from "./command_runner.ts";
 import type { ExecutorPorts } from "./executor_ports.ts";
 import {
+  GATE_COLD,
+  GATE_LOADING,
   GATE_MONITORED,
   GATE_PAUSE,
   GATE_STOP,
@@ -116,6 +118,7 @@ export class GatedRequests<C extends Call> {
         if (refusal !== null) return rejections.reject(command, refusal);
         if (
           (gate & GATE_STOP) !== 0 ||
+          (gate & (GATE_COLD | GATE_LOADING)) === GATE_COLD ||
           isPaused && !isMonitor && (!gateWritesOnly || isWrite)
         ) return HELD;
       }

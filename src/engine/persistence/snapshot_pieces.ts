@@ -1,6 +1,6 @@
 /**
- * Puts records together to pieces: buffers that are given away when they are
- * nearly full.
+ * Puts records together to pieces, which are given away when a buffer is nearly
+ * full.
  *
  * Each piece begins with its database, so pieces of several writers can be
  * written in any order; only a record that is larger than a buffer goes out in
@@ -14,7 +14,7 @@ import { type RdbSink, RdbWriter } from "../../core/rdb/rdb_writer.ts";
 
 /** Bytes of a buffer. */
 const BUFFER_BYTES = 256 * 1024;
-/** A buffer with so many bytes is given away. */
+/** So many bytes are a piece. */
 const PIECE_BYTES = 192 * 1024;
 
 /** Some records, or a part of one. */
@@ -68,7 +68,7 @@ export class PieceWriter implements RdbSink {
   /** Sends what there is; no record is at hand. */
   flush(): void {
     if (this.writer.at === 0 && this.sent === 0) return;
-    const bytes = this.writer.takeBuffer();
+    const bytes = this.writer.take();
     const keys = this.#keys;
     this.#keys = this.sent = 0;
     this.#db = -1;

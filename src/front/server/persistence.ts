@@ -168,12 +168,12 @@ export class Persistence {
   }
 
   async #shutdown({ save, force }: ShutdownData): Promise<Json> {
-    await this.#gate(GATE_STOP, 0);
+    await this.gate(GATE_STOP, 0);
     if (save !== null) {
       await this.snapshots.settled();
       const failure = await this.snapshots.save(save);
       if (failure !== null && !force) {
-        await this.#gate(0, GATE_STOP);
+        await this.gate(0, GATE_STOP);
         return "failed";
       }
     }
@@ -185,7 +185,7 @@ export class Persistence {
   async #reload({ save, flush, file, rewrite }: ReloadData): Promise<Json> {
     const { folder, name, replaces } = file;
     const path = `${folder}/${name}`;
-    await this.#gate(GATE_STOP, 0);
+    await this.gate(GATE_STOP, 0);
     try {
       if (save !== null) {
         const saved = await this.#save(save);
@@ -207,7 +207,7 @@ export class Persistence {
       this.#parts.log("warning", (cause as Error).message);
       return "failed";
     } finally {
-      await this.#gate(0, GATE_STOP);
+      await this.gate(0, GATE_STOP);
     }
   }
 
@@ -217,7 +217,7 @@ export class Persistence {
    */
   async start(job: LoadJob): Promise<void> {
     await this.load(job);
-    await this.#gate(0, GATE_LOADING);
+    await this.gate(0, GATE_LOADING);
   }
 
   /**
@@ -315,7 +315,8 @@ export class Persistence {
     }
   }
 
-  async #gate(set: number, clear: number): Promise<void> {
+  /** Sets and clears bits of all workers' gates; see engine/executor/gate.ts. */
+  async gate(set: number, clear: number): Promise<void> {
     await this.#each("gated", { kind: "gate", set, clear });
   }
 

@@ -23,6 +23,7 @@ import { DurableLog } from "./durable_log.ts";
 import { SYNC_POLICIES } from "./log_link.ts";
 import { DenoDisk } from "./deno_disk.ts";
 import { machineBytes } from "./host_facts.ts";
+import { GATE_COLD } from "../../engine/executor/gate.ts";
 import { trimHeaps } from "./heap_trim.ts";
 import { adviseHugePages } from "./huge_pages.ts";
 import { MemoryAhead } from "./memory_ahead.ts";
@@ -157,7 +158,6 @@ export class Server {
     await Promise.all(this.#workers.map((worker) => worker.next("ready")));
     this.#trimming = trimHeaps();
     await this.#listen();
-    if (settings.warmUp) this.#warmUp();
     if (settings.appendonly) await this.#loadLog(snapshot);
     else if (isSnapshotLoaded) {
       await this.#persistence.start({
@@ -166,6 +166,7 @@ export class Server {
         replaces: false,
       });
     }
+    if (settings.warmUp) await this.#warmUp();
   }
 
   #folder(): string {
@@ -284,17 +285,16 @@ export class Server {
     }
   }
 
-  /** One worker after the other, so that the others have their cores. */
+  /**
+   * After loading, which is the first that workers do, and in ways of its own. Who has
+   * connected meanwhile waits.
+   */
   async #warmUp(): Promise<void> {
-    for (const worker of this.#workers) {
-      const warm = worker.next("warm");
-      worker.send({ kind: "warm-up" });
-      // One that fails is told of where it matters.
-      if (!await warm.then(() => true, () => false)) return;
-    }
-    // Who stops waits for the one that is under way.
-    await this.#trimming;
-    if (this.#stopping === null) this.#trimming = trimHeaps();
+    const warm = this.#workers.map((worker) => worker.next("warm"));
+    for (const worker of this.#workers) worker.send({ kind: "warm-up" });
+    await Promise.all(warm);
+    await this.#persistence!.gate(0, GATE_COLD);
+    this.#trimming = this.#trimming!.then(trimHeaps);
   }
 
   #spawn(start: WorkerStart): void {

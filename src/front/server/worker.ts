@@ -9,7 +9,6 @@
  */
 /// <reference lib="deno.worker" />
 
-import { expectTransfers } from "../../core/base/steady_code.ts";
 import { emptyDatabases } from "../../core/commands/databases.ts";
 import { PROCESS_TCP_PORT } from "../../engine/messages/shared_state.ts";
 import type { SnapshotSource } from "../../engine/persistence/snapshot_source.ts";
@@ -82,7 +81,6 @@ self.onmessage = (event: MessageEvent<ToWorker>) => {
 };
 
 function begin(start: WorkerStart): void {
-  expectTransfers();
   const assembled = assembleWorker(start, {
     tell,
     fail,

@@ -53,7 +53,11 @@ import {
 } from "../../engine/compute/value_holds.ts";
 import { Executor } from "../../engine/executor/executor.ts";
 import { DONE } from "../../engine/executor/outcome.ts";
-import { GATE_LOADING, GATES_STILL } from "../../engine/executor/gate.ts";
+import {
+  GATE_COLD,
+  GATE_LOADING,
+  GATES_STILL,
+} from "../../engine/executor/gate.ts";
 import { Forwarder } from "../../engine/executor/forwarder.ts";
 import { GATE_TRACKING, guestSession } from "../../engine/executor/session.ts";
 import { Tellings } from "../../engine/executor/tellings.ts";
@@ -705,6 +709,7 @@ class Assembly {
   #begin(): void {
     const worker = this.#worker;
     if (this.#start.isLoading) this.#executor.gate |= GATE_LOADING;
+    if (worker.settings.warmUp) this.#executor.gate |= GATE_COLD;
     followSettings(worker);
     guardDataFolder(worker);
     answerServerQuestions(worker);
