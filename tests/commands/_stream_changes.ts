@@ -87,7 +87,7 @@ export const STREAM_CHANGES: readonly StreamChange[] = [
     argv: () => DELIVER,
     reply: (n) => read(idsBetween(1, n)),
     pending: (n) => ({ a: n }),
-    atOnce: 256,
+    atOnce: 160,
   },
   {
     name: "XREADGROUP with COUNT, for a consumer that is there",
@@ -101,7 +101,7 @@ export const STREAM_CHANGES: readonly StreamChange[] = [
     ],
     reply: (n) => read(idsBetween(1, n - 3)),
     pending: (n) => ({ a: n - 3 }),
-    atOnce: 259,
+    atOnce: 163,
   },
   {
     name: "XREADGROUP NOACK behind deleted entries",
@@ -112,7 +112,7 @@ export const STREAM_CHANGES: readonly StreamChange[] = [
     ],
     reply: (n) => read(kept(n)),
     pending: () => ({ b: 0 }),
-    atOnce: 284,
+    atOnce: 177,
   },
   {
     name: "XREADGROUP of several streams",
@@ -133,7 +133,7 @@ export const STREAM_CHANGES: readonly StreamChange[] = [
       [LONG, idsBetween(1, n)],
     ],
     pending: (n) => ({ a: n }),
-    atOnce: 125,
+    atOnce: 77,
   },
   {
     name: "XREADGROUP of new entries and of pending ones",
@@ -148,7 +148,7 @@ export const STREAM_CHANGES: readonly StreamChange[] = [
       [LATER, idsBetween(1, n)],
     ],
     pending: (n) => ({ a: n }),
-    atOnce: 128,
+    atOnce: 80,
   },
   {
     name: "XREADGROUP of a stream that comes twice",
@@ -166,7 +166,7 @@ export const STREAM_CHANGES: readonly StreamChange[] = [
     ],
     pending: (n) => ({ a: n }),
     // All but the last ten entries are of the first two.
-    atOnce: 128,
+    atOnce: 80,
   },
   {
     name: "XREADGROUP of many streams",
@@ -181,7 +181,7 @@ export const STREAM_CHANGES: readonly StreamChange[] = [
       ...MANY.map((key) => [key, idsBetween(1, 1)] as Plain),
     ],
     pending: (n) => ({ a: n }),
-    atOnce: 256 - MANY_STREAMS,
+    atOnce: 160 - MANY_STREAMS,
   },
   {
     name: "XREADGROUP of what is pending",
@@ -194,7 +194,7 @@ export const STREAM_CHANGES: readonly StreamChange[] = [
         ),
       ),
     pending: (n) => ({ a: n }),
-    atOnce: 257,
+    atOnce: 161,
   },
   {
     name: "XCLAIM",
@@ -234,7 +234,7 @@ export const STREAM_CHANGES: readonly StreamChange[] = [
     argv: (n) => ["XAUTOCLAIM", STREAM, "g", "b", "0", "-", "COUNT", `${n}`],
     reply: (n) => ["0-0", kept(n), deleted(n)],
     pending: (n) => ({ a: 0, b: kept(n).length }),
-    atOnce: 205,
+    atOnce: 128,
   },
   {
     name: "XAUTOCLAIM JUSTID, not to the end",
@@ -252,7 +252,7 @@ export const STREAM_CHANGES: readonly StreamChange[] = [
       a: n - kept(n - 9).length - deleted(n - 9).length + 1,
       b: kept(n - 9).length - 1,
     }),
-    atOnce: 215,
+    atOnce: 134,
   },
   {
     name: "XACK",

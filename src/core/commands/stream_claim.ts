@@ -76,7 +76,7 @@ const LOOKS_PER_CLAIM = 4;
 /** So much longer takes one that is not near the one before. */
 const LOOKS_PER_SEEK = 3;
 /** Entries that are looked at in one slice. */
-const SLICE_LOOKS = 512;
+const SLICE_LOOKS = 320;
 /** More are gone on with in slices. */
 const LOOKS_AT_ONCE = 2 * SLICE_LOOKS;
 

@@ -39,7 +39,7 @@ import {
 } from "./stream_reply.ts";
 
 /** Entries that are read in one slice. */
-export const SLICE_ENTRIES = 128;
+export const SLICE_ENTRIES = 80;
 /** Entries that are read at once; more are gone on with in slices. */
 export const ENTRIES_AT_ONCE: number = 2 * SLICE_ENTRIES;
 /** A slice ends after the entry with which it has replied as much as so many bytes. */
