@@ -93,8 +93,8 @@ const CASES = `
   LPOS l e1
   LMOVE l m LEFT RIGHT
   LMPOP 1 l LEFT
-  BLPOP l 0
-  BLMOVE l m LEFT LEFT 0
+  RPUSH l e1 > BLPOP l 0
+  RPUSH l e1 > BLMOVE l m LEFT LEFT 0
   RPOPLPUSH l m
   SADD e a b c
   SREM e e1

@@ -575,7 +575,9 @@ blockingSuite("27: many waiters and one push: one reply", async ({
   );
   await run(`RPUSH ${A} 1`);
   await expectReply(first, [A, "1"]);
-  assert(/blocked_clients:60\r/.test(String(await run("INFO clients"))));
+  const info = String(await run("INFO clients"));
+  assert(/blocked_clients:60\r/.test(info));
+  assert(/total_blocking_keys:1\r/.test(info));
   for (const { id } of others) await run(`CLIENT UNBLOCK ${id}`);
   for (const other of others) await expectReply(other, null);
 });

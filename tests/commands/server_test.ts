@@ -374,7 +374,6 @@ Deno.test({
 const LATER_FIELDS = new Set([
   "expired_subkeys",
   "total_blocking_keys",
-  "total_blocking_keys_on_nokey",
   "listener0",
   "client_query_buffer_limit_disconnections",
   "client_output_buffer_limit_disconnections",

@@ -241,7 +241,7 @@ function serverFields({ worker, nowMs }: Facts): Fields {
 }
 
 function clientsFields({ worker, blocked }: Facts): Fields {
-  const { statistics, settings } = worker;
+  const { statistics, settings, call } = worker;
   return [
     ["connected_clients", statistics.sum(CONNECTIONS_OPEN)],
     ["cluster_connections", 0],
@@ -252,8 +252,10 @@ function clientsFields({ worker, blocked }: Facts): Fields {
     ["sherd_blocked_on_locks", statistics.sum(CONNECTIONS_ON_LOCKS)],
     ["tracking_clients", worker.tracking.clientCount],
     ["clients_in_timeout_table", 0],
-    ["total_blocking_keys", 0],
-    ["total_blocking_keys_on_nokey", 0],
+    [
+      "total_blocking_keys",
+      call.keyspaces.reduce((sum, space) => sum + space.hooks.waiters.count, 0),
+    ],
   ];
 }
 
