@@ -294,7 +294,10 @@ export class Server {
     for (const worker of this.#workers) worker.send({ kind: "warm-up" });
     await Promise.all(warm);
     await this.#persistence!.gate(0, GATE_COLD);
-    this.#trimming = this.#trimming!.then(trimHeaps);
+    // Who stops waits for the one that is under way.
+    if (this.#stopping === null) {
+      this.#trimming = this.#trimming!.then(trimHeaps);
+    }
   }
 
   #spawn(start: WorkerStart): void {

@@ -1,6 +1,6 @@
 /**
- * Runs commands on a keyspace of their own, which nobody sees, when a worker has
- * just begun.
+ * Runs commands on a keyspace of their own, which nobody sees, before a worker serves
+ * anybody.
  *
  * Code that has run a few times only is interpreted, which takes ten to twenty times
  * as long, and a command of some hundred elements holds its latches meanwhile: the
