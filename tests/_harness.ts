@@ -103,7 +103,8 @@ const SHERD_COMMAND = [
   ...[Deno.execPath(), "run", "--quiet", "-A", "--unstable-net"],
   ...["src/front/cli/main.ts", "--port", "0", "--workers", "{workers}"],
   ...["--save", "", "--appendonly", "no", "--dir", "{dir}"],
-  ...["--enable-debug-command", "yes"],
+  // What it is good for, latencies, no test looks at; see server/process_test.ts.
+  ...["--enable-debug-command", "yes", "--warm-up", "no"],
 ];
 
 /** Starts a server and waits until it accepts connections. */
