@@ -54,6 +54,8 @@ export class Victim {
         ...["--port", "0", "--workers", String(workers)],
         ...["--save", "", "--appendonly", "yes", "--dir", directory],
         ...["--enable-debug-command", "yes", "--logfile", this.#log],
+        // It begins dozens of times in a test.
+        ...["--warm-up", "no"],
         ...options.args ?? [],
       ],
       cwd: ROOT,
