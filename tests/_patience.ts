@@ -25,6 +25,19 @@ export async function until(
   }
 }
 
+/** What an attempt brings, which is made again until it does not fail. */
+export async function eventually<T>(attempt: () => Promise<T>): Promise<T> {
+  const endMs = performance.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (cause) {
+      if (performance.now() > endMs) throw cause;
+      await pause(PAUSE_MS);
+    }
+  }
+}
+
 /**
  * Runs a body in which the test has to be quicker than a timeout, or a time to
  * live, of the server. It returns false if the machine was too slow for that,

@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { startServer } from "../_harness.ts";
-import { pause, until } from "../_patience.ts";
+import { eventually, pause, until } from "../_patience.ts";
 import { TestClient } from "../_resp_client.ts";
 import { plain } from "../_resp_reply.ts";
 import { ask, bgsave, digestsIn, fact, Folder, settled } from "./_snapshots.ts";
@@ -349,16 +349,7 @@ Deno.test("commands are refused while a file is loaded", async () => {
     stderr: "null",
   }).spawn();
   try {
-    let client: TestClient | null = null;
-    await until("a server", async () => {
-      try {
-        client = await TestClient.connect(socket);
-        return true;
-      } catch {
-        return false;
-      }
-    });
-    using connected = client! as TestClient;
+    using connected = await eventually(() => TestClient.connect(socket));
     const replies = new Set<string>();
     await until("the end of loading", async () => {
       const reply = await answer(connected, "GET", "key:0:0");

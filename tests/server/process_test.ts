@@ -6,7 +6,7 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { startServer } from "../_harness.ts";
-import { pause } from "../_patience.ts";
+import { eventually } from "../_patience.ts";
 import { plain, TestClient } from "../_resp_client.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -119,17 +119,6 @@ async function withStarting(
     await use(path, child);
   } finally {
     await Deno.remove(dir, { recursive: true });
-  }
-}
-
-/** What an attempt brings that does not fail. */
-async function eventually<T>(attempt: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await attempt();
-    } catch {
-      await pause(1);
-    }
   }
 }
 

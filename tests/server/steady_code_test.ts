@@ -6,14 +6,14 @@
 
 import { assertEquals } from "@std/assert";
 import { tagsOnDistinctSlots } from "../_harness.ts";
-import { until } from "../_patience.ts";
+import { eventually, until } from "../_patience.ts";
 import { plain, TestClient } from "../_resp_client.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 /** What V8 says when compiled code can no longer rely on its buffers. */
 const THROWN_AWAY = "Invalidating protector cell ArrayBufferDetaching";
 
-/** Threads that do, and hold no latches: of the background, and of the log. */
+/** Threads that do, and are no workers: of the background, and of the log. */
 const OTHERS = { no: 1, yes: 2 };
 
 for (const log of ["no", "yes"] as const) {
@@ -38,7 +38,7 @@ async function testWith(log: "no" | "yes"): Promise<void> {
       stderr: "null",
     }).spawn();
     const output = child.output();
-    using client = await connect(socket);
+    using client = await eventually(() => TestClient.connect(socket));
     const run = async (...words: string[]) => plain(await client.run(...words));
     const long = "x".repeat(300_000);
     const members = Array.from({ length: 6000 }, (_, i) => `member:${i}`);
@@ -68,17 +68,4 @@ async function testWith(log: "no" | "yes"): Promise<void> {
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
-}
-
-async function connect(path: string): Promise<TestClient> {
-  let client: TestClient | null = null;
-  await until("a socket", async () => {
-    try {
-      client = await TestClient.connect(path);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-  return client!;
 }
