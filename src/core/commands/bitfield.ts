@@ -70,11 +70,11 @@ const SIGNED_BITS_MAX = 64;
 const UNSIGNED_BITS_MAX = 63;
 
 /** Of more arguments, operations are read and carried out in slices. */
-const ARGUMENTS_AT_ONCE_MAX = 4096;
+const ARGUMENTS_AT_ONCE_MAX = 1024;
 /** Arguments that are read in one slice, at least. */
-const SLICE_ARGUMENTS = 2048;
+const SLICE_ARGUMENTS = 512;
 /** Operations that are carried out in one slice. */
-const SLICE_OPERATIONS = 1024;
+const SLICE_OPERATIONS = 256;
 const NO_REPLY: LateReply = () => {};
 
 /** Up to here, fields and values are computed with doubles. */

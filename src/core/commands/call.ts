@@ -19,6 +19,7 @@ import type { AccessClock } from "../keyspace/access_clock.ts";
 import { EffectLog } from "../keyspace/effect_log.ts";
 import { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
+import type { ReplacedArguments } from "../keyspace/replaced_arguments.ts";
 import { Arguments } from "../resp/arguments.ts";
 import type { ErrorReply } from "../resp/error_reply.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
@@ -277,7 +278,7 @@ export class Call {
   /** The command that gives back what was got for a client that is gone. */
   waitUndo: WaitUndo = "";
   /** Arguments that mean something else by the time the wait is over. */
-  waitArguments: ReadonlyMap<number, Uint8Array> | null = null;
+  waitArguments: ReplacedArguments | null = null;
   readonly #keys: Key[] = [new Key()];
   readonly #otherKey = new Key();
   readonly #seed0: number;

@@ -16,6 +16,7 @@ import { DEL, NEW, SET } from "../keyspace/key_events.ts";
 import type { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { liesInEntry } from "../keyspace/long_names.ts";
+import type { ReplacedArguments } from "../keyspace/replaced_arguments.ts";
 import { keepOldOf } from "../keyspace/snapshot_marks.ts";
 import { makeApart, makeApartIn, makeRun } from "../keyspace/strings_apart.ts";
 import type { Arguments } from "../resp/arguments.ts";
@@ -65,7 +66,7 @@ export interface KeysWait {
   readonly waitMs: number;
   readonly undo: WaitUndo;
   /** As {@linkcode Call.waitArguments}. */
-  readonly replaced: ReadonlyMap<number, Uint8Array> | null;
+  readonly replaced: ReplacedArguments | null;
   /**
    * The numbers by which keys are waited for, by the numbers that these were given
    * last; missing where they are the same, or do not matter.

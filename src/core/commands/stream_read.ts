@@ -13,6 +13,7 @@
 
 import { bytesOf } from "../base/bytes.ts";
 import { Key } from "../keyspace/key.ts";
+import { ReplacedArguments } from "../keyspace/replaced_arguments.ts";
 import { SHARD_READINGS } from "../keyspace/shard_control.ts";
 import {
   WAITS_FOR_GROUP,
@@ -34,7 +35,7 @@ import {
 } from "../resp/error_reply.ts";
 import { takeBackReply } from "../resp/reply_source.ts";
 import { TYPE_STREAM } from "../types/entry.ts";
-import { StreamId } from "../types/stream_id.ts";
+import { ID_BYTES_MAX, StreamId } from "../types/stream_id.ts";
 import { argumentIs, bigIntegerAt, readInteger } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
 import { stageGroupReading } from "./compared_groups.ts";
@@ -83,6 +84,8 @@ const INT64_MAX = 2n ** 63n - 1n;
 const IDS = new IdList();
 const ID = new StreamId();
 const LAST = new StreamId();
+/** Text of an ID. */
+const TEXT = new Uint8Array(ID_BYTES_MAX);
 const GREATEST = new StreamId();
 GREATEST.setGreatest();
 // What is gone on with in slices takes it over, and the next command has another.
@@ -362,13 +365,13 @@ function waitOrReplyNothing(call: Call, kind: number): void {
   if (!isBlocking || !call.wait(kind, waitMs, streams, "")) {
     return call.reply.nullArray();
   }
-  let lastIds: Map<number, Uint8Array> | null = null;
+  let lastIds: ReplacedArguments | null = null;
   for (let i = 0; i < streams; i++) {
     const at = keysAt + streams + i;
     if (!argumentIsCharacter(call, at, DOLLAR)) continue;
     IDS.read(i, ID);
-    lastIds ??= new Map();
-    lastIds.set(at, bytesOf(ID.toString()));
+    lastIds ??= new ReplacedArguments();
+    lastIds.add(at, TEXT, ID.writeText(TEXT, 0));
   }
   call.waitArguments = lastIds;
 }
@@ -417,8 +420,6 @@ class StreamSearch implements ManyKeysWork, KeysSearch {
   /** What `$` stands for, and the arguments for which it does. */
   readonly #latest = new IdList();
   readonly #latestAt: number[] = [];
-  /** The same as text, which is made when no latch is held. */
-  readonly #lastIds = new Map<number, Uint8Array>();
   /** Of a stream that is named twice: the number that it was given first. */
   readonly #firsts = new Map<number, number>();
   isForBackground = false;
@@ -456,7 +457,6 @@ class StreamSearch implements ManyKeysWork, KeysSearch {
     this.isForBackground = false;
     this.#latest.clear();
     this.#latestAt.length = 0;
-    this.#lastIds.clear();
     this.#firsts.clear();
   }
 
@@ -484,13 +484,14 @@ class StreamSearch implements ManyKeysWork, KeysSearch {
     }
   }
 
-  /** The IDs as text. */
-  #writeIds(): ReadonlyMap<number, Uint8Array> {
-    for (let i = this.#lastIds.size; i < this.#latestAt.length; i++) {
+  /** The IDs as text; no latch is held. */
+  #writeIds(): ReplacedArguments {
+    const written = new ReplacedArguments();
+    for (const [i, argument] of this.#latestAt.entries()) {
       this.#latest.read(i, ID);
-      this.#lastIds.set(this.#latestAt[i]!, bytesOf(ID.toString()));
+      written.add(argument, TEXT, ID.writeText(TEXT, 0));
     }
-    return this.#lastIds;
+    return written;
   }
 }
 

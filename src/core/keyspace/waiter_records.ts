@@ -26,6 +26,7 @@ import type { ExternalStrings } from "../memory/external.ts";
 import type { Heap } from "../memory/heap.ts";
 import type { Arguments } from "../resp/arguments.ts";
 import type { ArgumentPart } from "./own_arguments.ts";
+import type { ReplacedArguments } from "./replaced_arguments.ts";
 
 /** Claim word: nobody acts on the command. */
 const WAITING = 1;
@@ -97,7 +98,7 @@ export class WaiterRecords {
     heap: Heap,
     waiter: NewWaiter,
     args: Arguments,
-    replaced: ReadonlyMap<number, Uint8Array> | null,
+    replaced: ReplacedArguments | null,
   ): number {
     const ref = heap.allocate(this.unitsOf(args, replaced));
     this.fill(ref, waiter, args, replaced);
@@ -108,12 +109,12 @@ export class WaiterRecords {
   /** Units of memory that a record takes. */
   unitsOf(
     args: Arguments,
-    replaced: ReadonlyMap<number, Uint8Array> | null,
+    replaced: ReplacedArguments | null,
   ): number {
     let bytes = (LENGTHS + 2 * args.count) * 4;
+    let next = 0;
     for (let i = 0; i < args.count; i++) {
-      const other = replaced?.get(i);
-      if (other !== undefined) bytes += other.length;
+      if (replaced?.isFor(next, i)) bytes += replaced.lengthOf(next++);
       else if (args.bigAt(i) === 0) bytes += args.length[i]!;
     }
     return (bytes + 7) >>> 3;
@@ -124,7 +125,7 @@ export class WaiterRecords {
     ref: number,
     waiter: NewWaiter,
     args: Arguments,
-    replaced: ReadonlyMap<number, Uint8Array> | null,
+    replaced: ReplacedArguments | null,
   ): void {
     const { count } = args;
     const words = this.#arena.i32[ref >>> SEGMENT_SHIFT]!;
@@ -141,24 +142,23 @@ export class WaiterRecords {
     words[at + KEYS] = waiter.keysAt?.count ?? 0;
     const to = this.#arena.u8[ref >>> SEGMENT_SHIFT]!;
     let end = byteOf(ref) + (LENGTHS + 2 * count) * 4;
+    let next = 0;
     for (let i = 0; i < count; i++) {
-      const other = replaced?.get(i);
-      const length = other?.length ?? args.length[i]!;
-      const run = other === undefined ? args.bigAt(i) : 0;
+      let run = 0;
+      let length = 0;
+      if (replaced?.isFor(next, i)) {
+        length = replaced.lengthOf(next);
+        const start = replaced.startOf(next++);
+        copyBytes(replaced.bytes, start, to, end, length);
+      } else {
+        length = args.length[i]!;
+        run = args.bigAt(i);
+        if (run !== 0) this.#externals.pin(run);
+        else copyBytes(args.source(i), args.off[i]!, to, end, length);
+      }
       words[at + LENGTHS + i] = length;
       words[at + LENGTHS + count + i] = run;
-      if (run !== 0) {
-        this.#externals.pin(run);
-        continue;
-      }
-      copyBytes(
-        other ?? args.source(i),
-        other === undefined ? args.off[i]! : 0,
-        to,
-        end,
-        length,
-      );
-      end += length;
+      if (run === 0) end += length;
     }
   }
 

@@ -145,8 +145,9 @@ export class KeySearches<C extends Call, R extends SearchingKeys<C>> {
     yield* this.#ways.passes(running, nowMs);
     if (search.isForBackground) return yield* this.#runJob(running, nowMs);
     if (search.found >= 0) return this.#runOne(running, search, nowMs);
-    if (search.wait === null) return "done";
-    return yield* this.beginWait(running, search.wait, nowMs);
+    const { wait } = search;
+    if (wait === null) return "done";
+    return yield* this.beginWait(running, wait, nowMs);
   }
 
   /** Who may wait is not run in place if there is no room in the background. */
