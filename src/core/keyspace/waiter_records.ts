@@ -7,8 +7,9 @@
  *      1  worker of its connection          5  first registration, or 0
  *      2  session                           6  arguments
  *      3  database                          7  worker of its cache + 1, or 0
+ *      8  first key's argument, or 0        9  keys
  *      then the length of each argument, then the run of each one that came in one,
- *      or 0, then the bytes of the others
+ *      or 0, then where the bytes of each of the others begin, then these
  * ```
  *
  * The claim word is the sole arbiter of what becomes of the command: whoever
@@ -48,6 +49,8 @@ const CACHE = 7;
 const FIRST_KEY = 8;
 const KEYS = 9;
 const LENGTHS = 10;
+/** Words of an argument: its length, its run, where its bytes begin. */
+const ARGUMENT_WORDS = 3;
 const KIND_SHIFT = 8;
 
 /** What a command waits for. */
@@ -111,7 +114,7 @@ export class WaiterRecords {
     args: Arguments,
     replaced: ReplacedArguments | null,
   ): number {
-    let bytes = (LENGTHS + 2 * args.count) * 4;
+    let bytes = headBytes(args.count);
     let next = 0;
     for (let i = 0; i < args.count; i++) {
       if (replaced?.isFor(next, i)) bytes += replaced.lengthOf(next++);
@@ -141,7 +144,8 @@ export class WaiterRecords {
     words[at + FIRST_KEY] = waiter.keysAt?.first ?? 0;
     words[at + KEYS] = waiter.keysAt?.count ?? 0;
     const to = this.#arena.u8[ref >>> SEGMENT_SHIFT]!;
-    let end = byteOf(ref) + (LENGTHS + 2 * count) * 4;
+    const first = byteOf(ref);
+    let end = headBytes(count);
     let next = 0;
     for (let i = 0; i < count; i++) {
       let run = 0;
@@ -149,27 +153,30 @@ export class WaiterRecords {
       if (replaced?.isFor(next, i)) {
         length = replaced.lengthOf(next);
         const start = replaced.startOf(next++);
-        copyBytes(replaced.bytes, start, to, end, length);
+        copyBytes(replaced.bytes, start, to, first + end, length);
       } else {
         length = args.length[i]!;
         run = args.bigAt(i);
         if (run !== 0) this.#externals.pin(run);
-        else copyBytes(args.source(i), args.off[i]!, to, end, length);
+        else copyBytes(args.source(i), args.off[i]!, to, first + end, length);
       }
       words[at + LENGTHS + i] = length;
       words[at + LENGTHS + count + i] = run;
+      words[at + LENGTHS + 2 * count + i] = end;
       if (run === 0) end += length;
     }
   }
 
-  /** Gives the memory of a record back; `heap` is that of which it was taken. */
-  free(ref: number, heap: Heap): void {
+  /**
+   * Lets go of the runs of a record's arguments, of which there may be very many;
+   * no latch need be held. Its memory is to be freed next.
+   */
+  letGo(ref: number): void {
     const count = this.#word(ref, ARGUMENTS);
     for (let i = 0; i < count; i++) {
       const run = this.#word(ref, LENGTHS + count + i);
       if (run !== 0) this.#externals.unpin(run);
     }
-    heap.free(ref);
   }
 
   /** From now on the command may be claimed. */
@@ -189,11 +196,9 @@ export class WaiterRecords {
     const words = this.#arena.i32[ref >>> SEGMENT_SHIFT]!;
     const lengths = wordOf(ref) + LENGTHS;
     const count = this.argumentCount(ref);
-    let off = byteOf(ref) + (LENGTHS + 2 * count) * 4;
+    const first = byteOf(ref);
     for (let i = 0; i < count; i++) {
-      const length = words[lengths + i]!;
-      args.add(off, length);
-      off += length;
+      args.add(first + words[lengths + 2 * count + i]!, words[lengths + i]!);
     }
   }
 
@@ -207,8 +212,8 @@ export class WaiterRecords {
   }
 
   /**
-   * The arguments with these numbers, which go up, for a command that has them for
-   * itself: see own_arguments.ts.
+   * The arguments with these numbers, for a command that has them for itself: see
+   * own_arguments.ts.
    */
   argumentParts(ref: number, numbers: readonly number[]): ArgumentPart[] {
     const words = this.#arena.i32[ref >>> SEGMENT_SHIFT]!;
@@ -216,15 +221,12 @@ export class WaiterRecords {
     const count = this.argumentCount(ref);
     const lengths = wordOf(ref) + LENGTHS;
     const runs = lengths + count;
-    let off = byteOf(ref) + (LENGTHS + 2 * count) * 4;
-    let at = 0;
     return numbers.map((i) => {
-      for (; at < i; at++) {
-        if (words[runs + at] === 0) off += words[lengths + at]!;
-      }
       const run = words[runs + i]!;
       const length = words[lengths + i]!;
-      return run === 0 ? bytes.slice(off, off + length) : { run, length };
+      if (run !== 0) return { run, length };
+      const start = byteOf(ref) + words[runs + count + i]!;
+      return bytes.slice(start, start + length);
     });
   }
 
@@ -329,4 +331,9 @@ export class WaiterRecords {
       to,
     );
   }
+}
+
+/** Where the bytes of the first argument begin, of so many. */
+function headBytes(count: number): number {
+  return (LENGTHS + ARGUMENT_WORDS * count) * 4;
 }

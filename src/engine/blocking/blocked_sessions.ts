@@ -133,8 +133,9 @@ export class BlockedSessions {
 
   #free(record: number, home: number): void {
     const { latches, keyspaces, records } = this.#ports;
+    records.letGo(record);
     latches.acquire(home);
-    records.free(record, keyspaces[home]!.heap);
+    keyspaces[home]!.heap.free(record);
     latches.release(home);
   }
 
@@ -192,7 +193,8 @@ export class BlockedSessions {
     for (const shard of shards) latches.mark(shard);
     latches.acquireMarked();
     removeRegistrations(keyspaces, records, record);
-    records.free(record, keyspaces[home]!.heap);
+    records.letGo(record);
+    keyspaces[home]!.heap.free(record);
     latches.releaseMarked();
   }
 

@@ -101,7 +101,8 @@ function register(
     }
   } catch (cause) {
     removeRegistrations(call.keyspaces, records, record);
-    records.free(record, heap);
+    records.letGo(record);
+    heap.free(record);
     throw cause;
   }
   return record;
