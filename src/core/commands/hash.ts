@@ -133,12 +133,15 @@ function isLongSetting(call: Call): boolean {
   return isLongRequest(call, 1, packsMany(call) ? DEAR_ARGUMENT : 1);
 }
 
-/** Whether many fields of a new hash are packed: each is looked for among those before. */
+/**
+ * Whether many fields of a new hash are packed: each is looked for among those
+ * before. If they are more than a packed one has, it is a table from the first on.
+ */
 function packsMany(
   { args, settings: { hashMaxListpackEntries, hashMaxListpackValue } }: Call,
 ): boolean {
-  const fields = Math.min(args.count >> 1, hashMaxListpackEntries);
-  if (fields <= PACKED_AT_ONCE) return false;
+  const fields = args.count - 2 >> 1;
+  if (fields <= PACKED_AT_ONCE || fields > hashMaxListpackEntries) return false;
   for (let i = 2; i < args.count; i++) {
     if (args.length[i]! > hashMaxListpackValue) return false;
   }

@@ -16,6 +16,7 @@ import {
   type ListValue,
   type MatchVisitor,
 } from "../types/list_value.ts";
+import { PACKED_BYTES_MAX } from "../types/packed_limits.ts";
 import { ArgumentAddition } from "./argument_addition.ts";
 import type { Call, SlicedChange } from "./call.ts";
 import type { LateReply } from "./command_spec.ts";
@@ -30,7 +31,7 @@ const SLICES_MIN = 2;
 /** Fewer elements are removed at once, even if each has a node of its own. */
 const SLICED_ELEMENTS_MIN = SLICES_MIN * SLICE_NODES;
 /** Bytes that are looked through in one slice. */
-const SLICE_BYTES = 1 << 17;
+const SLICE_BYTES = 1 << 15;
 /** Lists of more elements or nodes are looked through in slices. */
 const LONG_ELEMENTS = 10_000;
 const LONG_NODES = 32;
@@ -70,9 +71,6 @@ export class FirstMatch implements MatchVisitor {
   }
 }
 
-/** With more bytes to be added a list is large, whatever the settings say. */
-const COUNTED_BYTES_MAX = 1 << 20;
-
 /** RPUSH, LPUSH and their like: the arguments behind the key are added. */
 export class ElementPush extends ArgumentAddition {
   readonly #atHead: boolean;
@@ -84,7 +82,7 @@ export class ElementPush extends ArgumentAddition {
   }
 
   protected prepare(space: Keyspace, ref: number, args: Arguments): void {
-    const bytes = bytesFrom(args, 2, COUNTED_BYTES_MAX);
+    const bytes = bytesFrom(args, 2, PACKED_BYTES_MAX);
     space.values.lists.prepare(ref, bytes, args.count - 2, this.#atHead);
   }
 

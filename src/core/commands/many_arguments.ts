@@ -107,8 +107,12 @@ export function endOfSlice(
   return most;
 }
 
-/** Bytes of the arguments from `from` on, which need not be exact above `most`. */
+/**
+ * Bytes of the arguments from `from` on, which need not be exact above `most`; or
+ * more than that if there are more arguments.
+ */
 export function bytesFrom(args: Arguments, from: number, most: number): number {
+  if (args.count - from > most) return most + 1;
   let bytes = 0;
   for (let i = from; i < args.count && bytes <= most; i++) {
     bytes += args.length[i]!;
