@@ -532,3 +532,28 @@ suite("many fields expire as few do", async (client) => {
   }
   assertEquals(outcomes[0], outcomes[1]);
 });
+
+suite("fields of no hash are answered in slices", async (client) => {
+  const before = await sliced(client);
+  const named = [
+    "FIELDS",
+    String(LONG),
+    ...Array.from({ length: LONG }, member),
+  ];
+  const answers: readonly [string, ...Plain[]][] = [
+    ["HGETDEL none", null],
+    ["HGETEX none", null],
+    ["HGETEX none PERSIST", null],
+    ["HGETEX none PX 1000", null],
+    ["HPEXPIRE none 1000", -2],
+    ["HPEXPIRE none 1000 GT", -2],
+    ["HPERSIST none", -2],
+    ["HPTTL none", -2],
+  ];
+  for (const [head, answer] of answers) {
+    const reply = await client.run(...head.split(" ") as [string], ...named);
+    assertEquals(plain(reply), new Array<Plain>(LONG).fill(answer!));
+  }
+  assertEquals(await sliced(client), before + answers.length);
+  assertEquals(plain(await client.run("EXISTS", "none")), 0);
+});

@@ -299,6 +299,12 @@ export interface CommandSpec<C> {
 /** Weight of keys whose values are combined, or that are noted. */
 export const COMBINED_KEY_WEIGHT = 8;
 
+/**
+ * Arguments that are options, in one request. They are read with a latch held: who
+ * writes the same one a hundred thousand times would hold it for as long.
+ */
+export const OPTIONS_MAX = 1000;
+
 /** The key at one position. */
 export function keyAt(index: number, flags: string): KeySpec {
   return keysFrom(index, 0, flags);

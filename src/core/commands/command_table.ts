@@ -28,6 +28,7 @@ import {
   type HeavyTest,
   KEY,
   KEY_CHANGES,
+  OPTIONS_MAX,
   type OtherKeysFinder,
 } from "./command_spec.ts";
 
@@ -69,6 +70,10 @@ export class Command<C> {
   readonly container: Command<C> | undefined;
   readonly subcommands: readonly Command<C>[];
   readonly arity: number;
+  /** The fewest arguments that are allowed, the name included. */
+  readonly argcMin: number;
+  /** The most. */
+  readonly argcMax: number;
   /** Bits of {@linkcode FLAG}. */
   readonly flags: number;
   /** Bit i stands for `CATEGORIES[i]`. */
@@ -115,6 +120,8 @@ export class Command<C> {
     this.nameBytes = encoder.encode(spec.name);
     this.group = groupOf(spec, container);
     this.arity = spec.arity;
+    this.argcMin = Math.abs(spec.arity);
+    this.argcMax = mostArguments(spec);
     const range = legacyKeyRange(spec.keys ?? []);
     this.firstKey = range.first;
     this.lastKey = range.last;
@@ -144,7 +151,7 @@ export class Command<C> {
 
   /** Whether so many arguments, the name included, are allowed. */
   allowsCount(argc: number): boolean {
-    return this.arity >= 0 ? argc === this.arity : argc >= -this.arity;
+    return argc >= this.argcMin && argc <= this.argcMax;
   }
 
   /** Whether it may change a key that it has with these flags. */
@@ -160,6 +167,13 @@ export class Command<C> {
   ): Command<C> | undefined {
     return this.#names.lookup(bytes, off, length);
   }
+}
+
+function mostArguments({ arity, syntax }: CommandSpec<never>): number {
+  if (arity > 0) return arity;
+  return syntax === undefined || syntax.includes("...")
+    ? ARGUMENTS_MAX
+    : OPTIONS_MAX;
 }
 
 /** The commands of a server. */
@@ -378,10 +392,10 @@ function checkRow<C>(command: Command<C>): void {
     command,
     "has other keys, but keys that need not be computed",
   );
-  const argcMin = Math.abs(arity);
   for (const { begin } of spec.keys ?? []) {
     check(
-      begin.type !== "index" || begin.index > 0 && begin.index <= argcMin,
+      begin.type !== "index" ||
+        begin.index > 0 && begin.index <= command.argcMin,
       command,
       "a key spec begins behind the arguments",
     );

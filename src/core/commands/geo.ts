@@ -36,6 +36,7 @@ import {
   KEY_RO_ACCESS,
   KEY_RW_UPDATE,
   type LateReply,
+  OPTIONS_MAX,
 } from "./command_spec.ts";
 import { lookFor, looksFor } from "./compared_arguments.ts";
 import { compareOrders } from "./compared_orders.ts";
@@ -98,7 +99,7 @@ function geoaddCommand(call: Call): void | Promise<LateReply> {
   let onlyOld = false;
   let countsChanges = false;
   let from = 2;
-  for (; from < argc; from++) {
+  for (; from < Math.min(argc, OPTIONS_MAX); from++) {
     if (argumentIs(call, from, NX)) onlyNew = true;
     else if (argumentIs(call, from, XX)) onlyOld = true;
     else if (argumentIs(call, from, CH)) countsChanges = true;

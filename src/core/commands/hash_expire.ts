@@ -88,7 +88,7 @@ function expireFields(
   const fieldsAt = condition === 0 ? 3 : 4;
   const count = readFieldCount(call, fieldsAt, NUMFIELDS_NOT_POSITIVE);
   if (Number.isNaN(count)) return;
-  if (ref === 0) return replySame(call, NO_FIELD, count);
+  if (ref === 0) return replyNoField(call, fieldsAt + 2);
   if (argc > FEW_ARGUMENTS && isLongRequest(call, DEAR_ARGUMENT)) {
     const from = fieldsAt + 2;
     const time = new FieldTime(call, expireAtMs, 3);
@@ -201,7 +201,7 @@ function replyExpires(
       replyExpire(space, reading, given, i, writer, timeMs, unitMs, baseMs);
     return makeChange(call, ref, new ArgumentAnswers(call, answer, 4));
   }
-  if (ref === 0) return replySame(call, NO_FIELD, count);
+  if (ref === 0) return replyNoField(call, 4);
   const space = call.keyspace(call.key(0));
   reply.array(count);
   for (let i = 4; i < argc; i++) {
@@ -236,7 +236,7 @@ function hpersistCommand(call: Call): void | Promise<LateReply> {
   if (ref === WRONG) return;
   const count = readFieldCount(call, 2, FIELD_COUNT_NOT_POSITIVE);
   if (Number.isNaN(count)) return;
-  if (ref === 0) return replySame(call, NO_FIELD, count);
+  if (ref === 0) return replyNoField(call, 4);
   if (argc > FEW_ARGUMENTS && isLongRequest(call)) {
     return makeChange(call, ref, new FieldPersistence(call, 4));
   }
@@ -257,10 +257,18 @@ function hpersistCommand(call: Call): void | Promise<LateReply> {
   if (isChanged) space.hooks.changed(call.db, call.key(0), HPERSIST);
 }
 
-function replySame(call: Call, code: number, count: number): void {
-  call.reply.array(count);
-  for (let i = 0; i < count; i++) call.reply.integer(code);
+/** There is no hash: that for each field from argument `from` on. */
+function replyNoField(call: Call, from: number): void | Promise<LateReply> {
+  const { argc, reply } = call;
+  if (argc > FEW_ARGUMENTS && isLongRequest(call)) {
+    return makeChange(call, 0, new ArgumentAnswers(call, answerNoField, from));
+  }
+  reply.array(argc - from);
+  for (let i = from; i < argc; i++) reply.integer(NO_FIELD);
 }
+
+const answerNoField: Answer = (_space, _ref, _args, _i, reply) =>
+  reply.integer(NO_FIELD);
 
 const CONDITION = "[condition:(NX|XX|GT|LT)]";
 const FIELDS = "FIELDS fields:(numfields:integer field...)";

@@ -29,6 +29,7 @@ import {
   KEY_RW_ACCESS_UPDATE,
   KEY_RW_UPDATE,
   type LateReply,
+  OPTIONS_MAX,
 } from "./command_spec.ts";
 import { lookFor, looksFor } from "./compared_arguments.ts";
 import { MILLISECONDS, SECONDS } from "./expire_time.ts";
@@ -88,7 +89,7 @@ function hgetdelCommand(call: Call): void | Promise<LateReply> {
   if (ref === WRONG) return;
   const count = readFieldCount(call, 2, FIELD_COUNT_NOT_POSITIVE);
   if (Number.isNaN(count)) return;
-  if (ref === 0) return replyNulls(call, count);
+  if (ref === 0) return replyNulls(call, 4);
   if (argc > FEW_ARGUMENTS && isLongRequest(call)) {
     return makeChange(call, ref, new FieldTaking(call, 4));
   }
@@ -131,7 +132,7 @@ function hgetexCommand(call: Call): void | Promise<LateReply> {
   const fieldsAt = time >= 0 ? 4 : persists ? 3 : 2;
   const count = readFieldCount(call, fieldsAt, FIELD_COUNT_NOT_POSITIVE);
   if (Number.isNaN(count)) return;
-  if (ref === 0) return replyNulls(call, count);
+  if (ref === 0) return replyNulls(call, fieldsAt + 2);
   if (argc > FEW_ARGUMENTS && isLongRequest(call, DEAR_ARGUMENT)) {
     const from = fieldsAt + 2;
     const change = time >= 0
@@ -166,9 +167,14 @@ function hgetexCommand(call: Call): void | Promise<LateReply> {
   endHash(space, call.db, ref);
 }
 
-function replyNulls(call: Call, count: number): void {
-  call.reply.array(count);
-  for (let i = 0; i < count; i++) call.reply.nullBulk();
+/** There is no hash: nothing for each field from argument `from` on. */
+function replyNulls(call: Call, from: number): void | Promise<LateReply> {
+  const { argc, reply } = call;
+  if (argc > FEW_ARGUMENTS && isLongRequest(call)) {
+    return makeChange(call, 0, new ArgumentAnswers(call, answerValue, from));
+  }
+  reply.array(argc - from);
+  for (let i = from; i < argc; i++) reply.nullBulk();
 }
 
 /** Number of the word for a time that argument `i` is, or -1. */
@@ -213,7 +219,7 @@ class HsetexArguments implements SettingOptions {
     this.keepsExpires = false;
     this.hasTime = false;
     this.expireAtMs = 0;
-    for (let i = 2; i < call.argc;) {
+    for (let i = 2; i < Math.min(call.argc, OPTIONS_MAX);) {
       if (argumentIs(call, i, FIELDS_WORD)) return this.#readFields(call, i);
       i = this.#readOption(call, i);
       if (i === 0) return false;

@@ -45,6 +45,7 @@ import {
   keyAt,
   keysFrom,
   numKeysAt,
+  OPTIONS_MAX,
 } from "./command_spec.ts";
 import { STREAMED_ELEMENTS_MIN } from "./element_stream.ts";
 import { MemberReplies, replyMembers } from "./set_replies.ts";
@@ -331,6 +332,7 @@ function sintercardCommand(call: Call): void {
   const keys = integerAt(call, 1);
   if (!(keys >= 1)) return reply.error(NUMKEYS_NOT_POSITIVE);
   if (keys > argc - 2) return reply.error(NUMKEYS_TOO_LARGE);
+  if (argc - 2 - keys > OPTIONS_MAX) return reply.error(SYNTAX_ERROR);
   let limit = 0;
   for (let i = 2 + keys; i < argc; i++) {
     if (i + 1 === argc || !argumentIs(call, i, LIMIT)) {

@@ -35,6 +35,7 @@ import {
   KEY_RW_DELETE,
   KEY_RW_UPDATE,
   type LateReply,
+  OPTIONS_MAX,
 } from "./command_spec.ts";
 import { lookFor, looksFor } from "./compared_arguments.ts";
 import { ComparedMembers, compareOrders, ranks } from "./compared_orders.ts";
@@ -109,7 +110,7 @@ function stageAdded(given: number): (call: Call) => void {
     stageScored(call, 3);
     lookFor(call, 3);
     let first = 2;
-    while (first < call.argc && addOptionAt(call, first) !== 0) first++;
+    while (first < optionsEnd(call) && addOptionAt(call, first) !== 0) first++;
     // Several are compared one by one.
     if (call.argc - first > 2) return;
     compareOrders(call, (_, i, score) => addedScore(call, given, i, score));
@@ -138,11 +139,16 @@ function addedScore(
   return adds ? score + n : n;
 }
 
+/** What comes then is a score, whatever it looks like. */
+function optionsEnd({ argc }: Call): number {
+  return Math.min(argc, OPTIONS_MAX);
+}
+
 function addMembers(call: Call, given: number): void | Promise<LateReply> {
   const { argc, reply } = call;
   let options = given;
   let first = 2;
-  for (; first < argc; first++) {
+  for (; first < optionsEnd(call); first++) {
     const option = addOptionAt(call, first);
     if (option === 0) break;
     options |= option;

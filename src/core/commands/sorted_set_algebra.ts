@@ -38,7 +38,12 @@ import type { ScoredVisitor } from "../types/zset_range.ts";
 import type { ZsetValue } from "../types/zset_value.ts";
 import { argumentIs, integerAt, readInteger } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
-import { type CommandSpec, keyAt, numKeysAt } from "./command_spec.ts";
+import {
+  type CommandSpec,
+  keyAt,
+  numKeysAt,
+  OPTIONS_MAX,
+} from "./command_spec.ts";
 import { replyRanks } from "./sorted_set_replies.ts";
 import { manyElements, manyInEach, manyInOthers } from "./heavy_work.ts";
 import { COMBINED } from "./many_keys.ts";
@@ -217,8 +222,12 @@ function readOptions(call: Call, first: number, options: Options): boolean {
   REQUEST.aggregate = sum;
   REQUEST.hasScores = false;
   REQUEST.limit = 0;
-  for (let i = first; i < argc; i++) {
+  for (let i = first, read = 0; i < argc; i++, read++) {
     const left = argc - i - 1;
+    if (read > OPTIONS_MAX) {
+      reply.error(SYNTAX_ERROR);
+      return false;
+    }
     if (
       options.weights && left >= SOURCES.length && argumentIs(call, i, WEIGHTS)
     ) {

@@ -20,6 +20,7 @@ import { ID_ANY_SEQUENCE, ID_INVALID, StreamId } from "../types/stream_id.ts";
 import { StreamTrim } from "../types/stream_log.ts";
 import { argumentIs, readInteger } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
+import { OPTIONS_MAX } from "./command_spec.ts";
 import { argumentIsCharacter, readId } from "./stream_args.ts";
 import { beginSpare } from "./stream_entry.ts";
 
@@ -75,6 +76,10 @@ export class StreamOptions {
     let i = 2;
     for (; i < argc; i++) {
       const hasMore = i + 1 < argc;
+      if (i > OPTIONS_MAX) {
+        reply.error(SYNTAX_ERROR);
+        return false;
+      }
       if (isAdding && argumentIsCharacter(call, i, STAR)) break;
       if (hasMore && argumentIs(call, i, MAXLEN)) i = this.#readMaxlen(call, i);
       else if (hasMore && argumentIs(call, i, MINID)) {

@@ -40,7 +40,12 @@ import { argumentIs, bigIntegerAt, readInteger } from "./arg_reader.ts";
 import type { Call } from "./call.ts";
 import { stageGroupReading } from "./compared_groups.ts";
 import { streamReadKeys } from "./command_keys.ts";
-import { type CommandSpec, keysAfter, type LateReply } from "./command_spec.ts";
+import {
+  type CommandSpec,
+  keysAfter,
+  type LateReply,
+  OPTIONS_MAX,
+} from "./command_spec.ts";
 import { DIRECT_BYTES_MAX } from "./element_stream.ts";
 import { ManyGroupReadings } from "./many_group_readings.ts";
 import {
@@ -115,7 +120,8 @@ class ReadOptions {
     const { argc, reply } = call;
     this.count = this.groupAt = this.keysAt = 0;
     this.isBlocking = this.isWithoutAck = false;
-    for (let i = 1; i < argc && this.keysAt === 0; i++) {
+    const most = Math.min(argc, OPTIONS_MAX);
+    for (let i = 1; i < most && this.keysAt === 0; i++) {
       const more = argc - i - 1;
       if (more > 0 && argumentIs(call, i, BLOCK)) {
         this.waitMs = readTimeout(call, ++i);
@@ -419,7 +425,7 @@ class StreamSearch implements ManyKeysWork, KeysSearch {
   readonly #options = Object.assign(new ReadOptions(), OPTIONS);
   /** What `$` stands for, and the arguments for which it does. */
   readonly #latest = new IdList();
-  readonly #latestAt: number[] = [];
+  readonly #latestAt = new Int32Array(OPTIONS.streams);
   /** Of a stream that is named twice: the number that it was given first. */
   readonly #firsts = new Map<number, number>();
   isForBackground = false;
@@ -456,7 +462,6 @@ class StreamSearch implements ManyKeysWork, KeysSearch {
   reset(): void {
     this.isForBackground = false;
     this.#latest.clear();
-    this.#latestAt.length = 0;
     this.#firsts.clear();
   }
 
@@ -475,8 +480,8 @@ class StreamSearch implements ManyKeysWork, KeysSearch {
     } else if (argumentIsCharacter({ args }, at, DOLLAR)) {
       ID.setLeast();
       if (ref !== 0) space.values.streams.readLastId(ref, ID);
+      this.#latestAt[this.#latest.count] = at;
       this.#latest.add(ID);
-      this.#latestAt.push(at);
     } else {
       const { log } = space.values.streams;
       this.isForBackground = !idAt({ args }, at, ID) ||
@@ -487,9 +492,9 @@ class StreamSearch implements ManyKeysWork, KeysSearch {
   /** The IDs as text; no latch is held. */
   #writeIds(): ReplacedArguments {
     const written = new ReplacedArguments();
-    for (const [i, argument] of this.#latestAt.entries()) {
+    for (let i = 0; i < this.#latest.count; i++) {
       this.#latest.read(i, ID);
-      written.add(argument, TEXT, ID.writeText(TEXT, 0));
+      written.add(this.#latestAt[i]!, TEXT, ID.writeText(TEXT, 0));
     }
     return written;
   }

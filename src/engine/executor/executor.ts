@@ -331,8 +331,7 @@ export class Executor<C extends Call> implements WorkerGate {
       command = sub;
     }
     session.command = command;
-    const arity = command.arity;
-    if (arity >= 0 ? args.count !== arity : args.count < -arity) {
+    if (args.count < command.argcMin || args.count > command.argcMax) {
       return this.#rejections.reject(
         command,
         wrongNumberOfArguments(command.fullName),

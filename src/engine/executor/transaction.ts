@@ -19,6 +19,7 @@ import { viewOf } from "../../core/base/byte_view.ts";
 import { copyBytes } from "../../core/base/bytes.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
 import type { WatchCheck } from "./watch_checks.ts";
+import { Watches } from "./watches.ts";
 
 const FIRST_BYTES = 1024;
 /** Bytes that are copied in one step. */
@@ -34,54 +35,12 @@ const COMMAND_WORDS = 4;
 const SHARD_WORD = 2;
 const HASH_WORD = 3;
 const ARGUMENT_WORDS = 3;
-/** Words of a watch: shard, node, version. */
-const WATCH_WORDS = 3;
-/** More watches than these are looked up in a table. */
-const FEW_WATCHES = 16;
 
 /** The shard of a command that has not just one key. */
 export const NO_SHARD = -1;
 
 /** Adds an argument that lies in the run `run` of the arena. */
 export type BigAdder = (args: Arguments, run: number, length: number) => void;
-
-/** Watched keys. */
-export class Watches {
-  /** How many there are. */
-  count = 0;
-  #words = new Int32Array(0);
-
-  /** Adds one. */
-  add(shard: number, node: number, version: number): void {
-    const at = this.count * WATCH_WORDS;
-    this.#words = withRoom(this.#words, at + WATCH_WORDS);
-    this.#words[at] = shard;
-    this.#words[at + 1] = node;
-    this.#words[at + 2] = version;
-    this.count++;
-  }
-
-  /** Shard of a watched key. */
-  shard(i: number): number {
-    return this.#words[i * WATCH_WORDS]!;
-  }
-
-  /** Node of a watched key. */
-  node(i: number): number {
-    return this.#words[i * WATCH_WORDS + 1]!;
-  }
-
-  /** Version of a watched key when its watch began. */
-  version(i: number): number {
-    return this.#words[i * WATCH_WORDS + 2]!;
-  }
-
-  /** Forgets all of them. */
-  clear(): void {
-    this.count = 0;
-    if (this.#words.length > KEPT_WORDS) this.#words = new Int32Array(0);
-  }
-}
 
 /** What a session has between MULTI and EXEC, and between WATCH and EXEC. */
 export class Transaction {
@@ -103,8 +62,6 @@ export class Transaction {
   /** What is known of the watched keys, if they are very many. */
   check: WatchCheck | null = null;
   #watches = new Watches();
-  /** The watched ones to be looked up, once they are many; null before. */
-  #known: Set<number> | null = null;
 
   /** Queued commands. */
   get count(): number {
@@ -207,21 +164,11 @@ export class Transaction {
   /** Notes a watched key: its node in a shard, and the version seen. */
   addWatch(shard: number, node: number, version: number): void {
     this.#watches.add(shard, node, version);
-    this.#known?.add(watchId(shard, node));
   }
 
   /** Whether a node is among the watched ones. */
   isWatching(shard: number, node: number): boolean {
-    if (this.watchCount > FEW_WATCHES) {
-      this.#known ??= this.#watchIds();
-      return this.#known.has(watchId(shard, node));
-    }
-    for (let i = 0; i < this.watchCount; i++) {
-      if (this.watchShard(i) === shard && this.watchNode(i) === node) {
-        return true;
-      }
-    }
-    return false;
+    return this.#watches.has(shard, node);
   }
 
   /** Shard of a watched key. */
@@ -242,7 +189,6 @@ export class Transaction {
   /** Forgets the watched keys, whose nodes have been told. */
   forgetWatches(): void {
     this.#watches.clear();
-    this.#known = null;
     this.check = null;
   }
 
@@ -252,14 +198,6 @@ export class Transaction {
     this.#watches = new Watches();
     this.forgetWatches();
     return watches;
-  }
-
-  #watchIds(): Set<number> {
-    const ids = new Set<number>();
-    for (let i = 0; i < this.watchCount; i++) {
-      ids.add(watchId(this.watchShard(i), this.watchNode(i)));
-    }
-    return ids;
   }
 
   #argumentsStart(i: number): number {
@@ -334,11 +272,6 @@ export class Transaction {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer);
   }
-}
-
-/** One number for a node of a shard. */
-function watchId(shard: number, node: number): number {
-  return shard * 2 ** 32 + node;
 }
 
 function withRoom(

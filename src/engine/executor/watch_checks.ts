@@ -27,7 +27,8 @@ import type { Latches } from "../latch/shard_latches.ts";
 import type { CommandLocks } from "../locks/command_locks.ts";
 import type { ExecutorPorts } from "./executor_ports.ts";
 import type { Session } from "./session.ts";
-import type { Transaction, Watches } from "./transaction.ts";
+import type { Transaction } from "./transaction.ts";
+import type { Watches } from "./watches.ts";
 
 /** Longest turn. */
 const TURN_MS = 1;
