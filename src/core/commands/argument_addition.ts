@@ -35,6 +35,7 @@ export interface AdditionKind {
 
 /** Adds the arguments from one on, which make elements of equal width. */
 export abstract class ArgumentAddition implements SlicedChange {
+  readonly isLong = true;
   /** Changes that were made. */
   protected changes = 0;
   protected readonly kind: AdditionKind;

@@ -33,6 +33,7 @@ export type Answer = (
 /** The array of what is replied about all arguments from one on. */
 export class ArgumentAnswers implements SlicedChange {
   readonly isRead = true;
+  readonly isLong = true;
   readonly #answer: Answer;
   readonly #nowMs: number;
   readonly #count: number;

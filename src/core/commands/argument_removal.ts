@@ -16,6 +16,7 @@ import { argumentWeight, endOfSlice } from "./many_arguments.ts";
 
 /** Removes the elements that the arguments behind the key name. */
 export abstract class ArgumentRemoval implements SlicedChange {
+  readonly isLong = true;
   /** Null while the next member is to be compared. */
   place: null | undefined = undefined;
   readonly #record: ChangeRecord | null;

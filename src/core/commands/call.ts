@@ -145,6 +145,11 @@ export interface SlicedChange {
    * know what keys had before others change them (old_values.ts).
    */
   readonly keepsOld?: boolean;
+  /**
+   * Whether more than a slice is to be done, for sure: even the first comes in a turn
+   * of its own then, since to begin takes as long where it is the first time.
+   */
+  readonly isLong?: boolean;
   /** Whether it cannot go on before others have ended what they do in slices. */
   readonly isWaiting?: boolean;
   /** All that is left will be done at once, under the latches that are held. */

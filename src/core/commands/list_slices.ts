@@ -31,7 +31,7 @@ const SLICES_MIN = 2;
 /** Fewer elements are removed at once, even if each has a node of its own. */
 const SLICED_ELEMENTS_MIN = SLICES_MIN * SLICE_NODES;
 /** Bytes that are looked through in one slice. */
-const SLICE_BYTES = 1 << 15;
+const SLICE_BYTES = 1 << 14;
 /** Lists of more elements or nodes are looked through in slices. */
 const LONG_ELEMENTS = 10_000;
 const LONG_NODES = 32;

@@ -40,13 +40,13 @@ export function makeChange(
   const { args, db } = call;
   try {
     assert(change.place !== null, "latches are held");
-    const isLeft = change.place === undefined
-      ? change.step(space, ref, args)
-      : makeSlice(change, change.place, db, args);
+    const begins = call.canWait ? call.inSlices : null;
+    const isLeft = change.isLong === true && begins !== null ||
+      (change.place === undefined
+        ? change.step(space, ref, args)
+        : makeSlice(change, change.place, db, args));
     if (isLeft) {
-      const late = call.canWait && call.inSlices !== null
-        ? call.inSlices(space, db, key, change, args)
-        : null;
+      const late = begins?.(space, db, key, change, args) ?? null;
       if (late !== null) return late;
       change.hurry?.();
       const first = { space, key };
