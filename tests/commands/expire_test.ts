@@ -1,4 +1,6 @@
-import { assert } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import { pause } from "../_patience.ts";
+import { plain } from "../_resp_client.ts";
 import { ask, expectReplies } from "./_replies.ts";
 import { commandSuite } from "./_suite.ts";
 
@@ -156,3 +158,23 @@ commandSuite("PERSIST removes the expire", async ({ client }) => {
     ["GET a", "1"],
   ]);
 });
+
+commandSuite(
+  "many expired keys are gone, deleted or not",
+  async ({ client }) => {
+    const keys = Array.from({ length: 700 }, (_, i) => `gone:${i}`);
+    await client.run("DEBUG", "SET-ACTIVE-EXPIRE", "0");
+    for (const key of keys) await client.run("SET", key, "v", "PX", "1");
+    await pause(5);
+    const nothing = new Array<null>(keys.length).fill(null);
+    assertEquals(plain(await client.run("EXISTS", ...keys)), 0);
+    assertEquals(plain(await client.run("MGET", ...keys)), nothing);
+    assertEquals(plain(await client.run("TOUCH", ...keys)), 0);
+    // Who asks for one alone, or writes, deletes it.
+    for (const key of keys) {
+      assertEquals(plain(await client.run("GET", key)), null);
+    }
+    assertEquals(plain(await client.run("DBSIZE")), 0);
+    await client.run("DEBUG", "SET-ACTIVE-EXPIRE", "1");
+  },
+);

@@ -165,6 +165,8 @@ export class Keyspace {
    * for commands that do not write.
    */
   keepsExpired = false;
+  /** How many are deleted by the command at hand, if it meets so many. */
+  expiriesLeft = Infinity;
   readonly #counters: Float64Array;
   readonly #clock: AccessClock;
   /** Whether a key that is made is not announced. */
@@ -607,12 +609,10 @@ export class Keyspace {
     this.freeEntry(ref);
   }
 
-  /**
-   * A command has met an entry whose time has come: deletes it if it may, and if
-   * nobody else has it locked.
-   */
+  /** A command has met an entry whose time has come: deletes it if it may. */
   meetExpired(db: number, ref: number): void {
-    if (!this.mustStay(db, ref)) this.expire(db, ref);
+    if (this.mustStay(db, ref) || this.expiriesLeft-- <= 0) return;
+    this.expire(db, ref);
   }
 
   /** Whether an entry stays as it is although its time, or a field's, has come. */

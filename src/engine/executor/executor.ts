@@ -91,6 +91,8 @@ const QUEUED = latin1BytesOf("+QUEUED\r\n");
 const LONG_REQUEST_BYTES = 512 * 1024;
 /** What the names of keys have together that are compared in one hold. */
 const NAMES_BYTES_MAX = 512 * 1024;
+/** Commands of more keys delete about as many that have expired. */
+const EXPIRIES_MAX = 64;
 
 /** Runs requests; one object per worker. */
 export class Executor<C extends Call> implements WorkerGate {
@@ -542,13 +544,31 @@ export class Executor<C extends Call> implements WorkerGate {
       this.#serving.serve();
       return this.#dispatch(command, handler);
     }
-    const outcome = isBlocking
-      ? this.#runBlocking(command, handler)
-      : command.isHeavy === undefined || looksFurther
-      ? this.#runner.run(command, handler)
-      : this.#runHeavy(command, command.isHeavy, handler);
+    const outcome =
+      count > EXPIRIES_MAX && !isBlocking && command.isHeavy === undefined
+        ? this.#runSparing(command, handler)
+        : isBlocking
+        ? this.#runBlocking(command, handler)
+        : command.isHeavy === undefined || looksFurther
+        ? this.#runner.run(command, handler)
+        : this.#runHeavy(command, command.isHeavy, handler);
     this.#latches.releaseMarked();
     if (count > KEYS_KEPT) call.trimKeys(KEYS_KEPT);
+    return outcome;
+  }
+
+  /**
+   * A command of many keys, which if it only looks at them leaves most of those where
+   * they are that have expired: to delete one takes several times as long.
+   */
+  #runSparing(command: Command<C>, handler: Handler<C>): number {
+    const { keyspaces } = this.#call;
+    if ((command.flags & FLAG.READONLY) !== 0) {
+      const most = Math.ceil(EXPIRIES_MAX / keyspaces.length);
+      for (const space of keyspaces) space.expiriesLeft = most;
+    }
+    const outcome = this.#runner.run(command, handler);
+    for (const space of keyspaces) space.expiriesLeft = Infinity;
     return outcome;
   }
 

@@ -17,7 +17,10 @@ export interface ServeOptions {
   readonly workers?: number;
   /** Path of a unix socket to listen on as well. */
   readonly unixSocket?: string;
-  /** Any setting of a configuration file, by its name there. */
+  /**
+   * Any setting of a configuration file, by its name there. Unless `warm-up` is "no",
+   * or there is one worker, it takes some tenths of a second longer to start.
+   */
   readonly settings?: Readonly<Record<string, string>>;
   /** Takes lines of the log; by default they are dropped. */
   readonly onLog?: (level: string, text: string) => void;
@@ -83,6 +86,8 @@ export async function serve(options: ServeOptions = {}): Promise<SherdServer> {
 
 function load(settings: Settings, options: ServeOptions): void {
   const words: [string, string[]][] = [["port", [`${options.port ?? 0}`]]];
+  // One worker alone takes no latches, for which others might wait.
+  if (options.workers !== 1) words.push(["warm-up", ["yes"]]);
   if (options.hostname !== undefined) {
     words.push(["bind", [options.hostname].flat()]);
   }
