@@ -87,8 +87,9 @@ export class Watches {
 
   /** Forgets all of them. */
   clear(): void {
+    if (this.count === 0) return;
     this.count = 0;
-    this.#blocks.length = Math.min(this.#blocks.length, 1);
+    this.#blocks.length = 1;
     this.#tables = null;
   }
 
