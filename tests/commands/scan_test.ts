@@ -93,6 +93,42 @@ commandSuite(
   },
 );
 
+commandSuite("SCAN with a large COUNT goes on in turns", async ({ client }) => {
+  const names = namesOf(30_000);
+  await fill(client, names);
+  await client.run("SADD", "set", "member");
+  await client.run("SET", `long:${"x".repeat(10_000)}`, "v");
+  const all = await scan(client, "COUNT", "1000000");
+  assertEquals(all.length, 1);
+  assertEquals(all[0]!.length, names.length + 2);
+  const some = await scan(client, "COUNT", "1000000", "MATCH", "key:*7");
+  assertEquals(
+    some.flat().sort(),
+    names.filter((name) => name.endsWith("7")).sort(),
+  );
+  const long = await scan(client, "MATCH", "long:*", "COUNT", "1000000");
+  assertEquals(long.flat().map(({ length }) => length), [10_005]);
+  const sets = await scan(client, "COUNT", "1000000", "TYPE", "set");
+  assertEquals(sets, [["set"]]);
+  // Several calls, each of several turns.
+  const parts = await scan(client, "COUNT", "11000");
+  assert(parts.length >= 3, `${parts.length} calls`);
+  assertEquals(new Set(parts.flat()).size, names.length + 2);
+  // Replies keep their order, and a transaction does it at once.
+  const replies = await client.pipeline([
+    ["ECHO", "before"],
+    ["SCAN", "0", "COUNT", "20000"],
+    ["ECHO", "behind"],
+    ["MULTI"],
+    ["SCAN", "0", "COUNT", "1000000"],
+    ["EXEC"],
+  ]);
+  assertEquals(plain(replies[0]!), "before");
+  assertEquals(plain(replies[2]!), "behind");
+  const [[, inside]] = plain(replies[5]!) as [[string, string[]]];
+  assertEquals(inside.length, names.length + 2);
+});
+
 commandSuite("KEYS names what matches", async ({ client }) => {
   const names = namesOf(3000);
   await fill(client, names);

@@ -4,7 +4,8 @@
  * They have no keys of their own. KEYS is a picture of one instant: of few keys
  * in one hold of all latches, of many in small steps (keys_walk.ts). SCAN takes
  * the latches of the shards one at a time, for a few dozen entries each; a key
- * that is there from the first step to the last is returned.
+ * that is there from the first step to the last is returned. A large COUNT goes on
+ * in turns, between which others are served.
  *
  * @module
  */
@@ -21,8 +22,9 @@ import { LONG_KEY_BYTES } from "../memory/known_keys.ts";
 import { INVALID_CURSOR, SYNTAX_ERROR } from "../resp/error_reply.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import { argumentIs, readInteger } from "./arg_reader.ts";
-import type { Call } from "./call.ts";
+import type { Call, Later } from "./call.ts";
 import type { CommandSpec, LateReply } from "./command_spec.ts";
+import { GatheredReply } from "./gathered_reply.ts";
 import { type KeptName, KeptNames } from "./kept_names.ts";
 import { KeysWalk } from "./keys_walk.ts";
 import { parseCursor } from "./scan_cursor.ts";
@@ -42,6 +44,11 @@ const LONG_REPLY_BYTES = 1 << 20;
 const STEP_ROOM_BYTES = 1 << 18;
 /** Bytes of names after which a latch is given back. */
 const SLICE_BYTES = 1 << 18;
+/** A larger COUNT goes on in turns. */
+const COUNT_AT_ONCE = 10_000;
+/** Entries of a turn, and positions. */
+const TURN_ENTRIES = 4096;
+const TURN_POSITIONS = TURN_ENTRIES * POSITIONS_PER_ENTRY;
 /** Time until it is tried again to take a picture of all keys. */
 const PICTURE_WAIT_MS = 2;
 /** Attempts to hit an entry at random before one is looked for. */
@@ -94,6 +101,11 @@ class ScanFilter {
     return this.#patternAt === 0 || matches(call, this.#patternAt, name);
   }
 
+  /** The pattern, to be kept; null if every key matches. */
+  patternOf({ args }: Call): Uint8Array | null {
+    return this.#patternAt === 0 ? null : args.copy(this.#patternAt);
+  }
+
   /** The same as far as its type says. */
   acceptsType(space: Keyspace, ref: number): boolean {
     return this.#type === -1 || space.type(ref) === this.#type;
@@ -101,12 +113,15 @@ class ScanFilter {
 }
 
 /** `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]` */
-function scanCommand(call: Call): void {
+function scanCommand(call: Call): void | Promise<LateReply> {
   const { args, db, nowMs, reply } = call;
   const cursor = parseCursor(args.source(1), args.off[1]!, args.length[1]!);
   if (Number.isNaN(cursor)) return reply.error(INVALID_CURSOR);
   const filter = new ScanFilter();
   if (!filter.read(call, 2)) return;
+  if (filter.count > COUNT_AT_ONCE && call.canWait && call.later !== null) {
+    return scanInTurns(call, call.later, filter, cursor);
+  }
   const start = reply.at;
   let found = 0;
   let limit = 0;
@@ -147,6 +162,64 @@ function scanCommand(call: Call): void {
   reply.bulkInteger(walk.cursor);
   reply.array(found);
   reply.exchange(start, middle);
+}
+
+/** SCAN of so many that others are served in between; it deletes none. */
+function scanInTurns(
+  call: Call,
+  later: Later,
+  filter: ScanFilter,
+  cursor: number,
+): Promise<LateReply> {
+  const pattern = filter.patternOf(call);
+  const isWanted = (name: Pick<Key, "buf" | "off" | "length">) =>
+    pattern === null || matchesPattern(pattern, name);
+  const gathered = new GatheredReply(call.reply);
+  const long = new KeptNames(call.keyspaces[0]!.heap);
+  const key = new Key();
+  const walk = new ScanWalk(call.keyspaces, call.latches, call.db, cursor);
+  const positionsMax = filter.count * POSITIONS_PER_ENTRY;
+  let found = 0;
+  let limit = 0;
+  let timeMs = call.nowMs;
+  const visit = (space: Keyspace, ref: number): void => {
+    if (!filter.acceptsType(space, ref) || space.isExpired(ref, timeMs)) return;
+    space.readName(ref, key);
+    if (key.length >= LONG_KEY_BYTES) return long.add(key);
+    if (!isWanted(key)) return;
+    replyKey(gathered.writer(), space, ref);
+    found++;
+    walk.isFull = gathered.cost >= limit;
+  };
+  const isOver = () =>
+    walk.isDone || walk.positions >= positionsMax ||
+    walk.entries >= filter.count;
+  return new Promise((resolve) => {
+    const turn = (nowMs: number): void => {
+      timeMs = nowMs;
+      const entries = walk.entries + TURN_ENTRIES;
+      const positions = walk.positions + TURN_POSITIONS;
+      while (
+        !isOver() && walk.entries < entries && walk.positions < positions
+      ) {
+        limit = gathered.cost + SLICE_BYTES;
+        walk.isFull = false;
+        walk.step(visit, positionsMax, filter.count);
+        // No latch is held while long names are matched.
+        long.filter(0, isWanted);
+        found += long.count;
+        long.reply(gathered.writer());
+      }
+      if (!isOver()) return later(turn, 0);
+      resolve((reply) => {
+        reply.array(2);
+        reply.bulkInteger(walk.cursor);
+        reply.array(found);
+        gathered.reply(reply);
+      });
+    };
+    later(turn, 0);
+  });
 }
 
 /** `KEYS pattern` */
@@ -281,6 +354,13 @@ function matches(
     length,
     false,
   );
+}
+
+function matchesPattern(
+  pattern: Uint8Array,
+  { buf, off, length }: Pick<Key, "buf" | "off" | "length">,
+): boolean {
+  return globMatch(pattern, 0, pattern.length, buf, off, length, false);
 }
 
 function replyKey(reply: ReplyWriter, space: Keyspace, ref: number): void {
