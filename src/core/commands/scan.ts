@@ -54,11 +54,11 @@ const PICTURE_WAIT_MS = 2;
 /** Attempts to hit an entry at random before one is looked for. */
 const DRAWS_MAX = 200;
 
-/** Which entries SCAN returns: options as places in the argument vector. */
+/** Which entries SCAN returns. */
 class ScanFilter {
   count = COUNT_DEFAULT;
-  /** Place of the pattern, or 0 if every key matches. */
-  #patternAt = 0;
+  /** Null if every key matches. */
+  #pattern: Uint8Array | null = null;
   /** Number of the type, or -1 for any; -2 for one that is none. */
   #type = -1;
 
@@ -76,7 +76,7 @@ class ScanFilter {
         if (Number.isNaN(this.count)) return false;
         if (this.count >= 1) continue;
       } else if (argumentIs(call, i, MATCH)) {
-        this.#patternAt = matchesAll(call, value) ? 0 : value;
+        this.#pattern = patternAt(call, value);
         continue;
       } else if (argumentIs(call, i, TYPE)) {
         const type = TYPES.findIndex((name) =>
@@ -97,13 +97,21 @@ class ScanFilter {
   }
 
   /** Whether an entry is to be returned, as far as its name says. */
-  acceptsName(call: Call, name: Pick<Key, "buf" | "off" | "length">): boolean {
-    return this.#patternAt === 0 || matches(call, this.#patternAt, name);
+  acceptsName({ buf, off, length }: KeptName | Key): boolean {
+    const pattern = this.#pattern;
+    return pattern === null ||
+      globMatch(pattern, 0, pattern.length, buf, off, length, false);
   }
 
-  /** The pattern, to be kept; null if every key matches. */
-  patternOf({ args }: Call): Uint8Array | null {
-    return this.#patternAt === 0 ? null : args.copy(this.#patternAt);
+  /** Whether a walk has come as far as it is to go. */
+  isOver(walk: ScanWalk): boolean {
+    return walk.isDone || walk.positions >= this.positionsMax ||
+      walk.entries >= this.count;
+  }
+
+  /** Positions that are visited, at most. */
+  get positionsMax(): number {
+    return this.count * POSITIONS_PER_ENTRY;
   }
 
   /** The same as far as its type says. */
@@ -127,12 +135,12 @@ function scanCommand(call: Call): void | Promise<LateReply> {
   let limit = 0;
   const key = new Key();
   const long = new KeptNames(call.keyspaces[0]!.heap);
-  const isWanted = (name: KeptName) => filter.acceptsName(call, name);
+  const isWanted = (name: KeptName) => filter.acceptsName(name);
   const visit = (space: Keyspace, ref: number): void => {
     if (!filter.acceptsType(space, ref)) return;
     space.readName(ref, key);
     const isLong = key.length >= LONG_KEY_BYTES;
-    if (!isLong && !filter.acceptsName(call, key)) return;
+    if (!isLong && !filter.acceptsName(key)) return;
     if (space.isExpired(ref, nowMs)) {
       if (!isLocked(space, db, ref)) space.meetExpired(db, ref);
       return;
@@ -143,20 +151,17 @@ function scanCommand(call: Call): void | Promise<LateReply> {
     walk.isFull = reply.cost >= limit;
   };
   const walk = new ScanWalk(call.keyspaces, call.latches, db, cursor);
-  const positionsMax = filter.count * POSITIONS_PER_ENTRY;
   do {
     // To give a long reply more room takes long: not while a latch is held.
     if (reply.at - start > LONG_REPLY_BYTES) reply.reserve(STEP_ROOM_BYTES);
     limit = reply.cost + SLICE_BYTES;
     walk.isFull = false;
-    walk.step(visit, positionsMax, filter.count);
+    walk.step(visit, filter.positionsMax, filter.count);
     // No latch is held while long names are matched.
     long.filter(0, isWanted);
     found += long.count;
     long.reply(reply);
-  } while (
-    !walk.isDone && walk.positions < positionsMax && walk.entries < filter.count
-  );
+  } while (!filter.isOver(walk));
   const middle = reply.at;
   reply.array(2);
   reply.bulkInteger(walk.cursor);
@@ -171,14 +176,11 @@ function scanInTurns(
   filter: ScanFilter,
   cursor: number,
 ): Promise<LateReply> {
-  const pattern = filter.patternOf(call);
-  const isWanted = (name: Pick<Key, "buf" | "off" | "length">) =>
-    pattern === null || matchesPattern(pattern, name);
+  const isWanted = (name: KeptName) => filter.acceptsName(name);
   const gathered = new GatheredReply(call.reply);
   const long = new KeptNames(call.keyspaces[0]!.heap);
   const key = new Key();
   const walk = new ScanWalk(call.keyspaces, call.latches, call.db, cursor);
-  const positionsMax = filter.count * POSITIONS_PER_ENTRY;
   let found = 0;
   let limit = 0;
   let timeMs = call.nowMs;
@@ -186,31 +188,29 @@ function scanInTurns(
     if (!filter.acceptsType(space, ref) || space.isExpired(ref, timeMs)) return;
     space.readName(ref, key);
     if (key.length >= LONG_KEY_BYTES) return long.add(key);
-    if (!isWanted(key)) return;
+    if (!filter.acceptsName(key)) return;
     replyKey(gathered.writer(), space, ref);
     found++;
     walk.isFull = gathered.cost >= limit;
   };
-  const isOver = () =>
-    walk.isDone || walk.positions >= positionsMax ||
-    walk.entries >= filter.count;
   return new Promise((resolve) => {
     const turn = (nowMs: number): void => {
       timeMs = nowMs;
       const entries = walk.entries + TURN_ENTRIES;
       const positions = walk.positions + TURN_POSITIONS;
       while (
-        !isOver() && walk.entries < entries && walk.positions < positions
+        !filter.isOver(walk) && walk.entries < entries &&
+        walk.positions < positions
       ) {
         limit = gathered.cost + SLICE_BYTES;
         walk.isFull = false;
-        walk.step(visit, positionsMax, filter.count);
+        walk.step(visit, filter.positionsMax, filter.count);
         // No latch is held while long names are matched.
         long.filter(0, isWanted);
         found += long.count;
         long.reply(gathered.writer());
       }
-      if (!isOver()) return later(turn, 0);
+      if (!filter.isOver(walk)) return later(turn, 0);
       resolve((reply) => {
         reply.array(2);
         reply.bulkInteger(walk.cursor);
@@ -225,10 +225,7 @@ function scanInTurns(
 /** `KEYS pattern` */
 function keysCommand(call: Call): void | Promise<LateReply> {
   const { later, reply } = call;
-  const walk = new KeysWalk(
-    call,
-    matchesAll(call, 1) ? null : call.args.copy(1),
-  );
+  const walk = new KeysWalk(call, patternAt(call, 1));
   // Inside of a transaction, all latches are held.
   const atOnceMax = call.settings.backgroundThreshold;
   const mustWait = () => call.lockGate.mustWaitToLook(call.db);
@@ -333,34 +330,11 @@ function drawEntry(call: Call, space: Keyspace): number {
   return found;
 }
 
-/** Whether the pattern in argument `at` is a lone star, the usual one. */
-function matchesAll(call: Call, at: number): boolean {
-  const { args } = call;
-  return args.length[at] === 1 && args.source(at)[args.off[at]!] === STAR;
-}
-
-function matches(
-  call: Call,
-  at: number,
-  { buf, off, length }: Pick<Key, "buf" | "off" | "length">,
-): boolean {
-  const { args } = call;
-  return globMatch(
-    args.source(at),
-    args.off[at]!,
-    args.length[at]!,
-    buf,
-    off,
-    length,
-    false,
-  );
-}
-
-function matchesPattern(
-  pattern: Uint8Array,
-  { buf, off, length }: Pick<Key, "buf" | "off" | "length">,
-): boolean {
-  return globMatch(pattern, 0, pattern.length, buf, off, length, false);
+/** The pattern in argument `at`; null if it is a lone star, the usual one. */
+function patternAt({ args }: Call, at: number): Uint8Array | null {
+  const isStar = args.length[at] === 1 &&
+    args.source(at)[args.off[at]!] === STAR;
+  return isStar ? null : args.copy(at);
 }
 
 function replyKey(reply: ReplyWriter, space: Keyspace, ref: number): void {
