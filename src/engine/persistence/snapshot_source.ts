@@ -69,7 +69,7 @@ import {
 /** Longest time that a worker writes in one go, but for a single value. */
 const SLICE_MS = 1;
 /** Longest hold of a latch, with the same exception. */
-const HOLD_MS = 0.5;
+const HOLD_MS = 0.25;
 /** While more bytes are under way, the walk waits. */
 const UNDER_WAY_BYTES_MAX = 8 * 1024 * 1024;
 /** Pieces of a large value that may be under way. */
