@@ -141,6 +141,29 @@ commandSuite("KEYS names what matches", async ({ client }) => {
   await expectReplies(client, [["SELECT 1", "OK"], ["KEYS *", []]]);
 });
 
+commandSuite("KEYS lists names of kilobytes in steps", async ({ client }) => {
+  // Some of a slice, of a buffer, and of a turn.
+  const sizes = [100, 1500, 12_000, 30_000, 60_000];
+  const names = Array.from(
+    { length: 400 },
+    (_, i) => `${i % 7}:${i}:${"n".repeat(sizes[i % sizes.length]!)}`,
+  );
+  await fill(client, names);
+  const replies = await client.pipeline([
+    ["KEYS", "*"],
+    ["KEYS", "3:*"],
+    // Only the listed ones are named, however late the reply is.
+    ["DEL", ...names.slice(100)],
+    ["KEYS", "*"],
+  ]);
+  const [all, some, , left] = replies.map((reply) => plain(reply));
+  const sorted = (reply: unknown) => (reply as string[]).sort().join();
+  assert(sorted(all) === names.toSorted().join());
+  const wanted = names.filter((name) => name.startsWith("3:"));
+  assert(sorted(some) === wanted.sort().join());
+  assert(sorted(left) === names.slice(0, 100).sort().join());
+});
+
 commandSuite("RANDOMKEY names any key", async ({ client }) => {
   await expectReplies(client, [
     ["RANDOMKEY", null],

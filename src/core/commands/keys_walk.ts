@@ -20,8 +20,9 @@ import { ReplyWriter } from "../resp/reply_writer.ts";
 import type { Call, LockGate, ShardLatches } from "./call.ts";
 import { KeptNames } from "./kept_names.ts";
 
-/** Entries that are looked at in one turn. */
+/** Entries that are looked at in one turn, and bytes of their names. */
 const TURN_ENTRIES = 2048;
+const TURN_BYTES = 1 << 20;
 /** Bytes of keys after which they go on in another buffer. */
 const PIECE_BYTES = 1 << 18;
 /** Distance of the positions of two buffers. */
@@ -29,9 +30,11 @@ const PIECE_STRIDE = 2 ** 32;
 /** Keys of a step of the walk, and many more. */
 const STEP_KEYS = 512;
 /** Bytes of keys after which a latch is given back. */
-const SLICE_BYTES = 1 << 18;
+const SLICE_BYTES = 1 << 15;
+/** Room for them, and for what may exceed them, which is made before. */
+const SLICE_ROOM_BYTES = 1 << 16;
 /** Bytes of keys that are listed in one hold of all latches. */
-const SHORT_BYTES = 1 << 20;
+const SHORT_BYTES = 1 << 17;
 /** What a name costs that is kept, in bytes that are listed. */
 const KEPT_BYTES = 1 << 10;
 /** Notes that are taken in one hold of a latch. */
@@ -166,9 +169,14 @@ export class KeysWalk {
     const walk = this.#walk;
     const endEntries = walk.entries + TURN_ENTRIES;
     const { shard } = walk;
-    while (walk.shard === shard && walk.entries < endEntries) {
+    let turnBytes = 0;
+    while (
+      walk.shard === shard && walk.entries < endEntries &&
+      turnBytes < TURN_BYTES
+    ) {
       // Under the latch, that would take long.
       if (this.#count + STEP_KEYS > this.#hashes.length) this.#growNotes();
+      this.#writer().reserve(SLICE_ROOM_BYTES);
       let bytes = 0;
       const long = this.#long.count;
       walk.isFull = false;
@@ -180,6 +188,7 @@ export class KeysWalk {
         Infinity,
         Infinity,
       );
+      turnBytes += bytes;
       this.#filterLong(long);
       if (walk.hasShrunk) {
         // Some keys may have come twice: the shard is walked anew.

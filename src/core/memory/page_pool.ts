@@ -91,7 +91,7 @@ export const WANTS_NEAR = 128;
 const NEAR_PAGES_MIN = (4 << 20) / PAGE_BYTES;
 const NEAR_PAGES_MAX = (8 << 20) / PAGE_BYTES;
 /** Pages that are ready, or are touched by who is about to write: see keepReady. */
-const READY_PAGES = (1 << 20) / PAGE_BYTES;
+const READY_PAGES = (2 << 20) / PAGE_BYTES;
 const WORDS_PER_PAGE = PAGE_BYTES / 4;
 
 /** Bit of the keepers of a run that has been given back. */
@@ -178,8 +178,9 @@ export class PagePool {
   }
 
   /**
-   * Sees to it that the memory of pages that are used next is ready, a megabyte of
-   * each segment: where they are used up faster than it is made, they are touched.
+   * Sees to it that the memory of pages that are used next is ready, two megabytes
+   * of each segment, as long holds may fill: where they are used up faster than it is
+   * made, they are touched.
    * For who is about to write, and holds no latch yet. A load and a test as long as
    * nothing is to be done.
    */
