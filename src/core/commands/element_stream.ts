@@ -21,8 +21,13 @@ const STEPS_AHEAD = 16;
 const COUNTED_ELEMENTS = 64;
 /** To draw an element takes as long as so many are written. */
 const WRITTEN_PER_DRAW = 4;
-/** Bytes from which on a reply of a few large elements is. */
-export const DIRECT_BYTES_MAX: number = 1 << 20;
+/**
+ * Bytes from which on a reply of a few large elements is: to write them the first
+ * time takes longer than later, as the memory for them is new.
+ */
+export const DIRECT_BYTES_MAX: number = 1 << 18;
+/** Bytes that are written ahead of a peer. */
+const AHEAD_BYTES_MAX = 1 << 20;
 
 /**
  * Writes the elements of one kind of reply. Places are numbers that the writer
@@ -286,7 +291,7 @@ class ElementStream implements ReplySource {
     const writer = new ReplyWriter(AHEAD_BYTES);
     writer.resp = this.#resp;
     for (let i = 0; i < STEPS_AHEAD && this.#isReading; i++) {
-      const bytes = DIRECT_BYTES_MAX - writer.cost;
+      const bytes = AHEAD_BYTES_MAX - writer.cost;
       if (bytes <= 0 || this.write(writer, bytes)) break;
     }
     this.#ahead = new WrittenAhead(writer.buf, writer.at);

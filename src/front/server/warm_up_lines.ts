@@ -155,7 +155,48 @@ XACK r one $ids
 XDEL u $ids
 XTRIM r MAXLEN 10
 MEMORY USAGE n SAMPLES 0
-DEL p q o a b c h f g z y l x n m i j k r u`.trim().split("\n");
+DEL p q o a b c h f g z y l x n m i j k r u
+EXISTS $words
+PFADD p $words
+SADD a $words
+SADD a $words
+SMISMEMBER a $words
+SRANDMEMBER a $some
+SMEMBERS a
+SPOP a $some
+SREM a $words
+HSET h $wordpairs
+HSET h $wordpairs
+HMGET h $words
+HGETALL h
+HPEXPIRE h 1000000 FIELDS $long $words
+HDEL h $words
+ZADD z $wordscored
+ZADD z $wordscored
+ZMSCORE z $words
+ZRANGE z 0 -1
+ZREM z $words
+ZADD l $wordlevel
+ZLEXCOUNT l - ($word
+ZRANGE l ($word + BYLEX LIMIT 0 5
+GEOADD n $wordplaces
+GEOPOS n $words
+RPUSH i $words
+LPUSH i $words
+LRANGE i 0 -1
+LPOS i $word COUNT 0
+LREM i 0 $word
+LINSERT i AFTER none x
+XADD r 1-1 $words
+XRANGE r - +
+DEL p a h z l n i r`.trim().split("\n");
+
+/**
+ * Long words, of which there are fewer: what goes through their bytes is compiled as
+ * well then.
+ */
+const LONG_WORDS = 16;
+const LONG_WORD = "w".repeat(10_000);
 
 /** The words of a line's commands, on values of so many elements. */
 export function* warmUpWords(
@@ -175,6 +216,11 @@ function wordsOf(word: string, elements: number): string[] {
   const each = (words: (i: number) => string[]) =>
     Array.from({ length: elements }, (_, i) => words(i)).flat();
   const member = (i: number) => `m:${String(i).padStart(9, "0")}`;
+  const long = (words: (i: number, word: string) => string[]) =>
+    Array.from(
+      { length: LONG_WORDS },
+      (_, i) => words(i, `${LONG_WORD}${i}`),
+    ).flat();
   switch (word) {
     case "$count":
       return [`${elements}`];
@@ -196,6 +242,24 @@ function wordsOf(word: string, elements: number): string[] {
       return each((i) => [`${15 + i / 999}`, `${37 - i / 999}`, member(i)]);
     case "$ids":
       return each((i) => [`1-${i + 1}`]);
+    case "$long":
+      return [`${LONG_WORDS}`];
+    case "$some":
+      return [`${LONG_WORDS >> 1}`];
+    case "$word":
+      return [`${LONG_WORD}7`];
+    case "($word":
+      return [`(${LONG_WORD}7`];
+    case "$words":
+      return long((_, each) => [each]);
+    case "$wordpairs":
+      return long((i, each) => [each, `v${i}`]);
+    case "$wordscored":
+      return long((i, each) => [`${i}`, each]);
+    case "$wordlevel":
+      return long((_, each) => ["0", each]);
+    case "$wordplaces":
+      return long((i, each) => [`${15 + i / 999}`, "37", each]);
   }
   return [word];
 }
