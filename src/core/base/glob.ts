@@ -75,6 +75,19 @@ export function globMatch(
   }
 }
 
+/** Whether a run matches, case included; a pattern that is null matches any. */
+export function globMatchRun(
+  pattern: Uint8Array | null,
+  { buf, off, length }: {
+    readonly buf: Uint8Array;
+    readonly off: number;
+    readonly length: number;
+  },
+): boolean {
+  return pattern === null ||
+    globMatch(pattern, 0, pattern.length, buf, off, length, false);
+}
+
 /**
  * How many bytes at the beginning of a pattern stand for themselves: all of
  * them if the pattern is a plain text.

@@ -10,7 +10,7 @@
 import { assert } from "../base/assert.ts";
 import { equalBytes } from "../base/bytes.ts";
 import { DOUBLE_ZERO } from "../base/steady_code.ts";
-import { globMatch } from "../base/glob.ts";
+import { globMatchRun } from "../base/glob.ts";
 import { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import { ScanWalk, type ShardHolds } from "../keyspace/scan_walk.ts";
@@ -18,7 +18,7 @@ import { LONG_KEY_BYTES } from "../memory/known_keys.ts";
 import { writePieces } from "../resp/bytes_source.ts";
 import { ReplyWriter } from "../resp/reply_writer.ts";
 import type { Call, LockGate, ShardLatches } from "./call.ts";
-import { KeptNames } from "./kept_names.ts";
+import { type KeptName, KeptNames } from "./kept_names.ts";
 
 /** Entries that are looked at in one turn, and bytes of their names. */
 const TURN_ENTRIES = 2048;
@@ -262,10 +262,8 @@ export class KeysWalk {
     this.#long.filter(from, (name) => this.#matches(name));
   }
 
-  #matches({ buf, off, length }: Pick<Key, "buf" | "off" | "length">): boolean {
-    const pattern = this.#pattern;
-    return pattern === null ||
-      globMatch(pattern, 0, pattern.length, buf, off, length, false);
+  #matches(name: KeptName | Key): boolean {
+    return globMatchRun(this.#pattern, name);
   }
 
   #growNotes(): void {

@@ -11,7 +11,7 @@
  */
 
 import { bytesOf, equalsIgnoreCase } from "../base/bytes.ts";
-import { globMatch } from "../base/glob.ts";
+import { globMatchRun } from "../base/glob.ts";
 import { TYPE_NAMES } from "../types/entry.ts";
 import { Key } from "../keyspace/key.ts";
 import type { Keyspace } from "../keyspace/keyspace.ts";
@@ -97,10 +97,8 @@ class ScanFilter {
   }
 
   /** Whether an entry is to be returned, as far as its name says. */
-  acceptsName({ buf, off, length }: KeptName | Key): boolean {
-    const pattern = this.#pattern;
-    return pattern === null ||
-      globMatch(pattern, 0, pattern.length, buf, off, length, false);
+  acceptsName(name: KeptName | Key): boolean {
+    return globMatchRun(this.#pattern, name);
   }
 
   /** Whether a walk has come as far as it is to go. */

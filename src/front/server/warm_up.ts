@@ -6,7 +6,7 @@
  * as long, and a command of some hundred elements holds its latches meanwhile: the
  * first SUNION of 500 members held them for 3 ms, and for half of one after this. Each
  * command runs in a turn of its own; all of them, and what V8 compiles meanwhile, take
- * 0.25 s of processor time.
+ * 0.4 s of processor time.
  *
  * What is compiled is good for as long as all is as V8 has seen it: objects of the same
  * classes, fields that have changed before, ways that have been taken. So requests are
