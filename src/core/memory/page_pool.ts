@@ -94,6 +94,9 @@ const NEAR_PAGES_MAX = (8 << 20) / PAGE_BYTES;
 const READY_PAGES = (2 << 20) / PAGE_BYTES;
 const WORDS_PER_PAGE = PAGE_BYTES / 4;
 
+/** As far a segment counts as used which is used next. */
+const OPENED = 1;
+
 /** Bit of the keepers of a run that has been given back. */
 const GIVEN = 1 << 30;
 
@@ -123,6 +126,8 @@ export class PagePool {
       if (at === 0) this.#map[STATE] = RUN_USED;
       if (end > first) this.#link(first, end - first);
     }
+    this.#openNext();
+    this.#tellNear();
   }
 
   /** Pages in use by slabs and runs. */
@@ -143,10 +148,13 @@ export class PagePool {
     if (first !== 0) this.#countTaken(pages);
     const isFar = first !== 0 && this.#noteFrontier(first, pages);
     if (this.#latched) releaseLatch(this.#words, LATCH_AT);
-    if (isFar && Atomics.exchange(this.#words, WANTS_NEAR, 1) === 0) {
-      Atomics.notify(this.#words, WANTS_NEAR);
-    }
+    if (isFar) this.#tellNear();
     return first;
+  }
+
+  #tellNear(): void {
+    if (Atomics.exchange(this.#words, WANTS_NEAR, 1) !== 0) return;
+    Atomics.notify(this.#words, WANTS_NEAR);
   }
 
   /**
@@ -217,7 +225,27 @@ export class PagePool {
     const ready = Math.min(end + READY_PAGES, most);
     if (ready > words[READY_AT + segment]!) words[SHORT_AT] = 1;
     const wanted = Math.min(end + nearPages(end) / 2, most);
-    return wanted > words[NEAR_AT + segment]!;
+    const isOpened = end + NEAR_PAGES_MAX > most && this.#openNext();
+    return isOpened || wanted > words[NEAR_AT + segment]!;
+  }
+
+  /**
+   * Has the beginning of the next segment made ready, of which nothing was used yet;
+   * says whether there is one, and it was not done before.
+   */
+  #openNext(): boolean {
+    const words = this.#words;
+    for (let list = 0; list < LIST_COUNT; list++) {
+      const page = words[HEADS_AT + list]! - 1;
+      if (page < 0) continue;
+      const at = FRONTIERS_AT + Math.floor(page / PAGES_PER_SEGMENT);
+      if (words[at]! > OPENED) continue;
+      if (words[at] === OPENED) return false;
+      Atomics.store(words, at, OPENED);
+      words[SHORT_AT] = 1;
+      return true;
+    }
+    return false;
   }
 
   #pagesOf(segment: number): number {
@@ -298,13 +326,16 @@ export class PagePool {
       ? this.#map[behind * PAGE_MAP_WORDS + LENGTH]!
       : 0;
     const fits = more <= spare;
+    let isFar = false;
     if (fits && more > 0) {
       this.#unlink(behind, spare);
       if (spare > more) this.#link(behind + more, spare - more);
       this.#map[first * PAGE_MAP_WORDS + LENGTH] = pages;
       this.#countTaken(more);
+      isFar = this.#noteFrontier(first, pages);
     }
     if (this.#latched) releaseLatch(this.#words, LATCH_AT);
+    if (isFar) this.#tellNear();
     return fits;
   }
 

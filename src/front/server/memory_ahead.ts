@@ -97,14 +97,18 @@ export class MemoryAhead {
   }
 
   async #populate(segment: number, first: number, end: number): Promise<void> {
-    // A page of the arena does not begin where one of the system does.
-    const pages = end - first - 1;
-    if (pages <= 0) return;
     const bytes = new Uint8Array(this.#segments[segment]!, first * PAGE_BYTES);
     const start = Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes));
+    // A page of the arena does not begin where one of the system does, which may be
+    // as large. Those at both ends are made as well, as far as they are in the segment.
     const page = BigInt(PAGE_BYTES);
-    const from = Deno.UnsafePointer.create((start + page - 1n) / page * page);
-    const length = BigInt(pages) * page;
-    await this.#library.symbols.madvise(from, length, MADV_POPULATE_WRITE);
+    const down = (address: bigint) => address / page * page;
+    const from = down(start);
+    const stop = start + BigInt(end - first) * page + page - 1n;
+    const last = start + BigInt(bytes.length);
+    const length = down(stop < last ? stop : last) - from;
+    if (length <= 0n) return;
+    const pointer = Deno.UnsafePointer.create(from);
+    await this.#library.symbols.madvise(pointer, length, MADV_POPULATE_WRITE);
   }
 }

@@ -7,7 +7,10 @@ import {
   reserveArena,
   SEGMENT_BYTES,
 } from "../../../../src/core/memory/arena.ts";
-import { PagePool } from "../../../../src/core/memory/page_pool.ts";
+import {
+  PagePool,
+  PAGES_PER_SEGMENT,
+} from "../../../../src/core/memory/page_pool.ts";
 import { type Random, seeded } from "../../../_harness.ts";
 import { randomMix, ROUNDS } from "./_memory.ts";
 
@@ -25,10 +28,10 @@ function makePool(pages: number, latched = false): PagePool {
 
 Deno.test("PagePool tells once of pages that come near", () => {
   const pool = makePool(12_000);
-  assertEquals(pool.takeFar(0), null);
-  // A small data set wants four megabytes.
+  // A small data set wants four megabytes, as does none.
+  assertEquals(pool.takeFar(0), [1, 1025]);
   pool.take(99);
-  assertEquals(pool.takeFar(0), [100, 1124]);
+  assertEquals(pool.takeFar(0), [1025, 1124]);
   assertEquals(pool.takeFar(0), null);
   pool.take(1400);
   assertEquals(pool.takeFar(0), [1500, 3000]);
@@ -44,6 +47,29 @@ Deno.test("PagePool tells once of pages that come near", () => {
   assertEquals(pool.takeFar(0), [10_001, 12_000]);
   pool.take(1499);
   assertEquals(pool.takeFar(0), null);
+});
+
+Deno.test("PagePool tells of the next segment before one is full", () => {
+  const pool = makePool(PAGES_PER_SEGMENT + 12_000);
+  assertEquals([pool.takeFar(0), pool.takeFar(1)], [null, [1, 1025]]);
+  pool.take(9000);
+  assertEquals([pool.takeFar(0), pool.takeFar(1)], [null, [9000, 11_048]]);
+  pool.take(1000);
+  assertEquals([pool.takeFar(0), pool.takeFar(1)], [[1, 1025], [
+    11_048,
+    12_000,
+  ]]);
+  pool.take(1999);
+  pool.take(10);
+  assertEquals([pool.takeFar(0), pool.takeFar(1)], [[1025, 1035], null]);
+});
+
+Deno.test("PagePool tells of pages that come near as a run grows", () => {
+  const pool = makePool(12_000);
+  const run = pool.take(999);
+  assertEquals(pool.takeFar(0), [1000, 2024]);
+  assert(pool.extend(run, 1999));
+  assertEquals(pool.takeFar(0), [2024, 4000]);
 });
 
 Deno.test("PagePool has a run free when its last keeper lets go", () => {
