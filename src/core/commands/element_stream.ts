@@ -26,6 +26,11 @@ const WRITTEN_PER_DRAW = 4;
  * time takes longer than later, as the memory for them is new.
  */
 export const DIRECT_BYTES_MAX: number = 1 << 18;
+/**
+ * Of a reply that can be written in pieces, so many bytes are at once: the buffer
+ * need not grow for more, which takes as long as to write them, or longer.
+ */
+const FIRST_BYTES = 1 << 17;
 /** Bytes that are written ahead of a peer. */
 const AHEAD_BYTES_MAX = 1 << 20;
 
@@ -219,7 +224,7 @@ function writeFirst(
   from: number,
   to: number,
 ): number {
-  const limit = reply.cost + DIRECT_BYTES_MAX;
+  const limit = reply.cost + FIRST_BYTES;
   return elements.write(space, ref, from, to, reply, limit);
 }
 

@@ -81,7 +81,7 @@ export const PROCESS_COMPUTE_LOAD = 64;
  * Words of {@linkcode SharedState.process}; 16 to 19 are those of
  * persistence/snapshot_protocol.ts.
  */
-const PROCESS_WORDS = 128;
+export const PROCESS_WORDS = 128;
 
 /** Shared memory and constants; structured-cloneable. */
 export interface SharedState {

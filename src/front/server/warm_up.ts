@@ -21,6 +21,7 @@
 import { assert } from "../../core/base/assert.ts";
 import { latin1BytesOf } from "../../core/base/bytes.ts";
 import { Prng } from "../../core/base/prng.ts";
+import type { CallContext } from "../../core/commands/call.ts";
 import type { CommandTable } from "../../core/commands/command_table.ts";
 import { AccessClock } from "../../core/keyspace/access_clock.ts";
 import { keyspaceClass } from "../../core/keyspace/checked_keyspace.ts";
@@ -39,6 +40,7 @@ import { RequestKeys } from "../../engine/executor/request_keys.ts";
 import { guestSession } from "../../engine/executor/session.ts";
 import { Latches } from "../../engine/latch/shard_latches.ts";
 import { ServerCall } from "./server_call.ts";
+import { WarmUpReaders } from "./warm_up_readers.ts";
 import { WARM_UP_LINES, warmUpWords } from "./warm_up_lines.ts";
 
 const ARENA_BYTES = 1 << 22;
@@ -57,6 +59,7 @@ export class WarmUp {
   readonly #keys: RequestKeys<ServerCall>;
   readonly #table: CommandTable<ServerCall>;
   readonly #control: Int32Array;
+  readonly #readers: WarmUpReaders;
   readonly #reply = new ReplyWriter(REPLY_BYTES);
   readonly #parser = new RequestParser();
   #line = 0;
@@ -82,18 +85,26 @@ export class WarmUp {
     const control = new Int32Array(new SharedArrayBuffer(words * 4));
     const KeyspaceClass = keyspaceClass(checks);
     const space = new KeyspaceClass(
-      { arena, pool, counters, clock, random, hashSeed, limits: settings },
+      {
+        ...{ arena, pool, counters, clock, random, hashSeed },
+        limits: settings,
+        saver: { save: (...entry) => this.#readers.save(...entry) },
+      },
       control,
       0,
     );
-    const call = new ServerCall({
+    const latches = new Latches([control], counters, true, false);
+    const context: CallContext = {
       keyspaces: [space],
       slotShards: new Uint16Array(SLOTS),
-      ...{ hashSeed, settings, counters, clock, random },
-      latches: new Latches([control], counters, true, false),
-    });
+      ...{ hashSeed, settings, counters, clock, random, latches },
+      holdValue: (space, db, ref) => this.#readers.holdForReply(space, db, ref),
+    };
+    const call = new ServerCall(context);
+    this.#readers = new WarmUpReaders(context, latches);
     call.session = guestSession(0);
     call.args = new Arguments();
+    this.#reply.canStream = true;
     // All is done at once.
     call.canWait = false;
     call.nowMs = Date.now();
@@ -124,10 +135,10 @@ export class WarmUp {
     const reply = this.#reply;
     const [name, sub] = words;
     if (name === "PACKED") return pack(call.settings, sub!);
+    if (name === "SNAPSHOT") return this.#readers.takeSnapshot();
     const command = this.#table.byName(`${name}|${sub}`) ??
       this.#table.byName(name!);
     assert(command !== undefined, "it is a command");
-    reply.rewind(0);
     call.reply = reply;
     call.nowMs += STEP_MS;
     call.clock.tell(call.nowMs);
@@ -136,6 +147,7 @@ export class WarmUp {
     const later = command.run(call);
     assert(later === undefined, "what may not wait is done at once");
     assert(reply.errorCount === 0, `${command.spec.name} has what it needs`);
+    this.#readers.takeReply(reply);
   }
 
   /**

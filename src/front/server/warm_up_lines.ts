@@ -12,7 +12,7 @@
 /**
  * A line each, names and options as they are, words that begin with `$` as
  * {@linkcode warmUpWords} has it. `EACH` runs what follows for each element; `PACKED`
- * says how many elements are packed from here on.
+ * says how many elements are packed from here on, `SNAPSHOT` takes one.
  */
 export const WARM_UP_LINES: readonly string[] = `
 PACKED 64
@@ -155,6 +155,7 @@ XACK r one $ids
 XDEL u $ids
 XTRIM r MAXLEN 10
 MEMORY USAGE n SAMPLES 0
+SNAPSHOT
 DEL p q o a b c h f g z y l x n m i j k r u
 EXISTS $words
 PFADD p $words
@@ -189,6 +190,7 @@ LREM i 0 $word
 LINSERT i AFTER none x
 XADD r 1-1 $words
 XRANGE r - +
+SNAPSHOT
 DEL p a h z l n i r`.trim().split("\n");
 
 /**
