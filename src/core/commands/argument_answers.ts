@@ -15,7 +15,7 @@ import { GatheredReply } from "./gathered_reply.ts";
 import { argumentWeight, endOfSlice } from "./many_arguments.ts";
 
 /** Bytes of replies after which a slice ends. */
-const SLICE_BYTES = 1 << 18;
+const SLICE_BYTES = 1 << 17;
 
 /**
  * Replies what the value of an entry, or of none if `ref` is 0, says about

@@ -7,7 +7,11 @@
 
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { ReplySource } from "../resp/reply_source.ts";
-import { ReplyWriter } from "../resp/reply_writer.ts";
+import {
+  LARGE_BUFFER_BYTES,
+  LONG_STRING_BYTES_MIN,
+  ReplyWriter,
+} from "../resp/reply_writer.ts";
 import type { Call } from "./call.ts";
 import { ValueReading } from "./value_reading.ts";
 
@@ -22,15 +26,12 @@ const COUNTED_ELEMENTS = 64;
 /** To draw an element takes as long as so many are written. */
 const WRITTEN_PER_DRAW = 4;
 /**
- * Bytes from which on a reply of a few large elements is: to write them the first
- * time takes longer than later, as the memory for them is new.
+ * Bytes from which on a reply of a few large elements is. A buffer that was used
+ * before has room for them, one more element, and what is around it: new memory takes
+ * longer than to write there.
  */
-export const DIRECT_BYTES_MAX: number = 1 << 18;
-/**
- * Of a reply that can be written in pieces, so many bytes are at once: the buffer
- * need not grow for more, which takes as long as to write them, or longer.
- */
-const FIRST_BYTES = 1 << 17;
+export const DIRECT_BYTES_MAX: number = LARGE_BUFFER_BYTES -
+  LONG_STRING_BYTES_MIN - 1024;
 /** Bytes that are written ahead of a peer. */
 const AHEAD_BYTES_MAX = 1 << 20;
 
@@ -224,7 +225,7 @@ function writeFirst(
   from: number,
   to: number,
 ): number {
-  const limit = reply.cost + FIRST_BYTES;
+  const limit = reply.cost + DIRECT_BYTES_MAX;
   return elements.write(space, ref, from, to, reply, limit);
 }
 

@@ -27,7 +27,7 @@ const SLICED_ELEMENTS_MIN = 1000;
 /** Slices that are worth being made. */
 const SLICES_MIN = 2;
 /** Bytes of replies after which a slice ends. */
-const SLICE_BYTES = 1 << 18;
+const SLICE_BYTES = 1 << 17;
 
 /** An end of values of one type. */
 export interface ValueEnd {

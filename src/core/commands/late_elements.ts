@@ -8,10 +8,14 @@
 import type { Keyspace } from "../keyspace/keyspace.ts";
 import type { ReplyWriter } from "../resp/reply_writer.ts";
 import type { Call } from "./call.ts";
-import { type ElementWriter, streamRest } from "./element_stream.ts";
+import {
+  DIRECT_BYTES_MAX,
+  type ElementWriter,
+  streamRest,
+} from "./element_stream.ts";
 
 /** Bytes that are replied at once. */
-export const AT_ONCE_BYTES: number = 1 << 18;
+export const AT_ONCE_BYTES: number = DIRECT_BYTES_MAX;
 
 /** Writes an element whose value has not changed since. */
 export type LateElement = (reply: ReplyWriter) => void;

@@ -25,7 +25,7 @@ import type { StagedNodes } from "./staged_nodes.ts";
 /** Members popped in one slice. */
 const SLICE_MEMBERS = 250;
 /** Bytes of members after which a slice ends. */
-export const SLICE_BYTES: number = 1 << 18;
+export const SLICE_BYTES: number = 1 << 17;
 /** More members than this are popped in slices. */
 const SLICED_MEMBERS_MIN = 2 * SLICE_MEMBERS;
 /** Sets of no more members are made anew as fast as a slice is done. */

@@ -11,11 +11,8 @@ import type { ScoredVisitor } from "../types/zset_range.ts";
 import type { Call } from "./call.ts";
 import { type ElementWriter, replyLasting } from "./element_stream.ts";
 
-/** Members visited between two looks at how much has been written. */
+/** Members visited in one go if there is a limit: those behind it are in vain. */
 const PIECE_MEMBERS = 64;
-/** The same as long as they are, or may be, long; and what is not. */
-const FIRST_MEMBERS = 16;
-const SHORT_BYTES = 1 << 12;
 
 /** Writes members. */
 export class ScoredReplies implements ScoredVisitor {
@@ -26,9 +23,16 @@ export class ScoredReplies implements ScoredVisitor {
   /** Whether each pair is an array of its own. */
   isNested = false;
 
+  /** What they have cost when no more are written. */
+  limit = Infinity;
+  /** Members written. */
+  count = 0;
+
   /** Begins with members that go to `reply`. */
-  begin(reply: ReplyWriter, hasScores: boolean): void {
+  begin(reply: ReplyWriter, hasScores: boolean, limit = Infinity): void {
     this.reply = reply;
+    this.limit = limit;
+    this.count = 0;
     this.hasScores = hasScores;
     this.isNested = hasScores && reply.resp === 3;
   }
@@ -41,6 +45,8 @@ export class ScoredReplies implements ScoredVisitor {
     words?: Int32Array,
   ): void {
     const reply = this.reply!;
+    if (reply.cost >= this.limit) return;
+    this.count++;
     if (this.isNested) reply.array(2);
     if (words === undefined) reply.bulk(buf, off, length);
     else reply.bulkWords(words, off >> 2, length);
@@ -72,19 +78,15 @@ class RankedMembers implements ElementWriter {
     limit: number,
   ): number {
     const { zsets } = space.values;
-    let most = limit === Infinity ? Infinity : FIRST_MEMBERS;
+    const most = limit === Infinity ? Infinity : PIECE_MEMBERS;
     const isReverse = this.#isReverse;
     let place = from;
     while (place < to && reply.cost < limit) {
       const count = Math.min(to - place, most);
-      const start = reply.cost;
-      REPLIES.begin(reply, this.#hasScores);
+      REPLIES.begin(reply, this.#hasScores, limit);
       if (this.#isNested) REPLIES.isNested = true;
       zsets.visit(ref, isReverse ? -place : place, count, isReverse, REPLIES);
-      place += count;
-      if (limit === Infinity) continue;
-      const isShort = reply.cost - start < SHORT_BYTES * count;
-      most = isShort ? PIECE_MEMBERS : FIRST_MEMBERS;
+      place += REPLIES.count;
     }
     return place;
   }

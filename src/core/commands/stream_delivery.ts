@@ -43,7 +43,7 @@ export const SLICE_ENTRIES = 80;
 /** Entries that are read at once; more are gone on with in slices. */
 export const ENTRIES_AT_ONCE: number = 2 * SLICE_ENTRIES;
 /** A slice ends after the entry with which it has replied as much as so many bytes. */
-export const SLICE_BYTES: number = 1 << 18;
+export const SLICE_BYTES: number = 1 << 17;
 
 /** To record an entry with long names takes as long as so many bytes of a reply. */
 const RECORD_BYTES = 2048;

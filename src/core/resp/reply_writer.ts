@@ -59,12 +59,8 @@ export const LONG_STRING_BYTES_MIN: number = 1 << 16;
 export const SOURCE_COST: number = 1 << 14;
 /** Bytes that a fresh buffer has. */
 export const REPLY_BUFFER_BYTES = 16 * 1024;
-
-/**
- * A buffer that grows has room for as much again, but no more than so many bytes: what
- * follows is often as long, and each new buffer is memory that is new.
- */
-const SPARE_BYTES_MAX = 1 << 16;
+/** Bytes that a buffer may have to be used again. */
+export const LARGE_BUFFER_BYTES: number = 256 * 1024;
 
 const CR = 13;
 const LF = 10;
@@ -545,9 +541,7 @@ export class ReplyWriter {
   }
 
   #grow(needed: number): void {
-    const spare = Math.min(needed, SPARE_BYTES_MAX);
-    const room = Math.max(this.buf.length * 2, needed + spare);
-    const bytes = new Uint8Array(room);
+    const bytes = new Uint8Array(Math.max(this.buf.length * 2, needed));
     bytes.set(this.buf.subarray(0, this.at));
     this.buf = bytes;
   }

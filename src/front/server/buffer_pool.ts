@@ -5,16 +5,30 @@
  * @module
  */
 
-import { REPLY_BUFFER_BYTES } from "../../core/resp/reply_writer.ts";
+import {
+  LARGE_BUFFER_BYTES,
+  REPLY_BUFFER_BYTES,
+} from "../../core/resp/reply_writer.ts";
 
 /** Buffers kept; more are left to the garbage collector. */
 const KEPT_MAX = 64;
-/** Buffers that grew beyond this are not kept. */
-const KEPT_BYTES_MAX = 256 * 1024;
+/**
+ * Large buffers that are there from the beginning: one that grows does so under the
+ * latch of what is replied.
+ */
+const LARGE_FIRST = 4;
+
+/** A large buffer that has its memory, which one that is merely new has not. */
+function largeBuffer(): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(LARGE_BUFFER_BYTES).fill(0);
+}
 
 /** One pool per worker. */
 export class BufferPool {
-  readonly #buffers: Uint8Array<ArrayBuffer>[] = [];
+  readonly #buffers: Uint8Array<ArrayBuffer>[] = Array.from(
+    { length: LARGE_FIRST },
+    largeBuffer,
+  );
 
   /** A buffer of at least the usual size. */
   take(): Uint8Array<ArrayBuffer> {
@@ -30,10 +44,10 @@ export class BufferPool {
     return new Uint8Array(bytes);
   }
 
-  /** Takes a buffer back. */
+  /** Takes a buffer back, unless it has grown too large. */
   give(buffer: Uint8Array<ArrayBuffer>): void {
     if (
-      this.#buffers.length < KEPT_MAX && buffer.length <= KEPT_BYTES_MAX
+      this.#buffers.length < KEPT_MAX && buffer.length <= LARGE_BUFFER_BYTES
     ) this.#buffers.push(buffer);
   }
 }

@@ -120,7 +120,7 @@ export class WorkerContext {
   /** What all connections read into; null if each has a buffer of its own. */
   readonly sharedInput: Uint8Array<ArrayBuffer> | null;
   /** The writer of the batch that is being processed. */
-  readonly writer: ReplyWriter = new ReplyWriter();
+  readonly writer: ReplyWriter = new ReplyWriter(0);
   /** Reply buffers. */
   readonly buffers: BufferPool = new BufferPool();
   /** Who listens to what. */
@@ -205,6 +205,7 @@ export class WorkerContext {
       receive: () => void;
     },
   ) {
+    this.writer.buf = this.buffers.take();
     this.call = parts.call;
     this.executor = parts.executor;
     this.table = parts.table;
