@@ -23,6 +23,7 @@ const SLICE_BYTES = 1 << 18;
 
 /** Changes fields, and replies an array of something about each. */
 export abstract class FieldChanges implements SlicedChange {
+  readonly isLong = true;
   /** Fields that have changed. */
   protected changed = 0;
   readonly #record: ChangeRecord | null;

@@ -147,6 +147,7 @@ function placeAt(
 
 /** PFADD of many elements, to a copy that is written back when all are added. */
 class RegisterRaising implements SlicedChange {
+  readonly isLong = true;
   /** Set if the value is corrupt, and stays as it is. */
   error: ErrorReply | null = null;
   readonly #editor = new HyperLogLogEditor();

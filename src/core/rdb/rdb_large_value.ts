@@ -36,6 +36,8 @@ const LARGE_ELEMENTS_MIN = 2048;
 const LARGE_BYTES_MIN = 128 * 1024;
 /** Looks at all elements: one that is long may be any of them. */
 const ALL = 0;
+/** Looks at a few first: where all are long, these tell. */
+const SAMPLES = 16;
 /** Nodes, pending entries and the like from which on a stream is large. */
 const LARGE_WEIGHT_MIN = 64;
 /** Bytes of a string that are written at once. */
@@ -86,6 +88,7 @@ export function isLargeValue(space: Keyspace, ref: number): boolean {
   }
   return WAYS.has(kindOf(space, ref)) &&
     (values.length(ref) >= LARGE_ELEMENTS_MIN ||
+      values.memoryBytes(ref, SAMPLES) >= LARGE_BYTES_MIN ||
       values.memoryBytes(ref, ALL) >= LARGE_BYTES_MIN);
 }
 

@@ -133,7 +133,8 @@ function sizeOf(space: Keyspace, ref: number, smallMax: number): number {
   if (space.length(ref) > smallMax) return LARGE;
   const values = space.values.of(space.type(ref));
   const isLight = values.weight(ref) <= SMALL_WEIGHT_MAX;
-  const bytes = values.memoryBytes(ref, isLight ? ALL : SAMPLES);
+  let bytes = values.memoryBytes(ref, SAMPLES);
+  if (isLight && bytes <= SMALL_BYTES_MAX) bytes = values.memoryBytes(ref, ALL);
   if (bytes >= LARGE_BYTES_MIN) return LARGE;
   return isLight && bytes <= SMALL_BYTES_MAX ? SMALL : MIDDLE;
 }

@@ -6,7 +6,8 @@
  * as long, and a command of some hundred elements holds its latches meanwhile: the
  * first SUNION of 500 members held them for 3 ms, and for half of one after this. Each
  * command runs in a turn of its own; all of them, and what V8 compiles meanwhile, take
- * 0.4 s of processor time.
+ * 0.4 s of processor time. Replies are taken as a peer does it, and a snapshot is written
+ * (warm_up_readers.ts).
  *
  * What is compiled is good for as long as all is as V8 has seen it: objects of the same
  * classes, fields that have changed before, ways that have been taken. So requests are
@@ -117,6 +118,11 @@ export class WarmUp {
   /** Keys that are left: none, in the end. */
   get keys(): number {
     return this.#control[keysAt(0)]!;
+  }
+
+  /** Keys that are locked: none, in the end. */
+  get locks(): number {
+    return this.#call.keyspaces[0]!.locks.count;
   }
 
   /** Runs the next command, or those of a line; says whether there are more. */
