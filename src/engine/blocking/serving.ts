@@ -54,7 +54,11 @@ import {
 } from "../../core/keyspace/waiter_records.ts";
 import { KNOWN_KEYS, LONG_KEY_BYTES } from "../../core/memory/known_keys.ts";
 import { Arguments } from "../../core/resp/arguments.ts";
-import { ReplyWriter } from "../../core/resp/reply_writer.ts";
+import {
+  LONG_STRING_BYTES_MIN,
+  REPLY_BUFFER_BYTES,
+  ReplyWriter,
+} from "../../core/resp/reply_writer.ts";
 import { TYPE_LIST, TYPE_STREAM, TYPE_ZSET } from "../../core/types/entry.ts";
 import { guestSession } from "../executor/session.ts";
 import type { Latches } from "../latch/shard_latches.ts";
@@ -108,7 +112,8 @@ export class Serving<C extends Call> {
   readonly #records: WaiterRecords;
   readonly #ports: ServingPorts<C>;
   readonly #args = new Arguments();
-  readonly #reply = new ReplyWriter();
+  /** Has room for what is copied at all: it would grow with latches held. */
+  readonly #reply = new ReplyWriter(LONG_STRING_BYTES_MIN + REPLY_BUFFER_BYTES);
   readonly #key = new Key();
   /** The arguments of the command at hand, if it has long ones. */
   #own: Arguments | null = null;
