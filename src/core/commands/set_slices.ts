@@ -106,6 +106,7 @@ export function popsLong(
 
 /** Pops members, but not all. */
 export class MemberPop implements SlicedChange {
+  readonly isLong = true;
   readonly #db: number;
   readonly #count: number;
   /** Whether the members that stay become a new set. */
