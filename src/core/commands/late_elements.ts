@@ -14,9 +14,6 @@ import {
   streamRest,
 } from "./element_stream.ts";
 
-/** Bytes that are replied at once. */
-export const AT_ONCE_BYTES: number = DIRECT_BYTES_MAX;
-
 /** Writes an element whose value has not changed since. */
 export type LateElement = (reply: ReplyWriter) => void;
 
@@ -29,7 +26,7 @@ export class LateElements implements ElementWriter {
   /** Those that a reply has no room for. */
   constructor(reply: ReplyWriter) {
     this.#reply = reply;
-    this.#limit = reply.cost + AT_ONCE_BYTES;
+    this.#limit = reply.cost + DIRECT_BYTES_MAX;
   }
 
   /** Whether the next element is to be left. */

@@ -25,13 +25,14 @@ import {
   type LateReply,
 } from "./command_spec.ts";
 import {
+  DIRECT_BYTES_MAX,
   type ElementWriter,
   replyDrawn,
   replyElements,
   STREAMED_ELEMENTS_MIN,
 } from "./element_stream.ts";
 import { manyDrawn } from "./heavy_work.ts";
-import { AT_ONCE_BYTES, lateBulk, LateElements } from "./late_elements.ts";
+import { lateBulk, LateElements } from "./late_elements.ts";
 import { RECORDED, recordOfKey } from "./recorded.ts";
 import { MemberReplies, MEMBERS, replyMembers } from "./set_replies.ts";
 import {
@@ -243,7 +244,7 @@ function drawMembers(call: Call): void {
   reply.array(Math.min(count, length));
   if (count >= length) return replyMembers(call, space, ref);
   sets.choose(ref, count);
-  const written = replyChosen(call, space, ref, count, AT_ONCE_BYTES);
+  const written = replyChosen(call, space, ref, count, DIRECT_BYTES_MAX);
   if (written === count) return;
   const late = new LateElements(reply);
   for (let i = written; i < count; i++) {
