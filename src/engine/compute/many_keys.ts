@@ -31,6 +31,7 @@
  * @module
  */
 
+import { collectIfDue } from "../../core/base/young_buffers.ts";
 import type { Call } from "../../core/commands/call.ts";
 import type { ComparedArguments } from "../../core/commands/compared_arguments.ts";
 import type { LateReply } from "../../core/commands/command_spec.ts";
@@ -408,6 +409,7 @@ export class ManyKeys<C extends Call> {
       const space = call.keyspaces[order.shardAt(running.locked)]!;
       let outcome: Locking;
       space.externals.keepReady();
+      collectIfDue();
       latches.acquire(space.shard);
       try {
         outcome = this.#inside(running, () => this.#lockSome(running, space));
@@ -713,6 +715,7 @@ export class ManyKeys<C extends Call> {
     const isGiven = way === "given";
     const { key } = given;
     call.keyspaces[0]!.externals.keepReady();
+    collectIfDue();
     const endMs = monotonicMs() + SLICE_MS;
     let at = from;
     let held = -1;

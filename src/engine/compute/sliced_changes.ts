@@ -9,6 +9,7 @@
  * @module
  */
 
+import { collectIfDue } from "../../core/base/young_buffers.ts";
 import { assert } from "../../core/base/assert.ts";
 import { DOUBLE_ZERO } from "../../core/base/steady_code.ts";
 import type { ChangePlace, SlicedChange } from "../../core/commands/call.ts";
@@ -237,6 +238,7 @@ export class SlicedChanges {
       }
       const { space } = place;
       space.externals.keepReady();
+      collectIfDue();
       latches.acquire(space.shard);
       try {
         const late = this.#knowing(running, () => this.#slice(running, place));

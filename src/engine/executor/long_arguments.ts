@@ -7,6 +7,7 @@
  * @module
  */
 
+import { collectIfDue } from "../../core/base/young_buffers.ts";
 import type { Call } from "../../core/commands/call.ts";
 import { ComparedArguments } from "../../core/commands/compared_arguments.ts";
 import { compareNames } from "../../core/commands/compared_names.ts";
@@ -51,9 +52,11 @@ export class LongArguments<C extends Call> {
       this.#keys.otherDatabaseOf(command),
     );
     command.stage?.(call);
-    if (names === null) return true;
-    call.compared ??= new ComparedArguments();
-    call.compared.names = names;
+    if (names !== null) {
+      call.compared ??= new ComparedArguments();
+      call.compared.names = names;
+    }
+    collectIfDue();
     return true;
   }
 

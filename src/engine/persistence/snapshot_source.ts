@@ -17,6 +17,7 @@
  * @module
  */
 
+import { collectIfDue } from "../../core/base/young_buffers.ts";
 import type { AccessClock } from "../../core/keyspace/access_clock.ts";
 import type { Key } from "../../core/keyspace/key.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
@@ -394,6 +395,7 @@ export class SnapshotSource implements EntrySaver {
     if (this.#isCongested()) return false;
     const { owned, latches, monotonicMs } = this.#parts;
     const space = owned[this.#shardIndex]!;
+    collectIfDue();
     latches.acquire(space.shard);
     const endMs = monotonicMs() + HOLD_MS;
     const isWalked = walkShard(
