@@ -11,7 +11,7 @@
  * @module
  */
 
-import { equalBytes, equalLong } from "../base/bytes.ts";
+import { equalBytes, equalLong, LONG_RUN_BYTES } from "../base/bytes.ts";
 import type { Heap } from "../memory/heap.ts";
 import { KNOWN_KEYS, LONG_KEY_BYTES } from "../memory/known_keys.ts";
 import type { Key } from "./key.ts";
@@ -157,9 +157,10 @@ export class ReadyKeys {
     ) return false;
     const own = this.#names.buf(this.#places[i]!);
     const at = this.#names.off(this.#places[i]!);
-    if (length < LONG_KEY_BYTES) {
+    if (length < LONG_RUN_BYTES) {
       return equalBytes(own, at, length, buf, off, length);
     }
+    if (length < LONG_KEY_BYTES) return equalLong(own, at, buf, off, length);
     const known = KNOWN_KEYS.find(own, at, length);
     return known !== undefined && known === KNOWN_KEYS.find(buf, off, length) ||
       equalLong(own, at, buf, off, length);

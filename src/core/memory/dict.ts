@@ -35,7 +35,7 @@
  */
 
 import { assert } from "../base/assert.ts";
-import { equalLong } from "../base/bytes.ts";
+import { equalLong, LONG_RUN_BYTES } from "../base/bytes.ts";
 import { type Arena, SEGMENT_SHIFT, UNIT_MASK } from "./arena.ts";
 import {
   BUCKET_UNITS,
@@ -89,6 +89,7 @@ export type NodeVisitor = (ref: number) => void;
  * words are an empty dictionary.
  */
 export class Dict {
+  readonly #u8: Uint8Array[];
   readonly #i32: Int32Array[];
   readonly #heap: Heap;
   readonly #table: DictTable;
@@ -100,6 +101,7 @@ export class Dict {
 
   /** One object serves all dictionaries of a heap. */
   constructor(arena: Arena, heap: Heap) {
+    this.#u8 = arena.u8;
     this.#i32 = arena.i32;
     this.#heap = heap;
     this.#table = new DictTable(arena, heap);
@@ -451,12 +453,13 @@ export class Dict {
     if (words[base + NODE_HASH] !== hash) return false;
     const keyWord = words[base + NODE_KEY]!;
     if ((keyWord & KEY_LENGTH_MASK) !== length) return false;
-    if (length >= LONG_KEY_BYTES) {
-      const isKnown = KNOWN_KEYS.has(ref, buf, off, length);
+    if (length >= LONG_RUN_BYTES) {
+      const isKnown = length < LONG_KEY_BYTES
+        ? undefined
+        : KNOWN_KEYS.has(ref, buf, off, length);
       if (isKnown !== undefined) return isKnown;
-      const own = new Uint8Array(words.buffer, words.byteOffset);
       const at = (base << 2) + keyOffset(keyWord);
-      return equalLong(own, at, buf, off, length);
+      return equalLong(this.#u8[ref >>> SEGMENT_SHIFT]!, at, buf, off, length);
     }
     let word = base + (keyOffset(keyWord) >> 2);
     let i = off;

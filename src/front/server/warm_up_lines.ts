@@ -158,6 +158,9 @@ MEMORY USAGE n SAMPLES 0
 SNAPSHOT
 DEL p q o a b c h f g z y l x n m i j k r u
 EXISTS $words
+SADD $word a
+EXISTS $words
+DEL $word
 PFADD p $words
 SADD a $words
 SADD a $words
