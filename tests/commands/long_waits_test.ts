@@ -212,3 +212,38 @@ suite("very many names of some length are gone through in slices", async (
   await client.run("DEL", "x");
   await assertNothingLost(client, names);
 });
+
+suite(
+  "several who wait for one key are served with long elements at once",
+  async (
+    client,
+    server,
+  ) => {
+    using crowd = new Crowd(server, client, client.resp);
+    const key = "k".repeat(60_000);
+    const other = "o".repeat(60_000);
+    // Beside each other: replies that are sent later, at once, and from the arena.
+    const lengths = [50_000, 60_000, 10, 70_000, 20_000, 60_000];
+    const elements = lengths.map((length, i) => `${i}`.repeat(length));
+    const first = await crowd.wait("BLPOP", other, key, "0");
+    const waiting = [first];
+    for (let i = 1; i < elements.length; i++) {
+      const argv = ["BLPOP", key, other, "0"];
+      waiting.push(
+        i === 1
+          ? await crowd.waitElsewhere(first, ...argv)
+          : await crowd.wait(...argv),
+      );
+    }
+    const pushed = await ask(client, ["RPUSH", key, ...elements]);
+    assertEquals(pushed, elements.length);
+    for (const [i, each] of waiting.entries()) {
+      const [name, element] = await each.reply() as string[];
+      assert(name === key && element === elements[i]);
+      assertEquals(await ask(each.client, ["PING", `${i}`]), `${i}`);
+    }
+    assertEquals(await ask(client, ["EXISTS", key, other]), 0);
+    await crowd.expectNobody();
+    await assertNothingLost(client, [key, other]);
+  },
+);

@@ -193,6 +193,14 @@ function copyApart(
   }
 }
 
+/**
+ * Bytes that have their memory: what is merely new gets it, page by page, when it is
+ * first written to.
+ */
+export function bytesInMemory(length: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(length).fill(0);
+}
+
 /** The bytes of a text in UTF-8. */
 export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   return ENCODER.encode(text);

@@ -19,7 +19,7 @@
  * @module
  */
 
-import { copyBytes, equalLong } from "../base/bytes.ts";
+import { bytesInMemory, copyBytes, equalLong } from "../base/bytes.ts";
 import { type Arena, byteOf, SEGMENT_SHIFT, wordOf } from "../memory/arena.ts";
 import { type Dict, DICT_COUNT, type NodeVisitor } from "../memory/dict.ts";
 import type { Heap } from "../memory/heap.ts";
@@ -42,6 +42,9 @@ const LONG_WORDS = HEADER_WORDS + 3;
 /** Spreads the same name of several qualifiers: the golden ratio. */
 const QUALIFIER_FACTOR = 0x9e3779b1;
 
+/** The key of a node that is looked for: long ones are not brought here. */
+const NAME = bytesInMemory(QUALIFIER_BYTES + LONG_KEY_BYTES);
+
 /** The notes of one shard, of one sort. */
 export class KeyNotes {
   readonly #arena: Arena;
@@ -49,8 +52,6 @@ export class KeyNotes {
   readonly #dict: Dict;
   readonly #control: Int32Array;
   readonly #header: number;
-  /** The key of a node that is looked for. */
-  #name = new Uint8Array(64);
 
   /** `header` is the index of the dictionary's header in `control`. */
   constructor(
@@ -83,11 +84,11 @@ export class KeyNotes {
     if (length >= LONG_KEY_BYTES) {
       return this.#findLong(qualifier, buf, off, length, hash);
     }
-    const total = this.#readName(qualifier, buf, off, length);
+    const total = readName(qualifier, buf, off, length);
     return this.#dict.find(
       this.#control,
       this.#header,
-      this.#name,
+      NAME,
       0,
       total,
       hashIn(qualifier, hash),
@@ -264,23 +265,6 @@ export class KeyNotes {
     });
     return found;
   }
-
-  #readName(
-    qualifier: number,
-    buf: Uint8Array,
-    off: number,
-    length: number,
-  ): number {
-    const total = QUALIFIER_BYTES + length;
-    if (total > this.#name.length) this.#name = new Uint8Array(total * 2);
-    const name = this.#name;
-    name[0] = qualifier & 0xff;
-    name[1] = qualifier >>> 8 & 0xff;
-    name[2] = qualifier >>> 16 & 0xff;
-    name[3] = qualifier >>> 24;
-    copyBytes(buf, off, name, QUALIFIER_BYTES, length);
-    return total;
-  }
 }
 
 /** Words of a node whose key has so many bytes. */
@@ -292,4 +276,19 @@ function wordsOf(keyBytes: number): number {
 /** Hash of a name together with its qualifier; twice gives the name's again. */
 function hashIn(qualifier: number, hash: number): number {
   return hash ^ Math.imul(qualifier, QUALIFIER_FACTOR);
+}
+
+/** Writes a node's key; returns its length. */
+function readName(
+  qualifier: number,
+  buf: Uint8Array,
+  off: number,
+  length: number,
+): number {
+  NAME[0] = qualifier & 0xff;
+  NAME[1] = qualifier >>> 8 & 0xff;
+  NAME[2] = qualifier >>> 16 & 0xff;
+  NAME[3] = qualifier >>> 24;
+  copyBytes(buf, off, NAME, QUALIFIER_BYTES, length);
+  return QUALIFIER_BYTES + length;
 }

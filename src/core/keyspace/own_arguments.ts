@@ -5,7 +5,6 @@
  * @module
  */
 
-import { concat } from "@std/bytes";
 import { type Arena, SEGMENT_SHIFT } from "../memory/arena.ts";
 import type { ExternalStrings } from "../memory/external.ts";
 import { Arguments } from "../resp/arguments.ts";
@@ -19,18 +18,27 @@ export interface ArgumentRun {
 /** The bytes of a short argument, or where a long one lies. */
 export type ArgumentPart = Uint8Array | ArgumentRun;
 
-/** Makes arguments; {@linkcode freeRuns} must follow. */
+const NO_ROOM = new Uint8Array(0);
+
+/**
+ * Makes arguments; {@linkcode freeRuns} must follow. The short ones are copied to
+ * `room`, where they fit, and stay there until it is used again.
+ */
 export function ownArguments(
   arena: Arena,
   externals: ExternalStrings,
   parts: readonly ArgumentPart[],
+  room = NO_ROOM,
 ): Arguments {
   const args = new Arguments();
-  args.buf = concat(parts.filter((part) => part instanceof Uint8Array));
+  const short = parts.filter((part) => part instanceof Uint8Array);
+  const bytes = short.reduce((sum, { length }) => sum + length, 0);
+  args.buf = bytes <= room.length ? room : new Uint8Array(bytes);
   let off = 0;
   for (const part of parts) {
     const { length } = part;
     if (part instanceof Uint8Array) {
+      args.buf.set(part, off);
       args.add(off, length);
       off += length;
       continue;

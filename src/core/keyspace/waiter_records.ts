@@ -213,7 +213,7 @@ export class WaiterRecords {
 
   /**
    * The arguments with these numbers, for a command that has them for itself: see
-   * own_arguments.ts.
+   * own_arguments.ts. The bytes of short ones lie in the record.
    */
   argumentParts(ref: number, numbers: readonly number[]): ArgumentPart[] {
     const words = this.#arena.i32[ref >>> SEGMENT_SHIFT]!;
@@ -226,7 +226,7 @@ export class WaiterRecords {
       const length = words[lengths + i]!;
       if (run !== 0) return { run, length };
       const start = byteOf(ref) + words[runs + count + i]!;
-      return bytes.slice(start, start + length);
+      return bytes.subarray(start, start + length);
     });
   }
 

@@ -25,6 +25,7 @@
  * @module
  */
 
+import { bytesInMemory } from "../../core/base/bytes.ts";
 import type { Call } from "../../core/commands/call.ts";
 import { FLAG, type LateReply } from "../../core/commands/command_spec.ts";
 import { ComparedNames } from "../../core/commands/compared_names.ts";
@@ -94,12 +95,25 @@ export interface ServingPorts<C extends Call> {
   ): void;
 }
 
+/** Bytes of a reply that are copied at all, with room for what is between them. */
+const REPLY_BYTES = LONG_STRING_BYTES_MIN + REPLY_BUFFER_BYTES;
+/** A reply of so many is handed over when the latches have been given back. */
+const LONG_REPLY_BYTES = REPLY_BUFFER_BYTES;
+/** Bytes of one short name of a key, and of what may stand beside it. */
+const SHORT_ARGUMENT_BYTES = LONG_KEY_BYTES + 4096;
 /** Waiting commands that are looked at under one hold of the latches. */
 const LOOKS_IN_ONE_HOLD = 1024;
 /** For so many of these it counts that one is tried. */
 const LOOKS_PER_TRY = 64;
 /** Positions of the dictionary of waiters that are looked at in one hold. */
 const HOLD_POSITIONS = 32;
+
+/** A reply that is yet to be handed over. */
+interface ServedReply {
+  readonly worker: number;
+  readonly session: number;
+  readonly reply: ReplyWriter;
+}
 
 /** One per worker. */
 export class Serving<C extends Call> {
@@ -112,8 +126,11 @@ export class Serving<C extends Call> {
   readonly #records: WaiterRecords;
   readonly #ports: ServingPorts<C>;
   readonly #args = new Arguments();
-  /** Has room for what is copied at all: it would grow with latches held. */
-  readonly #reply = new ReplyWriter(LONG_STRING_BYTES_MIN + REPLY_BUFFER_BYTES);
+  #reply = roomyWriter();
+  /** Takes the place of the other one while that has not been handed over. */
+  #otherReply = roomyWriter();
+  #unsent: ServedReply | null = null;
+  readonly #shortArguments = bytesInMemory(SHORT_ARGUMENT_BYTES);
   readonly #key = new Key();
   /** The arguments of the command at hand, if it has long ones. */
   #own: Arguments | null = null;
@@ -140,7 +157,6 @@ export class Serving<C extends Call> {
     this.#ready = ready;
     this.#records = records;
     this.#ports = ports;
-    this.#reply.canStream = true;
   }
 
   /** Serves the keys that are ready; no latch is held. */
@@ -149,7 +165,7 @@ export class Serving<C extends Call> {
     const { args, session, reply } = call;
     call.session = this.#guest;
     call.reply = this.#reply;
-    this.#reply.longs = reply.longs;
+    this.#reply.longs = this.#otherReply.longs = reply.longs;
     this.isAtWork = true;
     this.#serveKeys();
     for (;;) {
@@ -276,6 +292,7 @@ export class Serving<C extends Call> {
       at = next;
     }
     latches.releaseMarked();
+    this.#send();
   }
 
   /**
@@ -295,6 +312,7 @@ export class Serving<C extends Call> {
     const bookmark = waiters.isFirst(at) ? 0 : waiters.addBookmark(at);
     const latches = this.#latches;
     latches.releaseMarked();
+    this.#send();
     if (command !== null && this.#own !== null) {
       this.#ports.prepareLong(command);
       this.#ports.fillKeys(command);
@@ -384,16 +402,17 @@ export class Serving<C extends Call> {
     const { arena, externals } = this.#call.keyspaces[0]!;
     const keysAt = records.keysAt(record);
     const count = records.argumentCount(record);
+    const room = this.#shortArguments;
     const partsOf = (numbers: readonly number[]) =>
       records.argumentParts(record, numbers);
     if (keysAt === null) {
       const all = Array.from({ length: count }, (_, i) => i);
-      return ownArguments(arena, externals, partsOf(all));
+      return ownArguments(arena, externals, partsOf(all), room);
     }
     const [name] = partsOf([0]) as [Uint8Array];
     const { spec } = this.#table.lookup(name, 0, name.length)!;
     const parts = oneKeyArguments(spec.oneKey!, count, keysAt, number, partsOf);
-    return ownArguments(arena, externals, parts);
+    return ownArguments(arena, externals, parts, room);
   }
 
   #holdsLatches(): boolean {
@@ -431,13 +450,40 @@ export class Serving<C extends Call> {
     records.end(record);
     this.#latches.step();
     if (late === null) {
-      this.#ports.served(worker, session, this.#reply);
+      this.#handOver(worker, session);
       return false;
     }
     this.#ports.servedLater(worker, session, late);
     this.#guest = call.session = guestSession(0);
     return true;
   }
+
+  /** Hands over what was replied; latches are held. */
+  #handOver(worker: number, session: number): void {
+    const reply = this.#reply;
+    if (reply.at < LONG_REPLY_BYTES || this.#unsent !== null) {
+      return this.#ports.served(worker, session, reply);
+    }
+    this.#unsent = { worker, session, reply };
+    this.#reply = this.#call.reply = this.#otherReply;
+    this.#otherReply = reply;
+  }
+
+  /** Hands over what is left; no latch is held. */
+  #send(): void {
+    if (this.#unsent === null) return;
+    const { worker, session, reply } = this.#unsent;
+    this.#unsent = null;
+    this.#ports.served(worker, session, reply);
+  }
+}
+
+/** Has its room from the start: it would grow with latches held. */
+function roomyWriter(): ReplyWriter {
+  const reply = new ReplyWriter(0);
+  reply.buf = bytesInMemory(REPLY_BYTES);
+  reply.canStream = true;
+  return reply;
 }
 
 /** Whether a key is locked for writing. */

@@ -19,6 +19,7 @@ import { Key } from "../../core/keyspace/key.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import { mayBeLocked } from "../../core/keyspace/key_locks.ts";
 import { NotedBytes } from "../../core/keyspace/noted_bytes.ts";
+import { LONG_KEY_BYTES } from "../../core/memory/known_keys.ts";
 import type { ReadyKeys } from "../../core/keyspace/ready_keys.ts";
 import {
   FLAG_KEY_LOCKS,
@@ -175,7 +176,10 @@ export class LockAsking<C extends Call> {
     if ((flags & MUST_ASK) === 0 || locks.isExempt) return false;
     const { session, db } = call;
     const { shard, hash, length } = from;
-    const name = new NotedBytes(() => call.keyspaces[0]!.heap);
+    const name = new NotedBytes(
+      () => call.keyspaces[0]!.heap,
+      length < LONG_KEY_BYTES ? length : 0,
+    );
     const place = name.add(from.buf, from.off, length);
     const guest = guestSession(0);
     guest.db = db;

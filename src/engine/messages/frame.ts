@@ -10,17 +10,27 @@
  * @module
  */
 
-import { copyBytes } from "../../core/base/bytes.ts";
+import { bytesInMemory, copyBytes } from "../../core/base/bytes.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Bytes of a fresh buffer. */
+/** Bytes of a writer's first buffer. */
 const FIRST_BYTES = 4096;
+/** A buffer that grew beyond this is not kept. */
+const KEPT_BYTES = 256 * 1024;
+
+/**
+ * The next buffer of whichever of this thread's writers is the first to need more: a
+ * long reply is written under a latch, where no memory should have to be got.
+ */
+const SPARE = bytesInMemory(128 * 1024);
+let isSpareTaken = false;
 
 /** Writes records one after the other. */
 export class FrameWriter {
-  #bytes = new Uint8Array(FIRST_BYTES);
+  readonly #first = new Uint8Array(FIRST_BYTES);
+  #bytes = this.#first;
   #view = new DataView(this.#bytes.buffer);
   #at = 0;
 
@@ -72,21 +82,32 @@ export class FrameWriter {
   take(): Uint8Array<ArrayBuffer> {
     const batch = this.#bytes.slice(0, this.#at);
     this.#at = 0;
-    if (this.#bytes.length > 64 * FIRST_BYTES) {
-      this.#bytes = new Uint8Array(FIRST_BYTES);
-      this.#view = new DataView(this.#bytes.buffer);
-    }
+    if (this.#bytes === SPARE) isSpareTaken = false;
+    else if (this.#bytes.length <= KEPT_BYTES) return batch;
+    this.#setBuffer(this.#first);
     return batch;
   }
 
   #room(n: number): void {
     if (this.#at + n <= this.#bytes.length) return;
-    const grown = new Uint8Array(
-      Math.max(this.#bytes.length * 2, this.#at + n),
-    );
-    grown.set(this.#bytes.subarray(0, this.#at));
-    this.#bytes = grown;
-    this.#view = new DataView(grown.buffer);
+    const next = this.#nextBuffer(this.#at + n);
+    next.set(this.#bytes.subarray(0, this.#at));
+    if (this.#bytes === SPARE) isSpareTaken = false;
+    this.#setBuffer(next);
+  }
+
+  #nextBuffer(bytes: number): Uint8Array<ArrayBuffer> {
+    const { length } = this.#bytes;
+    if (!isSpareTaken && length < SPARE.length && bytes <= SPARE.length) {
+      isSpareTaken = true;
+      return SPARE;
+    }
+    return new Uint8Array(Math.max(length * 2, bytes));
+  }
+
+  #setBuffer(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer);
   }
 }
 

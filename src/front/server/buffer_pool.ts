@@ -5,6 +5,7 @@
  * @module
  */
 
+import { bytesInMemory } from "../../core/base/bytes.ts";
 import {
   LARGE_BUFFER_BYTES,
   REPLY_BUFFER_BYTES,
@@ -18,16 +19,11 @@ const KEPT_MAX = 64;
  */
 const LARGE_FIRST = 4;
 
-/** A large buffer that has its memory, which one that is merely new has not. */
-function largeBuffer(): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(LARGE_BUFFER_BYTES).fill(0);
-}
-
 /** One pool per worker. */
 export class BufferPool {
   readonly #buffers: Uint8Array<ArrayBuffer>[] = Array.from(
     { length: LARGE_FIRST },
-    largeBuffer,
+    () => bytesInMemory(LARGE_BUFFER_BYTES),
   );
 
   /** A buffer of at least the usual size. */
