@@ -14,6 +14,7 @@
  * @module
  */
 
+import { collectIfDue } from "../base/young_buffers.ts";
 import {
   type Arena,
   byteOf,
@@ -66,6 +67,12 @@ export class ExternalStrings {
   /** As {@linkcode PagePool.keepReady}. */
   keepReady(): void {
     this.#pool.keepReady();
+  }
+
+  /** The same, and what V8 has to collect is collected: a long hold is to come. */
+  readyForHold(): void {
+    this.#pool.keepReady();
+    collectIfDue();
   }
 
   /** Bytes that fit. */

@@ -31,7 +31,6 @@
  * @module
  */
 
-import { collectIfDue } from "../../core/base/young_buffers.ts";
 import type { Call } from "../../core/commands/call.ts";
 import type { ComparedArguments } from "../../core/commands/compared_arguments.ts";
 import type { LateReply } from "../../core/commands/command_spec.ts";
@@ -408,8 +407,7 @@ export class ManyKeys<C extends Call> {
     while (running.locked < order.distinct) {
       const space = call.keyspaces[order.shardAt(running.locked)]!;
       let outcome: Locking;
-      space.externals.keepReady();
-      collectIfDue();
+      space.externals.readyForHold();
       latches.acquire(space.shard);
       try {
         outcome = this.#inside(running, () => this.#lockSome(running, space));
@@ -714,8 +712,7 @@ export class ManyKeys<C extends Call> {
     const { order, args } = running;
     const isGiven = way === "given";
     const { key } = given;
-    call.keyspaces[0]!.externals.keepReady();
-    collectIfDue();
+    call.keyspaces[0]!.externals.readyForHold();
     const endMs = monotonicMs() + SLICE_MS;
     let at = from;
     let held = -1;

@@ -9,7 +9,6 @@
  * @module
  */
 
-import { collectIfDue } from "../../core/base/young_buffers.ts";
 import { assert } from "../../core/base/assert.ts";
 import { DOUBLE_ZERO } from "../../core/base/steady_code.ts";
 import type { ChangePlace, SlicedChange } from "../../core/commands/call.ts";
@@ -237,8 +236,7 @@ export class SlicedChanges {
         return this.#knowing(running, () => this.#finish(running));
       }
       const { space } = place;
-      space.externals.keepReady();
-      collectIfDue();
+      space.externals.readyForHold();
       latches.acquire(space.shard);
       try {
         const late = this.#knowing(running, () => this.#slice(running, place));
