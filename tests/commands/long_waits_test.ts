@@ -215,10 +215,7 @@ suite("very many names of some length are gone through in slices", async (
 
 suite(
   "several who wait for one key are served with long elements at once",
-  async (
-    client,
-    server,
-  ) => {
+  async (client, server) => {
     using crowd = new Crowd(server, client, client.resp);
     const key = "k".repeat(60_000);
     const other = "o".repeat(60_000);

@@ -82,9 +82,8 @@ export class FrameWriter {
   take(): Uint8Array<ArrayBuffer> {
     const batch = this.#bytes.slice(0, this.#at);
     this.#at = 0;
-    if (this.#bytes === SPARE) isSpareTaken = false;
-    else if (this.#bytes.length <= KEPT_BYTES) return batch;
-    this.#setBuffer(this.#first);
+    const isKept = this.#bytes !== SPARE && this.#bytes.length <= KEPT_BYTES;
+    if (!isKept) this.#setBuffer(this.#first);
     return batch;
   }
 
@@ -92,7 +91,6 @@ export class FrameWriter {
     if (this.#at + n <= this.#bytes.length) return;
     const next = this.#nextBuffer(this.#at + n);
     next.set(this.#bytes.subarray(0, this.#at));
-    if (this.#bytes === SPARE) isSpareTaken = false;
     this.#setBuffer(next);
   }
 
@@ -105,7 +103,9 @@ export class FrameWriter {
     return new Uint8Array(Math.max(length * 2, bytes));
   }
 
+  /** Goes on in another buffer; the spare one is free again, if it was that. */
   #setBuffer(bytes: Uint8Array<ArrayBuffer>): void {
+    if (this.#bytes === SPARE) isSpareTaken = false;
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer);
   }
