@@ -238,10 +238,13 @@ export class LockAsking<C extends Call> {
   /** Claims the watched keys: they may be about to change with others. */
   #claimWatched(transaction: Transaction): void {
     if (!this.#areChanging()) return;
-    const { call, locks } = this.#parts;
+    const { call, locks, latches } = this.#parts;
     if (transaction.watchCount > call.settings.backgroundThresholdKeys) {
       for (const space of call.keyspaces) {
-        locks.claimDatabase(space, -1, false);
+        // Only the shards of its keys are latched.
+        if (latches.isMarked(space.shard)) {
+          locks.claimDatabase(space, -1, false);
+        }
       }
       return;
     }

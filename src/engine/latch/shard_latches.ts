@@ -217,6 +217,12 @@ export class Latches implements ShardLatches {
     assert(this.#held.length === 0, "no latch is held across a turn");
   }
 
+  /** Asserts that the latch of a shard is held, by whoever changes something there. */
+  checkHeld(shard: number): void {
+    if (!this.#checks || !this.#shared) return;
+    assert(this.#held.includes(shard), "what is changed is latched");
+  }
+
   #checkMarked(shard: number): void {
     if (!this.#checks || !this.#shared) return;
     assert(this.#marks[shard] === 1, "a shared latch is held");

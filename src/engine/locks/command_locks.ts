@@ -172,6 +172,8 @@ export class CommandLocks {
    * CommandLocks.wakeParked}; no latch is held.
    */
   park(session: Session): void {
+    // Places that it has are given up under the latches of theirs.
+    if (session.lockWait !== null) this.#waits.withdraw(session.lockWait);
     this.begin(session);
     this.#block();
     this.mustPark();

@@ -199,8 +199,9 @@ export class LockWaits {
   leaveRest(wait: LockWait): void {
     const { shards, places } = wait.rest;
     wait.rest = noPlaces();
-    const { keyspaces } = this.#ports;
+    const { keyspaces, latches } = this.#ports;
     for (let i = 0; i < places.length; i++) {
+      latches.checkHeld(shards[i]!);
       keyspaces[shards[i]!]!.locks.endWait(places[i]!);
     }
   }
@@ -218,6 +219,7 @@ export class LockWaits {
   ): void {
     if (wait.held.places.length >= QUEUES_MAX) return;
     const { locks, shard } = space;
+    this.#ports.latches.checkHeld(shard);
     const node = locks.find(db, key.buf, key.off, key.length, key.hash);
     if (this.#isQueued(wait, space, node)) return;
     wait.held.places.push(
@@ -253,6 +255,7 @@ export class LockWaits {
   /** Queues a wait for a whole shard, as {@linkcode LockWaits.queue}. */
   queueForWhole(wait: LockWait, space: Keyspace, kind: number): void {
     const { locks, shard } = space;
+    this.#ports.latches.checkHeld(shard);
     if (this.#isQueued(wait, space, locks.findWhole())) return;
     wait.held.places.push(
       locks.waitForWhole(kind, wait.ticket, this.#ports.worker),
