@@ -45,26 +45,10 @@ import {
   type KeyVisit,
   type ManyKeysWork,
 } from "../../core/commands/many_keys.ts";
-import {
-  COMMANDS_PARKED,
-  LOCK_TIMEOUTS,
-  READ_LOCKS_GRANTED,
-  SLICED_COMMANDS,
-  WRITE_LOCKS_GRANTED,
-} from "../../core/keyspace/counters.ts";
+import { SLICED_COMMANDS } from "../../core/keyspace/counters.ts";
 import { Key } from "../../core/keyspace/key.ts";
-import { PLACE_AT_END, PLACE_WRITE } from "../../core/keyspace/key_locks.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
-import {
-  lendOrphan,
-  lockKey,
-  takeBackOrphan,
-  unlockKey,
-} from "../../core/keyspace/locking.ts";
-import {
-  FLAGS_RESERVE,
-  SHARD_FLAGS,
-} from "../../core/keyspace/shard_control.ts";
+import { lendOrphan, takeBackOrphan } from "../../core/keyspace/locking.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
 import { KNOWN_KEYS } from "../../core/memory/known_keys.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
@@ -77,7 +61,6 @@ import type { EndedCommand } from "../executor/command_timer.ts";
 import { GATE_TRACKING, type Session } from "../executor/session.ts";
 import type { CommandLocks } from "../locks/command_locks.ts";
 import type { LockHandle, LockSpec } from "../locks/lock_spec.ts";
-import type { LockWait, LockWaits } from "../locks/lock_waits.ts";
 import { ManyKeyOrder } from "../locks/many_key_order.ts";
 import {
   KeySearches,
@@ -86,6 +69,12 @@ import {
   type SearchPorts,
 } from "./key_searches.ts";
 import { LockedJob, type LockedJobPorts } from "./locked_jobs.ts";
+import {
+  type LockedKeys,
+  type Locking,
+  type ManyKeyLockPorts,
+  ManyKeyLocks,
+} from "./many_key_locks.ts";
 import {
   PROCESS_CUT_WAITS,
   PROCESS_MANY_CHANGES,
@@ -98,8 +87,6 @@ const TURN_MS = 1;
 const SLICE_MS = 0.25;
 /** Arguments that are written down in a step. */
 const RECORDED_PER_STEP = 256;
-/** Places in queues beyond which a wait begins anew. */
-const PLACES_MAX = 64;
 /** Time until one that must not change anything now looks again. */
 const STILL_MS = 2;
 
@@ -108,10 +95,9 @@ const WRITES = KEY.RW | KEY.OW | KEY.RM;
 
 /** What these commands need from the worker around them. */
 export interface ManyKeysPorts<C extends Call>
-  extends LockedJobPorts<C>, SearchPorts<C> {
+  extends LockedJobPorts<C>, SearchPorts<C>, ManyKeyLockPorts<C> {
   /** Words of the process. */
   readonly process: Int32Array;
-  readonly waits: LockWaits;
   readonly locks: CommandLocks;
   /** Makes a handle that the locks belong to. */
   lock(spec: LockSpec): LockHandle | null;
@@ -138,26 +124,14 @@ export interface ManyKeysPorts<C extends Call>
 }
 
 /** A command under way. */
-interface Running<C extends Call> extends SearchingKeys<C> {
+interface Running<C extends Call> extends SearchingKeys<C>, LockedKeys {
   readonly work: ManyKeysWork;
-  /** Whether it may write keys. */
-  readonly isWrite: boolean;
-  /** By number: whether the key may be written; null if that holds for all. */
-  readonly writes: Uint8Array | null;
   /** What is run in the background, when that has begun. */
   job: LockedJob<C> | null;
   /** What long names were compared with; null for nothing. */
   readonly compared: ComparedArguments | null;
   readonly remembers: boolean;
   readonly noTouch: boolean;
-  /** Number of the owner of the locks. */
-  readonly owner: number;
-  /** Keys that are locked: the first so many of the order. */
-  locked: number;
-  wait: LockWait | null;
-  /** Whether it has been told to look again since it began to wait. */
-  isWoken: boolean;
-  hasExpired: boolean;
   isAsleep: boolean;
   isPlanned: boolean;
   /** How long its slices took. */
@@ -167,8 +141,6 @@ interface Running<C extends Call> extends SearchingKeys<C> {
 }
 
 const NO_REPLY: LateReply = () => {};
-/** Keys were locked; or one is not free; or there was no memory. */
-type Locking = "all" | "busy" | "no room";
 
 /** Whether keys may be written, by their numbers in the order. */
 function writesOf(
@@ -185,12 +157,17 @@ function writesOf(
 /** One per worker. */
 export class ManyKeys<C extends Call> {
   readonly #ports: ManyKeysPorts<C>;
+  readonly #locks: ManyKeyLocks<C, Running<C>>;
   readonly #searches: KeySearches<C, Running<C>>;
   readonly #running = new Set<Running<C>>();
   readonly #key = new Key();
 
   constructor(ports: ManyKeysPorts<C>) {
     this.#ports = ports;
+    this.#locks = new ManyKeyLocks(ports, {
+      inside: (running, run) => this.#inside(running, run),
+      wake: (running) => this.#wake(running),
+    });
     this.#searches = new KeySearches(ports, {
       lockAll: (running) => this.#lockAll(running),
       passes: (running, nowMs) => this.#passes(running, nowMs),
@@ -372,22 +349,24 @@ export class ManyKeys<C extends Call> {
         yield;
         continue;
       } else {
-        outcome = yield* this.#tryLock(running);
+        outcome = yield* this.#locks.lock(running);
         if (outcome === "no room") end = "in place";
       }
       if (outcome === "all") {
         const isChange = isWrite && running.work.isJob !== true &&
           running.work.search === undefined;
         if (
-          isChange ? this.#beginChange() : !(yield* this.#isFlushed(running))
+          isChange
+            ? this.#beginChange()
+            : !(yield* this.#locks.isFlushed(running))
         ) {
-          this.#endWait(running);
+          this.#locks.endWait(running);
           return "done";
         }
       }
       yield* this.#unlock(running);
       if (end !== null) {
-        this.#endWait(running);
+        this.#locks.endWait(running);
         return end;
       }
       if (outcome === "all") this.#sleepMs(running, STILL_MS);
@@ -396,167 +375,11 @@ export class ManyKeys<C extends Call> {
     }
   }
 
-  /** Locks key after key until one is not free. */
-  *#tryLock(running: Running<C>): Generator<void, Locking> {
-    const { latches, call, waits } = this.#ports;
-    const { order } = running;
-    if ((running.wait?.held.places.length ?? 0) > PLACES_MAX) {
-      waits.withdraw(running.wait!);
-    }
-    running.isWoken = false;
-    while (running.locked < order.distinct) {
-      const space = call.keyspaces[order.shardAt(running.locked)]!;
-      let outcome: Locking;
-      space.externals.readyForHold();
-      latches.acquire(space.shard);
-      try {
-        outcome = this.#inside(running, () => this.#lockSome(running, space));
-      } catch (cause) {
-        if (!(cause instanceof OutOfMemory)) throw cause;
-        outcome = "no room";
-      } finally {
-        latches.release(space.shard);
-      }
-      if (outcome !== "all") return outcome;
-      yield;
-    }
-    return "all";
-  }
-
-  /** Locks keys of a shard until a slice is over, or one is not free. */
-  #lockSome(running: Running<C>, space: Keyspace): Locking {
-    const { monotonicMs, nowMs, waits, reserve, call } = this.#ports;
-    const { order, args, db, writes, places, owner } = running;
-    const { locks, control } = space;
-    const key = this.#key;
-    const now = nowMs();
-    const endMs = monotonicMs() + SLICE_MS;
-    const first = running.locked;
-    const end = order.endOfShard(first);
-    let at = first;
-    let isFree = true;
-    for (; at < end && isFree; at++) {
-      if (at % order.keysPerLook === 0 && at > first && monotonicMs() > endMs) {
-        break;
-      }
-      const i = order.numberAt(at);
-      const isWrite = writes === null ? running.isWrite : writes[i] === 1;
-      const kind = isWrite ? PLACE_WRITE : 0;
-      order.read(i, args, key);
-      if (isWrite && (control[SHARD_FLAGS]! & FLAGS_RESERVE) !== 0) {
-        reserve(space, db, key, false);
-      }
-      const ticket = running.wait?.ticket ?? 0;
-      const whole = locks.findWhole();
-      const byWhole = whole !== 0 && locks.mustWait(whole, kind, ticket);
-      const node = locks.find(db, key.buf, key.off, key.length, key.hash);
-      isFree = !byWhole && (node === 0 || !locks.mustWait(node, kind, ticket));
-      if (!isFree) {
-        const wait = this.#waitOf(running);
-        waits.queueAlso(wait, space, db, byWhole ? null : key, kind);
-        break;
-      }
-      const { worker } = waits;
-      const how = isWrite ? PLACE_AT_END : 0;
-      places[i] = lockKey(
-        space,
-        db,
-        key,
-        isWrite,
-        owner,
-        worker,
-        now,
-        how,
-        node,
-      );
-      running.locked = at + 1;
-    }
-    const counter = running.isWrite ? WRITE_LOCKS_GRANTED : READ_LOCKS_GRANTED;
-    call.counters[counter] = call.counters[counter]! + running.locked - first;
-    return isFree ? "all" : "busy";
-  }
-
-  #waitOf(running: Running<C>): LockWait {
-    const { waits, call } = this.#ports;
-    if (running.wait !== null) return running.wait;
-    const { counters, settings } = call;
-    counters[COMMANDS_PARKED] = counters[COMMANDS_PARKED]! + 1;
-    running.wait = waits.begin(
-      settings.lockWaitTimeout,
-      () => this.#wake(running),
-      () => {
-        running.hasExpired = true;
-        counters[LOCK_TIMEOUTS] = counters[LOCK_TIMEOUTS]! + 1;
-        this.#wake(running);
-      },
-    );
-    return running.wait;
-  }
-
-  #endWait(running: Running<C>): void {
-    const { wait } = running;
-    if (wait === null) return;
-    const { waits } = this.#ports;
-    waits.withdraw(wait);
-    waits.end(wait);
-    running.wait = null;
-  }
-
-  /**
-   * Whether the database was emptied while its keys were being locked: those that
-   * were locked before that still have what they had.
-   */
-  *#isFlushed(running: Running<C>): Generator<void, boolean> {
-    const { latches, call } = this.#ports;
-    const { order, places } = running;
-    for (let at = 0; at < order.distinct;) {
-      const { shard, locks } = call.keyspaces[order.shardAt(at)]!;
-      const end = Math.min(order.endOfShard(at), at + RECORDED_PER_STEP);
-      let isFlushed = false;
-      latches.acquire(shard);
-      // While there are none at all, the shard has not been emptied.
-      if (locks.orphans === 0) at = order.endOfShard(at);
-      for (; at < end && !isFlushed; at++) {
-        const place = places[order.numberAt(at)]!;
-        isFlushed = locks.orphan(locks.nodeOf(place)) !== 0;
-      }
-      latches.release(shard);
-      if (isFlushed) return true;
-      yield;
-    }
-    return false;
-  }
-
   *#unlock(running: Running<C>): Generator<void> {
-    const { latches, call, nowMs, monotonicMs } = this.#ports;
-    const { order, places } = running;
-    const end = running.locked;
-    // The one that was not is unlocked by then.
-    const isSame = running.work.search !== undefined || running.late !== null;
-    for (let at = 0; at < end;) {
-      const space = call.keyspaces[order.shardAt(at)]!;
-      const first = at;
-      const last = Math.min(end, order.endOfShard(at));
-      const now = nowMs();
-      latches.acquire(space.shard);
-      const endMs = monotonicMs() + SLICE_MS;
-      this.#inside(running, () => {
-        for (; at < last; at++) {
-          if (
-            at % order.keysPerLook === 0 && at > first && monotonicMs() > endMs
-          ) {
-            break;
-          }
-          const i = order.numberAt(at);
-          if (places[i] === 0) continue;
-          unlockKey(space, places[i]!, now, isSame);
-          places[i] = 0;
-        }
-      });
-      latches.release(space.shard);
-      yield;
-    }
-    running.locked = 0;
+    const { work, late } = running;
+    // The one key that a search has changed is unlocked by then.
+    const isSame = work.search !== undefined || late !== null;
+    yield* this.#locks.unlock(running, isSame);
   }
 
   /** From here on others may see a part of the change; false if it must wait. */
@@ -712,17 +535,15 @@ export class ManyKeys<C extends Call> {
     const { order, args } = running;
     const isGiven = way === "given";
     const { key } = given;
-    call.keyspaces[0]!.externals.readyForHold();
+    const { externals } = call.keyspaces[0]!;
+    externals.readyForHold();
     const endMs = monotonicMs() + SLICE_MS;
     let at = from;
     let held = -1;
     try {
       for (; at < count; at++) {
-        if (
-          at % order.keysPerLook === 0 && at > from && monotonicMs() > endMs
-        ) {
-          break;
-        }
+        const isLook = at % order.keysPerLook === 0 && at > from;
+        if (isLook && monotonicMs() > endMs) break;
         const i = isGiven ? at : order.numberAt(at);
         const shard = order.shardOf(i);
         if (shard !== held) {
