@@ -27,6 +27,7 @@ import {
   KEYS_AT_ONCE,
   middleSizes,
 } from "./_hold_sizes.ts";
+import { duringSnapshot } from "./_hold_snapshot.ts";
 import { SMALL_DATA } from "./_hold_small.ts";
 import { longWords } from "./_hold_words.ts";
 import { digits, fillOne, fillStream } from "./_type_cases.ts";
@@ -63,6 +64,7 @@ export function holdGroups(sizes: HoldSizes): readonly HoldGroup[] {
     longWords(6_000),
     expiredFields(sizes.arguments),
     expiredKeys(sizes.arguments),
+    duringSnapshot(),
     ...MIDDLE_SIZES.map(middleSizes),
     SMALL_DATA,
   ];

@@ -40,9 +40,9 @@ export async function ask(
   return reply;
 }
 
-/** A field of INFO persistence. */
+/** A field of INFO. */
 export async function fact(client: TestClient, name: string): Promise<string> {
-  const text = String(await ask(client, "INFO", "persistence"));
+  const text = String(await ask(client, "INFO"));
   return text.match(new RegExp(`^${name}:(.*?)\\r?$`, "m"))![1]!;
 }
 

@@ -130,6 +130,22 @@ for (const workers of [1, 3]) {
   });
 }
 
+/** Values that take a while to write, but are no large ones. */
+const MIDDLING = 150;
+const ELEMENTS = Array.from({ length: 100 }, (_, i) => `element ${i}`);
+const TEXT = "some text ".repeat(3000);
+const middling = (name: string) =>
+  Array.from({ length: MIDDLING }, (_, i) => `${name}:${i}`);
+
+/** Commands of many keys, fewer than are gone through in slices otherwise. */
+const MANY_KEYS: string[][] = [
+  ["DEL", ...middling("middling").slice(0, 100)],
+  ["MSETNX", "text:1", "new", ...middling("new").flatMap((key) => [key, "v"])],
+  ["MSET", ...middling("text").flatMap((key) => [key, "new"])],
+  ["UNLINK", ...middling("middling")],
+  ["DEL", ...middling("text")],
+];
+
 /** Fills two databases with values of all kinds and many small ones. */
 async function fill(client: TestClient): Promise<void> {
   const commands: string[][] = [];
@@ -144,6 +160,10 @@ async function fill(client: TestClient): Promise<void> {
   for (let i = 0; i < 1000; i++) {
     commands.push(["SET", `volatile:${i}`, `${i}`, "PX", "60000"]);
     commands.push(["HSET", `fields:${i}`, "a", "1", "b", "2"]);
+  }
+  for (let i = 0; i < MIDDLING; i++) {
+    commands.push(["SADD", `middling:${i}`, ...ELEMENTS]);
+    commands.push(["SET", `text:${i}`, TEXT + i]);
   }
   commands.push(["SELECT", "1"]);
   for (let i = 0; i < 2000; i++) {
@@ -216,6 +236,7 @@ const CHANGES: readonly (readonly [string, readonly string[][]])[] = [
     ["XGROUP", "DESTROY", "kind:stream", "g"],
     ["XTRIM", "kind:stream", "MAXLEN", "0"],
   ]],
+  ["commands of many keys", MANY_KEYS],
   ["an EXEC", [
     ["MULTI"],
     ...Array.from({ length: 400 }, (_, i) => ["APPEND", `small:${i}`, "x"]),
@@ -271,6 +292,24 @@ for (const workers of [1, 3]) {
     });
   }
 }
+
+Deno.test("many keys are changed in slices while a snapshot has to have them", async () => {
+  using folder = new Folder();
+  const args = ["--dir", folder.path];
+  await using server = await startServer({ workers: 2, args });
+  using client = await server.client();
+  await fill(client);
+  const sliced = async (...commands: string[][]) => {
+    const before = Number(await fact(client, "sherd_sliced_commands"));
+    await client.pipeline(commands);
+    return Number(await fact(client, "sherd_sliced_commands")) - before;
+  };
+  const other = ["MSET", ...middling("other").flatMap((key) => [key, "v"])];
+  assertEquals(await sliced(other, ["MGET", ...middling("other")]), 0);
+  assertEquals(await sliced(["BGSAVE"], ...MANY_KEYS), MANY_KEYS.length);
+  await settled(client);
+  assertEquals(await sliced(other), 0);
+});
 
 const LARGE = 2200;
 

@@ -298,6 +298,8 @@ export interface CommandSpec<C> {
 
 /** Weight of keys whose values are combined, or that are noted. */
 export const COMBINED_KEY_WEIGHT = 8;
+/** Weight of keys whose old values a snapshot has to have. */
+export const SAVED_KEY_WEIGHT = 100;
 
 /**
  * Arguments that are options, in one request. They are read with a latch held: who

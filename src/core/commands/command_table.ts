@@ -30,6 +30,7 @@ import {
   KEY_CHANGES,
   OPTIONS_MAX,
   type OtherKeysFinder,
+  SAVED_KEY_WEIGHT,
 } from "./command_spec.ts";
 
 /** No request has more arguments. */
@@ -134,9 +135,10 @@ export class Command<C> {
       (this.keyFlags & KEY_CHANGES) === 0;
     this.findOtherKeys = spec.findOtherKeys;
     this.isHeavy = spec.isHeavy;
-    this.keyWeight = spec.manyKeys === undefined
-      ? 0
-      : spec.keyWeight ?? COMBINED_KEY_WEIGHT;
+    this.keyWeight = spec.manyKeys === undefined ? 0 : spec.keyWeight ??
+      ((this.flags & FLAG.WRITE) !== 0
+        ? SAVED_KEY_WEIGHT
+        : COMBINED_KEY_WEIGHT);
     this.stage = spec.stage;
     this.argumentsMax = spec.argumentsMax ?? ARGUMENTS_MAX;
     this.isBrief = (this.flags & FLAG.FAST) !== 0 || spec.complexity === "O(1)";

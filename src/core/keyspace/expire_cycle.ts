@@ -27,6 +27,7 @@ import type { Keyspace } from "./keyspace.ts";
 import { isLocked } from "./locking.ts";
 import { expiresAt } from "./shard_control.ts";
 import type { ShardHolds } from "./scan_walk.ts";
+import { isSaving, SAVED_AT_ONCE } from "./snapshot_marks.ts";
 
 /** Entries looked at, or deleted, after which a slice ends. */
 const SLICE_ENTRIES = 64;
@@ -94,9 +95,10 @@ export class ExpireSlice implements CycleSlice {
 
   /** Deletes what is due of the collected; false if that is too much. */
   #expire(space: Keyspace, db: number, nowMs: number): boolean {
+    const most = isSaving(space) ? SAVED_AT_ONCE : SLICE_ENTRIES;
     for (const ref of this.#refs) {
       if (!space.isExpired(ref, nowMs)) continue;
-      if (this.expired === SLICE_ENTRIES) return false;
+      if (this.expired >= most) return false;
       // A locked key is gone for those who look; its release deletes it.
       if (isLocked(space, db, ref)) continue;
       space.expire(db, ref);

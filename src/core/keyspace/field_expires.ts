@@ -21,7 +21,7 @@ import type { Keyspace } from "./keyspace.ts";
 import type { EffectLog } from "./effect_log.ts";
 import { fieldExpiresAt } from "./shard_control.ts";
 import { isLocked } from "./locking.ts";
-import { keepOld } from "./snapshot_marks.ts";
+import { isSaving, keepOld, SAVED_AT_ONCE } from "./snapshot_marks.ts";
 import { isShared } from "./shared_value.ts";
 
 /** Hashes looked at and fields removed after which a slice ends. */
@@ -171,6 +171,8 @@ export class FieldExpireSlice implements CycleSlice {
   /** Removes what is due in the collected hashes; false if that is too much. */
   #expire(space: Keyspace, db: number, nowMs: number): boolean {
     const { hashes } = space.values;
+    const most = isSaving(space) ? SAVED_AT_ONCE : Infinity;
+    let changed = 0;
     for (const ref of this.#refs) {
       this.examined++;
       // Replies that are still being written read the hash as it was.
@@ -182,7 +184,8 @@ export class FieldExpireSlice implements CycleSlice {
       const removed = expireFields(space, db, ref, nowMs, budget);
       this.expired += removed;
       this.examined += removed;
-      if (removed === budget) return false;
+      if (removed > 0) changed++;
+      if (removed === budget || changed === most) return false;
     }
     return true;
   }

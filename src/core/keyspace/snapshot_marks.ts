@@ -27,7 +27,7 @@
 
 import { DICT_BUCKETS, DICT_COUNT, DICT_USER } from "../memory/dict.ts";
 import { NODE_META } from "../memory/node.ts";
-import { EPOCH_BIT } from "../types/entry.ts";
+import { EPOCH_BIT, TYPE_STRING } from "../types/entry.ts";
 import type { Key } from "./key.ts";
 import type { Keyspace } from "./keyspace.ts";
 import {
@@ -43,6 +43,11 @@ import {
 const ORIGIN = DICT_USER;
 const POSITION = DICT_USER + 1;
 const IS_WALKED = DICT_USER + 2;
+
+/** Entries that are saved before they change, or go, in one hold at most. */
+export const SAVED_AT_ONCE = 4;
+/** Units of a string that is small: two kilobytes. */
+const SMALL_UNITS = 256;
 
 /** Takes entries that a snapshot has to have. */
 export interface EntrySaver {
@@ -136,6 +141,17 @@ function isOld(space: Keyspace, ref: number): boolean {
   return (space.meta(ref) & EPOCH_BIT) !== space.control[SHARD_EPOCH];
 }
 
+/** Whether an entry is saved so fast that two dozen of them are. */
+function isSmall(space: Keyspace, ref: number): boolean {
+  return space.type(ref) === TYPE_STRING &&
+    space.heap.unitsOf(ref) <= SMALL_UNITS;
+}
+
+/** Whether a snapshot has to have what changes, which takes longer then. */
+export function isSaving({ control }: Keyspace): boolean {
+  return (control[SHARD_HOOKS]! & HOOK_SNAPSHOT) !== 0;
+}
+
 /** Ends the snapshot in a shard, which was walked; its latch is held. */
 export function endCut(space: Keyspace): void {
   space.control[SHARD_HOOKS]! &= ~HOOK_SNAPSHOT;
@@ -144,8 +160,9 @@ export function endCut(space: Keyspace): void {
 
 /**
  * Goes on with the walk through a shard until `isOver` says so, which is asked
- * after every position; says whether the shard is walked. Its latch is held.
- * `reserve` is called with each entry before it is saved.
+ * after every position, and within one before the next entry when some have taken
+ * longer to save; says whether the shard is walked. Its latch is held. `reserve` is
+ * called with each entry before it is saved.
  */
 export function walkShard(
   space: Keyspace,
@@ -154,8 +171,16 @@ export function walkShard(
 ): boolean {
   const { control, databases, dict } = space;
   let db = 0;
+  let mustLook = false;
+  // A position that was left is visited again: what is saved is not old any more.
+  let isLeft = false;
   const keep = (ref: number): void => {
-    if (!isOld(space, ref)) return;
+    if (isLeft || !isOld(space, ref)) return;
+    if (mustLook && isOver()) {
+      isLeft = true;
+      return;
+    }
+    mustLook = !isSmall(space, ref);
     reserve(db, ref);
     keepOld(space, db, ref);
   };
@@ -173,6 +198,7 @@ export function walkShard(
         control[header + POSITION]!,
         keep,
       );
+      if (isLeft) return false;
       control[header + POSITION] = next;
       if (next === 0) break;
       if (isOver()) return false;

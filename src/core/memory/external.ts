@@ -75,6 +75,11 @@ export class ExternalStrings {
     collectIfDue();
   }
 
+  /** As {@linkcode PagePool.isShort}. */
+  get isShort(): boolean {
+    return this.#pool.isShort;
+  }
+
   /** Bytes that fit. */
   capacity(ref: number): number {
     return this.#pool.lengthOf(ref >>> PAGE_SHIFT) * PAGE_BYTES -

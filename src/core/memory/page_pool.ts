@@ -193,7 +193,12 @@ export class PagePool {
    * nothing is to be done.
    */
   keepReady(): void {
-    if (this.#words[SHORT_AT] !== 0) this.#touchAhead();
+    if (this.isShort) this.#touchAhead();
+  }
+
+  /** Whether fewer are ready: who is in a long hold had better end it. */
+  get isShort(): boolean {
+    return this.#words[SHORT_AT] !== 0;
   }
 
   #touchAhead(): void {

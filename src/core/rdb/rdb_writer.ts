@@ -62,6 +62,8 @@ export class RdbWriter {
   at = 0;
   /** Bytes that the sink has got. */
   sentBytes = 0;
+  /** Whether strings are not compressed, as there is no time for it. */
+  isHurried = false;
   readonly #crc = new Crc64();
   /** How far the checksum has come in the buffer. */
   #summed = 0;
@@ -149,7 +151,7 @@ export class RdbWriter {
       const n = parseSafeInteger(buf, off, length);
       if (n === (n | 0)) return this.#integer(n);
     } else if (
-      this.#compresses && length >= COMPRESSED_BYTES_MIN &&
+      this.#compresses && !this.isHurried && length >= COMPRESSED_BYTES_MIN &&
       length <= COMPRESSED_BYTES_MAX && this.#compressed(buf, off, length)
     ) return;
     this.length(length);

@@ -49,6 +49,7 @@ import { SLICED_COMMANDS } from "../../core/keyspace/counters.ts";
 import { Key } from "../../core/keyspace/key.ts";
 import type { Keyspace } from "../../core/keyspace/keyspace.ts";
 import { lendOrphan, takeBackOrphan } from "../../core/keyspace/locking.ts";
+import { isSaving } from "../../core/keyspace/snapshot_marks.ts";
 import { OutOfMemory } from "../../core/memory/heap.ts";
 import { KNOWN_KEYS } from "../../core/memory/known_keys.ts";
 import type { Arguments } from "../../core/resp/arguments.ts";
@@ -536,14 +537,18 @@ export class ManyKeys<C extends Call> {
     const isGiven = way === "given";
     const { key } = given;
     const { externals } = call.keyspaces[0]!;
+    // To save what one had takes longer than all else.
+    const perLook = running.isWrite && call.keyspaces.some(isSaving)
+      ? 1
+      : order.keysPerLook;
     externals.readyForHold();
     const endMs = monotonicMs() + SLICE_MS;
     let at = from;
     let held = -1;
     try {
       for (; at < count; at++) {
-        const isLook = at % order.keysPerLook === 0 && at > from;
-        if (isLook && monotonicMs() > endMs) break;
+        const isLook = at % perLook === 0 && at > from;
+        if (isLook && (externals.isShort || monotonicMs() > endMs)) break;
         const i = isGiven ? at : order.numberAt(at);
         const shard = order.shardOf(i);
         if (shard !== held) {

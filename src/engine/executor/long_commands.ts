@@ -6,10 +6,15 @@
  */
 
 import type { Call } from "../../core/commands/call.ts";
-import type { Handler } from "../../core/commands/command_spec.ts";
+import {
+  FLAG,
+  type Handler,
+  SAVED_KEY_WEIGHT,
+} from "../../core/commands/command_spec.ts";
 import type { Command } from "../../core/commands/command_table.ts";
 import {
   HOOK_OLD_VALUES,
+  HOOK_SNAPSHOT,
   HOOK_TRACKED,
   SHARD_HOOKS,
 } from "../../core/keyspace/shard_control.ts";
@@ -49,7 +54,7 @@ export class LongCommands<C extends Call> {
   beginMany(command: Command<C>, haveMuch = false): boolean {
     const { call, keys, runner, told, ports } = this.#parts;
     const { manyKeys, keyWeight } = command.spec;
-    const weight = call.keyCount * (keyWeight ?? this.#hookedWeight());
+    const weight = call.keyCount * (keyWeight ?? this.#hookedWeight(command));
     if (
       manyKeys === undefined ||
       !haveMuch && weight <= call.settings.backgroundThresholdKeys
@@ -67,12 +72,17 @@ export class LongCommands<C extends Call> {
 
   /**
    * A key counts for several if clients may have to be told of it, or if what it
-   * had may have to be noted.
+   * had may have to be noted, and for very many if a snapshot has to have that.
    */
-  #hookedWeight(): number {
-    const isHooked = this.#parts.call.keyspaces.some(({ control }) =>
-      (control[SHARD_HOOKS]! & (HOOK_TRACKED | HOOK_OLD_VALUES)) !== 0
-    );
+  #hookedWeight({ flags }: Command<C>): number {
+    let hooks = 0;
+    for (const { control } of this.#parts.call.keyspaces) {
+      hooks |= control[SHARD_HOOKS]!;
+    }
+    if ((hooks & HOOK_SNAPSHOT) !== 0 && (flags & FLAG.WRITE) !== 0) {
+      return SAVED_KEY_WEIGHT;
+    }
+    const isHooked = (hooks & (HOOK_TRACKED | HOOK_OLD_VALUES)) !== 0;
     return isHooked ? HOOKED_KEY_WEIGHT : 1;
   }
 

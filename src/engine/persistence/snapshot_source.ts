@@ -147,6 +147,8 @@ export class SnapshotSource implements EntrySaver {
   #isAborted = false;
   /** The next shard to be walked, among the owned ones. */
   #shardIndex = 0;
+  /** Whether a part of the walk is at hand. */
+  #isInWalk = false;
   /** Whether the walk was ordered and is not reported yet. */
   #isWalking = false;
   /** Whether the end was ordered and is not reported yet. */
@@ -192,6 +194,8 @@ export class SnapshotSource implements EntrySaver {
     const pieces = this.#small!;
     pieces.beginRecord(db);
     const { clock } = this.#parts;
+    // Who is about to change it may do so with many more, under their latches.
+    pieces.writer.isHurried = !this.#isInWalk;
     writeEntry(pieces.writer, space, ref, this.#notes, clock);
     pieces.endRecord();
   }
@@ -397,6 +401,7 @@ export class SnapshotSource implements EntrySaver {
     const space = owned[this.#shardIndex]!;
     collectIfDue();
     latches.acquire(space.shard);
+    this.#isInWalk = true;
     const endMs = monotonicMs() + HOLD_MS;
     const isWalked = walkShard(
       space,
@@ -407,6 +412,7 @@ export class SnapshotSource implements EntrySaver {
         if (this.#isLarge) this.#reserve(space, db, ref);
       },
     );
+    this.#isInWalk = false;
     latches.release(space.shard);
     if (isWalked) this.#shardIndex++;
     return true;
