@@ -23,7 +23,12 @@ import {
 import { heard } from "./_heard.ts";
 import { Holder, texts } from "./_locks.ts";
 import { ask } from "./_replies.ts";
-import { settled, slicesSuite, statistic } from "./_slices.ts";
+import {
+  expectNothingLocked,
+  settled,
+  slicesSuite,
+  statistic,
+} from "./_slices.ts";
 import { Crowd } from "./_waiting.ts";
 
 /** More keys are gone through in slices. */
@@ -33,7 +38,8 @@ const COUNT = 3 * AT_ONCE;
 const MANY = 2500;
 
 const more = ["--background-threshold-keys", String(AT_ONCE)];
-const { suite, servers } = slicesSuite({ events: "KEAn", more });
+const EVENTS = "KEAn";
+const { suite, servers } = slicesSuite({ events: EVENTS, more });
 
 const sliced = (client: TestClient) =>
   statistic(client, "sherd_sliced_commands");
@@ -47,14 +53,6 @@ const pairs = (keys: readonly string[], value: string) =>
   keys.flatMap((key) => [key, value]);
 
 const run = (client: TestClient, ...argv: Argument[]) => ask(client, argv);
-
-/** Nothing is locked any more, and nobody waits for a lock. */
-function expectNothing(client: TestClient): Promise<void> {
-  return until("nothing is locked", async () => {
-    const counts = await ask(client, "DEBUG KEYLOCK COUNTS") as number[];
-    return counts.every((count) => count === 0);
-  });
-}
 
 suite(
   "very many keys are stored, read, counted and deleted",
@@ -253,7 +251,7 @@ suite(
     const few = await play();
     await client.run("CONFIG", "SET", "background-threshold-keys", AT_ONCE);
     assertEquals(many, few);
-    await expectNothing(client);
+    await expectNothingLocked(client);
   },
 );
 
@@ -271,7 +269,7 @@ suite(
     assertEquals(await run(client, "SUNIONSTORE", "out", ...sets), COUNT);
     await run(client, "CONFIG", "SET", "background-queue", "64");
     assertEquals(await run(client, "SUNIONSTORE", "out", ...sets), COUNT);
-    await expectNothing(client);
+    await expectNothingLocked(client);
   },
 );
 
@@ -309,7 +307,7 @@ suite(
       }
     };
     await Promise.all([write(), write(), read()]);
-    await expectNothing(client);
+    await expectNothingLocked(client);
   },
 );
 
@@ -432,7 +430,7 @@ suite(
     const ends = [keys[0]!, keys[1]!, keys[2]!, keys.at(-1)!];
     const counts = (await run(client, "MGET", ...ends) as string[]).map(Number);
     assertEquals(counts, [2 * rounds, 2 * rounds + added, rounds, rounds]);
-    await expectNothing(client);
+    await expectNothingLocked(client);
   },
 );
 
@@ -466,7 +464,7 @@ suite(
     await run(other, "MULTI");
     await run(other, "PING");
     assertEquals(await run(other, "DISCARD"), "OK");
-    await expectNothing(client);
+    await expectNothingLocked(client);
   },
 );
 
@@ -501,8 +499,15 @@ suite(
       return reader.pushes.length === COUNT - 1 + few.length;
     });
     await run(reader, "CLIENT", "TRACKING", "OFF");
+    // So they are with events, or if they are made.
     await run(client, "MSET", ...pairs(few, "y"));
-    assertEquals(await sliced(client), before + 1);
+    assertEquals(await run(client, "DEL", ...few), few.length);
+    assertEquals(await sliced(client), before + 3);
+    await run(client, "CONFIG", "SET", "notify-keyspace-events", "");
+    await run(client, "MSET", ...pairs(few, "y"));
+    assertEquals(await run(client, "DEL", ...few), few.length);
+    assertEquals(await sliced(client), before + 4);
+    await run(client, "CONFIG", "SET", "notify-keyspace-events", EVENTS);
   },
 );
 
@@ -563,7 +568,7 @@ suite(
         await run(client, "MSET", ...pairs(keys, "old"));
       }
     }
-    await expectNothing(client);
+    await expectNothingLocked(client);
   },
 );
 
@@ -593,7 +598,7 @@ suite(
     await holder.close();
     await settled(client);
     assertEquals(await run(client, "EXISTS", ...keys), 0);
-    await expectNothing(client);
+    await expectNothingLocked(client);
   },
 );
 
@@ -654,7 +659,7 @@ suite(
         if (await run(own, "EXEC") !== null) assertEquals(first, second);
       }),
     ]);
-    await expectNothing(client);
+    await expectNothingLocked(client);
   },
 );
 
@@ -755,7 +760,7 @@ for (const workers of [1, 3]) {
         await client.sendCommands([commands[i % commands.length]!]);
         client.close();
       }
-      await expectNothing(admin);
+      await expectNothingLocked(admin);
       await admin.run("FLUSHALL");
     },
     { count: 1 },

@@ -7,10 +7,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { tagsOnDistinctSlots } from "../_harness.ts";
 import { until } from "../_patience.ts";
-import type { TestClient } from "../_resp_client.ts";
 import { Holder, texts } from "./_locks.ts";
 import { ask } from "./_replies.ts";
-import { during, slicesSuite } from "./_slices.ts";
+import { during, expectNothingLocked, slicesSuite } from "./_slices.ts";
 import { Crowd } from "./_waiting.ts";
 
 /** More keys are gone through in slices. */
@@ -62,7 +61,7 @@ for (const isChanged of [false, true]) {
         isChanged ? null : "new",
       );
       await ask(other, ["UNWATCH"]);
-      await expectNothing(client);
+      await expectNothingLocked(client);
     },
   );
 }
@@ -91,13 +90,5 @@ suite("EXEC that watches very many keys of one shard minds no others", async (
   }
   // With one shard it waits for the other command.
   assert(caught > 0 || server.workers === 1);
-  await expectNothing(client);
+  await expectNothingLocked(client);
 });
-
-/** Nothing is locked, waited for or watched any more. */
-function expectNothing(client: TestClient): Promise<void> {
-  return until("nothing is locked", async () => {
-    const counts = await ask(client, "DEBUG KEYLOCK COUNTS") as number[];
-    return counts.every((count) => count === 0);
-  });
-}

@@ -286,8 +286,9 @@ export interface CommandSpec<C> {
   /** Whether it does so, too, if the strings at its keys are long: it replies them. */
   readonly repliesValues?: boolean;
   /**
-   * A key takes as long as so many of MGET's; missing: as one of them, or as
-   * several if clients may have to be told of it.
+   * A key takes as long as so many of MGET's; missing: as one of them. It counts
+   * for more where it is hooked, if this is less than {@linkcode
+   * HOOKED_KEY_WEIGHT}.
    */
   readonly keyWeight?: number;
   /** Of those that may be run with one of very many: where the keys stand. */
@@ -298,6 +299,10 @@ export interface CommandSpec<C> {
 
 /** Weight of keys whose values are combined, or that are noted. */
 export const COMBINED_KEY_WEIGHT = 8;
+/** Weight of keys with which there is more to do than what the command does. */
+export const HOOKED_KEY_WEIGHT = 4;
+/** Weight of keys that are made. */
+export const MADE_KEY_WEIGHT = 3;
 /** Weight of keys whose old values a snapshot has to have. */
 export const SAVED_KEY_WEIGHT = 100;
 

@@ -19,13 +19,13 @@ import { hasKeys, legacyKeyRange } from "./command_keys.ts";
 import {
   type AclCategory,
   CATEGORIES,
-  COMBINED_KEY_WEIGHT,
   type CommandGroup,
   type CommandSpec,
   FLAG,
   GROUP_CATEGORY,
   type Handler,
   type HeavyTest,
+  HOOKED_KEY_WEIGHT,
   KEY,
   KEY_CHANGES,
   OPTIONS_MAX,
@@ -135,10 +135,9 @@ export class Command<C> {
       (this.keyFlags & KEY_CHANGES) === 0;
     this.findOtherKeys = spec.findOtherKeys;
     this.isHeavy = spec.isHeavy;
-    this.keyWeight = spec.manyKeys === undefined ? 0 : spec.keyWeight ??
-      ((this.flags & FLAG.WRITE) !== 0
-        ? SAVED_KEY_WEIGHT
-        : COMBINED_KEY_WEIGHT);
+    this.keyWeight = spec.manyKeys === undefined
+      ? 0
+      : mostKeyWeight(spec.keyWeight ?? 1, this.flags);
     this.stage = spec.stage;
     this.argumentsMax = spec.argumentsMax ?? ARGUMENTS_MAX;
     this.isBrief = (this.flags & FLAG.FAST) !== 0 || spec.complexity === "O(1)";
@@ -169,6 +168,12 @@ export class Command<C> {
   ): Command<C> | undefined {
     return this.#names.lookup(bytes, off, length);
   }
+}
+
+/** What a key of a command with this weight counts for at most. */
+function mostKeyWeight(weight: number, flags: number): number {
+  if (weight >= HOOKED_KEY_WEIGHT) return weight;
+  return (flags & FLAG.WRITE) === 0 ? HOOKED_KEY_WEIGHT : SAVED_KEY_WEIGHT;
 }
 
 function mostArguments({ arity, syntax }: CommandSpec<never>): number {

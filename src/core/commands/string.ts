@@ -27,6 +27,7 @@ import {
   keyAt,
   keyPairsFrom,
   keysFrom,
+  MADE_KEY_WEIGHT,
 } from "./command_spec.ts";
 import {
   MILLISECONDS,
@@ -356,6 +357,7 @@ export const STRING_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "data:(key value)...",
     replies: ["status"],
     manyKeys: manyStored,
+    keyWeight: MADE_KEY_WEIGHT,
     run: msetCommand,
   },
   {
@@ -370,6 +372,7 @@ export const STRING_COMMANDS: readonly CommandSpec<Call>[] = [
     syntax: "data:(key value)...",
     replies: ["integer"],
     manyKeys: manyStoredNew,
+    keyWeight: MADE_KEY_WEIGHT,
     run: msetnxCommand,
   },
   {

@@ -9,6 +9,7 @@ import type { Call } from "../../core/commands/call.ts";
 import {
   FLAG,
   type Handler,
+  HOOKED_KEY_WEIGHT,
   SAVED_KEY_WEIGHT,
 } from "../../core/commands/command_spec.ts";
 import type { Command } from "../../core/commands/command_table.ts";
@@ -36,9 +37,6 @@ export interface LongCommandParts<C extends Call> {
   readonly ports: Pick<ExecutorPorts<C>, "background" | "manyKeys">;
 }
 
-/** Weight of keys that clients may have to be told of. */
-const HOOKED_KEY_WEIGHT = 4;
-
 /** Begins what is at hand, whose keys have been filled in; one per worker. */
 export class LongCommands<C extends Call> {
   readonly #parts: LongCommandParts<C>;
@@ -53,8 +51,8 @@ export class LongCommands<C extends Call> {
    */
   beginMany(command: Command<C>, haveMuch = false): boolean {
     const { call, keys, runner, told, ports } = this.#parts;
-    const { manyKeys, keyWeight } = command.spec;
-    const weight = call.keyCount * (keyWeight ?? this.#hookedWeight(command));
+    const { manyKeys } = command.spec;
+    const weight = call.keyCount * this.#keyWeight(command);
     if (
       manyKeys === undefined ||
       !haveMuch && weight <= call.settings.backgroundThresholdKeys
@@ -71,19 +69,20 @@ export class LongCommands<C extends Call> {
   }
 
   /**
-   * A key counts for several if clients may have to be told of it, or if what it
-   * had may have to be noted, and for very many if a snapshot has to have that.
+   * A key counts for several if somebody may have to be told that it is read, or
+   * changes, or if what it had may have to be noted; and for very many if a snapshot
+   * has to have that.
    */
-  #hookedWeight({ flags }: Command<C>): number {
+  #keyWeight({ flags, spec: { keyWeight = 1 } }: Command<C>): number {
+    if (keyWeight >= HOOKED_KEY_WEIGHT) return keyWeight;
     let hooks = 0;
     for (const { control } of this.#parts.call.keyspaces) {
       hooks |= control[SHARD_HOOKS]!;
     }
-    if ((hooks & HOOK_SNAPSHOT) !== 0 && (flags & FLAG.WRITE) !== 0) {
-      return SAVED_KEY_WEIGHT;
-    }
-    const isHooked = (hooks & (HOOK_TRACKED | HOOK_OLD_VALUES)) !== 0;
-    return isHooked ? HOOKED_KEY_WEIGHT : 1;
+    if ((flags & FLAG.WRITE) === 0) {
+      hooks &= HOOK_TRACKED | HOOK_OLD_VALUES;
+    } else if ((hooks & HOOK_SNAPSHOT) !== 0) return SAVED_KEY_WEIGHT;
+    return hooks === 0 ? keyWeight : HOOKED_KEY_WEIGHT;
   }
 
   /** Begins a command in the background, the latches of its keys being held. */
