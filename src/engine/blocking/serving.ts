@@ -104,7 +104,7 @@ const SHORT_ARGUMENT_BYTES = LONG_KEY_BYTES + 4096;
 /** Waiting commands that are looked at under one hold of the latches. */
 const LOOKS_IN_ONE_HOLD = 1024;
 /** For so many of these it counts that one is tried. */
-const LOOKS_PER_TRY = 64;
+const LOOKS_PER_TRY = 128;
 /** Positions of the dictionary of waiters that are looked at in one hold. */
 const HOLD_POSITIONS = 32;
 
