@@ -17,6 +17,14 @@ export function texts(reply: Plain): string[] {
   return Array.isArray(reply) ? reply.flatMap(texts) : [String(reply)];
 }
 
+/** Nothing is locked, waited for or watched any more. */
+export function expectNothingLocked(client: TestClient): Promise<void> {
+  return until("nothing is locked or watched", async () => {
+    const counts = await ask(client, "DEBUG KEYLOCK COUNTS");
+    return JSON.stringify(counts) === "[0,0,0,0,0,0,0]";
+  });
+}
+
 let names = 0;
 
 /** Code in the server that locks keys, on the worker of its connection. */
@@ -98,10 +106,7 @@ export class LockRoom implements Disposable {
 
   /** Nothing is locked or watched, nobody waits. */
   async expectNothing(): Promise<void> {
-    await until("nothing is locked or watched", async () => {
-      const counts = await ask(this.admin, "DEBUG KEYLOCK COUNTS");
-      return JSON.stringify(counts) === "[0,0,0,0,0,0,0]";
-    });
+    await expectNothingLocked(this.admin);
     await this.crowd.expectNobody();
     const clients = String(await ask(this.admin, "INFO clients"));
     assertEquals(/sherd_blocked_on_locks:(\d+)/.exec(clients)?.[1], "0");

@@ -5,7 +5,6 @@
  * @module
  */
 import { sharedServers, startServer, type TestServer } from "../_harness.ts";
-import { ask } from "./_replies.ts";
 import { until } from "../_patience.ts";
 import { type Plain, plain, type TestClient } from "../_resp_client.ts";
 
@@ -69,14 +68,6 @@ export async function statistic(
 ): Promise<number> {
   const info = String(plain(await client.run("INFO", "stats")));
   return Number(new RegExp(`${name}:(\\d+)`).exec(info)![1]);
-}
-
-/** Nothing is locked, waited for or watched any more. */
-export function expectNothingLocked(client: TestClient): Promise<void> {
-  return until("nothing is locked", async () => {
-    const counts = await ask(client, "DEBUG KEYLOCK COUNTS") as number[];
-    return counts.every((count) => count === 0);
-  });
 }
 
 /** What was begun for others may still be under way. */

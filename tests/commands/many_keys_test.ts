@@ -21,14 +21,9 @@ import {
   type TestClient,
 } from "../_resp_client.ts";
 import { heard } from "./_heard.ts";
-import { Holder, texts } from "./_locks.ts";
+import { expectNothingLocked, Holder, texts } from "./_locks.ts";
 import { ask } from "./_replies.ts";
-import {
-  expectNothingLocked,
-  settled,
-  slicesSuite,
-  statistic,
-} from "./_slices.ts";
+import { settled, slicesSuite, statistic } from "./_slices.ts";
 import { Crowd } from "./_waiting.ts";
 
 /** More keys are gone through in slices. */

@@ -7,9 +7,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { tagsOnDistinctSlots } from "../_harness.ts";
 import { until } from "../_patience.ts";
-import { Holder, texts } from "./_locks.ts";
+import { expectNothingLocked, Holder, texts } from "./_locks.ts";
 import { ask } from "./_replies.ts";
-import { during, expectNothingLocked, slicesSuite } from "./_slices.ts";
+import { during, slicesSuite } from "./_slices.ts";
 import { Crowd } from "./_waiting.ts";
 
 /** More keys are gone through in slices. */

@@ -131,8 +131,7 @@ export function cutShard(space: Keyspace, counts: CutCounts): void {
 
 /** The entry of a key that the snapshot under way has to save yet, or 0. */
 export function oldEntry(space: Keyspace, db: number, key: Key): number {
-  const { control } = space;
-  if ((control[SHARD_HOOKS]! & HOOK_SNAPSHOT) === 0) return 0;
+  if (!isSaving(space)) return 0;
   const ref = space.peek(db, key);
   return ref !== 0 && isOld(space, ref) ? ref : 0;
 }

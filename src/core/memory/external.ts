@@ -71,7 +71,7 @@ export class ExternalStrings {
 
   /** The same, and what V8 has to collect is collected: a long hold is to come. */
   readyForHold(): void {
-    this.#pool.keepReady();
+    this.keepReady();
     collectIfDue();
   }
 

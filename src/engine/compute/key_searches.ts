@@ -39,9 +39,8 @@ import {
 import type { ManyWait, ManyWaitSource } from "../blocking/registering.ts";
 import type { Session } from "../executor/session.ts";
 import type { ManyKeyOrder } from "../locks/many_key_order.ts";
+import { SLICE_MS } from "./many_key_locks.ts";
 
-/** Steps end after so long. */
-const SLICE_MS = 0.25;
 /** Time until one that has found no room looks again. */
 const BUSY_MS = 2;
 

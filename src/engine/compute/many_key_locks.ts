@@ -27,8 +27,8 @@ import type { Arguments } from "../../core/resp/arguments.ts";
 import type { LockWait, LockWaits } from "../locks/lock_waits.ts";
 import type { ManyKeyOrder } from "../locks/many_key_order.ts";
 
-/** A latch is given back after so long. */
-const SLICE_MS = 0.25;
+/** A latch is given back after so long, by all parts of such a command. */
+export const SLICE_MS = 0.25;
 /** Keys between which one looks at the clock while nothing else is done. */
 const KEYS_PER_LOOK = 256;
 /** Places in queues beyond which a wait begins anew. */

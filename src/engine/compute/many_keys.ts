@@ -75,6 +75,7 @@ import {
   type Locking,
   type ManyKeyLockPorts,
   ManyKeyLocks,
+  SLICE_MS,
 } from "./many_key_locks.ts";
 import {
   PROCESS_CUT_WAITS,
@@ -84,8 +85,6 @@ import {
 
 /** Longest turn. */
 const TURN_MS = 1;
-/** A latch is given back after so long. */
-const SLICE_MS = 0.25;
 /** Arguments that are written down in a step. */
 const RECORDED_PER_STEP = 256;
 /** Time until one that must not change anything now looks again. */
@@ -112,7 +111,6 @@ export interface ManyKeysPorts<C extends Call>
     args: Arguments,
     done: (reply: LateReply) => void,
   ): void;
-  monotonicMs(): number;
   later(run: () => void, delayMs: number): void;
   /** Calls back when others have had their turn. */
   rest(run: () => void): void;

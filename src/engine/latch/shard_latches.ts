@@ -87,7 +87,7 @@ export class Latches implements ShardLatches {
 
   /** Takes the latch of one shard. */
   acquire(shard: number): void {
-    if (!this.#takes) return this.#checkMarked(shard);
+    if (!this.#takes) return this.checkHeld(shard);
     if (this.#checks) this.#checkOrder(shard);
     const waited = acquireLatch(this.#controls[shard]!, SHARD_LATCH);
     if (waited > 0) this.#countWait(shard, waited - 1);
@@ -221,11 +221,6 @@ export class Latches implements ShardLatches {
   checkHeld(shard: number): void {
     if (!this.#checks || !this.#shared) return;
     assert(this.#held.includes(shard), "what is changed is latched");
-  }
-
-  #checkMarked(shard: number): void {
-    if (!this.#checks || !this.#shared) return;
-    assert(this.#marks[shard] === 1, "a shared latch is held");
   }
 
   #checkOrder(shard: number): void {

@@ -173,7 +173,7 @@ export class CommandLocks {
    */
   park(session: Session): void {
     // Places that it has are given up under the latches of theirs.
-    if (session.lockWait !== null) this.#waits.withdraw(session.lockWait);
+    this.withdraw(session, false);
     this.begin(session);
     this.#block();
     this.mustPark();
